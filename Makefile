@@ -1,0 +1,46 @@
+# What a new user and the gate call. Needs python3 (3.11 or newer), python3-venv and make.
+PYTHON ?= python3
+SCALE ?= 1.0
+OUT ?= demo
+BIN := .venv/bin
+
+.PHONY: install install-dev demo test lint bench bench-surges lock clean
+
+install: .venv/installed
+.venv/installed: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+install-dev: .venv/installed-dev
+.venv/installed-dev: requirements-dev.lock .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@
+
+demo: install
+	$(BIN)/tidegauge demo --scale $(SCALE) --out $(OUT)
+
+test: install-dev
+	$(BIN)/python -m pytest -n auto
+
+lint: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: install-dev
+	$(BIN)/python benchmarks/bench.py
+
+bench-surges: install-dev
+	$(BIN)/python benchmarks/surges.py
+
+# The locks name no index and no host; uv must be on PATH.
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra demo --group build
+lock:
+	$(LOCK) pyproject.toml -o requirements.lock
+	$(LOCK) --group dev pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf .venv demo build *.egg-info

@@ -1,0 +1,34 @@
+"""The exception tree. A bad line is data; a bad file, setting or database is one of these."""
+
+
+class TidegaugeError(Exception):
+    """Root: a sentence that says what is wrong and what to do; ends the command with ``exit_code``.
+
+    The sentence may quote file names; ``pipeline.cli`` escapes it for the terminal.
+    """
+
+    exit_code = 2
+
+
+class SettingsError(TidegaugeError):
+    """A setting is wrong or missing: names its key, its value and what would be right."""
+
+    def __init__(self, key: str, value: object, remedy: str) -> None:
+        """Keep ``key`` and ``value`` for callers; the message joins all three."""
+        self.key = key
+        self.value = value
+        super().__init__(f"setting {key} = {value!r}: {remedy}")
+
+
+class GeoError(TidegaugeError):
+    """An address database is missing, damaged or could not be fetched. Names the file or source."""
+
+
+class LakeError(TidegaugeError):
+    """The lake cannot be used as asked: another key, another time zone, not writable."""
+
+
+class DataError(TidegaugeError):
+    """The data failed a check: unreadable raw files, accounting that does not balance."""
+
+    exit_code = 1
