@@ -1,0 +1,27 @@
+"""The only module that opens DuckDB connections."""
+
+from pathlib import Path
+
+import duckdb
+
+
+def connect(
+    *, threads: int | None = None, memory_mb: int | None = None, spill: Path | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory database, deterministic in zone and order, without outside effects.
+
+    Args:
+        threads: worker threads; DuckDB's own choice when not given.
+        memory_mb: memory limit in MiB, beyond which it spills into ``spill``.
+        spill: folder for temporary files.
+    """
+    connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")
+    if threads:
+        connection.execute(f"SET threads = {int(threads)}")
+    if memory_mb:
+        connection.execute(f"SET memory_limit = '{int(memory_mb)}MiB'")
+    if spill:
+        connection.execute("SET temp_directory = $spill", {"spill": str(spill)})
+    return connection

@@ -1,0 +1,18 @@
+"""The definitions' version and the constants that SQL and Python share. See ``docs/`` and README.
+
+A change of what is counted raises ``DEFINITIONS_VERSION``: every derived partition carries it in
+its fingerprint and becomes stale.
+"""
+
+DEFINITIONS_VERSION = 1
+
+MAX_LINE_BYTES = 16 * 1024 * 1024
+KEPT_OF_LONG_LINE = 4096
+ROBOT_PREFIX_CHARS = 500
+NO_COUNTRY = "ZZ"
+
+ASSET_SUFFIXES = tuple(
+    ".css .js .mjs .map .png .jpg .jpeg .gif .svg .ico .webp .avif .bmp .woff .woff2 .ttf .otf .eot"
+    " .mp3 .mp4 .webm .ogg .m4a .m4v".split()
+)
+ASSET_PATH = "/robots.txt"

@@ -1,0 +1,74 @@
+"""What the commands print: rows as table, CSV or JSON, and text that is safe for a terminal."""
+
+import csv
+import json
+import re
+import sys
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+# C0 and C1 controls, and the marks that reorder or hide text in a terminal.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+progress_console = Console(stderr=True)
+
+
+def escape(text: str) -> str:
+    r"""Write control characters as ``\xhh`` or ``\uhhhh`` so that no log line can steer a terminal."""
+
+    def written(match: re.Match[str]) -> str:
+        code = ord(match[0])
+        return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+    return _UNSAFE.sub(written, text)
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    return value
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.2f}"
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="minutes")
+    return escape(str(value))
+
+
+def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str = "table") -> None:
+    """Print ``rows`` to stdout as ``table``, ``csv`` or ``json`` (a list of objects)."""
+    if form == "json":
+        objects = [dict(zip(columns, map(_as_json, row), strict=True)) for row in rows]
+        print(json.dumps(objects, indent=1, ensure_ascii=True))
+    elif form == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([escape(v) if isinstance(v, str) else _as_json(v) for v in row] for row in rows)
+    else:
+        _print_table(columns, rows)
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, name in enumerate(columns):
+        numeric = any(isinstance(row[index], int | float) for row in rows)
+        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_as_text(value)) for value in row))
+    console = Console()
+    # Piped output keeps whole rows: nothing is cut to the width of a terminal that is not there.
+    console.print(table, width=None if console.is_terminal else 4000, crop=console.is_terminal)

@@ -1,0 +1,97 @@
+"""Settings: ``tidegauge.toml``, overridden by ``TIDEGAUGE_*``, overridden by options.
+
+The only module that reads the environment.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from pipeline.errors import SettingsError
+
+DEFAULT_CONFIG = Path("tidegauge.toml")
+DEFAULT_TIMEZONE = "America/Toronto"
+
+
+def _check_timezone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("not an IANA time zone; write one such as America/Toronto or UTC")
+    return name
+
+
+class Settings(BaseSettings):
+    """Everything a site may set. Paths are relative to the working directory."""
+
+    model_config = SettingsConfigDict(env_prefix="TIDEGAUGE_", extra="forbid")
+
+    lake: Path = Path("lake")
+    geo: Path = Path("geo")
+    timezone: Annotated[str, AfterValidator(_check_timezone)] | None = Field(
+        None, description=f"the site's time zone; {DEFAULT_TIMEZONE} when neither set nor in the lake"
+    )
+    session_timeout_minutes: int = Field(30, ge=1, le=24 * 60)
+    visitor_key: SecretStr | None = Field(
+        None, min_length=16, description="secret of the visitor hash; else visitor_key_file"
+    )
+    visitor_key_file: Path = Path("~/.config/tidegauge/visitor.key")
+    geo_provider: str | None = Field(None, description="use only this provider's databases")
+    maxmind_account_id: str | None = None
+    maxmind_license_key: SecretStr | None = None
+    maxmind_url: str = "https://download.maxmind.com"
+    dbip_url: str = "https://download.db-ip.com"
+    memory_limit_mb: int = Field(1200, ge=256, description="DuckDB's memory; it spills beyond")
+
+    @property
+    def site_zone(self) -> str:
+        """The IANA name in force: the one set, or the default."""
+        return self.timezone or DEFAULT_TIMEZONE
+
+    @property
+    def zone_info(self) -> ZoneInfo:
+        """The zone in force as ``tzinfo``."""
+        return ZoneInfo(self.site_zone)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options first, then the environment, then the file named by ``load_settings``."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(config: Path | None = None, **options: Any) -> Settings:
+    """Read the settings; ``options`` that are ``None`` do not override.
+
+    Raises:
+        SettingsError: a wrong value or an unknown key, with what would be right.
+    """
+    path = config or DEFAULT_CONFIG
+    if config is not None and not config.is_file():
+        raise SettingsError("--config", str(config), "no such file")
+    given = {key: value for key, value in options.items() if value is not None}
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    try:
+        return FromFile(**given)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError("--config", str(path), f"not valid TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        value = "(hidden)" if "key" in key else first["input"]
+        raise SettingsError(key, value, first["msg"].removeprefix("Value error, ")) from None
