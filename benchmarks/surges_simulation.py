@@ -1,0 +1,138 @@
+"""Simulated daily sessions of single countries, with and without surges, for ``surges.py``.
+
+All of it is simulated and shares nothing with the detector. A day's mean is a product of a level
+that wanders and now and then shifts, a weekday rhythm, a yearly rhythm and fixed holidays; the
+count is negative binomial; runs of days are missing. A surge adds Poisson sessions on top.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+YEAR_DAYS = 365.25
+SHAPES = ("spike", "plateau", "ramp")
+SIZES_SD = (2, 3, 5, 8, 15, 50)
+
+
+@dataclass(frozen=True)
+class Surge:
+    """One injected surge: indices of its first, highest and last day, and what was added."""
+
+    start: int
+    peak: int
+    end: int
+    size_sd: float
+    shape: str
+    added: Floats
+
+    @property
+    def days(self) -> slice:
+        """The surge's days as a slice of the series."""
+        return slice(self.start, self.end + 1)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Daily sessions (NaN: no logs), the mean and standard deviation they were drawn with."""
+
+    sessions: Floats
+    mean: Floats
+    standard_deviation: Floats
+    first_weekday: int
+    surges: list[Surge] = field(default_factory=list)
+
+
+def simulate_quiet(rng: np.random.Generator, days: int) -> Series:
+    """Draw a country without surges: ``days`` consecutive days."""
+    weekday = int(rng.integers(7))
+    base = np.exp(rng.uniform(np.log(2), np.log(40_000)))
+    variation = np.exp(rng.uniform(np.log(0.03), np.log(0.4)))
+    mean = base * _level(rng, days) * _weekdays(rng, days, weekday) * _seasons(rng, days)
+    mean = np.maximum(mean, 0.3)
+    sessions = _draw(rng, mean, variation**2).astype(np.float64)
+    sessions[_gaps(rng, days)] = np.nan
+    deviation = np.sqrt(mean + (variation * mean) ** 2)
+    return Series(sessions, mean, deviation, weekday)
+
+
+def simulate_surges(rng: np.random.Generator, days: int, surges: int) -> Series:
+    """Draw a country with ``surges`` surges, at least 60 days from each other and the start."""
+    quiet = simulate_quiet(rng, days)
+    sessions, placed = quiet.sessions.copy(), []
+    room = (days - 60) // surges
+    for number in range(surges):
+        start = 60 + number * room + int(rng.integers(room - 74))
+        surge = _surge(rng, quiet, start)
+        sessions[surge.days] += surge.added
+        placed.append(surge)
+    return Series(sessions, quiet.mean, quiet.standard_deviation, quiet.first_weekday, placed)
+
+
+def _surge(rng: np.random.Generator, quiet: Series, start: int) -> Surge:
+    """Draw one surge: log-uniform size of 2-50 sd, 1-14 days, at least 1 sd on each day."""
+    size = float(rng.choice(SIZES_SD))
+    length = int(rng.integers(1, 15))
+    shape = SHAPES[int(rng.integers(3))]
+    profile = _profile(rng, shape, length)
+    profile = profile[: int(np.flatnonzero(profile * size >= 0.5)[-1]) + 1]
+    profile = profile[int(np.flatnonzero(profile * size >= 0.5)[0]) :]
+    length = len(profile)
+    window = slice(start, start + length)
+    peak = int(np.argmax(profile))
+    added = rng.poisson(profile * size * quiet.standard_deviation[start + peak])
+    missing = np.isnan(quiet.sessions[window])
+    return Surge(
+        start, start + peak, start + length - 1, size, shape, np.where(missing, 0.0, added)
+    )
+
+
+def _profile(rng: np.random.Generator, shape: str, length: int) -> Floats:
+    if shape == "plateau":
+        return np.ones(length)
+    if shape == "ramp":
+        return np.arange(1, length + 1) / length
+    halving_days = rng.uniform(0.5, 0.5 + length / 3)
+    return np.asarray(0.5 ** (np.arange(length) / halving_days), dtype=np.float64)
+
+
+def _level(rng: np.random.Generator, days: int) -> Floats:
+    wander = np.cumsum(rng.normal(0, rng.uniform(0, 0.02), days))
+    drift = rng.uniform(-0.15, 0.15) * np.arange(days) / YEAR_DAYS
+    shifts = np.zeros(days)
+    for at in rng.integers(0, days, rng.poisson(days / YEAR_DAYS / 4)):
+        shifts[at:] += rng.normal(0, 0.15)
+    trend = wander + drift * min(1, 3 * YEAR_DAYS / days) + shifts
+    return np.asarray(np.exp(trend - trend.mean()), dtype=np.float64)
+
+
+def _weekdays(rng: np.random.Generator, days: int, first_weekday: int) -> Floats:
+    factors = np.exp(rng.normal(0, 0.05, 7))
+    factors[5:] *= rng.uniform(0.5, 1.15)
+    factors *= 7 / factors.sum()
+    return np.asarray(factors[(first_weekday + np.arange(days)) % 7], dtype=np.float64)
+
+
+def _seasons(rng: np.random.Generator, days: int) -> Floats:
+    phase = 2 * np.pi * (np.arange(days) / YEAR_DAYS + rng.random())
+    swing = rng.uniform(0, 0.5) * np.sin(phase) + rng.uniform(0, 0.08) * np.sin(2 * phase + 1)
+    factor = np.exp(swing)
+    day_of_year = (np.arange(days) + rng.integers(365)) % 365
+    for date in rng.integers(0, 365, 10):
+        factor[day_of_year == date] *= rng.uniform(0.5, 1.05)
+    return np.asarray(factor, dtype=np.float64)
+
+
+def _gaps(rng: np.random.Generator, days: int) -> NDArray[np.bool_]:
+    missing = np.zeros(days, dtype=bool)
+    for at in rng.integers(0, days, rng.poisson(2 * days / YEAR_DAYS)):
+        missing[at : at + rng.geometric(0.4)] = True
+    return missing
+
+
+def _draw(rng: np.random.Generator, mean: Floats, dispersion: float) -> NDArray[np.int64]:
+    return rng.poisson(mean * rng.gamma(1 / dispersion, dispersion, len(mean)))

@@ -1,0 +1,218 @@
+"""Lines first: a raw file, compressed or not, as blocks of physical lines.
+
+Blocks hold 16 MiB of decompressed content up to the last line end, so that they, and all that is
+made of them, depend on the content alone. Nothing here knows a log layout.
+"""
+
+import bz2
+import hashlib
+import lzma
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import zstandard
+from isal import igzip_lib
+
+from pipeline.definitions import KEPT_OF_LONG_LINE, MAX_LINE_BYTES
+from pipeline.errors import DataError
+
+BLOCK_BYTES = 16 * 1024 * 1024
+_READ_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """``n`` physical lines in file order.
+
+    ``line_no`` (n,) counts from 1; ``lines`` are n strings with their line ends; ``too_long``
+    holds ``(line_no, first 4 KiB)`` of lines over 16 MiB, which are not among the n.
+    """
+
+    line_no: npt.NDArray[np.int64]
+    lines: pa.Array
+    too_long: list[tuple[int, str]]
+
+
+@dataclass(slots=True)
+class RawFile:
+    """A raw file being read once; digest and counts are complete after the last block."""
+
+    path: Path
+    lines: int = 0
+    content_bytes: int = 0
+    damage: str | None = None
+    """Why the rest could not be read, when only the first part could."""
+    digest: Any = field(default_factory=hashlib.sha256)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the file's lines; a damaged archive yields its readable part, then ends.
+
+        Raises:
+            DataError: the file cannot be opened or read at all.
+        """
+        carry = b""
+        long_head: bytes | None = None  # the kept part of a line already over the limit
+        for pieces in self._chunks():
+            data = b"".join([carry, *pieces])
+            if long_head is not None:
+                end = data.find(b"\n")
+                if end < 0:
+                    continue
+                yield self._long_line(long_head)
+                long_head, data = None, data[end + 1 :]
+            end = data.rfind(b"\n") + 1
+            carry = data[end:]
+            if end:
+                yield self._block(data, end)
+            if len(carry) > MAX_LINE_BYTES + 1:
+                long_head, carry = carry[:KEPT_OF_LONG_LINE], b""
+        if long_head is not None:
+            yield self._long_line(long_head)
+        if carry:
+            yield self._block(carry, len(carry))
+
+    def _block(self, data: bytes, end: int) -> Block:
+        starts = _line_starts(data, end)
+        too_long = []
+        if np.diff(starts).max() > MAX_LINE_BYTES:
+            data, line_no, too_long = _without_long_lines(data, starts, self.lines + 1)
+            self.lines += len(starts) - 1
+            starts = _line_starts(data, len(data))
+        else:
+            line_no = np.arange(self.lines + 1, self.lines + len(starts), dtype=np.int64)
+            self.lines += len(line_no)
+        return Block(line_no, _to_text(data, starts), too_long)
+
+    def _long_line(self, head: bytes) -> Block:
+        self.lines += 1
+        empty = pa.array([], pa.string())
+        return Block(np.zeros(0, np.int64), empty, [(self.lines, _readable(head))])
+
+    def _chunks(self) -> Iterator[list[bytes]]:
+        """Hash the content and cut it into chunks of exactly 16 MiB, the last one shorter."""
+        pieces: list[bytes] = []
+        room = BLOCK_BYTES
+        for content in self._content():
+            self.digest.update(content)
+            self.content_bytes += len(content)
+            piece = content
+            while len(piece) >= room:
+                yield [*pieces, piece[:room]]
+                pieces, piece, room = [], piece[room:], BLOCK_BYTES
+            pieces.append(piece)
+            room -= len(piece)
+        if room < BLOCK_BYTES:
+            yield pieces
+
+    def _content(self) -> Iterator[bytes]:
+        try:
+            with self.path.open("rb") as raw:
+                yield from self._decompress(raw)
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be read: {error.strerror or error}") from error
+
+    def _decompress(self, raw: IO[bytes]) -> Iterator[bytes]:
+        magic = raw.read(8)
+        raw.seek(0)
+        start = next((start for mark, start in _ARCHIVES.items() if magic.startswith(mark)), None)
+        if start:
+            yield from self._salvage(raw, start)
+        else:
+            while piece := raw.read(4 * _READ_BYTES):
+                yield piece
+
+    def _salvage(self, raw: IO[bytes], start: Any) -> Iterator[bytes]:
+        """Decompress; on damage read again, byte by byte near the place, to keep what is there."""
+        known = 0
+        try:
+            for piece in _inflate(raw, start):
+                known += len(piece)
+                yield piece
+        except _DamagedError as error:
+            self.damage = error.reason
+            raw.seek(0)
+            with suppress(_DamagedError):
+                for piece in _inflate(raw, start, fine_from=error.offset):
+                    yield piece[known:]
+                    known = max(0, known - len(piece))
+
+
+class _DamagedError(Exception):
+    def __init__(self, offset: int, reason: str) -> None:
+        self.offset = offset
+        self.reason = reason
+        super().__init__(reason)
+
+
+def _inflate(raw: IO[bytes], start: Any, fine_from: int | None = None) -> Iterator[bytes]:
+    """Decompress member after member; from ``fine_from`` on feed single bytes."""
+    member, begun, offset = start(), False, 0
+    while data := raw.read(1 if fine_from is not None and offset >= fine_from else _READ_BYTES):
+        here, offset = offset, offset + len(data)
+        while data:
+            if member.eof:
+                if not data.strip(b"\0"):  # padding after the last member
+                    break
+                member, begun = start(), False
+            try:
+                piece = member.decompress(data)
+            except _ARCHIVE_ERRORS as error:
+                raise _DamagedError(here, f"the archive is damaged: {error}") from error
+            begun = True
+            if piece:
+                yield piece
+            data = member.unused_data if member.eof else b""
+    if begun and not member.eof:
+        raise _DamagedError(offset, "the archive is truncated")
+
+
+_ARCHIVE_ERRORS = (EOFError, OSError, igzip_lib.IsalError, lzma.LZMAError, zstandard.ZstdError)
+_ARCHIVES: dict[bytes, Any] = {
+    b"\x1f\x8b": lambda: igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_GZIP),
+    b"BZh": bz2.BZ2Decompressor,
+    b"\xfd7zXZ\0": lzma.LZMADecompressor,
+    b"\x28\xb5\x2f\xfd": lambda: zstandard.ZstdDecompressor().decompressobj(),
+}
+"""Decompressors by the archive's first bytes; a name proves nothing."""
+
+
+def _line_starts(data: bytes, end: int) -> npt.NDArray[np.int32]:
+    """Offsets ``(n + 1,)`` of the n lines in ``data[:end]``, line ends included."""
+    newlines = np.flatnonzero(np.frombuffer(data, np.uint8, end) == ord("\n"))
+    starts = np.zeros(len(newlines) + 1, np.int32)
+    starts[1:] = newlines + 1
+    return starts if starts[-1] == end else np.append(starts, np.int32(end))
+
+
+def _to_text(data: bytes, starts: npt.NDArray[np.int32]) -> pa.Array:
+    buffers = [None, pa.py_buffer(starts), pa.py_buffer(data)]
+    try:
+        return pa.Array.from_buffers(pa.binary(), len(starts) - 1, buffers).cast(pa.string())
+    except pa.ArrowInvalid:  # bytes that are not UTF-8
+        text = _readable(data[: int(starts[-1])]).encode()
+        return _to_text(text, _line_starts(text, len(text)))
+
+
+def _readable(data: bytes) -> str:
+    return data.decode("utf-8", "backslashreplace")
+
+
+def _without_long_lines(
+    data: bytes, starts: npt.NDArray[np.int32], first: int
+) -> tuple[bytes, npt.NDArray[np.int64], list[tuple[int, str]]]:
+    kept, line_no, too_long = [], [], []
+    for number, (start, end) in enumerate(pairwise(starts.tolist()), first):
+        line = data[start:end]
+        if len(line.removesuffix(b"\n").removesuffix(b"\r")) > MAX_LINE_BYTES:
+            too_long.append((number, _readable(line[:KEPT_OF_LONG_LINE])))
+        else:
+            kept.append(line)
+            line_no.append(number)
+    return b"".join(kept), np.array(line_no, np.int64), too_long

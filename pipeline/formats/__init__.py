@@ -1,0 +1,1 @@
+"""One module per family of log layouts; each turns the lines of a block into fields."""

@@ -1,0 +1,65 @@
+"""Client strings to the bits a search tree is walked by. Says what is an address, not where."""
+
+import socket
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Words: TypeAlias = npt.NDArray[np.uint32]
+"""Shape (addresses, 1) for IPv4 and (addresses, 4) for IPv6, most significant word first."""
+
+Positions: TypeAlias = npt.NDArray[np.intp]
+
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = rf"^(?:{_OCTET}\.){{3}}{_OCTET}$"
+_MAPPED = bytes(10) + b"\xff\xff"
+
+
+def split_versions(clients: pa.StringArray) -> tuple[Positions, Positions]:
+    r"""Tell the positions of the clients that can be IPv4 and of those that may be IPv6.
+
+    An IPv4 address is four decimal octets without leading zeros, as :mod:`ipaddress` reads it. The
+    expression runs in RE2, whose ``$`` is the end of the text only, so ``1.2.3.4\n`` is none.
+    """
+    is_ipv4: Any = pc.match_substring_regex(clients, _IPV4).fill_null(False)
+    others = np.flatnonzero(~_flags(is_ipv4))
+    has_colon = pc.match_substring(clients.filter(pc.invert(is_ipv4)), ":")
+    return np.flatnonzero(_flags(is_ipv4)), others[_flags(has_colon)]
+
+
+def ipv4_words(clients: pa.StringArray) -> Words:
+    """Pack dotted quads, which must all be valid, into one 32-bit word each."""
+    octets = pc.split_pattern(clients, ".").flatten().cast(pa.uint8())
+    packed = np.ascontiguousarray(octets.to_numpy(zero_copy_only=False)).view(">u4")
+    return packed.astype(np.uint32).reshape(-1, 1)
+
+
+def ipv6_words(clients: list[str]) -> tuple[Words, list[bool]]:
+    """Pack the IPv6 addresses among ``clients`` into four words each; flags tell which they are.
+
+    A scoped address (``fe80::1%eth0``) is not one: its scope means nothing on another machine.
+    """
+    packed = [_pack_ipv6(client) for client in clients]
+    joined = b"".join(address for address in packed if address is not None)
+    words = np.frombuffer(joined, dtype=">u4").astype(np.uint32).reshape(-1, 4)
+    return words, [address is not None for address in packed]
+
+
+def is_ipv4_mapped(words: Words) -> npt.NDArray[np.bool_]:
+    """Tell which IPv6 addresses hold an IPv4 address in their last word (``::ffff:0:0/96``)."""
+    prefix = np.frombuffer(_MAPPED, dtype=">u4").astype(np.uint32)
+    return np.asarray((words[:, :3] == prefix).all(axis=1))
+
+
+def _pack_ipv6(client: str) -> bytes | None:
+    try:
+        return socket.inet_pton(socket.AF_INET6, client)
+    except (OSError, ValueError):  # ValueError: an embedded NUL or a lone surrogate
+        return None
+
+
+def _flags(mask: Any) -> npt.NDArray[np.bool_]:
+    return np.asarray(mask.fill_null(False).to_numpy(zero_copy_only=False), dtype=np.bool_)

@@ -1,0 +1,93 @@
+"""One address, answered in full by MaxMind's own reader. Not for bulk: that is ``lookup``."""
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import geoip2.database
+import geoip2.models
+import maxminddb
+from geoip2.errors import AddressNotFoundError
+
+from pipeline.errors import GeoError
+from pipeline.geo.databases import GeoDatabase, damage_named, in_force
+from pipeline.geo.lookup import NOWHERE
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one database says of one address; ``country`` is ``ZZ`` when it says nothing."""
+
+    address: str
+    country: str
+    subdivision: str | None
+    city: str | None
+    database: GeoDatabase
+    is_late: bool
+
+
+def lookup(
+    address: str, databases: list[GeoDatabase], day_start: datetime, provider: str | None
+) -> Answer:
+    """Locate ``address`` by the database in force on the day that starts at ``day_start``.
+
+    Raises GeoError when it is no IP address, there is no database, or the one in force is damaged.
+    """
+    canonical = parse_address(address)
+    database, is_late = in_force(databases, day_start, provider)
+    country, subdivision, city = locate_one(canonical, database)
+    return Answer(str(canonical), country, subdivision, city, database, is_late)
+
+
+def parse_address(address: str) -> Address:
+    """Read an address as DESIGN's canonical client; raises GeoError when it is none."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        raise GeoError(f"{address!r} is not an IP address") from None
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return parsed.ipv4_mapped or parsed
+    return parsed
+
+
+def locate_one(address: Address, database: GeoDatabase) -> tuple[str, str | None, str | None]:
+    """Return country, subdivision and city (its English name) of ``address``."""
+    if address.version > database.ip_version or getattr(address, "scope_id", None):
+        return NOWHERE, None, None
+    with damage_named(database.path):
+        if database.kind == "flat":
+            return _ask_maxminddb(address, database), None, None
+        return _ask_geoip2(address, database)
+
+
+def _ask_maxminddb(address: Address, database: GeoDatabase) -> str:
+    with maxminddb.open_database(database.path) as reader:
+        record: Any = reader.get(address)
+        return (record or {}).get("country_code") or NOWHERE
+
+
+def _ask_geoip2(address: Address, database: GeoDatabase) -> tuple[str, str | None, str | None]:
+    with geoip2.database.Reader(database.path) as reader:
+        ask = _method(reader, database)
+        try:
+            found = ask(address)
+        except AddressNotFoundError:
+            return NOWHERE, None, None
+    country = found.country.iso_code or NOWHERE
+    if not isinstance(found, geoip2.models.City):
+        return country, None, None
+    largest = found.subdivisions[0].iso_code if found.subdivisions else None
+    return country, largest, found.city.name
+
+
+def _method(
+    reader: geoip2.database.Reader, database: GeoDatabase
+) -> Callable[[Address], geoip2.models.Country]:
+    # geoip2 refuses a database whose type does not contain the method's own word.
+    if "Enterprise" in database.database_type:
+        return reader.enterprise
+    return reader.city if database.kind == "City" else reader.country

@@ -1,0 +1,169 @@
+"""Simulated visitors' addresses, drawn from the address database of the time.
+
+The addresses are random members of real networks; no list of them is stored anywhere.
+"""
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import maxminddb_rust
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.errors import GeoError
+from pipeline.storm.plan import Country
+
+Ints = npt.NDArray[np.int64]
+
+UNKNOWN = "ZZ"
+LOOKUPS_AT_ONCE = 200_000
+FEWEST_ADDRESSES = 150
+# Allocations of 2016 by their first 16 bits: every registry's, of which a part is in the database.
+IPV6_TOPS = (0x2001, 0x2400, 0x2402, 0x2404, 0x2409, 0x2600, 0x2601, 0x2602, 0x2604, 0x2607)
+IPV6_TOPS += (0x2620, 0x2800, 0x2803, 0x2804, 0x2806, 0x2A00, 0x2A01, 0x2A02, 0x2A03, 0x2C0F)
+RESERVED = (
+    ("10.0.0.0", 8), ("100.64.0.0", 10), ("127.0.0.0", 8), ("169.254.0.0", 16),
+    ("172.16.0.0", 12), ("192.0.0.0", 24), ("192.0.2.0", 24), ("192.168.0.0", 16),
+    ("198.18.0.0", 15), ("198.51.100.0", 24), ("203.0.113.0", 24),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AddressPool:
+    """Addresses as text, grouped by country: those of country ``c`` are ``starts[c]:starts[c + 1]``."""
+
+    texts: pa.BinaryArray
+    starts: Ints
+
+
+def find_database() -> Path:
+    """Find GeoLite2 City of 2016-11-03 as installed with ``tidegauge[demo]``; GeoError when absent."""
+    spec = importlib.util.find_spec("_geoip_geolite2")
+    folders = spec.submodule_search_locations if spec else None
+    path = Path(folders[0]) / "GeoLite2-City.mmdb" if folders else None
+    if path is None or not path.is_file():
+        raise GeoError(
+            "the simulator draws its addresses from GeoLite2 City of 2016-11-03, which is not"
+            " installed: install tidegauge[demo]"
+        )
+    return path
+
+
+def draw_pool(countries: Sequence[Country], scale: float, seed: int) -> AddressPool:
+    """Draw distinct addresses that the database places in each country, in random order.
+
+    About 0.9 M U.S. addresses at scale 1, at least 150 of every country, IPv6 by the countries'
+    shares. Raises GeoError when the database knows no address of a country.
+    """
+    rng = np.random.default_rng([seed, 3])
+    locate = _Locator(find_database(), countries)
+    parts = _draw_ipv4(locate, len(countries), int(np.clip(2.0e6 * scale, 150_000, 2.0e6)), rng)
+    wanted = [round(country.ipv6_share * len(part)) for country, part in zip(countries, parts, strict=True)]
+    texts, sizes = [], []
+    ipv6 = _draw_ipv6(locate, wanted, rng)
+    for numbers, others in zip(parts, ipv6, strict=True):
+        both = pa.concat_arrays([write_ipv4(numbers), pa.array(others, pa.string())])
+        texts.append(both.take(pa.array(rng.permutation(len(both)))))
+        sizes.append(len(both))
+    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    return AddressPool(pa.concat_arrays(texts).cast(pa.binary()), starts)
+
+
+def write_ipv4(numbers: npt.NDArray[np.uint32]) -> pa.StringArray:
+    """Write 32-bit numbers as dotted quads."""
+    octets = pa.array([str(number) for number in range(256)])
+    columns = [octets.take(pa.array((numbers >> shift) & 255)) for shift in (24, 16, 8, 0)]
+    return pc.binary_join_element_wise(*columns, ".")
+
+
+class _Locator:
+    """Country index of addresses by the database; -1 for countries that are not simulated."""
+
+    def __init__(self, path: Path, countries: Sequence[Country]) -> None:
+        self.reader = maxminddb_rust.open_database(str(path))
+        self.codes: dict[str | None, int] = {
+            None if country.code == UNKNOWN else country.code: index
+            for index, country in enumerate(countries)
+        }
+        self.names = [country.code for country in countries]
+
+    def __call__(self, texts: list[str]) -> Ints:
+        found = self.reader.get_many_path(texts, ("country", "iso_code"))
+        return np.fromiter((self.codes.get(code, -1) for code in found), np.int64, len(texts))
+
+
+def _draw_ipv4(
+    locate: _Locator, count: int, candidates: int, rng: np.random.Generator
+) -> list[npt.NDArray[np.uint32]]:
+    """Distinct IPv4 numbers for each country: random ones, and neighbours where these are few."""
+    drawn = np.unique(_draw_public(candidates, rng))
+    located = _locate_numbers(locate, drawn)
+    for _ in range(20):
+        if len(np.unique(located[located >= 0])) == count:
+            break
+        more = np.setdiff1d(_draw_public(LOOKUPS_AT_ONCE, rng), drawn)
+        drawn = np.concatenate([drawn, more])
+        located = np.concatenate([located, _locate_numbers(locate, more)])
+    parts = [drawn[located == country] for country in range(count)]
+    return [_add_neighbours(locate, country, part, rng) for country, part in enumerate(parts)]
+
+
+def _add_neighbours(
+    locate: _Locator, country: int, known: npt.NDArray[np.uint32], rng: np.random.Generator
+) -> npt.NDArray[np.uint32]:
+    if len(known) == 0:
+        raise GeoError(f"the demo's database of 2016-11-03 has no address of {locate.names[country]}")
+    while len(known) < FEWEST_ADDRESSES:
+        seeds = known[rng.integers(0, len(known), 400)]
+        near = np.unique((seeds & ~np.uint32(255)) | rng.integers(1, 255, 400, dtype=np.uint32))
+        near = near[_locate_numbers(locate, near) == country]
+        known = np.unique(np.concatenate([known, near]))
+    return known
+
+
+def _locate_numbers(locate: _Locator, numbers: npt.NDArray[np.uint32]) -> Ints:
+    batches = range(0, len(numbers), LOOKUPS_AT_ONCE)
+    found = [
+        locate(write_ipv4(numbers[first : first + LOOKUPS_AT_ONCE]).to_pylist()) for first in batches
+    ]
+    return np.concatenate([np.empty(0, np.int64), *found])
+
+
+def _draw_public(count: int, rng: np.random.Generator) -> npt.NDArray[np.uint32]:
+    numbers = rng.integers(1 << 24, 224 << 24, count, dtype=np.uint32)
+    public = np.ones(count, dtype=bool)
+    for network, length in RESERVED:
+        first = np.uint32(int.from_bytes(bytes(map(int, network.split("."))), "big"))
+        public &= (numbers >> (32 - length)) != (first >> (32 - length))
+    return numbers[public]
+
+
+def _draw_ipv6(locate: _Locator, wanted: list[int], rng: np.random.Generator) -> list[list[str]]:
+    """Distinct IPv6 texts for each country, in the /32 networks that the database knows."""
+    tops = rng.choice(np.array(IPV6_TOPS), 60_000)
+    prefixes = np.unique((tops.astype(np.int64) << 16) | rng.integers(0, 1 << 16, len(tops)))
+    located = locate([f"{prefix >> 16:x}:{prefix & 0xFFFF:x}::1" for prefix in prefixes.tolist()])
+    return [
+        _fill_networks(locate, country, prefixes[located == country], count, rng)
+        for country, count in enumerate(wanted)
+    ]
+
+
+def _fill_networks(
+    locate: _Locator, country: int, prefixes: Ints, count: int, rng: np.random.Generator
+) -> list[str]:
+    if len(prefixes) == 0 or count == 0:
+        return []
+    words = rng.integers(1, 1 << 16, (count, 6)).tolist()
+    networks = prefixes[rng.integers(0, len(prefixes), count)].tolist()
+    texts = [
+        f"{network >> 16:x}:{network & 0xFFFF:x}:{a:x}:{b:x}:"
+        + (f":{f:x}" if f % 4 == 0 else f"{c:x}:{d:x}:{e:x}:{f:x}")
+        for network, (a, b, c, d, e, f) in zip(networks, words, strict=True)
+    ]
+    found = locate(texts)
+    return sorted({text for text, place in zip(texts, found.tolist(), strict=True) if place == country})

@@ -1,0 +1,101 @@
+"""Which days lie far above what a country's own history expects: one pass over the days.
+
+The method is sequential: a day is judged by the days before it alone, and judging a later day
+changes earlier ones only by dating a surge back a few days.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.surges.baseline import Baseline, Bools, Floats, Ints
+from pipeline.surges.episodes import (
+    ALARM_PROBABILITY,
+    LEAST_EXCESS,
+    LEAST_SESSIONS,
+    Episode,
+    SurgeRules,
+    episodes_of,
+)
+from pipeline.surges.tail import upper_quantile
+
+HIGHEST_SCORE = 300.0
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Per country (row) and day (column); NaN where too little history or no logs."""
+
+    expected: Floats
+    upper: Floats
+    """Sessions from which a day raises an alarm by itself."""
+    score: Floats
+    """-log10 of the chance of so many sessions or more on an ordinary day, at most 300."""
+    is_surge: Bools
+    is_raised: Bools
+    """Whether the day's own evidence raised an alarm, as opposed to a date set back later."""
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One country's days, judged; arrays as long as the days."""
+
+    expected: Floats
+    upper: Floats
+    score: Floats
+    is_surge: Bools
+    episodes: list[Episode]
+
+
+def detect(observed: NDArray[np.float64], first_weekday: int = 0) -> Detection:
+    """Judge one country's sessions on consecutive calendar days; NaN is a day without logs.
+
+    ``first_weekday``: weekday of the first day, Monday is 0. Episodes hold indices of days.
+    """
+    days = np.arange(len(observed), dtype=np.int64) + 4 + first_weekday  # 1970-01-05 is a Monday
+    judged = judge_days(days, observed[np.newaxis, :].astype(np.float64))
+    flagged = judged.is_surge[0]
+    return Detection(
+        judged.expected[0],
+        judged.upper[0],
+        judged.score[0],
+        flagged,
+        episodes_of(days, observed, flagged),
+    )
+
+
+def judge_days(days: Ints, counts: Floats) -> Judgement:
+    """Judge every country on every day.
+
+    ``days``: since 1970-01-01, increasing, days without any log left out; ``counts``: sessions,
+    countries x days, NaN where a single country's logs are missing.
+    """
+    baseline, rules = Baseline(days, counts), SurgeRules(days, counts)
+    mean, variance, probability = (np.full(counts.shape, np.nan) for _ in range(3))
+    for column in range(1, len(days)):
+        forecast = baseline.forecast(column, rules.usable)
+        ready = forecast.is_ready
+        mean[ready, column] = forecast.mean[ready]
+        variance[ready, column] = forecast.variance[ready]
+        probability[:, column] = rules.judge(column, forecast.mean, forecast.variance, ready)
+        baseline.learn(column, forecast, ~rules.is_surge[:, column])
+    score = np.minimum(-np.log10(np.maximum(probability, 10**-HIGHEST_SCORE)), HIGHEST_SCORE)
+    upper = _alarm_from(mean, variance)
+    return Judgement(
+        _rounded(mean), _rounded(upper), _rounded(score), rules.is_surge, rules.is_raised
+    )
+
+
+def _alarm_from(mean: Floats, variance: Floats) -> Floats:
+    upper = np.full(mean.shape, np.nan)
+    known = ~np.isnan(mean)
+    floor = np.maximum(mean[known] + LEAST_EXCESS, LEAST_SESSIONS)
+    upper[known] = upper_quantile(ALARM_PROBABILITY, mean[known], variance[known], floor)
+    return upper
+
+
+def _rounded(values: Floats) -> Floats:
+    return np.asarray(np.round(values, 3) + 0.0, dtype=np.float64)  # no -0.0

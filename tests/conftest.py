@@ -1,0 +1,67 @@
+"""What several tests need: the installed command, and address databases of a few networks."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmdb_writer import MMDBWriter
+from netaddr import IPSet
+
+COMMAND = Path(sys.executable).with_name("tidegauge")
+VISITOR_KEY = "the tests' visitor key, of no value to anybody"
+
+Tidegauge = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+@pytest.fixture(scope="session")
+def tidegauge() -> Tidegauge:
+    """Run the installed command as a user would, `zone` and the key in its environment."""
+
+    def run(*args: str | Path, zone: str = "America/Toronto", ok: bool = True) -> Any:
+        clean = {name: v for name, v in os.environ.items() if not name.startswith("TIDEGAUGE_")}
+        own = {"TIDEGAUGE_TIMEZONE": zone, "TIDEGAUGE_VISITOR_KEY": VISITOR_KEY}
+        done = subprocess.run([COMMAND, *args], env=clean | own, capture_output=True, check=False)
+        assert not ok or done.returncode == 0, done.stderr.decode()
+        return done
+
+    return run
+
+
+class DatedWriter(MMDBWriter):
+    """MMDBWriter with a build date of one's choice."""
+
+    built_at = 0
+
+    def _build_meta(self) -> dict[str, Any]:
+        return {**super()._build_meta(), "build_epoch": self.built_at}
+
+
+def build_database(path: Path, kind: str, built: str, networks: Mapping[str, str]) -> None:
+    """Write an mmdb of type `kind`, built at the RFC 3339 instant `built`.
+
+    A place is `CA`, `CA-ON` (country and subdivisions, largest first), `=CA` (the flat layout of
+    open databases) or `registered CA` (a record without a country of its own).
+    """
+    writer = DatedWriter(ip_version=6, ipv4_compatible=True, database_type=kind)
+    writer.built_at = round(datetime.fromisoformat(built).timestamp())
+    for network, place in networks.items():
+        writer.insert_network(IPSet([network]), record_of(place))
+    writer.to_db_file(str(path))
+
+
+def record_of(place: str) -> dict[str, Any]:
+    """Return the database record of a place as `build_database` names it."""
+    if place.startswith("="):
+        return {"country_code": place[1:]}
+    if place.startswith("registered "):
+        return {"registered_country": {"iso_code": place.removeprefix("registered ")}}
+    country, *subdivisions = place.split("-")
+    record: dict[str, Any] = {"country": {"iso_code": country}}
+    if subdivisions:
+        record["subdivisions"] = [{"iso_code": name} for name in subdivisions]
+    return record

@@ -1,0 +1,92 @@
+"""Dated address databases: which one is in force on a day, and what it answers for a client."""
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import maxminddb
+
+NOWHERE = ("ZZ", None)
+
+
+def canonical_client(client: str) -> str:
+    """Return the address in its canonical form, anything that is no address as written."""
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return client
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(address)
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The database of one day: `late` when it was built after the day's start."""
+
+    path: Path
+    built: date
+    late: bool
+
+
+class Databases:
+    """The databases of one provider in one folder; answers are remembered."""
+
+    def __init__(self, folder: Path, zone: ZoneInfo) -> None:
+        """Open every `.mmdb` of the folder; raises ValueError when it holds none."""
+        self._zone = zone
+        self._readers = {path: maxminddb.open_database(path) for path in folder.glob("*.mmdb")}
+        self._answers: dict[tuple[Path, str], tuple[str, str | None]] = {}
+        self._in_force: dict[date, InForce] = {}
+        if not self._readers:
+            raise ValueError(f"no address database in {folder}")
+
+    def close(self) -> None:
+        """Close all readers."""
+        for reader in self._readers.values():
+            reader.close()
+
+    def in_force(self, day: date) -> InForce:
+        """Return the newest database built before the local day's start, else the oldest, late."""
+        if day not in self._in_force:
+            self._in_force[day] = self._find_in_force(day)
+        return self._in_force[day]
+
+    def _find_in_force(self, day: date) -> InForce:
+        start = datetime(day.year, day.month, day.day, tzinfo=self._zone).timestamp()
+        by_age = sorted(self._readers, key=self._age)
+        in_time = [path for path in by_age if self._build_epoch(path) < start]
+        path = in_time[-1] if in_time else by_age[0]
+        built = datetime.fromtimestamp(self._build_epoch(path), UTC).date()
+        return InForce(path, built, late=not in_time)
+
+    def _build_epoch(self, path: Path) -> int:
+        return self._readers[path].metadata().build_epoch
+
+    def _age(self, path: Path) -> tuple[int, bool]:
+        is_city = "City" in self._readers[path].metadata().database_type
+        return self._build_epoch(path), is_city
+
+    def locate(self, canonical: str, day: date) -> tuple[str, str | None]:
+        """Return `(country, subdivision)` of a canonical client on a day; `ZZ` when unknown."""
+        path = self.in_force(day).path
+        key = (path, canonical)
+        if key not in self._answers:
+            self._answers[key] = answer(self._readers[path], canonical)
+        return self._answers[key]
+
+
+def answer(reader: maxminddb.Reader, canonical: str) -> tuple[str, str | None]:
+    """Return what one database says of one client: country and largest subdivision."""
+    try:
+        record: Any = reader.get(ipaddress.ip_address(canonical))
+    except ValueError:  # a host name, or an IPv6 address in an IPv4-only database
+        return NOWHERE
+    if not isinstance(record, dict):
+        return NOWHERE
+    country = record.get("country", {}).get("iso_code") or record.get("country_code") or "ZZ"
+    subdivisions = record.get("subdivisions") or [{}]
+    return country, subdivisions[0].get("iso_code")
