@@ -7,7 +7,8 @@ made of them, depend on the content alone. Nothing here knows a log layout.
 import bz2
 import hashlib
 import lzma
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -45,7 +46,10 @@ class RawFile:
     """A raw file being read once; digest and counts are complete after the last block."""
 
     path: Path
+    on_read: Callable[[int], None] = lambda _: None
+    """Told the raw bytes read, for progress."""
     lines: int = 0
+    raw_bytes: int = 0
     content_bytes: int = 0
     damage: str | None = None
     """Why the rest could not be read, when only the first part could."""
@@ -96,25 +100,32 @@ class RawFile:
         return Block(np.zeros(0, np.int64), empty, [(self.lines, _readable(head))])
 
     def _chunks(self) -> Iterator[list[bytes]]:
-        """Hash the content and cut it into chunks of exactly 16 MiB, the last one shorter."""
+        """Cut the content into chunks of exactly 16 MiB, the last one shorter."""
         pieces: list[bytes] = []
         room = BLOCK_BYTES
-        for content in self._content():
-            self.digest.update(content)
-            self.content_bytes += len(content)
-            piece = content
-            while len(piece) >= room:
-                yield [*pieces, piece[:room]]
-                pieces, piece, room = [], piece[room:], BLOCK_BYTES
-            pieces.append(piece)
-            room -= len(piece)
+        for piece in self.content():
+            rest = piece
+            while len(rest) >= room:
+                yield [*pieces, rest[:room]]
+                pieces, rest, room = [], rest[room:], BLOCK_BYTES
+            pieces.append(rest)
+            room -= len(rest)
         if room < BLOCK_BYTES:
             yield pieces
 
-    def _content(self) -> Iterator[bytes]:
+    def content(self) -> Iterator[bytes]:
+        """Yield the decompressed content in pieces, hashing and counting it.
+
+        Raises:
+            DataError: the file cannot be opened or read at all.
+        """
         try:
             with self.path.open("rb") as raw:
-                yield from self._decompress(raw)
+                self.raw_bytes = os.fstat(raw.fileno()).st_size
+                for piece in self._decompress(raw):
+                    self.digest.update(piece)
+                    self.content_bytes += len(piece)
+                    yield piece
         except OSError as error:
             raise DataError(f"{self.path}: cannot be read: {error.strerror or error}") from error
 
@@ -126,20 +137,21 @@ class RawFile:
             yield from self._salvage(raw, start)
         else:
             while piece := raw.read(4 * _READ_BYTES):
+                self.on_read(len(piece))
                 yield piece
 
     def _salvage(self, raw: IO[bytes], start: Any) -> Iterator[bytes]:
         """Decompress; on damage read again, byte by byte near the place, to keep what is there."""
         known = 0
         try:
-            for piece in _inflate(raw, start):
+            for piece in _inflate(raw, start, self.on_read):
                 known += len(piece)
                 yield piece
         except _DamagedError as error:
             self.damage = error.reason
             raw.seek(0)
             with suppress(_DamagedError):
-                for piece in _inflate(raw, start, fine_from=error.offset):
+                for piece in _inflate(raw, start, lambda _: None, error.offset):
                     yield piece[known:]
                     known = max(0, known - len(piece))
 
@@ -151,11 +163,14 @@ class _DamagedError(Exception):
         super().__init__(reason)
 
 
-def _inflate(raw: IO[bytes], start: Any, fine_from: int | None = None) -> Iterator[bytes]:
+def _inflate(
+    raw: IO[bytes], start: Any, on_read: Callable[[int], None], fine_from: int | None = None
+) -> Iterator[bytes]:
     """Decompress member after member; from ``fine_from`` on feed single bytes."""
     member, begun, offset = start(), False, 0
     while data := raw.read(1 if fine_from is not None and offset >= fine_from else _READ_BYTES):
         here, offset = offset, offset + len(data)
+        on_read(len(data))
         while data:
             if member.eof:
                 if not data.strip(b"\0"):  # padding after the last member

@@ -1,17 +1,19 @@
 """What several tests need: the installed command, and address databases of a few networks."""
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mmdb_writer import MMDBWriter
-from netaddr import IPSet
+from netaddr import IPSet  # type: ignore[import-untyped]
 
+DEFAULT_CASE = Path(__file__).with_name("definitions") / "default_case.json"
 COMMAND = Path(sys.executable).with_name("tidegauge")
 VISITOR_KEY = "the tests' visitor key, of no value to anybody"
 
@@ -52,6 +54,20 @@ def build_database(path: Path, kind: str, built: str, networks: Mapping[str, str
     for network, place in networks.items():
         writer.insert_network(IPSet([network]), record_of(place))
     writer.to_db_file(str(path))
+
+
+def build_databases(folder: Path, databases: Iterable[Mapping[str, Any]]) -> Path:
+    """Write databases given by kind, build instant and networks into a folder; return it."""
+    folder.mkdir()
+    for number, database in enumerate(databases):
+        path = folder / f"{database['kind']}-{number}.mmdb"
+        build_database(path, database["kind"], database["built"], database["networks"])
+    return folder
+
+
+def build_default_databases(folder: Path) -> Path:
+    """Write the databases of the definitions' cases into a folder; return it."""
+    return build_databases(folder, json.loads(DEFAULT_CASE.read_text())["databases"])
 
 
 def record_of(place: str) -> dict[str, Any]:

@@ -14,13 +14,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import Tidegauge, build_database
-from oracle import tables
+from conftest import DEFAULT_CASE, Tidegauge, build_databases
 from oracle.lake import read_lake
 from oracle.lines import read_line
 from oracle.printed import outcomes_by_command, outcomes_by_oracle, told
 from oracle.reading import physical_lines
-from oracle.tables import Row, Tables, count_files
+from oracle.tables import COLUMNS, Row, Tables, count_files
 
 DEFINITIONS = Path(__file__).with_name("definitions")
 CASES = sorted(note.parent for note in DEFINITIONS.glob("*/NOTE.md"))
@@ -52,7 +51,7 @@ def as_bytes(text: str) -> bytes:
 def expected_of(row: dict[str, Any], line_no: int) -> dict[str, Any]:
     """Return the hand-written expectation of one row of lines.jsonl, in the form of `told`."""
     if "hit" in row:
-        hit = PLAIN_HIT | row["hit"]
+        hit: dict[str, Any] = PLAIN_HIT | row["hit"]
         return hit | {"ts": datetime.fromisoformat(hit["ts"])}
     if "skipped" in row:
         return {"skipped": "blank"}
@@ -77,7 +76,7 @@ def test_oracle_reads_the_line_as_defined(row: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("place", "row"),
-    enumerate(rows_of("lines.jsonl")),
+    list(enumerate(rows_of("lines.jsonl"))),
     ids=[row["case"] for row in rows_of("lines.jsonl")],
 )
 def test_command_reads_the_line_as_defined(
@@ -106,14 +105,10 @@ def kind_of(outcome: dict[str, Any]) -> str:
 
 def prepare(case: Path, tmp_path: Path) -> tuple[ZoneInfo, Path, list[Path]]:
     """Build the case's address databases; return its zone, their folder and its raw files."""
-    settings = json.loads((DEFINITIONS / "default_case.json").read_text())
+    settings = json.loads(DEFAULT_CASE.read_text())
     own = case / "case.json"
     settings |= json.loads(own.read_text()) if own.exists() else {}
-    geo = tmp_path / "geo"
-    geo.mkdir()
-    for number, database in enumerate(settings["databases"]):
-        path = geo / f"{database['kind']}-{number}.mmdb"
-        build_database(path, database["kind"], database["built"], database["networks"])
+    geo = build_databases(tmp_path / "geo", settings["databases"])
     return ZoneInfo(settings["zone"]), geo, sorted(case.glob("*.log"))
 
 
@@ -161,17 +156,13 @@ def test_case_counts_as_its_note_works_out(
         table = path.stem.removeprefix("expect_")
         with path.open(newline="") as file:
             header, *rows = csv.reader(file)
-        columns = getattr(tables, f"{table.upper()}_COLUMNS")
-        actual = Counter(chosen(getattr(counted, table), columns, header))
+        actual = Counter(chosen(getattr(counted, table), COLUMNS[table], header))
         assert actual == Counter(map(tuple, rows)), table
     assert_rows_add_up(counted)
 
 
 def assert_rows_add_up(counted: Tables) -> None:
     """Every row of hits is in daily and in hourly exactly once, as a robot's or not."""
-    for rows, columns in (
-        (counted.daily, tables.DAILY_COLUMNS),
-        (counted.hourly, tables.HOURLY_COLUMNS),
-    ):
+    for rows, columns in ((counted.daily, COLUMNS["daily"]), (counted.hourly, COLUMNS["hourly"])):
         hits, robot_hits = columns.index("hits"), columns.index("robot_hits")
         assert sum(row[hits] + row[robot_hits] for row in rows) == len(counted.hits)  # type: ignore[operator]

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import unicodedata
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def browsers(count: int) -> list[str]:
     draw = random.Random(8)
     shapes = (
         BROWSER + " Chrome/{0}.0.{1}.{2} Safari/537.36",
-        "Mozilla/5.0 (Linux; Android {2}; SM-G{1}F) AppleWebKit/537.36 Chrome/{0}.0 Mobile Safari/537",
+        "Mozilla/5.0 (Linux; Android {2}; SM-G{1}F) AppleWebKit/537.36 Chrome/{0}.0 Mobile Safari",
         "Mozilla/5.0 (iPhone; CPU iPhone OS {2}_{0} like Mac OS X) Version/{1} Safari/604.1",
         "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:{0}.0) Gecko/20100101 Firefox/{0}.{1}",
         "Mozilla/4.0 (compatible; MSIE {2}.0; Windows NT 6.1; Trident/{0}.0; .NET CLR {1}.5)",
@@ -75,7 +76,7 @@ def test_known_crawlers_equal_the_libraries(tmp_path: Path) -> None:
 
 def test_browsers_equal_the_libraries(tmp_path: Path) -> None:
     """Browsers are no robots but for few, whatever their version; the exclusions matter here."""
-    agents = browsers(2500)
+    agents = browsers(2000)
     assert_equals_libraries(agents, tmp_path)
     assert not Robots(tmp_path).classify(agents).any()
 
@@ -127,7 +128,7 @@ PART = st.one_of(
 AGENT = st.lists(PART, max_size=8).map("".join)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(AGENT, min_size=1, max_size=8))
 def test_any_text_equals_the_libraries(tmp_path_factory, user_agents: list[str]) -> None:
     """Hostile text, in the order given and with repetitions."""
@@ -204,23 +205,14 @@ def test_saved_file_is_not_written_again_without_news(tmp_path: Path) -> None:
     assert not first.path.exists()
 
 
-def damage_middle(content: bytes) -> bytes:
-    middle = content.index(b"curl") if b"curl" in content else len(content) // 4
-    return content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :]
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [lambda c: b"", lambda c: c[:-9], lambda c: b"PAR1" * 40, damage_middle],
-    ids=["empty", "cut", "garbage", "flipped"],
-)
-def test_damaged_cache_is_rebuilt(damage, tmp_path: Path, caplog) -> None:
+@pytest.mark.parametrize(("kept", "added"), [(0, b""), (-9, b""), (0, b"PAR1" * 40), (99, b"PAR1")])
+def test_damaged_cache_is_rebuilt(kept: int, added: bytes, tmp_path: Path, caplog) -> None:
     """A damaged file is named in the log, changes no answer, and the next save replaces it."""
     classifier = Robots(tmp_path)
     agents = ["curl/8.0", *browsers(200)]
     expected = classifier.classify(agents).tolist()
     classifier.save()
-    classifier.path.write_bytes(damage(classifier.path.read_bytes()))
+    classifier.path.write_bytes(classifier.path.read_bytes()[:kept] + added)
     rebuilt = Robots(tmp_path)
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert rebuilt.path.name in caplog.text
@@ -229,6 +221,20 @@ def test_damaged_cache_is_rebuilt(damage, tmp_path: Path, caplog) -> None:
     caplog.clear()
     assert Robots(tmp_path)._known == rebuilt._known
     assert caplog.records == []
+
+
+def test_flipped_byte_never_changes_an_answer(tmp_path: Path) -> None:
+    """Wherever a byte of the file is wrong (each third is tried), it reads whole or not at all."""
+    path, written = tmp_path / "cache.parquet", {"curl/8.0": True, "Mozilla/5.0": False}
+    robots._write_cache(path, written)
+    content = path.read_bytes()
+    read = []
+    for index in range(0, len(content), 3):
+        byte = content[index]
+        path.write_bytes(content[:index] + bytes([byte ^ 0xFF]) + content[index + 1 :])
+        read.append(robots._read_cache(path))
+    assert all(answers in ({}, written) for answers in read)
+    assert {} in read
 
 
 def test_other_table_is_no_cache(tmp_path: Path, caplog) -> None:
@@ -268,7 +274,7 @@ def test_two_threads_give_the_same_answers(monkeypatch, tmp_path: Path) -> None:
     answers: list[list[bool]] = []
 
     def work() -> None:
-        for _ in range(10):
+        for _ in range(6):
             answers.append(classifier.classify(agents).tolist())
             classifier.classify(browsers(90))
             classifier.save()
@@ -278,7 +284,7 @@ def test_two_threads_give_the_same_answers(monkeypatch, tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(answers) == 20
+    assert len(answers) == 12
     assert all(answer == expected for answer in answers)
 
 
@@ -286,8 +292,9 @@ def test_several_processes_save_at_once(tmp_path: Path, caplog) -> None:
     """A reader sees one writer's whole file at any moment, and no temporary file stays."""
     program = (
         "import sys; from pathlib import Path; from pipeline.robots import Robots\n"
-        "for n in range(25):\n"
-        "    r = Robots(Path(sys.argv[1])); r.classify([f'{sys.argv[2]} {n}', 'curl/8.0']); r.save()\n"
+        "for n in range(15):\n"
+        "    r = Robots(Path(sys.argv[1])); r.classify([f'{sys.argv[2]} {n}', 'curl/8.0'])\n"
+        "    r.save()\n"
     )
     writers = [
         subprocess.Popen([sys.executable, "-W", "error", "-c", program, tmp_path, name])
@@ -295,6 +302,7 @@ def test_several_processes_save_at_once(tmp_path: Path, caplog) -> None:
     ]
     while any(writer.poll() is None for writer in writers):
         assert Robots(tmp_path)._known.get("curl/8.0", True)
+        time.sleep(0.005)
     assert [writer.returncode for writer in writers] == [0, 0]
     assert caplog.records == []
     assert [file.suffix for file in Robots(tmp_path).path.parent.iterdir()] == [".parquet"]

@@ -30,6 +30,7 @@ _STATUS = re.compile("[1-5][0-9][0-9]")
 _METHOD = re.compile("[A-Z]+")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+://([^/?#]*+)", re.ASCII)
 
+LAYOUT = "combined"
 TEXT = pa.string()
 FIELDS = pa.schema(
     [
@@ -89,9 +90,6 @@ class Rejected:
 
     reason: str
     column: int
-
-
-BLANK = "blank"
 
 
 def split_request(request: str) -> tuple[str | None, ...]:

@@ -15,7 +15,6 @@ Positions: TypeAlias = npt.NDArray[np.intp]
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = rf"^(?:{_OCTET}\.){{3}}{_OCTET}$"
-_MAPPED = bytes(10) + b"\xff\xff"
 
 
 def split_versions(clients: pa.StringArray) -> tuple[Positions, Positions]:
@@ -46,12 +45,6 @@ def ipv6_words(clients: list[str]) -> tuple[Words, list[bool]]:
     joined = b"".join(address for address in packed if address is not None)
     words = np.frombuffer(joined, dtype=">u4").astype(np.uint32).reshape(-1, 4)
     return words, [address is not None for address in packed]
-
-
-def is_ipv4_mapped(words: Words) -> npt.NDArray[np.bool_]:
-    """Tell which IPv6 addresses hold an IPv4 address in their last word (``::ffff:0:0/96``)."""
-    prefix = np.frombuffer(_MAPPED, dtype=">u4").astype(np.uint32)
-    return np.asarray((words[:, :3] == prefix).all(axis=1))
 
 
 def _pack_ipv6(client: str) -> bytes | None:

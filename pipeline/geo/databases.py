@@ -126,7 +126,6 @@ def _read(path: Path) -> GeoDatabase | None:
         metadata = reader.metadata()
         kind = _probe_kind(path, reader)
         if kind is None:
-            _refuse_empty(path, metadata)
             return None
         return GeoDatabase(
             path=path,
@@ -144,14 +143,15 @@ def _probe_kind(path: Path, reader: maxminddb.Reader) -> Kind | None:
     # The content decides, not the type's name: converted databases keep the name and are flat.
     metadata = reader.metadata()
     said = re.search("City|Enterprise|Country", metadata.database_type)
-    records = list(_first_records(path, reader))
-    for record in records:
+    met_record = False
+    for record in _first_records(path, reader):
+        met_record = True
         if isinstance(record.get("country_code"), str):
             return "flat"
         if _has_country(record):
             is_city = "subdivisions" in record or (said and said[0] != "Country")
             return "City" if is_city else "Country"
-    if said and not records:
+    if said and not met_record:
         raise damaged(path, f"its type is {metadata.database_type}, but it holds no records")
     return None if said is None else "Country" if said[0] == "Country" else "City"
 

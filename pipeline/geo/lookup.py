@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.geo.addresses import ipv4_words, ipv6_words, is_ipv4_mapped, split_versions
+from pipeline.geo.addresses import ipv4_words, ipv6_words, split_versions
 from pipeline.geo.databases import GeoDatabase, damage_named
 from pipeline.geo.tree import Records, damaged, find_ipv4, find_ipv6, read_tree
 
@@ -94,8 +94,6 @@ class Locator:
         words, are_ipv6 = ipv6_words(clients.take(pa.array(colon_at)).to_pylist())
         ipv6_at = colon_at[np.array(are_ipv6, dtype=bool)]
         leaves[ipv6_at] = find_ipv6(self._tree, words)
-        mapped = is_ipv4_mapped(words)
-        leaves[ipv6_at[mapped]] = find_ipv4(self._tree, words[mapped, 3:])
         return leaves
 
     def _places_of(self, clients: Column, leaves: Column) -> _Places:

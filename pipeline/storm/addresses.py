@@ -53,15 +53,17 @@ def find_database() -> Path:
     return path
 
 
-def draw_pool(countries: Sequence[Country], scale: float, seed: int) -> AddressPool:
+def draw_pool(countries: Sequence[Country], peaks: Ints, seed: int) -> AddressPool:
     """Draw distinct addresses that the database places in each country, in random order.
 
-    About 0.9 M U.S. addresses at scale 1, at least 150 of every country, IPv6 by the countries'
-    shares. Raises GeoError when the database knows no address of a country.
+    ``peaks`` are the countries' sessions on their busiest day: each gets at least 2 addresses for
+    5 of them and at least 150; IPv6 comes on top, by the countries' shares.
+    Raises GeoError when the database is absent or knows no address of a country.
     """
     rng = np.random.default_rng([seed, 3])
     locate = _Locator(find_database(), countries)
-    parts = _draw_ipv4(locate, len(countries), int(np.clip(2.0e6 * scale, 150_000, 2.0e6)), rng)
+    candidates = int(np.clip(0.75 * peaks.sum(), 150_000, 1_500_000))
+    parts = _draw_ipv4(locate, FEWEST_ADDRESSES + (0.4 * peaks).astype(np.int64), candidates, rng)
     wanted = [round(country.ipv6_share * len(part)) for country, part in zip(countries, parts, strict=True)]
     texts, sizes = [], []
     ipv6 = _draw_ipv6(locate, wanted, rng)
@@ -97,29 +99,37 @@ class _Locator:
 
 
 def _draw_ipv4(
-    locate: _Locator, count: int, candidates: int, rng: np.random.Generator
+    locate: _Locator, fewest: Ints, candidates: int, rng: np.random.Generator
 ) -> list[npt.NDArray[np.uint32]]:
     """Distinct IPv4 numbers for each country: random ones, and neighbours where these are few."""
     drawn = np.unique(_draw_public(candidates, rng))
     located = _locate_numbers(locate, drawn)
     for _ in range(20):
-        if len(np.unique(located[located >= 0])) == count:
+        if len(np.unique(located[located >= 0])) == len(fewest):
             break
         more = np.setdiff1d(_draw_public(LOOKUPS_AT_ONCE, rng), drawn)
         drawn = np.concatenate([drawn, more])
         located = np.concatenate([located, _locate_numbers(locate, more)])
-    parts = [drawn[located == country] for country in range(count)]
-    return [_add_neighbours(locate, country, part, rng) for country, part in enumerate(parts)]
+    return [
+        _add_neighbours(locate, country, drawn[located == country], int(wanted), rng)
+        for country, wanted in enumerate(fewest)
+    ]
 
 
 def _add_neighbours(
-    locate: _Locator, country: int, known: npt.NDArray[np.uint32], rng: np.random.Generator
+    locate: _Locator,
+    country: int,
+    known: npt.NDArray[np.uint32],
+    fewest: int,
+    rng: np.random.Generator,
 ) -> npt.NDArray[np.uint32]:
     if len(known) == 0:
         raise GeoError(f"the demo's database of 2016-11-03 has no address of {locate.names[country]}")
-    while len(known) < FEWEST_ADDRESSES:
-        seeds = known[rng.integers(0, len(known), 400)]
-        near = np.unique((seeds & ~np.uint32(255)) | rng.integers(1, 255, 400, dtype=np.uint32))
+    while len(known) < fewest:
+        tries = min(2 * (fewest - len(known)) + 100, LOOKUPS_AT_ONCE)
+        seeds = known[rng.integers(0, len(known), tries)]
+        near = (seeds & ~np.uint32(255)) | rng.integers(1, 255, tries, dtype=np.uint32)
+        near = np.setdiff1d(near, known)
         near = near[_locate_numbers(locate, near) == country]
         known = np.unique(np.concatenate([known, near]))
     return known

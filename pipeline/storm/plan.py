@@ -24,7 +24,7 @@ SERVER_WEIGHTS = np.array([0.205, 0.195, 0.21, 0.2, 0.19])
 # A country's quiet day by its own hours; the site is read at work and in the evening.
 QUIET_HOURS = np.array(
     [2.6, 1.8, 1.3, 1.0, 0.9, 1.1, 1.7, 2.8, 4.3, 5.6, 6.2, 6.4]
-    + [6.2, 6.2, 6.3, 6.2, 5.9, 5.4, 5.0, 4.9, 5.0, 5.1, 4.7, 3.7]
+    + [6.2, 6.2, 6.3, 6.2, 5.9, 5.4, 5.0, 4.9, 5.0, 5.1, 4.6, 3.1]
 )
 # What came on top, by the hour in Toronto: over 200,000 users about 11 p.m. on election night.
 STORM_HOURS = {

@@ -4,15 +4,7 @@ from pathlib import Path
 
 import duckdb
 
-from .tables import (
-    DAILY_COLUMNS,
-    HIT_COLUMNS,
-    HOURLY_COLUMNS,
-    REJECT_COLUMNS,
-    SESSION_COLUMNS,
-    Row,
-    Tables,
-)
+from .tables import COLUMNS, Row, Tables
 
 INSTANTS = {"ts", "started_at", "ended_at", "hour"}
 FILE_KEY = "regexp_extract(filename, '([^/]*)\\.parquet$', 1)"
@@ -20,13 +12,8 @@ FILE_KEY = "regexp_extract(filename, '([^/]*)\\.parquet$', 1)"
 
 def read_lake(lake: Path) -> Tables:
     """Return the lake's tables in the oracle's columns."""
-    return Tables(
-        read_table(lake, "hits", HIT_COLUMNS),
-        read_table(lake, "rejects", REJECT_COLUMNS),
-        read_table(lake, "sessions", SESSION_COLUMNS),
-        read_table(lake, "daily", DAILY_COLUMNS),
-        read_table(lake, "hourly", HOURLY_COLUMNS),
-    )
+    tables = {table: read_table(lake, table, columns) for table, columns in COLUMNS.items()}
+    return Tables(**tables, visitors=visitors_by_line(lake))
 
 
 def read_table(lake: Path, table: str, columns: list[str]) -> list[Row]:

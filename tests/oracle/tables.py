@@ -17,34 +17,37 @@ from .visits import ASCII_LOWER, Visit, visit_of
 HTTP_SHAPE = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 Row = tuple[object, ...]
 
-HIT_COLUMNS = [
-    "file_key", "day", "line_no", "ts", "source", "country", "subdivision", "geo_built",
-    "host", "method", "path", "query", "protocol", "status", "bytes_sent", "referrer",
-    "user_agent", "is_robot", "is_asset", "is_page",
-]  # fmt: skip
-REJECT_COLUMNS = [
-    "file_key", "day", "line_no", "line",
-]  # fmt: skip
-SESSION_COLUMNS = [
-    "day", "started_at", "ended_at", "hits", "pages", "bytes_sent", "errors", "entry_path",
-    "exit_path", "referrer_host", "country", "subdivision", "user_agent",
-]  # fmt: skip
-MEASURE_COLUMNS = [
-    "sessions", "visitors", "pages", "hits", "bytes_sent", "errors", "robot_hits",
-]  # fmt: skip
-DAILY_COLUMNS = ["day", "country", *MEASURE_COLUMNS, "geo_built", "geo_is_late"]
-HOURLY_COLUMNS = ["day", "hour", "country", *MEASURE_COLUMNS, "geo_built", "geo_is_late"]
+MEASURES = ["sessions", "visitors", "pages", "hits", "bytes_sent", "errors", "robot_hits"]
+COLUMNS = {
+    "hits": [
+        "file_key", "day", "line_no", "ts", "source", "country", "subdivision", "geo_built",
+        "host", "method", "path", "query", "protocol", "status", "bytes_sent", "referrer",
+        "user_agent", "is_robot", "is_asset", "is_page",
+    ],
+    "rejects": ["file_key", "day", "line_no", "line"],
+    "sessions": [
+        "day", "started_at", "ended_at", "hits", "pages", "bytes_sent", "errors", "entry_path",
+        "exit_path", "referrer_host", "country", "subdivision", "user_agent",
+    ],
+    "daily": ["day", "country", *MEASURES, "geo_built", "geo_is_late"],
+    "hourly": ["day", "hour", "country", *MEASURES, "geo_built", "geo_is_late"],
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Rows in the order of the `*_COLUMNS`; times in seconds since 1970, days as dates."""
+    """Rows in the order of `COLUMNS`; times in seconds since 1970, days as dates.
+
+    `visitors` holds who each hit's visitor is, by `(file_key, line_no)`: client and agent for the
+    oracle, a number for the lake.
+    """
 
     hits: list[Row]
     rejects: list[Row]
     sessions: list[Row]
     daily: list[Row]
     hourly: list[Row]
+    visitors: dict[tuple[object, object], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ def count_files(paths: Sequence[Path], zone: ZoneInfo, geo: Path) -> Tables:
              for key, row in daily_of(flat, sessions).items()],
             [(*key, *measures(row), *geo_of(key[0], databases))
              for key, row in hourly_of(flat, sessions).items()],
+            {(key, v.hit.line_no): v.visitor for key, own in visits.items() for v in own},
         )  # fmt: skip
     finally:
         databases.close()

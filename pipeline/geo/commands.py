@@ -1,0 +1,185 @@
+"""The commands ``tidegauge geo list | lookup | fetch``: options in, rows and sentences out."""
+
+from datetime import UTC, date, datetime, time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from pipeline.geo.check import Waivers
+from pipeline.geo.databases import GeoDatabase, list_databases
+from pipeline.geo.fetch import Effects, Fetched, Options, fetch
+from pipeline.geo.single import lookup
+from pipeline.geo.sources import NOTICES, Services
+from pipeline.output import escape, print_rows, progress_console
+from pipeline.settings import Settings, load_settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The dated address databases: what is there, what one says, how to get one.",
+)
+
+
+class Form(StrEnum):
+    """How rows are printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+class EditionChoice(StrEnum):
+    """Which of a source's databases."""
+
+    country = "country"
+    city = "city"
+
+
+GeoOption = Annotated[
+    Path | None,
+    typer.Option("--geo", help="Folder of address databases.", show_default="./geo"),
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="Settings file.", show_default="./tidegauge.toml"),
+]
+FormOption = Annotated[Form, typer.Option("--format", help="How rows are printed.")]
+DayOption = Annotated[
+    datetime | None,
+    typer.Option("--on", formats=["%Y-%m-%d"], help="Local day.", show_default="today"),
+]
+
+_DATABASE_COLUMNS = ["built", "kind", "provider", "type", "ip_version", "file"]
+_ANSWER_COLUMNS = [
+    "address",
+    "country",
+    "subdivision",
+    "city",
+    "day",
+    "database",
+    "built",
+    "geo_is_late",
+]
+
+
+@app.command("list")
+def list_command(
+    geo: GeoOption = None, config: ConfigOption = None, form: FormOption = Form.table
+) -> None:
+    """List the databases in the folder, oldest first.
+
+    Example: tidegauge geo list --geo ./geo --format csv
+    """
+    settings = load_settings(config, geo=geo)
+    databases = list_databases(settings.geo)
+    print_rows(_DATABASE_COLUMNS, [_database_row(known) for known in databases], form.value)
+
+
+@app.command("lookup")
+def lookup_command(
+    address: Annotated[str, typer.Argument(metavar="IP", help="An IPv4 or IPv6 address.")],
+    on: DayOption = None,
+    geo: GeoOption = None,
+    config: ConfigOption = None,
+    form: FormOption = Form.table,
+) -> None:
+    """Say where an address was on a day, and by which database.
+
+    Example: tidegauge geo lookup 8.8.8.8 --on 2016-11-08
+    """
+    settings = load_settings(config, geo=geo)
+    day = on.date() if on else datetime.now(settings.zone_info).date()
+    day_start = datetime.combine(day, time(), settings.zone_info)
+    answer = lookup(address, list_databases(settings.geo), day_start, settings.geo_provider)
+    row = (
+        answer.address,
+        answer.country,
+        answer.subdivision,
+        answer.city,
+        day,
+        answer.database.path.name,
+        answer.database.built,
+        answer.is_late,
+    )
+    print_rows(_ANSWER_COLUMNS, [row], form.value)
+
+
+@app.command("fetch")
+def fetch_command(  # noqa: PLR0913, PLR0917 - one parameter an option
+    source: Annotated[
+        str, typer.Argument(help="dbip-lite, maxmind, a URL, or the path of a file.")
+    ],
+    edition: Annotated[
+        EditionChoice | None,
+        typer.Option(
+            help="Of dbip-lite or maxmind.", show_default="dbip-lite country, maxmind city"
+        ),
+    ] = None,
+    allow_older: Annotated[
+        bool, typer.Option("--allow-older", help="Accept one older than the newest.")
+    ] = False,
+    allow_size: Annotated[
+        bool, typer.Option("--allow-size", help="Accept under half or over double the size.")
+    ] = False,
+    geo: GeoOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Get a database, check it, and put it beside the older ones under its build date.
+
+    dbip-lite (DB-IP, monthly, CC BY 4.0) needs no account; maxmind (GeoLite2) needs
+    maxmind_account_id and maxmind_license_key in the settings; a URL or path may be an .mmdb, a .gz
+    or a .tar.gz.
+
+    Examples: tidegauge geo fetch dbip-lite --edition city;
+    tidegauge geo fetch ./GeoLite2-City_20161103.tar.gz --allow-older
+    """
+    settings = load_settings(config, geo=geo)
+    options = Options(
+        edition=edition.value if edition else None,
+        services=_services(settings),
+        waivers=Waivers(allow_older=allow_older, allow_size=allow_size),
+    )
+    with _progress() as progress:
+        task = progress.add_task("fetching", total=None)
+        effects = Effects(
+            on_progress=lambda done, total: progress.update(task, completed=done, total=total)
+        )
+        fetched = fetch(source, settings.geo, datetime.now(UTC), options, effects)
+    typer.echo(_told(fetched))
+
+
+def _database_row(known: GeoDatabase) -> tuple[date | datetime | str | int, ...]:
+    return (
+        known.built,
+        known.kind,
+        known.provider,
+        known.database_type,
+        known.ip_version,
+        known.path.name,
+    )
+
+
+def _services(settings: Settings) -> Services:
+    return Services(
+        dbip_url=settings.dbip_url,
+        maxmind_url=settings.maxmind_url,
+        maxmind_account_id=settings.maxmind_account_id,
+        maxmind_license_key=settings.maxmind_license_key,
+    )
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    return Progress(*columns, TransferSpeedColumn(), console=progress_console, transient=True)
+
+
+def _told(fetched: Fetched) -> str:
+    database = fetched.database
+    path = escape(str(database.path))
+    built = f"built {database.built:%Y-%m-%d %H:%M} UTC"
+    if not fetched.is_new:
+        return f"no change: {path} is this build already ({built})"
+    notice = NOTICES.get(database.provider)
+    return f"added {path} ({built})" + (f"\n{notice}" if notice else "")

@@ -1,0 +1,191 @@
+"""Fields become hits: the day, where it came from, who it was, and what kind of hit it is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from threading import Lock
+from zoneinfo import ZoneInfo
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.assets import find_assets
+from pipeline.definitions import NO_COUNTRY
+from pipeline.geo.databases import GeoDatabase, in_force
+from pipeline.geo.lookup import Locator
+from pipeline.robots import Robots
+from pipeline.visitors import VisitorKey, canonical_clients, hash_visitors
+
+_CODE = pa.dictionary(pa.int32(), pa.string())
+HITS = pa.schema(
+    [
+        ("line_no", pa.int64()),
+        ("ts", pa.timestamp("us", "UTC")),
+        ("source", _CODE),
+        ("client", pa.string()),
+        ("visitor_id", pa.uint64()),
+        ("country", _CODE),
+        ("subdivision", _CODE),
+        ("geo_built", pa.date32()),
+        ("host", pa.string()),
+        ("method", _CODE),
+        ("path", pa.string()),
+        ("query", pa.string()),
+        ("protocol", _CODE),
+        ("status", pa.int16()),
+        ("bytes_sent", pa.int64()),
+        ("referrer", pa.string()),
+        ("user_agent", _CODE),
+        ("duration_ms", pa.float64()),
+        ("is_robot", pa.bool_()),
+        ("is_asset", pa.bool_()),
+        ("is_page", pa.bool_()),
+    ]
+)
+"""One row a hit, in line order (DESIGN, *The lake*)."""
+
+EPOCH = date(1970, 1, 1)
+
+
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """The instant (UTC) at which ``day`` begins in ``zone``."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+def local_days(seconds: npt.NDArray[np.int64], zone: ZoneInfo) -> npt.NDArray[np.int32]:
+    """Days since 1970 of each instant's date in ``zone``. Zones change at whole minutes."""
+    minutes = pa.array(seconds // 60).dictionary_encode()
+    days = [
+        ((datetime(1970, 1, 1, tzinfo=UTC) + timedelta(minutes=m)).astimezone(zone).date() - EPOCH)
+        .days
+        for m in minutes.dictionary.to_pylist()
+    ]  # fmt: skip
+    return np.array(days, np.int32)[minutes.indices.to_numpy()]
+
+
+@dataclass
+class Places:
+    """The databases, and which is in force on which day; shared by the reading threads."""
+
+    databases: list[GeoDatabase]
+    provider: str | None
+    zone: ZoneInfo
+    _locators: dict[GeoDatabase, Locator] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def in_force(self, day: int) -> tuple[GeoDatabase, bool] | None:
+        """The database for a day (days since 1970) and whether it is late; None without any."""
+        if not self.databases:
+            return None
+        start = day_start(EPOCH + timedelta(days=day), self.zone)
+        return in_force(self.databases, start, self.provider)
+
+    def locator(self, database: GeoDatabase) -> Locator:
+        """The open database."""
+        with self._lock:
+            if database not in self._locators:
+                self._locators[database] = Locator(database)
+            return self._locators[database]
+
+
+@dataclass(frozen=True)
+class HitMaker:
+    """Everything outside a line that its hit depends on."""
+
+    zone: ZoneInfo
+    places: Places
+    robots: Robots
+    key: VisitorKey
+
+    def make_hits(
+        self, connection: duckdb.DuckDBPyConnection, fields: pa.Table, source: str
+    ) -> tuple[pa.Table, npt.NDArray[np.int32]]:
+        """Complete a block's ``fields`` (see ``formats``) to hits, with each hit's day.
+
+        Returns:
+            The hits in line order and their local days, shape ``(n,)``, since 1970.
+        """
+        column = {name: fields[name].combine_chunks() for name in fields.column_names}
+        days = local_days(column["ts"].cast(pa.int64()).to_numpy(), self.zone)
+        clients = column["client"].dictionary_encode()
+        clients = _recoded(clients, canonical_clients(clients.dictionary))
+        agents = column["user_agent"].dictionary_encode()
+        column |= self._locate(clients, days)
+        column |= self._classify(column, agents)
+        column["visitor_id"] = pa.array(hash_visitors(connection, self.key, clients, agents))
+        column["ts"] = column["ts"].cast(HITS.field("ts").type)
+        column["user_agent"] = agents
+        column["source"] = pa.DictionaryArray.from_arrays(
+            pa.array(np.zeros(len(days), np.int32)), pa.array([source])
+        )
+        for name in ("client", "duration_ms"):
+            column[name] = pa.nulls(len(days), HITS.field(name).type)
+        for name in ("method", "protocol"):
+            column[name] = column[name].dictionary_encode()
+        return pa.table({name: column[name] for name in HITS.names}, HITS), days
+
+    def _locate(
+        self, clients: pa.DictionaryArray, days: npt.NDArray[np.int32]
+    ) -> dict[str, pa.Array]:
+        """Country, subdivision and build date, by the database in force on each hit's day."""
+        parts = list(self._by_database(days))
+        if len(parts) == 1:
+            return self._locate_with(parts[0][0], clients)
+        located = [self._locate_with(database, clients.take(rows)) for database, rows in parts]
+        order = np.argsort(np.concatenate([rows.to_numpy() for _, rows in parts]), kind="stable")
+        return {
+            name: pa.chunked_array([part[name] for part in located], HITS.field(name).type)
+            .combine_chunks().take(pa.array(order))
+            for name in located[0]
+        }  # fmt: skip
+
+    def _by_database(
+        self, days: npt.NDArray[np.int32]
+    ) -> Iterator[tuple[GeoDatabase | None, pa.Array]]:
+        found: dict[GeoDatabase | None, list[int]] = {}
+        for day in np.unique(days).tolist():
+            chosen = self.places.in_force(day)
+            found.setdefault(chosen[0] if chosen else None, []).append(day)
+        for database, its_days in found.items():
+            yield database, pa.array(np.flatnonzero(np.isin(days, its_days)))
+
+    def _locate_with(
+        self, database: GeoDatabase | None, clients: pa.DictionaryArray
+    ) -> dict[str, pa.Array]:
+        if database is None:
+            country = pa.repeat(NO_COUNTRY, len(clients.dictionary))
+            subdivision, built = pa.nulls(len(country), pa.string()), None
+        else:
+            country, subdivision = self.places.locator(database).locate(clients.dictionary)
+            built = database.build_date
+        return {
+            "country": _recoded(clients, country),
+            "subdivision": _recoded(clients, subdivision),
+            "geo_built": pa.repeat(pa.scalar(built, pa.date32()), len(clients)),
+        }
+
+    def _classify(
+        self, column: dict[str, pa.Array], agents: pa.DictionaryArray
+    ) -> dict[str, pa.Array]:
+        robot_agent = np.append(self.robots.classify(agents.dictionary), False)  # noqa: FBT003
+        index = agents.indices.fill_null(len(agents.dictionary)).to_numpy(zero_copy_only=False)
+        is_robot = robot_agent[index]
+        is_asset = find_assets(column["path"])
+        status = column["status"].to_numpy()
+        is_get = pc.equal(column["method"], "GET").fill_null(False).to_numpy(zero_copy_only=False)  # noqa: FBT003
+        succeeded = ((status >= 200) & (status < 300)) | (status == 304)
+        is_page = ~is_robot & ~is_asset & is_get & succeeded
+        return {
+            "is_robot": pa.array(is_robot),
+            "is_asset": pa.array(is_asset),
+            "is_page": pa.array(is_page),
+        }
+
+
+def _recoded(coded: pa.DictionaryArray, values: pa.StringArray) -> pa.DictionaryArray:
+    """Replace the dictionary's values; equal values share one code again."""
+    again = values.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(again.indices.take(coded.indices), again.dictionary)

@@ -1,0 +1,238 @@
+"""Raw files become hits and rejects in the lake, every physical line accounted for.
+
+A file is read in blocks; worker threads turn blocks into hits, the file's own thread writes them
+in line order, one Parquet file a local day, and commits them together with the accounting.
+"""
+
+import logging
+import re
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.blocks import Block, RawFile
+from pipeline.database import connect
+from pipeline.errors import DataError, TidegaugeError
+from pipeline.formats import combined
+from pipeline.hits import EPOCH, HitMaker
+from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake
+from pipeline.partitions import REJECTS, PartitionWriter, write_table
+
+log = logging.getLogger(__name__)
+
+WORKERS = 2
+_IN_FLIGHT = WORKERS + 1
+"""Blocks of one file that may be waiting or at work: bounds the memory."""
+
+_thread = threading.local()
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What an ingest did: new files, files already known, and failures ``(path, why)``."""
+
+    added: list[FileRecord]
+    known: list[tuple[Path, FileRecord]]
+    failed: list[tuple[Path, str]]
+
+
+@dataclass(frozen=True)
+class _BlockHits:
+    hits: pa.Table
+    days: npt.NDArray[np.int32]
+    rejects: list[tuple[int, str, str]]
+    blank: int
+
+
+def source_of(path: Path) -> str:
+    """The file name up to the first ``.``, ``-`` or ``_``; ``log`` when nothing is before it."""
+    return re.split(r"[.\-_]", path.name)[0] or "log"
+
+
+def find_files(paths: Iterable[Path]) -> list[Path]:
+    """The raw files meant by ``paths``: files as they are, folders with all files below them.
+
+    Raises:
+        DataError: a path does not exist.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += sorted(p for p in path.rglob("*") if p.is_file() and p.name[0] != ".")
+        elif path.exists():
+            found.append(path)
+        else:
+            raise DataError(f"{path}: no such file or folder")
+    return found
+
+
+def ingest_files(
+    lake: Lake,
+    maker: HitMaker,
+    paths: Sequence[Path],
+    *,
+    source: str | None = None,
+    on_read: Callable[[int], None] = lambda _: None,
+) -> Ingested:
+    """Take raw files into the lake. One that fails never stops the others.
+
+    Args:
+        lake: claimed already.
+        maker: what hits depend on besides their lines.
+        paths: raw files, plain or compressed.
+        source: the sources' name; by the file names when not given.
+        on_read: told the raw bytes read, for progress.
+    """
+    result = Ingested([], [], [])
+    sizes = {record.raw_bytes for record in lake.files()}
+    with (
+        ThreadPoolExecutor(WORKERS, "block") as blocks,
+        ThreadPoolExecutor(WORKERS, "file") as files,
+        lake.staging() as staging,
+    ):
+
+        def take(numbered: tuple[int, Path]) -> None:
+            number, path = numbered
+            raw = RawFile(path, on_read=on_read)
+            job = _FileJob(lake, maker, blocks, staging / str(number), raw, source or source_of(path))
+            try:
+                record = (path.stat().st_size in sizes and job.find_known()) or None
+                if record:
+                    result.known.append((path, record))
+                else:
+                    result.added.append(job.take())
+            except (TidegaugeError, OSError) as error:
+                result.failed.append((path, str(error)))
+
+        list(files.map(take, enumerate(paths)))
+    maker.robots.save()
+    return result
+
+
+@dataclass
+class _FileJob:
+    """One raw file on its way into the lake."""
+
+    lake: Lake
+    maker: HitMaker
+    pool: ThreadPoolExecutor
+    folder: Path
+    raw: RawFile
+    source: str
+
+    def find_known(self) -> FileRecord | None:
+        """The record of the same content from the same source, when the lake has it."""
+        for _ in self.raw.content():
+            pass
+        known = self.lake.find(self._key())
+        self.raw = RawFile(self.raw.path, on_read=self.raw.on_read)
+        return known
+
+    def take(self) -> FileRecord:
+        """Read, write and commit the file; returns its accounting, which balances.
+
+        Raises:
+            DataError: it cannot be read, or its lines do not add up (nothing is committed).
+        """
+        started = time.monotonic()
+        writer = PartitionWriter(self.folder)
+        rejects: list[tuple[int, str, str]] = []
+        blank = 0
+        for part in _in_order(self.pool, self._read_block, self.raw.blocks()):
+            writer.add(part.hits, part.days)
+            rejects += part.rejects
+            blank += part.blank
+        staged = writer.close()
+        record = self._record(writer, rejects, blank, started)
+        if not record.balances:
+            raise DataError(f"{self.raw.path}: its lines do not add up, nothing was kept: {record}")
+        places = [
+            (path, self.lake.hits_path(str(day), record.file_key)) for day, path in staged.items()
+        ]
+        if rejects:
+            places.append(self._write_rejects(rejects, record))
+        with self.lake.lock():
+            self.lake.commit_file(record, places)
+        log.info(
+            "ingested %s: %d lines, %d hits, %d rejected, %d ms",
+            record.file_key, record.lines, record.hits, record.rejected, record.duration_ms,
+        )  # fmt: skip
+        return record
+
+    def _read_block(self, block: Block) -> _BlockHits:
+        if not hasattr(_thread, "connection"):
+            _thread.connection = connect(threads=1)
+        read = combined.read_block(_thread.connection, block.line_no, block.lines)
+        hits, days = self.maker.make_hits(_thread.connection, read.hits, self.source)
+        rejects = [(number, line, rejected.reason) for number, line, rejected in read.rejects]
+        rejects += [(number, head, "too_long") for number, head in block.too_long]
+        return _BlockHits(hits, days, sorted(rejects), read.blank)
+
+    def _key(self) -> str:
+        return f"{self.source}-{self.raw.digest.hexdigest()[:16]}"
+
+    def _record(
+        self,
+        written: PartitionWriter,
+        rejects: list[tuple[int, str, str]],
+        blank: int,
+        started: float,
+    ) -> FileRecord:
+        first_day = NO_DAY if written.first_day is None else EPOCH + timedelta(written.first_day)
+        days = {}
+        for day, count in sorted(written.rows.items()):
+            chosen = self.maker.places.in_force(day)
+            days[str(EPOCH + timedelta(days=day))] = DayShare(count, bool(chosen and chosen[1]))
+        return FileRecord(
+            file_key=self._key(),
+            source=self.source,
+            name=self.raw.path.name,
+            sha256=self.raw.digest.hexdigest(),
+            raw_bytes=self.raw.raw_bytes,
+            content_bytes=self.raw.content_bytes,
+            lines=self.raw.lines,
+            hits=sum(written.rows.values()),
+            rejected=len(rejects),
+            blank=blank,
+            directives=0,
+            duplicates=0,
+            reasons=dict(Counter(reason for _, _, reason in rejects)),
+            days=days,
+            rejects_day=str(first_day) if rejects else None,
+            damage=self.raw.damage,
+            layout=combined.LAYOUT,
+            ingested_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            duration_ms=round((time.monotonic() - started) * 1000),
+        )
+
+    def _write_rejects(
+        self, rejects: list[tuple[int, str, str]], record: FileRecord
+    ) -> tuple[Path, Path]:
+        staged = self.folder / "rejects.parquet"
+        columns = zip(*sorted(rejects), strict=True)
+        write_table(staged, pa.table([pa.array(values) for values in columns], REJECTS))
+        return staged, self.lake.rejects_path(str(record.rejects_day), record.file_key)
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, work: Callable[[Block], _T], blocks: Iterator[Block]
+) -> Iterator[_T]:
+    """Work on several blocks at once; yield the results in the blocks' order."""
+    waiting: deque[Future[_T]] = deque()
+    for block in blocks:
+        waiting.append(pool.submit(work, block))
+        if len(waiting) >= _IN_FLIGHT:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

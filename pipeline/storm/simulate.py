@@ -1,0 +1,100 @@
+"""The simulated raw logs: one gz a server and local day, each drawn on its own from the seed."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.storm.addresses import find_database
+from pipeline.storm.cells import ALL, check_scale, scaled_days
+from pipeline.storm.clock import DAYS, SERVERS, day_start, rotation
+from pipeline.storm.crawlers import draw_crawls
+from pipeline.storm.lines import Lines, join_lines
+from pipeline.storm.render import write_lines
+from pipeline.storm.visits import Part, draw_visits
+from pipeline.storm.world import World, make_world
+
+Progress = Callable[[str, int, int], None]
+
+DEFAULT_SEED = 20161108
+ALONE_BELOW = 0.01  # a process of its own costs more than files of this scale
+
+
+def simulate(
+    out: Path,
+    scale: float = 1.0,
+    seed: int = DEFAULT_SEED,
+    progress: Progress | None = None,
+    *,
+    workers: int | None = None,
+) -> list[Path]:
+    """Write ``OUT/web01-20161101.log.gz`` and 99 more: simulated, calibrated to published totals.
+
+    ``progress`` gets a label, sessions done and sessions in all after each file. The bytes depend
+    on scale and seed, not on ``workers`` (by default one a core, at most 8).
+    Raises SettingsError for a wrong scale, GeoError without the database of November 2016.
+    """
+    check_scale(scale)
+    find_database()
+    out.mkdir(parents=True, exist_ok=True)
+    cells = scaled_days(scale)
+    sizes = [cells[day, ALL] for day in DAYS]
+    tasks = [(server, day) for day in np.argsort(sizes)[::-1].tolist() for server in range(len(SERVERS))]
+    paths, done = [], 0
+    for path, day in _run(out, scale, seed, tasks, workers or _count_workers(scale)):
+        paths.append(path)
+        done += sizes[day]
+        if progress is not None:
+            progress("simulate", done // len(SERVERS), sum(sizes))
+    return sorted(paths)
+
+
+def write_file(out: Path, scale: float, seed: int, server: int, day: int) -> Path:
+    """Write the log of one server and day; needs no other file."""
+    world = make_world(scale, seed)
+    path = out / f"{SERVERS[server]}-{DAYS[day]:%Y%m%d}.log.gz"
+    rng = np.random.default_rng([seed, 7, server, day])
+    write_lines(path, world, _draw_file(world, server, day), rng)
+    return path
+
+
+def _draw_file(world: World, server: int, day: int) -> Lines:
+    """All lines written between two rotations: the day's, and what spills over its midnights."""
+    begin = rotation(world.seed, server, day)
+    end = rotation(world.seed, server, day + 1)
+    sources = [(day, Part.DAWN), (day, Part.DAYTIME), (day, Part.LATE)]
+    if day > 0:
+        sources.insert(0, (day - 1, Part.LATE))
+    if day + 1 < len(DAYS):
+        sources.append((day + 1, Part.DAWN))
+    parts = [draw_visits(world, server, *source) for source in sources]
+    lines = join_lines([_within(part, begin, end) for part in parts])
+    return join_lines([lines, _within(draw_crawls(world, server, day), begin, end)])
+
+
+def _within(lines: Lines, begin: int, end: int) -> Lines:
+    """Lines written from ``begin`` to before ``end``; the logs end with the last day."""
+    written = lines.written_at
+    return lines.select((written >= begin) & (written < end) & (lines.at < day_start(len(DAYS))))
+
+
+def _count_workers(scale: float) -> int:
+    return 1 if scale < ALONE_BELOW else min(os.cpu_count() or 1, 8)
+
+
+def _run(
+    out: Path, scale: float, seed: int, tasks: list[tuple[int, int]], workers: int
+) -> Iterator[tuple[Path, int]]:
+    if workers == 1:
+        for server, day in tasks:
+            yield write_file(out, scale, seed, server, day), day
+        return
+    # Fresh processes: a fork would copy the threads of DuckDB and Arrow in an unknown state.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        futures = {pool.submit(write_file, out, scale, seed, *task): task for task in tasks}
+        for future in as_completed(futures):
+            yield future.result(), futures[future][1]

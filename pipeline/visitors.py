@@ -1,0 +1,158 @@
+"""Who a visitor is: a keyed hash over the canonical client and the user agent.
+
+The key lies outside the lake; the lake keeps only the key's fingerprint. Without the key an
+address cannot be guessed back from its hash.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import os
+import secrets
+import socket
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.errors import SettingsError
+from pipeline.settings import Settings
+
+_MAPPED = bytes(10) + b"\xff\xff"
+_COMPATIBLE = bytes(12)
+_BLOCK = 64  # SHA-256's, in bytes
+_HASH = """
+SELECT ('0x' || left(sha256($outer || unhex(sha256($inner || message))), 16))::UBIGINT AS id
+FROM messages
+"""
+
+
+@dataclass(frozen=True)
+class VisitorKey:
+    """The secret of a site's visitor hash."""
+
+    secret: bytes
+
+    @property
+    def fingerprint(self) -> str:
+        """What the lake stores to recognise the key: 16 hex digits."""
+        return hmac.digest(self.secret, b"tidegauge fingerprint", "sha256").hex()[:16]
+
+    @property
+    def session_key(self) -> bytes:
+        """The 16 bytes that key the session ids, derived from the secret."""
+        return hmac.digest(self.secret, b"tidegauge sessions", "sha256")[:16]
+
+    def pads(self) -> dict[str, bytes]:
+        """HMAC's inner and outer pad (RFC 2104), for hashing in SQL."""
+        key = self.secret if len(self.secret) <= _BLOCK else hashlib.sha256(self.secret).digest()
+        key = key.ljust(_BLOCK, b"\0")
+        return {
+            "inner": bytes(byte ^ 0x36 for byte in key),
+            "outer": bytes(byte ^ 0x5C for byte in key),
+        }
+
+
+def load_key(settings: Settings) -> VisitorKey:
+    """The key from the settings, or from its file, which is made on first use.
+
+    Raises:
+        SettingsError: the file is empty, or others than its owner may read it.
+    """
+    if settings.visitor_key:
+        return VisitorKey(settings.visitor_key.get_secret_value().encode())
+    path = settings.visitor_key_file.expanduser()
+    if not path.exists():
+        _make_key(path)
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise SettingsError("visitor_key_file", str(path), "others may read it; run chmod 600 on it")
+    secret = path.read_bytes().strip()
+    if len(secret) < 16:
+        raise SettingsError("visitor_key_file", str(path), "shorter than 16 bytes; remove it")
+    return VisitorKey(secret)
+
+
+def _make_key(path: Path) -> None:
+    """Write a new key; of several processes at once, the first one's stays."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(32) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def canonical(client: str) -> str:
+    """One spelling per address: IPv6 compressed, IPv4-mapped as IPv4; anything else as written."""
+    if ":" not in client:
+        return client
+    if "%" in client:  # a zone id, which the C library does not take
+        return _canonical_scoped(client)
+    try:
+        packed = socket.inet_pton(socket.AF_INET6, client)
+    except (OSError, ValueError):  # ValueError: a NUL in the name
+        return client
+    if packed.startswith(_MAPPED):
+        return socket.inet_ntop(socket.AF_INET, packed[12:])
+    if packed.startswith(_COMPATIBLE):  # the C library writes these with a dotted end
+        return str(ipaddress.IPv6Address(packed))
+    return socket.inet_ntop(socket.AF_INET6, packed)
+
+
+def _canonical_scoped(client: str) -> str:
+    try:
+        address = ipaddress.IPv6Address(client)
+    except ValueError:
+        return client
+    return str(address.ipv4_mapped or address)
+
+
+def canonical_clients(clients: pa.StringArray) -> pa.StringArray:
+    """``canonical`` of n distinct clients; only what holds a colon can need a change."""
+    has_colon = pc.find_substring(clients, ":").to_numpy() >= 0
+    if not has_colon.any():
+        return clients
+    mask = pa.array(has_colon)
+    changed = [canonical(client) for client in clients.filter(mask).to_pylist()]
+    return pc.replace_with_mask(clients, mask, pa.array(changed, pa.string()))
+
+
+def hash_visitors(
+    connection: duckdb.DuckDBPyConnection,
+    key: VisitorKey,
+    clients: pa.DictionaryArray,
+    user_agents: pa.DictionaryArray,
+) -> npt.NDArray[np.uint64]:
+    """The ``visitor_id`` of each hit: 64 bits of HMAC-SHA256(client, NUL, user agent).
+
+    Args:
+        connection: the calling thread's own.
+        key: the site's.
+        clients: shape ``(n,)``, canonical.
+        user_agents: shape ``(n,)``, as written; null counts as empty.
+    """
+    width = len(user_agents.dictionary) + 1
+    agent = user_agents.indices.fill_null(width - 1).to_numpy(zero_copy_only=False)
+    pair = clients.indices.to_numpy().astype(np.int64) * width + agent
+    coded = pa.array(pair).dictionary_encode()
+    pairs = coded.dictionary.to_numpy()
+    agents = pa.concat_arrays([user_agents.dictionary, pa.array([""], pa.string())])
+    messages = pc.binary_join_element_wise(
+        clients.dictionary.take(pa.array(pairs // width)),
+        agents.take(pa.array(pairs % width)),
+        "\0",
+    )
+    connection.register("messages", pa.table({"message": messages.cast(pa.binary())}))
+    ids = connection.execute(_HASH, key.pads()).fetchnumpy()["id"]
+    return np.asarray(ids, np.uint64)[coded.indices.to_numpy()]

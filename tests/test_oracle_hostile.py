@@ -1,0 +1,78 @@
+"""Hypothesis' hostile lines: the oracle and the command say the same of every one of them."""
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from conftest import Tidegauge, build_default_databases
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from oracle.agreement import differences
+from oracle.hostile import HOSTILE_LINES
+from oracle.lake import read_lake
+from oracle.printed import outcomes_by_command, outcomes_by_oracle
+from oracle.reading import physical_lines
+from oracle.tables import count_files
+
+FILES = 120
+LINES = 60
+
+
+@pytest.fixture(scope="module")
+def hostile_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some thousand generated lines in one file, the same in every run.
+
+    One start of the command costs more than reading all of them, so Hypothesis only draws here,
+    and the tests compare all its examples at once.
+    """
+    drawn: list[str] = []
+
+    @settings(
+        max_examples=FILES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.lists(HOSTILE_LINES, min_size=LINES, max_size=LINES))
+    def draw(lines: list[str]) -> None:
+        drawn.extend(lines)
+
+    draw()
+    path = tmp_path_factory.mktemp("hostile") / "access.log"
+    path.write_bytes(b"\n".join(line.encode("utf-8", "surrogateescape") for line in drawn))
+    return path
+
+
+def test_every_hostile_line_has_the_same_outcome(hostile_file: Path, tidegauge: Tidegauge) -> None:
+    """`parse` gives each line the oracle's outcome and fields; the first that differs is shown."""
+    lines = [line for _, line in physical_lines(hostile_file.read_bytes())]
+    by_oracle = outcomes_by_oracle(hostile_file)
+    by_command = outcomes_by_command(hostile_file, tidegauge)
+    differing = [n for n, pair in enumerate(zip(by_oracle, by_command, strict=False)) if pair[0] != pair[1]]  # noqa: E501  # fmt: skip
+    shown = [(lines[n], by_oracle[n], by_command[n]) for n in differing[:1]]
+    assert not shown, f"{len(differing)} lines differ"
+    assert len(by_oracle) == len(by_command) == len(lines)
+
+
+def test_hostile_lines_count_the_same(
+    hostile_file: Path, tidegauge: Tidegauge, tmp_path: Path
+) -> None:
+    """`ingest` and `build` of the same lines give the oracle's hits, sessions, days and hours."""
+    geo, lake = build_default_databases(tmp_path / "geo"), tmp_path / "lake"
+    where = ("--lake", lake, "--geo", geo)
+    tidegauge("ingest", hostile_file, "--log-format", "combined", *where)
+    tidegauge("build", *where)
+    by_oracle = count_files([hostile_file], ZoneInfo("America/Toronto"), geo)
+    assert not differences(by_oracle, read_lake(lake))
+
+
+def test_hostile_lines_are_of_every_kind(hostile_file: Path) -> None:
+    """The generated lines exercise all outcomes, and neither hits nor rejects are a rarity."""
+    kinds = [
+        "blank" if "skipped" in outcome else "rejected" if "rejected" in outcome else "hit"
+        for outcome in outcomes_by_oracle(hostile_file)
+    ]
+    assert min(kinds.count("hit"), kinds.count("rejected")) > len(kinds) / 10
+    assert kinds.count("blank") > 20
