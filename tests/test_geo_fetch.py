@@ -1,4 +1,4 @@
-"""Fetching over HTTP from a local server that fails, truncates, redirects and serves wrong files."""
+"""Fetching over HTTP, from a local server that fails, truncates, redirects or serves junk."""
 
 import base64
 import gzip
@@ -8,104 +8,29 @@ import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 from conftest import build_database
+from geo_server import KEY, Answer, Server, hang_up, redirect, refuse, serve, serve_undeclared
 from pydantic import SecretStr
 
 from pipeline.errors import GeoError, SettingsError
 from pipeline.geo.check import KNOWN_COUNTRIES
+from pipeline.geo.download import check_answer
 from pipeline.geo.fetch import Effects, Fetched, Options, fetch
-from pipeline.geo.sources import Services
+from pipeline.geo.sources import Download, Services
 
 NOW = datetime(2016, 11, 22, 9, tzinfo=UTC)
-KEY = "s3cr3t-licence-key"
 ACCOUNT = "424242"
 AUTHORIZATION = "Basic " + base64.b64encode(f"{ACCOUNT}:{KEY}".encode()).decode()
 
-Answer = Callable[["Handler"], None]
-
-
-class Server(ThreadingHTTPServer):
-    """Serves `answers` by path (without the query), the next of the list at each request."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.answers: dict[str, list[Answer]] = {}
-        self.requests: list[tuple[str, str | None]] = []  # path with query, Authorization
-
-    def url(self, path: str = "", host: str = "127.0.0.1") -> str:
-        return f"http://{host}:{self.server_port}{path}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Looks the answer up; a path without one is a 404."""
-
-    server: Server
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self.server.requests.append((self.path, self.headers["Authorization"]))
-        answers = self.server.answers.get(self.path.split("?")[0], [refuse(404)])
-        (answers.pop(0) if len(answers) > 1 else answers[0])(self)
-
-    def log_message(self, *_: object) -> None:
-        """Keep stderr clean."""
-
-
-def serve(content: bytes, declared: int | None = None) -> Answer:
-    def answer(handler: Handler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(content) if declared is None else declared))
-        handler.send_header("Connection", "close")
-        handler.end_headers()
-        handler.wfile.write(content)
-        handler.close_connection = True
-
-    return answer
-
-
-def serve_undeclared(content: bytes) -> Answer:
-    def answer(handler: Handler) -> None:
-        handler.send_response(200)
-        handler.send_header("Connection", "close")
-        handler.end_headers()
-        handler.wfile.write(content)
-        handler.close_connection = True
-
-    return answer
-
-
-def refuse(status: int, body: bytes = b"") -> Answer:
-    def answer(handler: Handler) -> None:
-        handler.send_response(status, f"no {KEY}")
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    return answer
-
-
-def redirect(to: str) -> Answer:
-    def answer(handler: Handler) -> None:
-        handler.send_response(302)
-        handler.send_header("Location", to)
-        handler.send_header("Content-Length", "0")
-        handler.end_headers()
-
-    return answer
-
-
-def hang_up(handler: Handler) -> None:
-    handler.close_connection = True
-
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
     with Server() as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.02,))
         thread.start()
@@ -253,14 +178,12 @@ def test_what_may_pass_is_tried_again(
         (serve(b"half", 4000), "the connection failed or was cut"),
     ],
 )
-def test_retries_end(
-    server: Server, run: Run, tmp_path: Path, pauses: list[float], failure: Answer, said: str
-) -> None:
+def test_retries_end(server: Server, run: Run, tmp_path: Path, failure: Answer, said: str) -> None:
     """After four tries it is an error that names the address, and nothing is left behind."""
     server.answers["/file"] = [failure]
     with pytest.raises(GeoError, match=rf"{server.url('/file')}: {said} \(4 tries\)"):
         run(server.url("/file"))
-    assert (len(server.requests), pauses) == (4, [1.0, 3.0, 9.0])
+    assert len(server.requests) == 4
     assert list((tmp_path / "geo").iterdir()) == []
 
 
@@ -290,7 +213,7 @@ def test_nobody_listening_is_an_error(run: Run, pauses: list[float]) -> None:
         url = closed.url("/file")
     with pytest.raises(GeoError, match="the connection failed or was cut"):
         run(url)
-    assert len(pauses) == 3
+    assert pauses == [1.0, 3.0, 9.0]
 
 
 def test_redirect_in_circles_is_an_error(server: Server, run: Run, pauses: list[float]) -> None:
@@ -414,3 +337,16 @@ def test_impossible_url_is_an_error(tmp_path: Path, source: str) -> None:
     """A URL that cannot be parsed ends in a sentence."""
     with pytest.raises(GeoError, match="no host or an impossible port"):
         fetch(source, tmp_path / "geo", NOW)
+
+
+@pytest.mark.parametrize(("hop", "is_refused"), [("http://h/x", True), ("https://h/x", False)])
+def test_redirect_to_an_unencrypted_address_is_refused(hop: str, is_refused: bool) -> None:
+    """What began over https must not end over http, where anybody could change it."""
+    first, last = requests.Response(), requests.Response()
+    first.url, last.url = "https://h/", hop
+    last.history, last.status_code = [first], 200
+    if not is_refused:
+        check_answer(Download("https://h/"), last)
+        return
+    with pytest.raises(GeoError, match="redirects to an unencrypted address"):
+        check_answer(Download("https://h/"), last)

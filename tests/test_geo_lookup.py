@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import geoip2.database
+import maxminddb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -17,9 +18,11 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from pipeline.errors import GeoError
+from pipeline.geo.addresses import ipv4_words, ipv6_words
 from pipeline.geo.databases import list_databases, read_database
 from pipeline.geo.lookup import Locator
 from pipeline.geo.single import lookup
+from pipeline.geo.tree import decode_records, find_ipv4, find_ipv6, read_tree
 
 CORPUS = Path(__file__).parents[2] / "shared/corpus/maxmind"
 BUILT = "2016-11-03T11:31:32Z"
@@ -308,6 +311,52 @@ def test_tree_that_does_not_end_is_an_error(city: Path) -> None:
     city.write_bytes(content)
     with Locator(database) as locator, pytest.raises(GeoError, match="does not end"):
         locator.locate(["ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"])
+
+
+@pytest.mark.parametrize("record", ["text", ["US"], {"country": "US"}, {"country": ["US"]}])
+def test_record_of_another_shape_is_an_error(tmp_path: Path, record: object) -> None:
+    """Not every record without a country is an honest one: a string in its place is damage."""
+    writer = MMDBWriter(ip_version=4, database_type="GeoLite2-Country")
+    writer.insert_network(IPSet(["2.0.0.0/8"]), {"country": {"iso_code": "FR"}})
+    writer.insert_network(IPSet(["8.0.0.0/8"]), record)
+    writer.to_db_file(str(tmp_path / "odd.mmdb"))
+    assert locate(tmp_path / "odd.mmdb", ["2.0.0.1", "9.0.0.1"]) == [("FR", None), ("ZZ", None)]
+    with pytest.raises(GeoError, match=r"odd\.mmdb is damaged"):
+        locate(tmp_path / "odd.mmdb", ["2.0.0.1", "8.8.8.8"])
+
+
+@pytest.mark.parametrize(
+    ("node", "records"),
+    [
+        ([1, 2, 3, 4, 5, 6], [0x010203, 0x040506]),
+        ([1, 2, 3, 0x9A, 4, 5, 6], [0x9010203, 0xA040506]),
+        ([0xF1, 2, 3, 4, 5, 6, 7, 8], [0xF1020304, 0x05060708]),
+    ],
+)
+def test_nodes_of_every_size_are_read(node: list[int], records: list[int]) -> None:
+    """24, 28 and 32 bits a record; the middle byte of 28 holds the top of the left one first."""
+    nodes = np.array([node, node], dtype=np.uint8)
+    assert decode_records(nodes, len(node) * 4).tolist() == records * 2
+
+
+@needs_corpus
+@pytest.mark.parametrize("size", [24, 28, 32])
+@pytest.mark.parametrize("version", ["ipv4", "ipv6", "mixed"])
+def test_trees_of_every_size_are_walked_as_maxminddb_does(size: int, version: str) -> None:
+    """An address has a leaf with data exactly where maxminddb finds a record."""
+    path = CORPUS / f"test-data/MaxMind-DB-test-{version}-{size}.mmdb"
+    low = [str(ipaddress.IPv4Address(0x01010100 + n)) for n in range(64)]
+    high = [f"::{n:x}:ffff:ffff" for n in range(16)] + [f"::2:0:{n:x}" for n in range(96)]
+    with maxminddb.open_database(path) as reader:
+        tree = read_tree(path, reader.metadata())
+        leaves = find_ipv4(tree, ipv4_words(pa.array(low))) > tree.node_count
+        assert leaves.tolist() == [reader.get(address) is not None for address in low]
+        assert leaves.any() == (version != "ipv6")
+        if version != "ipv4":
+            leaves = find_ipv6(tree, ipv6_words(high)[0]) > tree.node_count
+            assert leaves.tolist() == [reader.get(address) is not None for address in high]
+            assert leaves.any()
+            assert not leaves.all()
 
 
 def test_truncated_database_is_an_error(city: Path) -> None:

@@ -57,9 +57,8 @@ _ANSWER_COLUMNS = [
     "country",
     "subdivision",
     "city",
-    "day",
     "database",
-    "built",
+    "geo_built",
     "geo_is_late",
 ]
 
@@ -70,7 +69,9 @@ def list_command(
 ) -> None:
     """List the databases in the folder, oldest first.
 
-    Example: tidegauge geo list --geo ./geo --format csv
+    For example:
+
+    tidegauge geo list --geo ./geo --format csv
     """
     settings = load_settings(config, geo=geo)
     databases = list_databases(settings.geo)
@@ -87,7 +88,9 @@ def lookup_command(
 ) -> None:
     """Say where an address was on a day, and by which database.
 
-    Example: tidegauge geo lookup 8.8.8.8 --on 2016-11-08
+    For example:
+
+    tidegauge geo lookup 8.8.8.8 --on 2016-11-08
     """
     settings = load_settings(config, geo=geo)
     day = on.date() if on else datetime.now(settings.zone_info).date()
@@ -98,9 +101,8 @@ def lookup_command(
         answer.country,
         answer.subdivision,
         answer.city,
-        day,
         answer.database.path.name,
-        answer.database.built,
+        answer.database.build_date,
         answer.is_late,
     )
     print_rows(_ANSWER_COLUMNS, [row], form.value)
@@ -128,11 +130,16 @@ def fetch_command(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> None:
     """Get a database, check it, and put it beside the older ones under its build date.
 
-    dbip-lite (DB-IP, monthly, CC BY 4.0) needs no account; maxmind (GeoLite2) needs
-    maxmind_account_id and maxmind_license_key in the settings; a URL or path may be an .mmdb, a .gz
-    or a .tar.gz.
+    dbip-lite (DB-IP, monthly, CC BY 4.0) needs no account.
 
-    Examples: tidegauge geo fetch dbip-lite --edition city;
+    maxmind (GeoLite2) needs maxmind_account_id and maxmind_license_key in settings.
+
+    A URL or path may be an .mmdb, a .gz or a .tar.gz.
+
+    For example:
+
+    tidegauge geo fetch dbip-lite --edition city
+
     tidegauge geo fetch ./GeoLite2-City_20161103.tar.gz --allow-older
     """
     settings = load_settings(config, geo=geo)

@@ -1,11 +1,14 @@
 """One file over HTTP, with retries. Its errors show where it was going, never a key or a query."""
 
+import contextlib
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import requests
+import urllib3.exceptions
 
 from pipeline.errors import GeoError
 from pipeline.geo.sources import Download
@@ -17,6 +20,8 @@ MAX_DOWNLOAD_BYTES = 1 << 30
 _CONNECT_S, _READ_S = 10, 60
 _CHUNK_BYTES = 1 << 18
 _PAUSES_S = (1.0, 3.0, 9.0)
+# ValueError: a redirect to an address that cannot be parsed.
+_LIBRARY_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, ValueError)
 _ADVICE = {
     401: "the account id or licence key was refused: check maxmind_account_id and"
     " maxmind_license_key",
@@ -61,7 +66,7 @@ def download(
 
 
 def _try_once(wanted: Download, file: BinaryIO, on_progress: Progress) -> None:
-    with requests.Session() as session:
+    with _quiet_wire_log(), requests.Session() as session:
         if wanted.account:
             account_id, license_key = wanted.account
             session.auth = (account_id, license_key.get_secret_value())
@@ -69,15 +74,29 @@ def _try_once(wanted: Download, file: BinaryIO, on_progress: Progress) -> None:
         session.headers["Accept-Encoding"] = "identity"
         try:
             with session.get(wanted.url, stream=True, timeout=(_CONNECT_S, _READ_S)) as response:
-                _check_answer(wanted, response)
+                check_answer(wanted, response)
                 _copy(wanted, response, file, on_progress)
                 return
-        except requests.RequestException as error:
+        except _LIBRARY_ERRORS as error:
             failure = error
     raise _as_own(wanted, failure)
 
 
-def _as_own(wanted: Download, error: requests.RequestException) -> Exception:
+@contextlib.contextmanager
+def _quiet_wire_log() -> Iterator[None]:
+    # At DEBUG urllib3 logs the query of every URL, which is where old MaxMind links have the key.
+    def passes(record: logging.LogRecord) -> bool:
+        return record.levelno > logging.DEBUG
+
+    logger = logging.getLogger("urllib3.connectionpool")
+    logger.addFilter(passes)
+    try:
+        yield
+    finally:
+        logger.removeFilter(passes)
+
+
+def _as_own(wanted: Download, error: Exception) -> Exception:
     if isinstance(error, requests.Timeout):
         return _RetryableError("the server does not answer in time")
     if isinstance(error, requests.exceptions.SSLError):
@@ -87,7 +106,8 @@ def _as_own(wanted: Download, error: requests.RequestException) -> Exception:
     return GeoError(f"cannot fetch {wanted.shown}: {type(error).__name__}")
 
 
-def _check_answer(wanted: Download, response: requests.Response) -> None:
+def check_answer(wanted: Download, response: requests.Response) -> None:
+    """Refuse every answer but 200 at the end of an unbroken chain of https, if it began so."""
     # requests has dropped the account by itself wherever a redirect left the host.
     hops = [hop.url for hop in (*response.history, response)]
     if wanted.url.startswith("https:") and any(hop.startswith("http:") for hop in hops):

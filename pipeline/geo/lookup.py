@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from pipeline.geo.addresses import ipv4_words, ipv6_words, split_versions
 from pipeline.geo.databases import GeoDatabase, damage_named
-from pipeline.geo.tree import Records, damaged, find_ipv4, find_ipv6, read_tree
+from pipeline.geo.tree import Records, find_ipv4, find_ipv6, read_tree
 
 Column: TypeAlias = Any
 """An Arrow array; its stubs lag behind the library."""
@@ -111,7 +111,6 @@ class Locator:
         asked = clients.take(pa.array(one_client_at[unmet])).to_pylist()
         known = self._places
         countries = self._ask(asked, _COUNTRY_PATH[self.database.kind])
-        self._check_records(pc.filter(pa.array(asked), countries.is_null()).to_pylist())
         subdivisions: Column = pa.nulls(len(asked), pa.string())
         if self.database.kind == "City":
             subdivisions = self._ask(asked, _SUBDIVISION_PATH)
@@ -121,13 +120,6 @@ class Locator:
             _joined(known.countries, countries),
             _joined(known.subdivisions, subdivisions),
         )
-
-    def _check_records(self, clients: list[str]) -> None:
-        """Tell a record without a country (a satellite provider's) from one that is no record."""
-        with damage_named(self.database.path):
-            records = self._reader.get_many(clients)
-        if not all(record is None or isinstance(record, dict) for record in records):
-            raise damaged(self.database.path, "a record is not a map")
 
     def _ask(self, clients: list[str], path: tuple[str | int, ...]) -> Column:
         with damage_named(self.database.path):

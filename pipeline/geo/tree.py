@@ -58,7 +58,7 @@ class SearchTree:
 
 def read_tree(path: Path, shape: TreeShape) -> SearchTree:
     """Read and check the whole tree; raises GeoError when a record points outside the file."""
-    records = _decode_records(_read_nodes(path, shape), shape.record_size)
+    records = decode_records(_read_nodes(path, shape), shape.record_size)
     _check_records(path, shape, records)
     root = _ipv4_root(records, shape)
     every_prefix = np.arange(1 << _JUMP_BITS, dtype=np.uint32).reshape(-1, 1) << np.uint32(16)
@@ -98,7 +98,7 @@ def first_networks(path: Path, shape: TreeShape, max_nodes: int) -> Iterator[int
             continue
         seen.add(record)
         node = np.asarray(nodes[record * node_bytes : (record + 1) * node_bytes]).reshape(1, -1)
-        left, right = (int(child) for child in _decode_records(node, shape.record_size))
+        left, right = (int(child) for child in decode_records(node, shape.record_size))
         pending.append((right, address | 1 << (bits - 1 - depth), depth + 1))
         pending.append((left, address, depth + 1))
 
@@ -113,7 +113,8 @@ def _read_nodes(path: Path, shape: TreeShape) -> npt.NDArray[np.uint8]:
     return np.fromfile(path, dtype=np.uint8, count=tree_bytes).reshape(-1, node_bytes)
 
 
-def _decode_records(nodes: npt.NDArray[np.uint8], record_size: int) -> Records:
+def decode_records(nodes: npt.NDArray[np.uint8], record_size: int) -> Records:
+    """Turn nodes, shape (nodes, bytes), into their left and right records, in that order, flat."""
     records = np.zeros((len(nodes), 2), dtype=np.uint32)
     middle = record_size == 28  # its middle byte holds the top four bits of both records
     left = [0, 1, 2] if middle else range(record_size // 8)

@@ -12,10 +12,10 @@ import maxminddb_rust
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.errors import GeoError
 from pipeline.storm.plan import Country
+from pipeline.storm.texts import Texts, join_texts, make_texts, take_texts
 
 Ints = npt.NDArray[np.int64]
 
@@ -23,8 +23,10 @@ UNKNOWN = "ZZ"
 LOOKUPS_AT_ONCE = 200_000
 FEWEST_ADDRESSES = 150
 # Allocations of 2016 by their first 16 bits: every registry's, of which a part is in the database.
-IPV6_TOPS = (0x2001, 0x2400, 0x2402, 0x2404, 0x2409, 0x2600, 0x2601, 0x2602, 0x2604, 0x2607)
-IPV6_TOPS += (0x2620, 0x2800, 0x2803, 0x2804, 0x2806, 0x2A00, 0x2A01, 0x2A02, 0x2A03, 0x2C0F)
+IPV6_TOPS = (
+    0x2001, 0x2400, 0x2402, 0x2404, 0x2409, 0x2600, 0x2601, 0x2602, 0x2604, 0x2607,
+    0x2620, 0x2800, 0x2803, 0x2804, 0x2806, 0x2A00, 0x2A01, 0x2A02, 0x2A03, 0x2C0F,
+)  # fmt: skip
 RESERVED = (
     ("10.0.0.0", 8), ("100.64.0.0", 10), ("127.0.0.0", 8), ("169.254.0.0", 16),
     ("172.16.0.0", 12), ("192.0.0.0", 24), ("192.0.2.0", 24), ("192.168.0.0", 16),
@@ -34,14 +36,14 @@ RESERVED = (
 
 @dataclass(frozen=True)
 class AddressPool:
-    """Addresses as text, grouped by country: those of country ``c`` are ``starts[c]:starts[c + 1]``."""
+    """Addresses as text by country: those of country ``c`` are ``starts[c]:starts[c + 1]``."""
 
-    texts: pa.BinaryArray
+    texts: Texts
     starts: Ints
 
 
 def find_database() -> Path:
-    """Find GeoLite2 City of 2016-11-03 as installed with ``tidegauge[demo]``; GeoError when absent."""
+    """Find GeoLite2 City of 2016-11-03, which ``tidegauge[demo]`` installs, or raise GeoError."""
     spec = importlib.util.find_spec("_geoip_geolite2")
     folders = spec.submodule_search_locations if spec else None
     path = Path(folders[0]) / "GeoLite2-City.mmdb" if folders else None
@@ -62,30 +64,32 @@ def draw_pool(countries: Sequence[Country], peaks: Ints, seed: int) -> AddressPo
     """
     rng = np.random.default_rng([seed, 3])
     locate = _Locator(find_database(), countries)
-    candidates = int(np.clip(0.75 * peaks.sum(), 150_000, 1_500_000))
+    candidates = int(np.clip(0.6 * peaks.sum(), 150_000, 1_200_000))
     parts = _draw_ipv4(locate, FEWEST_ADDRESSES + (0.4 * peaks).astype(np.int64), candidates, rng)
-    wanted = [round(country.ipv6_share * len(part)) for country, part in zip(countries, parts, strict=True)]
-    texts, sizes = [], []
-    ipv6 = _draw_ipv6(locate, wanted, rng)
-    for numbers, others in zip(parts, ipv6, strict=True):
-        both = pa.concat_arrays([write_ipv4(numbers), pa.array(others, pa.string())])
-        texts.append(both.take(pa.array(rng.permutation(len(both)))))
-        sizes.append(len(both))
-    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    return AddressPool(pa.concat_arrays(texts).cast(pa.binary()), starts)
+    wanted = [
+        round(country.ipv6_share * len(part))
+        for country, part in zip(countries, parts, strict=True)
+    ]
+    texts = []
+    for numbers, others in zip(parts, _draw_ipv6(locate, wanted, rng), strict=True):
+        both = pa.concat_arrays([_write_ipv4(numbers), make_texts(others)])
+        texts.append(take_texts(both, rng.permutation(len(both))))
+    starts = np.cumsum([0, *map(len, texts)], dtype=np.int64)
+    return AddressPool(pa.concat_arrays(texts), starts)
 
 
-def write_ipv4(numbers: npt.NDArray[np.uint32]) -> pa.StringArray:
+def _write_ipv4(numbers: npt.NDArray[np.uint32]) -> Texts:
     """Write 32-bit numbers as dotted quads."""
-    octets = pa.array([str(number) for number in range(256)])
-    columns = [octets.take(pa.array((numbers >> shift) & 255)) for shift in (24, 16, 8, 0)]
-    return pc.binary_join_element_wise(*columns, ".")
+    octets = make_texts([str(number) for number in range(256)])
+    quads = [take_texts(octets, (numbers >> shift) & 255) for shift in (24, 16, 8, 0)]
+    return join_texts(quads, b".")
 
 
 class _Locator:
     """Country index of addresses by the database; -1 for countries that are not simulated."""
 
     def __init__(self, path: Path, countries: Sequence[Country]) -> None:
+        self.path = path
         self.reader = maxminddb_rust.open_database(str(path))
         self.codes: dict[str | None, int] = {
             None if country.code == UNKNOWN else country.code: index
@@ -124,7 +128,7 @@ def _add_neighbours(
     rng: np.random.Generator,
 ) -> npt.NDArray[np.uint32]:
     if len(known) == 0:
-        raise GeoError(f"the demo's database of 2016-11-03 has no address of {locate.names[country]}")
+        raise GeoError(f"{locate.path} has no address of {locate.names[country]}")
     while len(known) < fewest:
         tries = min(2 * (fewest - len(known)) + 100, LOOKUPS_AT_ONCE)
         seeds = known[rng.integers(0, len(known), tries)]
@@ -136,10 +140,10 @@ def _add_neighbours(
 
 
 def _locate_numbers(locate: _Locator, numbers: npt.NDArray[np.uint32]) -> Ints:
-    batches = range(0, len(numbers), LOOKUPS_AT_ONCE)
-    found = [
-        locate(write_ipv4(numbers[first : first + LOOKUPS_AT_ONCE]).to_pylist()) for first in batches
-    ]
+    found = []
+    for first in range(0, len(numbers), LOOKUPS_AT_ONCE):
+        texts = _write_ipv4(numbers[first : first + LOOKUPS_AT_ONCE])
+        found.append(locate(texts.cast(pa.string()).to_pylist()))
     return np.concatenate([np.empty(0, np.int64), *found])
 
 
@@ -175,5 +179,5 @@ def _fill_networks(
         + (f":{f:x}" if f % 4 == 0 else f"{c:x}:{d:x}:{e:x}:{f:x}")
         for network, (a, b, c, d, e, f) in zip(networks, words, strict=True)
     ]
-    found = locate(texts)
-    return sorted({text for text, place in zip(texts, found.tolist(), strict=True) if place == country})
+    found = locate(texts).tolist()
+    return sorted({text for text, place in zip(texts, found, strict=True) if place == country})

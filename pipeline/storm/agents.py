@@ -1,10 +1,13 @@
 """User agents of autumn 2016, made up of real products' version numbers; the robots' are theirs.
 
-None of the browsers is a robot to the lists that the pipeline uses, and every robot is one (tested).
+To the lists that the pipeline uses no browser here is a robot and every robot is one (tested).
 """
 
+import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Final
 
 import numpy as np
@@ -48,84 +51,6 @@ IOS: Final = (
     ("8_4_1", "600.1.4", "8.0", "12H321"), ("8_3", "600.1.4", "8.0", "12F70"),
     ("8_1_2", "600.1.4", "8.0", "12B440"), ("7_1_2", "537.51.2", "7.0", "11D257"),
 )  # fmt: skip
-# Device, Android version, build.
-ANDROIDS: Final = tuple(
-    tuple(line.split("|"))
-    for line in """\
-SM-G930V|6.0.1|MMB29M
-SM-G935F|6.0.1|MMB29K
-SM-G920V|6.0.1|MMB29K
-SM-G920F|6.0.1|MMB29K
-SM-G900V|6.0.1|MMB29M
-SM-G900F|6.0.1|MMB29M
-SM-G900P|6.0.1|MMB29M
-SM-N910V|6.0.1|MMB29M
-SM-N920T|6.0.1|MMB29K
-SM-N900A|5.0|LRX21V
-SM-J700F|6.0.1|MMB29K
-SM-J500FN|6.0.1|MMB29M
-SM-J320F|5.1.1|LMY47V
-SM-A510F|6.0.1|MMB29K
-SM-A300FU|6.0.1|MMB29M
-SM-G530H|5.0.2|LRX22G
-SM-G360H|4.4.4|KTU84P
-SM-T530|5.0.2|LRX22G
-SM-T580|6.0.1|MMB29K
-SM-T110|4.2.2|JDQ39
-GT-I9505|5.0.1|LRX22C
-GT-I9300|4.3|JSS15J
-GT-I9195|4.4.2|KOT49H
-Nexus 5|6.0.1|M4B30Z
-Nexus 5X|7.0|NRD90S
-Nexus 6P|7.0|NBD90X
-Nexus 6|7.0|NBD90Z
-Nexus 7|6.0.1|MOB30X
-Pixel|7.1|NDE63V
-Pixel XL|7.1|NDE63X
-LG-H815|6.0|MRA58K
-LG-H850|6.0.1|MMB29M
-LG-D855|6.0|MRA58K
-LG-K373|6.0.1|MMB29M
-LGLS992|6.0.1|MMB29M
-VS985 4G|6.0|MRA58K
-VS987|6.0|MRA58K
-XT1058|5.1|LPAS23.12-21.7-1
-XT1068|6.0|MPB24.65-34-3
-XT1080|4.4.4|SU6-7.7
-XT1254|6.0.1|MCG24.251-5
-XT1585|6.0.1|MCK24.78-13.12
-Moto G (4)|6.0.1|MPJ24.139-64
-MotoG3|6.0|MPI24.107-55
-HTC One_M8|6.0|MRA58K
-HTC 10|6.0.1|MMB29M
-HTC Desire 626|5.1|LMY47O
-D5803|6.0.1|23.5.A.1.291
-E6653|6.0.1|32.2.A.5.11
-F5121|6.0.1|34.1.A.3.49
-ONEPLUS A3003|6.0.1|MMB29M
-A0001|6.0.1|MMB29X
-HUAWEI GRA-L09|6.0|HUAWEIGRA-L09
-ALE-L21|6.0|HuaweiALE-L21
-EVA-L09|6.0|HUAWEIEVA-L09
-FRD-L04|6.0|HUAWEIFRD-L04
-Redmi Note 3|5.1.1|LMY47V
-MI 4i|5.0.2|LRX22G
-Redmi 3S|6.0.1|MMB29M
-ASUS_Z00AD|5.0|LRX21V
-ASUS_Z010D|6.0.1|MMB29P
-Lenovo A6000|5.0.2|LRX22G
-Lenovo K50a40|6.0|MRA58K
-Z981|6.0.1|MMB29M
-Z830|4.4.2|KVT49L
-5065N|5.1|LMY47D
-Micromax Q340|4.4.2|KOT49H
-TECNO-C8|5.1|LMY47D
-TECNO W3|6.0|MRA58K
-Infinix X510|5.1|LMY47I
-itel it1508|5.1|LMY47D
-iris50|5.1|LMY47I
-KFTHWI|4.4.3|KTU84M""".splitlines()
-)
 DOTNETS: Final = (
     "", " .NET4.0C; .NET4.0E;", " .NET CLR 2.0.50727; .NET CLR 3.5.30729;",
     " SLCC2; .NET CLR 2.0.50727; .NET CLR 3.5.30729; .NET CLR 3.0.30729; Media Center PC 6.0;",
@@ -147,9 +72,11 @@ ROBOTS: Final = (
     "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
     "Twitterbot/1.0",
     "ia_archiver (+http://www.alexa.com/site/help/webmasters; crawler@alexa.com)",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 8_3 like Mac OS X) AppleWebKit/600.1.4 (KHTML, like Gecko)"
-    " Version/8.0 Mobile/12F70 Safari/600.1.4 (compatible; Googlebot/2.1;"
-    " +http://www.google.com/bot.html)",
+    (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 8_3 like Mac OS X) AppleWebKit/600.1.4 (KHTML, like"
+        " Gecko) Version/8.0 Mobile/12F70 Safari/600.1.4 (compatible; Googlebot/2.1;"
+        " +http://www.google.com/bot.html)"
+    ),
     "Pingdom.com_bot_version_1.4_(http://www.pingdom.com/)",
     "Mozilla/5.0+(compatible; UptimeRobot/2.0; http://www.uptimerobot.com/)",
     "curl/7.47.0", "Wget/1.17.1 (linux-gnu)", "python-requests/2.11.1", "Java/1.8.0_111",
@@ -184,7 +111,7 @@ def make_agents() -> Agents:
     browsers: dict[str, float] = {}
     for family, share in _FAMILIES:
         members = list(dict.fromkeys(family()))
-        ranks = 1 / (np.arange(len(members)) + 3) ** 0.9
+        ranks = 1 / (np.arange(len(members)) + 3) ** 1.05
         for name, weight in zip(members, share * ranks / ranks.sum(), strict=True):
             browsers[name] = browsers.get(name, 0) + float(weight)
     quoted = [f'" "{name}"\n' for name in browsers]
@@ -206,6 +133,13 @@ def _fill_table(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """Repeat each id by its weight, at least twice, in about 65,536 places."""
     places = np.maximum(2, np.round(65_536 * weights / weights.sum())).astype(np.int64)
     return np.repeat(np.arange(len(weights)), places)
+
+
+@cache
+def _read_devices() -> list[tuple[str, str, str]]:
+    """Device, Android version and build; Samsung's come first."""
+    with files(__package__).joinpath("devices.csv").open(encoding="utf-8") as file:
+        return [(row["device"], row["android"], row["build"]) for row in csv.DictReader(file)]
 
 
 def _windows_chrome() -> Iterator[str]:
@@ -241,9 +175,8 @@ def _explorer() -> Iterator[str]:
         for extra in DOTNETS:
             yield f"Mozilla/5.0 ({system};{extra} Trident/7.0; rv:11.0) like Gecko"
             for version, trident in (("10.0", "6.0"), ("9.0", "5.0"), ("8.0", "4.0")):
-                yield (
-                    f"Mozilla/5.0 (compatible; MSIE {version}; {system}; Trident/{trident};{extra[:-1]})"
-                )
+                end = f"Trident/{trident};{extra[:-1]}"
+                yield f"Mozilla/5.0 (compatible; MSIE {version}; {system}; {end})"
 
 
 def _edge() -> Iterator[str]:
@@ -280,7 +213,7 @@ def _ios_safari() -> Iterator[str]:
 
 def _android_chrome() -> Iterator[str]:
     for chrome in MOBILE_CHROMES:
-        for device, system, build in ANDROIDS:
+        for device, system, build in _read_devices():
             mobile = "" if device.startswith(("SM-T", "KF", "Nexus 7")) else "Mobile "
             yield (
                 f"Mozilla/5.0 (Linux; Android {system}; {device} Build/{build})"
@@ -291,7 +224,7 @@ def _android_chrome() -> Iterator[str]:
 def _android_apps() -> Iterator[str]:
     for app in ("[FB_IAB/FB4A;FBAV/100.0.0.20.70;]", "[FB_IAB/FB4A;FBAV/99.0.0.26.69;]", ""):
         for chrome in MOBILE_CHROMES[:14]:
-            for device, system, build in ANDROIDS:
+            for device, system, build in _read_devices():
                 yield (
                     f"Mozilla/5.0 (Linux; Android {system}; {device} Build/{build}; wv)"
                     " AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0"
@@ -302,7 +235,7 @@ def _android_apps() -> Iterator[str]:
 def _samsung() -> Iterator[str]:
     for version, chrome in (("4.0", "44.0.2403.133"), ("3.3", "38.0.2125.102"),
                             ("2.1", "34.0.1847.76")):  # fmt: skip
-        for device, system, build in ANDROIDS[:23]:
+        for device, system, build in _read_devices()[:23]:
             yield (
                 f"Mozilla/5.0 (Linux; Android {system}; SAMSUNG {device} Build/{build})"
                 f" AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/{version}"

@@ -26,7 +26,7 @@ def mix_statuses(shares: dict[int, int]) -> Ints:
 def answer(
     site: Site, request: Ints, intended: Ints, at: Ints, rng: np.random.Generator
 ) -> tuple[Ints, Ints]:
-    """Status ids and bytes sent of requests at ``at``, ``intended`` being what an unbroken site says."""
+    """Status ids and bytes of answers at ``at``; ``intended`` is what an unbroken site says."""
     fails = rng.random(len(at)) < failure_share(at)
     status = np.where(fails, FAILURES[rng.integers(0, len(FAILURES), len(at))], intended)
     usual = np.array([USUAL_BYTES.get(code, 0) for code in STATUSES])

@@ -28,8 +28,8 @@ class Cell:
 
 
 def read_cells() -> list[Cell]:
-    """Read ``cells.csv`` in file order: 20 days for ``US`` and for ``all``, and two figures of days."""
-    with files(__package__).joinpath("cells.csv").open(encoding="utf-8", newline="") as file:
+    """Read ``cells.csv`` in its order: two figures of several days, then 20 days of US and all."""
+    with files(__package__).joinpath("cells.csv").open(encoding="utf-8") as file:
         return [
             Cell(
                 first_day=date.fromisoformat(row["day"]),

@@ -12,9 +12,9 @@ import numpy as np
 ZONE: Final = ZoneInfo("America/Toronto")
 DAYS: Final = tuple(date(2016, 11, number) for number in range(1, 21))
 SERVERS: Final = ("web01", "web02", "web03", "web04", "web05")
-MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 EPOCH: Final = int(datetime(2016, 11, 1, tzinfo=ZONE).timestamp())
 HOUR: Final = 3600
+OFFSETS: Final = ("-0400", "-0500")  # the second one from STANDARD_TIME on
 
 
 def day_start(index: int) -> int:
@@ -38,7 +38,7 @@ def at(day: date, hour: float) -> int:
 def rotation(seed: int, server: int, index: int) -> int:
     """Second at which ``server`` starts the file of ``DAYS[index]``, within minutes of midnight.
 
-    The first file starts at midnight; there is no rotation after the last day (its end is infinite).
+    The first file starts at midnight; after the last day there is no rotation (it never comes).
     """
     if index == 0:
         return 0
@@ -48,17 +48,13 @@ def rotation(seed: int, server: int, index: int) -> int:
     return day_start(index) + int(offset)
 
 
-def stamps(first: int, last: int) -> list[str]:
-    """Write every second from the hour of ``first`` to that of ``last``: ``08/Nov/2016:23:59:59 -0500``."""
-    minutes = [f"{second // 60:02}:{second % 60:02}" for second in range(HOUR)]
-    texts: list[str] = []
-    for hour in range(first // HOUR, last // HOUR + 1):
-        local = _local(hour * HOUR)
-        before = f"{local.day:02}/{MONTHS[local.month - 1]}/{local.year}:{local.hour:02}:"
-        after = local.strftime(" %z")
-        texts += [before + minute + after for minute in minutes]
-    return texts
+def write_hours(first: int, last: int) -> list[str]:
+    """Write the hours ``first`` to ``last`` since the epoch, each as ``08/Nov/2016:23``."""
+    return [_local(hour * HOUR).strftime("%d/Nov/%Y:%H") for hour in range(first, last + 1)]
 
 
 def _local(second: int) -> datetime:
     return datetime.fromtimestamp(EPOCH + second, UTC).astimezone(ZONE)
+
+
+STANDARD_TIME: Final = day_start(5) + 2 * HOUR  # the hour from 1 to 2 has passed once

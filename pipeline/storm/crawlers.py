@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.storm.answers import answer, mix_statuses
 from pipeline.storm.clock import DAYS, SERVERS, day_start, rotation
-from pipeline.storm.lines import Lines, delay_writing, status_id
+from pipeline.storm.lines import Ints, Lines, delay_writing, status_id
 from pipeline.storm.world import World
 
 LINES_PER_DAY: Final = 200_000
@@ -32,26 +32,25 @@ def draw_crawls(world: World, server: int, day: int) -> Lines:
     page = site.clicks[rng.integers(0, len(site.clicks), count)]
     lookup = rng.integers(site.lookups.start, site.lookups.stop, count)
     scan = rng.integers(site.scans.start, site.scans.stop, count)
-    kinds = [kind < 0.004, kind < 0.07, kind < 0.2, kind < 0.42]
-    request = np.select(kinds, [site.tls, site.robots_txt, scan, lookup], page)
+    is_tls, is_scan = kind < 0.004, (kind >= 0.07) & (kind < 0.2)
+    request = np.where(kind < 0.07, site.robots_txt, np.where(kind < 0.42, lookup, page))
+    request = np.where(is_tls, site.tls, np.where(is_scan, scan, request))
     intended = STATUSES[rng.integers(0, len(STATUSES), count)]
-    known = [status_id(400), status_id(200), status_id(404), intended]
-    status, bytes_sent = answer(site, request, np.select(kinds, known, intended), at, rng)
+    intended = np.where(is_scan, status_id(404), intended)
+    status, bytes_sent = answer(site, request, intended, at, rng)
     return Lines(
         at=at,
         written_at=delay_writing(at, rng),
         client=client,
         request=request,
-        status=np.where(kinds[0], status_id(400), status),
-        bytes_sent=np.where(kinds[0], 226, bytes_sent),
+        status=np.where(is_tls, status_id(400), status),
+        bytes_sent=np.where(is_tls, 226, bytes_sent),
         referrer=np.zeros(count, np.int64),
-        agent=np.where(kinds[0], agents.empty.start, agent),
+        agent=np.where(is_tls, agents.empty.start, agent),
     )
 
 
-def _draw_robots(
-    world: World, count: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def _draw_robots(world: World, count: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Address and user agent of each line; the robots are the same on every server and day."""
     known = np.random.default_rng([world.seed, 6])
     homes = [world.codes.index(code) for code in HOMES]

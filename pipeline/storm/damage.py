@@ -6,10 +6,11 @@ KINDS = 7
 
 
 def break_line(line: bytes, kind: int, rng: np.random.Generator) -> bytes:
-    r"""Make something that is no hit of a good combined line, without its newline.
+    """Make something that is no hit of a good combined line; both without newline.
 
-    ``kind`` 0-6: cut off in the request (its quote stays open), cut off in the time, only the line's
-    end, binary, a TLS handshake as it came over the wire, blank, or cut and followed by another line.
+    ``kind`` 0-6: cut off in the request (its quote stays open), cut off in the time, only the
+    line's end, binary, a TLS handshake as it came over the wire, blank, or cut and followed by
+    another line.
     """
     quote = line.index(b'"')
     noise = rng.bytes(int(rng.integers(20, 200))).replace(b"\n", b"\0")

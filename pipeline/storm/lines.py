@@ -21,8 +21,8 @@ def status_id(status: int) -> int:
 class Lines:
     """Lines, one position each: ``at`` and ``written_at`` in seconds of ``clock``, the rest ids.
 
-    A server logs a request's start (``at``) when the request ends (``written_at``); files are in the
-    order of the latter, so that their times step back now and then.
+    A server logs a request's start (``at``) when the request ends (``written_at``); files are in
+    the order of the latter, so that their times step back now and then.
     """
 
     at: Ints

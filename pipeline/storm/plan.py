@@ -17,23 +17,22 @@ from pipeline.storm.clock import DAYS, SERVERS, wall_hours
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-ELECTION = date(2016, 11, 8)
-STORM = tuple(day for day in DAYS if date(2016, 11, 8) <= day <= date(2016, 11, 16))
+STORM = DAYS[7:16]  # 8-16 November
 # web01 and web02 together take 40 %.
 SERVER_WEIGHTS = np.array([0.205, 0.195, 0.21, 0.2, 0.19])
 # A country's quiet day by its own hours; the site is read at work and in the evening.
-QUIET_HOURS = np.array(
-    [2.6, 1.8, 1.3, 1.0, 0.9, 1.1, 1.7, 2.8, 4.3, 5.6, 6.2, 6.4]
-    + [6.2, 6.2, 6.3, 6.2, 5.9, 5.4, 5.0, 4.9, 5.0, 5.1, 4.6, 3.1]
-)
+QUIET_HOURS = np.array([
+    2.6, 1.8, 1.3, 1.0, 0.9, 1.1, 1.7, 2.8, 4.3, 5.6, 6.2, 6.4,
+    6.2, 6.2, 6.3, 6.2, 5.9, 5.4, 5.0, 4.9, 5.0, 5.1, 4.5, 3.0,
+])  # fmt: skip
 # What came on top, by the hour in Toronto: over 200,000 users about 11 p.m. on election night.
 STORM_HOURS = {
-    date(2016, 11, 8): np.array([0.0] * 19 + [1, 3, 9, 29, 58]),
-    date(2016, 11, 9): np.array(
-        [10, 7, 4.5, 2.5, 2, 2, 3.5, 5, 6, 6.5, 6.5, 6]
-        + [5.5, 5, 4.5, 4, 4, 3.5, 3, 3, 3, 2.5, 2, 1.5]
-    ),
-}
+    date(2016, 11, 8): np.array([0] * 19 + [1, 3, 9, 29, 58]),
+    date(2016, 11, 9): np.array([
+        10, 7, 4.5, 2.5, 2, 2, 3.5, 5, 6, 6.5, 6.5, 6,
+        5.5, 5, 4.5, 4, 4, 3.5, 3, 3, 3, 2.5, 2, 1.5,
+    ]),
+}  # fmt: skip
 DAILY_NOISE = 0.03
 
 
@@ -50,7 +49,7 @@ class Country:
 
 def read_countries() -> list[Country]:
     """Read ``countries.csv``; the U.S. comes first, ``ZZ`` (no country in the database) last."""
-    with files(__package__).joinpath("countries.csv").open(encoding="utf-8", newline="") as file:
+    with files(__package__).joinpath("countries.csv").open(encoding="utf-8") as file:
         return [
             Country(
                 code=row["country"],
@@ -90,7 +89,8 @@ def apportion(totals: Ints, weights: Floats, offsets: Floats) -> Ints:
     cumulated = cumulated / cumulated[..., -1:]
     edges = np.floor(cumulated * totals[..., None] + offsets[..., None]).astype(np.int64)
     edges[..., -1] = totals
-    return np.diff(edges, axis=-1, prepend=0)
+    parts: Ints = np.diff(edges, axis=-1, prepend=0)
+    return parts
 
 
 def _others(
@@ -135,8 +135,8 @@ def _hour_weights(countries: list[Country], day: date, quiet: Floats, storm: Flo
     wall = np.array(wall_hours(DAYS.index(day)))
     ahead = np.array([country.hours_ahead for country in countries])
     local = (wall[None, :] + 0.5 + ahead[:, None]) % 24
-    curve = np.interp(local, np.arange(24) + 0.5, QUIET_HOURS, period=24)
-    curve /= curve.sum(axis=1, keepdims=True)
+    level = np.interp(local, np.arange(24) + 0.5, QUIET_HOURS, period=24)
+    curve: Floats = level / level.sum(axis=1, keepdims=True)
     extra = STORM_HOURS.get(day)
     if extra is None:
         return curve

@@ -1,10 +1,11 @@
 """The simulated site: its pages, assets and forms, what scanners try, and who links to it.
 
-The site is made up (``immigration.example``) and the same for every seed.
+The site is made up (``cic.example``) and the same for every seed.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 
-HOST: Final = "http://www.immigration.example"
+HOST: Final = "http://www.cic.example"
 TABLE_SIZE: Final = 65_536
 SECTIONS: Final = {
     "english": ("immigrate", "visit", "study", "work", "citizenship", "refugees", "newcomers",
@@ -49,7 +50,7 @@ class Site:
 
     ``sizes`` are usual bytes of a request's answer, ``pages`` the page a request shows. ``entries``
     and ``clicks`` are requests of a session's first and later hits, ``lookups`` those with a query
-    of their own, ``forms`` POSTs. Referrer 0 is ``-``; that of page ``p`` is ``first_page_referrer + p``.
+    of their own, ``forms`` POSTs. Referrer 0 is ``-``, page ``p`` is ``first_page_referrer + p``.
     """
 
     requests: tuple[str, ...]
@@ -72,13 +73,13 @@ def make_site() -> Site:
     rng = np.random.default_rng(2016)
     paths = _write_paths()
     lookups, lookup_pages = _write_lookups(60_000, paths, rng)
-    forms = [f"POST {path}/login.asp HTTP/1.1" for path in ("/e-cas", "/mycic", "/cat-vac/e", "/cat-vac/f")]
+    forms = [f"POST {path}/login.asp HTTP/1.1" for path in ("/e-cas", "/mycic", "/cat-vac/e")]
     assets = [f"GET {path} HTTP/1.1" for path in _write_assets()]
     scans = [f"GET {path} HTTP/1.1" for path in SCANS]
     pages = [f"GET {path} HTTP/1.1" for path in paths]
     blocks = (pages, lookups, forms, assets, scans, ["GET /robots.txt HTTP/1.1"], [TLS])
     bounds = np.cumsum([0, *map(len, blocks)]).tolist()
-    ranges = [range(first, last) for first, last in zip(bounds, bounds[1:], strict=False)]
+    ranges = [range(first, last) for first, last in pairwise(bounds)]
     shown = np.zeros(bounds[-1], np.int64)
     shown[: len(pages)] = np.arange(len(pages))
     shown[ranges[1].start : ranges[1].stop] = lookup_pages
@@ -88,8 +89,8 @@ def make_site() -> Site:
         requests=tuple(text for block in blocks for text in block),
         sizes=sizes,
         pages=shown,
-        entries=_popular(len(pages), 1.15),
-        clicks=_popular(len(pages), 0.85),
+        entries=_popular(len(pages), 1.25),
+        clicks=_popular(len(pages), 0.95),
         lookups=ranges[1],
         forms=ranges[2],
         assets=ranges[3],
@@ -158,7 +159,7 @@ def _write_searches(count: int, rng: np.random.Generator) -> list[str]:
 
 
 def _popular(count: int, steepness: float) -> Ints:
-    """Ids from 0 by popularity (a power law of rank), each at least once, in about 65,536 places."""
+    """Ids from 0, each at least once, in about 65,536 places by popularity (a power law)."""
     weights = 1 / (np.arange(count) + 2) ** steepness
     places = np.maximum(1, np.round(TABLE_SIZE * weights / weights.sum())).astype(np.int64)
     return np.repeat(np.arange(count), places)

@@ -29,7 +29,7 @@ PART_SHARES: Final = (0.0, 0.08, 0.8, 1.0)  # cumulated, of a server's addresses
 CROWDED: Final = 0.15  # of visitors share a fiftieth of the addresses
 RETURNS: Final = 0.06
 SCANS: Final = 0.004
-CUT_LINES: Final = 2e-4
+CUT_LINES: Final = 3e-4
 HIT_STATUSES: Final = mix_statuses({200: 905, 304: 25, 301: 12, 302: 30, 404: 26, 403: 2})
 SCAN_STATUSES: Final = mix_statuses({404: 93, 403: 5, 200: 2})
 ASSET_STATUSES: Final = mix_statuses({200: 80, 304: 19, 404: 1})
@@ -62,7 +62,8 @@ def draw_visits(world: World, server: int, day: int, part: Part) -> Lines:
     rng = np.random.default_rng([world.seed, 4, server, day, part])
     visits = _draw_sessions(world, server, day, part, rng)
     hits = _draw_hits(world, visits, rng)
-    return join_lines([hits, _draw_assets(world, visits, hits, rng), _draw_bridges(world, visits, rng)])
+    assets, bridges = _draw_assets(world, visits, hits, rng), _draw_bridges(world, visits, rng)
+    return join_lines([hits, assets, bridges])
 
 
 def part_hours(day: int, part: Part) -> range:
@@ -81,7 +82,8 @@ def _draw_sessions(
     start = day_start(day) + hour * HOUR + rng.integers(0, HOUR, len(cell))
     is_cut = rng.random(len(cell)) < CUT_LINES
     is_scan = ~is_cut & (rng.random(len(cell)) < SCANS)
-    client, agent = _draw_visitors(world, server, part, country, is_cut, rng)
+    lowest, width = _find_addresses(world, server, part, country)
+    client, agent = _draw_visitors(world, lowest, width, is_cut, rng)
     owner, first, offset = _space_hits(is_scan, is_cut, rng)
     again = _choose_returns(country, is_cut, rng)
     last = np.append(first[1:], len(owner)) - 1
@@ -93,24 +95,23 @@ def _draw_sessions(
     return Visits(client, agent, is_scan, is_cut, first, owner, start[owner] + offset, again - 1)
 
 
-def _draw_visitors(
-    world: World,
-    server: int,
-    part: Part,
-    country: Ints,
-    is_cut: Mask,
-    rng: np.random.Generator,
-) -> tuple[Ints, Ints]:
-    """Addresses and user agents, no pair twice; many people behind some of the addresses."""
+def _find_addresses(world: World, server: int, part: Part, country: Ints) -> tuple[Ints, Ints]:
+    """First address of each visitor's country for one server and part, and how many there are."""
     starts = world.pool.starts
     share = (server + np.array(PART_SHARES)) / len(SERVERS)
     edges = (starts[:-1, None] + np.diff(starts)[:, None] * share).astype(np.int64)
-    lowest, width = edges[country, part], (edges[:, part + 1] - edges[:, part])[country]
-    crowded = rng.random(len(country)) < CROWDED
+    return edges[country, part], (edges[:, part + 1] - edges[:, part])[country]
+
+
+def _draw_visitors(
+    world: World, lowest: Ints, width: Ints, is_cut: Mask, rng: np.random.Generator
+) -> tuple[Ints, Ints]:
+    """Addresses and user agents, no pair twice; many people behind some of the addresses."""
+    crowded = rng.random(len(width)) < CROWDED
     reach = np.where(crowded, np.maximum(width // 50, 1), width)
-    client = lowest + (rng.random(len(country)) * reach).astype(np.int64)
+    client = lowest + (rng.random(len(width)) * reach).astype(np.int64)
     popular, cut = world.agents.popular, world.agents.cut
-    agent = popular[rng.integers(0, len(popular), len(country))]
+    agent = popular[rng.integers(0, len(popular), len(width))]
     agent[is_cut] = rng.integers(cut.start, cut.stop, int(is_cut.sum()))
     while len(twice := _repeats(client * len(world.agents.line_ends) + agent)):
         client[twice] = lowest[twice] + (rng.random(len(twice)) * width[twice]).astype(np.int64)
@@ -185,30 +186,29 @@ def _draw_hits(world: World, visits: Visits, rng: np.random.Generator) -> Lines:
     )
 
 
-def _draw_requests(
-    world: World, is_first: Mask, is_scan: Mask, rng: np.random.Generator
-) -> Ints:
+def _draw_requests(world: World, is_first: Mask, is_scan: Mask, rng: np.random.Generator) -> Ints:
     site, count = world.site, len(is_first)
-    entry = site.entries[rng.integers(0, len(site.entries), count)]
-    click = site.clicks[rng.integers(0, len(site.clicks), count)]
+    request = site.clicks[rng.integers(0, len(site.clicks), count)]
+    entries = site.entries[rng.integers(0, len(site.entries), int(is_first.sum()))]
+    request[is_first] = entries
     kind = rng.random(count)
-    lookup = rng.integers(site.lookups.start, site.lookups.stop, count)
-    form = rng.integers(site.forms.start, site.forms.stop, count)
-    scan = rng.integers(site.scans.start, site.scans.stop, count)
-    request = np.where(is_first, entry, np.where(kind > 0.985, form, click))
-    return np.where(is_scan, scan, np.where(kind < 0.14, lookup, request))
+    for chosen, ids in (
+        (kind < 0.14, site.lookups),
+        ((kind > 0.985) & ~is_first, site.forms),
+        (is_scan, site.scans),
+    ):
+        request[chosen] = rng.integers(ids.start, ids.stop, int(chosen.sum()))
+    return request
 
 
 def _draw_arrivals(others: int, count: int, rng: np.random.Generator) -> Ints:
     """Referrers of first hits: a third none, most a bare search engine, some with a query."""
     kind = rng.random(count)
     usual, queried = rng.integers(1, 14, count), rng.integers(14, others, count)
-    return np.where(kind < 0.35, 0, np.where(kind < 0.88, usual, queried))
+    return np.where(kind < 0.35, 0, np.where(kind < 0.92, usual, queried))
 
 
-def _draw_assets(
-    world: World, visits: Visits, hits: Lines, rng: np.random.Generator
-) -> Lines:
+def _draw_assets(world: World, visits: Visits, hits: Lines, rng: np.random.Generator) -> Lines:
     """Images and scripts of some sessions' first pages; a site that is down serves few."""
     site, start = world.site, visits.at[visits.first]
     loads = rng.random(len(start)) < 0.3 * (1 - failure_share(start))

@@ -5,12 +5,12 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from pipeline.storm.addresses import AddressPool, draw_pool
 from pipeline.storm.agents import Agents, make_agents
 from pipeline.storm.plan import plan_sessions, read_countries
 from pipeline.storm.site import Site, make_site
+from pipeline.storm.texts import Texts, make_texts
 
 Ints = npt.NDArray[np.int64]
 
@@ -26,9 +26,9 @@ class World:
     pool: AddressPool
     site: Site
     agents: Agents
-    request_texts: pa.BinaryArray
-    referrer_texts: pa.BinaryArray
-    line_ends: pa.BinaryArray
+    request_texts: Texts
+    referrer_texts: Texts
+    line_ends: Texts
 
 
 @lru_cache(maxsize=1)
@@ -46,7 +46,7 @@ def make_world(scale: float, seed: int) -> World:
         pool=draw_pool(countries, peaks, seed),
         site=site,
         agents=agents,
-        request_texts=pa.array(site.requests).cast(pa.binary()),
-        referrer_texts=pa.array([f' "{referrer}' for referrer in site.referrers]).cast(pa.binary()),
-        line_ends=pa.array(agents.line_ends).cast(pa.binary()),
+        request_texts=make_texts(site.requests),
+        referrer_texts=make_texts([f' "{referrer}' for referrer in site.referrers]),
+        line_ends=make_texts(agents.line_ends),
     )

@@ -1,4 +1,4 @@
-"""What a country's own history expects of a day: level, weekday rhythm, dispersion.
+"""What a country's own history expects of a day: level, trend, weekday rhythm, dispersion.
 
 Arrays hold one row per country and one column per day with logs; the days need not be
 consecutive. Nothing here knows what a surge is: which days to leave out is told.
@@ -17,13 +17,18 @@ Ints = NDArray[np.int64]
 
 LEAST_HISTORY_DAYS = 7
 LEVEL_DAYS = 42
-LEVEL_HALF_LIFE_DAYS = 10
+MEDIAN_HALF_LIFE_DAYS = 10
+LEVEL_HALF_LIFE_DAYS = 15
 NEWEST_DAYS_LEFT_OUT = 2  # or the first days of a slow ramp would lift what is expected of the next
 LEVEL_CLIP_SD = 2.0
-WEEKDAYS_FROM_DAYS = 28
+TREND_FROM_DAYS = 21
+TREND_SHRINKAGE = 2.0
+TREND_LARGEST = 0.3  # of the level
+WEEKDAY_FROM_WEIGHT = 3.0  # reached with the fourth week
 WEEKDAY_HALF_LIFE_WEEKS = 13
 WEEKDAY_CLIP_SD = 3.0
 DISPERSION_PRIOR = 0.05
+DISPERSION_LEAST = 1e-4
 DISPERSION_HALF_LIFE_DAYS = 250
 DISPERSION_CLIP_UP_SD = 3.5
 DISPERSION_CLIP_DOWN_SD = 2.0
@@ -31,14 +36,17 @@ DISPERSION_CLIP_DOWN_SD = 2.0
 
 @dataclass(frozen=True)
 class Forecast:
-    """One day's expectation per country; NaN where the history is too short."""
+    """One day's expectation per country; meaningless where not ``is_ready``."""
 
     level: Floats
+    """Without the weekday's factor."""
     mean: Floats
-    variance: Floats
-    is_ready: Bools
     day_variance: Floats
-    """Without the level's own uncertainty."""
+    """Of the day's sessions around their mean."""
+    variance: Floats
+    """With the mean's own uncertainty."""
+    is_ready: Bools
+    """Whether the history has seven usable days."""
 
 
 class Baseline:
@@ -52,38 +60,24 @@ class Baseline:
         self._factors = np.ones((countries, 7))
         self._share_sums = np.zeros((countries, 7))
         self._share_weights = np.zeros((countries, 7))
-        self._dispersion_sum = np.full(countries, 1 / DISPERSION_PRIOR)
-        self._dispersion_weight = np.full(countries, 1 / DISPERSION_PRIOR**2)
-        self._has_started = np.zeros(countries, dtype=bool)
-
-    @property
-    def dispersion(self) -> Floats:
-        """The variance beyond the mean's, as a share of the squared mean."""
-        return np.maximum(self._dispersion_sum / self._dispersion_weight, 0.0)
+        self._dispersion_sum = np.zeros(countries)
+        self._dispersion_weight = np.zeros(countries)
+        self._dispersion = np.full(countries, DISPERSION_PRIOR)
 
     def forecast(self, column: int, usable: Bools) -> Forecast:
         """Forecast the day at ``column`` from the ``usable`` (countries x days) days before it."""
         first = int(np.searchsorted(self._days, self._days[column] - LEVEL_DAYS))
-        window = slice(first, column)
+        window = slice(min(first, column - 1), column)
         ages = (self._days[column] - self._days[window]).astype(np.float64)
-        used = _leave_newest_out(usable[:, window], ages)
-        weights = used * 0.5 ** (ages / LEVEL_HALF_LIFE_DAYS)
-        values = np.where(
-            used, self._counts[:, window] / self._factors[:, self._weekdays[window]], np.inf
-        )
-        is_ready = used.sum(axis=1) >= LEAST_HISTORY_DAYS
-        return self._forecast(column, values, weights, is_ready)
-
-    def _forecast(self, column: int, values: Floats, weights: Floats, is_ready: Bools) -> Forecast:
-        total = np.where(is_ready, weights.sum(axis=1), 1.0)
-        effective_days = np.where(is_ready, total**2 / _floor((weights**2).sum(axis=1)), 1.0)
-        level = _robust_mean(values, weights, total, self.dispersion)
-        level = np.maximum(level, 0.5 / effective_days)
+        used = _leave_newest_out(usable[:, window] & (ages <= LEVEL_DAYS), ages)
+        factors = self._factors[:, self._weekdays[window]]
+        values = np.where(used, self._counts[:, window] / factors, np.inf)
+        clipped = np.where(used, _clip_to_median(values, used, ages, self._dispersion), 0.0)
+        level, uncertainty = _level_now(clipped, used, ages, self._dispersion)
         mean = level * self._factors[:, self._weekdays[column]]
-        day_variance = mean + self.dispersion * mean**2
-        return Forecast(
-            level, mean, day_variance * (1 + 1 / effective_days), is_ready, day_variance
-        )
+        day_variance = mean + self._dispersion * mean**2
+        is_ready = used.sum(axis=1) >= LEAST_HISTORY_DAYS
+        return Forecast(level, mean, day_variance, day_variance * (1 + uncertainty), is_ready)
 
     def learn(self, column: int, forecast: Forecast, is_quiet: Bools) -> None:
         """Take the day at ``column`` into the weekday rhythm and, where quiet, the dispersion."""
@@ -93,17 +87,21 @@ class Baseline:
         self._learn_weekday(column, counts, forecast, seen)
 
     def _learn_dispersion(self, counts: Floats, forecast: Forecast, learned: Bools) -> None:
+        """Mean of the days' moment estimates, each weighted by its information, and a prior."""
         mean, variance = forecast.mean, forecast.day_variance
         clip = np.where(counts > mean, DISPERSION_CLIP_UP_SD, DISPERSION_CLIP_DOWN_SD)
         square = np.minimum((counts - mean) ** 2, clip**2 * variance)
         information = (mean**2 / variance) ** 2 / 2
         keep = 0.5 ** (1 / DISPERSION_HALF_LIFE_DAYS)
-        sums = self._dispersion_sum - 1 / DISPERSION_PRIOR
-        weights = self._dispersion_weight - 1 / DISPERSION_PRIOR**2
-        sums = keep * sums + information * (square - mean) / mean**2
-        weights = keep * weights + information
-        self._dispersion_sum[learned] = (sums + 1 / DISPERSION_PRIOR)[learned]
-        self._dispersion_weight[learned] = (weights + 1 / DISPERSION_PRIOR**2)[learned]
+        sums = keep * self._dispersion_sum + information * (square - mean) / mean**2
+        weights = keep * self._dispersion_weight + information
+        self._dispersion_sum = np.where(learned, sums, self._dispersion_sum)
+        self._dispersion_weight = np.where(learned, weights, self._dispersion_weight)
+        self._dispersion = np.maximum(
+            (self._dispersion_sum + 1 / DISPERSION_PRIOR)
+            / (self._dispersion_weight + 1 / DISPERSION_PRIOR**2),
+            DISPERSION_LEAST,
+        )
 
     def _learn_weekday(self, column: int, counts: Floats, forecast: Forecast, seen: Bools) -> None:
         """Flagged days enter too, clipped: if not, a factor once wrong would never mend."""
@@ -117,13 +115,15 @@ class Baseline:
         self._factors = self._shrunk_factors(forecast.level)
 
     def _shrunk_factors(self, level: Floats) -> Floats:
+        """Shrink the raw factors to 1 by as much of their spread as noise explains."""
         weeks = self._share_weights.min(axis=1)
-        known = weeks >= 3
-        raw = self._share_sums / _floor(self._share_weights)
-        raw = np.where(known[:, None], raw / _floor(raw.mean(axis=1, keepdims=True)), 1.0)
-        noise = (1 / level + self.dispersion) / np.maximum(weeks, 1.0)
+        known = weeks >= WEEKDAY_FROM_WEIGHT
+        raw = self._share_sums / _positive(self._share_weights)
+        raw = np.where(known[:, None], raw / _positive(raw.mean(axis=1, keepdims=True)), 1.0)
+        noise = (1 / level + self._dispersion) / np.maximum(weeks, 1.0)
         rhythm = np.maximum(((raw - 1) ** 2).mean(axis=1) - 6 / 7 * noise, 0.0)
-        return np.maximum(1 + (raw - 1) * (rhythm / (rhythm + noise))[:, None], 0.05)
+        shrunk = 1 + (raw - 1) * (rhythm / (rhythm + noise))[:, None]
+        return _positive(shrunk, least=0.05)
 
 
 def _leave_newest_out(usable: Bools, ages: Floats) -> Bools:
@@ -132,18 +132,40 @@ def _leave_newest_out(usable: Bools, ages: Floats) -> Bools:
     return np.where(enough[:, None], older, usable)
 
 
-def _robust_mean(values: Floats, weights: Floats, total: Floats, dispersion: Floats) -> Floats:
-    """Mean of the values clipped to two sd around their weighted median; unused ones are inf."""
+def _clip_to_median(values: Floats, used: Bools, ages: Floats, dispersion: Floats) -> Floats:
+    """Clip the values to two sd around their weighted median; unused ones are infinite."""
+    weights = used * 0.5 ** (ages / MEDIAN_HALF_LIFE_DAYS)
     order = np.argsort(values, axis=1)
     running = np.cumsum(np.take_along_axis(weights, order, axis=1), axis=1)
-    middle = (running < 0.5 * total[:, None]).sum(axis=1)
-    middle = np.minimum(middle, values.shape[1] - 1)[:, None]
+    middle = (running < 0.5 * running[:, -1:]).sum(axis=1, keepdims=True)
     median = np.take_along_axis(values, np.take_along_axis(order, middle, axis=1), axis=1)
     median = np.where(np.isfinite(median), median, 1.0)
     reach = LEVEL_CLIP_SD * np.sqrt(np.maximum(median, 1) + dispersion[:, None] * median**2)
-    clipped = np.clip(values, median - reach, median + reach)
-    return np.asarray((weights * clipped).sum(axis=1) / total, dtype=np.float64)
+    return np.clip(values, median - reach, median + reach)
 
 
-def _floor(values: Floats) -> Floats:
-    return np.maximum(values, 1e-12)
+def _level_now(
+    clipped: Floats, used: Bools, ages: Floats, dispersion: Floats
+) -> tuple[Floats, Floats]:
+    """Return the level of the day of age 0, and its variance in units of a day's variance.
+
+    A weighted straight line through the history, its slope shrunk by how far it is beyond chance;
+    without it a yearly rhythm leaves the level behind for months.
+    """
+    kernel = 0.5 ** (ages / LEVEL_HALF_LIFE_DAYS)
+    total = _positive(used @ kernel)
+    level = (clipped @ kernel) / total
+    effective_days = _positive(total**2 / _positive(used @ kernel**2), least=1.0)
+    mean_age = (used @ (kernel * ages)) / total
+    spread = _positive((used @ (kernel * ages**2)) / total - mean_age**2, least=1.0)
+    slope = ((clipped @ (kernel * ages)) / total - mean_age * level) / spread
+    noise = (np.maximum(level, 0.5) + dispersion * level**2) / effective_days / spread
+    trust = slope**2 / (slope**2 + TREND_SHRINKAGE * noise)
+    trust *= used.sum(axis=1) >= TREND_FROM_DAYS
+    move = np.clip(-slope * trust * mean_age, -TREND_LARGEST * level, TREND_LARGEST * level)
+    uncertainty = (1 + trust * mean_age**2 / spread) / effective_days
+    return _positive(level + move, least=0.5 / effective_days), uncertainty
+
+
+def _positive(values: Floats, *, least: Floats | float = 1e-12) -> Floats:
+    return np.asarray(np.maximum(values, least), dtype=np.float64)

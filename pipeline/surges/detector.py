@@ -7,11 +7,11 @@ changes earlier ones only by dating a surge back a few days.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline.surges.baseline import Baseline, Bools, Floats, Ints
+from pipeline.surges.baseline import Baseline
 from pipeline.surges.episodes import (
     ALARM_PROBABILITY,
     LEAST_EXCESS,
@@ -21,6 +21,9 @@ from pipeline.surges.episodes import (
     episodes_of,
 )
 from pipeline.surges.tail import upper_quantile
+
+if TYPE_CHECKING:
+    from pipeline.surges.baseline import Bools, Floats, Ints
 
 HIGHEST_SCORE = 300.0
 
@@ -50,7 +53,7 @@ class Detection:
     episodes: list[Episode]
 
 
-def detect(observed: NDArray[np.float64], first_weekday: int = 0) -> Detection:
+def detect(observed: Floats, first_weekday: int = 0) -> Detection:
     """Judge one country's sessions on consecutive calendar days; NaN is a day without logs.
 
     ``first_weekday``: weekday of the first day, Monday is 0. Episodes hold indices of days.
@@ -74,16 +77,16 @@ def judge_days(days: Ints, counts: Floats) -> Judgement:
     countries x days, NaN where a single country's logs are missing.
     """
     baseline, rules = Baseline(days, counts), SurgeRules(days, counts)
-    mean, variance, probability = (np.full(counts.shape, np.nan) for _ in range(3))
+    mean, variance = (np.full(counts.shape, np.nan) for _ in range(2))
     for column in range(1, len(days)):
         forecast = baseline.forecast(column, rules.usable)
         ready = forecast.is_ready
         mean[ready, column] = forecast.mean[ready]
         variance[ready, column] = forecast.variance[ready]
-        probability[:, column] = rules.judge(column, forecast.mean, forecast.variance, ready)
+        rules.judge(column, forecast)
         baseline.learn(column, forecast, ~rules.is_surge[:, column])
-    score = np.minimum(-np.log10(np.maximum(probability, 10**-HIGHEST_SCORE)), HIGHEST_SCORE)
     upper = _alarm_from(mean, variance)
+    score = -np.log10(np.maximum(rules.probability, 10**-HIGHEST_SCORE))
     return Judgement(
         _rounded(mean), _rounded(upper), _rounded(score), rules.is_surge, rules.is_raised
     )

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline.surges.baseline import Bools, Floats, Ints
+from pipeline.surges.slow_rise import SlowRise
 from pipeline.surges.tail import deviate, upper_tail
 
+if TYPE_CHECKING:
+    from pipeline.surges.baseline import Bools, Floats, Forecast, Ints
+
 ALARM_PROBABILITY = 1e-4
-GOING_ON_PROBABILITY = 0.05
 LEAST_SESSIONS = 8.0
 LEAST_EXCESS = 5.0
+GOING_ON_PROBABILITY = 0.15
+GOING_ON_AGAIN_PROBABILITY = 0.005  # after an unflagged day
+GOING_ON_PEAK_SHARE = 0.015  # of the highest excess: 1 in 70 of a storm is its echo, not the storm
 LONGEST_STEP_DAYS = 2  # between flagged days of one episode: one unflagged day may lie between
 RELEASED_AFTER_DAYS = 21
 DATED_BACK_DAYS = 3
-CUSUM_ALLOWANCE = 1.5
-CUSUM_ALARM = 4.5
-CUSUM_STEP = 4.0
+DATED_BACK_PROBABILITY = 0.05
+DATED_BACK_SHARE = 0.1  # of the alarm's excess: a ramp has such days before, a sudden storm none
 
 
 @dataclass(frozen=True)
@@ -37,89 +41,96 @@ class SurgeRules:
     """The running decisions of all countries, moved on one day at a time."""
 
     def __init__(self, days: Ints, counts: Floats) -> None:
-        """Take the days and counts of ``Baseline``; everything starts quiet."""
+        """Take the days and counts of ``Baseline``; every country starts quiet."""
         countries = len(counts)
         self._days, self._counts = days, counts
+        self.usable = ~np.isnan(counts)
         self.is_surge = np.zeros(counts.shape, dtype=bool)
         self.is_raised = np.zeros(counts.shape, dtype=bool)
-        self.usable = ~np.isnan(counts)
-        self._probability = np.ones(counts.shape)
+        self.probability = np.full(counts.shape, np.nan)
+        self._excess = np.full(counts.shape, np.nan)
+        self._slow_rise = SlowRise(countries)
         self._is_open = np.zeros(countries, dtype=bool)
         self._start = np.zeros(countries, dtype=np.int64)
-        self._last = np.zeros(countries, dtype=np.int64)
-        self._cusum = np.zeros(countries)
-        self._cusum_start = np.zeros(countries, dtype=np.int64)
+        self._last_day = np.zeros(countries, dtype=np.int64)
+        self._highest_excess = np.zeros(countries)
 
-    def judge(self, column: int, mean: Floats, variance: Floats, is_ready: Bools) -> Floats:
-        """Flag the day at ``column``, and days before it when a surge began earlier.
-
-        Returns P(Y >= count), NaN where nothing was judged.
-        """
-        seen = is_ready & self.usable[:, column]
-        counts = np.where(seen, self._counts[:, column], 0.0)
-        probability = upper_tail(counts, mean, variance)
-        middle = (probability + upper_tail(counts + 1, mean, variance)) / 2
-        self._probability[:, column] = np.where(seen, probability, 1.0)
+    def judge(self, column: int, forecast: Forecast) -> None:
+        """Flag the day at ``column``, and days before it when a surge began earlier."""
         self._close_ended(column)
-        sums_alarm = self._add_to_cusum(column, deviate(middle), seen)
-        plain = seen & (counts >= LEAST_SESSIONS) & (counts - mean >= LEAST_EXCESS)
-        alarm = plain & ((probability < ALARM_PROBABILITY) | sums_alarm)
-        goes_on = seen & self._is_open & (probability < GOING_ON_PROBABILITY)
+        seen = forecast.is_ready & ~np.isnan(self._counts[:, column])
+        counts = np.where(seen, self._counts[:, column], 0.0)
+        excess = counts - forecast.mean
+        probability = upper_tail(counts, forecast.mean, forecast.variance)
+        beyond = upper_tail(counts + 1, forecast.mean, forecast.variance)
+        self.probability[seen, column] = probability[seen]
+        self._excess[seen, column] = excess[seen]
+        deviates = deviate((probability + beyond) / 2)
+        has_risen = self._slow_rise.add(column, deviates, seen, self._is_open)
+        has_risen &= ~self._is_open
+        is_large = seen & (counts >= LEAST_SESSIONS) & (excess >= LEAST_EXCESS)
+        alarm = is_large & ((probability < ALARM_PROBABILITY) | has_risen)
         for country in np.flatnonzero(alarm & ~self._is_open):
-            self._open(int(country), column, from_sums=bool(sums_alarm[country]))
+            self._open(int(country), column, has_risen=bool(has_risen[country]))
+        self._flag(column, alarm | (seen & self._goes_on(column, probability, excess)), excess)
         self.is_raised[:, column] = alarm
-        self._flag(np.flatnonzero(goes_on | alarm), column)
         self._release(column)
-        return np.where(seen, probability, np.nan)
 
-    def _add_to_cusum(self, column: int, deviates: Floats, seen: Bools) -> Bools:
-        step = np.minimum(deviates, CUSUM_STEP) - CUSUM_ALLOWANCE
-        moved = np.where(seen, np.maximum(self._cusum + step, 0.0), self._cusum)
-        self._cusum_start[(self._cusum == 0) & (moved > 0)] = column
-        self._cusum = moved
-        return seen & (moved > CUSUM_ALARM) & (deviates > 0) & ~self._is_open
+    def _goes_on(self, column: int, probability: Floats, excess: Floats) -> Bools:
+        after_quiet = self._days[column] - self._last_day > 1
+        limit = np.where(after_quiet, GOING_ON_AGAIN_PROBABILITY, GOING_ON_PROBABILITY)
+        is_echo = excess < GOING_ON_PEAK_SHARE * self._highest_excess
+        return self._is_open & (probability < limit) & ~is_echo
 
     def _close_ended(self, column: int) -> None:
-        ended = self._is_open & (self._days[column] - self._last > LONGEST_STEP_DAYS)
-        self._is_open &= ~ended
-        self._cusum[ended] = 0.0
+        ended = self._is_open & (self._days[column] - self._last_day > LONGEST_STEP_DAYS)
+        self._close(ended)
 
-    def _open(self, country: int, column: int, *, from_sums: bool) -> None:
-        """Open a surge, dated back while the days before were high already."""
+    def _close(self, countries: Bools) -> None:
+        self._is_open &= ~countries
+        self._highest_excess[countries] = 0.0
+        self._slow_rise.reset(countries)
+
+    def _open(self, country: int, column: int, *, has_risen: bool) -> None:
+        """Open a surge, dated back while the days before were high or the slow rise was on."""
         earliest = int(np.searchsorted(self._days, self._days[column] - DATED_BACK_DAYS))
-        run = int(self._cusum_start[country]) if from_sums else column
+        rise = self._slow_rise.start_of(country) if has_risen else column
+        least_excess = DATED_BACK_SHARE * self._excess[country, column]
         start = column
-        for before in range(column - 1, min(earliest, run) - 1, -1):
-            high = self._probability[country, before] < GOING_ON_PROBABILITY
-            if self.is_surge[country, before] or not (high or before >= run):
+        for before in range(column - 1, min(earliest, rise) - 1, -1):
+            is_missing = np.isnan(self._excess[country, before])
+            is_high = self.probability[country, before] < DATED_BACK_PROBABILITY or before >= rise
+            is_part = is_high and self._excess[country, before] >= least_excess
+            if self.is_surge[country, before] or not (is_part or is_missing):
                 break
-            if self.usable[country, before]:
-                start = before
-        back = slice(start, column)
-        self.is_surge[country, back] |= ~np.isnan(self._counts[country, back])
-        self.usable[country, back] = False
+            start = start if is_missing else before
+        judged = ~np.isnan(self.probability[country, start:column])
+        self.is_surge[country, start:column] |= judged
+        self.usable[country, start:column] &= ~judged
         self._is_open[country] = True
         self._start[country] = start
 
-    def _flag(self, countries: NDArray[np.intp], column: int) -> None:
-        self.is_surge[countries, column] = True
-        self.usable[countries, column] = False
-        self._last[countries] = self._days[column]
+    def _flag(self, column: int, flagged: Bools, excess: Floats) -> None:
+        self.is_surge[flagged, column] = True
+        self.usable[flagged, column] = False
+        self._last_day[flagged] = self._days[column]
+        highest = np.maximum(self._highest_excess, excess)
+        self._highest_excess = np.where(flagged, highest, self._highest_excess)
 
     def _release(self, column: int) -> None:
         """What has lasted this long is the new normal: forget what was before, learn what is."""
         spans = self._days[column] - self._days[self._start] + 1
-        for country in np.flatnonzero(self._is_open & (spans >= RELEASED_AFTER_DAYS)):
+        released = self._is_open & (spans >= RELEASED_AFTER_DAYS)
+        for country in np.flatnonzero(released):
             start = int(self._start[country])
             self.usable[country, :start] = False
-            held = slice(start, column + 1)
-            self.usable[country, held] = ~np.isnan(self._counts[country, held])
-            self._is_open[country] = False
-            self._cusum[country] = 0.0
+            lasted = slice(start, column + 1)
+            self.usable[country, lasted] = ~np.isnan(self._counts[country, lasted])
+        self._close(released)
 
 
 def episodes_of(days: Ints, counts: Floats, is_surge: Bools) -> list[Episode]:
-    """Join one country's flagged days to episodes; the first of equal peaks counts."""
+    """Join one country's flagged days to episodes; of equal peaks the first counts."""
     flagged = np.flatnonzero(is_surge)
     if len(flagged) == 0:
         return []

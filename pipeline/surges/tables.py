@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.surges.baseline import Floats, Ints
 from pipeline.surges.detector import Judgement, judge_days
 from pipeline.surges.episodes import Episode, episodes_of
 
-EXPECTED_SCHEMA = pa.schema(
-    [
-        ("country", pa.string()),
-        ("day", pa.date32()),
-        ("observed", pa.int64()),
-        ("expected", pa.float64()),
-        ("upper", pa.float64()),
-        ("score", pa.float64()),
-        ("is_surge", pa.bool_()),
-    ]
+if TYPE_CHECKING:
+    from pipeline.surges.baseline import Floats, Ints
+
+EXPECTED_SCHEMA: pa.Schema = pa.schema(
+    {
+        "country": pa.string(),
+        "day": pa.date32(),
+        "observed": pa.int64(),
+        "expected": pa.float64(),
+        "upper": pa.float64(),
+        "score": pa.float64(),
+        "is_surge": pa.bool_(),
+    }
 )
-SURGES_SCHEMA = pa.schema(
-    [
-        ("country", pa.string()),
-        ("start_day", pa.date32()),
-        ("peak_day", pa.date32()),
-        ("end_day", pa.date32()),
-        ("days", pa.int64()),
-        ("observed", pa.int64()),
-        ("expected", pa.float64()),
-        ("excess", pa.float64()),
-        ("peak_sessions", pa.int64()),
-        ("peak_ratio", pa.float64()),
-        ("is_open", pa.bool_()),
-    ]
+SURGES_SCHEMA: pa.Schema = pa.schema(
+    {
+        "country": pa.string(),
+        "start_day": pa.date32(),
+        "peak_day": pa.date32(),
+        "end_day": pa.date32(),
+        "days": pa.int64(),
+        "observed": pa.int64(),
+        "expected": pa.float64(),
+        "excess": pa.float64(),
+        "peak_sessions": pa.int64(),
+        "peak_ratio": pa.float64(),
+        "is_open": pa.bool_(),
+    }
 )
 
 
@@ -43,26 +47,24 @@ def find_surges(daily: pa.Table) -> tuple[pa.Table, pa.Table]:
 
     ``daily``: day (date32), country (string), sessions (int64), one row per country with any hit
     on that day. Every country is judged on every day that has hits: a country absent on it counts
-    0; a day without any hit is missing. ``expected``, ``upper`` and ``score`` are null while there
-    are fewer than 7 days of history in the last 42.
+    0; a day without any hit is missing and has no row. ``expected``, ``upper`` and ``score`` are
+    null while fewer than 7 of the last 42 days can serve as history.
     """
     countries, days, counts = _to_matrix(daily)
     judged = judge_days(days, counts.astype(np.float64))
-    return _expected_table(countries, days, counts, judged), _surges_table(
-        countries, days, counts, judged
-    )
+    expected = _expected_table(countries, days, counts, judged)
+    return expected, _surges_table(countries, days, counts, judged)
 
 
 def _to_matrix(daily: pa.Table) -> tuple[list[str], Ints, Ints]:
     """Return sorted countries, sorted days since 1970-01-01, and sessions, countries x days."""
-    country_codes = pc.cast(daily["country"], pa.string()).to_pylist()
-    countries = sorted(set(country_codes))
-    number = {country: row for row, country in enumerate(countries)}
-    rows = np.array([number[country] for country in country_codes], dtype=np.int64)
-    day_numbers = pc.cast(pc.cast(daily["day"], pa.date32()), pa.int32()).to_numpy()
-    days, columns = np.unique(day_numbers.astype(np.int64), return_inverse=True)
-    counts = np.zeros((len(countries), len(days)), dtype=np.int64)
-    np.add.at(counts, (rows, columns), pc.cast(daily["sessions"], pa.int64()).to_numpy())
+    column: Any = daily["country"].cast(pa.string())
+    countries: list[str] = sorted(pc.unique(column).to_pylist())
+    rows = pc.index_in(column, value_set=pa.array(countries, pa.string())).to_numpy()
+    day_numbers = daily["day"].cast(pa.date32()).cast(pa.int32()).to_numpy().astype(np.int64)
+    days, columns = np.unique(day_numbers, return_inverse=True)
+    counts: Ints = np.zeros((len(countries), len(days)), dtype=np.int64)
+    np.add.at(counts, (rows, columns), daily["sessions"].cast(pa.int64()).to_numpy())
     return countries, days, counts
 
 
@@ -77,7 +79,7 @@ def _expected_table(countries: list[str], days: Ints, counts: Ints, judged: Judg
     return pa.table(columns, schema=EXPECTED_SCHEMA)
 
 
-def _nullable(values: Floats) -> pa.Array:
+def _nullable(values: Floats) -> pa.DoubleArray:
     return pa.array(values.ravel(), pa.float64(), from_pandas=True)
 
 
@@ -87,25 +89,27 @@ def _surges_table(countries: list[str], days: Ints, counts: Ints, judged: Judgem
         for row in np.flatnonzero(judged.is_surge.any(axis=1))
         for episode in episodes_of(days, counts[row].astype(np.float64), judged.is_surge[row])
     ]
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(SURGES_SCHEMA)
-    return pa.table(
-        [
-            pa.array(list(column), field.type)
-            for column, field in zip(columns, SURGES_SCHEMA, strict=True)
-        ],
-        schema=SURGES_SCHEMA,
-    )
+    return pa.Table.from_pylist(rows, schema=SURGES_SCHEMA)
 
 
 def _surge_row(
     country: str, days: Ints, counts: Ints, expected: Floats, episode: Episode
-) -> tuple[str | int | float | bool, ...]:
-    """Sums run over the span's days with hits; a day that was never judged cannot be in it."""
+) -> dict[str, Any]:
+    """Sum over the span's days with hits; one that could not be judged adds no excess."""
     span = slice(episode.start, episode.end + 1)
-    observed, usual = int(counts[span].sum()), round(float(expected[span].sum()), 3)
+    observed = int(counts[span].sum())
+    usual = float(np.where(np.isnan(expected[span]), counts[span], expected[span]).sum())
     start, peak, end = (int(days[at]) for at in (episode.start, episode.peak, episode.end))
-    highest = int(counts[episode.peak])
-    ratio = round(highest / float(expected[episode.peak]), 3)
-    excess = round(observed - usual, 3)
-    return (country, start, peak, end, end - start + 1, observed, usual, excess, highest, ratio,
-            episode.is_open)  # fmt: skip
+    return {
+        "country": country,
+        "start_day": pa.scalar(start, pa.date32()),
+        "peak_day": pa.scalar(peak, pa.date32()),
+        "end_day": pa.scalar(end, pa.date32()),
+        "days": end - start + 1,
+        "observed": observed,
+        "expected": round(usual, 3),
+        "excess": observed - round(usual, 3),
+        "peak_sessions": int(counts[episode.peak]),
+        "peak_ratio": int(counts[episode.peak]) / max(float(expected[episode.peak]), 0.001),
+        "is_open": episode.is_open,
+    }

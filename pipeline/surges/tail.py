@@ -9,6 +9,8 @@ Floats = NDArray[np.float64]
 
 _LEAST_EXCESS_VARIANCE = 1e-6  # times the mean: nearer to a Poisson law the size overflows nothing
 _LEAST_PROBABILITY = 1e-300
+_MOST_STEPS = 12
+_TOLERANCE = 1e-6
 
 
 def upper_tail(counts: Floats, mean: Floats, variance: Floats) -> Floats:
@@ -33,25 +35,29 @@ def deviate(probability: Floats) -> Floats:
     return np.asarray(-ndtri(np.clip(probability, _LEAST_PROBABILITY, 1 - 1e-9)), dtype=np.float64)
 
 
-def upper_quantile(probability: float, mean: Floats, variance: Floats, at_least: Floats) -> Floats:
-    """Return where ``upper_tail`` falls to ``probability``, or ``at_least`` when that is higher.
+def upper_quantile(probability: float, mean: Floats, variance: Floats, least: Floats) -> Floats:
+    """Return where ``upper_tail`` falls to ``probability``, or ``least`` where that is higher.
 
-    Secant steps on the tail's logarithm, started from the Wilson-Hilferty cube; right to about
-    one part in a million.
+    Secant steps on the tail's logarithm from the Wilson-Hilferty cube; right to one part in a
+    million.
     """
-    quantile = at_least.copy()
-    open_ = np.flatnonzero(upper_tail(at_least, mean, variance) > probability)
-    mean, variance = mean[open_], variance[open_]
-    target, ninth = np.log(probability), variance / mean**2 / 9
+    quantile = least.copy()
+    beyond = np.flatnonzero(upper_tail(least, mean, variance) > probability)
+    ninth = variance[beyond] / mean[beyond] ** 2 / 9
     normal = float(deviate(np.array([probability]))[0])
-    low = np.maximum(mean * (1 - ninth + normal * np.sqrt(ninth)) ** 3, at_least[open_])
-    high = low * 1.02 + 0.5
-    log_low = np.log(np.maximum(upper_tail(low, mean, variance), _LEAST_PROBABILITY))
-    for _ in range(5):
-        log_high = np.log(np.maximum(upper_tail(high, mean, variance), _LEAST_PROBABILITY))
-        slope = np.minimum((log_high - log_low) / np.where(high == low, 1, high - low), -1e-12)
-        step = np.where(np.abs(log_high - target) < 1e-9, 0, (target - log_high) / slope)
-        low, log_low = high, log_high
-        high = np.maximum(high + step, at_least[open_])
-    quantile[open_] = high
+    low = np.maximum(mean[beyond] * (1 - ninth + normal * np.sqrt(ninth)) ** 3, least[beyond])
+    high = low * 1.01 + 0.1
+    log_low = _log_ratio(low, mean[beyond], variance[beyond], probability)
+    for _ in range(_MOST_STEPS):
+        log_high = _log_ratio(high, mean[beyond], variance[beyond], probability)
+        slope = np.minimum((log_high - log_low) / (high - low), -1e-300)
+        closer = np.maximum(high - log_high / slope, least[beyond])
+        quantile[beyond] = closer
+        moving = np.abs(closer - high) > _TOLERANCE * high
+        beyond, low, log_low, high = beyond[moving], high[moving], log_high[moving], closer[moving]
     return quantile
+
+
+def _log_ratio(counts: Floats, mean: Floats, variance: Floats, probability: float) -> Floats:
+    tail = np.maximum(upper_tail(counts, mean, variance), _LEAST_PROBABILITY)
+    return np.asarray(np.log(tail / probability), dtype=np.float64)

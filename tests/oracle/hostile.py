@@ -11,13 +11,14 @@ WORST = (
     "\x1b[31m", "\x7f", "[", "]", "[]", '] "', '" "', '"-"', "-", "?", "#", "//", "://", "%", "'",
     "\u00a0", "\u2028", "\u0085", "\u3000", "\ufeff", "\u0661", "\uff11", "\u00b2", "e\u0301",
     "\u0130", "\u212a", "\U0001f30a", "\udcff", "\udce2\udc82", "\udced\udca0\udc80",
-    "\udcc0\udcaf",    ' [08/Nov/2016:00:00:00 +0000] "', " 200 5", " HTTP/1.1", "HTTP/", "GET ", "9" * 19, "\x1c",
+    "\udcc0\udcaf",
+    ' [08/Nov/2016:00:00:00 +0000] "', " 200 5", " HTTP/1.1", "HTTP/", "GET ", "9" * 19, "\x1c",
 )  # fmt: skip
 CLIENTS = (
     "192.0.2.1", "192.0.2.1", "192.0.2.77", "198.51.100.1", "203.0.113.1", "203.0.113.200",
     "2001:db8::1", "2001:DB8:0:0::1", "2001:db8::192.0.2.1", "::ffff:192.0.2.1",
     "::FFFF:C000:0201", "::ffff:0:192.0.2.1", "::192.0.2.1", "::", "::1", "1::2::3",
-    "fe80::1%eth0", "192.0.2.01", "192.0.2.256", "192.0.2", "3221225985", "0xC0000201",
+    "fe80::1%eth0", "2001:db8::1%1", "::ffff:192.0.2.1%1", "192.0.2.01", "192.0.2.256", "192.0.2", "3221225985", "0xC0000201",
     "192.0.2.1:80", "[2001:db8::1]", "2001:db8::1/64", "h.example", "H.example", "-", "1",
     "\u0661.0.2.1", "12345::", "2001:db8:1:2:3:4:5:6:7", "2001:db8::0001", "2001:db8::00001",
 )  # fmt: skip
@@ -105,7 +106,7 @@ NOISE = st.lists(st.sampled_from(WORST), max_size=12).map("".join)
 
 
 def mutate(line_and_mutations: tuple[str, list[tuple[int, int, str]]]) -> str:
-    """Return the line with something of the worst put in place of none, some or all that follows."""
+    """Return the line with something put in place of nothing, a little or all that follows."""
     line, mutations = line_and_mutations
     for place, cut, insertion in mutations:
         start = place % (len(line) + 1)

@@ -9,7 +9,7 @@ from subprocess import CompletedProcess
 from typing import Any
 
 from .lines import Blank, Hit, Rejected, read_line
-from .reading import physical_lines
+from .reading import physical_lines, read_content
 
 FIELDS = [
     "ts", "client", "host", "method", "path", "query", "protocol", "status", "bytes_sent",
@@ -19,8 +19,8 @@ Tidegauge = Callable[..., CompletedProcess[bytes]]
 
 
 def outcomes_by_oracle(path: Path) -> list[dict[str, Any]]:
-    """Return the oracle's outcome of each line of a plain file."""
-    return [told(read_line(no, line)) for no, line in physical_lines(path.read_bytes())]
+    """Return the oracle's outcome of each line of a file."""
+    return [told(read_line(no, line)) for no, line in physical_lines(read_content(path))]
 
 
 def outcomes_by_command(path: Path, tidegauge: Tidegauge) -> list[dict[str, Any]]:

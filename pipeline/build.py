@@ -1,0 +1,240 @@
+"""Hits become sessions, sessions become days: rebuilds every stale day, and what hangs on it.
+
+A derived partition is a pure function of its inputs and settings; ``fingerprints`` names them.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+
+from pipeline.database import connect
+from pipeline.definitions import DEFINITIONS_VERSION
+from pipeline.hits import day_start
+from pipeline.lake import FileRecord, Lake, put_in_place, read_json, write_json
+from pipeline.models import read_model
+from pipeline.summary import build_summary
+from pipeline.views import write_views
+
+log = logging.getLogger(__name__)
+
+PARTITIONED = {"sessions": "day, started_at, session_id", "daily": "day, country",
+               "hourly": "day, hour, country"}  # fmt: skip
+"""The models with one partition a day, and the total order each is written in."""
+
+_BATCH_ROWS = 4_000_000
+_ONE_DAY = timedelta(days=1)
+_EVER = datetime(1900, 1, 1, tzinfo=UTC)
+_NEVER = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """The settings that derived partitions depend on."""
+
+    zone: ZoneInfo
+    timeout_minutes: int
+    session_key: bytes
+    memory_mb: int
+
+
+@dataclass(frozen=True)
+class _Day:
+    """One local day's raw files in the lake."""
+
+    day: date
+    file_keys: tuple[str, ...]
+    rows: int
+    geo_is_late: bool
+
+
+def build(
+    lake: Lake,
+    settings: BuildSettings,
+    on_days: Callable[[int, int], None] = lambda _done, _all: None,
+) -> list[date]:
+    """Rebuild the stale days' sessions, daily and hourly, then the tables over all days.
+
+    Returns:
+        The days rebuilt, in order. Nothing is written when nothing is stale.
+    """
+    started = time.monotonic()
+    with lake.lock("build"):
+        days = _days(lake.files())
+        wanted = fingerprints(days, settings)
+        built = read_json(lake.ledger / "built.json")
+        gone = sorted(set(built) - set(wanted))
+        stale = [day for day in sorted(days) if _is_stale(lake, day, wanted, built)]
+        for batch in _batches(stale, days):
+            _build_batch(lake, batch, days, settings)
+            built |= {str(day): wanted[str(day)] for day in batch}
+            write_json(lake.ledger / "built.json", built)
+            on_days(len(batch), len(stale))
+        for day in gone:
+            _remove_day(lake, day)
+            del built[day]
+        if gone:
+            write_json(lake.ledger / "built.json", built)
+        build_summary(lake, wanted, settings.memory_mb)
+        write_views(lake)
+    log.info("built %d days in %d ms", len(stale), round((time.monotonic() - started) * 1000))
+    return stale
+
+
+def _days(records: list[FileRecord]) -> dict[date, _Day]:
+    found: dict[date, list[tuple[str, int, bool]]] = {}
+    for record in records:
+        for day, share in record.days.items():
+            entry = (record.file_key, share.hits, share.geo_is_late)
+            found.setdefault(date.fromisoformat(day), []).append(entry)
+    return {
+        day: _Day(
+            day,
+            tuple(sorted(key for key, _, _ in entries)),
+            sum(hits for _, hits, _ in entries),
+            any(late for _, _, late in entries),
+        )
+        for day, entries in found.items()
+    }
+
+
+def fingerprints(days: dict[date, _Day], settings: BuildSettings) -> dict[str, str]:
+    """Name each day's inputs: raw files of it and its neighbours, SQL, definitions, settings."""
+    fixed = [
+        DEFINITIONS_VERSION, duckdb.__version__, *map(read_model, PARTITIONED),
+        settings.zone.key, settings.timeout_minutes, settings.session_key.hex(),
+    ]  # fmt: skip
+    base = hashlib.sha256(json.dumps(fixed).encode()).hexdigest()
+
+    def name(day: date) -> str:
+        near = [days.get(day + n * _ONE_DAY) for n in (-1, 0, 1)]
+        files = [beside.file_keys if beside else () for beside in near]
+        inputs = json.dumps([base, files, days[day].geo_is_late])
+        return hashlib.sha256(inputs.encode()).hexdigest()[:32]
+
+    return {str(day): name(day) for day in days}
+
+
+def _is_stale(lake: Lake, day: date, wanted: dict[str, str], built: dict[str, str]) -> bool:
+    # Only sessions may have no rows on a day with hits, and then no partition.
+    return built.get(str(day)) != wanted[str(day)] or not lake.part_path("daily", str(day)).exists()
+
+
+def _batches(stale: list[date], days: dict[date, _Day]) -> Iterator[list[date]]:
+    """Runs of days that fit into memory together: many small ones, or one large one."""
+    batch: list[date] = []
+    rows = 0
+    for day in stale:
+        if batch and rows + days[day].rows > _BATCH_ROWS:
+            yield batch
+            batch, rows = [], 0
+        batch.append(day)
+        rows += days[day].rows
+    if batch:
+        yield batch
+
+
+def _build_batch(
+    lake: Lake, batch: list[date], days: dict[date, _Day], settings: BuildSettings
+) -> None:
+    near = {day + n * _ONE_DAY for day in batch for n in (-1, 0, 1)} & days.keys()
+    with lake.staging() as staging:
+        connection = connect(memory_mb=settings.memory_mb, spill=staging / "spill")
+        files = [
+            str(lake.hits_path(str(day), key)) for day in sorted(near) for key in days[day].file_keys
+        ]
+        connection.read_parquet(files, hive_partitioning=True).create_view("hits")
+        connection.register("days", _day_table(batch, near, days, settings))
+        bound = {
+            "timeout_seconds": settings.timeout_minutes * 60,
+            "session_key": settings.session_key,
+        }
+        for model, order in PARTITIONED.items():
+            parameters = bound if model == "sessions" else {}
+            query = f"CREATE TEMP TABLE {model} AS FROM ({read_model(model)}) ORDER BY {order}"  # noqa: S608
+            connection.execute(query, parameters)
+            _write_partitions(connection, model, staging)
+        connection.close()
+        _replace_days(lake, staging, batch)
+
+
+def _day_table(
+    batch: list[date], near: set[date], days: dict[date, _Day], settings: BuildSettings
+) -> pa.Table:
+    """What the models must know of each day at hand; see the header of ``sql/sessions.sql``."""
+    timeout = timedelta(minutes=settings.timeout_minutes)
+    built = set(batch)
+
+    def keep_from(day: date) -> datetime:
+        if day in built:
+            return _EVER
+        following = day + _ONE_DAY
+        return day_start(following, settings.zone) - timeout if following in built else _NEVER
+
+    rows = [
+        {
+            "day": day,
+            "is_built": day in built,
+            "starts_at": day_start(day, settings.zone),
+            "ends_at": day_start(day + _ONE_DAY, settings.zone),
+            "keep_from": keep_from(day),
+            "geo_is_late": days[day].geo_is_late,
+        }
+        for day in sorted(near)
+    ]
+    instant = pa.timestamp("us", "UTC")
+    return pa.Table.from_pylist(
+        rows,
+        pa.schema(
+            [("day", pa.date32()), ("is_built", pa.bool_()), ("starts_at", instant),
+             ("ends_at", instant), ("keep_from", instant), ("geo_is_late", pa.bool_())]
+        ),
+    )  # fmt: skip
+
+
+def _write_partitions(
+    connection: duckdb.DuckDBPyConnection, model: str, staging: Path
+) -> None:
+    """Write a model's table, one file a day.
+
+    One thread and one flush at the end: otherwise a day's bytes would depend on the days written
+    beside it, and on chance.
+    """
+    connection.execute("SET partitioned_write_flush_threshold = 1_000_000_000")
+    connection.execute("SET threads = 1")
+    connection.execute(
+        f"COPY {model} TO '{_quoted(staging / model)}'"
+        " (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (day))"
+    )
+    connection.execute("RESET threads")
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def _replace_days(lake: Lake, staging: Path, batch: list[date]) -> None:
+    staged = []
+    for model in PARTITIONED:
+        for day in map(str, batch):
+            source = staging / model / f"day={day}" / "data_0.parquet"
+            target = lake.part_path(model, day)
+            if source.exists():
+                staged.append((source, target))
+            elif target.exists():
+                shutil.rmtree(target.parent)
+    put_in_place(staged)
+
+
+def _remove_day(lake: Lake, day: str) -> None:
+    for model in PARTITIONED:
+        shutil.rmtree(lake.part_path(model, day).parent, ignore_errors=True)

@@ -1,0 +1,70 @@
+"""``lake/tidegauge.duckdb``: views over the lake's Parquet, for any DuckDB, wherever it lies."""
+
+import secrets
+
+from pipeline.database import connect
+from pipeline.lake import Lake
+
+PARTITIONED = {
+    "hits": "line_no BIGINT, ts TIMESTAMPTZ, source VARCHAR, client VARCHAR, visitor_id UBIGINT,"
+    " country VARCHAR, subdivision VARCHAR, geo_built DATE, host VARCHAR, method VARCHAR,"
+    " path VARCHAR, query VARCHAR, protocol VARCHAR, status SMALLINT, bytes_sent BIGINT,"
+    " referrer VARCHAR, user_agent VARCHAR, duration_ms DOUBLE, is_robot BOOLEAN,"
+    " is_asset BOOLEAN, is_page BOOLEAN",
+    "rejects": "line_no BIGINT, line VARCHAR, reason VARCHAR",
+    "sessions": "session_id UBIGINT, visitor_id UBIGINT, started_at TIMESTAMPTZ,"
+    " ended_at TIMESTAMPTZ, hits BIGINT, pages BIGINT, bytes_sent BIGINT, errors BIGINT,"
+    " entry_path VARCHAR, exit_path VARCHAR, referrer_host VARCHAR, country VARCHAR,"
+    " subdivision VARCHAR, user_agent VARCHAR",
+    "daily": "country VARCHAR, sessions BIGINT, visitors BIGINT, pages BIGINT, hits BIGINT,"
+    " bytes_sent BIGINT, errors BIGINT, robot_hits BIGINT, geo_built DATE, geo_is_late BOOLEAN",
+    "hourly": "hour TIMESTAMPTZ, country VARCHAR, sessions BIGINT, visitors BIGINT,"
+    " pages BIGINT, hits BIGINT, bytes_sent BIGINT, errors BIGINT, robot_hits BIGINT",
+}
+UNPARTITIONED = {
+    "days": "day DATE, sources BIGINT, files BIGINT, hits BIGINT, robot_hits BIGINT,"
+    " sessions BIGINT, error_share DOUBLE, geo_built DATE, geo_is_late BOOLEAN",
+    "expected": "country VARCHAR, day DATE, observed BIGINT, expected DOUBLE, upper DOUBLE,"
+    " score DOUBLE, is_surge BOOLEAN",
+    "surges": "country VARCHAR, start_day DATE, peak_day DATE, end_day DATE, days BIGINT,"
+    " observed BIGINT, expected DOUBLE, excess DOUBLE, peak_sessions BIGINT, peak_ratio DOUBLE,"
+    " is_open BOOLEAN",
+}
+"""Every table's columns, for the views over tables that have no file yet."""
+
+# The folder of the database that was opened as the main one; it moves with the lake.
+_FOLDER = "regexp_replace(current_setting('temp_directory'), '[^/]*$', '')"
+
+
+def write_views(lake: Lake) -> None:
+    """Write the database of views anew and rename it into place: open readers keep theirs."""
+    draft = lake.root / f".views-{secrets.token_hex(8)}"
+    connection = connect(threads=1, spill=lake.root / "views.tmp")
+    try:
+        connection.execute(f"ATTACH '{_quoted(str(draft))}' AS lake (STORAGE_VERSION 'v1.0.0')")
+        for name, columns in PARTITIONED.items():
+            found = next((lake.root / name).glob("day=*/*.parquet"), None)
+            source = f"read_parquet({_FOLDER} || '{name}/*/*.parquet', hive_partitioning = true)"
+            connection.execute(_view(name, source if found else None, f"{columns}, day DATE"))
+        for name, columns in UNPARTITIONED.items():
+            source = f"read_parquet({_FOLDER} || '{name}/part.parquet')"
+            found = lake.part_path(name) if lake.part_path(name).exists() else None
+            connection.execute(_view(name, source if found else None, columns))
+        connection.execute("DETACH lake")
+        draft.replace(lake.views)
+    finally:
+        connection.close()
+        draft.unlink(missing_ok=True)
+
+
+def _view(name: str, source: str | None, columns: str) -> str:
+    if source:
+        return f"CREATE VIEW lake.{name} AS SELECT * FROM {source}"  # noqa: S608 our own names
+    empty = ", ".join(
+        f"NULL::{kind} AS {column}" for column, kind in (c.split() for c in columns.split(", "))
+    )
+    return f"CREATE VIEW lake.{name} AS SELECT {empty} WHERE false"  # noqa: S608
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")

