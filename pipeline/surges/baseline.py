@@ -28,8 +28,10 @@ WEEKDAY_FROM_WEIGHT = 3.0  # reached with the fourth week
 WEEKDAY_HALF_LIFE_WEEKS = 13
 WEEKDAY_CLIP_SD = 3.0
 DISPERSION_PRIOR = 0.05
+DISPERSION_PRIOR_DAYS = 2
+DISPERSION_KEPT_AT_RHYTHM = 0.1
 DISPERSION_LEAST = 1e-4
-DISPERSION_HALF_LIFE_DAYS = 250
+DISPERSION_HALF_LIFE_DAYS = 180
 DISPERSION_CLIP_UP_SD = 3.5
 DISPERSION_CLIP_DOWN_SD = 2.0
 
@@ -60,6 +62,7 @@ class Baseline:
         self._factors = np.ones((countries, 7))
         self._share_sums = np.zeros((countries, 7))
         self._share_weights = np.zeros((countries, 7))
+        self._has_rhythm = np.zeros(countries, dtype=bool)
         self._dispersion_sum = np.zeros(countries)
         self._dispersion_weight = np.zeros(countries)
         self._dispersion = np.full(countries, DISPERSION_PRIOR)
@@ -87,21 +90,31 @@ class Baseline:
         self._learn_weekday(column, counts, forecast, seen)
 
     def _learn_dispersion(self, counts: Floats, forecast: Forecast, learned: Bools) -> None:
-        """Mean of the days' moment estimates, each weighted by its information, and a prior."""
+        """Average the days' moment estimates with a prior.
+
+        A day's weight is its information were the dispersion the prior's. Weighted by the running
+        estimate itself, low estimates gain weight and a chance calm week would settle the matter.
+        """
         mean, variance = forecast.mean, forecast.day_variance
         clip = np.where(counts > mean, DISPERSION_CLIP_UP_SD, DISPERSION_CLIP_DOWN_SD)
         square = np.minimum((counts - mean) ** 2, clip**2 * variance)
-        information = (mean**2 / variance) ** 2 / 2
+        information = 1 / (1 / mean + DISPERSION_PRIOR) ** 2
         keep = 0.5 ** (1 / DISPERSION_HALF_LIFE_DAYS)
         sums = keep * self._dispersion_sum + information * (square - mean) / mean**2
         weights = keep * self._dispersion_weight + information
         self._dispersion_sum = np.where(learned, sums, self._dispersion_sum)
         self._dispersion_weight = np.where(learned, weights, self._dispersion_weight)
+        prior_weight = DISPERSION_PRIOR_DAYS / DISPERSION_PRIOR**2
         self._dispersion = np.maximum(
-            (self._dispersion_sum + 1 / DISPERSION_PRIOR)
-            / (self._dispersion_weight + 1 / DISPERSION_PRIOR**2),
+            (self._dispersion_sum + prior_weight * DISPERSION_PRIOR)
+            / (self._dispersion_weight + prior_weight),
             DISPERSION_LEAST,
         )
+
+    def _discount_dispersion(self, countries: Bools) -> None:
+        """Give little weight to the days whose weekday rhythm was still taken for dispersion."""
+        self._dispersion_sum[countries] *= DISPERSION_KEPT_AT_RHYTHM
+        self._dispersion_weight[countries] *= DISPERSION_KEPT_AT_RHYTHM
 
     def _learn_weekday(self, column: int, counts: Floats, forecast: Forecast, seen: Bools) -> None:
         """Flagged days enter too, clipped: if not, a factor once wrong would never mend."""
@@ -118,6 +131,8 @@ class Baseline:
         """Shrink the raw factors to 1 by as much of their spread as noise explains."""
         weeks = self._share_weights.min(axis=1)
         known = weeks >= WEEKDAY_FROM_WEIGHT
+        self._discount_dispersion(known & ~self._has_rhythm)
+        self._has_rhythm = known
         raw = self._share_sums / _positive(self._share_weights)
         raw = np.where(known[:, None], raw / _positive(raw.mean(axis=1, keepdims=True)), 1.0)
         noise = (1 / level + self._dispersion) / np.maximum(weeks, 1.0)

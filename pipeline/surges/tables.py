@@ -14,32 +14,30 @@ from pipeline.surges.episodes import Episode, episodes_of
 if TYPE_CHECKING:
     from pipeline.surges.baseline import Floats, Ints
 
-EXPECTED_SCHEMA: pa.Schema = pa.schema(
-    {
-        "country": pa.string(),
-        "day": pa.date32(),
-        "observed": pa.int64(),
-        "expected": pa.float64(),
-        "upper": pa.float64(),
-        "score": pa.float64(),
-        "is_surge": pa.bool_(),
-    }
-)
-SURGES_SCHEMA: pa.Schema = pa.schema(
-    {
-        "country": pa.string(),
-        "start_day": pa.date32(),
-        "peak_day": pa.date32(),
-        "end_day": pa.date32(),
-        "days": pa.int64(),
-        "observed": pa.int64(),
-        "expected": pa.float64(),
-        "excess": pa.float64(),
-        "peak_sessions": pa.int64(),
-        "peak_ratio": pa.float64(),
-        "is_open": pa.bool_(),
-    }
-)
+_EXPECTED: list[pa.Field[Any]] = [
+    pa.field("country", pa.string()),
+    pa.field("day", pa.date32()),
+    pa.field("observed", pa.int64()),
+    pa.field("expected", pa.float64()),
+    pa.field("upper", pa.float64()),
+    pa.field("score", pa.float64()),
+    pa.field("is_surge", pa.bool_()),
+]
+_SURGES: list[pa.Field[Any]] = [
+    pa.field("country", pa.string()),
+    pa.field("start_day", pa.date32()),
+    pa.field("peak_day", pa.date32()),
+    pa.field("end_day", pa.date32()),
+    pa.field("days", pa.int64()),
+    pa.field("observed", pa.int64()),
+    pa.field("expected", pa.float64()),
+    pa.field("excess", pa.float64()),
+    pa.field("peak_sessions", pa.int64()),
+    pa.field("peak_ratio", pa.float64()),
+    pa.field("is_open", pa.bool_()),
+]
+EXPECTED_SCHEMA = pa.schema(_EXPECTED)
+SURGES_SCHEMA = pa.schema(_SURGES)
 
 
 def find_surges(daily: pa.Table) -> tuple[pa.Table, pa.Table]:
