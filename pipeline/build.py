@@ -73,7 +73,7 @@ def build(
         wanted = fingerprints(days, settings)
         built = read_json(lake.ledger / "built.json")
         gone = sorted(set(built) - set(wanted))
-        stale = [day for day in sorted(days) if _is_stale(lake, day, wanted, built)]
+        stale = _stale_days(lake, wanted, built)
         for batch in _batches(stale, days):
             _build_batch(lake, batch, days, settings)
             built |= {str(day): wanted[str(day)] for day in batch}
@@ -124,9 +124,19 @@ def fingerprints(days: dict[date, _Day], settings: BuildSettings) -> dict[str, s
     return {str(day): name(day) for day in days}
 
 
-def _is_stale(lake: Lake, day: date, wanted: dict[str, str], built: dict[str, str]) -> bool:
-    # Only sessions may have no rows on a day with hits, and then no partition.
-    return built.get(str(day)) != wanted[str(day)] or not lake.part_path("daily", str(day)).exists()
+def find_stale(lake: Lake, settings: BuildSettings) -> list[date]:
+    """The days that the next build would rebuild, in order."""
+    wanted = fingerprints(_days(lake.files()), settings)
+    return _stale_days(lake, wanted, read_json(lake.ledger / "built.json"))
+
+
+def _stale_days(lake: Lake, wanted: dict[str, str], built: dict[str, str]) -> list[date]:
+    # `daily` stands for the three: sessions may rightly have no rows on a day with hits.
+    return [
+        date.fromisoformat(day)
+        for day, fingerprint in sorted(wanted.items())
+        if built.get(day) != fingerprint or not lake.part_path("daily", day).exists()
+    ]
 
 
 def _batches(stale: list[date], days: dict[date, _Day]) -> Iterator[list[date]]:

@@ -25,3 +25,10 @@ def connect(
     if spill:
         connection.execute("SET temp_directory = $spill", {"spill": str(spill)})
     return connection
+
+
+def open_views(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open a lake's ``tidegauge.duckdb``, to read only."""
+    connection = duckdb.connect(str(path), read_only=True)
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection

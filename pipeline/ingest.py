@@ -177,7 +177,7 @@ class _FileJob:
         hits, days = self.maker.make_hits(_thread.connection, read.hits, self.source)
         rejects = [(number, line, rejected.reason) for number, line, rejected in read.rejects]
         rejects += [(number, head, "too_long") for number, head in block.too_long]
-        return _BlockHits(hits, days, sorted(rejects), read.blank)
+        return _BlockHits(hits, days, sorted(rejects), len(read.blank))
 
     def _key(self) -> str:
         return f"{self.source}-{self.raw.digest.hexdigest()[:16]}"

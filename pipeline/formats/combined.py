@@ -8,7 +8,9 @@ alone, and ``read_line`` alone decides what is rejected and why.
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 import numpy as np
@@ -163,13 +165,45 @@ def _read_referrer_and_agent(line: str, start: int) -> tuple[str | None, str | N
     return Rejected("referrer", end + 2)
 
 
+EXPLAINED = {
+    "client": "expected `client ident user [time]`: a client without spaces and quotes comes first",
+    "time": "expected ` [10/Oct/2000:13:55:36 -0700] \"` after the user, and a time that exists",
+    "request": "the quoted request is cut off",
+    "status": "expected a status of 100 to 599 and the bytes (digits or -) after the request",
+    "bytes": "expected nothing, or ` \"referrer\" \"agent\"`, after the bytes",
+    "referrer": "expected ` \"agent\"` after the referrer",
+}
+"""What each reason means, for ``doctor``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """A line's instant, and the offset from UTC that it was written with."""
+
+    seconds: int
+    text: str
+
+    def agrees_with(self, zone: ZoneInfo) -> bool:
+        """Whether ``zone`` has this offset at that instant."""
+        offset = datetime.fromtimestamp(self.seconds, zone).strftime("%z")
+        return offset == self.text.replace("-0000", "+0000")
+
+
+def read_offsets(lines: pa.Array) -> list[Offset]:
+    """The instants and offsets of those of ``lines`` that hold a time."""
+    times = (_TIME.search(line) for line in lines.to_pylist())
+    read = ((clock.read_time(time[1]), time[1][-5:]) for time in times if time)
+    return [Offset(seconds, text) for seconds, text in read if seconds is not None]
+
+
 @dataclass(frozen=True, slots=True)
 class ReadBlock:
     """What a block's lines became: hits in line order, rejects ``(line_no, line, reason)``."""
 
     hits: pa.Table
     rejects: list[tuple[int, str, Rejected]]
-    blank: int
+    blank: list[int]
+    """The blank lines' numbers."""
 
 
 def read_block(
@@ -194,19 +228,19 @@ def read_block(
     if not valid.all():
         rows, plain = rows[valid], plain.filter(pa.array(valid))
     if len(rows) == len(lines):
-        return ReadBlock(plain, [], 0)
+        return ReadBlock(plain, [], [])
     others = np.setdiff1d(np.arange(len(lines)), rows, assume_unique=True)
     return _add_others(plain, line_no[others], lines.take(pa.array(others)).to_pylist())
 
 
 def _add_others(plain: pa.Table, line_no: npt.NDArray[np.int64], lines: list[str]) -> ReadBlock:
     """Read the lines that did not come apart by splitting, and put their hits in place."""
-    hits, rejects, blank = [], [], 0
+    hits, rejects, blank = [], [], []
     for number, ended in zip(line_no.tolist(), lines, strict=True):
         line = ended.removesuffix("\n").removesuffix("\r")
         read = read_line(line)
         if read is None:
-            blank += 1
+            blank.append(number)
         elif isinstance(read, Rejected):
             rejects.append((number, line, read))
         else:

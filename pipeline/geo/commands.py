@@ -2,7 +2,6 @@
 
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +12,7 @@ from pipeline.geo.databases import GeoDatabase, list_databases
 from pipeline.geo.fetch import Effects, Fetched, Options, fetch
 from pipeline.geo.single import lookup
 from pipeline.geo.sources import NOTICES, Services
+from pipeline.options import ConfigOption, Form, FormOption, GeoOption
 from pipeline.output import escape, print_rows, progress_console
 from pipeline.settings import Settings, load_settings
 
@@ -22,14 +22,6 @@ app = typer.Typer(
 )
 
 
-class Form(StrEnum):
-    """How rows are printed."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-
-
 class EditionChoice(StrEnum):
     """Which of a source's databases."""
 
@@ -37,15 +29,6 @@ class EditionChoice(StrEnum):
     city = "city"
 
 
-GeoOption = Annotated[
-    Path | None,
-    typer.Option("--geo", help="Folder of address databases.", show_default="./geo"),
-]
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", help="Settings file.", show_default="./tidegauge.toml"),
-]
-FormOption = Annotated[Form, typer.Option("--format", help="How rows are printed.")]
 DayOption = Annotated[
     datetime | None,
     typer.Option("--on", formats=["%Y-%m-%d"], help="Local day.", show_default="today"),

@@ -1,0 +1,110 @@
+"""The commands that read the lake: daily, hourly, expected, surges, sql, report."""
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import duckdb
+import typer
+
+from pipeline.database import open_views
+from pipeline.errors import SettingsError
+from pipeline.options import (
+    ConfigOption,
+    CountryOption,
+    Form,
+    FormOption,
+    FromOption,
+    GeoOption,
+    LakeOption,
+    ToOption,
+)
+from pipeline.output import print_rows
+from pipeline.settings import Settings, load_settings
+from pipeline.site import open_lake
+from pipeline.models import read_model
+
+_EXAMPLES = "\n\nFor example:\n\ntidegauge {0} --country US --from 2016-11-08 --to 2016-11-16"
+_TABLES = {
+    "daily": "Sessions, visitors, pages and hits per country and local day.",
+    "hourly": "The same measures per hour (UTC) and country.",
+    "expected": "Observed and expected sessions per country and day, and which days are surges.",
+    "surges": "The episodes: start, peak, end, size against what was expected.",
+}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    for table, text in _TABLES.items():
+        app.command(table, help=text + _EXAMPLES.format(table))(_table_command(table))
+    app.command("sql")(sql)
+
+
+def _table_command(table: str) -> Any:
+    def command(  # noqa: PLR0913, PLR0917 one parameter an option
+        country: CountryOption = None,
+        first: FromOption = None,
+        last: ToOption = None,
+        form: FormOption = Form.table,
+        lake: LakeOption = None,
+        geo: GeoOption = None,
+        config: ConfigOption = None,
+    ) -> None:
+        settings = load_settings(config, lake=lake, geo=geo)
+        bound = {
+            "country": country.upper() if country else None,
+            "first_day": _day(first) or date.min,
+            "last_day": _day(last) or date.max,
+        }
+        columns, rows = query(settings, read_model(f"queries/{table}"), bound)
+        print_rows(columns, rows, form.value)
+
+    return command
+
+
+def _day(given: datetime | None) -> date | None:
+    return given.date() if given else None
+
+
+def query(
+    settings: Settings, statement: str, bound: dict[str, Any] | None = None
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Ask the lake's views; returns column names and rows.
+
+    Raises:
+        SettingsError: DuckDB refuses the statement.
+    """
+    lake = open_lake(settings)
+    with open_views(lake.views) as connection:
+        try:
+            result = connection.execute(statement, bound or {})
+            columns = [column[0] for column in result.description or []]
+            return columns, result.fetchall()
+        except duckdb.Error as error:
+            raise SettingsError("SQL", statement.strip()[:200], str(error)) from error
+
+
+def sql(
+    statement: Annotated[str | None, typer.Argument(help="A SELECT over the lake's views.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("-f", "--file", help="Read the statement from a file.")
+    ] = None,
+    form: FormOption = Form.table,
+    lake: LakeOption = None,
+    geo: GeoOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Ask the lake in SQL (DuckDB): hits, rejects, sessions, daily, hourly, days, surges, expected.
+
+    For example:
+
+    tidegauge sql "SELECT day, sessions FROM daily WHERE country = 'US' ORDER BY day"
+
+    tidegauge sql -f sql/queries/country_share.sql
+    """
+    if (statement is None) == (file is None):
+        raise SettingsError("sql", statement, "give one statement, or one file with -f")
+    if file and not file.is_file():
+        raise SettingsError("-f", str(file), "no such file")
+    settings = load_settings(config, lake=lake, geo=geo)
+    print_rows(*query(settings, file.read_text() if file else statement or ""), form.value)

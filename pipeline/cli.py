@@ -1,0 +1,178 @@
+"""The command ``tidegauge``: what to call for each subcommand. All work is in other modules."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import pipeline
+from pipeline import answers, demo, inspection
+from pipeline.build import build
+from pipeline.errors import TidegaugeError
+from pipeline.geo.commands import app as geo_app
+from pipeline.ingest import Ingested, find_files, ingest_files
+from pipeline.lake import Lake
+from pipeline.options import (
+    ConfigOption,
+    Form,
+    FormOption,
+    GeoOption,
+    LakeOption,
+    LayoutOption,
+    NoGeoOption,
+    show_bytes,
+    show_steps,
+)
+from pipeline.output import escape, print_rows
+from pipeline.settings import load_settings
+from pipeline.site import build_settings, check_zone, find_zone, open_lake, open_maker
+from pipeline.status import list_status
+from pipeline.views import write_views
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Session counts per country and local day from raw web server logs, and their surges.",
+)
+app.add_typer(geo_app, name="geo")
+demo.add_to(app)
+inspection.add_to(app)
+answers.add_to(app)
+
+
+def say(text: str) -> None:
+    """A line for the person at the terminal, on stderr, safe to show."""
+    print(escape(text), file=sys.stderr)
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each step.")] = False,
+) -> None:
+    """Run before every command."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    if version:
+        print(f"tidegauge {pipeline.__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def ingest(  # noqa: PLR0913, PLR0917 one parameter an option
+    paths: Annotated[list[Path], typer.Argument(help="Raw logs, or folders of them.")],
+    log_format: LayoutOption = "combined",
+    source: Annotated[
+        str | None, typer.Option(help="Name of the server; else from each file's name.")
+    ] = None,
+    no_geo: NoGeoOption = False,
+    lake: LakeOption = None,
+    geo: GeoOption = None,
+    config: ConfigOption = None,
+    form: FormOption = Form.table,
+) -> None:
+    """Take raw logs (plain, gz, bz2, xz, zst) into the lake; prints its status.
+
+    For example:
+
+    tidegauge ingest /var/log/nginx/access.log*
+
+    tidegauge ingest ./raw --source web01 --no-geo
+    """
+    inspection.check_layout(log_format)
+    settings = load_settings(config, lake=lake, geo=geo)
+    the_lake = Lake(settings.lake)
+    files = find_files(paths)
+    zone = find_zone(settings, the_lake)
+    check_zone(zone, files)
+    maker = open_maker(settings, zone, with_geo=not no_geo)
+    if zone.is_new:
+        how = "assumed (set timezone to change it)" if zone.is_assumed else "as set"
+        say(f"new lake {settings.lake}: its days are those of {zone.info.key}, {how}")
+    total = sum(file.stat().st_size for file in files if file.is_file())
+    with show_bytes("ingesting", total) as (progress, task):
+        result = ingest_files(
+            the_lake, maker, files, source=source,
+            on_read=lambda count: progress.update(task, advance=count),
+        )  # fmt: skip
+    write_views(the_lake)
+    is_sound = report_ingest(result)
+    print_rows(["what", "value"], list_status(settings, the_lake), form.value)
+    if not is_sound:
+        raise typer.Exit(1)
+
+
+def report_ingest(result: Ingested) -> bool:
+    """Say on stderr what was known already, damaged or failed; True when nothing was."""
+    for path, record in result.known:
+        say(f"{path}: already in the lake as {record.file_key}, skipped")
+    damaged = [record for record in result.added if record.damage]
+    for record in damaged:
+        say(f"{record.name}: {record.damage}; kept the readable part, {record.lines} lines")
+    for path, why in result.failed:
+        say(why if str(path) in why else f"{path}: {why}")
+    return not damaged and not result.failed
+
+
+@app.command("build")
+def build_command(
+    lake: LakeOption = None, geo: GeoOption = None, config: ConfigOption = None
+) -> None:
+    """Rebuild sessions, daily, hourly, days and surges of stale days.
+
+    For example:
+
+    tidegauge build --lake ./lake
+    """
+    settings = load_settings(config, lake=lake, geo=geo)
+    the_lake = open_lake(settings)
+    with show_steps("building", None) as (progress, task):
+        days = build(
+            the_lake, build_settings(settings, the_lake),
+            lambda done, of: progress.update(task, advance=done, total=of),
+        )  # fmt: skip
+    span = f": {days[0]} to {days[-1]}" if days else ", nothing was stale"
+    print(f"built {len(days)} days{span}")
+
+
+@app.command()
+def status(
+    lake: LakeOption = None,
+    geo: GeoOption = None,
+    config: ConfigOption = None,
+    form: FormOption = Form.table,
+) -> None:
+    """Files, days, lines by outcome, time zone, databases, stale days.
+
+    For example:
+
+    tidegauge status --format json
+    """
+    settings = load_settings(config, lake=lake, geo=geo)
+    print_rows(["what", "value"], list_status(settings, open_lake(settings)), form.value)
+
+
+def main() -> None:
+    """Entry point: a TidegaugeError becomes its sentence and its exit code."""
+    try:
+        app()
+    except TidegaugeError as error:
+        say(f"tidegauge: {error}")
+        raise SystemExit(error.exit_code) from None
+    except BrokenPipeError:  # the reader of our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+    except KeyboardInterrupt:
+        say("interrupted; what was committed stays, run again to go on")
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""The commands ``demo`` and ``simulate``: the storm of November 2016, end to end.
+
+The raw logs are simulated, calibrated to the published totals. Only this module compares the
+lake with the published figures; everything between is what any site's logs go through.
+"""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.answers import query
+from pipeline.build import build
+from pipeline.errors import DataError, LakeError
+from pipeline.geo.databases import list_databases
+from pipeline.hits import HitMaker, Places
+from pipeline.ingest import ingest_files
+from pipeline.lake import Lake
+from pipeline.options import ConfigOption, GeoOption, LakeOption, show_bytes, show_steps
+from pipeline.output import print_rows
+from pipeline.report import write_report
+from pipeline.robots import Robots
+from pipeline.settings import DEFAULT_TIMEZONE, Settings, load_settings
+from pipeline.site import build_settings
+from pipeline.storm.addresses import find_database
+from pipeline.storm.published import Comparison, compare
+from pipeline.storm.simulate import simulate
+from pipeline.visitors import load_key
+
+_MARK = ".tidegauge-demo"
+_EPISODE = (date(2016, 11, 8), date(2016, 11, 9), date(2016, 11, 16))
+"""Start, peak and end of the U.S. storm."""
+
+ScaleOption = Annotated[
+    float, typer.Option("--scale", help="1 is the real size, 36 million lines; 0.02 takes seconds.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("demo")(demo)
+    app.command("simulate")(simulate_command)
+
+
+def simulate_command(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the raw logs.")],
+    scale: ScaleOption = 1.0,
+    lake: LakeOption = None,  # noqa: ARG001 accepted by every command
+    geo: GeoOption = None,  # noqa: ARG001
+    config: ConfigOption = None,  # noqa: ARG001
+) -> None:
+    """Write the simulated raw logs of 1-20 November 2016, calibrated to the published totals.
+
+    For example:
+
+    tidegauge simulate --out ./raw --scale 0.02
+    """
+    files = _simulate(out, scale)
+    print(f"simulated {len(files)} raw logs in {out}")
+
+
+@dataclass
+class _Clock:
+    """How long each step took."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def time(self, step: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self.seconds[step] = time.monotonic() - started
+
+
+def demo(
+    scale: ScaleOption = 1.0,
+    out: Annotated[Path, typer.Option("--out", help="Folder for everything made.")] = Path("demo"),
+    lake: LakeOption = None,  # noqa: ARG001 the demo's lake lies in its folder
+    geo: GeoOption = None,  # noqa: ARG001 the demo brings its own database
+    config: ConfigOption = None,
+) -> None:
+    """Simulate the storm of November 2016, count it from raw logs, compare with what was published.
+
+    For example:
+
+    tidegauge demo --scale 0.02 --out /tmp/storm
+    """
+    _clear(out)
+    settings = load_settings(
+        config, lake=out / "lake", geo=find_database().parent, timezone=DEFAULT_TIMEZONE,
+        visitor_key_file=out / "visitor.key",
+    )  # fmt: skip
+    clock = _Clock()
+    with clock.time("simulate"):
+        files = _simulate(out / "raw", scale)
+    with clock.time("ingest"):
+        lines = _ingest(settings, files)
+    with clock.time("build"):
+        _build(settings)
+    comparisons = compare(_sessions(settings), scale)
+    with clock.time("report"):
+        write_report(settings, out / "report.html", comparisons)
+    _print_result(settings, comparisons, scale)
+    steps = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in clock.seconds.items())
+    print(f"{lines:,} simulated lines: {steps}")
+    _print_next(out)
+    _check(settings, comparisons)
+
+
+def _clear(out: Path) -> None:
+    """Begin anew in a folder that an earlier demo made; never touch another's."""
+    mark = out / _MARK
+    if out.exists() and any(out.iterdir()) and not mark.exists():
+        raise LakeError(f"{out} is not empty and no demo made it: give another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    for made in ("raw", "lake"):
+        shutil.rmtree(out / made, ignore_errors=True)
+
+
+def _simulate(out: Path, scale: float) -> list[Path]:
+    with show_steps("simulating", None) as (progress, task):
+        return simulate(
+            out, scale,
+            progress=lambda _, done, of: progress.update(task, completed=done, total=of),
+        )  # fmt: skip
+
+
+def _ingest(settings: Settings, files: list[Path]) -> int:
+    key, zone, lake = load_key(settings), settings.zone_info, Lake(settings.lake)
+    lake.claim(zone.key, key.fingerprint)
+    places = Places(list_databases(settings.geo), settings.geo_provider, zone)
+    maker = HitMaker(zone, places, Robots(settings.lake), key)
+    total = sum(file.stat().st_size for file in files)
+    with show_bytes("ingesting", total) as (progress, task):
+        result = ingest_files(
+            lake, maker, files, on_read=lambda count: progress.update(task, advance=count)
+        )
+    if result.failed:
+        raise DataError("; ".join(why for _, why in result.failed))
+    return sum(record.lines for record in result.added)
+
+
+def _build(settings: Settings) -> None:
+    lake = Lake(settings.lake)
+    with show_steps("building", None) as (progress, task):
+        build(
+            lake, build_settings(settings, lake),
+            lambda done, of: progress.update(task, advance=done, total=of),
+        )  # fmt: skip
+
+
+def _sessions(settings: Settings) -> dict[tuple[date, str], int]:
+    """Sessions by day and ``US`` or ``all``."""
+    _, rows = query(settings, "SELECT day, country, sessions FROM daily")
+    found: dict[tuple[date, str], int] = {}
+    for day, country, sessions in rows:
+        found[day, "all"] = found.get((day, "all"), 0) + sessions
+        found[day, country] = sessions
+    return found
+
+
+def _us_surges(settings: Settings) -> tuple[list[str], list[tuple[Any, ...]]]:
+    return query(settings, "SELECT * FROM surges WHERE country = 'US' ORDER BY start_day")
+
+
+def _print_result(settings: Settings, comparisons: list[Comparison], scale: float) -> None:
+    days = query(
+        settings,
+        "SELECT day, observed AS sessions, round(expected)::BIGINT AS expected, is_surge AS surge"
+        " FROM expected WHERE country = 'US' ORDER BY day",
+    )
+    print("Sessions from the United States per local day (simulated, calibrated to published"
+          " totals)")  # fmt: skip
+    print_rows(*days)
+    print("Surges of the United States")
+    print_rows(*_us_surges(settings))
+    basis = "published" if scale == 1 else "simulated cells"
+    if scale != 1:
+        print(f"At scale {scale:g} each figure is compared with the simulator's own rounded cells.")
+    print_rows(
+        ["figure", basis, "measured", "equal"],
+        [(c.label, c.expected, c.measured, "yes" if c.is_equal else "NO") for c in comparisons],
+    )
+
+
+def _print_next(out: Path) -> None:
+    print(f"lake:   {out / 'lake'}\nreport: {out / 'report.html'}\ntry next:")
+    print(f"  tidegauge hourly --lake {out / 'lake'} --country US --from 2016-11-08 --to 2016-11-08")
+    print(f"  tidegauge surges --lake {out / 'lake'}")
+    print(f"  tidegauge sql --lake {out / 'lake'} -f sql/queries/country_share.sql")
+
+
+def _check(settings: Settings, comparisons: list[Comparison]) -> None:
+    """Exit 1 unless every figure is equal and the U.S. episode is the one that happened."""
+    different = [c.label for c in comparisons if not c.is_equal]
+    if different:
+        raise DataError(f"not equal: {', '.join(different)}")
+    columns, rows = _us_surges(settings)
+    found = [tuple(row[columns.index(c)] for c in ("start_day", "peak_day", "end_day")) for row in rows]
+    if found != [_EPISODE]:
+        raise DataError(f"the U.S. episode should be {_EPISODE}, found {found}")

@@ -1,0 +1,86 @@
+"""The options that commands share, and how a step's progress is shown."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from pipeline.output import progress_console
+
+
+class Form(StrEnum):
+    """How rows are printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+LakeOption = Annotated[
+    Path | None, typer.Option("--lake", help="Folder of the lake.", show_default="./lake")
+]
+GeoOption = Annotated[
+    Path | None,
+    typer.Option("--geo", help="Folder of address databases.", show_default="./geo"),
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="Settings file.", show_default="./tidegauge.toml"),
+]
+FormOption = Annotated[Form, typer.Option("--format", help="How rows are printed.")]
+CountryOption = Annotated[
+    str | None, typer.Option("--country", help="ISO 3166-1 code, such as US.", metavar="CODE")
+]
+FromOption = Annotated[
+    datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First local day.")
+]
+ToOption = Annotated[
+    datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last local day.")
+]
+LayoutOption = Annotated[
+    str, typer.Option("--log-format", help="Layout of the lines: combined (reads common too).")
+]
+NoGeoOption = Annotated[
+    bool, typer.Option("--no-geo", help="Locate nobody: every country is ZZ.")
+]
+
+
+@contextmanager
+def show_bytes(title: str, total: int) -> Iterator[tuple[Progress, TaskID]]:
+    """A bar over bytes with rate and time left, on stderr, when that is a terminal."""
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    yield from _shown(columns, title, total)
+
+
+@contextmanager
+def show_steps(title: str, total: int | None) -> Iterator[tuple[Progress, TaskID]]:
+    """A bar over counted steps with time left, on stderr, when that is a terminal."""
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    yield from _shown(columns, title, total)
+
+
+def _shown(columns: tuple, title: str, total: int | None) -> Iterator[tuple[Progress, TaskID]]:
+    progress = Progress(
+        *columns, console=progress_console, transient=True, disable=not progress_console.is_terminal
+    )
+    with progress:
+        yield progress, progress.add_task(title, total=total)

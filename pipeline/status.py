@@ -1,0 +1,43 @@
+"""What a lake holds and how it came about, as rows."""
+
+from collections import Counter
+
+from pipeline.build import find_stale
+from pipeline.geo.databases import list_databases
+from pipeline.lake import FileRecord, Lake
+from pipeline.output import escape
+from pipeline.settings import Settings
+from pipeline.site import build_settings
+
+_KINDS = ("lines", "hits", "rejected", "blank", "directives", "duplicates")
+
+
+def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
+    """Rows ``(what, value)``: zone, files, lines by outcome, days, databases, stale days."""
+    records = lake.files()
+    days = sorted({day for record in records for day in record.days})
+    stale = find_stale(lake, build_settings(settings, lake))
+    rows: list[tuple[str, str | int]] = [
+        ("time zone", lake.identity()["timezone"]),
+        ("files", len(records)),
+        ("sources", ", ".join(sorted({record.source for record in records}))),
+        *((kind, sum(getattr(record, kind) for record in records)) for kind in _KINDS),
+        ("rejected because", _list_reasons(records)),
+        ("damaged files", ", ".join(escape(r.name) for r in records if r.damage)),
+        ("days", f"{days[0]} to {days[-1]} ({len(days)})" if days else "none"),
+        ("stale days", ", ".join(map(str, stale[:10])) + (" ..." if len(stale) > 10 else "")),
+        ("stale days count", len(stale)),
+        ("databases", ", ".join(_list_databases(settings))),
+    ]
+    return rows
+
+
+def _list_reasons(records: list[FileRecord]) -> str:
+    reasons: Counter[str] = Counter()
+    for record in records:
+        reasons.update(record.reasons)
+    return ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
+
+
+def _list_databases(settings: Settings) -> list[str]:
+    return [f"{d.path.name} (built {d.build_date})" for d in list_databases(settings.geo)]

@@ -1,0 +1,8 @@
+-- Rows of hourly for the command of that name.
+-- grain:  day, hour, country
+-- inputs: hourly
+-- params: $country VARCHAR or NULL for all, $first_day DATE, $last_day DATE
+SELECT day, * EXCLUDE (day)
+FROM hourly
+WHERE ($country IS NULL OR country = $country) AND day BETWEEN $first_day AND $last_day
+ORDER BY day, hour, country
