@@ -23,17 +23,31 @@ def _agents(rng: np.random.Generator) -> list[str]:
         "X11; Linux x86_64", "Linux; Android 6.0.1; SM-G920V", "Linux; Android 5.1; Nexus 5",
     ]  # fmt: skip
     found = dict.fromkeys(
-        f"Mozilla/5.0 ({systems[rng.integers(len(systems))]}) AppleWebKit/537.36 (KHTML, like Gecko)"
-        f" Chrome/{rng.integers(30, 55)}.0.{rng.integers(1000, 2900)}.{rng.integers(10, 130)}"
+        f"Mozilla/5.0 ({systems[rng.integers(len(systems))]}) AppleWebKit/537.36"
+        f" (KHTML, like Gecko) Chrome/{rng.integers(30, 55)}.0.{rng.integers(1000, 2900)}.{rng.integers(10, 130)}"
         f" Safari/537.36"
         for _ in range(AGENTS)
     )
-    robots = [f"Mozilla/5.0 (compatible; Googlebot/2.{n}; +http://example.org/bot)" for n in range(60)]
+    robots = [
+        f"Mozilla/5.0 (compatible; Googlebot/2.{n}; +http://example.org/bot)" for n in range(60)
+    ]
     return [*found, *robots]
 
 
 def _paths(rng: np.random.Generator) -> list[str]:
-    words = "english francais visit study work immigrate refugees settle news forms status".split()
+    words = [
+        "english",
+        "francais",
+        "visit",
+        "study",
+        "work",
+        "immigrate",
+        "refugees",
+        "settle",
+        "news",
+        "forms",
+        "status",
+    ]
     return [
         f"/{words[rng.integers(11)]}/{words[rng.integers(11)]}/page-{n:05d}"
         + (".asp", "/index.html", f"?id={rng.integers(1 << 40):x}", ".css", ".png")[rng.integers(5)]
@@ -45,7 +59,9 @@ def _addresses(rng: np.random.Generator) -> list[str]:
     octets = rng.integers(1, 224, (ADDRESSES, 4))
     v4 = [f"{a}.{b}.{c}.{d}" for a, b, c, d in octets[: ADDRESSES * 9 // 10]]
     groups = rng.integers(1, 1 << 16, (ADDRESSES - len(v4), 7))
-    return v4 + [f"2{a % 4096:03x}:{b:x}:{c:x}:{d:x}::{e:x}:{f:x}" for a, b, c, d, e, f, _ in groups]
+    return v4 + [
+        f"2{a % 4096:03x}:{b:x}:{c:x}:{d:x}::{e:x}:{f:x}" for a, b, c, d, e, f, _ in groups
+    ]
 
 
 def _pick(values: list[str], index: np.ndarray) -> pa.Array:

@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 YEAR_DAYS = 365.25
 SHAPES = ("spike", "plateau", "ramp")
 SIZES_SD = (2, 3, 5, 8, 15, 50)
+LONGEST_DAYS = 14
+LEAST_DAY_SD = 0.5
 
 
 @dataclass(frozen=True)
@@ -38,57 +40,52 @@ class Surge:
 
 @dataclass(frozen=True)
 class Series:
-    """Daily sessions (NaN: no logs), the mean and standard deviation they were drawn with."""
+    """Daily sessions from a Monday on (NaN: no logs), and the law they were drawn from."""
 
     sessions: Floats
     mean: Floats
     standard_deviation: Floats
-    first_weekday: int
     surges: list[Surge] = field(default_factory=list)
 
 
 def simulate_quiet(rng: np.random.Generator, days: int) -> Series:
     """Draw a country without surges: ``days`` consecutive days."""
-    weekday = int(rng.integers(7))
     base = np.exp(rng.uniform(np.log(2), np.log(40_000)))
     variation = np.exp(rng.uniform(np.log(0.03), np.log(0.4)))
-    mean = base * _level(rng, days) * _weekdays(rng, days, weekday) * _seasons(rng, days)
+    mean = base * _level(rng, days) * _weekdays(rng, days) * _seasons(rng, days)
     mean = np.maximum(mean, 0.3)
     sessions = _draw(rng, mean, variation**2).astype(np.float64)
     sessions[_gaps(rng, days)] = np.nan
     deviation = np.sqrt(mean + (variation * mean) ** 2)
-    return Series(sessions, mean, deviation, weekday)
+    return Series(sessions, mean, deviation)
 
 
 def simulate_surges(rng: np.random.Generator, days: int, surges: int) -> Series:
-    """Draw a country with ``surges`` surges, at least 60 days from each other and the start."""
+    """Draw a country with ``surges`` surges from day 60 on, none where logs are missing."""
     quiet = simulate_quiet(rng, days)
     sessions, placed = quiet.sessions.copy(), []
     room = (days - 60) // surges
     for number in range(surges):
-        start = 60 + number * room + int(rng.integers(room - 74))
-        surge = _surge(rng, quiet, start)
+        start = 60 + number * room + int(rng.integers(room - 40))
+        while np.isnan(sessions[start : start + LONGEST_DAYS]).any():
+            start += 1
+        surge = _draw_surge(rng, start, quiet.standard_deviation)
         sessions[surge.days] += surge.added
         placed.append(surge)
-    return Series(sessions, quiet.mean, quiet.standard_deviation, quiet.first_weekday, placed)
+    return Series(sessions, quiet.mean, quiet.standard_deviation, placed)
 
 
-def _surge(rng: np.random.Generator, quiet: Series, start: int) -> Surge:
-    """Draw one surge: log-uniform size of 2-50 sd, 1-14 days, at least 1 sd on each day."""
+def _draw_surge(rng: np.random.Generator, start: int, standard_deviation: Floats) -> Surge:
+    """Draw size, shape and length; days with under half an sd belong to the noise, not to it."""
     size = float(rng.choice(SIZES_SD))
-    length = int(rng.integers(1, 15))
-    shape = SHAPES[int(rng.integers(3))]
-    profile = _profile(rng, shape, length)
-    profile = profile[: int(np.flatnonzero(profile * size >= 0.5)[-1]) + 1]
-    profile = profile[int(np.flatnonzero(profile * size >= 0.5)[0]) :]
-    length = len(profile)
-    window = slice(start, start + length)
-    peak = int(np.argmax(profile))
-    added = rng.poisson(profile * size * quiet.standard_deviation[start + peak])
-    missing = np.isnan(quiet.sessions[window])
-    return Surge(
-        start, start + peak, start + length - 1, size, shape, np.where(missing, 0.0, added)
-    )
+    shape = SHAPES[int(rng.integers(len(SHAPES)))]
+    profile = _profile(rng, shape, int(rng.integers(1, LONGEST_DAYS + 1)))
+    counted = np.flatnonzero(profile * size >= LEAST_DAY_SD)
+    profile = profile[: counted[-1] + 1]
+    start, profile = start + int(counted[0]), profile[counted[0] :]
+    peak = start + int(np.argmax(profile))
+    added = rng.poisson(profile * size * standard_deviation[peak]).astype(np.float64)
+    return Surge(start, peak, start + len(profile) - 1, size, shape, added)
 
 
 def _profile(rng: np.random.Generator, shape: str, length: int) -> Floats:
@@ -102,19 +99,19 @@ def _profile(rng: np.random.Generator, shape: str, length: int) -> Floats:
 
 def _level(rng: np.random.Generator, days: int) -> Floats:
     wander = np.cumsum(rng.normal(0, rng.uniform(0, 0.02), days))
-    drift = rng.uniform(-0.15, 0.15) * np.arange(days) / YEAR_DAYS
+    drift = rng.uniform(-0.1, 0.1) * np.arange(days) / YEAR_DAYS
     shifts = np.zeros(days)
     for at in rng.integers(0, days, rng.poisson(days / YEAR_DAYS / 4)):
         shifts[at:] += rng.normal(0, 0.15)
-    trend = wander + drift * min(1, 3 * YEAR_DAYS / days) + shifts
+    trend = wander + drift + shifts
     return np.asarray(np.exp(trend - trend.mean()), dtype=np.float64)
 
 
-def _weekdays(rng: np.random.Generator, days: int, first_weekday: int) -> Floats:
+def _weekdays(rng: np.random.Generator, days: int) -> Floats:
     factors = np.exp(rng.normal(0, 0.05, 7))
     factors[5:] *= rng.uniform(0.5, 1.15)
     factors *= 7 / factors.sum()
-    return np.asarray(factors[(first_weekday + np.arange(days)) % 7], dtype=np.float64)
+    return np.asarray(factors[np.arange(days) % 7], dtype=np.float64)
 
 
 def _seasons(rng: np.random.Generator, days: int) -> Floats:

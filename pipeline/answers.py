@@ -9,6 +9,7 @@ import typer
 
 from pipeline.database import open_views
 from pipeline.errors import SettingsError
+from pipeline.models import read_model
 from pipeline.options import (
     ConfigOption,
     CountryOption,
@@ -22,7 +23,6 @@ from pipeline.options import (
 from pipeline.output import print_rows
 from pipeline.settings import Settings, load_settings
 from pipeline.site import open_lake
-from pipeline.models import read_model
 
 _EXAMPLES = "\n\nFor example:\n\ntidegauge {0} --country US --from 2016-11-08 --to 2016-11-16"
 _TABLES = {
@@ -41,7 +41,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _table_command(table: str) -> Any:
-    def command(  # noqa: PLR0913, PLR0917 one parameter an option
+    def command(  # noqa: PLR0913 one parameter an option
         country: CountryOption = None,
         first: FromOption = None,
         last: ToOption = None,
@@ -84,7 +84,7 @@ def query(
             raise SettingsError("SQL", statement.strip()[:200], str(error)) from error
 
 
-def sql(
+def sql(  # noqa: PLR0913 one parameter an option
     statement: Annotated[str | None, typer.Argument(help="A SELECT over the lake's views.")] = None,
     file: Annotated[
         Path | None, typer.Option("-f", "--file", help="Read the statement from a file.")

@@ -84,7 +84,7 @@ class RawFile:
 
     def _block(self, data: bytes, end: int) -> Block:
         starts = _line_starts(data, end)
-        too_long = []
+        too_long: list[tuple[int, str]] = []
         if np.diff(starts).max() > MAX_LINE_BYTES:
             data, line_no, too_long = _without_long_lines(data, starts, self.lines + 1)
             self.lines += len(starts) - 1
@@ -188,7 +188,13 @@ def _inflate(
         raise _DamagedError(offset, "the archive is truncated")
 
 
-_ARCHIVE_ERRORS = (EOFError, OSError, igzip_lib.IsalError, lzma.LZMAError, zstandard.ZstdError)
+_ARCHIVE_ERRORS: tuple[type[Exception], ...] = (
+    EOFError,
+    OSError,
+    igzip_lib.IsalError,
+    lzma.LZMAError,
+    zstandard.ZstdError,
+)
 _ARCHIVES: dict[bytes, Any] = {
     b"\x1f\x8b": lambda: igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_GZIP),
     b"BZh": bz2.BZ2Decompressor,

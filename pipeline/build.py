@@ -160,7 +160,9 @@ def _build_batch(
     with lake.staging() as staging:
         connection = connect(memory_mb=settings.memory_mb, spill=staging / "spill")
         files = [
-            str(lake.hits_path(str(day), key)) for day in sorted(near) for key in days[day].file_keys
+            str(lake.hits_path(str(day), key))
+            for day in sorted(near)
+            for key in days[day].file_keys
         ]
         connection.read_parquet(files, hive_partitioning=True).create_view("hits")
         connection.register("days", _day_table(batch, near, days, settings))
@@ -170,7 +172,7 @@ def _build_batch(
         }
         for model, order in PARTITIONED.items():
             parameters = bound if model == "sessions" else {}
-            query = f"CREATE TEMP TABLE {model} AS FROM ({read_model(model)}) ORDER BY {order}"  # noqa: S608
+            query = f"CREATE TEMP TABLE {model} AS FROM ({read_model(model)}) ORDER BY {order}"
             connection.execute(query, parameters)
             _write_partitions(connection, model, staging)
         connection.close()
@@ -211,9 +213,7 @@ def _day_table(
     )  # fmt: skip
 
 
-def _write_partitions(
-    connection: duckdb.DuckDBPyConnection, model: str, staging: Path
-) -> None:
+def _write_partitions(connection: duckdb.DuckDBPyConnection, model: str, staging: Path) -> None:
     """Write a model's table, one file a day.
 
     One thread and one flush at the end: otherwise a day's bytes would depend on the days written

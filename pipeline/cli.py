@@ -66,7 +66,7 @@ def start(
 
 
 @app.command()
-def ingest(  # noqa: PLR0913, PLR0917 one parameter an option
+def ingest(  # noqa: PLR0913 one parameter an option
     paths: Annotated[list[Path], typer.Argument(help="Raw logs, or folders of them.")],
     log_format: LayoutOption = "combined",
     source: Annotated[

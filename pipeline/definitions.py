@@ -11,8 +11,9 @@ KEPT_OF_LONG_LINE = 4096
 ROBOT_PREFIX_CHARS = 500
 NO_COUNTRY = "ZZ"
 
-ASSET_SUFFIXES = tuple(
-    ".css .js .mjs .map .png .jpg .jpeg .gif .svg .ico .webp .avif .bmp .woff .woff2 .ttf .otf .eot"
-    " .mp3 .mp4 .webm .ogg .m4a .m4v".split()
+ASSET_SUFFIXES = (
+    *(".css", ".js", ".mjs", ".map", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".webp"),
+    *(".avif", ".bmp", ".woff", ".woff2", ".ttf", ".otf", ".eot"),
+    *(".mp3", ".mp4", ".webm", ".ogg", ".m4a", ".m4v"),
 )
 ASSET_PATH = "/robots.txt"

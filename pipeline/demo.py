@@ -192,7 +192,9 @@ def _print_result(settings: Settings, comparisons: list[Comparison], scale: floa
 
 def _print_next(out: Path) -> None:
     print(f"lake:   {out / 'lake'}\nreport: {out / 'report.html'}\ntry next:")
-    print(f"  tidegauge hourly --lake {out / 'lake'} --country US --from 2016-11-08 --to 2016-11-08")
+    print(
+        f"  tidegauge hourly --lake {out / 'lake'} --country US --from 2016-11-08 --to 2016-11-08"
+    )
     print(f"  tidegauge surges --lake {out / 'lake'}")
     print(f"  tidegauge sql --lake {out / 'lake'} -f sql/queries/country_share.sql")
 
@@ -203,6 +205,8 @@ def _check(settings: Settings, comparisons: list[Comparison]) -> None:
     if different:
         raise DataError(f"not equal: {', '.join(different)}")
     columns, rows = _us_surges(settings)
-    found = [tuple(row[columns.index(c)] for c in ("start_day", "peak_day", "end_day")) for row in rows]
+    found = [
+        tuple(row[columns.index(c)] for c in ("start_day", "peak_day", "end_day")) for row in rows
+    ]
     if found != [_EPISODE]:
         raise DataError(f"the U.S. episode should be {_EPISODE}, found {found}")

@@ -63,7 +63,8 @@ def local_days(seconds: npt.NDArray[np.int64], zone: ZoneInfo) -> npt.NDArray[np
         .days
         for m in minutes.dictionary.to_pylist()
     ]  # fmt: skip
-    return np.array(days, np.int32)[minutes.indices.to_numpy()]
+    row: npt.NDArray[np.int32] = minutes.indices.to_numpy()
+    return np.array(days, np.int32)[row]
 
 
 @dataclass
@@ -170,12 +171,12 @@ class HitMaker:
     def _classify(
         self, column: dict[str, pa.Array], agents: pa.DictionaryArray
     ) -> dict[str, pa.Array]:
-        robot_agent = np.append(self.robots.classify(agents.dictionary), False)  # noqa: FBT003
+        robot_agent = np.append(self.robots.classify(agents.dictionary), False)
         index = agents.indices.fill_null(len(agents.dictionary)).to_numpy(zero_copy_only=False)
         is_robot = robot_agent[index]
         is_asset = find_assets(column["path"])
         status = column["status"].to_numpy()
-        is_get = pc.equal(column["method"], "GET").fill_null(False).to_numpy(zero_copy_only=False)  # noqa: FBT003
+        is_get = pc.equal(column["method"], "GET").fill_null(False).to_numpy(zero_copy_only=False)
         succeeded = ((status >= 200) & (status < 300)) | (status == 304)
         is_page = ~is_robot & ~is_asset & is_get & succeeded
         return {

@@ -105,7 +105,9 @@ def ingest_files(
         def take(numbered: tuple[int, Path]) -> None:
             number, path = numbered
             raw = RawFile(path, on_read=on_read)
-            job = _FileJob(lake, maker, blocks, staging / str(number), raw, source or source_of(path))
+            job = _FileJob(
+                lake, maker, blocks, staging / str(number), raw, source or source_of(path)
+            )
             try:
                 record = (path.stat().st_size in sizes and job.find_known()) or None
                 if record:

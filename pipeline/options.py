@@ -13,6 +13,7 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
@@ -54,9 +55,7 @@ ToOption = Annotated[
 LayoutOption = Annotated[
     str, typer.Option("--log-format", help="Layout of the lines: combined (reads common too).")
 ]
-NoGeoOption = Annotated[
-    bool, typer.Option("--no-geo", help="Locate nobody: every country is ZZ.")
-]
+NoGeoOption = Annotated[bool, typer.Option("--no-geo", help="Locate nobody: every country is ZZ.")]
 
 
 @contextmanager
@@ -78,7 +77,9 @@ def show_steps(title: str, total: int | None) -> Iterator[tuple[Progress, TaskID
     yield from _shown(columns, title, total)
 
 
-def _shown(columns: tuple, title: str, total: int | None) -> Iterator[tuple[Progress, TaskID]]:
+def _shown(
+    columns: tuple[ProgressColumn, ...], title: str, total: int | None
+) -> Iterator[tuple[Progress, TaskID]]:
     progress = Progress(
         *columns, console=progress_console, transient=True, disable=not progress_console.is_terminal
     )

@@ -14,13 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 # C0 and C1 controls, and the marks that reorder or hide text in a terminal.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
 
 progress_console = Console(stderr=True)
 
 
 def escape(text: str) -> str:
-    r"""Write control characters as ``\xhh`` or ``\uhhhh`` so that no log line can steer a terminal."""
+    r"""Write control characters as ``\xhh`` or ``\uhhhh`` so that no text steers a terminal."""
 
     def written(match: re.Match[str]) -> str:
         code = ord(match[0])
@@ -57,7 +59,9 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str 
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows([escape(v) if isinstance(v, str) else _as_json(v) for v in row] for row in rows)
+        writer.writerows(
+            [escape(v) if isinstance(v, str) else _as_json(v) for v in row] for row in rows
+        )
     else:
         _print_table(columns, rows)
 

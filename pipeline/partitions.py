@@ -101,9 +101,7 @@ class PartitionWriter:
         return joined
 
 
-def _split_by_day(
-    hits: pa.Table, days: npt.NDArray[np.int32]
-) -> Iterator[tuple[int, pa.Table]]:
+def _split_by_day(hits: pa.Table, days: npt.NDArray[np.int32]) -> Iterator[tuple[int, pa.Table]]:
     present = np.unique(days)
     if len(present) == 1:
         yield int(present[0]), hits

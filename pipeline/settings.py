@@ -36,7 +36,8 @@ class Settings(BaseSettings):
     lake: Path = Path("lake")
     geo: Path = Path("geo")
     timezone: Annotated[str, AfterValidator(_check_timezone)] | None = Field(
-        None, description=f"the site's time zone; {DEFAULT_TIMEZONE} when neither set nor in the lake"
+        None,
+        description=f"the site's time zone; {DEFAULT_TIMEZONE} when neither set nor in the lake",
     )
     session_timeout_minutes: int = Field(30, ge=1, le=24 * 60)
     visitor_key: SecretStr | None = Field(
@@ -66,7 +67,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Options first, then the environment, then the file named by ``load_settings``."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)

@@ -70,7 +70,9 @@ def load_key(settings: Settings) -> VisitorKey:
     if not path.exists():
         _make_key(path)
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise SettingsError("visitor_key_file", str(path), "others may read it; run chmod 600 on it")
+        raise SettingsError(
+            "visitor_key_file", str(path), "others may read it; run chmod 600 on it"
+        )
     secret = path.read_bytes().strip()
     if len(secret) < 16:
         raise SettingsError("visitor_key_file", str(path), "shorter than 16 bytes; remove it")
@@ -155,4 +157,5 @@ def hash_visitors(
     )
     connection.register("messages", pa.table({"message": messages.cast(pa.binary())}))
     ids = connection.execute(_HASH, key.pads()).fetchnumpy()["id"]
-    return np.asarray(ids, np.uint64)[coded.indices.to_numpy()]
+    row: npt.NDArray[np.int32] = coded.indices.to_numpy()
+    return np.asarray(ids, np.uint64)[row]

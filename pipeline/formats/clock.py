@@ -58,7 +58,9 @@ def read_times(text: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int64], npt.
     return local - np.where(sign == ord("-"), -offset, offset), valid
 
 
-def _read_months(text: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+def _read_months(
+    text: npt.NDArray[np.uint8],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     letters = text[:, 4:7].astype(np.int32)
     key = letters[:, 0] << 16 | letters[:, 1] << 8 | letters[:, 2]
     place = np.minimum(np.searchsorted(_MONTH_KEYS, key), 11)

@@ -22,9 +22,7 @@ from pipeline.formats import clock
 
 _BLANK = re.compile("[ \t\v\f\r]*")
 _HEAD = re.compile('([^ "]+) ([^ ]+) ')
-_TIME = re.compile(
-    r' \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "', re.ASCII
-)
+_TIME = re.compile(r' \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "', re.ASCII)
 # Atomic: a hostile line costs one pass. A trailing backslash belongs to a field that is cut off.
 _QUOTED = re.compile(r'[^"\\]*+(?:\\.?+[^"\\]*+)*+', re.DOTALL)
 _RESULT = re.compile(r'" ([1-5]\d\d) (-|\d{1,18}+)', re.ASCII)
@@ -100,7 +98,7 @@ def split_request(request: str) -> tuple[str | None, ...]:
     Source: RFC 9112, section 3; an absolute target's authority is the host.
     """
     method, _, rest = request.partition(" ")
-    target, space, last = rest.rpartition(" ")
+    target, _space, last = rest.rpartition(" ")
     if last.startswith("HTTP/"):
         protocol: str | None = last
     else:
@@ -167,11 +165,11 @@ def _read_referrer_and_agent(line: str, start: int) -> tuple[str | None, str | N
 
 EXPLAINED = {
     "client": "expected `client ident user [time]`: a client without spaces and quotes comes first",
-    "time": "expected ` [10/Oct/2000:13:55:36 -0700] \"` after the user, and a time that exists",
+    "time": 'expected ` [10/Oct/2000:13:55:36 -0700] "` after the user, and a time that exists',
     "request": "the quoted request is cut off",
     "status": "expected a status of 100 to 599 and the bytes (digits or -) after the request",
-    "bytes": "expected nothing, or ` \"referrer\" \"agent\"`, after the bytes",
-    "referrer": "expected ` \"agent\"` after the referrer",
+    "bytes": 'expected nothing, or ` "referrer" "agent"`, after the bytes',
+    "referrer": 'expected ` "agent"` after the referrer',
 }
 """What each reason means, for ``doctor``."""
 

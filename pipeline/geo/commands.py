@@ -92,7 +92,7 @@ def lookup_command(
 
 
 @app.command("fetch")
-def fetch_command(  # noqa: PLR0913, PLR0917 - one parameter an option
+def fetch_command(  # noqa: PLR0913 - one parameter an option
     source: Annotated[
         str, typer.Argument(help="dbip-lite, maxmind, a URL, or the path of a file.")
     ],
