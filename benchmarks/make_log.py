@@ -22,9 +22,10 @@ def _agents(rng: np.random.Generator) -> list[str]:
         "Windows NT 10.0; Win64; x64", "Windows NT 6.1; WOW64", "Macintosh; Intel Mac OS X 10_11_6",
         "X11; Linux x86_64", "Linux; Android 6.0.1; SM-G920V", "Linux; Android 5.1; Nexus 5",
     ]  # fmt: skip
+    webkit = "AppleWebKit/537.36 (KHTML, like Gecko)"
     found = dict.fromkeys(
-        f"Mozilla/5.0 ({systems[rng.integers(len(systems))]}) AppleWebKit/537.36"
-        f" (KHTML, like Gecko) Chrome/{rng.integers(30, 55)}.0.{rng.integers(1000, 2900)}.{rng.integers(10, 130)}"
+        f"Mozilla/5.0 ({systems[rng.integers(len(systems))]}) {webkit}"
+        f" Chrome/{rng.integers(30, 55)}.0.{rng.integers(1000, 2900)}.{rng.integers(10, 130)}"
         f" Safari/537.36"
         for _ in range(AGENTS)
     )

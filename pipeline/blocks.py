@@ -188,10 +188,11 @@ def _inflate(
         raise _DamagedError(offset, "the archive is truncated")
 
 
-_ARCHIVE_ERRORS: tuple[type[Exception], ...] = (
+_ISAL_ERROR: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # a wrong stub
+_ARCHIVE_ERRORS = (
     EOFError,
     OSError,
-    igzip_lib.IsalError,
+    _ISAL_ERROR,
     lzma.LZMAError,
     zstandard.ZstdError,
 )

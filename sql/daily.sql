@@ -9,11 +9,16 @@ WITH started AS (
     FROM sessions
     GROUP BY day, country
 ),
+seen AS (
+    SELECT day, country, count(DISTINCT visitor_id) AS visitors
+    FROM hits
+    WHERE NOT is_robot AND NOT is_asset
+    GROUP BY day, country
+),
 counted AS (
     SELECT
         h.day,
         h.country,
-        count(DISTINCT h.visitor_id) FILTER (WHERE NOT h.is_robot AND NOT h.is_asset) AS visitors,
         count(*) FILTER (WHERE h.is_page) AS pages,
         count(*) FILTER (WHERE NOT h.is_robot) AS hits,
         coalesce(sum(h.bytes_sent) FILTER (WHERE NOT h.is_robot), 0)::BIGINT AS bytes_sent,
@@ -29,7 +34,7 @@ SELECT
     c.day,
     c.country,
     coalesce(s.sessions, 0) AS sessions,
-    c.visitors,
+    coalesce(v.visitors, 0) AS visitors,
     c.pages,
     c.hits,
     c.bytes_sent,
@@ -39,3 +44,4 @@ SELECT
     c.geo_is_late
 FROM counted AS c
 LEFT JOIN started AS s USING (day, country)
+LEFT JOIN seen AS v USING (day, country)

@@ -4,24 +4,33 @@
 -- params: none
 -- notes:  `hour` is the start of the hour in UTC; a session belongs to the hour it starts. Where
 --         the site's zone is not whole hours from UTC, an hour can stand under two days.
-WITH started AS (
-    SELECT day, date_trunc('hour', started_at) AS hour, country, count(*) AS sessions
+WITH built AS (
+    SELECT h.*, time_bucket(INTERVAL 1 HOUR, h.ts) AS hour
+    FROM hits AS h
+    JOIN days AS d ON h.day = d.day AND d.is_built
+),
+started AS (
+    SELECT day, time_bucket(INTERVAL 1 HOUR, started_at) AS hour, country, count(*) AS sessions
     FROM sessions
+    GROUP BY ALL
+),
+seen AS (
+    SELECT day, hour, country, count(DISTINCT visitor_id) AS visitors
+    FROM built
+    WHERE NOT is_robot AND NOT is_asset
     GROUP BY ALL
 ),
 counted AS (
     SELECT
-        h.day,
-        date_trunc('hour', h.ts) AS hour,
-        h.country,
-        count(DISTINCT h.visitor_id) FILTER (WHERE NOT h.is_robot AND NOT h.is_asset) AS visitors,
-        count(*) FILTER (WHERE h.is_page) AS pages,
-        count(*) FILTER (WHERE NOT h.is_robot) AS hits,
-        coalesce(sum(h.bytes_sent) FILTER (WHERE NOT h.is_robot), 0)::BIGINT AS bytes_sent,
-        count(*) FILTER (WHERE NOT h.is_robot AND h.status >= 500) AS errors,
-        count(*) FILTER (WHERE h.is_robot) AS robot_hits
-    FROM hits AS h
-    JOIN days AS d ON h.day = d.day AND d.is_built
+        day,
+        hour,
+        country,
+        count(*) FILTER (WHERE is_page) AS pages,
+        count(*) FILTER (WHERE NOT is_robot) AS hits,
+        coalesce(sum(bytes_sent) FILTER (WHERE NOT is_robot), 0)::BIGINT AS bytes_sent,
+        count(*) FILTER (WHERE NOT is_robot AND status >= 500) AS errors,
+        count(*) FILTER (WHERE is_robot) AS robot_hits
+    FROM built
     GROUP BY ALL
 )
 SELECT
@@ -29,7 +38,7 @@ SELECT
     c.hour,
     c.country,
     coalesce(s.sessions, 0) AS sessions,
-    c.visitors,
+    coalesce(v.visitors, 0) AS visitors,
     c.pages,
     c.hits,
     c.bytes_sent,
@@ -37,3 +46,4 @@ SELECT
     c.robot_hits
 FROM counted AS c
 LEFT JOIN started AS s USING (day, hour, country)
+LEFT JOIN seen AS v USING (day, hour, country)

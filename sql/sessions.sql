@@ -5,6 +5,7 @@
 -- notes:  a session belongs to the day it starts; its attributes count its own hits up to the end
 --         of the following day. Of the days beside the built ones only those hits are kept that
 --         can continue a session: from keep_from on, or of visitors seen late on the day before.
+--         A visitor has one user agent, carried as a number until the end.
 --         Texts are looked up for the first and last second of a session only; `place` is the
 --         total order of a visitor's hits (DESIGN, Order): it decides which came first when
 --         several share a second.
@@ -68,10 +69,15 @@ seconds AS (
     UNION ALL
     SELECT visitor_id, started_at, ended_at, is_tied FROM counted WHERE ended_at > started_at
 ),
+agents AS MATERIALIZED (
+    SELECT user_agent, row_number() OVER () AS agent
+    FROM (SELECT DISTINCT user_agent FROM hits WHERE NOT is_robot AND NOT is_asset)
+),
 ends AS (
     SELECT
         s.visitor_id,
         s.started_at,
+        a.agent,
         v.path,
         v.country,
         v.subdivision,
@@ -86,6 +92,7 @@ ends AS (
         ) ELSE create_sort_key(v.ts, 'ASC NULLS FIRST') END AS place
     FROM hits AS v
     JOIN seconds AS s USING (visitor_id, ts)
+    JOIN agents AS a ON v.user_agent IS NOT DISTINCT FROM a.user_agent
     WHERE NOT v.is_robot AND NOT v.is_asset
 ),
 texts AS (
@@ -96,21 +103,15 @@ texts AS (
         arg_max_null(path, place) AS exit_path,
         arg_min_null(
             {country: country, subdivision: subdivision, referrer_host: referrer_host}, place
-        ) AS entry
+        ) AS entry,
+        any_value(agent) AS agent
     FROM ends
     GROUP BY visitor_id, started_at
-),
-agents AS (
-    SELECT visitor_id, any_value(user_agent) AS user_agent
-    FROM hits
-    WHERE NOT is_robot AND NOT is_asset
-    GROUP BY visitor_id
 )
 SELECT
     c.day,
     ('0x' || left(sha256(
-        $session_key::BLOB
-        || encode(format('{:016x}{:016x}', c.visitor_id, epoch_us(c.started_at)))
+        $session_key::BLOB || encode(concat(c.visitor_id, '-', epoch_us(c.started_at)))
     ), 16))::UBIGINT AS session_id,
     c.visitor_id,
     c.started_at,
@@ -127,4 +128,4 @@ SELECT
     a.user_agent
 FROM counted AS c
 JOIN texts AS t USING (visitor_id, started_at)
-JOIN agents AS a USING (visitor_id)
+JOIN agents AS a USING (agent)

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet  # type: ignore[import-untyped]
+from warm_command import WarmCommand
 
 DEFAULT_CASE = Path(__file__).with_name("definitions") / "default_case.json"
 COMMAND = Path(sys.executable).with_name("tidegauge")
@@ -20,18 +21,38 @@ VISITOR_KEY = "the tests' visitor key, of no value to anybody"
 Tidegauge = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
+def environment_in(zone: str) -> dict[str, str]:
+    """Return the tests' environment without the user's own settings, in a time zone."""
+    clean = {name: v for name, v in os.environ.items() if not name.startswith("TIDEGAUGE_")}
+    return clean | {"TIDEGAUGE_TIMEZONE": zone, "TIDEGAUGE_VISITOR_KEY": VISITOR_KEY}
+
+
 @pytest.fixture(scope="session")
 def tidegauge() -> Tidegauge:
-    """Run the installed command as a user would, `zone` and the key in its environment."""
+    """Run the installed command as a user would; with `ok`, an exit code other than 0 fails."""
 
     def run(*args: str | Path, zone: str = "America/Toronto", ok: bool = True) -> Any:
-        clean = {name: v for name, v in os.environ.items() if not name.startswith("TIDEGAUGE_")}
-        own = {"TIDEGAUGE_TIMEZONE": zone, "TIDEGAUGE_VISITOR_KEY": VISITOR_KEY}
-        done = subprocess.run([COMMAND, *args], env=clean | own, capture_output=True, check=False)
+        done = subprocess.run(
+            [COMMAND, *args], env=environment_in(zone), capture_output=True, check=False
+        )
         assert not ok or done.returncode == 0, done.stderr.decode()
         return done
 
     return run
+
+
+@pytest.fixture(scope="session")
+def warm_tidegauge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tidegauge]:
+    """Run the command like `tidegauge` in a fork of a process that has imported it already."""
+    command = WarmCommand(tmp_path_factory.mktemp("warm"), environment_in("UTC"))
+
+    def run(*args: str | Path, zone: str = "America/Toronto", ok: bool = True) -> Any:
+        done = command.run(list(map(str, args)), environment_in(zone))
+        assert not ok or done.returncode == 0, done.stderr.decode()
+        return done
+
+    yield run
+    command.close()
 
 
 class DatedWriter(MMDBWriter):

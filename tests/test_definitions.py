@@ -89,12 +89,12 @@ def test_command_reads_the_line_as_defined(
 @pytest.mark.parametrize("by", ["oracle", "command"])
 @pytest.mark.parametrize("row", rows_of("files.jsonl"), ids=lambda row: row["case"])
 def test_file_falls_into_lines_as_defined(
-    row: dict[str, Any], by: str, tmp_path: Path, tidegauge: Tidegauge
+    row: dict[str, Any], by: str, tmp_path: Path, warm_tidegauge: Tidegauge
 ) -> None:
     """Each physical line of a file has exactly one outcome, in order."""
     path = tmp_path / "access.log"
     path.write_bytes(as_bytes(row["content"]))
-    read = outcomes_by_oracle(path) if by == "oracle" else outcomes_by_command(path, tidegauge)
+    read = outcomes_by_oracle(path) if by == "oracle" else outcomes_by_command(path, warm_tidegauge)
     assert [kind_of(outcome) for outcome in read] == row["outcomes"]
 
 
@@ -142,14 +142,14 @@ def chosen(rows: list[Row], columns: list[str], wanted: list[str]) -> Iterator[t
 @pytest.mark.parametrize("by", ["oracle", "command"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_case_counts_as_its_note_works_out(
-    case: Path, by: str, tmp_path: Path, tidegauge: Tidegauge
+    case: Path, by: str, tmp_path: Path, warm_tidegauge: Tidegauge
 ) -> None:
     """The rows of every table that the case expects are the hand-written ones."""
     zone, geo, logs = prepare(case, tmp_path)
     if by == "oracle":
         counted = count_files(logs, zone, geo)
     else:
-        counted = count_by_command(logs, zone, geo, tmp_path / "lake", tidegauge)
+        counted = count_by_command(logs, zone, geo, tmp_path / "lake", warm_tidegauge)
     expectations = sorted(case.glob("expect_*.csv"))
     assert expectations
     for path in expectations:

@@ -16,19 +16,20 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 LEAST_HISTORY_DAYS = 7
-LEVEL_DAYS = 42
+LEVEL_DAYS = 56
 MEDIAN_HALF_LIFE_DAYS = 10
-LEVEL_HALF_LIFE_DAYS = 15
+LEVEL_HALF_LIFE_DAYS = 20
 NEWEST_DAYS_LEFT_OUT = 2  # or the first days of a slow ramp would lift what is expected of the next
 LEVEL_CLIP_SD = 2.0
 TREND_FROM_DAYS = 21
-TREND_SHRINKAGE = 2.0
+TREND_SHRINKAGE = 3.0
 TREND_LARGEST = 0.3  # of the level
 WEEKDAY_FROM_WEIGHT = 3.0  # reached with the fourth week
 WEEKDAY_HALF_LIFE_WEEKS = 13
 WEEKDAY_CLIP_SD = 3.0
 DISPERSION_PRIOR = 0.05
 DISPERSION_PRIOR_DAYS = 2
+DISPERSION_PRIOR_HALVED_BY_DAYS = 45
 DISPERSION_KEPT_AT_RHYTHM = 0.1
 DISPERSION_LEAST = 1e-4
 DISPERSION_HALF_LIFE_DAYS = 180
@@ -104,12 +105,18 @@ class Baseline:
         weights = keep * self._dispersion_weight + information
         self._dispersion_sum = np.where(learned, sums, self._dispersion_sum)
         self._dispersion_weight = np.where(learned, weights, self._dispersion_weight)
-        prior_weight = DISPERSION_PRIOR_DAYS / DISPERSION_PRIOR**2
+        prior_weight = self._prior_weight()
         self._dispersion = np.maximum(
             (self._dispersion_sum + prior_weight * DISPERSION_PRIOR)
             / (self._dispersion_weight + prior_weight),
             DISPERSION_LEAST,
         )
+
+    def _prior_weight(self) -> Floats:
+        """Let the prior go as days come in: a country of 3 % noise must not be held to 5 %."""
+        days_known = self._dispersion_weight * DISPERSION_PRIOR**2
+        faded = 0.5 ** (days_known / DISPERSION_PRIOR_HALVED_BY_DAYS)
+        return np.asarray(DISPERSION_PRIOR_DAYS / DISPERSION_PRIOR**2 * faded, dtype=np.float64)
 
     def _discount_dispersion(self, countries: Bools) -> None:
         """Give little weight to the days whose weekday rhythm was still taken for dispersion."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pipeline.surges.baseline import Bools, Floats
 
 ALLOWANCE_SD = 1.25  # a day's excess below this lowers the sum
-ALARM_SD = 3.1
+ALARM_SD = 3.4
 LARGEST_STEP_SD = 4.0
 DEVIATE_CLIP_SD = 2.5
 RUN_KEPT = 0.8  # of the sum of past deviates, a day

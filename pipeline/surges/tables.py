@@ -46,7 +46,7 @@ def find_surges(daily: pa.Table) -> tuple[pa.Table, pa.Table]:
     ``daily``: day (date32), country (string), sessions (int64), one row per country with any hit
     on that day. Every country is judged on every day that has hits: a country absent on it counts
     0; a day without any hit is missing and has no row. ``expected``, ``upper`` and ``score`` are
-    null while fewer than 7 of the last 42 days can serve as history.
+    null while fewer than 7 of the last 56 days can serve as history.
     """
     countries, days, counts = _to_matrix(daily)
     judged = judge_days(days, counts.astype(np.float64))

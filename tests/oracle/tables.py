@@ -30,7 +30,7 @@ COLUMNS = {
         "exit_path", "referrer_host", "country", "subdivision", "user_agent",
     ],
     "daily": ["day", "country", *MEASURES, "geo_built", "geo_is_late"],
-    "hourly": ["day", "hour", "country", *MEASURES, "geo_built", "geo_is_late"],
+    "hourly": ["day", "hour", "country", *MEASURES],
 }  # fmt: skip
 
 
@@ -81,8 +81,7 @@ def count_files(paths: Sequence[Path], zone: ZoneInfo, geo: Path) -> Tables:
             [session_row(session) for session in sessions],
             [(*key, *measures(row), *geo_of(key[0], databases))
              for key, row in daily_of(flat, sessions).items()],
-            [(*key, *measures(row), *geo_of(key[0], databases))
-             for key, row in hourly_of(flat, sessions).items()],
+            [(*key, *measures(row)) for key, row in hourly_of(flat, sessions).items()],
             {(key, v.hit.line_no): v.visitor for key, own in visits.items() for v in own},
         )  # fmt: skip
     finally:

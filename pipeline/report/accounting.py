@@ -1,0 +1,93 @@
+"""The report's accounting: what every physical line became, and which databases located them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+
+from pipeline.errors import GeoError
+from pipeline.geo.databases import list_databases
+from pipeline.lake import FileRecord, Lake
+from pipeline.report.facts import Day
+from pipeline.settings import Settings
+
+KINDS = ("hits", "rejected", "blank", "directives", "duplicates")
+_CREDITS = {
+    "maxmind": "This product includes GeoLite2 data created by MaxMind, available from maxmind.com.",
+    "dbip": "IP geolocation by DB-IP, db-ip.com.",
+}
+"""What the providers' licences ask for where their data shows."""
+
+
+@dataclass(frozen=True)
+class DatabaseSpan:
+    """Consecutive days located by one database; ``built`` None: nobody was located."""
+
+    first_day: date
+    last_day: date
+    days: int
+    built: date | None
+    is_late: bool
+
+
+@dataclass(frozen=True)
+class Accounting:
+    """What became of every raw file and line in the lake."""
+
+    files: int
+    sources: list[str]
+    lines: int
+    kinds: dict[str, int]
+    reasons: list[tuple[str, int]]
+    damaged: list[FileRecord]
+    unbuilt_days: list[str]
+    """Days with hits of which nothing was counted yet."""
+
+    @property
+    def balances(self) -> bool:
+        """Whether every physical line ended as exactly one kind."""
+        return self.lines == sum(self.kinds.values())
+
+
+def account_for(lake: Lake, days: Sequence[Day]) -> Accounting:
+    """Sum the ledger's records; ``days`` are those that were built."""
+    records = lake.files()
+    reasons: Counter[str] = Counter()
+    for record in records:
+        reasons.update(record.reasons)
+    built = {day.day.isoformat() for day in days}
+    return Accounting(
+        files=len(records),
+        sources=sorted({record.source for record in records}),
+        lines=sum(record.lines for record in records),
+        kinds={kind: sum(getattr(record, kind) for record in records) for kind in KINDS},
+        reasons=sorted(reasons.items(), key=lambda item: (-item[1], item[0])),
+        damaged=sorted((r for r in records if r.damage), key=lambda r: (r.name, r.file_key)),
+        unbuilt_days=sorted({day for r in records for day in r.days} - built),
+    )
+
+
+def span_databases(days: Sequence[Day]) -> list[DatabaseSpan]:
+    """Runs of days with the same database in force, in order."""
+    spans = []
+    for (built, is_late), group in groupby(days, key=lambda day: (day.geo_built, day.geo_is_late)):
+        run = list(group)
+        spans.append(DatabaseSpan(run[0].day, run[-1].day, len(run), built, is_late))
+    return spans
+
+
+def credit_databases(settings: Settings, spans: Sequence[DatabaseSpan]) -> list[str]:
+    """Type, build date and required credit of the databases in the folder that were in force.
+
+    The lake keeps build dates alone: a database that is no longer in the folder has no credit.
+    """
+    used = {span.built for span in spans}
+    try:
+        found = [known for known in list_databases(settings.geo) if known.build_date in used]
+    except GeoError:
+        return []
+    return [
+        f"{known.database_type}, built {known.build_date}. {_CREDITS.get(known.provider, '')}".strip()
+        for known in found
+    ]

@@ -1,0 +1,239 @@
+"""What the report says, asked of the lake: rows as values, and which country it is about.
+
+Knows nothing of charts or HTML. Texts are as the lake has them; ``page`` makes them safe.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
+
+import duckdb
+
+from pipeline.database import open_views
+from pipeline.definitions import NO_COUNTRY
+from pipeline.errors import LakeError, SettingsError
+from pipeline.lake import Lake
+from pipeline.models import read_model
+
+DAYS_BESIDE_PEAK = 3
+"""Days shown on each side of the peak where local and UTC days are set side by side."""
+LEAST_SESSIONS = 5
+"""A page or referrer with fewer sessions is not shown: a path seen once may name a person."""
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Day:
+    """One local day of the whole site; ``error_share`` is the 5xx share of requests, 0 to 1."""
+
+    day: date
+    sources: int
+    hits: int
+    robot_hits: int
+    sessions: int
+    error_share: float | None
+    geo_built: date | None
+    geo_is_late: bool
+
+
+@dataclass(frozen=True)
+class CountryTotal:
+    """One country's sessions over all days."""
+
+    country: str
+    sessions: int
+
+
+@dataclass(frozen=True)
+class SurgeEpisode:
+    """One row of ``surges`` (DESIGN, *The lake*)."""
+
+    country: str
+    start_day: date
+    peak_day: date
+    end_day: date
+    days: int
+    observed: int
+    expected: float
+    excess: float
+    peak_sessions: int
+    peak_ratio: float
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class HistoryDay:
+    """Sessions of one country and day; ``upper`` is the number that raises an alarm."""
+
+    day: date
+    observed: int
+    expected: float | None
+    upper: float | None
+    is_surge: bool
+
+
+@dataclass(frozen=True)
+class Hour:
+    """An hour by its start (UTC): the country's sessions, all countries' requests and 5xx."""
+
+    hour: datetime
+    sessions: int
+    hits: int
+    errors: int
+
+
+@dataclass(frozen=True)
+class BothDays:
+    """The same sessions by local day and by UTC day."""
+
+    day: date
+    local_sessions: int
+    utc_sessions: int
+
+
+@dataclass(frozen=True)
+class NameCount:
+    """Sessions by entry path or referring host; ``name`` is as the log line has it."""
+
+    name: str | None
+    sessions: int
+
+
+@dataclass(frozen=True)
+class Focus:
+    """The country the report is about: its largest surge, or its highest day when it has none."""
+
+    country: str
+    episode: SurgeEpisode | None
+    peak: HistoryDay
+    history: list[HistoryDay]
+    hours: list[Hour]
+    both_days: list[BothDays]
+    entry_pages: list[NameCount]
+    referrers: list[NameCount]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything the lake's tables tell the report."""
+
+    zone: str
+    days: list[Day]
+    countries: list[CountryTotal]
+    episodes: list[SurgeEpisode]
+    focus: Focus | None
+
+    @property
+    def sessions(self) -> int:
+        """Sessions of all countries and days."""
+        return sum(country.sessions for country in self.countries)
+
+    @property
+    def unlocated(self) -> int:
+        """Sessions from addresses that the database gave no country."""
+        return sum(c.sessions for c in self.countries if c.country == NO_COUNTRY)
+
+    @property
+    def missing_days(self) -> list[date]:
+        """Days between the first and the last of which no hit is known."""
+        known = [day.day for day in self.days]
+        gaps = zip(known, known[1:], strict=False)
+        return [a + timedelta(n) for a, b in gaps for n in range(1, (b - a).days)]
+
+
+class Views:
+    """The lake's views, asked by the report's own queries."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Use an open connection to ``tidegauge.duckdb``."""
+        self._connection = connection
+
+    def ask(self, row: type[Row], model: str, **bound: Any) -> list[Row]:
+        """Rows of ``sql/report/<model>.sql``; its columns are the fields of ``row``."""
+        result = self._connection.execute(read_model(f"report/{model}"), bound)
+        columns = [column[0] for column in result.description or []]
+        return [row(**dict(zip(columns, values, strict=True))) for values in result.fetchall()]
+
+
+@contextmanager
+def _open(lake: Lake) -> Iterator[Views]:
+    if not lake.views.exists():
+        raise LakeError(f"lake {lake.root} has no views yet: `tidegauge build` makes them")
+    with open_views(lake.views) as connection:
+        yield Views(connection)
+
+
+def gather_facts(lake: Lake, country: str | None = None) -> Facts:
+    """Ask the lake for everything the report shows.
+
+    Args:
+        lake: an existing lake, built or empty.
+        country: code as the lake has it, in any case; by ``choose_country`` when not given.
+
+    Raises:
+        LakeError: it has no views.
+        SettingsError: it has no hits from ``country``.
+    """
+    with _open(lake) as views:
+        countries = views.ask(CountryTotal, "countries")
+        episodes = views.ask(SurgeEpisode, "episodes")
+        chosen = choose_country(countries, episodes, country)
+        return Facts(
+            zone=lake.identity()["timezone"],
+            days=views.ask(Day, "days"),
+            countries=countries,
+            episodes=episodes,
+            focus=_focus_on(views, chosen, episodes) if chosen else None,
+        )
+
+
+def choose_country(
+    countries: Sequence[CountryTotal], episodes: Sequence[SurgeEpisode], wanted: str | None = None
+) -> str | None:
+    """The country wanted; else that of the largest surge; else the one with most sessions.
+
+    Addresses without a country come last in either order. None when there are no countries.
+
+    Raises:
+        SettingsError: no hits from the country wanted.
+    """
+    known = [total.country for total in countries]
+    if wanted is None:
+        ranked = [episode.country for episode in episodes] + known
+        return next((c for c in ranked if c != NO_COUNTRY), known[0] if known else None)
+    found = next((code for code in (wanted, wanted.upper()) if code in known), None)
+    if found is None:
+        some = ", ".join(known[:8]) or "none"
+        raise SettingsError("--country", wanted, f"no hits from there; the lake has {some}")
+    return found
+
+
+def _focus_on(views: Views, country: str, episodes: Sequence[SurgeEpisode]) -> Focus | None:
+    history = views.ask(HistoryDay, "history", country=country)
+    if not history:
+        return None
+    episode = next((e for e in episodes if e.country == country), None)
+    if episode:
+        peak = next(day for day in history if day.day == episode.peak_day)
+    else:
+        peak = max(history, key=lambda day: day.observed)
+    beside = timedelta(DAYS_BESIDE_PEAK)
+    first, last = max(peak.day - beside, history[0].day), min(peak.day + beside, history[-1].day)
+    named = {"country": country, "day": peak.day, "least": LEAST_SESSIONS}
+    return Focus(
+        country=country,
+        episode=episode,
+        peak=peak,
+        history=history,
+        hours=views.ask(
+            Hour, "hours", country=country, first_day=peak.day - timedelta(1), last_day=peak.day
+        ),
+        both_days=views.ask(
+            BothDays, "local_and_utc_days", country=country, first_day=first, last_day=last
+        ),
+        entry_pages=views.ask(NameCount, "entry_pages", **named),
+        referrers=views.ask(NameCount, "referrers", **named),
+    )

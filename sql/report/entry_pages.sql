@@ -1,0 +1,11 @@
+-- Where one country's sessions of a day began on the site.
+-- grain:  entry_path
+-- inputs: sessions
+-- params: $country VARCHAR, $day DATE, $least BIGINT (sessions; rarer ones are left out)
+SELECT entry_path AS name, count(*) AS sessions
+FROM sessions
+WHERE day = $day AND country = $country
+GROUP BY entry_path
+HAVING count(*) >= $least
+ORDER BY sessions DESC, name NULLS LAST
+LIMIT 5
