@@ -74,7 +74,7 @@ def write_log(target: Path, lines: int, seed: int = 7) -> None:
     rng = np.random.default_rng(seed)
     addresses, agents, paths = _addresses(rng), _agents(rng), _paths(rng)
     agent_of = rng.integers(len(agents), size=ADDRESSES)
-    with igzip.open(target, "wb", compresslevel=1) as out:
+    with igzip.open(target, "wb", compresslevel=3) as out:
         for start in range(0, lines, LINES_PER_BLOCK):
             count = min(LINES_PER_BLOCK, lines - start)
             out.write(_block(rng, (addresses, agents, paths, agent_of), start, count, lines))

@@ -27,6 +27,7 @@ from pipeline.models import read_model
 from pipeline.partitions import write_table
 from pipeline.summary import build_summary
 from pipeline.views import write_views
+from pipeline.visitors import VisitorKey
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +43,11 @@ _NEVER = datetime(2200, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class BuildSettings:
-    """The settings that derived partitions depend on."""
+    """The settings that derived partitions depend on, and the memory to build them in."""
 
     zone: ZoneInfo
     timeout_minutes: int
-    session_key: bytes
+    key: VisitorKey
     memory_mb: int
 
 
@@ -73,7 +74,7 @@ def build(
     started = time.monotonic()
     with lake.lock("build"):
         days = _days(lake.files())
-        wanted = fingerprints(days, settings)
+        wanted = fingerprints(days, _inputs(lake, settings.timeout_minutes))
         built = read_json(lake.ledger / "built.json")
         gone = sorted(set(built) - set(wanted))
         stale = _stale_days(lake, wanted, built)
@@ -110,12 +111,15 @@ def _days(records: list[FileRecord]) -> dict[date, _Day]:
     }
 
 
-def fingerprints(days: dict[date, _Day], settings: BuildSettings) -> dict[str, str]:
-    """Name each day's inputs: raw files of it and its neighbours, SQL, definitions, settings."""
-    fixed = [
-        DEFINITIONS_VERSION, duckdb.__version__, *map(read_model, PARTITIONED),
-        settings.zone.key, settings.timeout_minutes, settings.session_key.hex(),
-    ]  # fmt: skip
+def _inputs(lake: Lake, timeout_minutes: int) -> list[object]:
+    """What every day depends on: definitions, engines, SQL, settings, the lake's zone and key."""
+    engines = (duckdb.__version__, pa.__version__)
+    models = map(read_model, PARTITIONED)
+    return [DEFINITIONS_VERSION, *engines, *models, timeout_minutes, lake.identity()]
+
+
+def fingerprints(days: dict[date, _Day], fixed: list[object]) -> dict[str, str]:
+    """Name each day's inputs: the raw files of it and its neighbours, and what all days share."""
     base = hashlib.sha256(json.dumps(fixed).encode()).hexdigest()
 
     def name(day: date) -> str:
@@ -127,9 +131,9 @@ def fingerprints(days: dict[date, _Day], settings: BuildSettings) -> dict[str, s
     return {str(day): name(day) for day in days}
 
 
-def find_stale(lake: Lake, settings: BuildSettings) -> list[date]:
+def find_stale(lake: Lake, timeout_minutes: int) -> list[date]:
     """The days that the next build would rebuild, in order."""
-    wanted = fingerprints(_days(lake.files()), settings)
+    wanted = fingerprints(_days(lake.files()), _inputs(lake, timeout_minutes))
     return _stale_days(lake, wanted, read_json(lake.ledger / "built.json"))
 
 
@@ -171,7 +175,7 @@ def _build_batch(
         connection.register("days", _day_table(batch, near, days, settings))
         bound = {
             "timeout_seconds": settings.timeout_minutes * 60,
-            "session_key": settings.session_key,
+            "session_key": settings.key.session_key,
         }
         sessions = connection.execute(_ordered("sessions"), bound).to_arrow_table()
         connection.register("sessions", sessions)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import pipeline
-from pipeline import answers, demo, inspection
+from pipeline import answers, demo, inspection, report
 from pipeline.build import build
 from pipeline.errors import TidegaugeError
 from pipeline.geo.commands import app as geo_app
@@ -42,6 +42,7 @@ app.add_typer(geo_app, name="geo")
 demo.add_to(app)
 inspection.add_to(app)
 answers.add_to(app)
+report.add_to(app)
 
 
 def say(text: str) -> None:
@@ -113,7 +114,8 @@ def report_ingest(result: Ingested) -> bool:
     """Say on stderr what was known already, damaged or failed; True when nothing was."""
     for path, record in result.known:
         say(f"{path}: already in the lake as {record.file_key}, skipped")
-    damaged = [record for record in result.added if record.damage]
+    records = result.added + [record for _, record in result.known]
+    damaged = [record for record in records if record.damage]
     for record in damaged:
         say(f"{record.name}: {record.damage}; kept the readable part, {record.lines} lines")
     for path, why in result.failed:

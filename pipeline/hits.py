@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, timedelta
 from threading import Lock
 from zoneinfo import ZoneInfo
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -101,22 +100,23 @@ class HitMaker:
     robots: Robots
     key: VisitorKey
 
-    def make_hits(
-        self, connection: duckdb.DuckDBPyConnection, fields: pa.Table, source: str
-    ) -> tuple[pa.Table, npt.NDArray[np.int32]]:
+    def make_hits(self, fields: pa.Table, source: str) -> tuple[pa.Table, npt.NDArray[np.int32]]:
         """Complete a block's ``fields`` (see ``formats``) to hits, with each hit's day.
 
         Returns:
             The hits in line order and their local days, shape ``(n,)``, since 1970.
         """
-        column = {name: fields[name].combine_chunks() for name in fields.column_names}
+        if not len(fields):
+            return HITS.empty_table(), np.zeros(0, np.int32)
+        fields = fields.combine_chunks()
+        column = {name: fields[name].chunk(0) for name in fields.column_names}
         days = local_days(column["ts"].cast(pa.int64()).to_numpy(), self.zone)
         clients = column["client"].dictionary_encode()
         clients = _recoded(clients, canonical_clients(clients.dictionary))
         agents = column["user_agent"].dictionary_encode()
         column |= self._locate(clients, days)
         column |= self._classify(column, agents)
-        column["visitor_id"] = pa.array(hash_visitors(connection, self.key, clients, agents))
+        column["visitor_id"] = pa.array(hash_visitors(self.key, clients, agents))
         column["ts"] = column["ts"].cast(HITS.field("ts").type)
         column["user_agent"] = agents
         column["source"] = pa.DictionaryArray.from_arrays(

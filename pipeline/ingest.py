@@ -109,11 +109,12 @@ def ingest_files(
                 lake, maker, blocks, staging / str(number), raw, source or source_of(path)
             )
             try:
-                record = (path.stat().st_size in sizes and job.find_known()) or None
-                if record:
-                    result.known.append((path, record))
+                known = job.find_known() if path.stat().st_size in sizes else None
+                record, is_new = (known, False) if known else job.take()
+                if is_new:
+                    result.added.append(record)
                 else:
-                    result.added.append(job.take())
+                    result.known.append((path, record))
             except (TidegaugeError, OSError) as error:
                 result.failed.append((path, str(error)))
 
@@ -141,8 +142,8 @@ class _FileJob:
         self.raw = RawFile(self.raw.path, on_read=self.raw.on_read)
         return known
 
-    def take(self) -> FileRecord:
-        """Read, write and commit the file; returns its accounting, which balances.
+    def take(self) -> tuple[FileRecord, bool]:
+        """Read, write and commit the file; returns its accounting and whether it is new.
 
         Raises:
             DataError: it cannot be read, or its lines do not add up (nothing is committed).
@@ -165,18 +166,20 @@ class _FileJob:
         if rejects:
             places.append(self._write_rejects(rejects, record))
         with self.lake.lock():
+            if known := self.lake.find(record.file_key):
+                return known, False
             self.lake.commit_file(record, places)
         log.info(
             "ingested %s: %d lines, %d hits, %d rejected, %d ms",
             record.file_key, record.lines, record.hits, record.rejected, record.duration_ms,
         )  # fmt: skip
-        return record
+        return record, True
 
     def _read_block(self, block: Block) -> _BlockHits:
         if not hasattr(_thread, "connection"):
             _thread.connection = connect(threads=1)
         read = combined.read_block(_thread.connection, block.line_no, block.lines)
-        hits, days = self.maker.make_hits(_thread.connection, read.hits, self.source)
+        hits, days = self.maker.make_hits(read.hits, self.source)
         rejects = [(number, line, rejected.reason) for number, line, rejected in read.rejects]
         rejects += [(number, head, "too_long") for number, head in block.too_long]
         return _BlockHits(hits, days, sorted(rejects), len(read.blank))

@@ -14,7 +14,7 @@ from pipeline.hits import HitMaker, Places
 from pipeline.lake import Lake
 from pipeline.robots import Robots
 from pipeline.settings import DEFAULT_TIMEZONE, Settings
-from pipeline.visitors import VisitorKey, load_key
+from pipeline.visitors import load_key
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,7 @@ def build_settings(settings: Settings, lake: Lake) -> BuildSettings:
     Raises:
         LakeError: the lake is another zone's or key's.
     """
-    key: VisitorKey = load_key(settings)
+    key = load_key(settings)
     zone = find_zone(settings, lake)
     lake.claim(zone.info.key, key.fingerprint)
-    return BuildSettings(
-        zone.info, settings.session_timeout_minutes, key.session_key, settings.memory_limit_mb
-    )
+    return BuildSettings(zone.info, settings.session_timeout_minutes, key, settings.memory_limit_mb)

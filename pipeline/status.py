@@ -7,7 +7,6 @@ from pipeline.geo.databases import list_databases
 from pipeline.lake import FileRecord, Lake
 from pipeline.output import escape
 from pipeline.settings import Settings
-from pipeline.site import build_settings
 
 _KINDS = ("lines", "hits", "rejected", "blank", "directives", "duplicates")
 
@@ -16,7 +15,7 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
     """Rows ``(what, value)``: zone, files, lines by outcome, days, databases, stale days."""
     records = lake.files()
     days = sorted({day for record in records for day in record.days})
-    stale = find_stale(lake, build_settings(settings, lake))
+    stale = find_stale(lake, settings.session_timeout_minutes)
     rows: list[tuple[str, str | int]] = [
         ("time zone", lake.identity()["timezone"]),
         ("files", len(records)),

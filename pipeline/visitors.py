@@ -11,10 +11,10 @@ import os
 import secrets
 import socket
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -26,10 +26,6 @@ from pipeline.settings import Settings
 _MAPPED = bytes(10) + b"\xff\xff"
 _COMPATIBLE = bytes(12)
 _BLOCK = 64  # SHA-256's, in bytes
-_HASH = """
-SELECT ('0x' || left(sha256($outer || unhex(sha256($inner || message))), 16))::UBIGINT AS id
-FROM messages
-"""
 
 
 @dataclass(frozen=True)
@@ -48,14 +44,23 @@ class VisitorKey:
         """The 16 bytes that key the session ids, derived from the secret."""
         return hmac.digest(self.secret, b"tidegauge sessions", "sha256")[:16]
 
-    def pads(self) -> dict[str, bytes]:
-        """HMAC's inner and outer pad (RFC 2104), for hashing in SQL."""
+    def hash_messages(self, messages: Iterable[str]) -> npt.NDArray[np.uint64]:
+        """The first 64 bits of each message's HMAC-SHA256 (RFC 2104), as big-endian numbers.
+
+        The two keyed states are copied for each message: five times as fast as ``hmac.digest``.
+        """
         key = self.secret if len(self.secret) <= _BLOCK else hashlib.sha256(self.secret).digest()
         key = key.ljust(_BLOCK, b"\0")
-        return {
-            "inner": bytes(byte ^ 0x36 for byte in key),
-            "outer": bytes(byte ^ 0x5C for byte in key),
-        }
+        start_inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key)).copy
+        start_outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key)).copy
+        digests = bytearray()
+        for message in messages:
+            inner = start_inner()
+            inner.update(message.encode())
+            outer = start_outer()
+            outer.update(inner.digest())
+            digests += outer.digest()[:8]
+        return np.frombuffer(digests, ">u8").astype(np.uint64)
 
 
 def load_key(settings: Settings) -> VisitorKey:
@@ -131,7 +136,6 @@ def canonical_clients(clients: pa.StringArray) -> pa.StringArray:
 
 
 def hash_visitors(
-    connection: duckdb.DuckDBPyConnection,
     key: VisitorKey,
     clients: pa.DictionaryArray,
     user_agents: pa.DictionaryArray,
@@ -139,7 +143,6 @@ def hash_visitors(
     """The ``visitor_id`` of each hit: 64 bits of HMAC-SHA256(client, NUL, user agent).
 
     Args:
-        connection: the calling thread's own.
         key: the site's.
         clients: shape ``(n,)``, canonical.
         user_agents: shape ``(n,)``, as written; null counts as empty.
@@ -155,7 +158,5 @@ def hash_visitors(
         agents.take(pa.array(pairs % width)),
         "\0",
     )
-    connection.register("messages", pa.table({"message": messages.cast(pa.binary())}))
-    ids = connection.execute(_HASH, key.pads()).fetchnumpy()["id"]
     row: npt.NDArray[np.int32] = coded.indices.to_numpy()
-    return np.asarray(ids, np.uint64)[row]
+    return key.hash_messages(messages.to_pylist())[row]

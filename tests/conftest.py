@@ -43,7 +43,7 @@ def tidegauge() -> Tidegauge:
 
 @pytest.fixture(scope="session")
 def warm_tidegauge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tidegauge]:
-    """Run the command like `tidegauge` in a fork of a process that has imported it already."""
+    """Run the command like `tidegauge` in a process that has imported it already."""
     command = WarmCommand(tmp_path_factory.mktemp("warm"), environment_in("UTC"))
 
     def run(*args: str | Path, zone: str = "America/Toronto", ok: bool = True) -> Any:

@@ -263,7 +263,7 @@ def _to_hits(
 
 def _read_odd_requests(columns: dict[str, Any]) -> None:
     """Replace the request's fields where it is not ``METHOD /path HTTP/x``."""
-    methods = columns["method"].chunk(0).dictionary_encode()
+    methods = _one_chunk(columns["method"]).dictionary_encode()
     odd_method = np.array([not _METHOD.fullmatch(m or "") for m in methods.dictionary.to_pylist()])
     simple = columns["odd_request"].is_null().to_numpy()
     odd = ~simple
@@ -283,7 +283,9 @@ def _read_odd_requests(columns: dict[str, Any]) -> None:
 
 
 def _one_chunk(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(column, pa.ChunkedArray):
+        return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    return column
 
 
 def _read_status(text: pa.ChunkedArray) -> tuple[pa.Array, npt.NDArray[np.bool_]]:

@@ -2,19 +2,21 @@
 
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from pipeline.geo.check import Waivers
 from pipeline.geo.databases import GeoDatabase, list_databases
-from pipeline.geo.fetch import Effects, Fetched, Options, fetch
 from pipeline.geo.single import lookup
 from pipeline.geo.sources import NOTICES, Services
 from pipeline.options import ConfigOption, Form, FormOption, GeoOption
 from pipeline.output import escape, print_rows, progress_console
 from pipeline.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from pipeline.geo.fetch import Fetched
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -125,6 +127,8 @@ def fetch_command(  # noqa: PLR0913 - one parameter an option
 
     tidegauge geo fetch ./GeoLite2-City_20161103.tar.gz --allow-older
     """
+    from pipeline.geo.fetch import Effects, Options, fetch  # noqa: PLC0415 requests loads slowly
+
     settings = load_settings(config, geo=geo)
     options = Options(
         edition=edition.value if edition else None,
@@ -165,7 +169,7 @@ def _progress() -> Progress:
     return Progress(*columns, TransferSpeedColumn(), console=progress_console, transient=True)
 
 
-def _told(fetched: Fetched) -> str:
+def _told(fetched: "Fetched") -> str:
     database = fetched.database
     path = escape(str(database.path))
     built = f"built {database.built:%Y-%m-%d %H:%M} UTC"

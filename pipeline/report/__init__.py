@@ -1,8 +1,6 @@
-"""The report."""
+"""The report: one self-contained HTML page about a lake's largest surge, with its caveats."""
 
-from pathlib import Path
-from typing import Any
+from pipeline.report.commands import add_to
+from pipeline.report.page import write_report
 
-
-def write_report(settings: Any, out: Path, comparisons: Any = None) -> None:
-    """Write it (its own issue item; replaced before this lands)."""
+__all__ = ["add_to", "write_report"]

@@ -14,7 +14,8 @@ from pipeline.settings import Settings
 
 KINDS = ("hits", "rejected", "blank", "directives", "duplicates")
 _CREDITS = {
-    "maxmind": "This product includes GeoLite2 data created by MaxMind, available from maxmind.com.",
+    "maxmind": "This product includes GeoLite2 data created by MaxMind, available from"
+    " maxmind.com.",
     "dbip": "IP geolocation by DB-IP, db-ip.com.",
 }
 """What the providers' licences ask for where their data shows."""
@@ -88,6 +89,6 @@ def credit_databases(settings: Settings, spans: Sequence[DatabaseSpan]) -> list[
     except GeoError:
         return []
     return [
-        f"{known.database_type}, built {known.build_date}. {_CREDITS.get(known.provider, '')}".strip()
+        f"{known.database_type}, built {known.build_date}. {_CREDITS.get(known.provider, '')}"
         for known in found
     ]

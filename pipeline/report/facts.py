@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import duckdb
@@ -140,7 +141,7 @@ class Facts:
     def missing_days(self) -> list[date]:
         """Days between the first and the last of which no hit is known."""
         known = [day.day for day in self.days]
-        gaps = zip(known, known[1:], strict=False)
+        gaps = pairwise(known)
         return [a + timedelta(n) for a, b in gaps for n in range(1, (b - a).days)]
 
 

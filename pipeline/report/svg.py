@@ -20,6 +20,7 @@ _ATTRIBUTES = {
     "font-size", "font-weight",
 }  # fmt: skip
 _CONFIG: dict[str, Any] = {
+    "aria": False,  # only marks that ask for it carry their description
     "background": None,
     "view": {"stroke": None},
     "axis": {
@@ -28,7 +29,7 @@ _CONFIG: dict[str, Any] = {
         "titleFontSize": 11, "titleFontWeight": "normal", "labelPadding": 5,
     },
     "axisY": {
-        "titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleX": 0, "titleY": -14,
+        "titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleX": -52, "titleY": -14,
         "titleBaseline": "bottom", "domain": False, "ticks": False, "minExtent": 52,
         "maxExtent": 52, "orient": "left",
     },
@@ -50,7 +51,9 @@ def draw(chart: alt.TopLevelMixin, width: int, height: int) -> Markup:
     for attribute in ("width", "height"):
         clean.attrib.pop(attribute, None)
     clean.set("focusable", "false")
-    clean.set("aria-hidden", "true")  # the figure around it has the description, a table the numbers
+    clean.set(
+        "aria-hidden", "true"
+    )  # the figure around it has the description, a table the numbers
     return Markup(ET.tostring(clean, encoding="unicode"))  # noqa: S704 rebuilt from the allow-list
 
 
@@ -60,7 +63,7 @@ def _rebuild(element: ET.Element) -> ET.Element:
     copy = ET.Element(_local(element.tag), kept)
     copy.text = element.text
     description = element.get("aria-label")
-    if description and element.get("role") == "graphics-symbol":
+    if description:
         ET.SubElement(copy, "title").text = description
     copy.extend(itertools.chain.from_iterable(map(_kept, element)))
     return copy

@@ -9,6 +9,10 @@ from pipeline.definitions import NO_COUNTRY
 
 _NAMES = {NO_COUNTRY: "unknown place", "XK": "Kosovo", "GB": "United Kingdom"}
 """What the tz database's list of ISO 3166-1 lacks or words differently."""
+_WITH_ARTICLE = (
+    "AE", "AX", "BS", "CC", "CD", "CF", "CG", "CK", "DO", "FK", "FO", "GB", "GM", "IM", "IO", "KM",
+    "KY", "MH", "MP", "MV", "NL", "PH", "SB", "SC", "TC", "UM", "US", "VG", "VI",
+)  # fmt: skip
 _LEAST_FOR_RATIO = 1.0
 
 
@@ -35,9 +39,21 @@ def write_figure(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
 
 
+def write_difference(value: int) -> str:
+    """A signed number, with a true minus sign."""
+    return f"{value:+,}".replace("-", "\N{MINUS SIGN}")
+
+
 def name_country(code: str) -> str:
     """The English name of an ISO 3166-1 code; an unlisted code is its own name."""
     return _NAMES.get(code) or str(pytz.country_names.get(code, code))
+
+
+def name_in_sentence(code: str) -> str:
+    """The country's name as it stands after ``from`` or ``in``: with its article."""
+    if code == NO_COUNTRY:
+        return "an unknown place"
+    return ("the " if code in _WITH_ARTICLE else "") + name_country(code)
 
 
 def compare_with_expected(observed: int, expected: float | None) -> str | None:

@@ -25,8 +25,9 @@ TREND_FROM_DAYS = 21
 TREND_SHRINKAGE = 3.0
 TREND_LARGEST = 0.3  # of the level
 WEEKDAY_FROM_WEIGHT = 3.0  # reached with the fourth week
-WEEKDAY_HALF_LIFE_WEEKS = 13
+WEEKDAY_HALF_LIFE_WEEKS = 9
 WEEKDAY_CLIP_SD = 3.0
+WEEKDAY_CLIP_SHARE = 0.5  # of the mean, when that is wider: a quiet country must unlearn too
 DISPERSION_PRIOR = 0.05
 DISPERSION_PRIOR_DAYS = 2
 DISPERSION_PRIOR_HALVED_BY_DAYS = 45
@@ -125,7 +126,9 @@ class Baseline:
 
     def _learn_weekday(self, column: int, counts: Floats, forecast: Forecast, seen: Bools) -> None:
         """Flagged days enter too, clipped: if not, a factor once wrong would never mend."""
-        reach = WEEKDAY_CLIP_SD * np.sqrt(forecast.day_variance)
+        reach = np.maximum(
+            WEEKDAY_CLIP_SD * np.sqrt(forecast.day_variance), WEEKDAY_CLIP_SHARE * forecast.mean
+        )
         clipped = np.clip(counts, forecast.mean - reach, forecast.mean + reach)
         weekday = self._weekdays[column]
         keep = np.where(seen, 0.5 ** (1 / WEEKDAY_HALF_LIFE_WEEKS), 1.0)

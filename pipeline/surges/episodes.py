@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 ALARM_PROBABILITY = 1e-4
 LEAST_SESSIONS = 8.0
 LEAST_EXCESS = 5.0
-GOING_ON_PROBABILITY = 0.15
+GOING_ON_PROBABILITY = 0.1
 GOING_ON_AGAIN_PROBABILITY = 0.005  # after an unflagged day
-GOING_ON_PEAK_SHARE = 0.015  # of the highest excess: 1 in 70 of a storm is its echo, not the storm
+GOING_ON_PEAK_SHARE = 0.015  # of the highest excess: less is the echo of a storm, not the storm
 LONGEST_STEP_DAYS = 2  # between flagged days of one episode: one unflagged day may lie between
 RELEASED_AFTER_DAYS = 21
 DATED_BACK_DAYS = 3

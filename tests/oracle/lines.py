@@ -179,7 +179,8 @@ def read_request(
         return None, None, None, None, None
     host, target = split_authority(target)
     path, mark, query = target.partition("?")
-    return None if host == "-" else host, method, path, query if mark else None, protocol
+    known = None if host in {"", "-"} else host  # an empty authority is a missing host
+    return known, method, path, query if mark else None, protocol
 
 
 def split_authority(target: str) -> tuple[str | None, str]:

@@ -25,7 +25,7 @@ def read_content(path: Path) -> bytes:
     if content.startswith(b"\xfd7zXZ\x00"):
         return lzma.decompress(content)
     if content.startswith(b"\x28\xb5\x2f\xfd"):  # zstd: Python 3.11's library has none
-        return pa.CompressedInputStream(pa.BufferReader(content), "zstd").read()
+        return bytes(pa.CompressedInputStream(pa.BufferReader(content), "zstd").read())
     return content
 
 

@@ -1,0 +1,178 @@
+"""The page: the lake's facts and charts put into one HTML file that needs no network.
+
+Nothing here runs in the reader's browser: the page has no script and forbids any. Every text is
+escaped twice over: control characters by ``escape``, HTML by Jinja's autoescape.
+"""
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+import jinja2
+from markupsafe import Markup
+
+import pipeline
+from pipeline.definitions import DEFINITIONS_VERSION
+from pipeline.errors import SettingsError
+from pipeline.output import escape
+from pipeline.report import wording
+from pipeline.report.accounting import account_for, credit_databases, span_databases
+from pipeline.report.drawings import choose_window, draw_charts
+from pipeline.report.facts import Facts, Focus, gather_facts
+from pipeline.report.hours import fill_hours, mark_whole_days
+from pipeline.settings import Settings
+from pipeline.site import open_lake
+
+DEMO_MARK = ".tidegauge-demo"
+"""A file beside the lake that the demo puts there: what the lake holds is simulated."""
+HIGH_ERROR_SHARE = 0.01
+"""From this share of 5xx answers on a day's counts are called a lower bound."""
+_SHOWN_DAYS = 12
+
+
+class Figure(Protocol):
+    """A figure compared: ``storm.published.Comparison`` in the demo."""
+
+    @property
+    def label(self) -> str:
+        """What was counted."""
+
+    @property
+    def basis(self) -> str:
+        """Where the expected value comes from."""
+
+    @property
+    def expected(self) -> float:
+        """The value to compare with, in sessions."""
+
+    @property
+    def measured(self) -> float:
+        """The lake's value, in sessions."""
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether they are the same."""
+
+
+def write_report(
+    settings: Settings,
+    out: Path,
+    comparisons: Sequence[Figure] | None = None,
+    country: str | None = None,
+) -> Path:
+    """Write the report of a lake as one HTML file; it appears whole. Returns ``out``.
+
+    Args:
+        settings: whose lake, and which folder of databases to credit.
+        out: the file; its folder is made.
+        comparisons: figures to set beside what was measured; the lake is then called simulated.
+        country: what the report is about; by default the country of the largest surge.
+
+    Raises:
+        LakeError: there is no lake.
+        SettingsError: the lake has no hits from ``country``, or ``out`` can't be written.
+    """
+    html = make_page(settings, comparisons or (), country)
+    draft = out.with_name(f".report-{secrets.token_hex(8)}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(html, encoding="utf-8")
+        draft.replace(out)
+    except OSError as error:
+        remedy = f"the report can't be written there: {error.strerror}"
+        raise SettingsError("--out", str(out), remedy) from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return out
+
+
+def make_page(settings: Settings, comparisons: Sequence[Figure], country: str | None) -> str:
+    """The page's HTML: the same lake and settings give the same text."""
+    lake = open_lake(settings)
+    facts = gather_facts(lake, country)
+    spans = span_databases(facts.days)
+    environment = _environment()
+    style = environment.get_template("style.css.j2").render()
+    return environment.get_template("report.html.j2").render(
+        facts=facts,
+        focus=facts.focus,
+        charts=draw_charts(facts, facts.focus) if facts.focus else {},
+        window=choose_window(facts.focus) if facts.focus else [],
+        accounting=account_for(lake, facts.days),
+        spans=spans,
+        credits=credit_databases(settings, spans),
+        failing=_failing_days(facts),
+        comparisons=comparisons,
+        is_simulated=bool(comparisons) or (lake.root.resolve().parent / DEMO_MARK).exists(),
+        timeout_minutes=settings.session_timeout_minutes,
+        version=pipeline.__version__,
+        definitions_version=DEFINITIONS_VERSION,
+        style=Markup(style),  # noqa: S704 our own file
+        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        **_local_hours(facts, facts.focus),
+    )
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "count": wording.write_count,
+        "share": wording.write_share,
+        "figure": wording.write_figure,
+        "ratio": wording.write_ratio,
+        "difference": wording.write_difference,
+        "place": wording.name_country,
+        "in_place": wording.name_in_sentence,
+        "days": _list_days,
+    }
+    environment.globals["times_expected"] = wording.compare_with_expected
+    return environment
+
+
+def _finalize(value: object) -> object:
+    """Make control characters visible in every text put into the page."""
+    return value if isinstance(value, Markup) or not isinstance(value, str) else escape(value)
+
+
+def _list_days(days: Iterable[object]) -> str:
+    """The first days of a list, and how many more there are."""
+    known = [str(day) for day in days]
+    more = f" and {len(known) - _SHOWN_DAYS:,} more" if len(known) > _SHOWN_DAYS else ""
+    return ", ".join(known[:_SHOWN_DAYS]) + more
+
+
+def _failing_days(facts: Facts) -> list[Any]:
+    """The days with the highest shares of 5xx answers, at most five, in order of time."""
+    high = [day for day in facts.days if (day.error_share or 0) >= HIGH_ERROR_SHARE]
+    high.sort(key=lambda day: (-(day.error_share or 0), day.day))
+    return sorted(high[:5], key=lambda day: day.day)
+
+
+def _local_hours(facts: Facts, focus: Focus | None) -> dict[str, Any]:
+    if focus is None:
+        return {"hours": [], "both_days": [], "widest": None}
+    zone = ZoneInfo(facts.zone)
+    both_days = mark_whole_days(focus.both_days, {day.day for day in facts.days}, zone)
+    return {
+        "hours": [
+            (wording.write_hour(hour.hour, zone), hour)
+            for hour in fill_hours(focus.hours, focus.peak.day, zone)
+        ],
+        "both_days": both_days,
+        "widest": max(
+            (day for day, is_whole in both_days if is_whole),
+            key=lambda day: abs(day.utc_sessions - day.local_sessions),
+            default=None,
+        ),
+    }

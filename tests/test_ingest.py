@@ -1,0 +1,331 @@
+"""Ingest: every physical line of every file, however hostile, ends as exactly one kind."""
+
+import bz2
+import gzip
+import hashlib
+import lzma
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+import zstandard
+from lake_fixtures import GOOD, Site, assert_accounted, count_lines, make_line
+
+from pipeline import ingest
+from pipeline.formats import combined
+
+MIB = 1024 * 1024
+MANY = b"".join(make_line(agent=f"Firefox/{n}", request=f"GET /{n * n} X") for n in range(8000))
+CUT_AGENT = GOOD[:-4] + b"\n"
+CUT_REQUEST = GOOD[: GOOD.index(b" HTTP")] + b"\n"
+ODD_BYTES = make_line(agent="a\0b\x01c").replace(b"b\x01", b"b\x01\xff\xc3\x28")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+LINES: dict[str, tuple[bytes, dict[str, int]]] = {
+    "mixed_line_ends": (GOOD + GOOD[:-1] + b"\r\n" + GOOD + b"\r\n\n", {"hits": 3, "blank": 2}),
+    "carriage_returns_alone": (GOOD[:-1] + b"\r" + GOOD + b"\r\r\n", {"hits": 1, "blank": 1}),
+    "nul_bytes": (make_line(agent="a\0b") + b"\0\0\n" + GOOD, {"hits": 2, "rejected": 1}),
+    "invalid_utf8": (ODD_BYTES + b"\xff\xfe\n" + GOOD, {"hits": 2, "rejected": 1}),
+    "x01": (make_line(request="GET /\x01 X") + b"\x01 \x01 \n", {"hits": 1, "rejected": 1}),
+    "3_mb": (
+        make_line(agent="a" * 3_000_000) + b"b" * 3_000_000 + b"\n" + make_line(referrer="\\" * 3_000_000) + GOOD,  # noqa: E501
+        {"hits": 3, "rejected": 1},
+    ),
+    "open_quote_cut_off": (CUT_AGENT + GOOD + CUT_REQUEST + GOOD, {"hits": 3, "rejected": 1}),
+    "open_quote_alone": (b'"\n' + GOOD + b'" "\n', {"hits": 1, "rejected": 2}),
+    "escaped_quotes": (make_line(agent='a\\"b', request='GET /\\" X'), {"hits": 1}),
+    "ipv6_client": (make_line(client="2001:db8::1"), {"hits": 1}),
+    "host_name_client": (make_line(client="crawl.example.org"), {"hits": 1}),
+    "dashes_everywhere": (
+        b'- - - [08/Nov/2016:10:00:00 -0500] "-" 200 - "-" "-"\n- - - - - - -\n-\n',
+        {"hits": 1, "rejected": 2},
+    ),
+    "no_newline_at_the_end": (GOOD + GOOD[:-1], {"hits": 2}),
+    "only_a_bad_line_without_newline": (b"x", {"rejected": 1}),
+    "empty": (b"", {}),
+    "blank_only": (b"\n \n\t\r\n\v\f\n ", {"blank": 5}),
+    "rejected_only": (b"nonsense\n# a comment\n", {"rejected": 2}),
+    "one_blank_after_hits": (GOOD + b"\n", {"hits": 1, "blank": 1}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LINES)
+def test_every_line_ends_as_one_kind(case: str, site: Site) -> None:
+    """The five kinds add up to the newlines counted, in the ledger and in the Parquet files."""
+    content, expected = LINES[case]
+    done = site.ingest(site.write("web.log", content))
+    assert_accounted(site, content, **expected)
+    assert f" {count_lines(content):,} \n" in done.out
+
+
+def test_odd_bytes_are_kept_as_written(site: Site) -> None:
+    r"""NUL and \x01 stay; bytes that are not UTF-8 become \xhh, in hits and in rejects."""
+    site.ingest(site.write("web.log", ODD_BYTES + b"\xff\xfe caf\xc3\xa9\n"))
+    assert [row["user_agent"] for row in site.rows("hits")] == ["a\0b\x01\\xff\\xc3(c"]
+    assert [row["line"] for row in site.rows("rejects")] == ["\\xff\\xfe caf\u00e9"]
+
+
+def test_cut_off_line_leaves_the_next_one_alone(site: Site) -> None:
+    """An open quote at a line's end is that field's end; the good line after it is a hit."""
+    site.ingest(site.write("web.log", CUT_AGENT + GOOD + CUT_REQUEST + GOOD))
+    agents = [(row["line_no"], row["user_agent"]) for row in site.rows("hits")]
+    assert agents == [(1, "Firefox/49"), (2, "Firefox/49.0"), (4, "Firefox/49.0")]
+    ((reject),) = site.rows("rejects")
+    assert (reject["line_no"], reject["reason"]) == (3, "request")
+    assert reject["line"] == CUT_REQUEST.decode().removesuffix("\n")
+
+
+def test_line_over_16_mib_is_rejected_and_its_start_kept(site: Site) -> None:
+    """A line of exactly 16 MiB is read; one byte more is too_long, and its first 4 KiB are kept."""
+    room = 16 * MIB - len(make_line(agent="")[:-1])
+    longest, too_long = (make_line(agent="x" * n) for n in (room, room + 1))
+    content = GOOD + longest + too_long + GOOD
+    site.ingest(site.write("web.log", content))
+    record = assert_accounted(site, content, hits=3, rejected=1)
+    assert record["reasons"] == {"too_long": 1}
+    assert [row["line_no"] for row in site.rows("hits")] == [1, 2, 4]
+    assert site.rows("rejects") == [
+        {"line_no": 3, "line": too_long[:4096].decode(), "reason": "too_long"}
+    ]
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n" + GOOD])
+def test_line_of_several_blocks_is_one_line(end: bytes, site: Site) -> None:
+    """A line of 40 MiB is one rejected line, alone or with a good one after it."""
+    content = b"z" * (40 * MIB) + end
+    site.ingest(site.write("web.log.gz", gzip.compress(content, 1)))
+    expected = {"hits": 1} if end.endswith(GOOD) else {}
+    assert_accounted(site, content, rejected=1, **expected)
+
+
+def test_file_of_several_blocks_keeps_line_order(site: Site) -> None:
+    """A 34 MiB file, plain or compressed, gives the same hits, numbered without a gap."""
+    lines = 72_000
+    content = b"".join(make_line(agent=f"{n} " + "x" * 400, client="::1") for n in range(lines))
+    assert len(content) > 2 * 16 * MIB
+    site.ingest(site.write("web.log", content))
+    assert_accounted(site, content, hits=lines)
+    before = site.hashes()
+    rows = site.rows("hits", columns=["line_no", "user_agent"])
+    assert [int(row["user_agent"].split()[0]) for row in rows] == list(range(lines))
+    site.ingest(site.write("web.gz", gzip.compress(content, 1)))
+    assert site.hashes() == before
+
+
+def test_lines_of_many_offsets_fall_on_their_own_local_days(site: Site) -> None:
+    """Each line's instant counts by its own offset, its day by the site's zone."""
+    times = {
+        "08/Nov/2016:23:59:59 -0500": ("2016-11-09T04:59:59", "2016-11-08"),
+        "09/Nov/2016:05:00:00 +0000": ("2016-11-09T05:00:00", "2016-11-09"),
+        "09/Nov/2016:10:29:60 +0530": ("2016-11-09T04:59:59", "2016-11-08"),
+        "09/Nov/2016:19:00:00 +1400": ("2016-11-09T05:00:00", "2016-11-09"),
+        "08/Nov/2016:14:59:59 -1400": ("2016-11-09T04:59:59", "2016-11-08"),
+        "09/Nov/2016:01:30:00 -0330": ("2016-11-09T05:00:00", "2016-11-09"),
+    }
+    content = b"".join(make_line(time) for time in times)
+    site.ingest(site.write("web.log", content))
+    record = assert_accounted(site, content, hits=6)
+    found = {row["line_no"]: row["ts"] for row in site.rows("hits")}
+    assert [found[n] for n in range(1, 7)] == [
+        datetime.fromisoformat(instant).replace(tzinfo=UTC) for instant, _ in times.values()
+    ]
+    shares = {day: share["hits"] for day, share in record["days"].items()}
+    assert shares == {"2016-11-08": 3, "2016-11-09": 3}
+
+
+def test_rejects_lie_on_the_day_of_the_first_hit(site: Site) -> None:
+    """A file's rejects have its first hit's day, or 1970-01-01 when it has no hit."""
+    site.ingest(site.write("a.log", b"bad\n" + make_line("10/Nov/2016:01:00:00 -0500") + GOOD))
+    site.ingest(site.write("b.log", b"bad\n"))
+    days = {path.parent.name for path in (site.lake / "rejects").rglob("*.parquet")}
+    assert days == {"day=2016-11-10", "day=1970-01-01"}
+
+
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "bz2": lambda content: bz2.compress(content, 1),  # blocks of 100 kB
+    "xz": lambda content: lzma.compress(content, preset=0),
+    "zst": zstandard.ZstdCompressor(write_checksum=True).compress,
+}
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+@pytest.mark.parametrize("damage", ["truncated", "corrupt"])
+def test_damaged_archive_keeps_its_readable_part(kind: str, damage: str, site: Site) -> None:
+    """What can be read is kept; ledger, stderr and exit 1 say so; the files beside it are in."""
+    archive = COMPRESS[kind](MANY)
+    cut = len(archive) * 2 // 3
+    damaged = archive[:cut] + (b"" if damage == "truncated" else b"\x55" * 99 + archive[cut + 99 :])
+    paths = [
+        site.write("a.log", GOOD),
+        site.write(f"web.{kind}", damaged),
+        site.write("z.log", GOOD),
+    ]
+    done = site.ingest(*paths, code=1)
+    assert f"web.{kind}: the archive is {'truncated' if damage == 'truncated' else 'damaged'}" in (
+        done.err
+    )
+    records = {record["source"]: record for record in site.records().values()}
+    assert records["a"]["hits"] == records["z"]["hits"] == 1
+    assert records["web"]["damage"] in done.err
+    assert_readable_part(site, records["web"], exact=damage == "truncated")
+
+
+def assert_readable_part(site: Site, record: dict[str, Any], *, exact: bool) -> None:
+    """Assert that at least 4 in 10 lines were kept, in order, and that all are accounted for."""
+    hits = site.rows("hits", record["file_key"])
+    rejects = site.rows("rejects", record["file_key"])
+    assert record["lines"] == len(hits) + len(rejects) + record["blank"]
+    assert record["lines"] >= 3200
+    undamaged = 3000
+    assert [row["user_agent"] for row in hits[:undamaged]] == [
+        f"Firefox/{n}" for n in range(undamaged)
+    ]
+    if exact:
+        content = MANY[: record["content_bytes"]]
+        assert record["sha256"] == hashlib.sha256(content).hexdigest()
+        assert record["lines"] == count_lines(content)
+
+
+@pytest.mark.parametrize("place", [-8, -4])
+def test_wrong_checksum_or_length_of_gz_is_damage(place: int, site: Site) -> None:
+    """A gz whose CRC or length is wrong gives all its lines, the word damaged, and exit 1."""
+    archive = bytearray(gzip.compress(MANY))
+    archive[place] ^= 1
+    done = site.ingest(site.write("web.gz", bytes(archive)), code=1)
+    record = assert_accounted(site, MANY, hits=8000)
+    assert "damaged" in record["damage"]
+    assert "8000 lines" in done.err
+
+
+@pytest.mark.parametrize("kept", [2, 9, 30])
+def test_gz_cut_in_its_first_bytes_has_no_line(kept: int, site: Site) -> None:
+    """A gz of which only the first bytes are there is a damaged file without any line."""
+    good = site.write("good.log", GOOD)
+    done = site.ingest(site.write("web.gz", gzip.compress(MANY)[:kept]), good, code=1)
+    assert "web.gz: the archive is truncated" in done.err
+    records = {record["source"]: record for record in site.records().values()}
+    assert (records["web"]["lines"], records["good"]["lines"]) == (0, 1)
+
+
+def test_gz_members_and_padding_are_read_as_one(site: Site) -> None:
+    """Members written one after another and zeros after the last are no damage."""
+    middle = MANY.index(b"Firefox/4000")  # within a line
+    archive = gzip.compress(MANY[:middle]) + gzip.compress(b"") + gzip.compress(MANY[middle:])
+    site.ingest(site.write("web.gz", archive + bytes(5000)))
+    assert assert_accounted(site, MANY, hits=8000)["damage"] is None
+
+
+@pytest.mark.parametrize("kind", ["bz2", "xz", "zst"])
+def test_other_archives_may_have_several_members(kind: str, site: Site) -> None:
+    """Streams of the other compressions may follow one another too."""
+    compress = COMPRESS[kind]
+    site.ingest(site.write("web.log", compress(MANY[:70_001]) + compress(MANY[70_001:])))
+    assert assert_accounted(site, MANY, hits=8000)["damage"] is None
+
+
+def test_file_that_cannot_be_read_stops_no_other(site: Site) -> None:
+    """A file that fails with an I/O error is named on stderr with exit 1; the others are in."""
+    names = [site.write("a.log", GOOD), Path("/proc/self/mem"), site.write("z.log", GOOD)]
+    done = site.ingest(*names, code=1)
+    assert "/proc/self/mem: cannot be read" in done.err
+    assert {record["source"] for record in site.records().values()} == {"a", "z"}
+
+
+@pytest.mark.parametrize("kind", ["missing", "dangling"])
+def test_file_that_is_not_there_stops_no_other(kind: str, site: Site) -> None:
+    """A missing file or a link to nothing is named on stderr with exit 1; the others are in."""
+    gone = site.folder / "gone.log"
+    if kind == "dangling":
+        gone.symlink_to("nowhere")
+    done = site.ingest(site.write("a.log", GOOD), gone, site.write("z.log", GOOD), code=1)
+    assert str(gone) in done.err
+    assert {record["source"] for record in site.records().values()} == {"a", "z"}
+
+
+def test_file_that_vanishes_stops_no_other(site: Site) -> None:
+    """A file that is gone when its turn comes is named with exit 1; the others are in."""
+    files = [site.write("a.log", GOOD), site.folder / "gone.log", site.write("z.log", GOOD)]
+    with mock.patch("pipeline.cli.find_files", lambda _: files):
+        done = site.ingest(*files, code=1)
+    assert "gone.log" in done.err
+    assert {record["source"] for record in site.records().values()} == {"a", "z"}
+
+
+def test_folder_is_read_with_all_files_below_it(site: Site) -> None:
+    """A folder stands for every file below it, hidden files left out."""
+    for name in ("a.log", "deep/er/b.log.gz", ".hidden"):
+        path = site.write(name, GOOD if name != "deep/er/b.log.gz" else gzip.compress(GOOD))
+    site.ingest(path.parent)
+    assert {record["name"] for record in site.records().values()} == {"a.log", "b.log.gz"}
+
+
+def test_known_content_changes_nothing(site: Site) -> None:
+    """The same content again, renamed or recompressed has the same key; no file changes."""
+    content = b"bad\n" + GOOD * 3
+    site.ingest(site.write("web01-a.log", content))
+    before = site.hashes()
+    again = site.ingest(site.write("web01-a.log", content))
+    assert "already in the lake as web01-" in again.err
+    site.ingest(site.write("web01.2.log", content))
+    for kind, compress in COMPRESS.items():
+        site.ingest(site.write(f"web01_x.{kind}", compress(content)))
+    site.ingest(site.folder / "raw")
+    assert site.hashes() == before
+    assert_accounted(site, content, hits=3, rejected=1)
+
+
+def test_lost_line_is_an_error_that_names_the_file(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When a file's lines do not add up, exit 1 names it and nothing of it is kept."""
+    real = combined.read_block
+
+    def lose_a_line(*args: Any) -> combined.ReadBlock:
+        read = real(*args)
+        return replace(read, hits=read.hits.slice(1)) if len(read.hits) == 3 else read
+
+    monkeypatch.setattr(ingest.combined, "read_block", lose_a_line)
+    done = site.ingest(site.write("bad.log", GOOD * 3), site.write("good.log", GOOD), code=1)
+    assert "bad.log: its lines do not add up" in done.err
+    assert {record["source"] for record in site.records().values()} == {"good"}
+    assert len(site.rows("hits")) == 1
+
+
+def test_source_is_the_file_name_or_as_given(site: Site) -> None:
+    """The source is the name up to the first dot, hyphen or underscore, unless one is given."""
+    names = ("web01-access.log", "web02_x", "web03.gz", "plain", "-x.log")
+    site.ingest(*(site.write(name, GOOD * number) for number, name in enumerate(names, 1)))
+    site.ingest("--source", "edge", site.write("y.log", GOOD * 9))
+    sources = {record["name"]: record["source"] for record in site.records().values()}
+    assert [sources[name] for name in names] == ["web01", "web02", "web03", "plain", "log"]
+    assert sources["y.log"] == "edge"
+    assert {row["source"] for row in site.rows("hits")} == set(sources.values())
+
+
+@pytest.mark.parametrize("source", ["../../up", "a/b", "", "a\nb", ".", "a\x1b[31m"])
+def test_source_that_is_no_name_is_refused(source: str, site: Site) -> None:
+    """A source becomes part of file names: one with a slash or control characters is refused."""
+    done = site.ingest("--source", source, site.write("web.log", GOOD), code=2)
+    assert "--source" in done.err
+    assert not site.records()
+
+
+@pytest.mark.parametrize("name", [b"w\xff.log", b"w\x1b[31m.log", b"w\n.log", "w\u202e.log".encode()])
+def test_odd_file_name_is_no_obstacle(name: bytes, site: Site) -> None:
+    """A file whose name is not text or holds controls is read, and shown without them."""
+    path = site.write(name.decode("utf-8", "surrogateescape"), GOOD)
+    done = site.ingest(path, site.write("good.log", GOOD))
+    assert sorted(record["hits"] for record in site.records().values()) == [1, 1]
+    assert not {"\x1b", "\u202e"} & {*done.out, *done.err}
+    site.run("build")
+    assert [row["hits"] for row in site.rows("daily")] == [2]

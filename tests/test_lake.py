@@ -1,0 +1,381 @@
+"""The lake: the same bytes whatever the order, repetition, interruption or concurrency of runs."""
+
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pytest
+from conftest import COMMAND
+from lake_fixtures import GOOD, Site, make_line
+
+TORONTO = ZoneInfo("America/Toronto")
+START = datetime(2016, 11, 5, 12, tzinfo=UTC)
+BAD = b"\x16\x03\x01 not a request\n"
+
+
+def make_server(seed: int, hours: int = 100, lines: int = 1500) -> bytes:
+    """Write a server's lines in no order, over several days and the end of summer time."""
+    chance = random.Random(seed)
+    written = []
+    for _ in range(lines):
+        moment = START + timedelta(seconds=chance.randrange(hours * 3600))
+        written.append(
+            make_line(
+                moment.astimezone(TORONTO).strftime("%d/%b/%Y:%H:%M:%S %z"),
+                client=f"192.0.2.{chance.randrange(1, 30)}",
+                request=f"GET /{chance.choice('abc')}?{chance.randrange(3)} HTTP/1.1",
+                agent=chance.choice(("Firefox/49.0", "Firefox/50.0", "Googlebot/2.1", "-")),
+                status=chance.choice((200, 200, 304, 404, 503)),
+            )
+        )
+    return b"".join([*written[:700], BAD, b"\n", *written[700:], BAD[:-1]])
+
+
+SERVERS = {f"web0{n}-access.log": make_server(n, hours) for n, hours in enumerate((100, 60, 30), 1)}
+
+
+class Lakes:
+    """Raw files of three servers, and lakes made of them in different ways."""
+
+    def __init__(self, folder: Path) -> None:
+        """Write the raw files, and build the lake that all others are compared with."""
+        self.folder = folder
+        self.reference = self.new("reference")
+        self.raw = [self.reference.write(name, content) for name, content in SERVERS.items()]
+        self.reference.ingest(*self.raw)
+        self.reference.run("build")
+        self.wanted = self.reference.hashes()
+
+    def new(self, name: str) -> Site:
+        """Return a site with an empty folder."""
+        (self.folder / name).mkdir()
+        return Site(self.folder / name)
+
+
+@pytest.fixture(scope="module")
+def lakes(tmp_path_factory: pytest.TempPathFactory) -> Lakes:
+    return Lakes(tmp_path_factory.mktemp("lakes"))
+
+
+def test_reference_holds_what_the_others_are_compared_by(lakes: Lakes) -> None:
+    """Every table has files, sessions cross midnight and days are shared by servers."""
+    tables = {path.split("/")[0] for path in lakes.wanted}
+    assert tables == {
+        "hits", "rejects", "sessions", "daily", "hourly", "days", "expected", "surges",
+    }  # fmt: skip
+    assert sum(path.startswith("daily/") for path in lakes.wanted) == 5
+    sessions = lakes.reference.rows("sessions")
+    assert any(
+        row["started_at"].astimezone(TORONTO).date() != row["ended_at"].astimezone(TORONTO).date()
+        for row in sessions
+    )
+    assert sum(row["hits"] for row in lakes.reference.rows("rejects") if "hits" in row) == 0
+    assert len(lakes.reference.rows("rejects")) == 2 * len(SERVERS)
+
+
+def test_order_of_files_does_not_matter(lakes: Lakes) -> None:
+    """Given the other way round, the files give the same bytes."""
+    site = lakes.new("backwards")
+    site.ingest(*reversed(lakes.raw))
+    site.run("build")
+    assert site.hashes() == lakes.wanted
+
+
+def test_one_by_one_with_builds_between_is_all_at_once(lakes: Lakes) -> None:
+    """Files that come late, each followed by a build, end in the same bytes."""
+    site = lakes.new("one-by-one")
+    for path in (lakes.raw[2], lakes.raw[0], lakes.raw[1]):
+        site.ingest(path)
+        site.run("build")
+    assert site.hashes() == lakes.wanted
+
+
+def test_repetition_changes_nothing(lakes: Lakes) -> None:
+    """Ingesting and building again and again leaves the bytes as they are."""
+    site = lakes.new("again")
+    for _ in range(2):
+        site.ingest(*lakes.raw, *lakes.raw)
+        site.run("build")
+    assert site.hashes() == lakes.wanted
+
+
+def test_second_build_writes_nothing(lakes: Lakes) -> None:
+    """A build with nothing stale touches no Parquet file and says so."""
+    site = lakes.reference
+    before = {path: path.stat().st_mtime_ns for path in site.lake.rglob("*.parquet")}
+    done = site.run("build")
+    assert done.out == "built 0 days, nothing was stale\n"
+    assert {path: path.stat().st_mtime_ns for path in site.lake.rglob("*.parquet")} == before
+
+
+def test_views_are_equal_in_content(lakes: Lakes) -> None:
+    """`tidegauge.duckdb` opens on the reference lake and shows what its Parquet holds."""
+    with duckdb.connect(str(lakes.reference.lake / "tidegauge.duckdb"), read_only=True) as views:
+        shown = views.execute("SELECT sum(hits + robot_hits) FROM daily").fetchall()
+        rows = views.execute("SELECT count(*) FROM hits").fetchall()
+    assert shown == rows == [(1500 * len(SERVERS),)]
+
+
+def start(site: Site, *args: str | Path) -> subprocess.Popen[bytes]:
+    """Start the command in a process of its own."""
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    return subprocess.Popen(
+        [COMMAND, *args], cwd=site.folder, env=site.environment(), **pipes  # type: ignore[call-overload, no-any-return]
+    )  # fmt: skip
+
+
+def assert_ends_well(process: subprocess.Popen[bytes]) -> None:
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err.decode()
+
+
+def test_two_ingests_at_once_give_the_same_bytes(lakes: Lakes) -> None:
+    """Two processes that take the same files into one new lake do not disturb each other."""
+    site = lakes.new("two-at-once")
+    both = [start(site, "ingest", "--no-geo", *raw) for raw in (lakes.raw, reversed(lakes.raw))]
+    for process in both:
+        assert_ends_well(process)
+    assert len(site.records()) == len(SERVERS)
+    both = [start(site, "build"), start(site, "build")]
+    for process in both:
+        assert_ends_well(process)
+    assert site.hashes() == lakes.wanted
+
+
+def assert_nothing_abandoned(site: Site) -> None:
+    """Assert that neither staging folders nor drafts are left in the lake."""
+    left = [
+        str(path.relative_to(site.lake))
+        for path in site.lake.rglob(".*")
+        if not path.name.endswith(".lock")
+    ]
+    assert not left
+
+
+def appears(*patterns: str) -> Callable[[Site], bool]:
+    return lambda site: any(next(site.lake.glob(pattern), None) for pattern in patterns)
+
+
+MOMENTS: dict[str, Callable[[Site], bool]] = {
+    "staging": appears(".staging/*/*"),
+    "first_hits": appears("hits/*/*.parquet"),
+    "first_record": appears("ledger/files/*.json"),
+}
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], dict[str, str]]:
+    """Files large enough to be interrupted, and the hashes of the lake they make."""
+    folder = tmp_path_factory.mktemp("large")
+    site = Site(folder)
+    raw = [
+        site.write(f"big0{n}.log", make_server(n, 200, 3000) * 20 + BAD * n) for n in range(1, 5)
+    ]
+    site.ingest(*raw)
+    site.run("build")
+    return raw, site.hashes()
+
+
+def test_killed_ingest_is_made_good_by_the_next(
+    large: tuple[list[Path], dict[str, str]], tmp_path: Path
+) -> None:
+    """Killed at several moments, in the same lake one after another, the next run completes it."""
+    raw, wanted = large
+    site = Site(tmp_path)
+    for moment, has_come in MOMENTS.items():
+        process = start(site, "ingest", "--no-geo", *raw)
+        deadline = time.monotonic() + 30
+        while not has_come(site) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL, moment
+    site.ingest(*raw)
+    site.run("build")
+    assert site.hashes() == wanted
+    assert_nothing_abandoned(site)
+
+
+KILLED_AT = {
+    "between the hits and the record": """
+        import pipeline.lake as lake
+        def stop(path, content):
+            os.kill(os.getpid(), 9)
+        lake.write_json = stop
+    """,
+    "after half the renames": """
+        import pipeline.lake as lake
+        put = lake.put_in_place
+        def stop(staged):
+            put(staged[: len(staged) // 2])
+            os.kill(os.getpid(), 9)
+        lake.put_in_place = stop
+    """,
+    "in a build, after half the renames": """
+        import pipeline.build as build
+        put = build.put_in_place
+        def stop(staged):
+            put(staged[: len(staged) // 2])
+            os.kill(os.getpid(), 9)
+        build.put_in_place = stop
+    """,
+    "in a build, before it says what it built": """
+        import pipeline.build as build
+        def stop(path, content):
+            os.kill(os.getpid(), 9)
+        build.write_json = stop
+    """,
+    "in a build, before the tables over all days": """
+        import pipeline.build as build
+        def stop(*args):
+            os.kill(os.getpid(), 9)
+        build.build_summary = stop
+    """,
+}
+
+
+@pytest.mark.parametrize("moment", KILLED_AT)
+def test_killed_at_the_worst_moment_the_next_run_makes_it_good(moment: str, lakes: Lakes) -> None:
+    """Killed between two steps that belong together, the next run ends in the same bytes."""
+    site = lakes.new(moment.replace(" ", "-"))
+    site.ingest(lakes.raw[0])
+    site.run("build")
+    args = ["build"] if "build" in moment else ["ingest", "--no-geo", *map(str, lakes.raw)]
+    if "build" in moment:
+        site.ingest(*lakes.raw)
+    program = "import os, sys\n" + textwrap.dedent(KILLED_AT[moment]) + (
+        f"from pipeline.cli import main\nsys.argv = {['tidegauge', *args]!r}\nmain()\n"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", program], cwd=site.folder, env=site.environment(), check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    site.ingest(*lakes.raw)
+    site.run("build")
+    assert site.hashes() == lakes.wanted
+    assert_nothing_abandoned(site)
+
+
+def test_day_that_lost_its_file_leaves_no_partition(lakes: Lakes) -> None:
+    """When a file is taken out of the lake, its days are rebuilt as if it had never come."""
+    site = lakes.new("taken-out")
+    extra = site.write("web09.log", make_line("20/Dec/2016:10:00:00 -0500") + GOOD)
+    site.ingest(*lakes.raw, extra)
+    site.run("build")
+    assert (site.lake / "daily" / "day=2016-12-20").exists()
+    for path in [*site.lake.rglob("web09-*.parquet"), *site.lake.rglob("web09-*.json")]:
+        path.unlink()
+    site.run("build")
+    assert site.hashes() == lakes.wanted
+    assert not (site.lake / "daily" / "day=2016-12-20").exists()
+
+
+def test_day_without_sessions_leaves_none_behind(tmp_path: Path) -> None:
+    """A day of whose lines only robots' are left has daily rows and no sessions file."""
+    site = Site(tmp_path)
+    robot = make_line(agent="Googlebot/2.1")
+    site.ingest(site.write("a.log", robot), site.write("b.log", GOOD))
+    site.run("build")
+    assert len(site.rows("sessions")) == 1
+    for path in [*site.lake.rglob("b-*.parquet"), *site.lake.rglob("b-*.json")]:
+        path.unlink()
+    site.run("build")
+    assert not list((site.lake / "sessions").rglob("*.parquet"))
+    assert [(row["sessions"], row["robot_hits"]) for row in site.rows("daily")] == [(0, 1)]
+
+
+def test_setting_that_changes_rebuilds_all_days(lakes: Lakes) -> None:
+    """Another session timeout makes every day stale; back again gives the same bytes."""
+    site = lakes.new("timeout")
+    site.ingest(*lakes.raw)
+    site.run("build")
+    done = site.run("build", env={"TIDEGAUGE_SESSION_TIMEOUT_MINUTES": "5"})
+    assert done.out.startswith("built 5 days")
+    changed = site.hashes()
+    assert changed != lakes.wanted
+    assert {p: h for p, h in changed.items() if p[:4] == "hits"} == {
+        p: h for p, h in lakes.wanted.items() if p[:4] == "hits"
+    }
+    site.run("build")
+    assert site.hashes() == lakes.wanted
+
+
+@pytest.fixture
+def reader(lakes: Lakes) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that keeps the reference lake's views open."""
+    opened = duckdb.connect(str(lakes.reference.lake / "tidegauge.duckdb"), read_only=True)
+    yield opened
+    opened.close()
+
+
+def test_open_reader_blocks_no_build(lakes: Lakes, reader: duckdb.DuckDBPyConnection) -> None:
+    """While a reader has the views open, a build ends, and the reader still gets its answers."""
+    days = "SELECT count(DISTINCT day) FROM daily"
+    assert reader.execute(days).fetchall() == [(5,)]
+    lakes.reference.run("build", env={"TIDEGAUGE_SESSION_TIMEOUT_MINUTES": "5"})
+    assert reader.execute(days).fetchall() == [(5,)]
+    lakes.reference.run("build")
+    assert lakes.reference.hashes() == lakes.wanted
+
+
+def test_views_work_from_anywhere_and_after_a_move(
+    lakes: Lakes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plain DuckDB reads the moved lake's views from another working directory."""
+    moved = tmp_path / "it's moved"
+    shutil.copytree(lakes.reference.lake, moved)
+    monkeypatch.chdir(tmp_path)
+    for name in ("it's moved/tidegauge.duckdb", str(moved / "tidegauge.duckdb")):
+        with duckdb.connect(name, read_only=True) as views:
+            assert views.execute("SELECT count(*) FROM hits").fetchall() == [(4500,)]
+            by_view = views.execute("SELECT * FROM daily ORDER BY ALL").fetchall()
+            by_path = views.execute(
+                "SELECT * FROM read_parquet($p, hive_partitioning = true) ORDER BY ALL",
+                {"p": f"{lakes.reference.lake}/daily/**/*.parquet"},
+            ).fetchall()
+    assert by_view == by_path
+
+
+def test_views_of_an_empty_lake_have_no_rows(tmp_path: Path) -> None:
+    """A lake into which only an empty file went has every view, each without rows."""
+    site = Site(tmp_path)
+    site.ingest(site.write("web.log", b""))
+    site.run("build")
+    with duckdb.connect(str(site.lake / "tidegauge.duckdb"), read_only=True) as views:
+        for table in ("hits", "rejects", "sessions", "daily", "hourly", "days", "expected"):
+            assert views.table(table).fetchall() == []
+
+
+@pytest.mark.parametrize("name", ["lake[5]", "la*ke", "la?ke", "it's", "la ke", "l\u00e9k"])
+def test_lake_may_have_any_name(name: str, tmp_path: Path) -> None:
+    """Characters that mean something to SQL or to a search pattern are only a name here."""
+    site = Site(tmp_path)
+    site.lake = tmp_path / name
+    site.ingest("--lake", name, site.write("web.log", GOOD))
+    site.run("build", "--lake", name)
+    done = site.run("sql", "--lake", name, "--format", "csv", "SELECT sum(sessions) AS n FROM daily")
+    assert done.out == "n\n1\n"
+
+
+def test_large_lake_is_the_same_in_another_process(lakes: Lakes) -> None:
+    """Another process, another hash seed, another number of threads: the same bytes."""
+    site = lakes.new("other-process")
+    environment = site.environment() | {"PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "1"}
+    for args in (["ingest", "--no-geo", *lakes.raw], ["build"]):
+        subprocess.run(
+            [COMMAND, *args], cwd=site.folder, env=environment, check=True, capture_output=True
+        )
+    assert site.hashes() == lakes.wanted
+    assert os.environ.get("PYTHONHASHSEED") != "7"
+    assert hashlib.sha256(lakes.raw[0].read_bytes()).hexdigest()[:16] in "".join(site.records())
