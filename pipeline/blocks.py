@@ -1,7 +1,7 @@
 """Lines first: a raw file, compressed or not, as blocks of physical lines.
 
-Blocks hold 16 MiB of decompressed content up to the last line end, so that they, and all that is
-made of them, depend on the content alone. Nothing here knows a log layout.
+Blocks hold 16 MiB of decompressed content up to the last line end, and 250,000 lines at most, so
+that they, and all that is made of them, depend on the content alone. Nothing here knows a layout.
 """
 
 import bz2
@@ -25,6 +25,7 @@ from pipeline.definitions import KEPT_OF_LONG_LINE, MAX_LINE_BYTES
 from pipeline.errors import DataError
 
 BLOCK_BYTES = 16 * 1024 * 1024
+BLOCK_LINES = 250_000
 _READ_BYTES = 256 * 1024
 
 
@@ -74,15 +75,15 @@ class RawFile:
             end = data.rfind(b"\n") + 1
             carry = data[end:]
             if end:
-                yield self._block(data, end)
+                yield from self._blocks(data, end)
             if len(carry) > MAX_LINE_BYTES + 1:
                 long_head, carry = carry[:KEPT_OF_LONG_LINE], b""
         if long_head is not None:
             yield self._long_line(long_head)
         if carry:
-            yield self._block(carry, len(carry))
+            yield from self._blocks(carry, len(carry))
 
-    def _block(self, data: bytes, end: int) -> Block:
+    def _blocks(self, data: bytes, end: int) -> Iterator[Block]:
         starts = _line_starts(data, end)
         too_long: list[tuple[int, str]] = []
         if np.diff(starts).max() > MAX_LINE_BYTES:
@@ -92,7 +93,11 @@ class RawFile:
         else:
             line_no = np.arange(self.lines + 1, self.lines + len(starts), dtype=np.int64)
             self.lines += len(line_no)
-        return Block(line_no, _to_text(data, starts), too_long)
+        for at in range(0, len(starts) - 1, BLOCK_LINES):
+            some = starts[at : at + BLOCK_LINES + 1]
+            yield Block(line_no[at : at + BLOCK_LINES], _to_text(data, some), [])
+        if too_long:
+            yield Block(np.zeros(0, np.int64), pa.array([], pa.string()), too_long)
 
     def _long_line(self, head: bytes) -> Block:
         self.lines += 1
@@ -218,7 +223,7 @@ def _to_text(data: bytes, starts: npt.NDArray[np.int32]) -> pa.Array:
     try:
         return pa.Array.from_buffers(pa.binary(), len(starts) - 1, buffers).cast(pa.string())
     except pa.ArrowInvalid:  # bytes that are not UTF-8
-        text = _readable(data[: int(starts[-1])]).encode()
+        text = _readable(data[int(starts[0]) : int(starts[-1])]).encode()
         return _to_text(text, _line_starts(text, len(text)))
 
 

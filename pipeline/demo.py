@@ -180,7 +180,13 @@ def _print_result(settings: Settings, comparisons: list[Comparison], scale: floa
           " totals)")  # fmt: skip
     print_rows(*days)
     print("Surges of the United States")
-    print_rows(*_us_surges(settings))
+    print_rows(
+        *query(
+            settings,
+            "SELECT start_day, peak_day, end_day, days, observed, expected, excess, peak_ratio"
+            " FROM surges WHERE country = 'US' ORDER BY start_day",
+        )
+    )
     basis = "published" if scale == 1 else "simulated cells"
     if scale != 1:
         print(f"At scale {scale:g} each figure is compared with the simulator's own rounded cells.")

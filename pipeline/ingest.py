@@ -26,7 +26,7 @@ from pipeline.errors import DataError, TidegaugeError
 from pipeline.formats import combined
 from pipeline.hits import EPOCH, HitMaker
 from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake
-from pipeline.partitions import REJECTS, PartitionWriter, write_table
+from pipeline.partitions import PartitionWriter, RejectWriter
 
 log = logging.getLogger(__name__)
 
@@ -96,18 +96,17 @@ def ingest_files(
     """
     result = Ingested([], [], [])
     sizes = {record.raw_bytes for record in lake.files()}
+    stop = threading.Event()
     with (
         ThreadPoolExecutor(WORKERS, "block") as blocks,
         ThreadPoolExecutor(WORKERS, "file") as files,
         lake.staging() as staging,
     ):
 
-        def take(numbered: tuple[int, Path]) -> None:
-            number, path = numbered
+        def take(number: int, path: Path) -> None:
             raw = RawFile(path, on_read=on_read)
-            job = _FileJob(
-                lake, maker, blocks, staging / str(number), raw, source or source_of(path)
-            )
+            folder, name = staging / str(number), source or source_of(path)
+            job = _FileJob(lake, maker, blocks, folder, raw, name, stop)
             try:
                 known = job.find_known() if path.stat().st_size in sizes else None
                 record, is_new = (known, False) if known else job.take()
@@ -118,7 +117,13 @@ def ingest_files(
             except (TidegaugeError, OSError) as error:
                 result.failed.append((path, str(error)))
 
-        list(files.map(take, enumerate(paths)))
+        try:
+            for future in [files.submit(take, *numbered) for numbered in enumerate(paths)]:
+                future.result()
+        except BaseException:  # interrupted: end soon, between two blocks
+            stop.set()
+            files.shutdown(cancel_futures=True)
+            raise
     maker.robots.save()
     return result
 
@@ -133,6 +138,7 @@ class _FileJob:
     folder: Path
     raw: RawFile
     source: str
+    stop: threading.Event
 
     def find_known(self) -> FileRecord | None:
         """The record of the same content from the same source, when the lake has it."""
@@ -150,21 +156,24 @@ class _FileJob:
         """
         started = time.monotonic()
         writer = PartitionWriter(self.folder)
-        rejects: list[tuple[int, str, str]] = []
+        rejects = RejectWriter(self.folder / "rejects.parquet")
         blank = 0
         for part in _in_order(self.pool, self._read_block, self.raw.blocks()):
+            if self.stop.is_set():
+                raise DataError(f"{self.raw.path}: interrupted, nothing of it was kept")
             writer.add(part.hits, part.days)
-            rejects += part.rejects
+            rejects.add(part.rejects)
             blank += part.blank
-        staged = writer.close()
-        record = self._record(writer, rejects, blank, started)
+        staged, staged_rejects = writer.close(), rejects.close()
+        record = self._record(writer, rejects.reasons, blank, started)
         if not record.balances:
             raise DataError(f"{self.raw.path}: its lines do not add up, nothing was kept: {record}")
         places = [
             (path, self.lake.hits_path(str(day), record.file_key)) for day, path in staged.items()
         ]
-        if rejects:
-            places.append(self._write_rejects(rejects, record))
+        if staged_rejects:
+            target = self.lake.rejects_path(str(record.rejects_day), record.file_key)
+            places.append((staged_rejects, target))
         with self.lake.lock():
             if known := self.lake.find(record.file_key):
                 return known, False
@@ -190,7 +199,7 @@ class _FileJob:
     def _record(
         self,
         written: PartitionWriter,
-        rejects: list[tuple[int, str, str]],
+        reasons: Counter[str],
         blank: int,
         started: float,
     ) -> FileRecord:
@@ -208,26 +217,18 @@ class _FileJob:
             content_bytes=self.raw.content_bytes,
             lines=self.raw.lines,
             hits=sum(written.rows.values()),
-            rejected=len(rejects),
+            rejected=reasons.total(),
             blank=blank,
             directives=0,
             duplicates=0,
-            reasons=dict(Counter(reason for _, _, reason in rejects)),
+            reasons=dict(reasons),
             days=days,
-            rejects_day=str(first_day) if rejects else None,
+            rejects_day=str(first_day) if reasons else None,
             damage=self.raw.damage,
             layout=combined.LAYOUT,
             ingested_at=datetime.now(UTC).isoformat(timespec="seconds"),
             duration_ms=round((time.monotonic() - started) * 1000),
         )
-
-    def _write_rejects(
-        self, rejects: list[tuple[int, str, str]], record: FileRecord
-    ) -> tuple[Path, Path]:
-        staged = self.folder / "rejects.parquet"
-        columns = zip(*sorted(rejects), strict=True)
-        write_table(staged, pa.table([pa.array(values) for values in columns], REJECTS))
-        return staged, self.lake.rejects_path(str(record.rejects_day), record.file_key)
 
 
 def _in_order(

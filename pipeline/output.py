@@ -19,6 +19,7 @@ _UNSAFE = re.compile(
 )
 
 progress_console = Console(stderr=True)
+_WIDEST = 10_000
 
 
 def escape(text: str) -> str:
@@ -69,10 +70,10 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str 
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, name in enumerate(columns):
-        numeric = any(isinstance(row[index], int | float) for row in rows)
-        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+        values = [row[index] for row in rows if row[index] is not None]
+        is_numeric = bool(values) and all(isinstance(value, int | float) for value in values)
+        table.add_column(Text(name), justify="right" if is_numeric else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(_as_text(value)) for value in row))
-    console = Console()
-    # Piped output keeps whole rows: nothing is cut to the width of a terminal that is not there.
-    console.print(table, width=None if console.is_terminal else 4000, crop=console.is_terminal)
+    # A row stays one line, as wide as it must be: nothing is folded or cut to the terminal.
+    Console(width=_WIDEST).print(table, soft_wrap=True)

@@ -1,5 +1,6 @@
 """Write one raw file's hits as one Parquet file a local day, in line order, in bounded memory."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -99,6 +100,40 @@ class PartitionWriter:
                 for batch in pq.ParquetFile(part).iter_batches(_BUFFERED_ROWS):
                     writer.write_table(pa.Table.from_batches([batch]).cast(HITS))
         return joined
+
+
+class RejectWriter:
+    """Writes a file's rejected lines to ``path``, in line order, in bounded memory."""
+
+    def __init__(self, path: Path) -> None:
+        """Write to ``path``, which appears with the first rejected line."""
+        self._path = path
+        self._writer: pq.ParquetWriter | None = None
+        self._buffer: list[tuple[int, str, str]] = []
+        self.reasons: Counter[str] = Counter()
+
+    def add(self, rejects: list[tuple[int, str, str]]) -> None:
+        """Append ``(line_no, line, reason)`` of one block."""
+        self.reasons.update(reason for _, _, reason in rejects)
+        self._buffer += rejects
+        if len(self._buffer) >= _BUFFERED_ROWS:
+            self._flush()
+
+    def close(self) -> Path | None:
+        """Finish the file and say where it is; None when no line was rejected."""
+        if self._buffer:
+            self._flush()
+        if self._writer is None:
+            return None
+        self._writer.close()
+        return self._path
+
+    def _flush(self) -> None:
+        self._writer = self._writer or _open(self._path, REJECTS)
+        columns = zip(*self._buffer, strict=True)
+        arrays = [pa.array(c, f.type) for c, f in zip(columns, REJECTS, strict=True)]
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=REJECTS))
+        self._buffer = []
 
 
 def _split_by_day(hits: pa.Table, days: npt.NDArray[np.int32]) -> Iterator[tuple[int, pa.Table]]:

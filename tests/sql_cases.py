@@ -2,8 +2,10 @@
 
 import csv
 import json
+import re
 from collections import defaultdict
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterable
+from datetime import date
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ INPUTS = {
     **TABLES,
     "shares": {"day": "DATE", "source": "VARCHAR", "file_key": "VARCHAR"},
 }
+LOCAL_DAY_OF = {"hits": "ts", "sessions": "started_at", "hourly": "hour", "daily": "NULL"}
 DEFAULTS: dict[str, dict[str, str]] = {
     "hits": {
         "source": "'web01'", "visitor_id": "1", "country": "'CA'", "method": "'GET'",
@@ -43,7 +46,26 @@ DEFAULTS: dict[str, dict[str, str]] = {
     "days": {"sources": "1"},
 }  # fmt: skip
 SETTINGS = {"zone": "America/Toronto", "timeout_minutes": 30, "params": {}}
-EVER, NEVER = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+MAKE_DAYS = """
+CREATE OR REPLACE TABLE days AS
+WITH given AS (SELECT unnest($days, recursive := true)),
+bounded AS (
+    SELECT
+        day::DATE AS day, is_built, geo_is_late,
+        day::TIMESTAMP AT TIME ZONE $zone AS starts_at,
+        (day::DATE + 1)::TIMESTAMP AT TIME ZONE $zone AS ends_at
+    FROM given
+)
+SELECT
+    *,
+    CASE
+        WHEN is_built THEN TIMESTAMPTZ '1900-01-01 00:00:00+00'
+        WHEN (SELECT bool_or(b.is_built) FROM bounded AS b WHERE b.day = d.day + 1)
+            THEN ends_at - to_minutes($timeout)
+        ELSE TIMESTAMPTZ '2200-01-01 00:00:00+00'
+    END AS keep_from
+FROM bounded AS d
+"""
 Rows = list[dict[str, Any]]
 
 
@@ -52,9 +74,11 @@ def model_of(case: Path) -> str:
     return case.parent.relative_to(CASES_ROOT).as_posix()
 
 
-def title_of(value: object) -> str | None:
-    """Name a case by its model and sentence."""
-    return f"{model_of(value)}-{value.name}" if isinstance(value, Path) else None
+def inputs_of(model: str) -> list[str]:
+    """Return the tables that a model's header names as its inputs."""
+    header = re.search(r"^-- inputs: (.+)$", (SQL / f"{model}.sql").read_text(), re.MULTILINE)
+    assert header
+    return re.findall(r"(\w+)", re.sub(r"\(.*?\)", "", header[1]))
 
 
 def settings_of(case: Path) -> dict[str, Any]:
@@ -71,53 +95,40 @@ def read_csv(connection: duckdb.DuckDBPyConnection, path: Path) -> duckdb.DuckDB
     )  # fmt: skip
 
 
-def fill_table(
-    connection: duckdb.DuckDBPyConnection, table: str, case: Path, *, day: bool, is_reversed: bool
-) -> None:
+def fill_table(connection: duckdb.DuckDBPyConnection, table: str, case: Path, zone: str) -> None:
     """Make an input table of the documented types from the case's CSV; empty without one."""
-    columns = INPUTS[table] | ({"day": "DATE"} if day else {})
+    columns = INPUTS[table] | ({"day": "DATE"} if table in LOCAL_DAY_OF else {})
     defaults = DEFAULTS.get(table, {})
     kinds = [
         f"{name} {kind}" + (f" DEFAULT {defaults[name]}" if name in defaults else "")
         for name, kind in columns.items()
     ]
-    connection.execute(f"CREATE TABLE {table} ({', '.join(kinds)})")
+    connection.execute(f"CREATE OR REPLACE TABLE {table} ({', '.join(kinds)})")
     path = case / f"{table}.csv"
     if path.exists():
-        rows = read_csv(connection, path)
-        assert set(rows.columns) <= set(columns), f"unknown columns in {path}"
-        order = "DESC" if is_reversed else "ASC"
-        numbered = rows.project("*, row_number() OVER () AS row_no").order(f"row_no {order}")
-        numbered.project("* EXCLUDE (row_no)").create_view("given")
+        given = read_csv(connection, path)
+        assert set(given.columns) <= set(columns), f"unknown columns in {path}"
+        given.create_view("given")
         connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM given")
-        connection.execute("DROP VIEW given")
-
-
-def fill_derived(connection: duckdb.DuckDBPyConnection, zone: str) -> None:
-    """Derive what a case left out: local days, and pages of neither robots nor assets."""
-    for table, at in (("hits", "ts"), ("sessions", "started_at"), ("hourly", "hour")):
+    if table in LOCAL_DAY_OF:
         connection.execute(
-            f"UPDATE {table} SET day = ({at} AT TIME ZONE $zone)::DATE WHERE day IS NULL",
-            {"zone": zone},
+            f"UPDATE {table} SET day = ({LOCAL_DAY_OF[table]} AT TIME ZONE $zone)::DATE"
+            " WHERE day IS NULL", {"zone": zone},
+        )  # fmt: skip
+    if table == "hits":
+        connection.execute(
+            "UPDATE hits SET is_page = NOT is_robot AND NOT is_asset WHERE is_page IS NULL"
         )
-    connection.execute(
-        "UPDATE hits SET is_page = NOT is_robot AND NOT is_asset WHERE is_page IS NULL"
-    )
 
 
-def make_inputs(case: Path, model: str, *, is_reversed: bool = False) -> duckdb.DuckDBPyConnection:
-    """Open a database with the inputs of the model or query as the case gives them."""
-    settings = settings_of(case)
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    for table in INPUTS:
-        is_partitioned = table in {"hits", "rejects", "sessions", "daily", "hourly"}
+def make_inputs(connection: duckdb.DuckDBPyConnection, case: Path) -> None:
+    """Make the tables that the case's model or query reads, as the case gives them."""
+    model, settings = model_of(case), settings_of(case)
+    for table in inputs_of(model):
         if table != "days" or model.startswith("queries/"):
-            fill_table(connection, table, case, day=is_partitioned, is_reversed=is_reversed)
-    fill_derived(connection, settings["zone"])
-    if not model.startswith("queries/"):
-        make_days(connection, given_days(connection, case), settings)
-    return connection
+            fill_table(connection, table, case, settings["zone"])
+        else:
+            make_days(connection, given_days(connection, case), settings)
 
 
 def given_days(connection: duckdb.DuckDBPyConnection, case: Path) -> Rows:
@@ -139,25 +150,15 @@ def given_days(connection: duckdb.DuckDBPyConnection, case: Path) -> Rows:
 
 def make_days(connection: duckdb.DuckDBPyConnection, days: Rows, settings: dict[str, Any]) -> None:
     """Make the models' table `days`: bounds of each, and from when its hits are of use."""
-    connection.execute(
-        "CREATE OR REPLACE TABLE days (day DATE, is_built BOOLEAN, starts_at TIMESTAMPTZ,"
-        " ends_at TIMESTAMPTZ, keep_from TIMESTAMPTZ, geo_is_late BOOLEAN)"
-    )
-    built = {row["day"] for row in days if row["is_built"]}
-    timeout = timedelta(minutes=settings["timeout_minutes"])
-    for row in days:
-        starts_at, ends_at = (
-            connection.execute(
-                "SELECT $day::TIMESTAMP AT TIME ZONE $zone",
-                {"day": row["day"] + timedelta(days=after), "zone": settings["zone"]},
-            ).fetchall()[0][0]
-            for after in (0, 1)
-        )
-        is_before_built = row["day"] + timedelta(days=1) in built
-        keep_from = EVER if row["is_built"] else ends_at - timeout if is_before_built else NEVER
+    bound = {"days": days, "zone": settings["zone"], "timeout": settings["timeout_minutes"]}
+    connection.execute(MAKE_DAYS, bound)
+
+
+def reverse_inputs(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
+    """Turn the order of the tables' rows around."""
+    for table in tables:
         connection.execute(
-            "INSERT INTO days VALUES (?, ?, ?, ?, ?, ?)",
-            [row["day"], row["is_built"], starts_at, ends_at, keep_from, row["geo_is_late"]],
+            f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {table} ORDER BY rowid DESC"
         )
 
 
@@ -179,8 +180,7 @@ def run_model(
 
 def rows_of(connection: duckdb.DuckDBPyConnection, columns: list[str], source: str) -> Rows:
     """Return the columns of a relation, cast to the types of `result`, doubles to 9 digits."""
-    kinds = dict(connection.execute("SELECT column_name, column_type FROM (DESCRIBE result)")
-                 .fetchall())  # fmt: skip
+    kinds = {name: kind for name, kind, *_ in connection.execute("DESCRIBE result").fetchall()}
     casts = ", ".join(f'CAST("{name}" AS {kinds[name]}) AS "{name}"' for name in columns)
     rows = connection.execute(f"SELECT {casts} FROM {source}").fetchall()
     return [

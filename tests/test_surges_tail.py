@@ -55,7 +55,7 @@ def test_quantile_inverts_the_tail():
     mean = np.exp(rng.uniform(-3, 12, 1000))
     variance = mean + rng.uniform(1e-4, 0.4, 1000) * mean**2
     least = np.maximum(mean + 5, 8)
-    quantile = upper_quantile(1e-4, mean, variance, least)
+    quantile = upper_quantile(np.full(1000, 1e-4), mean, variance, least)
     above = quantile > least
     assert above.any()
     assert not above.all()

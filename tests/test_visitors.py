@@ -5,12 +5,10 @@ import hmac
 import ipaddress
 import os
 import stat
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -18,20 +16,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lake_fixtures import GOOD, Site
 
-from pipeline.database import connect
 from pipeline.errors import SettingsError
 from pipeline.hits import day_start, local_days
 from pipeline.settings import Settings
 from pipeline.visitors import VisitorKey, canonical, canonical_clients, hash_visitors, load_key
 
 KEY = VisitorKey(b"a key of the tests")
-
-
-@pytest.fixture(scope="module")
-def connection() -> Iterable[duckdb.DuckDBPyConnection]:
-    opened = connect(threads=1)
-    yield opened
-    opened.close()
 
 
 def plainly(client: str) -> str:
@@ -95,11 +85,11 @@ HITS = st.lists(st.tuples(st.sampled_from(("192.0.2.1", "::1", "h", "a\0", "")),
 @example(hits=[("a", None), ("a", "")], secret=b"k" * 64)
 @example(hits=[("a", "b")], secret=b"k" * 65)
 def test_visitor_is_the_hmac_of_client_and_agent(
-    hits: list[tuple[str, str | None]], secret: bytes, connection: duckdb.DuckDBPyConnection
+    hits: list[tuple[str, str | None]], secret: bytes
 ) -> None:
     """The id is the first 64 bits of HMAC-SHA256, whatever the key's length; null is empty."""
     clients, agents = (pa.array(column, pa.string()).dictionary_encode() for column in zip(*hits, strict=True))  # noqa: E501  # fmt: skip
-    ids = hash_visitors(connection, VisitorKey(secret), clients, agents)
+    ids = hash_visitors(VisitorKey(secret), clients, agents)
     expected = [
         hmac.digest(secret, f"{client}\0{agent or ''}".encode(), hashlib.sha256)[:8]
         for client, agent in hits

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from pipeline.formats import clock
 
-_BLANK = re.compile("[ \t\v\f\r]*")
+_BLANK = " \t\v\f\r\n"
 _HEAD = re.compile('([^ "]+) ([^ ]+) ')
 _TIME = re.compile(r' \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "', re.ASCII)
 # Atomic: a hostile line costs one pass. A trailing backslash belongs to a field that is cut off.
@@ -113,10 +113,8 @@ def split_request(request: str) -> tuple[str | None, ...]:
     return method, host, path, query if mark else None, protocol
 
 
-def read_line(line: str) -> dict[str, Any] | Rejected | None:
-    """Read one line (without its line end): its fields, why it is rejected, or None when blank."""
-    if _BLANK.fullmatch(line):
-        return None
+def read_line(line: str) -> dict[str, Any] | Rejected:
+    """Read one line that is not blank (without its line end): its fields, or why it is none."""
     head = _HEAD.match(line)
     if not head:
         return Rejected("client", 1)
@@ -228,24 +226,28 @@ def read_block(
     if len(rows) == len(lines):
         return ReadBlock(plain, [], [])
     others = np.setdiff1d(np.arange(len(lines)), rows, assume_unique=True)
-    return _add_others(plain, line_no[others], lines.take(pa.array(others)).to_pylist())
+    rest = lines.take(pa.array(others))
+    is_blank = pc.equal(pc.ascii_trim(rest, _BLANK), "").to_numpy(zero_copy_only=False)
+    unread = rest.filter(pa.array(~is_blank)).to_pylist()
+    hits, rejects = _read_alone(line_no[others[~is_blank]].tolist(), unread)
+    if hits:
+        plain = pa.concat_tables([plain, pa.Table.from_pylist(hits, FIELDS)]).sort_by("line_no")
+    return ReadBlock(plain, rejects, line_no[others[is_blank]].tolist())
 
 
-def _add_others(plain: pa.Table, line_no: npt.NDArray[np.int64], lines: list[str]) -> ReadBlock:
-    """Read the lines that did not come apart by splitting, and put their hits in place."""
-    hits, rejects, blank = [], [], []
-    for number, ended in zip(line_no.tolist(), lines, strict=True):
+def _read_alone(
+    line_no: list[int], lines: list[str]
+) -> tuple[list[dict[str, Any]], list[tuple[int, str, Rejected]]]:
+    """Read the lines that did not come apart by splitting, one by one."""
+    hits, rejects = [], []
+    for number, ended in zip(line_no, lines, strict=True):
         line = ended.removesuffix("\n").removesuffix("\r")
         read = read_line(line)
-        if read is None:
-            blank.append(number)
-        elif isinstance(read, Rejected):
+        if isinstance(read, Rejected):
             rejects.append((number, line, read))
         else:
             hits.append({"line_no": number, **read})
-    if hits:
-        plain = pa.concat_tables([plain, pa.Table.from_pylist(hits, FIELDS)]).sort_by("line_no")
-    return ReadBlock(plain.combine_chunks(), rejects, blank)
+    return hits, rejects
 
 
 def _to_hits(

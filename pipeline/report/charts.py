@@ -13,7 +13,7 @@ from pipeline.report.wording import write_count, write_hour, write_share
 
 _HALF_DAY = timedelta(hours=12)
 _DAY_STEPS = (1, 2, 3, 7, 14, 28)
-_MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120)
+_MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600)
 _HOVER_DAYS = 150
 """More days than this are too narrow to point at: they have no tooltips and no dots."""
 

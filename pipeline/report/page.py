@@ -8,6 +8,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -76,6 +77,8 @@ def write_report(
         LakeError: there is no lake.
         SettingsError: the lake has no hits from ``country``, or ``out`` can't be written.
     """
+    if out.is_dir():
+        raise SettingsError("--out", str(out), "that is a folder: name a file in it")
     html = make_page(settings, comparisons or (), country)
     draft = out.with_name(f".report-{secrets.token_hex(8)}")
     try:
@@ -86,7 +89,8 @@ def write_report(
         remedy = f"the report can't be written there: {error.strerror}"
         raise SettingsError("--out", str(out), remedy) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
     return out
 
 

@@ -51,6 +51,8 @@ class Forecast:
     """With the mean's own uncertainty."""
     is_ready: Bools
     """Whether the history has seven usable days."""
+    has_rhythm: Bools
+    """Whether four weeks have told the weekday rhythm apart from noise."""
 
 
 class Baseline:
@@ -82,7 +84,9 @@ class Baseline:
         mean = level * self._factors[:, self._weekdays[column]]
         day_variance = mean + self._dispersion * mean**2
         is_ready = used.sum(axis=1) >= LEAST_HISTORY_DAYS
-        return Forecast(level, mean, day_variance, day_variance * (1 + uncertainty), is_ready)
+        return Forecast(
+            level, mean, day_variance, day_variance * (1 + uncertainty), is_ready, self._has_rhythm
+        )
 
     def learn(self, column: int, forecast: Forecast, is_quiet: Bools) -> None:
         """Take the day at ``column`` into the weekday rhythm and, where quiet, the dispersion."""

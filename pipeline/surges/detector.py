@@ -13,7 +13,6 @@ import numpy as np
 
 from pipeline.surges.baseline import Baseline
 from pipeline.surges.episodes import (
-    ALARM_PROBABILITY,
     LEAST_EXCESS,
     LEAST_SESSIONS,
     Episode,
@@ -85,18 +84,18 @@ def judge_days(days: Ints, counts: Floats) -> Judgement:
         variance[ready, column] = forecast.variance[ready]
         rules.judge(column, forecast)
         baseline.learn(column, forecast, ~rules.is_surge[:, column])
-    upper = _alarm_from(mean, variance)
+    upper = _alarm_from(mean, variance, rules.alarm_probability)
     score = -np.log10(np.maximum(rules.probability, 10**-HIGHEST_SCORE))
     return Judgement(
         _rounded(mean), _rounded(upper), _rounded(score), rules.is_surge, rules.is_raised
     )
 
 
-def _alarm_from(mean: Floats, variance: Floats) -> Floats:
+def _alarm_from(mean: Floats, variance: Floats, probability: Floats) -> Floats:
     upper = np.full(mean.shape, np.nan)
     known = ~np.isnan(mean)
     floor = np.maximum(mean[known] + LEAST_EXCESS, LEAST_SESSIONS)
-    upper[known] = upper_quantile(ALARM_PROBABILITY, mean[known], variance[known], floor)
+    upper[known] = upper_quantile(probability[known], mean[known], variance[known], floor)
     return upper
 
 

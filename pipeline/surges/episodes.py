@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pipeline.surges.baseline import Bools, Floats, Forecast, Ints
 
 ALARM_PROBABILITY = 1e-4
+ALARM_PROBABILITY_AT_FIRST = 1e-6  # while a few weeks tell little about a country's own noise
 LEAST_SESSIONS = 8.0
 LEAST_EXCESS = 5.0
 GOING_ON_PROBABILITY = 0.1
@@ -48,6 +49,7 @@ class SurgeRules:
         self.is_surge = np.zeros(counts.shape, dtype=bool)
         self.is_raised = np.zeros(counts.shape, dtype=bool)
         self.probability = np.full(counts.shape, np.nan)
+        self.alarm_probability = np.full(counts.shape, np.nan)
         self._excess = np.full(counts.shape, np.nan)
         self._slow_rise = SlowRise(countries)
         self._is_open = np.zeros(countries, dtype=bool)
@@ -64,12 +66,14 @@ class SurgeRules:
         probability = upper_tail(counts, forecast.mean, forecast.variance)
         beyond = upper_tail(counts + 1, forecast.mean, forecast.variance)
         self.probability[seen, column] = probability[seen]
+        limit = np.where(forecast.has_rhythm, ALARM_PROBABILITY, ALARM_PROBABILITY_AT_FIRST)
+        self.alarm_probability[:, column] = limit
         self._excess[seen, column] = excess[seen]
         deviates = deviate((probability + beyond) / 2)
         has_risen = self._slow_rise.add(column, deviates, seen, self._is_open)
         has_risen &= ~self._is_open
         is_large = seen & (counts >= LEAST_SESSIONS) & (excess >= LEAST_EXCESS)
-        alarm = is_large & ((probability < ALARM_PROBABILITY) | has_risen)
+        alarm = is_large & ((probability < limit) | has_risen)
         for country in np.flatnonzero(alarm & ~self._is_open):
             self._open(int(country), column, has_risen=bool(has_risen[country]))
         self._flag(column, alarm | (seen & self._goes_on(column, probability, excess)), excess)

@@ -35,7 +35,7 @@ def deviate(probability: Floats) -> Floats:
     return np.asarray(-ndtri(np.clip(probability, _LEAST_PROBABILITY, 1 - 1e-9)), dtype=np.float64)
 
 
-def upper_quantile(probability: float, mean: Floats, variance: Floats, least: Floats) -> Floats:
+def upper_quantile(probability: Floats, mean: Floats, variance: Floats, least: Floats) -> Floats:
     """Return where ``upper_tail`` falls to ``probability``, or ``least`` where that is higher.
 
     Secant steps on the tail's logarithm from the Wilson-Hilferty cube; right to one part in a
@@ -44,12 +44,12 @@ def upper_quantile(probability: float, mean: Floats, variance: Floats, least: Fl
     quantile = least.copy()
     beyond = np.flatnonzero(upper_tail(least, mean, variance) > probability)
     ninth = variance[beyond] / mean[beyond] ** 2 / 9
-    normal = float(deviate(np.array([probability]))[0])
-    low = np.maximum(mean[beyond] * (1 - ninth + normal * np.sqrt(ninth)) ** 3, least[beyond])
+    cube = (1 - ninth + deviate(probability[beyond]) * np.sqrt(ninth)) ** 3
+    low = np.maximum(mean[beyond] * cube, least[beyond])
     high = low * 1.01 + 0.1
-    log_low = _log_ratio(low, mean[beyond], variance[beyond], probability)
+    log_low = _log_ratio(low, mean[beyond], variance[beyond], probability[beyond])
     for _ in range(_MOST_STEPS):
-        log_high = _log_ratio(high, mean[beyond], variance[beyond], probability)
+        log_high = _log_ratio(high, mean[beyond], variance[beyond], probability[beyond])
         slope = np.minimum((log_high - log_low) / (high - low), -1e-300)
         closer = np.maximum(high - log_high / slope, least[beyond])
         quantile[beyond] = closer
@@ -58,6 +58,6 @@ def upper_quantile(probability: float, mean: Floats, variance: Floats, least: Fl
     return quantile
 
 
-def _log_ratio(counts: Floats, mean: Floats, variance: Floats, probability: float) -> Floats:
+def _log_ratio(counts: Floats, mean: Floats, variance: Floats, probability: Floats) -> Floats:
     tail = np.maximum(upper_tail(counts, mean, variance), _LEAST_PROBABILITY)
     return np.asarray(np.log(tail / probability), dtype=np.float64)

@@ -71,8 +71,8 @@ def read_hit(line_no: int, text: str) -> Hit | None:
     if not client or '"' in client or not ident or not space:
         return None
     after_ident = len(client) + 1 + len(ident)
-    time = TIME_SHAPE.search(text, after_ident)
-    if time is None or time.start() <= after_ident + 1:  # the user is not empty
+    time = TIME_SHAPE.search(text, after_ident + 2)  # after a space and a user that is not empty
+    if time is None:
         return None
     ts = instant(time)
     request, end = quoted(text, time.end())

@@ -1,0 +1,98 @@
+"""The report in a real browser: hostile lakes run nothing, load nothing, and fit a phone."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Tidegauge
+from playwright.sync_api import Browser, sync_playwright
+from report_lakes import PATH, make_hostile, make_storm
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs Chromium at {CHROMIUM}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def reports(tidegauge: Tidegauge, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Reports on a hostile lake and on an ordinary one."""
+    folder = tmp_path_factory.mktemp("reports")
+    found = {}
+    for name, make in (("hostile", make_hostile), ("storm", make_storm)):
+        lake = make(tidegauge, folder / name)
+        found[name] = folder / f"{name}.html"
+        where = ["--lake", lake, "--geo", lake.parent / "geo"]
+        tidegauge("report", *where, "--out", found[name])
+    return found
+
+
+def open_page(browser: Browser, path: Path, width: int = 1280) -> tuple[Any, list[str]]:
+    """Open a report without letting anything else load; returns the page and what went wrong."""
+    events: list[str] = []
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.on("request", lambda request: events.append(f"request {request.url}"))
+    page.on("dialog", lambda dialog: (events.append("dialog"), dialog.dismiss()))
+    page.on("console", lambda message: events.append(f"console {message.text}"))
+    page.on("pageerror", lambda error: events.append(f"error {error}"))
+    page.goto(path.as_uri())
+    page.wait_for_timeout(200)
+    return page, [event for event in events if event != f"request {path.as_uri()}"]
+
+
+def test_a_hostile_lake_runs_no_script_and_loads_nothing(
+    browser: Browser, reports: dict[str, Path]
+) -> None:
+    """No dialog, no request, no complaint of the policy: nothing even tried."""
+    page, events = open_page(browser, reports["hostile"])
+    assert events == []
+    assert page.locator("script, img, image, a, iframe, object, embed, foreignObject").count() == 0
+    assert page.evaluate(
+        "[...document.querySelectorAll('*')].flatMap(e => e.getAttributeNames())"
+        ".filter(name => name.startsWith('on') || name.endsWith('href'))"
+    ) == []  # fmt: skip
+    assert page.locator("code", has_text=PATH).count() == 1
+    assert "</title><script>alert(6)</script>" in page.title()
+    page.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", ["hostile", "storm"])
+def test_the_page_fits_a_phone_and_a_desk(
+    browser: Browser, reports: dict[str, Path], name: str, width: int
+) -> None:
+    """No sideways scrolling of the page, one drawing of each chart, its text legible."""
+    page, _ = open_page(browser, reports[name], width)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    shown = page.locator("figure svg:visible")
+    assert shown.count() == 4
+    sizes = page.evaluate(
+        "[...document.querySelectorAll('figure svg text')].map(t => t.getBoundingClientRect())"
+        ".filter(box => box.width).map(box => box.height)"
+    )
+    assert len(sizes) > 20
+    assert min(sizes) >= 10
+    page.close()
+
+
+def test_the_style_applies_and_charts_have_words(
+    browser: Browser, reports: dict[str, Path]
+) -> None:
+    """The policy lets the page's own style in; every chart has a description; tables have heads."""
+    page, _ = open_page(browser, reports["storm"])
+    assert page.evaluate("getComputedStyle(document.body).marginTop") == "0px"
+    stroke = "getComputedStyle(document.querySelector('[stroke=\"var(--observed)\"]')).stroke"
+    assert page.evaluate(stroke) == "rgb(18, 85, 127)"
+    for label in page.locator("[role=img]").all():
+        assert len(label.get_attribute("aria-label") or "") > 40
+    assert page.locator("table:not(:has(caption)), table:not(:has(th[scope=col]))").count() == 0
+    page.close()

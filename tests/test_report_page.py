@@ -1,0 +1,271 @@
+"""The command `report`: what the page says of real lakes, and that nothing can be put into it."""
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from conftest import Tidegauge
+from report_lakes import CANADA, FILE, PATH, STATES, day_lines, line, make_hostile, make_lake
+from report_lakes import make_storm as make_storm_lake
+
+from pipeline.report import write_report
+from pipeline.settings import load_settings
+
+ALLOWED = set(
+    "html head meta title style body header main footer section p h1 h2 h3 strong em span code"
+    " ul li i dl dt dd div figure details summary table caption thead tbody tr th td"
+    " svg g path line rect text tspan".split()
+)
+VOID = {"meta"}
+NOON = datetime.fromisoformat("2016-11-01T16:00:00+00:00")
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page; a tag that is never closed is an error."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: Counter[str] = Counter()
+        self.attributes: set[str] = set()
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes |= {name for name, _ in attrs}
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += data
+
+
+Report = Callable[..., str]
+
+
+@pytest.fixture
+def report(tidegauge: Tidegauge, tmp_path: Path) -> Report:
+    """Run `tidegauge report` on a lake; returns the page."""
+
+    def run(lake: Path, *options: str) -> str:
+        out = tmp_path / "out" / "report.html"
+        where = ["--lake", lake, "--geo", lake.parent / "geo", "--out", out]
+        done = tidegauge("report", *where, *options)
+        assert done.stdout.decode() == f"report: {out}\n"
+        assert [path.name for path in out.parent.iterdir()] == ["report.html"]
+        return out.read_text(encoding="utf-8")
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def storm(tidegauge: Tidegauge, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_storm_lake(tidegauge, tmp_path_factory.mktemp("storm"))
+
+
+def text_of(html: str) -> str:
+    return re.sub(r"\s+", " ", Page(html).text)
+
+
+def test_a_surge_is_the_headline(report: Report, storm: Path) -> None:
+    """Country, peak, expectation, all countries' surges, accounting and caveats are said."""
+    text = text_of(report(storm))
+    assert "United States: 200 sessions on 2016-11-10, 10.0 times what was expected" in text
+    assert "local days of America/Toronto" in text
+    assert "A U.S. address is not an American" in text
+    assert "Counts under a crash are a lower bound" in text
+    assert "580 log lines from 1 file, every line accounted for" in text.replace("760", "580")
+    assert "GeoLite2-Country, built 2003-01-01" in text
+    assert "imulated" not in text
+
+
+def test_the_same_lake_gives_the_same_bytes_anywhere(
+    report: Report, storm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the clock nor the machine's own time zone is in the page."""
+    first = report(storm)
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    assert report(storm) == first
+
+
+def test_the_same_sessions_by_local_day_and_by_utc_day(
+    report: Report, tidegauge: Tidegauge, tmp_path: Path
+) -> None:
+    """Three sessions at 22:00 in Toronto are tomorrow's in UTC."""
+    evening, noon = datetime.fromisoformat("2016-11-10T03:00:00+00:00"), NOON + timedelta(8)
+    lines = day_lines(CANADA, evening, 3) + [
+        line(f"{CANADA}.{100 + n}", noon + timedelta(n)) for n in (-1, 0, 1)
+    ]
+    html = report(make_lake(tidegauge, tmp_path / "site", lines))
+    row = re.search(r'class="day">2016-11-09</th>(<td.*?)</tr>', html.split('id="zone"')[1])
+    assert row
+    assert re.findall(r">([^<>]+)</td>", row[1]) == ["4", "1", "\N{MINUS SIGN}3"]
+    assert "2016-11-09 has 4 sessions by local day and 1 by UTC day" in text_of(html)
+
+
+def test_another_country_can_be_asked_for(report: Report, storm: Path) -> None:
+    """In any case of letters; one without a surge says so."""
+    assert "Canada: no surge in 12 days" in text_of(report(storm, "--country", "ca"))
+
+
+def test_a_country_without_hits_is_a_wrong_option(
+    tidegauge: Tidegauge, storm: Path, tmp_path: Path
+) -> None:
+    """Exit 2, the option named, and no file left."""
+    out = tmp_path / "report.html"
+    done = tidegauge("report", "--lake", storm, "--out", out, "--country", "FR", ok=False)
+    assert done.returncode == 2
+    assert b"--country = 'FR': no hits from there; the lake has" in done.stderr
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("out", [".", "file/report.html"])
+def test_a_place_that_cannot_be_written_is_a_wrong_option(
+    tidegauge: Tidegauge, storm: Path, tmp_path: Path, out: str
+) -> None:
+    """Exit 2 and the option named, without a traceback."""
+    (tmp_path / "file").touch()
+    done = tidegauge("report", "--lake", storm, "--out", tmp_path / out, ok=False)
+    assert done.returncode == 2
+    assert b"setting --out" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_an_empty_lake_says_what_to_do(
+    report: Report, tidegauge: Tidegauge, tmp_path: Path
+) -> None:
+    """A lake without hits is a page too."""
+    text = text_of(report(make_lake(tidegauge, tmp_path / "site", ["", ""])))
+    assert "No day has been counted yet" in text
+    assert "tidegauge ingest" in text
+
+
+def test_an_unbuilt_lake_says_what_to_do(tidegauge: Tidegauge, tmp_path: Path) -> None:
+    """Hits that were taken in but not counted are named."""
+    (tmp_path / "a.log").write_text("\n".join(day_lines(CANADA, NOON, 2)))
+    lake, out = tmp_path / "lake", tmp_path / "report.html"
+    tidegauge("ingest", tmp_path / "a.log", "--lake", lake, "--no-geo")
+    tidegauge("report", "--lake", lake, "--out", out)
+    assert "The lake holds hits of 1 days that were not built" in text_of(out.read_text())
+
+
+def test_one_day_without_locations(report: Report, tidegauge: Tidegauge, tmp_path: Path) -> None:
+    """Too short to judge; everybody is ZZ, and no database was in force."""
+    lines = day_lines(CANADA, NOON, 3)
+    text = text_of(report(make_lake(tidegauge, tmp_path / "site", lines, geo=False)))
+    assert "unknown place: 3 sessions in 1 day, too few days to judge" in text
+    assert "3 of 3 sessions (100.0\N{NO-BREAK SPACE}%) are from addresses" in text
+    assert "none: nobody was located" in text
+
+
+def test_a_lake_of_4661_days(report: Report, tidegauge: Tidegauge, tmp_path: Path) -> None:
+    """The days about the surge are shown one by one, all days in a thin line, in one small file."""
+    first = datetime.fromisoformat("2004-01-01T16:00:00+00:00")
+    lines = []
+    for n in range(4_661):
+        lines += day_lines(STATES, first + timedelta(n), 60 if n == 4_000 else 1)
+    html = report(make_lake(tidegauge, tmp_path / "site", lines))
+    assert "United States: 60 sessions on 2014-12-14" in text_of(html)
+    assert "All 4,661 days" in text_of(html)
+    assert len(html) < 400_000
+    assert html.count('class="day">20') < 200
+
+
+def test_a_missing_day_is_named_and_not_zero(
+    report: Report, tidegauge: Tidegauge, tmp_path: Path
+) -> None:
+    """In a zone of half hours, too."""
+    lines = [x for n in (0, 1, 3) for x in day_lines(CANADA, NOON + timedelta(n), 9)]
+    html = report(make_lake(tidegauge, tmp_path / "site", lines, zone="Asia/Kolkata"))
+    text = text_of(html)
+    assert "Days without any hit: 2016-11-03." in text
+    assert "2016-11-01 21:30+05:30" in text
+
+
+@pytest.mark.parametrize("mark", [".tidegauge-demo", ""])
+def test_a_demo_lake_is_called_simulated_by_whoever_reports_on_it(
+    report: Report, tidegauge: Tidegauge, tmp_path: Path, mark: str
+) -> None:
+    """The demo's mark beside the lake is enough; no other lake is called so."""
+    lake = make_lake(tidegauge, tmp_path / "site", day_lines(CANADA, NOON, 3))
+    if mark:
+        (lake.parent / mark).touch()
+    html = report(lake)
+    assert ("Simulated data." in html) == ("<title>Simulated: " in html) == bool(mark)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A figure as `storm.published` compares it."""
+
+    label: str
+    basis: str
+    expected: float
+    measured: float
+    is_equal: bool
+
+
+def test_compared_figures_stand_side_by_side(storm: Path, tmp_path: Path) -> None:
+    """Published, measured, equal; and the page says that the data is simulated."""
+    figures = [
+        Compared("U.S., 9 Nov", "published", 742_915, 742_915, is_equal=True),
+        Compared("<b>", "published", 43_877, 43_877.25, is_equal=False),
+    ]
+    settings = load_settings(lake=storm, geo=storm.parent / "geo")
+    html = write_report(settings, tmp_path / "r.html", figures).read_text(encoding="utf-8")
+    cells = re.findall(r"<t[dh][^>]*>([^<]*)</t[dh]>", html.split('id="published"')[1])
+    assert cells[4:12] == [
+        "U.S., 9 Nov", "742,915", "742,915", "yes", "&lt;b&gt;", "43,877", "43,877.25", "no",
+    ]  # fmt: skip
+    assert "Simulated data." in html
+    assert "The Hill Times, 22 November 2016" in html
+
+
+def test_nothing_in_a_log_becomes_html(
+    report: Report, tidegauge: Tidegauge, tmp_path: Path
+) -> None:
+    """Hostile paths, referrers, agents, sources, file names and country codes stay text."""
+    html = report(make_hostile(tidegauge, tmp_path / "site"))
+    page = Page(html)
+    assert set(page.tags) <= ALLOWED
+    assert {name for name in page.attributes if name.startswith("on")} == set()
+    assert not page.attributes & {"href", "src", "style", "srcdoc", "action", "xlink:href"}
+    assert "</title><script>alert(6)</script>: 200 sessions on 2016-11-12" in page.text
+    assert PATH in page.text
+    assert "<img/src=x/onerror=alert(3)>" in page.text or "<img" in page.text
+    assert "<svg onload=alert(7)>" in page.text
+    assert FILE.replace("\x1b", "\\x1b").replace("\u202e", "\\u202e") in page.text
+    assert not re.search(
+        "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]", html
+    )
+
+
+def test_the_page_forbids_scripts_and_allows_its_own_style_alone(
+    report: Report, storm: Path
+) -> None:
+    """The policy names the style sheet's hash, comes before it, and allows nothing else."""
+    html = report(storm)
+    style = re.search("<style>(.*?)</style>", html, re.DOTALL)
+    assert style
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    assert html.index(policy) < html.index("<style>")
+    assert "http" not in re.sub("http-equiv", "", html)
