@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pipeline.blocks import RawFile
 from pipeline.build import BuildSettings
 from pipeline.errors import DataError, GeoError, LakeError, SettingsError
-from pipeline.formats.combined import Offset, read_offsets
+from pipeline.formats.clock import Offset, read_offsets
 from pipeline.geo.databases import HOW_TO_GET_ONE, list_databases
 from pipeline.hits import HitMaker, Places
 from pipeline.lake import Lake

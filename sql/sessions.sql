@@ -5,7 +5,6 @@
 -- notes:  a session belongs to the day it starts; its attributes count its own hits up to the end
 --         of the following day. Of the days beside the built ones only those hits are kept that
 --         can continue a session: from keep_from on, or of visitors seen late on the day before.
---         A visitor has one user agent, carried as a number until the end.
 --         Texts are looked up for the first and last second of a session only; `place` is the
 --         total order of a visitor's hits (DESIGN, Order): it decides which came first when
 --         several share a second.
@@ -69,15 +68,11 @@ seconds AS (
     UNION ALL
     SELECT visitor_id, started_at, ended_at, is_tied FROM counted WHERE ended_at > started_at
 ),
-agents AS MATERIALIZED (
-    SELECT user_agent, row_number() OVER () AS agent
-    FROM (SELECT DISTINCT user_agent FROM hits WHERE NOT is_robot AND NOT is_asset)
-),
 ends AS (
     SELECT
         s.visitor_id,
         s.started_at,
-        a.agent,
+        v.user_agent,
         v.path,
         v.country,
         v.subdivision,
@@ -92,7 +87,6 @@ ends AS (
         ) ELSE create_sort_key(v.ts, 'ASC NULLS FIRST') END AS place
     FROM hits AS v
     JOIN seconds AS s USING (visitor_id, ts)
-    JOIN agents AS a ON v.user_agent IS NOT DISTINCT FROM a.user_agent
     WHERE NOT v.is_robot AND NOT v.is_asset
 ),
 texts AS (
@@ -101,10 +95,10 @@ texts AS (
         started_at,
         arg_min_null(path, place) AS entry_path,
         arg_max_null(path, place) AS exit_path,
-        arg_min_null(
-            {country: country, subdivision: subdivision, referrer_host: referrer_host}, place
-        ) AS entry,
-        any_value(agent) AS agent
+        arg_min_null(country, place) AS country,
+        arg_min_null(subdivision, place) AS subdivision,
+        arg_min_null(referrer_host, place) AS referrer_host,
+        any_value(user_agent) AS user_agent
     FROM ends
     GROUP BY visitor_id, started_at
 )
@@ -122,10 +116,9 @@ SELECT
     c.errors,
     t.entry_path,
     t.exit_path,
-    nullif(t.entry.referrer_host, '') AS referrer_host,
-    t.entry.country AS country,
-    t.entry.subdivision AS subdivision,
-    a.user_agent
+    nullif(t.referrer_host, '') AS referrer_host,
+    t.country AS country,
+    t.subdivision AS subdivision,
+    t.user_agent
 FROM counted AS c
 JOIN texts AS t USING (visitor_id, started_at)
-JOIN agents AS a USING (agent)

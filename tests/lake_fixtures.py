@@ -1,17 +1,22 @@
-"""A site in a folder of its own: raw files, the command run in this process, what the lake holds."""
+"""A site in a folder of its own: raw files, the command run in this process, and its lake."""
 
+import bz2
 import contextlib
+import gzip
 import hashlib
 import io
 import json
+import lzma
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pyarrow.parquet as pq
+import zstandard
 from conftest import VISITOR_KEY
 
 from pipeline import cli
@@ -29,7 +34,7 @@ class Done:
     err: str
 
 
-def make_line(  # noqa: PLR0917 - one parameter a field
+def make_line(
     time: str = "08/Nov/2016:10:00:00 -0500",
     client: str = "192.0.2.1",
     request: str = "GET /a HTTP/1.1",
@@ -42,6 +47,12 @@ def make_line(  # noqa: PLR0917 - one parameter a field
 
 
 GOOD = make_line()
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "bz2": lambda content: bz2.compress(content, 1),  # blocks of 100 kB
+    "xz": lambda content: lzma.compress(content, preset=0),
+    "zst": zstandard.ZstdCompressor(write_checksum=True).compress,
+}
 
 
 def count_lines(content: bytes) -> int:
@@ -86,7 +97,10 @@ class Site:
         streams = {"stdout": out, "stderr": err, "stdin": io.BytesIO(stdin)}
         texts = {name: io.TextIOWrapper(s, "utf-8", newline="") for name, s in streams.items()}
         with (
-            mock.patch.multiple(sys, argv=["tidegauge", *map(str, args)], **texts),
+            mock.patch.object(sys, "argv", ["tidegauge", *map(str, args)]),
+            mock.patch.object(sys, "stdin", texts["stdin"]),
+            contextlib.redirect_stdout(texts["stdout"]),
+            contextlib.redirect_stderr(texts["stderr"]),
             mock.patch.dict(os.environ, self.environment(env), clear=True),
             contextlib.chdir(self.folder),
         ):

@@ -72,7 +72,7 @@ def make_hostile(tidegauge: Tidegauge, folder: Path) -> Path:
         lines += day_lines(HOSTILE, first + timedelta(n), 200 if n == 11 else 20, **kind)
     lake = make_lake(tidegauge, folder, lines, name="<svg onload=alert(7)>-1.log")
     damaged = folder / FILE
-    damaged.write_bytes(gzip.compress("\n".join(lines[:50]).encode())[:-12])
+    damaged.write_bytes(gzip.compress("\n".join(lines[:50]).encode())[:-4])
     where = ["--lake", lake, "--geo", folder / "geo"]
     done = tidegauge("ingest", damaged, *where, ok=False)
     assert done.returncode == 1

@@ -1,25 +1,18 @@
 """Ingest: every physical line of every file, however hostile, ends as exactly one kind."""
 
-import bz2
 import gzip
-import hashlib
-import lzma
-from collections.abc import Callable
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import pytest
-import zstandard
-from lake_fixtures import GOOD, Site, assert_accounted, count_lines, make_line
+from lake_fixtures import COMPRESS, GOOD, Site, assert_accounted, count_lines, make_line
 
-from pipeline import ingest
 from pipeline.formats import combined
 
 MIB = 1024 * 1024
-MANY = b"".join(make_line(agent=f"Firefox/{n}", request=f"GET /{n * n} X") for n in range(8000))
 CUT_AGENT = GOOD[:-4] + b"\n"
 CUT_REQUEST = GOOD[: GOOD.index(b" HTTP")] + b"\n"
 ODD_BYTES = make_line(agent="a\0b\x01c").replace(b"b\x01", b"b\x01\xff\xc3\x28")
@@ -62,9 +55,10 @@ LINES: dict[str, tuple[bytes, dict[str, int]]] = {
 def test_every_line_ends_as_one_kind(case: str, site: Site) -> None:
     """The five kinds add up to the newlines counted, in the ledger and in the Parquet files."""
     content, expected = LINES[case]
-    done = site.ingest(site.write("web.log", content))
+    done = site.ingest("--format", "json", site.write("web.log", content))
     assert_accounted(site, content, **expected)
-    assert f" {count_lines(content):,} \n" in done.out
+    status = {row["what"]: row["value"] for row in json.loads(done.out)}
+    assert status["lines"] == count_lines(content)
 
 
 def test_odd_bytes_are_kept_as_written(site: Site) -> None:
@@ -109,14 +103,14 @@ def test_line_of_several_blocks_is_one_line(end: bytes, site: Site) -> None:
 
 def test_file_of_several_blocks_keeps_line_order(site: Site) -> None:
     """A 34 MiB file, plain or compressed, gives the same hits, numbered without a gap."""
-    lines = 72_000
-    content = b"".join(make_line(agent=f"{n} " + "x" * 400, client="::1") for n in range(lines))
+    lines = 18_000
+    content = b"".join(make_line(agent=f"{n} " + "x" * 1900, client="::1") for n in range(lines))
     assert len(content) > 2 * 16 * MIB
     site.ingest(site.write("web.log", content))
     assert_accounted(site, content, hits=lines)
     before = site.hashes()
     rows = site.rows("hits", columns=["line_no", "user_agent"])
-    assert [int(row["user_agent"].split()[0]) for row in rows] == list(range(lines))
+    assert [int(row["user_agent"].partition(" ")[0]) for row in rows] == list(range(lines))
     site.ingest(site.write("web.gz", gzip.compress(content, 1)))
     assert site.hashes() == before
 
@@ -148,117 +142,6 @@ def test_rejects_lie_on_the_day_of_the_first_hit(site: Site) -> None:
     site.ingest(site.write("b.log", b"bad\n"))
     days = {path.parent.name for path in (site.lake / "rejects").rglob("*.parquet")}
     assert days == {"day=2016-11-10", "day=1970-01-01"}
-
-
-COMPRESS: dict[str, Callable[[bytes], bytes]] = {
-    "gz": gzip.compress,
-    "bz2": lambda content: bz2.compress(content, 1),  # blocks of 100 kB
-    "xz": lambda content: lzma.compress(content, preset=0),
-    "zst": zstandard.ZstdCompressor(write_checksum=True).compress,
-}
-
-
-@pytest.mark.parametrize("kind", COMPRESS)
-@pytest.mark.parametrize("damage", ["truncated", "corrupt"])
-def test_damaged_archive_keeps_its_readable_part(kind: str, damage: str, site: Site) -> None:
-    """What can be read is kept; ledger, stderr and exit 1 say so; the files beside it are in."""
-    archive = COMPRESS[kind](MANY)
-    cut = len(archive) * 2 // 3
-    damaged = archive[:cut] + (b"" if damage == "truncated" else b"\x55" * 99 + archive[cut + 99 :])
-    paths = [
-        site.write("a.log", GOOD),
-        site.write(f"web.{kind}", damaged),
-        site.write("z.log", GOOD),
-    ]
-    done = site.ingest(*paths, code=1)
-    assert f"web.{kind}: the archive is {'truncated' if damage == 'truncated' else 'damaged'}" in (
-        done.err
-    )
-    records = {record["source"]: record for record in site.records().values()}
-    assert records["a"]["hits"] == records["z"]["hits"] == 1
-    assert records["web"]["damage"] in done.err
-    assert_readable_part(site, records["web"], exact=damage == "truncated")
-
-
-def assert_readable_part(site: Site, record: dict[str, Any], *, exact: bool) -> None:
-    """Assert that at least 4 in 10 lines were kept, in order, and that all are accounted for."""
-    hits = site.rows("hits", record["file_key"])
-    rejects = site.rows("rejects", record["file_key"])
-    assert record["lines"] == len(hits) + len(rejects) + record["blank"]
-    assert record["lines"] >= 3200
-    undamaged = 3000
-    assert [row["user_agent"] for row in hits[:undamaged]] == [
-        f"Firefox/{n}" for n in range(undamaged)
-    ]
-    if exact:
-        content = MANY[: record["content_bytes"]]
-        assert record["sha256"] == hashlib.sha256(content).hexdigest()
-        assert record["lines"] == count_lines(content)
-
-
-@pytest.mark.parametrize("place", [-8, -4])
-def test_wrong_checksum_or_length_of_gz_is_damage(place: int, site: Site) -> None:
-    """A gz whose CRC or length is wrong gives all its lines, the word damaged, and exit 1."""
-    archive = bytearray(gzip.compress(MANY))
-    archive[place] ^= 1
-    done = site.ingest(site.write("web.gz", bytes(archive)), code=1)
-    record = assert_accounted(site, MANY, hits=8000)
-    assert "damaged" in record["damage"]
-    assert "8000 lines" in done.err
-
-
-@pytest.mark.parametrize("kept", [2, 9, 30])
-def test_gz_cut_in_its_first_bytes_has_no_line(kept: int, site: Site) -> None:
-    """A gz of which only the first bytes are there is a damaged file without any line."""
-    good = site.write("good.log", GOOD)
-    done = site.ingest(site.write("web.gz", gzip.compress(MANY)[:kept]), good, code=1)
-    assert "web.gz: the archive is truncated" in done.err
-    records = {record["source"]: record for record in site.records().values()}
-    assert (records["web"]["lines"], records["good"]["lines"]) == (0, 1)
-
-
-def test_gz_members_and_padding_are_read_as_one(site: Site) -> None:
-    """Members written one after another and zeros after the last are no damage."""
-    middle = MANY.index(b"Firefox/4000")  # within a line
-    archive = gzip.compress(MANY[:middle]) + gzip.compress(b"") + gzip.compress(MANY[middle:])
-    site.ingest(site.write("web.gz", archive + bytes(5000)))
-    assert assert_accounted(site, MANY, hits=8000)["damage"] is None
-
-
-@pytest.mark.parametrize("kind", ["bz2", "xz", "zst"])
-def test_other_archives_may_have_several_members(kind: str, site: Site) -> None:
-    """Streams of the other compressions may follow one another too."""
-    compress = COMPRESS[kind]
-    site.ingest(site.write("web.log", compress(MANY[:70_001]) + compress(MANY[70_001:])))
-    assert assert_accounted(site, MANY, hits=8000)["damage"] is None
-
-
-def test_file_that_cannot_be_read_stops_no_other(site: Site) -> None:
-    """A file that fails with an I/O error is named on stderr with exit 1; the others are in."""
-    names = [site.write("a.log", GOOD), Path("/proc/self/mem"), site.write("z.log", GOOD)]
-    done = site.ingest(*names, code=1)
-    assert "/proc/self/mem: cannot be read" in done.err
-    assert {record["source"] for record in site.records().values()} == {"a", "z"}
-
-
-@pytest.mark.parametrize("kind", ["missing", "dangling"])
-def test_file_that_is_not_there_stops_no_other(kind: str, site: Site) -> None:
-    """A missing file or a link to nothing is named on stderr with exit 1; the others are in."""
-    gone = site.folder / "gone.log"
-    if kind == "dangling":
-        gone.symlink_to("nowhere")
-    done = site.ingest(site.write("a.log", GOOD), gone, site.write("z.log", GOOD), code=1)
-    assert str(gone) in done.err
-    assert {record["source"] for record in site.records().values()} == {"a", "z"}
-
-
-def test_file_that_vanishes_stops_no_other(site: Site) -> None:
-    """A file that is gone when its turn comes is named with exit 1; the others are in."""
-    files = [site.write("a.log", GOOD), site.folder / "gone.log", site.write("z.log", GOOD)]
-    with mock.patch("pipeline.cli.find_files", lambda _: files):
-        done = site.ingest(*files, code=1)
-    assert "gone.log" in done.err
-    assert {record["source"] for record in site.records().values()} == {"a", "z"}
 
 
 def test_folder_is_read_with_all_files_below_it(site: Site) -> None:
@@ -294,7 +177,7 @@ def test_lost_line_is_an_error_that_names_the_file(
         read = real(*args)
         return replace(read, hits=read.hits.slice(1)) if len(read.hits) == 3 else read
 
-    monkeypatch.setattr(ingest.combined, "read_block", lose_a_line)
+    monkeypatch.setattr(combined, "read_block", lose_a_line)
     done = site.ingest(site.write("bad.log", GOOD * 3), site.write("good.log", GOOD), code=1)
     assert "bad.log: its lines do not add up" in done.err
     assert {record["source"] for record in site.records().values()} == {"good"}
@@ -320,7 +203,9 @@ def test_source_that_is_no_name_is_refused(source: str, site: Site) -> None:
     assert not site.records()
 
 
-@pytest.mark.parametrize("name", [b"w\xff.log", b"w\x1b[31m.log", b"w\n.log", "w\u202e.log".encode()])
+@pytest.mark.parametrize(
+    "name", [b"w\xff.log", b"w\x1b[31m.log", b"w\n.log", "w\u202e.log".encode()]
+)
 def test_odd_file_name_is_no_obstacle(name: bytes, site: Site) -> None:
     """A file whose name is not text or holds controls is read, and shown without them."""
     path = site.write(name.decode("utf-8", "surrogateescape"), GOOD)

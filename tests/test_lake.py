@@ -1,12 +1,11 @@
 """The lake: the same bytes whatever the order, repetition, interruption or concurrency of runs."""
 
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -124,11 +123,14 @@ def test_views_are_equal_in_content(lakes: Lakes) -> None:
 
 
 def start(site: Site, *args: str | Path) -> subprocess.Popen[bytes]:
-    """Start the command in a process of its own."""
-    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    """Start the command in a process of its own, with a hash seed of its own."""
     return subprocess.Popen(
-        [COMMAND, *args], cwd=site.folder, env=site.environment({"PYTHONHASHSEED": "7"}), **pipes  # type: ignore[call-overload, no-any-return]
-    )  # fmt: skip
+        [COMMAND, *args],
+        cwd=site.folder,
+        env=site.environment({"PYTHONHASHSEED": "7"}),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
 
 
 def assert_ends_well(process: subprocess.Popen[bytes]) -> None:
@@ -153,13 +155,8 @@ def test_two_ingests_at_once_give_the_same_bytes(lakes: Lakes) -> None:
 
 
 def assert_nothing_abandoned(site: Site) -> None:
-    """Assert that neither staging folders nor drafts are left in the lake."""
-    left = [
-        str(path.relative_to(site.lake))
-        for path in site.lake.rglob(".*")
-        if not path.name.endswith(".lock")
-    ]
-    assert not left
+    """Assert that no staging folder is left in the lake."""
+    assert not (site.lake / ".staging").exists()
 
 
 def appears(*patterns: str) -> Callable[[Site], bool]:
@@ -290,60 +287,3 @@ def test_setting_that_changes_rebuilds_all_days(lakes: Lakes) -> None:
     }
     site.run("build")
     assert site.hashes() == lakes.wanted
-
-
-@pytest.fixture
-def reader(lakes: Lakes) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that keeps the reference lake's views open."""
-    opened = duckdb.connect(str(lakes.reference.lake / "tidegauge.duckdb"), read_only=True)
-    yield opened
-    opened.close()
-
-
-def test_open_reader_blocks_no_build(lakes: Lakes, reader: duckdb.DuckDBPyConnection) -> None:
-    """While a reader has the views open, a build ends, and the reader still gets its answers."""
-    days = "SELECT count(DISTINCT day) FROM daily"
-    assert reader.execute(days).fetchall() == [(5,)]
-    lakes.reference.run("build", env={"TIDEGAUGE_SESSION_TIMEOUT_MINUTES": "5"})
-    assert reader.execute(days).fetchall() == [(5,)]
-    lakes.reference.run("build")
-    assert lakes.reference.hashes() == lakes.wanted
-
-
-def test_views_work_from_anywhere_and_after_a_move(
-    lakes: Lakes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A plain DuckDB reads the moved lake's views from another working directory."""
-    moved = tmp_path / "it's moved"
-    shutil.copytree(lakes.reference.lake, moved)
-    monkeypatch.chdir(tmp_path)
-    for name in ("it's moved/tidegauge.duckdb", str(moved / "tidegauge.duckdb")):
-        with duckdb.connect(name, read_only=True) as views:
-            assert views.execute("SELECT count(*) FROM hits").fetchall() == [(4500,)]
-            by_view = views.execute("SELECT * FROM daily ORDER BY ALL").fetchall()
-            by_path = views.execute(
-                "SELECT * FROM read_parquet($p, hive_partitioning = true) ORDER BY ALL",
-                {"p": f"{lakes.reference.lake}/daily/**/*.parquet"},
-            ).fetchall()
-    assert by_view == by_path
-
-
-def test_views_of_an_empty_lake_have_no_rows(tmp_path: Path) -> None:
-    """A lake into which only an empty file went has every view, each without rows."""
-    site = Site(tmp_path)
-    site.ingest(site.write("web.log", b""))
-    site.run("build")
-    with duckdb.connect(str(site.lake / "tidegauge.duckdb"), read_only=True) as views:
-        for table in ("hits", "rejects", "sessions", "daily", "hourly", "days", "expected"):
-            assert views.table(table).fetchall() == []
-
-
-@pytest.mark.parametrize("name", ["lake[5]", "la*ke", "la?ke", "it's", "la ke", "l\u00e9k"])
-def test_lake_may_have_any_name(name: str, tmp_path: Path) -> None:
-    """Characters that mean something to SQL or to a search pattern are only a name here."""
-    site = Site(tmp_path)
-    site.lake = tmp_path / name
-    site.ingest("--lake", name, site.write("web.log", GOOD))
-    site.run("build", "--lake", name)
-    done = site.run("sql", "--lake", name, "--format", "csv", "SELECT sum(sessions) AS n FROM daily")
-    assert done.out == "n\n1\n"

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections import Counter
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,10 +18,10 @@ from report_lakes import make_storm as make_storm_lake
 from pipeline.report import write_report
 from pipeline.settings import load_settings
 
-ALLOWED = set(
+ALLOWED = (
     "html head meta title style body header main footer section p h1 h2 h3 strong em span code"
     " ul li i dl dt dd div figure details summary table caption thead tbody tr th td"
-    " svg g path line rect text tspan".split()
+    " svg g path line rect text tspan"
 )
 VOID = {"meta"}
 NOON = datetime.fromisoformat("2016-11-01T16:00:00+00:00")
@@ -31,8 +31,9 @@ class Page(HTMLParser):
     """Tags, attributes and text of a page; a tag that is never closed is an error."""
 
     def __init__(self, html: str) -> None:
+        """Read all of `html`."""
         super().__init__()
-        self.tags: Counter[str] = Counter()
+        self.tags: set[str] = set()
         self.attributes: set[str] = set()
         self.text = ""
         self.open: list[str] = []
@@ -41,19 +42,23 @@ class Page(HTMLParser):
         assert self.open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags[tag] += 1
+        """Note a tag and its attributes."""
+        self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
         if tag not in VOID:
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags[tag] += 1
+        """Note a tag that closes itself."""
+        self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
 
     def handle_endtag(self, tag: str) -> None:
+        """Close the innermost tag, which must be this one."""
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
+        """Keep the text, without the style sheet."""
         if "style" not in self.open:
             self.text += data
 
@@ -62,15 +67,12 @@ Report = Callable[..., str]
 
 
 @pytest.fixture
-def report(tidegauge: Tidegauge, tmp_path: Path) -> Report:
-    """Run `tidegauge report` on a lake; returns the page."""
+def report(tmp_path: Path) -> Report:
+    """Write the report of a lake; returns the page."""
 
-    def run(lake: Path, *options: str) -> str:
-        out = tmp_path / "out" / "report.html"
-        where = ["--lake", lake, "--geo", lake.parent / "geo", "--out", out]
-        done = tidegauge("report", *where, *options)
-        assert done.stdout.decode() == f"report: {out}\n"
-        assert [path.name for path in out.parent.iterdir()] == ["report.html"]
+    def run(lake: Path, country: str | None = None) -> str:
+        settings = load_settings(lake=lake, geo=lake.parent / "geo")
+        out = write_report(settings, tmp_path / "report.html", country=country)
         return out.read_text(encoding="utf-8")
 
     return run
@@ -92,18 +94,25 @@ def test_a_surge_is_the_headline(report: Report, storm: Path) -> None:
     assert "local days of America/Toronto" in text
     assert "A U.S. address is not an American" in text
     assert "Counts under a crash are a lower bound" in text
-    assert "580 log lines from 1 file, every line accounted for" in text.replace("760", "580")
+    assert "780 log lines from 1 file, every line accounted for" in text
     assert "GeoLite2-Country, built 2003-01-01" in text
     assert "imulated" not in text
 
 
 def test_the_same_lake_gives_the_same_bytes_anywhere(
-    report: Report, storm: Path, monkeypatch: pytest.MonkeyPatch
+    report: Report,
+    tidegauge: Tidegauge,
+    storm: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Neither the clock nor the machine's own time zone is in the page."""
-    first = report(storm)
+    """Neither the clock nor the machine's own time zone is in the page; no draft stays."""
+    out = tmp_path / "new" / "report.html"
     monkeypatch.setenv("TZ", "Asia/Tokyo")
-    assert report(storm) == first
+    done = tidegauge("report", "--lake", storm, "--geo", storm.parent / "geo", "--out", out)
+    assert done.stdout.decode() == f"report: {out}\n"
+    assert [path.name for path in out.parent.iterdir()] == ["report.html"]
+    assert out.read_text(encoding="utf-8") == report(storm)
 
 
 def test_the_same_sessions_by_local_day_and_by_utc_day(
@@ -123,7 +132,7 @@ def test_the_same_sessions_by_local_day_and_by_utc_day(
 
 def test_another_country_can_be_asked_for(report: Report, storm: Path) -> None:
     """In any case of letters; one without a surge says so."""
-    assert "Canada: no surge in 12 days" in text_of(report(storm, "--country", "ca"))
+    assert "Canada: no surge in 12 days" in text_of(report(storm, "ca"))
 
 
 def test_a_country_without_hits_is_a_wrong_option(
@@ -153,18 +162,19 @@ def test_an_empty_lake_says_what_to_do(
     report: Report, tidegauge: Tidegauge, tmp_path: Path
 ) -> None:
     """A lake without hits is a page too."""
-    text = text_of(report(make_lake(tidegauge, tmp_path / "site", ["", ""])))
+    text = text_of(report(make_lake(tidegauge, tmp_path / "site", [])))
     assert "No day has been counted yet" in text
     assert "tidegauge ingest" in text
 
 
-def test_an_unbuilt_lake_says_what_to_do(tidegauge: Tidegauge, tmp_path: Path) -> None:
+def test_an_unbuilt_lake_says_what_to_do(
+    report: Report, tidegauge: Tidegauge, tmp_path: Path
+) -> None:
     """Hits that were taken in but not counted are named."""
     (tmp_path / "a.log").write_text("\n".join(day_lines(CANADA, NOON, 2)))
-    lake, out = tmp_path / "lake", tmp_path / "report.html"
-    tidegauge("ingest", tmp_path / "a.log", "--lake", lake, "--no-geo")
-    tidegauge("report", "--lake", lake, "--out", out)
-    assert "The lake holds hits of 1 days that were not built" in text_of(out.read_text())
+    tidegauge("ingest", tmp_path / "a.log", "--lake", tmp_path / "lake", "--no-geo")
+    text = text_of(report(tmp_path / "lake"))
+    assert "The lake holds hits of 1 day that was not built" in text
 
 
 def test_one_day_without_locations(report: Report, tidegauge: Tidegauge, tmp_path: Path) -> None:
@@ -172,21 +182,23 @@ def test_one_day_without_locations(report: Report, tidegauge: Tidegauge, tmp_pat
     lines = day_lines(CANADA, NOON, 3)
     text = text_of(report(make_lake(tidegauge, tmp_path / "site", lines, geo=False)))
     assert "unknown place: 3 sessions in 1 day, too few days to judge" in text
-    assert "3 of 3 sessions (100.0\N{NO-BREAK SPACE}%) are from addresses" in text
+    assert "3 of 3 sessions (100.0 %) are from addresses" in text
     assert "none: nobody was located" in text
 
 
-def test_a_lake_of_4661_days(report: Report, tidegauge: Tidegauge, tmp_path: Path) -> None:
-    """The days about the surge are shown one by one, all days in a thin line, in one small file."""
+def test_a_long_lake_shows_the_days_about_the_surge(
+    report: Report, tidegauge: Tidegauge, tmp_path: Path
+) -> None:
+    """Those are shown one by one, six weeks before to four after; all days in a thin line."""
     first = datetime.fromisoformat("2004-01-01T16:00:00+00:00")
     lines = []
-    for n in range(4_661):
-        lines += day_lines(STATES, first + timedelta(n), 60 if n == 4_000 else 1)
+    for n in range(130):
+        lines += day_lines(STATES, first + timedelta(n), 60 if n == 60 else 1)
     html = report(make_lake(tidegauge, tmp_path / "site", lines))
-    assert "United States: 60 sessions on 2014-12-14" in text_of(html)
-    assert "All 4,661 days" in text_of(html)
-    assert len(html) < 400_000
-    assert html.count('class="day">20') < 200
+    assert "United States: 60 sessions on 2004-03-01" in text_of(html)
+    assert "All 130 days" in text_of(html)
+    shown = re.findall(r'class="day">([0-9-]+)</th><td', html.split('id="peak"')[0])
+    assert (shown[0], shown[-1], len(shown)) == ("2004-01-19", "2004-03-29", 42 + 1 + 28)
 
 
 def test_a_missing_day_is_named_and_not_zero(
@@ -200,16 +212,18 @@ def test_a_missing_day_is_named_and_not_zero(
     assert "2016-11-01 21:30+05:30" in text
 
 
-@pytest.mark.parametrize("mark", [".tidegauge-demo", ""])
 def test_a_demo_lake_is_called_simulated_by_whoever_reports_on_it(
-    report: Report, tidegauge: Tidegauge, tmp_path: Path, mark: str
+    report: Report, storm: Path, tmp_path: Path
 ) -> None:
-    """The demo's mark beside the lake is enough; no other lake is called so."""
-    lake = make_lake(tidegauge, tmp_path / "site", day_lines(CANADA, NOON, 3))
-    if mark:
-        (lake.parent / mark).touch()
-    html = report(lake)
-    assert ("Simulated data." in html) == ("<title>Simulated: " in html) == bool(mark)
+    """The demo's mark beside the lake is enough."""
+    (tmp_path / "lake").symlink_to(storm)
+    assert "imulated" not in report(tmp_path / "lake")
+    copy = tmp_path / "demo" / "lake"
+    shutil.copytree(storm, copy)
+    (copy.parent / ".tidegauge-demo").touch()
+    html = report(copy)
+    assert "<strong>Simulated data.</strong>" in html
+    assert "<title>Simulated: United States" in html
 
 
 @dataclass(frozen=True)
@@ -245,12 +259,12 @@ def test_nothing_in_a_log_becomes_html(
     """Hostile paths, referrers, agents, sources, file names and country codes stay text."""
     html = report(make_hostile(tidegauge, tmp_path / "site"))
     page = Page(html)
-    assert set(page.tags) <= ALLOWED
+    assert page.tags <= set(ALLOWED.split())
     assert {name for name in page.attributes if name.startswith("on")} == set()
     assert not page.attributes & {"href", "src", "style", "srcdoc", "action", "xlink:href"}
     assert "</title><script>alert(6)</script>: 200 sessions on 2016-11-12" in page.text
     assert PATH in page.text
-    assert "<img/src=x/onerror=alert(3)>" in page.text or "<img" in page.text
+    assert "<img" in page.text
     assert "<svg onload=alert(7)>" in page.text
     assert FILE.replace("\x1b", "\\x1b").replace("\u202e", "\\u202e") in page.text
     assert not re.search(

@@ -76,7 +76,9 @@ def test_many_clients_are_spelt_as_one_by_one(clients: list[str]) -> None:
     ]
 
 
-AGENTS = st.one_of(st.none(), st.sampled_from(("", "-", "a", "a\0b", "\u00e9")), st.text(max_size=9))
+AGENTS = st.one_of(
+    st.none(), st.sampled_from(("", "-", "a", "a\0b", "\u00e9")), st.text(max_size=9)
+)
 HITS = st.lists(st.tuples(st.sampled_from(("192.0.2.1", "::1", "h", "a\0", "")), AGENTS), min_size=1, max_size=30)  # noqa: E501  # fmt: skip
 
 
@@ -107,7 +109,7 @@ def test_fingerprint_and_session_key_do_not_give_the_key_away() -> None:
 
 
 def settings_with(path: Path) -> Settings:
-    return Settings(visitor_key=None, visitor_key_file=path)
+    return Settings.model_construct(visitor_key=None, visitor_key_file=path)
 
 
 def test_key_file_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:

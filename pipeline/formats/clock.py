@@ -4,11 +4,20 @@ DuckDB's ``try_strptime`` takes ``nov``, ``8/Nov`` and ``+9999``; a count that c
 cannot. NumPy reads a block's times in one pass over its bytes.
 """
 
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 WIDTH = 27
 """Bytes of ``[10/Oct/2000:13:55:36-0700]``: the layout's time without its one space."""
+
+IN_LINE = re.compile(r' \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "', re.ASCII)
+"""The time in its place in a line: after the user, before the request."""
 
 _SHAPE = b"[00/AAA/0000:00:00:00s0000]"
 _DIGITS = np.array([i for i, c in enumerate(_SHAPE) if c == ord("0")])
@@ -74,3 +83,23 @@ def read_time(text: str) -> int | None:
         return None
     seconds, valid = read_times(np.frombuffer(packed, np.uint8).reshape(1, WIDTH))
     return int(seconds[0]) if valid[0] else None
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """A line's instant, and the offset from UTC that it was written with."""
+
+    seconds: int
+    text: str
+
+    def agrees_with(self, zone: ZoneInfo) -> bool:
+        """Whether ``zone`` has this offset at that instant."""
+        offset = datetime.fromtimestamp(self.seconds, zone).strftime("%z")
+        return offset == self.text.replace("-0000", "+0000")
+
+
+def read_offsets(lines: pa.Array) -> list[Offset]:
+    """The instants and offsets of those of ``lines`` that hold a time."""
+    times = (IN_LINE.search(line) for line in lines.to_pylist())
+    read = ((read_time(time[1]), time[1][-5:]) for time in times if time)
+    return [Offset(seconds, text) for seconds, text in read if seconds is not None]

@@ -8,9 +8,7 @@ alone, and ``read_line`` alone decides what is rejected and why.
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import duckdb
 import numpy as np
@@ -22,7 +20,6 @@ from pipeline.formats import clock
 
 _BLANK = " \t\v\f\r\n"
 _HEAD = re.compile('([^ "]+) ([^ ]+) ')
-_TIME = re.compile(r' \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "', re.ASCII)
 # Atomic: a hostile line costs one pass. A trailing backslash belongs to a field that is cut off.
 _QUOTED = re.compile(r'[^"\\]*+(?:\\.?+[^"\\]*+)*+', re.DOTALL)
 _RESULT = re.compile(r'" ([1-5]\d\d) (-|\d{1,18}+)', re.ASCII)
@@ -118,7 +115,7 @@ def read_line(line: str) -> dict[str, Any] | Rejected:
     head = _HEAD.match(line)
     if not head:
         return Rejected("client", 1)
-    time = _TIME.search(line, head.end() + 1)
+    time = clock.IN_LINE.search(line, head.end() + 1)
     seconds = clock.read_time(time[1]) if time else None
     if not time or seconds is None:
         return Rejected("time", (time.start() + 2 if time else head.end()) + 1)
@@ -170,26 +167,6 @@ EXPLAINED = {
     "referrer": 'expected ` "agent"` after the referrer',
 }
 """What each reason means, for ``doctor``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Offset:
-    """A line's instant, and the offset from UTC that it was written with."""
-
-    seconds: int
-    text: str
-
-    def agrees_with(self, zone: ZoneInfo) -> bool:
-        """Whether ``zone`` has this offset at that instant."""
-        offset = datetime.fromtimestamp(self.seconds, zone).strftime("%z")
-        return offset == self.text.replace("-0000", "+0000")
-
-
-def read_offsets(lines: pa.Array) -> list[Offset]:
-    """The instants and offsets of those of ``lines`` that hold a time."""
-    times = (_TIME.search(line) for line in lines.to_pylist())
-    read = ((clock.read_time(time[1]), time[1][-5:]) for time in times if time)
-    return [Offset(seconds, text) for seconds, text in read if seconds is not None]
 
 
 @dataclass(frozen=True, slots=True)

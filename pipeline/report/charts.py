@@ -105,12 +105,17 @@ def draw_overview(
 ) -> Layers:
     """All days of one country as a thin line, its episodes shaded."""
     x = _day_axis(history[0].day, history[-1].day, size)
-    rows = [{"day": _ms(day.day), "observed": day.observed} for day in _with_gaps(history)]
-    line = alt.Chart(alt.InlineData(values=rows)).mark_line(
-        color="var(--observed)", strokeWidth=0.8
-    )
+    rows = [
+        {"day": _ms(day.day), "observed": day.observed, "is_surge": day.is_surge}
+        for day in _with_gaps(history)
+    ]
+    base = alt.Chart(alt.InlineData(values=rows))
     y = alt.Y("observed:Q", title="sessions per local day", axis=_count_axis(size))
-    return alt.layer(_shade(history, episodes, x), line.encode(x=x, y=y))
+    line = base.mark_line(color="var(--observed)", strokeWidth=0.8).encode(x=x, y=y)
+    flagged = base.transform_filter("datum.is_surge").mark_point(
+        filled=True, opacity=1, color="var(--surge)", size=14
+    )
+    return alt.layer(_shade(history, episodes, x), line, flagged.encode(x=x, y=y))
 
 
 def _with_gaps(history: Sequence[HistoryDay]) -> list[Any]:

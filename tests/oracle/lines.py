@@ -135,9 +135,11 @@ def quoted(text: str, start: int) -> tuple[str, int | None]:
     """
     quote = text.find('"', start)
     while quote != -1:
-        value = text[start:quote]
-        if (len(value) - len(value.rstrip("\\"))) % 2 == 0:
-            return value, quote + 1
+        escape = quote
+        while escape > start and text[escape - 1] == "\\":
+            escape -= 1
+        if (quote - escape) % 2 == 0:
+            return text[start:quote], quote + 1
         quote = text.find('"', quote + 1)
     return text[start:], None
 

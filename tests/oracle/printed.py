@@ -15,6 +15,7 @@ FIELDS = [
     "ts", "client", "host", "method", "path", "query", "protocol", "status", "bytes_sent",
     "referrer", "user_agent",
 ]  # fmt: skip
+SHOWN = 600
 Tidegauge = Callable[..., CompletedProcess[bytes]]
 
 
@@ -27,6 +28,19 @@ def outcomes_by_command(path: Path, tidegauge: Tidegauge) -> list[dict[str, Any]
     """Return the command's outcome of each line of a file, in the form of `told`."""
     done = tidegauge("parse", "--log-format", "combined", path)
     return [comparable(json.loads(line)) for line in done.stdout.split(b"\n")[:-1]]
+
+
+def first_difference(path: Path, tidegauge: Tidegauge) -> str:
+    """Return the first line of a file that oracle and command read differently; '' if none."""
+    by_oracle, by_command = outcomes_by_oracle(path), outcomes_by_command(path, tidegauge)
+    if len(by_oracle) != len(by_command):
+        return f"{len(by_oracle)} lines by the oracle, {len(by_command)} by the command"
+    for (line_no, line), own, other in zip(
+        physical_lines(read_content(path)), by_oracle, by_command, strict=True
+    ):
+        if own != other:
+            return f"{path.name}, line {line_no}: {line[:SHOWN]!r}\n{own!r:.900}\n{other!r:.900}"
+    return ""
 
 
 def told(outcome: Hit | Rejected | Blank) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""The demo: the storm at a small scale, end to end, and the folder it may write into."""
+
+import csv
+import io
+import shutil
+from pathlib import Path
+
+import pytest
+from lake_fixtures import Done, Site
+
+from pipeline.errors import GeoError
+from pipeline.storm.addresses import find_database
+
+SCALE = "0.002"
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Site, Done]:
+    """A site in which the demo has run once at a small scale, and what it printed."""
+    try:
+        find_database()
+    except GeoError as error:
+        pytest.skip(f"the demo's address database is not installed: {error}")
+    site = Site(tmp_path_factory.mktemp("demo"))
+    for name in (".tidegauge-demo", "raw/web09-leftover.gz"):  # as if an earlier demo had been here
+        site.write(f"../out/{name}", b"")
+    # Neither the site's own zone nor its key matter to the demo.
+    return site, site.run(
+        "demo", "--scale", SCALE, "--out", "out", env={"TIDEGAUGE_TIMEZONE": "UTC"}
+    )
+
+
+def test_demo_compares_five_figures_and_all_are_equal(shown: tuple[Site, Done]) -> None:
+    """The table has five figures, each equal to the simulator's own rounded cells, and says so."""
+    _, done = shown
+    table = done.out[done.out.index("At scale 0.002") :]
+    rows = [line for line in table.splitlines() if line.rstrip().endswith(" yes")]
+    assert len(rows) == 5
+    assert "NO" not in table.split()
+    assert "compared with the simulator's own rounded cells" in done.out
+
+
+def test_demo_shows_the_days_the_episode_and_what_is_next(shown: tuple[Site, Done]) -> None:
+    """U.S. days, one episode of 8-16 November with its peak on the 9th, times, places, hints."""
+    _, done = shown
+    assert "simulated" in done.out
+    surges = done.out[done.out.index("start_day") : done.out.index("At scale")]
+    episodes = [line.split()[:4] for line in surges.splitlines() if line.split()[:1] > ["20"]]
+    assert episodes == [["2016-11-08", "2016-11-09", "2016-11-16", "9"]]
+    text = done.out + done.err
+    for part in ("simulate", "ingest", "build", "lake:", "report:", "try next:"):
+        assert part in text
+    assert "\x1b" not in text
+
+
+def test_demo_leaves_raw_lake_and_report(shown: tuple[Site, Done]) -> None:
+    """DIR has raw logs of five servers, the lake and the report; the lake answers by itself."""
+    site, _ = shown
+    out = site.folder / "out"
+    assert {path.name.split("-")[0] for path in (out / "raw").rglob("*.gz")} == {
+        f"web0{n}" for n in range(1, 6)
+    }
+    assert (out / "report.html").is_file()
+    rows = csv.reader(io.StringIO(site.run(
+        "daily", "--lake", "out/lake", "--country", "US", "--format", "csv",
+        env={"TIDEGAUGE_TIMEZONE": None},
+    ).out))  # fmt: skip
+    sessions = {row[0]: row[2] for row in rows}
+    assert sessions["2016-11-09"] == str(round(742_915 * float(SCALE)))
+    assert len(sessions) == 1 + 20
+
+
+def test_hints_of_the_demo_work(shown: tuple[Site, Done]) -> None:
+    """Each command that the demo proposes exits 0 in the same folder."""
+    site, done = shown
+    hints = [line.split() for line in done.out.splitlines() if line.startswith("  tidegauge ")]
+    assert len(hints) >= 3
+    shutil.copytree(Path(__file__).parents[1] / "sql", site.folder / "sql", dirs_exist_ok=True)
+    for hint in hints:
+        assert site.run(*hint[1:], env={"TIDEGAUGE_TIMEZONE": None}).out
+
+
+def test_demo_writes_over_its_own_folder_alone(shown: tuple[Site, Done], tmp_path: Path) -> None:
+    """A folder with anything in it that the demo did not make is refused and left alone."""
+    other = Site(tmp_path)
+    mine = other.write("../precious/notes.txt", b"mine")
+    done = other.run("demo", "--scale", SCALE, "--out", mine.parent, code=2)
+    assert str(mine.parent) in done.err
+    assert [path.name for path in mine.parent.iterdir()] == ["notes.txt"]
+    site, _ = shown
+    assert not (site.folder / "out" / "raw" / "web09-leftover.gz").exists()
+
+
+@pytest.mark.parametrize("scale", ["0", "-1", "nan", "1e9", "abc"])
+def test_wrong_scale_exits_2(scale: str, tmp_path: Path) -> None:
+    """A scale that is no positive number of a sane size is refused; an earlier demo stays."""
+    site = Site(tmp_path)
+    for name in (".tidegauge-demo", "report.html"):
+        site.write(f"../out/{name}", b"")
+    done = site.run("demo", "--scale", scale, "--out", "out", code=2)
+    assert "scale" in done.err
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_simulate_writes_the_same_bytes_again(tmp_path: Path) -> None:
+    """`simulate` writes raw logs only; the same scale gives the same bytes."""
+    site = Site(tmp_path)
+    contents = []
+    for name in ("one", "two"):
+        site.run("simulate", "--scale", "0.0005", "--out", name)
+        files = sorted((tmp_path / name).rglob("*.gz"))
+        contents.append([(path.name, path.read_bytes()) for path in files])
+    assert contents[0] == contents[1]
+    assert contents[0]
