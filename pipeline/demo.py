@@ -24,7 +24,7 @@ from pipeline.ingest import ingest_files
 from pipeline.lake import Lake
 from pipeline.options import ConfigOption, GeoOption, LakeOption, show_bytes, show_steps
 from pipeline.output import print_rows
-from pipeline.report import write_report
+from pipeline.report.page import DEMO_MARK, write_report
 from pipeline.robots import Robots
 from pipeline.settings import DEFAULT_TIMEZONE, Settings, load_settings
 from pipeline.site import build_settings
@@ -33,7 +33,6 @@ from pipeline.storm.published import Comparison, compare
 from pipeline.storm.simulate import simulate
 from pipeline.visitors import load_key
 
-_MARK = ".tidegauge-demo"
 _EPISODE = (date(2016, 11, 8), date(2016, 11, 9), date(2016, 11, 16))
 """Start, peak and end of the U.S. storm."""
 
@@ -115,7 +114,7 @@ def demo(
 
 def _clear(out: Path) -> None:
     """Begin anew in a folder that an earlier demo made; never touch another's."""
-    mark = out / _MARK
+    mark = out / DEMO_MARK
     if out.exists() and any(out.iterdir()) and not mark.exists():
         raise LakeError(f"{out} is not empty and no demo made it: give another --out")
     out.mkdir(parents=True, exist_ok=True)

@@ -138,6 +138,8 @@ class RejectWriter:
 
 def _split_by_day(hits: pa.Table, days: npt.NDArray[np.int32]) -> Iterator[tuple[int, pa.Table]]:
     present = np.unique(days)
+    if not len(present):
+        return
     if len(present) == 1:
         yield int(present[0]), hits
         return

@@ -262,7 +262,7 @@ def test_offsets_of_lines_agree_with_their_zone() -> None:
         "no time here",
         '::1 - - [01/Jul/2016:00:00:00 -0000] "GET / X" 200 5',
     ]
-    offsets = combined.read_offsets(pa.array(lines))
+    offsets = clock.read_offsets(pa.array(lines))
     toronto, utc = ZoneInfo("America/Toronto"), ZoneInfo("UTC")
     assert [offset.text for offset in offsets] == ["-0400", "-0500", "-0000"]
     assert [offset.agrees_with(toronto) for offset in offsets] == [True, True, False]

@@ -29,7 +29,7 @@ class Measures:
     """One row of daily or hourly, without its key and its database."""
 
     sessions: int = 0
-    visitors: set[tuple[str, str]] = field(default_factory=set)
+    visitors: set[str] = field(default_factory=set)
     pages: int = 0
     hits: int = 0
     bytes_sent: int = 0
@@ -52,7 +52,7 @@ def order_of(visit: Visit) -> tuple[object, ...]:
 
 def sessions_of(visits: Iterable[Visit], gap_s: int = GAP_S) -> list[Session]:
     """Return all sessions; a gap of exactly `gap_s` seconds continues, a longer one starts."""
-    by_visitor: dict[tuple[str, str], list[Visit]] = defaultdict(list)
+    by_visitor: dict[str, list[Visit]] = defaultdict(list)
     for visit in visits:
         if visit.is_in_session:
             by_visitor[visit.visitor].append(visit)

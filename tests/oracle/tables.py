@@ -14,6 +14,7 @@ from .lines import Blank, Hit, Rejected, read_line
 from .reading import physical_lines, read_content
 from .visits import ASCII_LOWER, Visit, visit_of
 
+LARGEST_BIGINT = 2**63 - 1  # ten lines of 18 nines sum to more: the column holds no more than this
 HTTP_SHAPE = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 Row = tuple[object, ...]
 
@@ -118,7 +119,7 @@ def session_row(session: Session) -> Row:
     return (
         session.start.day, first.ts, last.ts, len(session.hits),
         sum(visit.is_page for visit in session.hits),
-        sum(visit.hit.bytes_sent or 0 for visit in session.hits),
+        min(sum(visit.hit.bytes_sent or 0 for visit in session.hits), LARGEST_BIGINT),
         sum(500 <= visit.hit.status <= 599 for visit in session.hits),
         first.path, last.path, referrer_host(first.referrer),
         session.start.country, session.start.subdivision, first.user_agent,
@@ -128,8 +129,8 @@ def session_row(session: Session) -> Row:
 def measures(row: Measures) -> Row:
     """Return the measures in the order of their columns."""
     return (
-        row.sessions, len(row.visitors), row.pages, row.hits, row.bytes_sent, row.errors,
-        row.robot_hits,
+        row.sessions, len(row.visitors), row.pages, row.hits,
+        min(row.bytes_sent, LARGEST_BIGINT), row.errors, row.robot_hits,
     )  # fmt: skip
 
 

@@ -23,11 +23,11 @@ _DETECT = CrawlerDetect()
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A hit with its day, its visitor and what it counts as; `visitor` is client and agent."""
+    """A hit with its day, its visitor and what it counts as; `visitor` is what is hashed."""
 
     hit: Hit
     day: date
-    visitor: tuple[str, str]
+    visitor: str
     country: str
     subdivision: str | None
     is_robot: bool
@@ -47,7 +47,7 @@ def visit_of(hit: Hit, zone: ZoneInfo, databases: Databases) -> Visit:
     country, subdivision = databases.locate(canonical, day)
     robot, asset = is_robot(hit.user_agent), is_asset(hit.path)
     page = not robot and not asset and hit.method == "GET" and is_shown(hit.status)
-    visitor = (canonical, hit.user_agent or "")
+    visitor = f"{canonical}\0{hit.user_agent or ''}"
     return Visit(hit, day, visitor, country, subdivision, robot, asset, page)
 
 
