@@ -77,9 +77,9 @@ def query(
     lake = open_lake(settings)
     with open_views(lake.views) as connection:
         try:
-            result = connection.execute(statement, bound or {})
-            columns = [column[0] for column in result.description or []]
-            return columns, result.fetchall()
+            connection.execute(statement, bound or {})
+            columns = [column[0] for column in connection.description or []]
+            return columns, connection.fetchall() if columns else []
         except duckdb.Error as error:
             raise SettingsError("SQL", statement.strip()[:200], str(error)) from error
 
@@ -104,6 +104,8 @@ def sql(  # noqa: PLR0913 one parameter an option
     """
     if (statement is None) == (file is None):
         raise SettingsError("sql", statement, "give one statement, or one file with -f")
+    if statement is not None and not statement.strip():
+        raise SettingsError("sql", statement, "an empty statement; write a SELECT")
     if file and not file.is_file():
         raise SettingsError("-f", str(file), "no such file")
     settings = load_settings(config, lake=lake, geo=geo)

@@ -8,6 +8,7 @@ import bz2
 import hashlib
 import lzma
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -135,9 +136,9 @@ class RawFile:
             raise DataError(f"{self.path}: cannot be read: {error.strerror or error}") from error
 
     def _decompress(self, raw: IO[bytes]) -> Iterator[bytes]:
-        magic = raw.read(8)
+        magic = raw.read(10)
         raw.seek(0)
-        start = next((start for mark, start in _ARCHIVES.items() if magic.startswith(mark)), None)
+        start = next((start for mark, start in _ARCHIVES.items() if re.match(mark, magic)), None)
         if start:
             yield from self._salvage(raw, start)
         else:
@@ -203,9 +204,9 @@ _ARCHIVE_ERRORS = (
 )
 _ARCHIVES: dict[bytes, Any] = {
     b"\x1f\x8b": lambda: igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_GZIP),
-    b"BZh": bz2.BZ2Decompressor,
+    b"BZh[1-9](1AY&SY|\x17\x72E8P\x90)": bz2.BZ2Decompressor,
     b"\xfd7zXZ\0": lzma.LZMADecompressor,
-    b"\x28\xb5\x2f\xfd": lambda: zstandard.ZstdDecompressor().decompressobj(),
+    rb"\(\xb5/\xfd": lambda: zstandard.ZstdDecompressor().decompressobj(),
 }
 """Decompressors by the archive's first bytes; a name proves nothing."""
 

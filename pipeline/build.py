@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from glob import escape
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -167,7 +169,7 @@ def _build_batch(
     with lake.staging() as staging:
         connection = connect(memory_mb=settings.memory_mb, spill=staging / "spill")
         files = [
-            str(lake.hits_path(str(day), key))
+            escape(str(lake.hits_path(str(day), key)))
             for day in sorted(near)
             for key in days[day].file_keys
         ]
@@ -231,7 +233,7 @@ def _write_days(table: pa.Table, folder: Path) -> None:
     days = table["day"].cast(pa.int32()).to_numpy()
     starts = np.flatnonzero(np.diff(days, prepend=-(2**31)))
     rows = table.drop_columns("day")
-    for start, end in zip(starts, [*starts[1:], len(days)], strict=True):
+    for start, end in pairwise([*starts, len(days)]):
         target = folder / f"day={table['day'][start]}" / "data_0.parquet"
         target.parent.mkdir(parents=True)
         write_table(target, rows.slice(start, end - start))

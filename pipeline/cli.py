@@ -1,7 +1,6 @@
 """The command ``tidegauge``: what to call for each subcommand. All work is in other modules."""
 
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +12,7 @@ from pipeline import answers, demo, inspection, report
 from pipeline.build import build
 from pipeline.errors import TidegaugeError
 from pipeline.geo.commands import app as geo_app
-from pipeline.ingest import Ingested, find_files, ingest_files
+from pipeline.ingest import Ingested, check_source, find_files, ingest_files, printable
 from pipeline.lake import Lake
 from pipeline.options import (
     ConfigOption,
@@ -88,6 +87,8 @@ def ingest(  # noqa: PLR0913 one parameter an option
     tidegauge ingest ./raw --source web01 --no-geo
     """
     inspection.check_layout(log_format)
+    if source is not None:
+        check_source(source)
     settings = load_settings(config, lake=lake, geo=geo)
     the_lake = Lake(settings.lake)
     files = find_files(paths)
@@ -113,13 +114,14 @@ def ingest(  # noqa: PLR0913 one parameter an option
 def report_ingest(result: Ingested) -> bool:
     """Say on stderr what was known already, damaged or failed; True when nothing was."""
     for path, record in result.known:
-        say(f"{path}: already in the lake as {record.file_key}, skipped")
+        say(f"{printable(str(path))}: already in the lake as {record.file_key}, skipped")
     records = result.added + [record for _, record in result.known]
     damaged = [record for record in records if record.damage]
     for record in damaged:
         say(f"{record.name}: {record.damage}; kept the readable part, {record.lines} lines")
     for path, why in result.failed:
-        say(why if str(path) in why else f"{path}: {why}")
+        name = printable(str(path))
+        say(why if str(path) in why else f"{name}: {why}")
     return not damaged and not result.failed
 
 
@@ -168,9 +170,6 @@ def main() -> None:
     except TidegaugeError as error:
         say(f"tidegauge: {error}")
         raise SystemExit(error.exit_code) from None
-    except BrokenPipeError:  # the reader of our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
     except KeyboardInterrupt:
         say("interrupted; what was committed stays, run again to go on")
         raise SystemExit(130) from None

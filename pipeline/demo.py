@@ -29,6 +29,7 @@ from pipeline.robots import Robots
 from pipeline.settings import DEFAULT_TIMEZONE, Settings, load_settings
 from pipeline.site import build_settings
 from pipeline.storm.addresses import find_database
+from pipeline.storm.cells import check_scale
 from pipeline.storm.published import Comparison, compare
 from pipeline.storm.simulate import simulate
 from pipeline.visitors import load_key
@@ -90,6 +91,7 @@ def demo(
 
     tidegauge demo --scale 0.02 --out /tmp/storm
     """
+    check_scale(scale)
     _clear(out)
     settings = load_settings(
         config, lake=out / "lake", geo=find_database().parent, timezone=DEFAULT_TIMEZONE,

@@ -5,6 +5,7 @@ in line order, one Parquet file a local day, and commits them together with the 
 """
 
 import logging
+import os
 import re
 import threading
 import time
@@ -22,7 +23,7 @@ import pyarrow as pa
 
 from pipeline.blocks import Block, RawFile
 from pipeline.database import connect
-from pipeline.errors import DataError, TidegaugeError
+from pipeline.errors import DataError, SettingsError, TidegaugeError
 from pipeline.formats import combined
 from pipeline.hits import EPOCH, HitMaker
 from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake
@@ -56,24 +57,42 @@ class _BlockHits:
 
 
 def source_of(path: Path) -> str:
-    """The file name up to the first ``.``, ``-`` or ``_``; ``log`` when nothing is before it."""
-    return re.split(r"[.\-_]", path.name)[0] or "log"
+    """The file name up to the first ``.``, ``-`` or ``_``; ``log`` when nothing is before it.
+
+    What does not belong into a name of the lake's own files becomes ``~``.
+    """
+    return re.sub(r"[^\w@+~]", "~", re.split(r"[.\-_]", printable(path.name))[0]) or "log"
+
+
+def check_source(name: str) -> None:
+    """Refuse a source that is no name.
+
+    Raises:
+        SettingsError: it holds other than letters, digits and ``@ + ~ . - _``.
+    """
+    if not re.fullmatch(r"[\w@+~-][\w@+~.-]{0,99}", name):
+        raise SettingsError(
+            "--source", name, "write a name of letters, digits and @ + ~ . - _, such as web01"
+        )
+
+
+def printable(name: str) -> str:
+    r"""A file's name as UTF-8, with ``\xhh`` for bytes that are not."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def find_files(paths: Iterable[Path]) -> list[Path]:
     """The raw files meant by ``paths``: files as they are, folders with all files below them.
 
-    Raises:
-        DataError: a path does not exist.
+    A path that leads nowhere is kept: it fails when its turn comes, and stops no other.
     """
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found += sorted(p for p in path.rglob("*") if p.is_file() and p.name[0] != ".")
-        elif path.exists():
-            found.append(path)
+            below = sorted(path.rglob("*"))
+            found += [p for p in below if p.name[0] != "." and (p.is_file() or p.is_symlink())]
         else:
-            raise DataError(f"{path}: no such file or folder")
+            found.append(path)
     return found
 
 
@@ -114,8 +133,10 @@ def ingest_files(
                     result.added.append(record)
                 else:
                     result.known.append((path, record))
-            except (TidegaugeError, OSError) as error:
+            except TidegaugeError as error:
                 result.failed.append((path, str(error)))
+            except OSError as error:
+                result.failed.append((path, f"cannot be read: {error.strerror or error}"))
 
         try:
             for future in [files.submit(take, *numbered) for numbered in enumerate(paths)]:
@@ -211,7 +232,7 @@ class _FileJob:
         return FileRecord(
             file_key=self._key(),
             source=self.source,
-            name=self.raw.path.name,
+            name=printable(self.raw.path.name),
             sha256=self.raw.digest.hexdigest(),
             raw_bytes=self.raw.raw_bytes,
             content_bytes=self.raw.content_bytes,

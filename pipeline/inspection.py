@@ -17,7 +17,7 @@ from pipeline.database import connect
 from pipeline.errors import DataError, SettingsError
 from pipeline.formats import combined
 from pipeline.options import ConfigOption, GeoOption, LakeOption, LayoutOption
-from pipeline.output import escape
+from pipeline.output import escape, until_closed
 
 _LAYOUTS = ("combined", "common")
 _SHOWN_FAILURES = 5
@@ -69,7 +69,7 @@ def parse(
     """
     check_layout(log_format)
     connection = connect(threads=1)
-    with _raw_file(file) as raw:
+    with until_closed(), _raw_file(file) as raw:
         for block in raw.blocks():
             read = combined.read_block(connection, block.line_no, block.lines)
             for _, row in sorted(_rows(block, read), key=lambda numbered: numbered[0]):
@@ -127,8 +127,9 @@ def doctor(
 
 def _name_layout(counts: Counter[str]) -> str:
     hits = counts["combined"] + counts["common"]
-    if hits == 0 or hits < counts["rejected"]:
-        return "neither common nor combined" if counts["rejected"] else "empty"
+    failed = counts["rejected"] + counts["too_long"]
+    if hits == 0 or hits < failed:
+        return "neither common nor combined" if failed else "empty"
     return "combined" if counts["combined"] >= counts["common"] else "common"
 
 

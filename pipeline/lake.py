@@ -197,7 +197,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a ledger file; it appears whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    draft = path.with_name(f".{path.name}.draft")  # writers hold a lock: one draft is enough
     with draft.open("w") as file:
         json.dump(content, file, indent=1, sort_keys=True)
         file.flush()

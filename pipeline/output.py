@@ -2,10 +2,14 @@
 
 import csv
 import json
+import math
+import os
 import re
 import sys
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any
 
 from rich import box
@@ -15,7 +19,7 @@ from rich.text import Text
 
 # C0 and C1 controls, and the marks that reorder or hide text in a terminal.
 _UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
 
 progress_console = Console(stderr=True)
@@ -32,10 +36,30 @@ def escape(text: str) -> str:
     return _UNSAFE.sub(written, text)
 
 
-def _as_json(value: Any) -> Any:
-    if isinstance(value, date | datetime):
+def _as_json(value: Any) -> Any:  # noqa: PLR0911 one kind of value a line
+    """A value as JSON knows it; numbers that JSON has no word for become null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, date | datetime | time):
         return value.isoformat()
-    return value
+    if isinstance(value, bytes):
+        return escape(value.decode("utf-8", "backslashreplace"))
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {str(key): _as_json(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(inner) for inner in value]
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return str(value)
+
+
+def _as_cell(value: Any) -> Any:
+    plain = _as_json(value)
+    if isinstance(plain, dict | list):
+        plain = json.dumps(plain)
+    return escape(plain) if isinstance(plain, str) else plain
 
 
 def _as_text(value: Any) -> str:
@@ -52,24 +76,38 @@ def _as_text(value: Any) -> str:
     return escape(str(value))
 
 
+@contextmanager
+def until_closed() -> Iterator[None]:
+    """Print to stdout until its reader has enough (``| head``), then end quietly."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+
+
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str = "table") -> None:
     """Print ``rows`` to stdout as ``table``, ``csv`` or ``json`` (a list of objects)."""
+    with until_closed():
+        _print_rows(columns, rows, form)
+
+
+def _print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str) -> None:
     if form == "json":
         objects = [dict(zip(columns, map(_as_json, row), strict=True)) for row in rows]
         print(json.dumps(objects, indent=1, ensure_ascii=True))
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(
-            [escape(v) if isinstance(v, str) else _as_json(v) for v in row] for row in rows
-        )
+        writer.writerow(map(escape, columns))
+        writer.writerows([_as_cell(value) for value in row] for row in rows)
     else:
         _print_table(columns, rows)
 
 
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, name in enumerate(columns):
+    for index, name in enumerate(map(escape, columns)):
         values = [row[index] for row in rows if row[index] is not None]
         is_numeric = bool(values) and all(isinstance(value, int | float) for value in values)
         table.add_column(Text(name), justify="right" if is_numeric else "left", no_wrap=True)

@@ -3,7 +3,9 @@
 The only module that reads the environment.
 """
 
+import os
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -28,12 +30,18 @@ def _check_timezone(name: str) -> str:
     return name
 
 
+def _check_lake(path: Path) -> Path:
+    if "?" in str(path):
+        raise ValueError("DuckDB reads options behind a ? in a path; choose another folder")
+    return path
+
+
 class Settings(BaseSettings):
     """Everything a site may set. Paths are relative to the working directory."""
 
     model_config = SettingsConfigDict(env_prefix="TIDEGAUGE_", extra="forbid")
 
-    lake: Path = Path("lake")
+    lake: Annotated[Path, AfterValidator(_check_lake)] = Path("lake")
     geo: Path = Path("geo")
     timezone: Annotated[str, AfterValidator(_check_timezone)] | None = Field(
         None,
@@ -74,6 +82,16 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
+def _check_environment() -> None:
+    """Refuse a misspelt ``TIDEGAUGE_*``: it would be silently without effect."""
+    known = {f"TIDEGAUGE_{name.upper()}" for name in Settings.model_fields}
+    for name in os.environ:
+        if name.upper().startswith("TIDEGAUGE_") and name.upper() not in known:
+            near = get_close_matches(name.upper(), known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+            raise SettingsError(name, "(set in the environment)", f"no such setting; {hint}")
+
+
 def load_settings(config: Path | None = None, **options: Any) -> Settings:
     """Read the settings; ``options`` that are ``None`` do not override.
 
@@ -83,6 +101,7 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
     path = config or DEFAULT_CONFIG
     if config is not None and not config.is_file():
         raise SettingsError("--config", str(config), "no such file")
+    _check_environment()
     given = {key: value for key, value in options.items() if value is not None}
 
     class FromFile(Settings):
@@ -90,7 +109,7 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
 
     try:
         return FromFile(**given)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError("--config", str(path), f"not valid TOML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]

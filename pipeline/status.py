@@ -3,6 +3,7 @@
 from collections import Counter
 
 from pipeline.build import find_stale
+from pipeline.errors import GeoError
 from pipeline.geo.databases import list_databases
 from pipeline.lake import FileRecord, Lake
 from pipeline.output import escape
@@ -39,4 +40,8 @@ def _list_reasons(records: list[FileRecord]) -> str:
 
 
 def _list_databases(settings: Settings) -> list[str]:
-    return [f"{d.path.name} (built {d.build_date})" for d in list_databases(settings.geo)]
+    try:
+        databases = list_databases(settings.geo)
+    except GeoError as error:
+        return [str(error)]
+    return [f"{known.path.name} (built {known.build_date})" for known in databases]

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from datetime import date
+from glob import escape
 from pathlib import Path
 
 import pyarrow as pa
@@ -45,7 +46,7 @@ def _make_tables(
     schema = pa.schema([("day", pa.date32()), ("source", pa.string()), ("file_key", pa.string())])
     connection.register("shares", pa.Table.from_pylist(shares, schema))
     if days:
-        files = [str(lake.part_path("daily", day)) for day in days]
+        files = [escape(str(lake.part_path("daily", day))) for day in days]
         connection.read_parquet(files, hive_partitioning=True).create_view("daily")
     else:
         connection.execute(

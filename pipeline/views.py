@@ -1,7 +1,5 @@
 """``lake/tidegauge.duckdb``: views over the lake's Parquet, for any DuckDB, wherever it lies."""
 
-import secrets
-
 from pipeline.database import connect
 from pipeline.lake import Lake
 
@@ -33,14 +31,18 @@ UNPARTITIONED = {
 """Every table's columns, for the views over tables that have no file yet."""
 
 # The folder of the database that was opened as the main one; it moves with the lake.
-_FOLDER = "regexp_replace(current_setting('temp_directory'), '[^/]*$', '')"
+# Its own glob characters are escaped.
+_FOLDER = (
+    "regexp_replace(regexp_replace(current_setting('temp_directory'), '[^/]*$', ''),"
+    " '([*?\\[])', '[\\1]', 'g')"
+)
 
 
 def write_views(lake: Lake) -> None:
     """Write the database of views anew and rename it into place: open readers keep theirs."""
-    draft = lake.root / f".views-{secrets.token_hex(8)}"
-    connection = connect(threads=1, spill=lake.root / "views.tmp")
-    try:
+    draft = lake.root / ".views.draft"
+    with lake.lock("views"), connect(threads=1, spill=lake.root / "views.tmp") as connection:
+        draft.unlink(missing_ok=True)
         connection.execute(f"ATTACH '{_quoted(str(draft))}' AS lake (STORAGE_VERSION 'v1.0.0')")
         for name, columns in PARTITIONED.items():
             found = next((lake.root / name).glob("day=*/*.parquet"), None)
@@ -52,9 +54,6 @@ def write_views(lake: Lake) -> None:
             connection.execute(_view(name, source if found else None, columns))
         connection.execute("DETACH lake")
         draft.replace(lake.views)
-    finally:
-        connection.close()
-        draft.unlink(missing_ok=True)
 
 
 def _view(name: str, source: str | None, columns: str) -> str:

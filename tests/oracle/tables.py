@@ -16,6 +16,7 @@ from .visits import ASCII_LOWER, Visit, visit_of
 
 LARGEST_BIGINT = 2**63 - 1  # ten lines of 18 nines sum to more: the column holds no more than this
 HTTP_SHAPE = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
+HOST_SHAPE = re.compile(r"\[[^]]*\]|[^:]*")  # a name or an address, not its port
 Row = tuple[object, ...]
 
 MEASURES = ["sessions", "visitors", "pages", "hits", "bytes_sent", "errors", "robot_hits"]
@@ -145,5 +146,5 @@ def referrer_host(referrer: str | None) -> str | None:
     url = HTTP_SHAPE.match(referrer or "")
     if url is None:
         return None
-    host = re.sub(r":[0-9]*\Z", "", url[1].rpartition("@")[2])
-    return host.translate(ASCII_LOWER) or None
+    host = HOST_SHAPE.match(url[1].rpartition("@")[2])
+    return host[0].translate(ASCII_LOWER) or None if host else None

@@ -1,0 +1,230 @@
+"""`lake/tidegauge.duckdb` as DESIGN describes it to somebody who has only DuckDB or pyarrow.
+
+Columns and types, any working directory, copies, storage version, a reader in another process, and
+the Parquet files themselves. `test_views.py` holds odd names and the empty lake's tables.
+"""
+
+import shutil
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pytest
+from conftest import Tidegauge, build_default_databases
+from sql_cases import TABLES
+
+LINE = '198.51.100.{host} - - [{at}] "GET /{path} HTTP/1.1" 200 9 "-" "Mozilla/5.0 Firefox/49.0"\n'
+SOUND = "".join(
+    LINE.format(host=host, at=f"{day:02d}/Nov/2016:{hour}:00:00 -0500", path=f"p{hour}")
+    for day in range(8, 20)
+    for hour in (10, 23)
+    for host in range(1, 30 if day == 18 else 4)
+)  # ten quiet days, a surge on the 18th, and one day more
+BROKEN = "this is no line of a log\n"
+HITS = 11 * 6 + 58
+PARTITIONED = ["hits", "rejects", "sessions", "daily", "hourly"]
+READER = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1], read_only=True)
+count = "SELECT count(*) FROM hits"
+print(connection.execute(count).fetchall()[0][0], flush=True)
+for _ in sys.stdin:
+    print(connection.execute(count).fetchall()[0][0], flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def geo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of small address databases."""
+    return build_default_databases(tmp_path_factory.mktemp("databases") / "geo")
+
+
+@pytest.fixture(scope="module")
+def built_lake(tmp_path_factory: pytest.TempPathFactory, tidegauge: Tidegauge, geo: Path) -> Path:
+    """A small lake with rows in every table, made by the commands."""
+    folder = tmp_path_factory.mktemp("built")
+    (folder / "web01.log").write_text(SOUND + BROKEN)
+    where = ("--lake", folder / "lake", "--geo", geo)
+    tidegauge("ingest", folder / "web01.log", *where)
+    tidegauge("build", *where)
+    return folder / "lake"
+
+
+def open_views(path: Path | str) -> duckdb.DuckDBPyConnection:
+    """Open a lake's views as anybody would."""
+    return duckdb.connect(str(path), read_only=True)
+
+
+def count_rows(path: Path | str) -> dict[str, int]:
+    """Return how many rows each view has."""
+    with open_views(path) as connection:
+        return {
+            table: connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
+            for table in TABLES
+        }
+
+
+def columns_of(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, str]]:
+    """Return names and types of a view's columns."""
+    described = connection.execute(f"DESCRIBE {table}").fetchall()
+    return [(name, kind) for name, kind, *_ in described]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_view_has_the_documented_columns_and_types(table: str, built_lake: Path) -> None:
+    """DESIGN's columns in order, further ones only after them; `day` is a DATE from the path."""
+    with open_views(built_lake / "tidegauge.duckdb") as connection:
+        found = columns_of(connection, table)
+    assert found[: len(TABLES[table])] == list(TABLES[table].items())
+    assert (("day", "DATE") in found) == (table != "surges")
+
+
+def test_every_table_has_rows(built_lake: Path) -> None:
+    """The small lake shows all its lines: 11 days of 6 hits, 58 on the 18th, one reject."""
+    counts = count_rows(built_lake / "tidegauge.duckdb")
+    assert counts["hits"] == HITS
+    assert counts["rejects"] == 1
+    assert counts["days"] == 12
+    assert min(counts.values()) >= 1
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        (".", "lake/tidegauge.duckdb"),
+        ("lake", "tidegauge.duckdb"),
+        ("lake", "./tidegauge.duckdb"),
+        ("lake/daily", "../tidegauge.duckdb"),
+        ("elsewhere", "../lake/tidegauge.duckdb"),
+    ],
+)
+def test_views_work_from_any_folder(
+    folder: str, name: str, built_lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path is as good as an absolute one, from inside the lake and from outside."""
+    (built_lake.parent / "elsewhere").mkdir(exist_ok=True)
+    monkeypatch.chdir(built_lake.parent / folder)
+    assert count_rows(name) == count_rows(built_lake / "tidegauge.duckdb")
+
+
+def test_views_follow_a_moved_lake(built_lake: Path, tmp_path: Path) -> None:
+    """A copy under another name shows its own files, not those of the place it was made in."""
+    moved = tmp_path / "moved"
+    shutil.copytree(built_lake, moved)
+    shutil.rmtree(moved / "hits" / "day=2016-11-08")
+    counts = count_rows(moved / "tidegauge.duckdb")
+    assert counts["hits"] == HITS - 6
+    assert counts["daily"] == count_rows(built_lake / "tidegauge.duckdb")["daily"]
+
+
+def test_reading_leaves_no_trace(built_lake: Path) -> None:
+    """Reading leaves the lake's folder as it was."""
+    before = sorted(built_lake.rglob("*"))
+    count_rows(built_lake / "tidegauge.duckdb")
+    assert sorted(built_lake.rglob("*")) == before
+
+
+def test_readers_change_nothing(built_lake: Path) -> None:
+    """Opened to read, the file refuses to lose a view."""
+    with (
+        open_views(built_lake / "tidegauge.duckdb") as connection,
+        pytest.raises(duckdb.Error, match="read-only"),
+    ):
+        connection.execute("DROP VIEW daily")
+
+
+def test_file_is_of_the_oldest_storage_version(built_lake: Path) -> None:
+    """The header says storage 64, which DuckDB 1.0 reads, and DuckDB says the same."""
+    header = (built_lake / "tidegauge.duckdb").read_bytes()[:20]
+    assert header[8:12] == b"DUCK"
+    assert int.from_bytes(header[12:20], "little") == 64
+    with open_views(built_lake / "tidegauge.duckdb") as connection:
+        tags = connection.execute("SELECT tags FROM duckdb_databases() WHERE NOT internal")
+        assert tags.fetchall()[0][0]["storage_version"].startswith("v1.0.0")
+
+
+@pytest.mark.parametrize("is_built", [False, True])
+def test_lake_without_any_hit_has_the_columns_too(
+    is_built: bool, tidegauge: Tidegauge, geo: Path, tmp_path: Path
+) -> None:
+    """A lake of an empty file has every view, with its types and no rows, built or not."""
+    (tmp_path / "empty.log").touch()
+    where = ("--lake", tmp_path / "lake", "--geo", geo)
+    tidegauge("ingest", tmp_path / "empty.log", *where)
+    if is_built:
+        tidegauge("build", *where)
+    views = tmp_path / "lake" / "tidegauge.duckdb"
+    assert set(count_rows(views).values()) == {0}
+    with open_views(views) as connection:
+        for table, columns in TABLES.items():
+            found = columns_of(connection, table)
+            assert found[: len(columns)] == list(columns.items()), table
+            assert ("day", "DATE") in found or table == "surges"
+
+
+def test_lake_that_is_not_built_yet_shows_its_hits(
+    tidegauge: Tidegauge, geo: Path, tmp_path: Path
+) -> None:
+    """After an ingest alone hits and rejects have rows, what is built from them has none."""
+    (tmp_path / "web01.log").write_text(SOUND + BROKEN)
+    tidegauge("ingest", tmp_path / "web01.log", "--lake", tmp_path / "lake", "--geo", geo)
+    counts = count_rows(tmp_path / "lake" / "tidegauge.duckdb")
+    assert {table for table, count in counts.items() if count} == {"hits", "rejects"}
+
+
+def test_reader_in_another_process_blocks_no_build(
+    tidegauge: Tidegauge, geo: Path, built_lake: Path, tmp_path: Path
+) -> None:
+    """A reader keeps its connection over an ingest and a build, and then sees them."""
+    lake = tmp_path / "lake"
+    shutil.copytree(built_lake, lake)
+    command = [sys.executable, "-c", READER, str(lake / "tidegauge.duckdb")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+        assert reader.stdin
+        assert reader.stdout
+        before = int(reader.stdout.readline())
+        (tmp_path / "web02.log").write_text(SOUND.replace("GET /p", "GET /q"))
+        tidegauge("ingest", tmp_path / "web02.log", "--lake", lake, "--geo", geo)
+        tidegauge("build", "--lake", lake)
+        after, _ = reader.communicate(b"again\n", timeout=30)
+    assert reader.returncode == 0
+    assert (before, int(after)) == (HITS, 2 * HITS)
+    assert count_rows(lake / "tidegauge.duckdb")["hits"] == 2 * HITS
+
+
+@pytest.mark.parametrize("table", PARTITIONED)
+def test_parquet_read_directly_gives_the_rows_of_the_view(table: str, built_lake: Path) -> None:
+    """`read_parquet` with hive partitioning in any DuckDB, and pyarrow, read the same rows."""
+    with open_views(built_lake / "tidegauge.duckdb") as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        by_view = connection.execute(f"FROM {table} ORDER BY ALL").to_arrow_table()
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        pattern = f"{built_lake}/{table}/**/*.parquet"
+        read = "FROM read_parquet($pattern, hive_partitioning = true) ORDER BY ALL"
+        by_path = connection.execute(read, {"pattern": pattern}).to_arrow_table()
+        partitioning = ds.partitioning(pa.schema([("day", pa.date32())]), flavor="hive")
+        dataset = ds.dataset(built_lake / table, partitioning=partitioning)
+        connection.register("dataset", dataset.to_table())
+        by_arrow = connection.execute("FROM dataset ORDER BY ALL").to_arrow_table()
+    assert by_view.num_rows > 0
+    assert by_path.equals(by_view)
+    assert by_arrow.column_names == by_view.column_names
+    assert by_arrow.to_pylist() == by_view.to_pylist()
+
+
+def test_day_is_only_in_the_path(built_lake: Path) -> None:
+    """No Parquet file of a partitioned table has a column `day`; each is zstd."""
+    parts = [path for table in PARTITIONED for path in built_lake.glob(f"{table}/*/*.parquet")]
+    assert {date.fromisoformat(path.parent.name.removeprefix("day=")) for path in parts}
+    with duckdb.connect() as connection:
+        metadata = connection.execute(
+            "SELECT DISTINCT path_in_schema, compression FROM parquet_metadata($files)",
+            {"files": [str(path) for path in parts]},
+        ).fetchall()
+    assert "day" not in {column for column, _ in metadata}
+    assert {compression for _, compression in metadata} == {"ZSTD"}
