@@ -96,7 +96,10 @@ class RawFile:
             self.lines += len(line_no)
         for at in range(0, len(starts) - 1, BLOCK_LINES):
             some = starts[at : at + BLOCK_LINES + 1]
-            yield Block(line_no[at : at + BLOCK_LINES], _to_text(data, some), [])
+            numbers = line_no[at : at + BLOCK_LINES]
+            before = [long for long in too_long if long[0] < numbers[-1]]
+            too_long = too_long[len(before) :]
+            yield Block(numbers, _to_text(data, some), before)
         if too_long:
             yield Block(np.zeros(0, np.int64), pa.array([], pa.string()), too_long)
 

@@ -236,7 +236,8 @@ def _write_days(table: pa.Table, folder: Path) -> None:
     for start, end in pairwise([*starts, len(days)]):
         target = folder / f"day={table['day'][start]}" / "data_0.parquet"
         target.parent.mkdir(parents=True)
-        write_table(target, rows.slice(start, end - start))
+        # Whole, because the edges of DuckDB's batches would show in the file.
+        write_table(target, rows.slice(start, end - start).combine_chunks())
 
 
 def _write_partitions(connection: duckdb.DuckDBPyConnection, model: str, folder: Path) -> None:
@@ -262,9 +263,10 @@ def _replace_days(lake: Lake, staging: Path, batch: list[date]) -> None:
     staged = []
     for model in PARTITIONED:
         for day in map(str, batch):
-            source = staging / model / f"day={day}" / "data_0.parquet"
             target = lake.part_path(model, day)
-            if source.exists():
+            source = staging / model / f"day={day}" / target.name
+            if source.with_name("data_0.parquet").exists():
+                source.with_name("data_0.parquet").rename(source)
                 staged.append((source, target))
             elif target.exists():
                 shutil.rmtree(target.parent)

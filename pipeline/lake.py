@@ -185,8 +185,12 @@ def put_in_place(staged: Sequence[tuple[Path, Path]]) -> None:
             with source.open("rb") as file:
                 os.fsync(file.fileno())
     for source, target in staged:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        source.replace(target)
+        if source.parent.name == target.parent.name and not target.parent.exists():
+            target.parent.parent.mkdir(parents=True, exist_ok=True)
+            source.parent.replace(target.parent)  # a whole new partition: one rename
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.replace(target)
 
 
 def read_json(path: Path) -> dict[str, Any]:

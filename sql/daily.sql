@@ -4,6 +4,7 @@
 -- params: none
 -- notes:  one row per country with any hit; sum(hits + robot_hits) is the number of hits; robots
 --         are excluded everywhere else, assets from visitors, pages and sessions only.
+--         Bytes that no BIGINT can hold (forged sizes) stop at its largest value.
 WITH started AS (
     SELECT day, country, count(*) AS sessions
     FROM sessions
@@ -21,7 +22,7 @@ counted AS (
         h.country,
         count(*) FILTER (WHERE h.is_page) AS pages,
         count(*) FILTER (WHERE NOT h.is_robot) AS hits,
-        coalesce(sum(h.bytes_sent) FILTER (WHERE NOT h.is_robot), 0)::BIGINT AS bytes_sent,
+        least(coalesce(sum(h.bytes_sent) FILTER (WHERE NOT h.is_robot), 0), 9223372036854775807)::BIGINT AS bytes_sent,
         count(*) FILTER (WHERE NOT h.is_robot AND h.status >= 500) AS errors,
         count(*) FILTER (WHERE h.is_robot) AS robot_hits,
         max(h.geo_built) AS geo_built,

@@ -4,6 +4,7 @@
 -- params: none
 -- notes:  `hour` is the start of the hour in UTC; a session belongs to the hour it starts. Where
 --         the site's zone is not whole hours from UTC, an hour can stand under two days.
+--         Bytes that no BIGINT can hold (forged sizes) stop at its largest value.
 WITH built AS (
     SELECT h.*, time_bucket(INTERVAL 1 HOUR, h.ts) AS hour
     FROM hits AS h
@@ -27,7 +28,7 @@ counted AS (
         country,
         count(*) FILTER (WHERE is_page) AS pages,
         count(*) FILTER (WHERE NOT is_robot) AS hits,
-        coalesce(sum(bytes_sent) FILTER (WHERE NOT is_robot), 0)::BIGINT AS bytes_sent,
+        least(coalesce(sum(bytes_sent) FILTER (WHERE NOT is_robot), 0), 9223372036854775807)::BIGINT AS bytes_sent,
         count(*) FILTER (WHERE NOT is_robot AND status >= 500) AS errors,
         count(*) FILTER (WHERE is_robot) AS robot_hits
     FROM built

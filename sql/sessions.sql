@@ -8,6 +8,7 @@
 --         Texts are looked up for the first and last second of a session only; `place` is the
 --         total order of a visitor's hits (DESIGN, Order): it decides which came first when
 --         several share a second.
+--         Bytes that no BIGINT can hold (forged sizes) stop at its largest value.
 WITH late_visitors AS (
     SELECT DISTINCT h.visitor_id
     FROM hits AS h
@@ -55,7 +56,7 @@ counted AS MATERIALIZED (
         max(n.ts) AS ended_at,
         count(*) AS hits,
         count(*) FILTER (WHERE n.is_page) AS pages,
-        coalesce(sum(n.bytes_sent), 0)::BIGINT AS bytes_sent,
+        least(coalesce(sum(n.bytes_sent), 0), 9223372036854775807)::BIGINT AS bytes_sent,
         count(*) FILTER (WHERE n.is_error) AS errors,
         bool_or(n.is_tied) AS is_tied
     FROM numbered AS n
@@ -76,9 +77,12 @@ ends AS (
         v.path,
         v.country,
         v.subdivision,
-        CASE WHEN v.ts = s.started_at THEN lower(regexp_extract(
-            v.referrer, '^(?i:https?)://(?:[^/?#@]*@)?(\[[^\]/?#]*\]|[^/?#:]*)', 1
-        )) END AS referrer_host,
+        CASE WHEN v.ts = s.started_at THEN translate(
+            regexp_extract(
+                v.referrer, '^(?i:https?)://(?:[^/?#]*@)?(\[[^\]/?#]*\]|[^/?#:\[]*)', 1
+            ),
+            'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'
+        ) END AS referrer_host,
         CASE WHEN s.is_tied THEN create_sort_key(
             v.ts, 'ASC NULLS FIRST', v.path, 'ASC NULLS FIRST', v.query, 'ASC NULLS FIRST',
             v.method, 'ASC NULLS FIRST', v.status, 'ASC NULLS FIRST',

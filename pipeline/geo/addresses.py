@@ -1,5 +1,6 @@
 """Client strings to the bits a search tree is walked by. Says what is an address, not where."""
 
+import ipaddress
 import socket
 from typing import Any, TypeAlias
 
@@ -39,7 +40,7 @@ def ipv4_words(clients: pa.StringArray) -> Words:
 def ipv6_words(clients: list[str]) -> tuple[Words, list[bool]]:
     """Pack the IPv6 addresses among ``clients`` into four words each; flags tell which they are.
 
-    A scoped address (``fe80::1%eth0``) is not one: its scope means nothing on another machine.
+    A scoped address (``fe80::1%eth0``) is located without its zone, as :mod:`ipaddress` reads it.
     """
     packed = [_pack_ipv6(client) for client in clients]
     joined = b"".join(address for address in packed if address is not None)
@@ -49,6 +50,8 @@ def ipv6_words(clients: list[str]) -> tuple[Words, list[bool]]:
 
 def _pack_ipv6(client: str) -> bytes | None:
     try:
+        if "%" in client:
+            return ipaddress.IPv6Address(client).packed
         return socket.inet_pton(socket.AF_INET6, client)
     except (OSError, ValueError):  # ValueError: an embedded NUL or a lone surrogate
         return None

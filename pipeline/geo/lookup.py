@@ -108,7 +108,10 @@ class Locator:
     def _extended(self, clients: Column, leaves: Column, unmet: Mask) -> _Places:
         one_client_at = np.zeros(len(leaves.dictionary), dtype=np.int64)
         one_client_at[leaves.indices.to_numpy()] = np.arange(len(clients))
-        asked = clients.take(pa.array(one_client_at[unmet])).to_pylist()
+        asked = [  # without zone ids, which the Rust reader does not take
+            client and client.partition("%")[0]
+            for client in clients.take(pa.array(one_client_at[unmet])).to_pylist()
+        ]
         known = self._places
         countries = self._ask(asked, _COUNTRY_PATH[self.database.kind])
         subdivisions: Column = pa.nulls(len(asked), pa.string())
