@@ -37,6 +37,10 @@ PARTITIONED = {"sessions": "day, started_at, session_id", "daily": "day, country
                "hourly": "day, hour, country"}  # fmt: skip
 """The models with one partition a day, and the total order each is written in."""
 
+_SESSION_KEYS = (("session_id", pa.uint64()), ("started_at", pa.int64()), ("day", pa.int32()))
+"""The order of the sessions, the first key last."""
+
+_PARTS = (1, 2, 4, 8, 16, 32, 64)
 _BATCH_ROWS = 4_000_000
 _ONE_DAY = timedelta(days=1)
 _EVER = datetime(1900, 1, 1, tzinfo=UTC)
@@ -179,7 +183,7 @@ def _build_batch(
             "timeout_seconds": settings.timeout_minutes * 60,
             "session_key": settings.key.session_key,
         }
-        sessions = connection.execute(_ordered("sessions"), bound).to_arrow_table()
+        sessions = _cut_sessions(connection, bound)
         connection.register("sessions", sessions)
         with ThreadPoolExecutor(1) as beside:
             writing = beside.submit(_write_days, sessions, staging / "sessions")
@@ -188,6 +192,32 @@ def _build_batch(
             writing.result()
         connection.close()
         _replace_days(lake, staging, batch)
+
+
+def _cut_sessions(connection: duckdb.DuckDBPyConnection, bound: dict[str, object]) -> pa.Table:
+    """Run the sessions model, in as many parts as the memory asks for, and order its rows.
+
+    NumPy orders them in a third of DuckDB's time, which would carry the texts through the sort.
+    """
+    for parts in _PARTS:
+        try:
+            tables = [
+                connection.execute(
+                    read_model("sessions"), bound | {"parts": parts, "part": part}
+                ).to_arrow_table()
+                for part in range(parts)
+            ]
+            break
+        except duckdb.OutOfMemoryException:
+            if parts == _PARTS[-1]:
+                raise
+            log.info("sessions need more memory than allowed: again in more than %d parts", parts)
+    table = pa.concat_tables(tables)
+    for name in ("user_agent", "referrer_host"):  # few distinct ones: order numbers, not texts
+        column = table[name].dictionary_encode().combine_chunks()
+        table = table.set_column(table.column_names.index(name), name, column)
+    keys = [table[name].cast(kind).to_numpy() for name, kind in _SESSION_KEYS]
+    return table.take(pa.array(np.lexsort(keys)))
 
 
 def _ordered(model: str) -> str:
@@ -233,11 +263,16 @@ def _write_days(table: pa.Table, folder: Path) -> None:
     days = table["day"].cast(pa.int32()).to_numpy()
     starts = np.flatnonzero(np.diff(days, prepend=-(2**31)))
     rows = table.drop_columns("day")
+    plain = pa.schema(
+        (f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type)
+        for f in rows.schema
+    )
     for start, end in pairwise([*starts, len(days)]):
         target = folder / f"day={table['day'][start]}" / "data_0.parquet"
         target.parent.mkdir(parents=True)
-        # Whole, because the edges of DuckDB's batches would show in the file.
-        write_table(target, rows.slice(start, end - start).combine_chunks())
+        # Whole and plain: batches and dictionaries of other days would show in the file.
+        day = rows.slice(start, end - start).cast(plain).combine_chunks()
+        write_table(target, day)
 
 
 def _write_partitions(connection: duckdb.DuckDBPyConnection, model: str, folder: Path) -> None:

@@ -1,13 +1,14 @@
 -- Sessions: one visitor's hits in order, cut where the gap is longer than the timeout.
 -- grain:  day, session
 -- inputs: hits (with day), days (day, is_built, starts_at, ends_at, keep_from)
--- params: $timeout_seconds INTEGER, $session_key BLOB
+-- params: $timeout_seconds INTEGER, $session_key BLOB, $parts UBIGINT, $part UBIGINT
 -- notes:  a session belongs to the day it starts; its attributes count its own hits up to the end
 --         of the following day. Of the days beside the built ones only those hits are kept that
 --         can continue a session: from keep_from on, or of visitors seen late on the day before.
 --         Texts are looked up for the first and last second of a session only; `place` is the
 --         total order of a visitor's hits (DESIGN, Order): it decides which came first when
---         several share a second.
+--         several share a second. Visitors can be taken in $parts parts, one at a time ($part
+--         from 0), to fit into memory: sessions of different visitors know nothing of each other.
 --         Bytes that no BIGINT can hold (forged sizes) stop at its largest value.
 WITH late_visitors AS (
     SELECT DISTINCT h.visitor_id
@@ -20,6 +21,7 @@ visits AS (
     FROM hits AS h
     JOIN days AS d USING (day)
     WHERE NOT h.is_robot AND NOT h.is_asset
+        AND h.visitor_id % $parts::UBIGINT = $part::UBIGINT
         AND (h.ts >= d.keep_from OR h.visitor_id IN (SELECT visitor_id FROM late_visitors))
 ),
 gaps AS (
@@ -77,12 +79,11 @@ ends AS (
         v.path,
         v.country,
         v.subdivision,
-        CASE WHEN v.ts = s.started_at THEN translate(
-            regexp_extract(
-                v.referrer, '^(?i:https?)://(?:[^/?#]*@)?(\[[^\]/?#]*\]|[^/?#:\[]*)', 1
-            ),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'
-        ) END AS referrer_host,
+        CASE WHEN v.ts = s.started_at AND (
+            starts_with(lower(left(v.referrer, 8)), 'http://')
+            OR lower(left(v.referrer, 8)) = 'https://'
+        ) THEN split_part(split_part(split_part(v.referrer, '/', 3), '?', 1), '#', 1)
+        END AS authority,
         CASE WHEN s.is_tied THEN create_sort_key(
             v.ts, 'ASC NULLS FIRST', v.path, 'ASC NULLS FIRST', v.query, 'ASC NULLS FIRST',
             v.method, 'ASC NULLS FIRST', v.status, 'ASC NULLS FIRST',
@@ -101,7 +102,7 @@ texts AS (
         arg_max_null(path, place) AS exit_path,
         arg_min_null(country, place) AS country,
         arg_min_null(subdivision, place) AS subdivision,
-        arg_min_null(referrer_host, place) AS referrer_host,
+        arg_min_null(authority, place) AS authority,
         any_value(user_agent) AS user_agent
     FROM ends
     GROUP BY visitor_id, started_at
@@ -120,7 +121,14 @@ SELECT
     c.errors,
     t.entry_path,
     t.exit_path,
-    nullif(t.referrer_host, '') AS referrer_host,
+    nullif(CASE
+        WHEN contains(t.authority, '@') OR contains(t.authority, ':')
+            OR contains(t.authority, '[') OR strlen(t.authority) <> length(t.authority)
+        THEN translate(
+            regexp_extract(t.authority, '^(?:.*@)?(\[[^\]]*\]|[^:\[]*)', 1),
+            'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'
+        )
+        ELSE lower(t.authority) END, '') AS referrer_host,
     t.country AS country,
     t.subdivision AS subdivision,
     t.user_agent

@@ -170,6 +170,8 @@ def run_model(
     bound = {
         "timeout_seconds": settings["timeout_minutes"] * 60,
         "session_key": key * 16,
+        "parts": 1,
+        "part": 0,
         **settings["params"],
     }
     names = connection.extract_statements(statement)[0].named_parameters
