@@ -57,10 +57,9 @@ WITH quoted AS (
             THEN rtrim(replace(q[3], chr(13) || chr(10), ''), chr(10)) ELSE q[3] END, ' ') AS m
     FROM quoted
 ), fields AS (
-    SELECT line_no, len(q) >= 3 AND len(h) = 6 AND h[6] = '' AND h[1] <> '' AND h[2] <> ''
-        AND h[3] <> '' AND strlen(h[4]) = 21 AND strlen(h[5]) = 6
-        AND m[1] = '' AND strlen(m[2]) = 3 AND strlen(m[3]) BETWEEN 1 AND 18
-        AND NOT ends_with(q[2], '\')
+    SELECT line_no, len(h) = 6 AND h[6] = '' AND NOT contains(q[1], '  ')
+        AND NOT starts_with(q[1], ' ') AND strlen(h[4]) = 21 AND strlen(h[5]) = 6
+        AND m[1] = '' AND NOT ends_with(q[2], '\')
         AND CASE WHEN len(q) >= 7
             THEN len(m) = 4 AND m[4] = '' AND q[5] = ' '
                 AND NOT ends_with(q[4], '\') AND NOT ends_with(q[6], '\')
@@ -277,7 +276,7 @@ def _read_status(text: pa.ChunkedArray) -> tuple[pa.Array, npt.NDArray[np.bool_]
 
 
 def _read_bytes(text: pa.ChunkedArray) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
-    is_number = pc.ascii_is_decimal(text)
+    is_number = pc.and_(pc.ascii_is_decimal(text), pc.less_equal(pc.binary_length(text), 18))
     is_none = pc.equal(text, "-")
     numbers = pc.if_else(is_number, text, pa.scalar(None, TEXT)).cast(pa.int64())
     return _one_chunk(numbers), pc.or_(is_number, is_none).to_numpy()
