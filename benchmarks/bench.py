@@ -12,12 +12,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from make_log import write_log
 
-from pipeline.storm.addresses import find_database
 
+GEO = Path(str(find_spec("_geoip_geolite2").submodule_search_locations[0]))  # type: ignore[union-attr,index]
 TIDEGAUGE = str(Path(sys.executable).with_name("tidegauge"))
 DATA = Path(__file__).parent / "data"
 
@@ -48,7 +49,7 @@ def measure(commands: list[list[str]], env: dict[str, str]) -> Run:
 
 def tidegauge(log: Path, folder: Path) -> list[list[str]]:
     """Ingest and build into a new lake: parse, locate, robots, sessions, daily, hourly, surges."""
-    places = ["--lake", str(folder / "lake"), "--geo", str(find_database().parent)]
+    places = ["--lake", str(folder / "lake"), "--geo", str(GEO)]
     return [[TIDEGAUGE, "ingest", str(log), *places], [TIDEGAUGE, "build", *places]]
 
 
@@ -57,7 +58,7 @@ def goaccess(log: Path, folder: Path) -> list[list[str]]:
     return [
         [
             "goaccess", str(log.with_suffix("")), "--log-format=COMBINED", "--no-global-config",
-            "--no-progress", f"--geoip-database={find_database()}", "-o", str(folder / "ga.json"),
+            "--no-progress", f"--geoip-database={GEO / 'GeoLite2-City.mmdb'}", "-o", str(folder / "ga.json"),
         ]
     ]  # fmt: skip
 
