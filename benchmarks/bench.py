@@ -17,8 +17,10 @@ from pathlib import Path
 
 from make_log import write_log
 
-
-GEO = Path(str(find_spec("_geoip_geolite2").submodule_search_locations[0]))  # type: ignore[union-attr,index]
+_FOUND = find_spec("_geoip_geolite2")
+if _FOUND is None or not _FOUND.submodule_search_locations:
+    raise SystemExit("needs the demo's database: make install")
+GEO = Path(_FOUND.submodule_search_locations[0])
 TIDEGAUGE = str(Path(sys.executable).with_name("tidegauge"))
 DATA = Path(__file__).parent / "data"
 
@@ -58,7 +60,8 @@ def goaccess(log: Path, folder: Path) -> list[list[str]]:
     return [
         [
             "goaccess", str(log.with_suffix("")), "--log-format=COMBINED", "--no-global-config",
-            "--no-progress", f"--geoip-database={GEO / 'GeoLite2-City.mmdb'}", "-o", str(folder / "ga.json"),
+            "--no-progress", f"--geoip-database={GEO / 'GeoLite2-City.mmdb'}",
+            "-o", str(folder / "ga.json"),
         ]
     ]  # fmt: skip
 

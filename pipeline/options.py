@@ -14,11 +14,13 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.text import Text
 
 from pipeline.output import progress_console
 
@@ -58,6 +60,14 @@ LayoutOption = Annotated[
 NoGeoOption = Annotated[bool, typer.Option("--no-geo", help="Locate nobody: every country is ZZ.")]
 
 
+class _RateColumn(ProgressColumn):
+    """Steps a second."""
+
+    def render(self, task: Task) -> Text:
+        """Write the rate; empty before the first step."""
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+
+
 @contextmanager
 def show_bytes(title: str, total: int) -> Iterator[tuple[Progress, TaskID]]:
     """A bar over bytes with rate and time left, on stderr, when that is a terminal."""
@@ -72,7 +82,8 @@ def show_bytes(title: str, total: int) -> Iterator[tuple[Progress, TaskID]]:
 def show_steps(title: str, total: int | None) -> Iterator[tuple[Progress, TaskID]]:
     """A bar over counted steps with time left, on stderr, when that is a terminal."""
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _RateColumn(),
+        TimeRemainingColumn(),
     )  # fmt: skip
     yield from _shown(columns, title, total)
 

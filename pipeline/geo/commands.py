@@ -11,9 +11,11 @@ from pipeline.geo.check import Waivers
 from pipeline.geo.databases import GeoDatabase, list_databases
 from pipeline.geo.single import lookup
 from pipeline.geo.sources import NOTICES, Services
-from pipeline.options import ConfigOption, Form, FormOption, GeoOption
+from pipeline.lake import Lake
+from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption
 from pipeline.output import escape, print_rows, progress_console
 from pipeline.settings import Settings, load_settings
+from pipeline.site import find_zone
 
 if TYPE_CHECKING:
     from pipeline.geo.fetch import Fetched
@@ -50,7 +52,10 @@ _ANSWER_COLUMNS = [
 
 @app.command("list")
 def list_command(
-    geo: GeoOption = None, config: ConfigOption = None, form: FormOption = Form.table
+    geo: GeoOption = None,
+    lake: LakeOption = None,  # noqa: ARG001 accepted by every command
+    config: ConfigOption = None,
+    form: FormOption = Form.table,
 ) -> None:
     """List the databases in the folder, oldest first.
 
@@ -64,10 +69,11 @@ def list_command(
 
 
 @app.command("lookup")
-def lookup_command(
+def lookup_command(  # noqa: PLR0913 - one parameter an option
     address: Annotated[str, typer.Argument(metavar="IP", help="An IPv4 or IPv6 address.")],
     on: DayOption = None,
     geo: GeoOption = None,
+    lake: LakeOption = None,
     config: ConfigOption = None,
     form: FormOption = Form.table,
 ) -> None:
@@ -77,9 +83,10 @@ def lookup_command(
 
     tidegauge geo lookup 8.8.8.8 --on 2016-11-08
     """
-    settings = load_settings(config, geo=geo)
-    day = on.date() if on else datetime.now(settings.zone_info).date()
-    day_start = datetime.combine(day, time(), settings.zone_info)
+    settings = load_settings(config, geo=geo, lake=lake)
+    zone = find_zone(settings, Lake(settings.lake)).info
+    day = on.date() if on else datetime.now(zone).date()
+    day_start = datetime.combine(day, time(), zone)
     answer = lookup(address, list_databases(settings.geo), day_start, settings.geo_provider)
     row = (
         answer.address,
@@ -111,6 +118,7 @@ def fetch_command(  # noqa: PLR0913 - one parameter an option
         bool, typer.Option("--allow-size", help="Accept under half or over double the size.")
     ] = False,
     geo: GeoOption = None,
+    lake: LakeOption = None,  # noqa: ARG001 accepted by every command
     config: ConfigOption = None,
 ) -> None:
     """Get a database, check it, and put it beside the older ones under its build date.
