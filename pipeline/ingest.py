@@ -136,7 +136,8 @@ def ingest_files(
             except TidegaugeError as error:
                 result.failed.append((path, str(error)))
             except OSError as error:
-                result.failed.append((path, f"cannot be read: {error.strerror or error}"))
+                what = "cannot be read" if error.filename == str(path) else "was not taken in"
+                result.failed.append((path, f"{what}: {error.strerror or error}"))
 
         try:
             for future in [files.submit(take, *numbered) for numbered in enumerate(paths)]:
