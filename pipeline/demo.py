@@ -5,6 +5,7 @@ lake with the published figures; everything between is what any site's logs go t
 """
 
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -198,12 +199,12 @@ def _print_result(settings: Settings, comparisons: list[Comparison], scale: floa
 
 
 def _print_next(out: Path) -> None:
-    print(f"lake:   {out / 'lake'}\nreport: {out / 'report.html'}\ntry next:")
-    print(
-        f"  tidegauge hourly --lake {out / 'lake'} --country US --from 2016-11-08 --to 2016-11-08"
-    )
-    print(f"  tidegauge surges --lake {out / 'lake'}")
-    print(f"  tidegauge sql --lake {out / 'lake'} -f sql/queries/country_share.sql")
+    command = sys.argv[0] if "/" in sys.argv[0] else "tidegauge"
+    lake = out / "lake"
+    print(f"lake:   {lake}\nreport: {out / 'report.html'}\ntry next:")
+    print(f"  {command} hourly --lake {lake} --country US --from 2016-11-08 --to 2016-11-08")
+    print(f"  {command} surges --lake {lake}")
+    print(f"  {command} sql --lake {lake} -f sql/queries/country_share.sql")
 
 
 def _check(settings: Settings, comparisons: list[Comparison]) -> None:
