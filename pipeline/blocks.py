@@ -197,7 +197,7 @@ def _inflate(
         raise _DamagedError(offset, "the archive is truncated")
 
 
-_ISAL_ERROR: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # a wrong stub
+_ISAL_ERROR: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # typed as an instance
 _ARCHIVE_ERRORS = (
     EOFError,
     OSError,

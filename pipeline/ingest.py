@@ -121,26 +121,20 @@ def ingest_files(
         ThreadPoolExecutor(WORKERS, "file") as files,
         lake.staging() as staging,
     ):
-
-        def take(number: int, path: Path) -> None:
-            raw = RawFile(path, on_read=on_read)
-            folder, name = staging / str(number), source or source_of(path)
-            job = _FileJob(lake, maker, blocks, folder, raw, name, stop)
-            try:
-                known = job.find_known() if path.stat().st_size in sizes else None
-                record, is_new = (known, False) if known else job.take()
-                if is_new:
-                    result.added.append(record)
-                else:
-                    result.known.append((path, record))
-            except TidegaugeError as error:
-                result.failed.append((path, str(error)))
-            except OSError as error:
-                what = "cannot be read" if error.filename == str(path) else "was not taken in"
-                result.failed.append((path, f"{what}: {error.strerror or error}"))
-
+        jobs = [
+            _FileJob(
+                lake,
+                maker,
+                blocks,
+                staging / str(number),
+                RawFile(path, on_read=on_read),
+                source or source_of(path),
+                stop,
+            )
+            for number, path in enumerate(paths)
+        ]
         try:
-            for future in [files.submit(take, *numbered) for numbered in enumerate(paths)]:
+            for future in [files.submit(_take_one, job, sizes, result) for job in jobs]:
                 future.result()
         except BaseException:  # interrupted: end soon, between two blocks
             stop.set()
@@ -251,6 +245,23 @@ class _FileJob:
             ingested_at=datetime.now(UTC).isoformat(timespec="seconds"),
             duration_ms=round((time.monotonic() - started) * 1000),
         )
+
+
+def _take_one(job: _FileJob, sizes: set[int], result: Ingested) -> None:
+    """Take one file in and note what became of it; only a file of a known size can be known."""
+    path = job.raw.path
+    try:
+        known = job.find_known() if path.stat().st_size in sizes else None
+        record, is_new = (known, False) if known else job.take()
+        if is_new:
+            result.added.append(record)
+        else:
+            result.known.append((path, record))
+    except TidegaugeError as error:
+        result.failed.append((path, str(error)))
+    except OSError as error:
+        what = "cannot be read" if error.filename == str(path) else "was not taken in"
+        result.failed.append((path, f"{what}: {error.strerror or error}"))
 
 
 def _in_order(
