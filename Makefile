@@ -29,7 +29,7 @@ lint: install-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: install-dev  ## Compare with GoAccess and gzip
+bench: install-dev
 	$(BIN)/python benchmarks/bench.py
 
 bench-surges: install-dev

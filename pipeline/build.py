@@ -197,7 +197,7 @@ def _build_batch(
 def _cut_sessions(connection: duckdb.DuckDBPyConnection, bound: dict[str, object]) -> pa.Table:
     """Run the sessions model, in as many parts as the memory asks for, and order its rows.
 
-    NumPy orders them in a third of DuckDB's time, which would carry the texts through the sort.
+    NumPy orders them: DuckDB would carry the texts through its sort.
     """
     for parts in _PARTS:
         try:
@@ -259,7 +259,7 @@ def _day_table(
 
 
 def _write_days(table: pa.Table, folder: Path) -> None:
-    """Write a large ordered table, one file a day: three times as fast as DuckDB's own writer."""
+    """Write a large ordered table, one file a day: in a third of DuckDB's COPY's time."""
     days = table["day"].cast(pa.int32()).to_numpy()
     starts = np.flatnonzero(np.diff(days, prepend=-(2**31)))
     rows = table.drop_columns("day")

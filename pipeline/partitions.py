@@ -19,7 +19,8 @@ REJECTS = pa.schema([("line_no", pa.int64()), ("line", pa.string()), ("reason", 
 
 
 def _open(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    # Plain types for every engine: no Arrow schema inside. Level 1 costs a third of level 3's time.
+    # Plain types for every engine: no Arrow schema inside. Level 1 was
+    # 10 to 20 % faster than level 3 on hits, and no larger.
     return pq.ParquetWriter(
         path, schema, compression="zstd", compression_level=1, store_schema=False
     )

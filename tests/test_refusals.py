@@ -114,7 +114,8 @@ def test_summer_time_does_not_contradict_the_default(site: Site) -> None:
     """Toronto's summer offset agrees with it, and one odd line among good ones does too."""
     summer = make_line("01/Jul/2016:10:00:00 -0400")
     log = site.write("web.log", summer * 3 + summer.replace(b"-0400", b"+0000"))
-    site.run("ingest", "--no-geo", log, env={"TIDEGAUGE_TIMEZONE": None})
+    done = site.run("ingest", "--no-geo", log, env={"TIDEGAUGE_TIMEZONE": None})
+    assert "America/Toronto, assumed" in done.err
 
 
 def test_key_file_that_others_may_read_exits_2(site: Site) -> None:
