@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+import pipeline
 from pipeline.database import connect
 from pipeline.lake import Lake, put_in_place, read_json, write_json
 from pipeline.models import read_model
@@ -19,7 +20,8 @@ _TABLES = ("days", "expected", "surges")
 
 def build_summary(lake: Lake, built: dict[str, str], memory_mb: int) -> None:
     """Rewrite the three tables when any day (``built``: day to fingerprint) changed."""
-    inputs = [sorted(built.items()), read_model("days")]
+    # The detector is code: the program's version stands for it.
+    inputs = [pipeline.__version__, sorted(built.items()), read_model("days")]
     fingerprint = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]
     known = read_json(lake.ledger / "summary.json").get("fingerprint")
     if known == fingerprint and all(lake.part_path(name).exists() for name in _TABLES):
