@@ -39,8 +39,9 @@ bench-surges: install-dev
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra demo --group build
 lock:
-	$(LOCK) pyproject.toml -o requirements.lock
-	$(LOCK) --group dev pyproject.toml -o requirements-dev.lock
+	$(LOCK) --extra airflow --group dev pyproject.toml -o requirements-dev.lock
+	$(LOCK) --extra airflow -c requirements-dev.lock pyproject.toml -o requirements-airflow.lock
+	$(LOCK) -c requirements-dev.lock pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf .venv demo build *.egg-info
