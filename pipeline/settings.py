@@ -5,14 +5,16 @@ The only module that reads the environment.
 
 import os
 import tomllib
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -36,6 +38,14 @@ def _check_lake(path: Path) -> Path:
     return path
 
 
+def _split(urls: Any) -> Any:
+    return urls.split() if isinstance(urls, str) else urls
+
+
+AlertUrls = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
+"""URLs hold passwords, so they are never shown."""
+
+
 class Settings(BaseSettings):
     """Everything a site may set. Paths are relative to the working directory."""
 
@@ -43,6 +53,8 @@ class Settings(BaseSettings):
 
     lake: Annotated[Path, AfterValidator(_check_lake)] = Path("lake")
     geo: Path = Path("geo")
+    raw: Path = Field(Path("raw"), description="raw logs that `run` and the DAGs discover")
+    report: Path = Field(Path("report.html"), description="the page that `run` and the DAGs write")
     timezone: Annotated[str, AfterValidator(_check_timezone)] | None = Field(
         None,
         description=f"the site's time zone; {DEFAULT_TIMEZONE} when neither set nor in the lake",
@@ -58,6 +70,15 @@ class Settings(BaseSettings):
     maxmind_url: str = "https://download.maxmind.com"
     dbip_url: str = "https://download.db-ip.com"
     memory_limit_mb: int = Field(1200, ge=256, description="DuckDB's memory; it spills beyond")
+    last_day: date | None = Field(
+        None, description="of a closed site: no run is scheduled for days after it"
+    )
+    hits_kept_days: int | None = Field(
+        None, ge=3, description="retention deletes hits and rejects that are older; all are kept"
+    )
+    retention_max_days: int = Field(7, ge=1, description="retention refuses to delete more at once")
+    alert_urls: AlertUrls = Field((), description="apprise URLs, in TOML a list, else with spaces")
+    alert_days: int = Field(7, ge=1, description="alerts are silent about days further back")
 
     @property
     def site_zone(self) -> str:
@@ -114,5 +135,5 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        value = "(hidden)" if "key" in key else first["input"]
+        value = "(hidden)" if "key" in key or "alert" in key else first["input"]
         raise SettingsError(key, value, first["msg"].removeprefix("Value error, ")) from None
