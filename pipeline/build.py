@@ -1,15 +1,15 @@
 """Hits become sessions, sessions become days: rebuilds every stale day, and what hangs on it.
 
-A derived partition is a pure function of its inputs and settings; ``fingerprints`` names them.
+A derived partition is a pure function of its inputs and settings; see ``stale``.
 """
 
-import hashlib
-import json
 import logging
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from glob import escape
@@ -22,20 +22,17 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.database import connect
-from pipeline.definitions import DEFINITIONS_VERSION
-from pipeline.hits import day_start
-from pipeline.lake import FileRecord, Lake, put_in_place, read_json, write_json
+from pipeline.days import day_start
+from pipeline.errors import StorageError
+from pipeline.lake import Lake, put_in_place, read_json, write_json
 from pipeline.models import read_model
 from pipeline.partitions import write_table
+from pipeline.stale import PARTITIONED, DayFiles, take_stock
 from pipeline.summary import build_summary
 from pipeline.views import write_views
 from pipeline.visitors import VisitorKey
 
 log = logging.getLogger(__name__)
-
-PARTITIONED = {"sessions": "day, started_at, session_id", "daily": "day, country",
-               "hourly": "day, hour, country"}  # fmt: skip
-"""The models with one partition a day, and the total order each is written in."""
 
 _SESSION_KEYS = (("session_id", pa.uint64()), ("started_at", pa.int64()), ("day", pa.int32()))
 """The order of the sessions, the first key last."""
@@ -57,16 +54,6 @@ class BuildSettings:
     memory_mb: int
 
 
-@dataclass(frozen=True)
-class _Day:
-    """One local day's raw files in the lake."""
-
-    day: date
-    file_keys: tuple[str, ...]
-    rows: int
-    geo_is_late: bool
-
-
 def build(
     lake: Lake,
     settings: BuildSettings,
@@ -76,17 +63,29 @@ def build(
 
     Returns:
         The days rebuilt, in order. Nothing is written when nothing is stale.
+
+    Raises:
+        StorageError: the disk is full or can't be written; the next build goes on from there.
     """
+    stale = build_days(lake, settings, on_days)
+    build_tables(lake, settings)
+    return stale
+
+
+def build_days(
+    lake: Lake,
+    settings: BuildSettings,
+    on_days: Callable[[int, int], None] = lambda _done, _all: None,
+) -> list[date]:
+    """Rebuild the stale days' sessions, daily and hourly; returns those days, in order."""
     started = time.monotonic()
-    with lake.lock("build"):
-        days = _days(lake.files())
-        wanted = fingerprints(days, _inputs(lake, settings.timeout_minutes))
-        built = read_json(lake.ledger / "built.json")
-        gone = sorted(set(built) - set(wanted))
-        stale = _stale_days(lake, wanted, built)
-        for batch in _batches(stale, days):
-            _build_batch(lake, batch, days, settings)
-            built |= {str(day): wanted[str(day)] for day in batch}
+    with lake.lock("build"), storage_named(lake):
+        stock = take_stock(lake, settings.timeout_minutes)
+        built, stale = dict(stock.built), stock.stale
+        gone = sorted(set(built) - set(stock.wanted) - lake.sealed())
+        for batch in _batches(stale, stock.days):
+            _build_batch(lake, batch, stock.days, settings)
+            built |= {str(day): stock.wanted[str(day)] for day in batch}
             write_json(lake.ledger / "built.json", built)
             on_days(len(batch), len(stale))
         for day in gone:
@@ -94,65 +93,42 @@ def build(
             del built[day]
         if gone:
             write_json(lake.ledger / "built.json", built)
-        build_summary(lake, wanted, settings.memory_mb)
-        write_views(lake)
     log.info("built %d days in %d ms", len(stale), round((time.monotonic() - started) * 1000))
     return stale
 
 
-def _days(records: list[FileRecord]) -> dict[date, _Day]:
-    found: dict[date, list[tuple[str, int, bool]]] = {}
-    for record in records:
-        for day, share in record.days.items():
-            entry = (record.file_key, share.hits, share.geo_is_late)
-            found.setdefault(date.fromisoformat(day), []).append(entry)
-    return {
-        day: _Day(
-            day,
-            tuple(sorted(key for key, _, _ in entries)),
-            sum(hits for _, hits, _ in entries),
-            any(late for _, _, late in entries),
-        )
-        for day, entries in found.items()
-    }
+def build_tables(lake: Lake, settings: BuildSettings) -> None:
+    """Rewrite days, expected, surges and the views when any day was rebuilt since."""
+    with lake.lock("build"), storage_named(lake):
+        built = read_json(lake.ledger / "built.json")
+        build_summary(lake, shown_days(lake, built), settings.memory_mb)
+        write_views(lake)
 
 
-def _inputs(lake: Lake, timeout_minutes: int) -> list[object]:
-    """What every day depends on: definitions, engines, SQL, settings, the lake's zone and key."""
-    engines = (duckdb.__version__, pa.__version__)
-    models = map(read_model, PARTITIONED)
-    return [DEFINITIONS_VERSION, *engines, *models, timeout_minutes, lake.identity()]
+@contextmanager
+def storage_named(lake: Lake) -> Iterator[None]:
+    """Turn what DuckDB, Arrow and the system say of a full or broken disk into one sentence.
+
+    Raises:
+        StorageError: names the lake and the reason.
+    """
+    try:
+        yield
+    except (OSError, duckdb.IOException) as error:
+        number = getattr(error, "errno", None)
+        why = os.strerror(number) if number else str(error).splitlines()[0]
+        raise StorageError(
+            f"lake {lake.root}: {why}; what was built stands, and the next run goes on from there"
+        ) from error
 
 
-def fingerprints(days: dict[date, _Day], fixed: list[object]) -> dict[str, str]:
-    """Name each day's inputs: the raw files of it and its neighbours, and what all days share."""
-    base = hashlib.sha256(json.dumps(fixed).encode()).hexdigest()
-
-    def name(day: date) -> str:
-        near = [days.get(day + n * _ONE_DAY) for n in (-1, 0, 1)]
-        files = [beside.file_keys if beside else () for beside in near]
-        inputs = json.dumps([base, files, days[day].geo_is_late])
-        return hashlib.sha256(inputs.encode()).hexdigest()[:32]
-
-    return {str(day): name(day) for day in days}
+def shown_days(lake: Lake, built: dict[str, str]) -> dict[str, str]:
+    """The days that have figures, by what they were built from; a sealed one lost stays lost."""
+    days = sorted(built.keys() | lake.sealed())
+    return {day: built.get(day, "") for day in days if lake.part_path("daily", day).exists()}
 
 
-def find_stale(lake: Lake, timeout_minutes: int) -> list[date]:
-    """The days that the next build would rebuild, in order."""
-    wanted = fingerprints(_days(lake.files()), _inputs(lake, timeout_minutes))
-    return _stale_days(lake, wanted, read_json(lake.ledger / "built.json"))
-
-
-def _stale_days(lake: Lake, wanted: dict[str, str], built: dict[str, str]) -> list[date]:
-    # `daily` stands for the three: sessions may rightly have no rows on a day with hits.
-    return [
-        date.fromisoformat(day)
-        for day, fingerprint in sorted(wanted.items())
-        if built.get(day) != fingerprint or not lake.part_path("daily", day).exists()
-    ]
-
-
-def _batches(stale: list[date], days: dict[date, _Day]) -> Iterator[list[date]]:
+def _batches(stale: list[date], days: dict[date, DayFiles]) -> Iterator[list[date]]:
     """Runs of days that fit into memory together: many small ones, or one large one."""
     batch: list[date] = []
     rows = 0
@@ -167,7 +143,7 @@ def _batches(stale: list[date], days: dict[date, _Day]) -> Iterator[list[date]]:
 
 
 def _build_batch(
-    lake: Lake, batch: list[date], days: dict[date, _Day], settings: BuildSettings
+    lake: Lake, batch: list[date], days: dict[date, DayFiles], settings: BuildSettings
 ) -> None:
     near = {day + n * _ONE_DAY for day in batch for n in (-1, 0, 1)} & days.keys()
     with lake.staging() as staging:
@@ -225,7 +201,7 @@ def _ordered(model: str) -> str:
 
 
 def _day_table(
-    batch: list[date], near: set[date], days: dict[date, _Day], settings: BuildSettings
+    batch: list[date], near: set[date], days: dict[date, DayFiles], settings: BuildSettings
 ) -> pa.Table:
     """What the models must know of each day at hand; see the header of ``sql/sessions.sql``."""
     timeout = timedelta(minutes=settings.timeout_minutes)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import pipeline
-from pipeline import answers, demo, inspection, report
+from pipeline import answers, demo, inspection, report, retention
 from pipeline.build import build
 from pipeline.errors import TidegaugeError
 from pipeline.geo.commands import app as geo_app
@@ -42,6 +42,7 @@ demo.add_to(app)
 inspection.add_to(app)
 answers.add_to(app)
 report.add_to(app)
+retention.add_to(app)
 
 
 def say(text: str) -> None:

@@ -28,6 +28,16 @@ class LakeError(TidegaugeError):
     """The lake cannot be used as asked: another key, another time zone, not writable."""
 
 
+class StorageError(TidegaugeError):
+    """The disk under the lake or the report is full or can't be written; may be well again soon."""
+
+
+class AlertError(TidegaugeError):
+    """A service did not take an alert; it may later."""
+
+    exit_code = 1
+
+
 class DataError(TidegaugeError):
     """The data failed a check: unreadable raw files, accounting that does not balance."""
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.assets import find_assets
+from pipeline.days import day_start
 from pipeline.definitions import NO_COUNTRY
 from pipeline.geo.databases import GeoDatabase, in_force
 from pipeline.geo.lookup import Locator
@@ -47,11 +48,6 @@ HITS = pa.schema(
 """One row a hit, in line order (DESIGN, *The lake*)."""
 
 EPOCH = date(1970, 1, 1)
-
-
-def day_start(day: date, zone: ZoneInfo) -> datetime:
-    """The instant (UTC) at which ``day`` begins in ``zone``."""
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
 def local_days(seconds: npt.NDArray[np.int64], zone: ZoneInfo) -> npt.NDArray[np.int32]:

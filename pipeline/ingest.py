@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ from pipeline.database import connect
 from pipeline.errors import DataError, SettingsError, TidegaugeError
 from pipeline.formats import combined
 from pipeline.hits import EPOCH, HitMaker
-from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake
+from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake, stat_of
 from pipeline.partitions import PartitionWriter, RejectWriter
 
 log = logging.getLogger(__name__)
@@ -96,12 +96,14 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def ingest_files(
+def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
     lake: Lake,
     maker: HitMaker,
     paths: Sequence[Path],
     *,
     source: str | None = None,
+    only_whole: bool = False,
+    again: Container[Path] = (),
     on_read: Callable[[int], None] = lambda _: None,
 ) -> Ingested:
     """Take raw files into the lake. One that fails never stops the others.
@@ -111,6 +113,8 @@ def ingest_files(
         maker: what hits depend on besides their lines.
         paths: raw files, plain or compressed.
         source: the sources' name; by the file names when not given.
+        only_whole: refuse a damaged archive instead of keeping its readable part.
+        again: those of ``paths`` to make anew although the lake has them.
         on_read: told the raw bytes read, for progress.
     """
     result = Ingested([], [], [])
@@ -130,6 +134,8 @@ def ingest_files(
                 RawFile(path, on_read=on_read),
                 source or source_of(path),
                 stop,
+                only_whole=only_whole,
+                again=path in again,
             )
             for number, path in enumerate(paths)
         ]
@@ -155,12 +161,18 @@ class _FileJob:
     raw: RawFile
     source: str
     stop: threading.Event
+    only_whole: bool
+    again: bool
 
     def find_known(self) -> FileRecord | None:
         """The record of the same content from the same source, when the lake has it."""
+        stat = stat_of(self.raw.path)
         for _ in self.raw.content():
             pass
         known = self.lake.find(self._key())
+        if known:
+            with self.lake.lock():
+                self._remember(stat)
         self.raw = RawFile(self.raw.path, on_read=self.raw.on_read)
         return known
 
@@ -168,9 +180,10 @@ class _FileJob:
         """Read, write and commit the file; returns its accounting and whether it is new.
 
         Raises:
-            DataError: it cannot be read, or its lines do not add up (nothing is committed).
+            DataError: it cannot be read, its lines do not add up, or it is too late for a day of
+                its hits (nothing is committed).
         """
-        started = time.monotonic()
+        started, stat = time.monotonic(), stat_of(self.raw.path)
         writer = PartitionWriter(self.folder)
         rejects = RejectWriter(self.folder / "rejects.parquet")
         blank = 0
@@ -181,6 +194,11 @@ class _FileJob:
             rejects.add(part.rejects)
             blank += part.blank
         staged, staged_rejects = writer.close(), rejects.close()
+        if self.raw.damage and self.only_whole:
+            raise DataError(
+                f"{self.raw.path}: {self.raw.damage}; nothing of it was kept. Send it again, or"
+                " take its readable part in with `tidegauge ingest`"
+            )
         record = self._record(writer, rejects.reasons, blank, started)
         if not record.balances:
             raise DataError(f"{self.raw.path}: its lines do not add up, nothing was kept: {record}")
@@ -191,14 +209,36 @@ class _FileJob:
             target = self.lake.rejects_path(str(record.rejects_day), record.file_key)
             places.append((staged_rejects, target))
         with self.lake.lock():
-            if known := self.lake.find(record.file_key):
-                return known, False
-            self.lake.commit_file(record, places)
+            known = self.lake.find(record.file_key)
+            if not known or self.again:
+                self._refuse_sealed(record)
+                self.lake.commit_file(record, places)
+            self._remember(stat)
+        if known and not self.again:
+            return known, False
         log.info(
             "ingested %s: %d lines, %d hits, %d rejected, %d ms",
             record.file_key, record.lines, record.hits, record.rejected, record.duration_ms,
         )  # fmt: skip
         return record, True
+
+    def _refuse_sealed(self, record: FileRecord) -> None:
+        """Refuse a file for days up to the last sealed one: their figures can't be restated."""
+        last = max(self.lake.sealed(), default="")
+        late = [day for day in record.days if day <= last]
+        if late:
+            span = late[0] if len(late) == 1 else f"{late[0]} to {late[-1]}"
+            raise DataError(
+                f"{self.raw.path}: has hits of {span}, but the days up to {last} are sealed: their"
+                " hits, or those of the day before, were deleted under hits_kept_days, so the"
+                " published figures stand; nothing of the file was taken in (its lines of later"
+                " days can be, by themselves)"
+            )
+
+    def _remember(self, stat: list[int]) -> None:
+        """Note what was read, unless the file changed meanwhile."""
+        if stat_of(self.raw.path) == stat:
+            self.lake.remember(self.raw.path, stat, self._key())
 
     def _read_block(self, block: Block) -> _BlockHits:
         if not hasattr(_thread, "connection"):
@@ -223,7 +263,11 @@ class _FileJob:
         days = {}
         for day, count in sorted(written.rows.items()):
             chosen = self.maker.places.in_force(day)
-            days[str(EPOCH + timedelta(days=day))] = DayShare(count, bool(chosen and chosen[1]))
+            days[str(EPOCH + timedelta(days=day))] = DayShare(
+                count,
+                geo_is_late=bool(chosen and chosen[1]),
+                geo_built=str(chosen[0].build_date) if chosen else None,
+            )
         return FileRecord(
             file_key=self._key(),
             source=self.source,
@@ -251,7 +295,8 @@ def _take_one(job: _FileJob, sizes: set[int], result: Ingested) -> None:
     """Take one file in and note what became of it; only a file of a known size can be known."""
     path = job.raw.path
     try:
-        known = job.find_known() if path.stat().st_size in sizes else None
+        may_be_known = not job.again and path.stat().st_size in sizes
+        known = job.find_known() if may_be_known else None
         record, is_new = (known, False) if known else job.take()
         if is_new:
             result.added.append(record)

@@ -4,11 +4,12 @@ Nothing here knows what a hit is. Layout: DESIGN, *The lake*.
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -29,6 +30,8 @@ class DayShare:
 
     hits: int
     geo_is_late: bool
+    geo_built: str | None
+    """Build date of the database that located them; None without one."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +107,36 @@ class Lake:
         days = {day: DayShare(**share) for day, share in record.pop("days").items()}
         return FileRecord(**record, days=days)
 
+    def find_seen(self, path: Path) -> FileRecord | None:
+        """What the lake has of a raw file that has not changed since it was read, unread again."""
+        seen = read_json(self._seen_path(path))
+        if not seen or seen["stat"] != stat_of(path):
+            return None
+        return self.find(seen["file_key"])
+
+    def remember(self, path: Path, stat: list[int], file_key: str) -> None:
+        """Note what was read from a raw file that had ``stat``; the caller holds ``commit``."""
+        write_json(self._seen_path(path), {"stat": stat, "file_key": file_key})
+
+    def _seen_path(self, path: Path) -> Path:
+        name = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:32]
+        return self.ledger / "seen" / f"{name}.json"
+
     def identity(self) -> dict[str, str]:
         """Time zone and key fingerprint the lake was made with; empty for a new lake."""
         return read_json(self.ledger / "lake.json")
+
+    def sealed(self) -> set[str]:
+        """Days (ISO) whose figures stand: what they were counted from is deleted, or will be."""
+        return set(read_json(self.ledger / "sealed.json"))
+
+    def seal(self, days: Iterable[str], at: str) -> None:
+        """Seal days for good at an instant; those sealed before keep theirs.
+
+        The caller holds the locks ``build`` and ``commit``.
+        """
+        known = read_json(self.ledger / "sealed.json")
+        write_json(self.ledger / "sealed.json", {day: {"sealed_at": at} for day in days} | known)
 
     def claim(self, timezone: str, key_fingerprint: str) -> None:
         """Make the lake this zone's and key's, or refuse when it is another's.
@@ -166,6 +196,12 @@ class Lake:
         """Put a raw file's staged Parquet in place, then its record: that makes it the lake's."""
         put_in_place(staged)
         write_json(self.ledger / "files" / f"{record.file_key}.json", asdict(record))
+
+
+def stat_of(path: Path) -> list[int]:
+    """Size and time of change (ns): while they are the same, so is the file's content."""
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns]
 
 
 def _remove_abandoned(parent: Path) -> None:

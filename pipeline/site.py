@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pipeline.blocks import RawFile
 from pipeline.build import BuildSettings
+from pipeline.days import zone_name
 from pipeline.errors import DataError, GeoError, LakeError, SettingsError
 from pipeline.formats.clock import Offset, read_offsets
 from pipeline.geo.databases import HOW_TO_GET_ONE, list_databases
@@ -28,9 +29,12 @@ class Zone:
 
 def find_zone(settings: Settings, lake: Lake) -> Zone:
     """The zone in force: the one set, else the lake's, else the default."""
-    known = lake.identity().get("timezone")
-    name = settings.timezone or known or DEFAULT_TIMEZONE
-    return Zone(ZoneInfo(name), is_new=not known, is_assumed=not settings.timezone and not known)
+    is_new = not lake.identity()
+    return Zone(
+        ZoneInfo(zone_name(settings, lake)),
+        is_new=is_new,
+        is_assumed=is_new and not settings.timezone,
+    )
 
 
 def check_zone(zone: Zone, files: Sequence[Path]) -> None:

@@ -2,12 +2,12 @@
 
 from collections import Counter
 
-from pipeline.build import find_stale
 from pipeline.errors import GeoError
 from pipeline.geo.databases import list_databases
 from pipeline.lake import FileRecord, Lake
 from pipeline.output import escape
 from pipeline.settings import Settings
+from pipeline.stale import take_stock
 
 _KINDS = ("lines", "hits", "rejected", "blank", "directives", "duplicates")
 
@@ -16,7 +16,8 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
     """Rows ``(what, value)``: zone, files, lines by outcome, days, databases, stale days."""
     records = lake.files()
     days = sorted({day for record in records for day in record.days})
-    stale = find_stale(lake, settings.session_timeout_minutes)
+    sealed = lake.sealed()
+    stale = take_stock(lake, settings.session_timeout_minutes).stale
     rows: list[tuple[str, str | int]] = [
         ("time zone", lake.identity()["timezone"]),
         ("files", len(records)),
@@ -24,12 +25,17 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
         *((kind, sum(getattr(record, kind) for record in records)) for kind in _KINDS),
         ("rejected because", _list_reasons(records)),
         ("damaged files", ", ".join(escape(r.name) for r in records if r.damage)),
-        ("days", f"{days[0]} to {days[-1]} ({len(days)})" if days else "none"),
+        ("days", _span(days)),
+        ("sealed days", _span([day for day in days if day in sealed])),
         ("stale days", ", ".join(map(str, stale[:10])) + (" ..." if len(stale) > 10 else "")),
         ("stale days count", len(stale)),
         ("databases", ", ".join(_list_databases(settings))),
     ]
     return rows
+
+
+def _span(days: list[str]) -> str:
+    return f"{days[0]} to {days[-1]} ({len(days)})" if days else "none"
 
 
 def _list_reasons(records: list[FileRecord]) -> str:

@@ -20,11 +20,7 @@ _TABLES = ("days", "expected", "surges")
 
 def build_summary(lake: Lake, built: dict[str, str], memory_mb: int) -> None:
     """Rewrite the three tables when any day (``built``: day to fingerprint) changed."""
-    # The detector is code: the program's version stands for it.
-    inputs = [pipeline.__version__, sorted(built.items()), read_model("days")]
-    fingerprint = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]
-    known = read_json(lake.ledger / "summary.json").get("fingerprint")
-    if known == fingerprint and all(lake.part_path(name).exists() for name in _TABLES):
+    if is_current(lake, built):
         return
     with lake.staging() as staging:
         tables = dict(zip(_TABLES, _make_tables(lake, sorted(built), memory_mb), strict=True))
@@ -33,7 +29,19 @@ def build_summary(lake: Lake, built: dict[str, str], memory_mb: int) -> None:
             write_table(staging / name, table)
             staged.append((staging / name, lake.part_path(name)))
         put_in_place(staged)
-    write_json(lake.ledger / "summary.json", {"fingerprint": fingerprint})
+    write_json(lake.ledger / "summary.json", {"fingerprint": _fingerprint(built)})
+
+
+def is_current(lake: Lake, built: dict[str, str]) -> bool:
+    """Whether the three tables are those of the days ``built``."""
+    known = read_json(lake.ledger / "summary.json").get("fingerprint")
+    return known == _fingerprint(built) and all(lake.part_path(name).exists() for name in _TABLES)
+
+
+def _fingerprint(built: dict[str, str]) -> str:
+    # The detector is code: the program's version stands for it.
+    inputs = [pipeline.__version__, sorted(built.items()), read_model("days")]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]
 
 
 def _make_tables(

@@ -57,12 +57,14 @@ def write_views(lake: Lake) -> None:
 
 
 def _view(name: str, source: str | None, columns: str) -> str:
-    if source:
-        return f"CREATE VIEW lake.{name} AS SELECT * FROM {source}"  # noqa: S608 our own names
-    empty = ", ".join(
-        f"NULL::{kind} AS {column}" for column, kind in (c.split() for c in columns.split(", "))
-    )
-    return f"CREATE VIEW lake.{name} AS SELECT {empty} WHERE false"
+    selected = f"SELECT * FROM {source}" if source else select_nothing(columns)  # noqa: S608 our own
+    return f"CREATE VIEW lake.{name} AS {selected}"
+
+
+def select_nothing(columns: str) -> str:
+    """A SELECT of no rows with ``columns``, written like those above."""
+    typed = (column.split() for column in columns.split(", "))
+    return f"SELECT {', '.join(f'NULL::{kind} AS {name}' for name, kind in typed)} WHERE false"
 
 
 def _quoted(text: str) -> str:

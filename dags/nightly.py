@@ -1,0 +1,90 @@
+"""Every night at 06:00 of the site: the local day that has just ended, from raw logs to alerts.
+
+Also what a backfill of earlier days runs. `tidegauge run` does the same without Airflow.
+"""
+
+from typing import Any
+
+from airflow.sdk import Asset, CronDataIntervalTimetable, Param, dag, get_current_context, task
+
+from pipeline.dag_run import FIRST_DAY, RETRIES, ZONE, current_day, is_backfill, now, param, today
+from pipeline.settings import load_settings
+
+DAILY = Asset("tidegauge_daily")
+
+
+@dag(
+    schedule=CronDataIntervalTimetable("0 6 * * *", timezone=ZONE),
+    start_date=FIRST_DAY,
+    catchup=False,
+    max_active_runs=4,
+    default_args=RETRIES,
+    params={
+        "day": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            description="Count this local day, whatever the run's own dates are.",
+        ),
+        "alert": Param(
+            False, type="boolean", description="Send alerts even when the day is long past."
+        ),
+    },
+    doc_md=__doc__,
+    tags=["tidegauge"],
+)
+def nightly() -> None:
+    @task
+    def discover() -> list[dict[str, str | bool]]:
+        from pipeline.nightly import find_files, write_jobs
+
+        return write_jobs(
+            find_files(load_settings(), current_day(), now(), with_late=not is_backfill())
+        )
+
+    @task(map_index_template="{{ file }}")
+    def ingest(job: dict[str, str | bool]) -> dict[str, int | str]:
+        from pipeline.nightly import ingest_job, name_file, read_path
+
+        get_current_context()["file"] = name_file(read_path(job))
+        return ingest_job(load_settings(), job)
+
+    @task(trigger_rule="none_failed_min_one_success")
+    def build() -> list[str]:
+        from pipeline.nightly import build_stale
+
+        return build_stale(load_settings())
+
+    @task
+    def surges() -> int:
+        from pipeline.nightly import find_surges
+
+        return find_surges(load_settings())
+
+    @task(outlets=[DAILY])
+    def check(rebuilt: list[str], *, outlet_events: Any) -> dict[str, Any]:
+        from pipeline.nightly import check_built
+
+        outlet_events[DAILY].extra = check_built(load_settings(), current_day(), rebuilt)
+        return outlet_events[DAILY].extra
+
+    @task
+    def report() -> str:
+        from pipeline.nightly import write_page
+
+        return write_page(load_settings())
+
+    @task
+    def notify() -> list[str]:
+        from pipeline.nightly import tell
+
+        return tell(load_settings(), current_day(), today(), is_asked=param("alert"))
+
+    found = discover()
+    rebuilt = build()
+    checked = check(rebuilt)
+    [found, ingest.expand(job=found)] >> rebuilt
+    rebuilt >> surges() >> checked >> report() >> notify()
+
+
+nightly()

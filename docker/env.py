@@ -1,0 +1,107 @@
+"""Writes ``.env`` for docker compose with new secrets, and refuses secrets that are not.
+
+    python3 docker/env.py          write .env into this folder, for its owner alone
+    python3 docker/env.py check    the stack's first step: weak secrets, unusable folders
+
+Needs Python's own library only, because it runs before anything is installed. It shows no value.
+"""
+
+import base64
+import os
+import re
+import secrets
+import sys
+from pathlib import Path
+
+TEMPLATE = """\
+# For docker compose. Keep a copy of this file: without TIDEGAUGE_VISITOR_KEY the lake can't be
+# added to, without POSTGRES_PASSWORD and the Fernet key Airflow's database can't be opened.
+POSTGRES_PASSWORD={password}
+ADMIN_PASSWORD={admin}
+AIRFLOW__CORE__FERNET_KEY={fernet}
+AIRFLOW__API_AUTH__JWT_SECRET={jwt}
+AIRFLOW__API__SECRET_KEY={api}
+TIDEGAUGE_VISITOR_KEY={visitor}
+
+# The folder of raw logs on this machine. It is mounted read-only.
+RAW_DIR=./raw
+# Any other setting of tidegauge, for example:
+#TIDEGAUGE_TIMEZONE=America/Toronto
+
+# Where the web page listens.
+#BIND=127.0.0.1
+#PORT=8080
+
+# To outgrow one scheduler's machine: Redis and two Celery workers.
+#EXECUTOR=CeleryExecutor
+# With MaxMind's geoipupdate: COMPOSE_PROFILES=geo,${{EXECUTOR:+workers}}
+COMPOSE_PROFILES=${{EXECUTOR:+workers}}
+#GEOIPUPDATE_ACCOUNT_ID=
+#GEOIPUPDATE_LICENSE_KEY=
+"""
+
+SECRETS = re.findall(r"^(\w+)=\{", TEMPLATE, re.MULTILINE)
+PLACEHOLDERS = ("changeme", "change-me", "change_me", "password", "secret", "example", "airflow")
+SHORTEST = 16  # characters
+FOLDERS = {"/data/raw": os.R_OK, "/data/lake": os.W_OK, "/data/geo": os.W_OK, "/data/report": os.W_OK}
+
+
+def write(path: Path) -> None:
+    """Write new secrets to ``path``, mode 600; an existing file is kept and refused."""
+    text = TEMPLATE.format(
+        password=secrets.token_urlsafe(24),
+        admin=secrets.token_urlsafe(12),
+        fernet=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        jwt=secrets.token_urlsafe(48),
+        api=secrets.token_urlsafe(32),
+        visitor=secrets.token_hex(32),
+    )
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        sys.exit(f"{path} is there already and is kept: its secrets open what the volumes hold")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def weakness(name: str, value: str) -> str | None:
+    """Say what is wrong with a secret, or None. The value is never part of it."""
+    if len(value) < SHORTEST:
+        return f"shorter than {SHORTEST} characters"
+    if any(word in value.lower() for word in PLACEHOLDERS):
+        return "a placeholder that everybody knows"
+    if name == "AIRFLOW__CORE__FERNET_KEY" and not _is_fernet_key(value):
+        return "not a Fernet key, which is 32 bytes in URL-safe base64"
+    if name in {"POSTGRES_PASSWORD", "ADMIN_PASSWORD"} and not re.fullmatch(r"[\w.~-]+", value):
+        return "more than letters, digits, - _ . ~ (it becomes part of a URL or of JSON)"
+    return None
+
+
+def _is_fernet_key(value: str) -> bool:
+    try:
+        return len(base64.urlsafe_b64decode(value)) == 32
+    except ValueError:
+        return False
+
+
+def check() -> None:
+    """Exit with a sentence for each weak secret and each folder that tasks could not use."""
+    problems = []
+    for name in SECRETS:
+        if (wrong := weakness(name, os.environ.get(name, ""))) is not None:
+            problems.append(f"{name} in .env is {wrong}; `python3 docker/env.py` writes good ones")
+    for folder, mode in FOLDERS.items():
+        if not os.access(folder, mode):
+            verb = "read" if mode == os.R_OK else "write"
+            problems.append(f"{folder} can't be {verb} by uid {os.getuid()}; change its owner")
+    if problems:
+        sys.exit("\n".join(problems))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["check"]:
+        check()
+    elif not sys.argv[1:]:
+        write(Path(".env"))
+    else:
+        sys.exit(__doc__)

@@ -1,0 +1,94 @@
+"""The checks of ``sql/checks`` on some days: figures that contradict each other stop a run."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from glob import escape
+from pathlib import Path
+
+import duckdb
+from duckdb import ColumnExpression, ConstantExpression
+
+from pipeline.build import BuildSettings, shown_days
+from pipeline.database import connect
+from pipeline.errors import DataError
+from pipeline.lake import Lake
+from pipeline.models import read_model
+from pipeline.stale import PARTITIONED, Stock, take_stock
+from pipeline.summary import is_current
+from pipeline.views import PARTITIONED as COLUMNS
+from pipeline.views import select_nothing
+
+_DAYS_AT_ONCE = 8
+_SHOWN_OFFENCES = 3
+_ONE_DAY = timedelta(days=1)
+
+
+def check_days(lake: Lake, days: Iterable[date], settings: BuildSettings) -> list[date]:
+    """Check days that are up to date, and the tables over all days; returns the days checked.
+
+    What another run has made stale meanwhile is left to that run; sealed days stand.
+
+    Raises:
+        DataError: the first rows that offend, and the rule they break.
+    """
+    with lake.lock("build"):  # what is read here was built from one and the same state
+        stock = take_stock(lake, settings.timeout_minutes)
+        sealed = {date.fromisoformat(day) for day in lake.sealed()}
+        wanted = sorted((set(days) & stock.days.keys()) - set(stock.stale) - sealed)
+        are_current = is_current(lake, shown_days(lake, stock.built))
+        for start in range(0, len(wanted), _DAYS_AT_ONCE):
+            some = wanted[start : start + _DAYS_AT_ONCE]
+            with connect(memory_mb=settings.memory_mb) as connection:
+                _show_days(connection, lake, stock, some)
+                models = ("hits", "sessions", "daily", "hourly", *(["days"] if are_current else []))
+                _run(connection, models, some)
+        if are_current and wanted:
+            with connect(memory_mb=settings.memory_mb) as connection:
+                _show_tables(connection, lake, stock)
+                _run(connection, ("expected", "surges"), [])
+    return wanted
+
+
+def _show_days(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, stock: Stock, some: list[date]
+) -> None:
+    """Make views of the days and their neighbours: a session may come from the one or the other."""
+    near = sorted({day + n * _ONE_DAY for day in some for n in (-1, 0, 1)} & stock.days.keys())
+    hits = [lake.hits_path(str(day), key) for day in near for key in stock.days[day].file_keys]
+    _show(connection, "hits", hits)
+    for model in PARTITIONED:
+        _show(connection, model, [lake.part_path(model, str(day)) for day in near])
+    if lake.part_path("days").exists():
+        connection.read_parquet(str(lake.part_path("days"))).filter(
+            ColumnExpression("day").isin(*map(ConstantExpression, near))
+        ).create_view("days")
+
+
+def _show_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, stock: Stock) -> None:
+    _show(connection, "daily", [lake.part_path("daily", day) for day in sorted(stock.built)])
+    for table in ("expected", "surges"):
+        _show(connection, table, [lake.part_path(table)])
+
+
+def _show(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) -> None:
+    """Make a view of those of the files that are there; of no rows when none is."""
+    files = [escape(str(path)) for path in paths if path.exists()]
+    if files:
+        connection.read_parquet(files, hive_partitioning=True).create_view(name)
+    else:
+        nothing = select_nothing(f"{COLUMNS[name]}, day DATE")
+        connection.execute(f"CREATE VIEW {name} AS {nothing}")
+
+
+def _run(connection: duckdb.DuckDBPyConnection, models: Iterable[str], days: list[date]) -> None:
+    for model in models:
+        found = connection.execute(f"FROM ({read_model(f'checks/{model}')})").fetchall()
+        offences = [row for row in found if not days or row[1] in days]
+        if offences:
+            listed = "; ".join(", ".join(map(str, row)) for row in offences[:_SHOWN_OFFENCES])
+            more = (
+                f" and {len(offences) - _SHOWN_OFFENCES} more"
+                if len(offences) > _SHOWN_OFFENCES
+                else ""
+            )
+            raise DataError(f"{model} contradict themselves or their inputs: {listed}{more}")

@@ -1,0 +1,104 @@
+"""Local days: when one begins, which one a run is about, and which may be counted yet.
+
+Light to import, for the DAGs ask here when they are parsed. Knows no scheduler.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from pipeline.errors import SettingsError
+from pipeline.lake import Lake
+from pipeline.settings import DEFAULT_TIMEZONE, Settings, load_settings
+
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a scheduler knows of a run; instants are aware.
+
+    ``kind`` is ``scheduled``, ``backfill``, ``manual`` or another. ``interval_start`` is the start
+    of the scheduled interval, six in the morning of the day to count. ``logical_date`` is what
+    a person gave to a manual run, or the moment it was asked for, or None.
+    """
+
+    kind: str
+    run_after: datetime
+    logical_date: datetime | None = None
+    interval_start: datetime | None = None
+    day: str | None = None
+    """The parameter ``day``, which wins."""
+
+
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """The instant (UTC) at which ``day`` begins in ``zone``."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+def schedule_zone() -> str:
+    """The zone that schedules are written in: the one set, else the lake's, else the default.
+
+    A wrong setting is reported by the tasks, not by a DAG that cannot be read.
+    """
+    try:
+        settings = load_settings()
+    except SettingsError:
+        return DEFAULT_TIMEZONE
+    return zone_name(settings, Lake(settings.lake))
+
+
+def zone_name(settings: Settings, lake: Lake) -> str:
+    """The IANA name of the site's zone: the one set, else the lake's, else the default."""
+    return settings.timezone or lake.identity().get("timezone") or DEFAULT_TIMEZONE
+
+
+def find_day(run: Run, zone: ZoneInfo) -> date:
+    """The local day a run is about.
+
+    Scheduled runs and backfills count the day that their interval starts on. A manual run counts
+    the day of the logical date a person chose; without one, the day that had ended when it was
+    asked for. A bare date becomes midnight UTC on its way through Airflow, and means that date.
+
+    Raises:
+        SettingsError: the parameter ``day`` is no date.
+    """
+    if run.day:
+        return _read_day(run.day)
+    if run.kind in {"scheduled", "backfill"} and run.interval_start:
+        return run.interval_start.astimezone(zone).date()
+    today = run.run_after.astimezone(zone).date()
+    if run.logical_date is None:
+        return today - _ONE_DAY
+    if run.logical_date.astimezone(UTC).time() == time():
+        return run.logical_date.astimezone(UTC).date()
+    chosen = run.logical_date.astimezone(zone).date()
+    return chosen - _ONE_DAY if chosen == today else chosen
+
+
+def _read_day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise SettingsError("day", text, "write a date such as 2016-11-08") from error
+
+
+def check_day(day: date, now: datetime, zone: ZoneInfo) -> None:
+    """Refuse a day that has not ended: its figures would be those of a part of it.
+
+    Raises:
+        SettingsError: the day is in the future or still going on in ``zone`` at ``now``.
+    """
+    ends_at = day_start(day + _ONE_DAY, zone)
+    if now < ends_at:
+        local = ends_at.astimezone(zone)
+        raise SettingsError(
+            "day", str(day),
+            f"that day has not ended in {zone.key}; it can be counted from {local:%Y-%m-%d %H:%M}"
+            f" ({ends_at:%Y-%m-%d %H:%M} UTC) on",
+        )  # fmt: skip
+
+
+def last_ended_day(now: datetime, zone: ZoneInfo) -> date:
+    """The local day that ended last before ``now``."""
+    return now.astimezone(zone).date() - _ONE_DAY

@@ -1,0 +1,179 @@
+"""Which raw files a day's run has to take in, from the folder of raw logs. Reads only their heads.
+
+A file is in order of time, as servers write it: it begins with its first hit and goes on to where
+the next file of its source begins.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from itertools import groupby, islice, pairwise
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pipeline.blocks import RawFile
+from pipeline.errors import DataError, SettingsError
+from pipeline.formats.clock import IN_LINE, read_time
+from pipeline.geo.outdated import is_outdated
+from pipeline.hits import Places
+from pipeline.ingest import find_files, printable, source_of
+from pipeline.lake import FileRecord, Lake
+
+MOST_FILES = 1000
+"""No run takes more at once (Airflow maps a task over 1,024 at most); the next takes the rest."""
+_DATED_NAME = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?!\d)")
+
+
+@dataclass(frozen=True)
+class RawLog:
+    """One raw file of a source, and what the lake has of it already."""
+
+    path: Path
+    source: str
+    first_day: date | None
+    """The local day of its first hit; None when neither its head nor its name tells."""
+    known: FileRecord | None
+    next_day: date | None = None
+    """The first day of the next file of its source; None for the last one."""
+
+    def begins_by(self, day: date) -> bool:
+        """Whether it can hold hits of ``day`` or of earlier days."""
+        return self.first_day is None or self.first_day <= day
+
+    def may_hold(self, day: date) -> bool:
+        """Whether it can hold hits of ``day``."""
+        return self.begins_by(day) and (self.next_day is None or self.next_day >= day)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files that a run has to take in: the day's own first, then by source and time."""
+
+    files: list[Path]
+    waiting: int
+    """How many more wait for the next run."""
+    refused: list[Path]
+    """Late files of days whose figures can no longer change."""
+    again: list[Path]
+    """The day's files that the lake has, located by another database than the one in force."""
+
+
+def discover(lake: Lake, folder: Path, places: Places, day: date, *, with_late: bool) -> Found:
+    """Find the raw files of ``day`` that the lake lacks, and those of earlier days ``with_late``.
+
+    Raises:
+        SettingsError: there is no such folder.
+        DataError: it can't be read, or neither it nor the lake has anything of ``day``.
+    """
+    zone = places.zone
+    logs = list_raw(lake, folder, zone)
+    was_counted = lake.part_path("daily", str(day)).exists()
+    if not was_counted and not any(_tells_of(raw, day, zone) for raw in logs):
+        raise DataError(_nothing_of(day, folder, logs))
+    missing = [raw for raw in logs if not raw.known and raw.begins_by(day)]
+    own = [raw for raw in missing if raw.may_hold(day)]
+    late = [raw for raw in missing if with_late and not raw.may_hold(day)]
+    sealed_to = max(lake.sealed(), default="")
+    refused = [raw.path for raw in own + late if raw.first_day and str(raw.first_day) <= sealed_to]
+    files = [raw.path for raw in own + late if raw.path not in refused]
+    again = [raw.path for raw in logs if raw.known and _is_outdated(raw.known, day, places)]
+    if str(day) <= sealed_to:
+        again = []
+    return Found(files[:MOST_FILES], max(0, len(files) - MOST_FILES), refused, again)
+
+
+def _is_outdated(record: FileRecord, day: date, places: Places) -> bool:
+    share = record.days.get(str(day))
+    return share is not None and is_outdated(share, day, places)
+
+
+def list_raw(lake: Lake, folder: Path, zone: ZoneInfo) -> list[RawLog]:
+    """Every raw file below ``folder``, by source and time.
+
+    Raises:
+        SettingsError: there is no such folder.
+        DataError: it can't be read.
+    """
+    if not folder.is_dir():
+        what = "that is a file; name its folder" if folder.exists() else "there is no such folder"
+        raise SettingsError("raw", str(folder), what)
+    try:
+        next(folder.iterdir(), None)  # a folder that may not be read looks empty to a search
+        logs = [_look_at(lake, path, zone) for path in find_files([folder])]
+    except OSError as error:
+        name = printable(str(error.filename or folder))
+        raise DataError(f"raw folder {folder}: {name}: {error.strerror}") from error
+    logs.sort(key=lambda raw: (raw.source, raw.first_day or date.min, raw.path.name))
+    by_source = groupby(logs, lambda raw: raw.source)
+    return [placed for _, its in by_source for placed in _with_next(its)]
+
+
+def _with_next(logs: Iterable[RawLog]) -> Iterator[RawLog]:
+    for raw, following in pairwise([*logs, None]):
+        if raw:
+            yield replace(raw, next_day=following.first_day if following else None)
+
+
+def _look_at(lake: Lake, path: Path, zone: ZoneInfo) -> RawLog:
+    known = lake.find_seen(path)
+    days = sorted(known.days) if known else []
+    first_day = date.fromisoformat(days[0]) if days else _first_day(path, zone)
+    return RawLog(path, source_of(path), first_day, known)
+
+
+def _first_day(path: Path, zone: ZoneInfo) -> date | None:
+    head = _read(islice(RawFile(path).content(), 1))
+    return next(_days_in(head, zone), None) or _day_in_name(path.name)
+
+
+def _last_day(path: Path, zone: ZoneInfo) -> date | None:
+    tail = _read(deque(RawFile(path).content(), maxlen=2))
+    return max(_days_in(tail, zone), default=None)
+
+
+def _read(pieces: Iterable[bytes]) -> str:
+    """Join what can be read: a file that can't be is reported when it is taken in."""
+    try:
+        return b"".join(pieces).decode("utf-8", "replace")
+    except DataError:
+        return ""
+
+
+def _days_in(text: str, zone: ZoneInfo) -> Iterator[date]:
+    for line in text.splitlines():
+        time = IN_LINE.search(line)
+        seconds = read_time(time[1]) if time else None
+        if seconds is not None:
+            yield datetime.fromtimestamp(seconds, zone).date()
+
+
+def _day_in_name(name: str) -> date | None:
+    """A hint where to look for, never what a hit is counted by."""
+    if not (found := _DATED_NAME.search(name)):
+        return None
+    try:
+        return date(*map(int, found.groups()))
+    except ValueError:
+        return None
+
+
+def _tells_of(raw: RawLog, day: date, zone: ZoneInfo) -> bool:
+    """Whether it has hits of ``day``, is that day's file, or is one that nobody could read yet."""
+    if raw.known:
+        return str(day) in raw.known.days or raw.first_day == day
+    if raw.first_day is None or raw.first_day == day:
+        return True
+    if raw.first_day > day:
+        return False
+    if raw.next_day:
+        return raw.next_day > day
+    last = _last_day(raw.path, zone)
+    return last is not None and last >= day
+
+
+def _nothing_of(day: date, folder: Path, logs: list[RawLog]) -> str:
+    days = sorted(raw.first_day for raw in logs if raw.first_day)
+    span = f"its files begin on {days[0]} to {days[-1]}" if days else "it holds no raw logs"
+    return f"no raw file of {day} in {folder} ({len(logs)} files; {span}): deliver it and run again"

@@ -1,0 +1,140 @@
+"""A night's steps: what ``tidegauge run`` does in one go and the DAG ``nightly`` task by task.
+
+Each step takes the settings and small values, and returns small values (a scheduler keeps them).
+Every step can be run again, and side by side with those of other days.
+"""
+
+import logging
+import os
+from collections.abc import Iterable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
+
+import pyarrow.parquet as pq
+
+from pipeline.alerts import announce_surges
+from pipeline.build import build_days, build_tables
+from pipeline.checks import check_days
+from pipeline.days import check_day
+from pipeline.discovery import Found, discover
+from pipeline.errors import DataError
+from pipeline.geo.databases import list_databases
+from pipeline.hits import Places
+from pipeline.ingest import ingest_files, printable
+from pipeline.lake import Lake
+from pipeline.output import escape
+from pipeline.report import write_report
+from pipeline.settings import Settings
+from pipeline.site import build_settings, check_zone, find_zone, open_maker
+
+log = logging.getLogger(__name__)
+
+
+def find_files(settings: Settings, day: date, now: datetime, *, with_late: bool) -> Found:
+    """Find what to take in for a local day, and ``with_late`` of earlier days, too.
+
+    Raises:
+        SettingsError: the day has not ended; the raw folder or the zone is wrong.
+        DataError: nothing of the day is there, or the folder can't be read.
+        GeoError: a database of addresses is damaged.
+    """
+    lake = Lake(settings.lake)
+    zone = find_zone(settings, lake)
+    check_day(day, now, zone.info)
+    places = Places(list_databases(settings.geo), settings.geo_provider, zone.info)
+    found = discover(lake, settings.raw, places, day, with_late=with_late)
+    check_zone(zone, found.files)
+    for path in found.refused:
+        log.warning("%s: of a sealed day, not taken in: its figures stand", name_file(path))
+    if found.waiting:
+        log.warning("%d more files wait for the next run", found.waiting)
+    log.info("%s: %d files, %d to locate anew", day, len(found.files), len(found.again))
+    return found
+
+
+def name_file(path: Path) -> str:
+    """A raw file's name, safe to show anywhere."""
+    return escape(printable(path.name))
+
+
+def write_jobs(found: Found) -> list[dict[str, str | bool]]:
+    """The files as a scheduler keeps them: ASCII, whatever bytes their names are of."""
+    jobs = [(path, False) for path in found.files] + [(path, True) for path in found.again]
+    return [{"path": quote(os.fsencode(path)), "again": again} for path, again in jobs]
+
+
+def read_path(job: dict[str, Any]) -> Path:
+    """The raw file of a job."""
+    return Path(os.fsdecode(unquote_to_bytes(job["path"])))
+
+
+def ingest_job(settings: Settings, job: dict[str, Any]) -> dict[str, int | str]:
+    """Take one raw file in; returns its name, lines, hits, rejected lines and local days.
+
+    Raises:
+        DataError: it can't be read or is damaged; nothing of it is kept.
+        GeoError: there is no database of addresses.
+    """
+    lake, path = Lake(settings.lake), read_path(job)
+    maker = open_maker(settings, find_zone(settings, lake), with_geo=True)
+    again = [path] if job["again"] else []
+    result = ingest_files(lake, maker, [path], only_whole=True, again=again)
+    if result.failed:
+        raise DataError("; ".join(f"{name_file(name)}: {why}" for name, why in result.failed))
+    (record,) = result.added or [known for _, known in result.known]
+    return {
+        "file": name_file(path),
+        "lines": record.lines,
+        "hits": record.hits,
+        "rejected": record.rejected,
+        "days": ", ".join(record.days),
+    }
+
+
+def build_stale(settings: Settings) -> list[str]:
+    """Rebuild the stale days' sessions, daily and hourly; returns the days."""
+    lake = Lake(settings.lake)
+    return [str(day) for day in build_days(lake, build_settings(settings, lake))]
+
+
+def find_surges(settings: Settings) -> int:
+    """Rewrite days, expected and surges where a day changed; returns the number of episodes."""
+    lake = Lake(settings.lake)
+    build_tables(lake, build_settings(settings, lake))
+    return int(pq.ParquetFile(lake.part_path("surges")).metadata.num_rows)
+
+
+def check_built(settings: Settings, day: date, rebuilt: Iterable[str]) -> dict[str, Any]:
+    """Check the day and those rebuilt; returns what others may schedule on.
+
+    Returns:
+        ``day``, the ``days`` rebuilt, and of the day its ``countries`` (rows of daily),
+        ``sessions`` and ``hits`` (robots excluded).
+
+    Raises:
+        DataError: figures contradict each other.
+    """
+    lake = Lake(settings.lake)
+    days = {day, *map(date.fromisoformat, rebuilt)}
+    check_days(lake, days, build_settings(settings, lake))
+    part = lake.part_path("daily", str(day))
+    rows = pq.ParquetFile(part).read(["sessions", "hits"]).to_pylist() if part.exists() else []
+    return {
+        "day": str(day),
+        "days": sorted(map(str, days)),
+        "countries": len(rows),
+        "sessions": sum(row["sessions"] for row in rows),
+        "hits": sum(row["hits"] for row in rows),
+    }
+
+
+def write_page(settings: Settings) -> str:
+    """Write the report to the place in settings; returns that."""
+    return str(write_report(settings, settings.report))
+
+
+def tell(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[str]:
+    """Send the alerts that are due; returns their titles."""
+    return [alert.title for alert in announce_surges(settings, day, today, is_asked=is_asked)]

@@ -1,0 +1,294 @@
+"""Retention: hits and rejects older than ``hits_kept_days`` are deleted, the figures stay.
+
+A day is sealed before it loses its hits, or those of the day before (its first hits may continue
+that day's sessions): it can't be rebuilt as it was any more, so it never is, and a file that comes
+late for it is refused. Sealed days lie before all others. Nothing else is ever deleted here.
+"""
+
+import logging
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from pipeline.days import zone_name
+from pipeline.errors import DataError, LakeError, SettingsError, StorageError, TidegaugeError
+from pipeline.lake import NO_DAY, FileRecord, Lake
+from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption
+from pipeline.output import escape, print_rows
+from pipeline.settings import Settings, load_settings
+from pipeline.site import open_lake
+from pipeline.stale import take_stock
+from pipeline.views import write_views
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ["day", "hits_files", "rejects_files", "bytes", "is_sealed"]
+_TABLES = ("hits", "rejects")
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class OldDay:
+    """What lies in the lake of one day that is older than is kept."""
+
+    day: date
+    hits: tuple[Path, ...]
+    rejects: tuple[Path, ...]
+    size_bytes: int
+    is_counted: bool
+    """Whether the ledger has hits of it; else they are what a killed ingest left."""
+    is_sealed: bool
+
+    @property
+    def row(self) -> tuple[date, int, int, int, bool]:
+        """The day as ``COLUMNS``."""
+        return self.day, len(self.hits), len(self.rejects), self.size_bytes, self.is_sealed
+
+
+def local_today(settings: Settings, lake: Lake, now: datetime) -> date:
+    """The date at the aware instant ``now`` in the site's zone.
+
+    Raises:
+        LakeError: the zone that is set is not the lake's.
+    """
+    zone = zone_name(settings, lake)
+    lake.claim(zone, lake.identity()["visitor_key"])  # the zone alone matters: any key is right
+    return now.astimezone(ZoneInfo(zone)).date()
+
+
+def find_cutoff(settings: Settings, today: date) -> date | None:
+    """The first day whose hits are kept; None when all are."""
+    kept = settings.hits_kept_days
+    return None if kept is None else today - timedelta(days=kept)
+
+
+def plan_retention(lake: Lake, settings: Settings, today: date) -> list[OldDay]:
+    """List what ``apply_retention`` would delete on the local date ``today``, in order of days.
+
+    An old day that is not sealed is listed even when its hits are gone already.
+
+    Raises:
+        LakeError: a day's folder is a link: what it leads to is not the lake's.
+    """
+    cutoff = find_cutoff(settings, today)
+    if cutoff is None:
+        return []
+    records, sealed = lake.files(), lake.sealed()
+    counted = {date.fromisoformat(day) for record in records for day in record.days}
+    hits, rejects = (_list_old(lake.root / table, cutoff) for table in _TABLES)
+    if NO_DAY in rejects:
+        young = _young_without_hits(records, cutoff, ZoneInfo(zone_name(settings, lake)))
+        rejects[NO_DAY] = [path for path in rejects[NO_DAY] if path.stem not in young]
+    unsealed = {day for day in counted if day < cutoff and str(day) not in sealed}
+    found = [
+        OldDay(
+            day,
+            tuple(hits.get(day, ())),
+            tuple(rejects.get(day, ())),
+            sum(path.stat().st_size for table in (hits, rejects) for path in table.get(day, ())),
+            is_counted=day in counted,
+            is_sealed=str(day) in sealed,
+        )
+        for day in sorted(hits.keys() | rejects.keys() | unsealed)
+    ]
+    return [old for old in found if old.hits or old.rejects or old.day in unsealed]
+
+
+def days_to_seal(plan: Iterable[OldDay]) -> list[date]:
+    """The days that can't be rebuilt once ``plan`` is done: its own, and the one after the last.
+
+    That one is sealed whether or not the lake has it yet, and keeps its hits for now.
+    """
+    days = sorted(old.day for old in plan if old.is_counted)
+    return days + [day + _ONE_DAY for day in days[-1:]]
+
+
+def check_plan(lake: Lake, settings: Settings, plan: Sequence[OldDay]) -> None:
+    """Refuse to delete more days at once than intended, or days whose figures are not final.
+
+    Raises:
+        SettingsError: more than ``retention_max_days`` days would lose their hits. Those before
+            the last sealed day don't count: an earlier run was allowed to delete them.
+        DataError: a day that would be sealed is stale or was never built.
+    """
+    last = max(lake.sealed(), default="")
+    days = [old.day for old in plan if old.hits and not (old.is_sealed and str(old.day) < last)]
+    if len(days) > settings.retention_max_days:
+        raise SettingsError(
+            "retention_max_days",
+            settings.retention_max_days,
+            f"hits of {len(days)} days would be deleted, {days[0]} to {days[-1]}; when that is"
+            f" intended, `tidegauge retention --delete --max-days {len(days)}` does it once",
+        )
+    sealing = set(days_to_seal(plan))
+    stale = [
+        day for day in take_stock(lake, settings.session_timeout_minutes).stale if day in sealing
+    ]
+    if stale:
+        raise DataError(
+            f"lake {lake.root}: {len(stale)} of the days that would be sealed are stale or were"
+            f" never built, {stale[0]} to {stale[-1]}; run `tidegauge build` first"
+        )
+
+
+def apply_retention(lake: Lake, settings: Settings, today: date) -> list[OldDay]:
+    """Seal the days that can't be rebuilt from then on, then delete what ``plan_retention`` lists.
+
+    What a run that was interrupted left is deleted by the next. Returns what was deleted.
+
+    Raises:
+        LakeError, SettingsError, DataError: as ``plan_retention`` and ``check_plan``; nothing is
+            sealed or deleted then.
+        StorageError: something can't be deleted; the next run tries again.
+    """
+    if settings.hits_kept_days is None:
+        return []
+    started = time.monotonic()
+    with lake.lock("build"), lake.lock():
+        plan = plan_retention(lake, settings, today)
+        check_plan(lake, settings, plan)
+        seal_days(lake, days_to_seal(plan))
+        delete_days(lake, plan)
+        write_views(lake)  # the hits may all be gone, and the sealed days stand in them
+    log.info(
+        "retention deleted %d bytes of %d days in %d ms",
+        sum(old.size_bytes for old in plan), len(plan), round((time.monotonic() - started) * 1000),
+    )  # fmt: skip
+    return plan
+
+
+def seal_days(lake: Lake, days: Iterable[date]) -> None:
+    """Seal days from now on; the caller holds the locks ``build`` and ``commit``."""
+    if texts := [str(day) for day in days]:
+        lake.seal(texts, datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def delete_days(lake: Lake, plan: Iterable[OldDay]) -> None:
+    """Delete what is listed, each day's hits and each day's rejects at one stroke for readers.
+
+    The caller holds the locks ``build`` and ``commit``.
+
+    Raises:
+        StorageError: something can't be deleted.
+    """
+    with lake.staging() as staging:
+        for old in plan:
+            try:
+                _delete_day(lake, old, staging)
+            except OSError as error:
+                raise StorageError(
+                    f"lake {lake.root}: hits and rejects of {old.day} can't be deleted:"
+                    f" {error.strerror or error}; the next run tries again"
+                ) from error
+
+
+def _delete_day(lake: Lake, old: OldDay, staging: Path) -> None:
+    for table, files in zip(_TABLES, (old.hits, old.rejects), strict=True):
+        folder = lake.root / table / f"day={old.day}"
+        if files and set(files) == set(folder.iterdir()):
+            folder.replace(staging / f"{table}-{old.day}")
+            shutil.rmtree(staging / f"{table}-{old.day}")  # the staging's end would hide an error
+        else:  # rejects without a day, some of them young
+            for path in files:
+                path.unlink()
+
+
+def _list_old(folder: Path, cutoff: date) -> dict[date, list[Path]]:
+    """The files of each day before ``cutoff`` in a table's folder."""
+    found = {}
+    for path in folder.glob("day=*"):
+        day = _day_of(path)
+        if day is None or day >= cutoff or not path.is_dir():
+            continue
+        if path.is_symlink():
+            raise LakeError(f"{path} is a link: retention deletes only what lies in the lake")
+        found[day] = sorted(path.iterdir())
+    return found
+
+
+def _day_of(folder: Path) -> date | None:
+    with suppress(ValueError):
+        day = date.fromisoformat(folder.name.removeprefix("day="))
+        return day if folder.name == f"day={day}" else None
+    return None
+
+
+def _young_without_hits(records: Iterable[FileRecord], cutoff: date, zone: ZoneInfo) -> set[str]:
+    """Files without any hit that were taken in from ``cutoff`` on: their rejects are kept."""
+    return {
+        record.file_key
+        for record in records
+        if not record.hits
+        and datetime.fromisoformat(record.ingested_at).astimezone(zone).date() >= cutoff
+    }
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("retention")(retention)
+
+
+def retention(  # noqa: PLR0913 one parameter an option
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete what is listed; without it, only list.")
+    ] = False,
+    max_days: Annotated[
+        int | None,
+        typer.Option(
+            "--max-days",
+            min=1,
+            help="Allow so many days at once, this time.",
+            show_default="retention_max_days",
+        ),
+    ] = None,
+    form: FormOption = Form.table,
+    lake: LakeOption = None,
+    geo: GeoOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """List hits and rejects older than hits_kept_days; with --delete, delete them. Figures stay.
+
+    For example:
+
+    tidegauge retention
+
+    tidegauge retention --delete --max-days 30
+    """
+    settings = load_settings(config, lake=lake, geo=geo, retention_max_days=max_days)
+    the_lake = open_lake(settings)
+    today = local_today(settings, the_lake, datetime.now(UTC))
+    act = apply_retention if delete else plan_retention
+    plan = act(the_lake, settings, today)
+    print_rows(COLUMNS, [old.row for old in plan], form.value)
+    print(escape(_conclude(the_lake, settings, today, plan, is_done=delete)), file=sys.stderr)
+
+
+def _conclude(
+    lake: Lake, settings: Settings, today: date, plan: Sequence[OldDay], *, is_done: bool
+) -> str:
+    """What was done, or what to do next, as a sentence."""
+    if settings.hits_kept_days is None:
+        return (
+            "hits_kept_days is not set: nothing is ever deleted; set it in tidegauge.toml or"
+            " TIDEGAUGE_HITS_KEPT_DAYS to the days that hits and rejects are kept"
+        )
+    if not plan:
+        cutoff = find_cutoff(settings, today)
+        return f"nothing to delete: there are no hits or rejects of days before {cutoff}"
+    what = f"{sum(old.size_bytes for old in plan):,} bytes of {len(plan)} days"
+    if is_done:
+        return f"deleted {what}; their figures stand"
+    try:
+        check_plan(lake, settings, plan)
+    except TidegaugeError as error:
+        return f"nothing was deleted, and --delete would be refused: {error}"
+    return f"nothing was deleted; `tidegauge retention --delete` deletes {what} for good"
