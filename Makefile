@@ -22,7 +22,7 @@ demo: install
 	$(BIN)/tidegauge demo --scale $(SCALE) --out $(OUT)
 
 test: install-dev
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 lint: install-dev
 	$(BIN)/ruff check .

@@ -7,7 +7,18 @@ from typing import Any
 
 from airflow.sdk import Asset, CronDataIntervalTimetable, Param, dag, get_current_context, task
 
-from pipeline.dag_run import FIRST_DAY, RETRIES, ZONE, current_day, is_backfill, now, param, today
+from pipeline.dag_run import (
+    FIRST_DAY,
+    ZONE,
+    announce,
+    current_day,
+    is_backfill,
+    is_over,
+    now,
+    param,
+    retry,
+    today,
+)
 from pipeline.settings import load_settings
 
 DAILY = Asset("tidegauge_daily")
@@ -18,7 +29,8 @@ DAILY = Asset("tidegauge_daily")
     start_date=FIRST_DAY,
     catchup=False,
     max_active_runs=4,
-    default_args=RETRIES,
+    default_args=retry("DataError", "StorageError", "AlertError")
+    | {"on_failure_callback": announce},
     params={
         "day": Param(
             None,
@@ -34,6 +46,7 @@ DAILY = Asset("tidegauge_daily")
     tags=["tidegauge"],
 )
 def nightly() -> None:
+    @task.skip_if(is_over)
     @task
     def discover() -> list[dict[str, str | bool]]:
         from pipeline.nightly import find_files, write_jobs

@@ -43,7 +43,8 @@ COMPOSE_PROFILES=${{EXECUTOR:+workers}}
 SECRETS = re.findall(r"^(\w+)=\{", TEMPLATE, re.MULTILINE)
 PLACEHOLDERS = ("changeme", "change-me", "change_me", "password", "secret", "example", "airflow")
 SHORTEST = 16  # characters
-FOLDERS = {"/data/raw": os.R_OK, "/data/lake": os.W_OK, "/data/geo": os.W_OK, "/data/report": os.W_OK}
+_READ, _WRITE = ("read", os.R_OK | os.X_OK), ("write", os.W_OK | os.X_OK)
+FOLDERS = {"/data/raw": _READ, "/data/lake": _WRITE, "/data/geo": _WRITE, "/data/report": _WRITE}
 
 
 def write(path: Path) -> None:
@@ -86,14 +87,16 @@ def _is_fernet_key(value: str) -> bool:
 
 def check() -> None:
     """Exit with a sentence for each weak secret and each folder that tasks could not use."""
-    problems = []
-    for name in SECRETS:
-        if (wrong := weakness(name, os.environ.get(name, ""))) is not None:
-            problems.append(f"{name} in .env is {wrong}; `python3 docker/env.py` writes good ones")
-    for folder, mode in FOLDERS.items():
-        if not os.access(folder, mode):
-            verb = "read" if mode == os.R_OK else "write"
-            problems.append(f"{folder} can't be {verb} by uid {os.getuid()}; change its owner")
+    problems = [
+        f"{name} in .env is {wrong}; `make secrets` writes good ones"
+        for name in SECRETS
+        if (wrong := weakness(name, os.environ.get(name, "")))
+    ]
+    problems += [
+        f"{folder}: uid {os.getuid()} may not {verb} it; change its owner or its mode"
+        for folder, (verb, mode) in FOLDERS.items()
+        if not os.access(folder, mode)
+    ]
     if problems:
         sys.exit("\n".join(problems))
 

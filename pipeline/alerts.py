@@ -143,9 +143,7 @@ def announce_surges(settings: Settings, day: date, today: date, *, is_asked: boo
     return alerts
 
 
-def announce_failure(
-    settings: Settings, failure: Failure, today: date, *, is_asked: bool
-) -> bool:
+def announce_failure(settings: Settings, failure: Failure, today: date, *, is_asked: bool) -> bool:
     """Send that a day failed, once a day whatever fails after; returns whether it was sent now.
 
     Raises:

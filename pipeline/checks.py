@@ -56,8 +56,10 @@ def _show_days(
     near = sorted({day + n * _ONE_DAY for day in some for n in (-1, 0, 1)} & stock.days.keys())
     hits = [lake.hits_path(str(day), key) for day in near for key in stock.days[day].file_keys]
     _show(connection, "hits", hits)
+    # A sealed day beside them may be cut by another timeout than theirs: no contradiction.
+    unsealed = sorted({str(day) for day in near} - lake.sealed())
     for model in PARTITIONED:
-        _show(connection, model, [lake.part_path(model, str(day)) for day in near])
+        _show(connection, model, [lake.part_path(model, day) for day in unsealed])
     if lake.part_path("days").exists():
         connection.read_parquet(str(lake.part_path("days"))).filter(
             ColumnExpression("day").isin(*map(ConstantExpression, near))

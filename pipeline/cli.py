@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import pipeline
-from pipeline import answers, demo, inspection, report, retention
+from pipeline import answers, demo, inspection, report, retention, run
 from pipeline.build import build
 from pipeline.errors import TidegaugeError
 from pipeline.geo.commands import app as geo_app
@@ -43,6 +43,7 @@ inspection.add_to(app)
 answers.add_to(app)
 report.add_to(app)
 retention.add_to(app)
+run.add_to(app)
 
 
 def say(text: str) -> None:

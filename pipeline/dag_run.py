@@ -1,4 +1,4 @@
-"""What the DAGs share: the zone of the schedule, the day of a run, retries, the alert of a failure.
+"""What the DAGs share: the schedule's zone, the day of a run, retries, the alert of a failure.
 
 The only module that imports Airflow; light, for it is read whenever a DAG is parsed.
 """
@@ -7,10 +7,18 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
+from airflow.sdk import (
+    BaseHook,
+    ExceptionRetryPolicy,
+    RetryAction,
+    RetryRule,
+    get_current_context,
+)
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from pipeline.days import Run, find_day, schedule_zone
-from pipeline.settings import load_settings
+from pipeline.errors import SettingsError
+from pipeline.settings import Settings, load_settings
 
 ZONE = schedule_zone()
 FIRST_DAY = datetime(1995, 1, 1, tzinfo=ZoneInfo(ZONE))
@@ -54,29 +62,53 @@ def _day_of(context: Any) -> date:
     return find_day(run, ZoneInfo(ZONE))
 
 
+def is_over(context: Any) -> bool:
+    """Whether a scheduled run is about a day after the site's last one: there is nothing to do."""
+    last_day = load_settings().last_day
+    is_scheduled = str(context["dag_run"].run_type) == "scheduled"
+    return is_scheduled and last_day is not None and _day_of(context) > last_day
+
+
 def announce(context: Any) -> None:
     """Send that the day failed, when the last retry is over."""
     from pipeline.alerts import Failure, announce_failure  # noqa: PLC0415 light to parse
 
-    task, why = context["task_instance"].task_id, str(context.get("exception"))
-    failure = Failure(_day_of(context), task, why)
+    step, why = context["task_instance"].task_id, str(context.get("exception"))
+    failure = Failure(_day_of(context), step, why)
     announce_failure(load_settings(), failure, today(), is_asked=context["params"]["alert"])
 
 
-RETRIES: dict[str, Any] = {
-    "retries": 3,
-    "retry_delay": timedelta(minutes=2),
-    "retry_exponential_backoff": True,
-    "max_retry_delay": timedelta(minutes=30),
-    # Late files, a full disk and a busy service pass; a wrong setting stays wrong.
-    "retry_policy": ExceptionRetryPolicy(
-        [
-            RetryRule(
-                ["pipeline.errors.DataError", "pipeline.errors.StorageError",
-                 "pipeline.errors.AlertError"], RetryAction.DEFAULT,
-            ),
-            RetryRule("pipeline.errors.TidegaugeError", RetryAction.FAIL, reason="no retry helps"),
-        ]
-    ),
-    "on_failure_callback": announce,
-}  # fmt: skip
+def maxmind_settings() -> Settings:
+    """The settings with the account of the connection ``maxmind``; Airflow masks it in logs.
+
+    Raises:
+        SettingsError: there is no such connection.
+    """
+    try:
+        account = BaseHook.get_connection("maxmind")
+    except AirflowNotFoundException as error:
+        raise SettingsError(
+            "connection maxmind", None,
+            "make one in Airflow (Admin, Connections; type Generic): the login is MaxMind's account"
+            " id, the password a licence key",
+        ) from error  # fmt: skip
+    return load_settings(maxmind_account_id=account.login, maxmind_license_key=account.password)
+
+
+def retry(*passing: str) -> dict[str, Any]:
+    """Arguments of tasks that retry with back-off after errors that pass, named as in ``errors``.
+
+    Every other error of ours stays what it is until a person acts: such a task fails at once.
+    """
+    passes: list[type[BaseException] | str] = [f"pipeline.errors.{name}" for name in passing]
+    rules = [
+        RetryRule(passes, RetryAction.DEFAULT),
+        RetryRule("pipeline.errors.TidegaugeError", RetryAction.FAIL, reason="no retry helps"),
+    ]
+    return {
+        "retries": 3,
+        "retry_delay": timedelta(minutes=2),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(minutes=30),
+        "retry_policy": ExceptionRetryPolicy(rules),
+    }

@@ -88,12 +88,16 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        if path.is_dir():
-            below = sorted(path.rglob("*"))
-            found += [p for p in below if p.name[0] != "." and (p.is_file() or p.is_symlink())]
-        else:
-            found.append(path)
+        found += _files_below(path) if path.is_dir() else [path]
     return found
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """Every file below ``folder`` in order, without hidden ones; what can't be listed is kept."""
+    unlisted: list[Path] = []
+    walked = os.walk(folder, onerror=lambda error: unlisted.append(Path(error.filename)))
+    files = [Path(parent, name) for parent, _, names in walked for name in names if name[0] != "."]
+    return sorted(files + unlisted)
 
 
 def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly

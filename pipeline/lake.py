@@ -16,7 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import LakeError
+from pipeline.errors import LakeError, StorageError
 
 NO_DAY = date(1970, 1, 1)
 """The day of the rejects of a file without any hit."""
@@ -110,9 +110,8 @@ class Lake:
     def find_seen(self, path: Path) -> FileRecord | None:
         """What the lake has of a raw file that has not changed since it was read, unread again."""
         seen = read_json(self._seen_path(path))
-        if not seen or seen["stat"] != stat_of(path):
-            return None
-        return self.find(seen["file_key"])
+        is_same = bool(seen) and path.exists() and seen["stat"] == stat_of(path)
+        return self.find(seen["file_key"]) if is_same else None
 
     def remember(self, path: Path, stat: list[int], file_key: str) -> None:
         """Note what was read from a raw file that had ``stat``; the caller holds ``commit``."""
@@ -170,7 +169,8 @@ class Lake:
                 yield
         except OSError as error:
             if isinstance(error.filename, str) and str(self.root) in error.filename:
-                raise LakeError(f"lake {self.root} can't be written: {error.strerror}") from error
+                why = f"lake {self.root} can't be written: {error.strerror}"
+                raise StorageError(why) from error
             raise
 
     @contextmanager
@@ -181,7 +181,7 @@ class Lake:
         try:
             folder.mkdir(parents=True)
         except OSError as error:
-            raise LakeError(f"lake {self.root} can't be written: {error.strerror}") from error
+            raise StorageError(f"lake {self.root} can't be written: {error.strerror}") from error
         with (folder / ".lock").open("w") as mine:
             fcntl.flock(mine, fcntl.LOCK_EX)
             _remove_abandoned(parent)

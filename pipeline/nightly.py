@@ -6,7 +6,7 @@ Every step can be run again, and side by side with those of other days.
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,10 @@ from pipeline.build import build_days, build_tables
 from pipeline.checks import check_days
 from pipeline.days import check_day
 from pipeline.discovery import Found, discover
-from pipeline.errors import DataError
-from pipeline.geo.databases import list_databases
+from pipeline.errors import DataError, GeoError
+from pipeline.geo.databases import HOW_TO_GET_ONE, list_databases
 from pipeline.hits import Places
-from pipeline.ingest import ingest_files, printable
+from pipeline.ingest import Ingested, ingest_files, printable
 from pipeline.lake import Lake
 from pipeline.output import escape
 from pipeline.report import write_report
@@ -37,14 +37,20 @@ def find_files(settings: Settings, day: date, now: datetime, *, with_late: bool)
 
     Raises:
         SettingsError: the day has not ended; the raw folder or the zone is wrong.
+        LakeError: the lake is another zone's or key's.
         DataError: nothing of the day is there, or the folder can't be read.
-        GeoError: a database of addresses is damaged.
+        GeoError: there is no database of addresses, or a damaged one.
     """
     lake = Lake(settings.lake)
+    if lake.identity():
+        build_settings(settings, lake)  # another zone's or key's lake is refused before any work
     zone = find_zone(settings, lake)
     check_day(day, now, zone.info)
-    places = Places(list_databases(settings.geo), settings.geo_provider, zone.info)
+    databases = list_databases(settings.geo)
+    places = Places(databases, settings.geo_provider, zone.info)
     found = discover(lake, settings.raw, places, day, with_late=with_late)
+    if found.files and not databases:
+        raise GeoError(f"no address database in {settings.geo}: {HOW_TO_GET_ONE}")
     check_zone(zone, found.files)
     for path in found.refused:
         log.warning("%s: of a sealed day, not taken in: its figures stand", name_file(path))
@@ -70,19 +76,36 @@ def read_path(job: dict[str, Any]) -> Path:
     return Path(os.fsdecode(unquote_to_bytes(job["path"])))
 
 
+def take_in(
+    settings: Settings,
+    paths: Sequence[Path],
+    again: Sequence[Path] = (),
+    on_read: Callable[[int], None] = lambda _: None,
+) -> Ingested:
+    """Take raw files into the lake, those of ``again`` anew.
+
+    Raises:
+        DataError: some can't be read or are damaged; nothing of those is kept.
+        GeoError: there is no database of addresses.
+    """
+    lake = Lake(settings.lake)
+    if not paths:
+        return Ingested([], [], [])
+    maker = open_maker(settings, find_zone(settings, lake), with_geo=True)
+    result = ingest_files(lake, maker, paths, only_whole=True, again=again, on_read=on_read)
+    if result.failed:
+        raise DataError("; ".join(f"{name_file(path)}: {why}" for path, why in result.failed))
+    return result
+
+
 def ingest_job(settings: Settings, job: dict[str, Any]) -> dict[str, int | str]:
     """Take one raw file in; returns its name, lines, hits, rejected lines and local days.
 
     Raises:
-        DataError: it can't be read or is damaged; nothing of it is kept.
-        GeoError: there is no database of addresses.
+        DataError, GeoError: as ``take_in``.
     """
-    lake, path = Lake(settings.lake), read_path(job)
-    maker = open_maker(settings, find_zone(settings, lake), with_geo=True)
-    again = [path] if job["again"] else []
-    result = ingest_files(lake, maker, [path], only_whole=True, again=again)
-    if result.failed:
-        raise DataError("; ".join(f"{name_file(name)}: {why}" for name, why in result.failed))
+    path = read_path(job)
+    result = take_in(settings, [path], [path] if job["again"] else [])
     (record,) = result.added or [known for _, known in result.known]
     return {
         "file": name_file(path),

@@ -10,11 +10,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from pipeline.geo.check import Waivers
 from pipeline.geo.databases import GeoDatabase, list_databases
 from pipeline.geo.single import lookup
-from pipeline.geo.sources import NOTICES, Services
+from pipeline.geo.sources import NOTICES
 from pipeline.lake import Lake
 from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption
 from pipeline.output import escape, print_rows, progress_console
-from pipeline.settings import Settings, load_settings
+from pipeline.settings import load_settings
 from pipeline.site import find_zone
 
 if TYPE_CHECKING:
@@ -136,11 +136,12 @@ def fetch_command(  # noqa: PLR0913 - one parameter an option
     tidegauge geo fetch ./GeoLite2-City_20161103.tar.gz --allow-older
     """
     from pipeline.geo.fetch import Effects, Options, fetch  # noqa: PLC0415 requests loads slowly
+    from pipeline.geo.refresh import services_of  # noqa: PLC0415
 
     settings = load_settings(config, geo=geo)
     options = Options(
         edition=edition.value if edition else None,
-        services=_services(settings),
+        services=services_of(settings),
         waivers=Waivers(allow_older=allow_older, allow_size=allow_size),
     )
     with _progress() as progress:
@@ -160,15 +161,6 @@ def _database_row(known: GeoDatabase) -> tuple[date | datetime | str | int, ...]
         known.database_type,
         known.ip_version,
         known.path.name,
-    )
-
-
-def _services(settings: Settings) -> Services:
-    return Services(
-        dbip_url=settings.dbip_url,
-        maxmind_url=settings.maxmind_url,
-        maxmind_account_id=settings.maxmind_account_id,
-        maxmind_license_key=settings.maxmind_license_key,
     )
 
 

@@ -1,0 +1,36 @@
+"""An example of your own DAG: it runs whenever days of the daily table were counted and checked.
+
+Every event of the asset says which day it is about; several can come in one run.
+"""
+
+from typing import Any
+
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import Asset, dag, task
+
+from pipeline.dag_run import FIRST_DAY
+
+DAILY = Asset("tidegauge_daily")
+
+
+@dag(
+    schedule=[DAILY],
+    start_date=FIRST_DAY,
+    catchup=False,
+    doc_md=__doc__,
+    tags=["tidegauge", "example"],
+)
+def example_downstream() -> None:
+    @task
+    def days(*, triggering_asset_events: Any) -> list[dict[str, str]]:
+        events = triggering_asset_events[DAILY]
+        return [{"DAY": day} for day in sorted({event.extra["day"] for event in events})]
+
+    BashOperator.partial(
+        task_id="figures",
+        bash_command='tidegauge daily --from "$DAY" --to "$DAY" --format csv',
+        append_env=True,
+    ).expand(env=days())
+
+
+example_downstream()

@@ -1,0 +1,39 @@
+"""MaxMind's newest database of addresses, on its days of release: Tuesday and Friday.
+
+The account is in the connection `maxmind` (login: account id, password: licence key). Days that
+the new database would locate otherwise are offered for a backfill of `nightly`, never rebuilt
+unasked. `tidegauge geo fetch maxmind` does the same without Airflow.
+"""
+
+from airflow.sdk import CronTriggerTimetable, dag, task
+
+from pipeline.dag_run import FIRST_DAY, maxmind_settings, now, retry
+from pipeline.settings import load_settings
+
+
+@dag(
+    schedule=CronTriggerTimetable("0 22 * * 2,5", timezone="UTC"),
+    start_date=FIRST_DAY,
+    catchup=False,
+    max_active_runs=1,
+    default_args=retry("GeoError", "StorageError"),
+    doc_md=__doc__,
+    tags=["tidegauge"],
+)
+def refresh_geo() -> None:
+    @task
+    def fetch() -> str:
+        from pipeline.geo.refresh import refresh
+
+        return refresh(maxmind_settings(), now())
+
+    @task
+    def offer() -> list[str]:
+        from pipeline.geo.refresh import offer_days
+
+        return offer_days(load_settings())
+
+    fetch() >> offer()
+
+
+refresh_geo()

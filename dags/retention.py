@@ -1,0 +1,38 @@
+"""Every morning at 07:00 of the site: hits and rejects older than `hits_kept_days` are deleted.
+
+The first task lists them, the second deletes; figures stay, and the days are sealed. Nothing
+happens while the setting is not set. `tidegauge retention --delete` does the same without Airflow.
+"""
+
+from airflow.sdk import CronTriggerTimetable, dag, task
+
+from pipeline.dag_run import FIRST_DAY, ZONE, now, retry
+from pipeline.settings import load_settings
+
+
+@dag(
+    schedule=CronTriggerTimetable("0 7 * * *", timezone=ZONE),
+    start_date=FIRST_DAY,
+    catchup=False,
+    max_active_runs=1,
+    default_args=retry("DataError", "StorageError"),
+    doc_md=__doc__,
+    tags=["tidegauge"],
+)
+def retention() -> None:
+    @task(task_id="list")
+    def list_old() -> list[str]:
+        from pipeline.retention import list_old_days
+
+        return list_old_days(load_settings(), now())
+
+    @task
+    def delete() -> list[str]:
+        from pipeline.retention import delete_old_days
+
+        return delete_old_days(load_settings(), now())
+
+    list_old() >> delete()
+
+
+retention()

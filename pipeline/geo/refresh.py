@@ -1,0 +1,53 @@
+"""A new database of addresses from MaxMind, and the days that it would locate otherwise."""
+
+import logging
+from datetime import datetime
+
+from pipeline.geo.databases import list_databases
+from pipeline.geo.fetch import Options, fetch
+from pipeline.geo.outdated import find_outdated
+from pipeline.geo.sources import Services
+from pipeline.hits import Places
+from pipeline.lake import Lake
+from pipeline.settings import Settings
+from pipeline.site import find_zone
+
+log = logging.getLogger(__name__)
+
+
+def services_of(settings: Settings) -> Services:
+    """Where databases are fetched from, and with which account."""
+    return Services(
+        dbip_url=settings.dbip_url,
+        maxmind_url=settings.maxmind_url,
+        maxmind_account_id=settings.maxmind_account_id,
+        maxmind_license_key=settings.maxmind_license_key,
+    )
+
+
+def refresh(settings: Settings, now: datetime) -> str:
+    """Fetch MaxMind's newest database; returns its file's name, new or there before.
+
+    Raises:
+        SettingsError: the account is missing.
+        GeoError: it could not be fetched, or did not pass the checks.
+    """
+    fetched = fetch("maxmind", settings.geo, now, Options(services=services_of(settings)))
+    name = fetched.database.path.name
+    log.info("%s: %s", name, "added" if fetched.is_new else "no change")
+    return name
+
+
+def offer_days(settings: Settings) -> list[str]:
+    """The days whose database in force has changed since they were located; rebuilds nothing."""
+    lake = Lake(settings.lake)
+    zone = find_zone(settings, lake).info
+    places = Places(list_databases(settings.geo), settings.geo_provider, zone)
+    days = [str(day) for day in find_outdated(lake.files(), places, lake.sealed())]
+    if days:
+        log.warning(
+            "%d days were located by another database than the one now in force for them: to count"
+            " them again, backfill nightly from %s to %s, reprocessing all runs",
+            len(days), days[0], days[-1],
+        )  # fmt: skip
+    return days

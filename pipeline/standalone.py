@@ -1,0 +1,259 @@
+"""A whole Airflow on one machine, to try the DAGs on the simulated logs of November 2016.
+
+``make airflow`` runs this module. It starts ``airflow standalone`` in a home folder, says where to
+log in when all of it is healthy, and leaves no process behind on Ctrl-C. Not for a server: that is
+what docker-compose.yml is for.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import psutil
+import requests
+import typer
+
+from pipeline.errors import SettingsError, TidegaugeError
+from pipeline.options import show_steps
+from pipeline.output import escape
+from pipeline.report.page import DEMO_MARK
+from pipeline.settings import DEFAULT_TIMEZONE
+from pipeline.storm.addresses import find_database
+from pipeline.storm.clock import DAYS
+from pipeline.storm.simulate import simulate
+
+DAGS = Path(__file__).parents[1] / "dags"
+START_TIMEOUT_S = 240
+STOP_TIMEOUT_S = 20
+"""How long running tasks may take to end; one cut off is run again after the next start."""
+_PARTS = ("metadatabase", "scheduler", "dag_processor", "triggerer", "DAGs")
+_LAST_LINES = 15
+
+
+class StandaloneError(TidegaugeError):
+    """Airflow did not start, or ended by itself."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder that holds everything, and the port of the web page."""
+
+    path: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Where Airflow answers: on this machine alone."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        """What all parts of Airflow say."""
+        return self.path / "airflow.log"
+
+    @property
+    def password(self) -> str:
+        """The password of the user ``admin``, which Airflow makes at its first start."""
+        made = self.path / "simple_auth_manager_passwords.json.generated"
+        return str(json.loads(made.read_text())["admin"])
+
+
+def start(
+    home: Annotated[Path, typer.Option(help="Folder for everything.")] = Path("airflow"),
+    port: Annotated[int, typer.Option(help="Of the web page.", min=1, max=65535)] = 8080,
+    scale: Annotated[float, typer.Option(help="Of the simulated logs, if none are there.")] = 0.02,
+) -> None:
+    """Run Airflow with the simulated logs of November 2016 until Ctrl-C."""
+    place = Home(home.resolve(), port)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores SIGINT
+        signal.signal(number, signal.default_int_handler)
+    try:
+        _check_port(port)
+        prepare(place.path, scale)
+        serve(place)
+    except KeyboardInterrupt:
+        print("stopped")
+    except TidegaugeError as error:
+        print(f"airflow: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            remedy = f"{error.strerror}; choose another, such as make airflow PORT=8090"
+            raise SettingsError("--port", port, remedy) from error
+
+
+def prepare(home: Path, scale: float) -> None:
+    """Make the home folder and, unless they are there, the simulated logs."""
+    geo, raw, unfinished = (home / name for name in ("geo", "raw", "raw.unfinished"))
+    geo.mkdir(parents=True, exist_ok=True)
+    (home / DEMO_MARK).touch()
+    database = geo / find_database().name
+    database.unlink(missing_ok=True)  # of an environment that may be gone
+    database.symlink_to(find_database())
+    if raw.exists():
+        return
+    shutil.rmtree(unfinished, ignore_errors=True)
+    with show_steps("simulating", None) as (progress, task):
+        simulate(
+            unfinished, scale,
+            progress=lambda _, done, of: progress.update(task, completed=done, total=of),
+        )  # fmt: skip
+    unfinished.rename(raw)
+
+
+def serve(home: Home) -> None:
+    """Run Airflow until it ends or is interrupted; no process of it is left afterwards.
+
+    Raises:
+        StandaloneError: it did not start, or ended by itself.
+    """
+    print(f"starting Airflow in {home.path}; what it says goes to {home.log}", flush=True)
+    with home.log.open("wb") as log:
+        child = subprocess.Popen(  # noqa: S603 our own environment's airflow
+            [Path(sys.executable).with_name("airflow"), "standalone"],
+            cwd=home.path, env=_environment(home), stdin=subprocess.DEVNULL, stdout=log,
+            stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+    try:
+        _wait_until_ready(home, child)
+        _welcome(home)
+        child.wait()
+        raise StandaloneError(f"Airflow ended by itself{_end_of(home.log)}")
+    finally:
+        _stop(child)
+
+
+def _environment(home: Home) -> dict[str, str]:
+    """What the parts of Airflow see. The folders are never those of a site in use."""
+    known = dict(os.environ)
+    direct = known.get("no_proxy") or known.get("NO_PROXY") or ""
+    ours: dict[str, object] = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{known.get('PATH', os.defpath)}",
+        "no_proxy": f"127.0.0.1,{direct}",
+        "AIRFLOW_HOME": home.path,
+        "AIRFLOW__CORE__DAGS_FOLDER": DAGS,
+        "AIRFLOW__CORE__LOAD_EXAMPLES": False,
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": False,
+        "AIRFLOW__CORE__PARALLELISM": min(4, max(2, os.cpu_count() or 2)),
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": home.port,
+        "AIRFLOW__API__BASE_URL": home.url,
+        "AIRFLOW__API__WORKERS": 1,
+        # The scheduler is up before the api-server that its first tasks must reach.
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": 60,
+        "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": 20,
+        "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": 5,
+        "TIDEGAUGE_RAW": home.path / "raw",
+        "TIDEGAUGE_GEO": home.path / "geo",
+        "TIDEGAUGE_LAKE": home.path / "lake",
+        "TIDEGAUGE_REPORT": home.path / "report.html",
+        "TIDEGAUGE_VISITOR_KEY_FILE": home.path / "visitor.key",
+        "TIDEGAUGE_TIMEZONE": DEFAULT_TIMEZONE,
+    }
+    last_day = {"TIDEGAUGE_LAST_DAY": str(DAYS[-1])}  # else tonight's run would find no logs
+    return last_day | known | {name: str(value) for name, value in ours.items()}
+
+
+def _wait_until_ready(home: Home, child: subprocess.Popen[bytes]) -> None:
+    began, ready = datetime.now(UTC), set[str]()
+    while len(ready) < len(_PARTS):
+        seconds = (datetime.now(UTC) - began).total_seconds()
+        if child.poll() is not None:
+            raise StandaloneError(f"Airflow ended while it started{_end_of(home.log)}")
+        if seconds > START_TIMEOUT_S:
+            missing = ", ".join(part for part in _PARTS if part not in ready)
+            raise StandaloneError(f"{missing} not ready in {seconds:.0f} s{_end_of(home.log)}")
+        for part in _ready_parts(home, began) - ready:
+            print(f"  {part} ready after {seconds:.0f} s", flush=True)
+            ready.add(part)
+        time.sleep(0.5)
+
+
+def _ready_parts(home: Home, began: datetime) -> set[str]:
+    """Which of ``_PARTS`` are healthy, the DAGs when they were read since ``began``."""
+    found = set[str]()
+    # Until it is up, nothing answers; and then whatever is up answers, perhaps with a page.
+    with suppress(requests.RequestException, OSError, LookupError, TypeError, ValueError):
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy leads to this machine itself
+            health = session.get(f"{home.url}/api/v2/monitor/health", timeout=10).json()
+            found = {part for part in _PARTS if health.get(part, {}).get("status") == "healthy"}
+            login = {"username": "admin", "password": home.password}
+            token = session.post(f"{home.url}/auth/token", json=login, timeout=10).json()
+            session.headers["Authorization"] = f"Bearer {token['access_token']}"
+            dag = session.get(f"{home.url}/api/v2/dags/nightly", timeout=10).json()
+        if datetime.fromisoformat(dag["last_parsed_time"]) > began:
+            found.add("DAGs")
+    return found
+
+
+def _welcome(home: Home) -> None:
+    print(
+        f"""
+Airflow is ready: {home.url}
+  user      admin
+  password  {home.password}
+open nightly -> Trigger -> Backfill, from 2016-11-01 to 2016-11-16, Run Backfill (dags/README.md)
+  raw logs  {home.path / "raw"} (simulated)
+  lake      {home.path / "lake"}
+  report    {home.path / "report.html"}
+Ctrl-C stops it; the next start finds everything again.
+""", flush=True,
+    )  # fmt: skip
+
+
+def _end_of(log: Path) -> str:
+    with log.open(errors="replace") as lines:
+        last = deque(lines, _LAST_LINES)
+    return "; its last lines:\n" + "\n".join(f"  {escape(line.rstrip())}" for line in last)
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    """End Airflow as Ctrl-C would, then whatever is left of its session."""
+    if child.poll() is None:
+        print("stopping Airflow ...", flush=True)
+        child.send_signal(signal.SIGINT)  # `standalone` leaves its parts alone on SIGTERM
+        with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+            child.wait(STOP_TIMEOUT_S)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        left = _members(child.pid)
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(how)
+        psutil.wait_procs(left, timeout=5)
+    child.wait()
+
+
+def _members(session: int) -> list[psutil.Process]:
+    """The processes of a session; within it, tasks have process groups of their own."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(OSError):
+            if os.getsid(process.pid) == session:
+                found.append(process)
+    return found
+
+
+if __name__ == "__main__":
+    typer.run(start)

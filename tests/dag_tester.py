@@ -1,0 +1,109 @@
+"""Runs a DAG of `dags/` by `dag.test()`, many times in one process: Airflow takes seconds to load.
+
+As a script it serves requests on standard input, one JSON object a line, and answers with the
+states of the run's tasks. Retries are left out: they would wait for minutes.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DAGS = Path(__file__).parents[1] / "dags"
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A run's state, the states of its tasks (one for each mapped index), and what was logged."""
+
+    state: str
+    tasks: dict[str, list[str]]
+    log: str
+
+
+def airflow_environment(home: Path) -> dict[str, str]:
+    """Return settings of an Airflow of one's own in `home`: SQLite, our DAGs, no examples."""
+    clean = {name: v for name, v in os.environ.items() if not name.startswith("AIRFLOW")}
+    return clean | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+    }
+
+
+class DagTester:
+    """A serving process with a metadata database of its own."""
+
+    def __init__(self, home: Path) -> None:
+        """Make the database and start the process; what it logs goes to files in `home`."""
+        environment = airflow_environment(home)
+        airflow = Path(sys.executable).with_name("airflow")
+        subprocess.run([airflow, "db", "migrate"], env=environment, check=True, capture_output=True)
+        self._log = home / "log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, __file__], env=environment, stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, stderr=log,
+            )  # fmt: skip
+
+    def test(
+        self, dag_id: str, settings: Mapping[str, str], conf: dict[str, Any], **dates: str | None
+    ) -> Tested:
+        """Run a DAG with `TIDEGAUGE_*` settings, parameters, `run_after` and `logical_date`."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        start = self._log.stat().st_size
+        request = {"dag_id": dag_id, "settings": dict(settings), "conf": conf, "dates": dates}
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        log = self._log.read_bytes()[start:].decode()
+        assert answer, log[-3000:]
+        return Tested(**json.loads(answer), log=log)
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+def serve() -> None:
+    """Run each request in turn and answer with its states."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # Airflow logs to standard output
+    while line := sys.stdin.readline():
+        answers.write(json.dumps(_answer(json.loads(line))) + "\n")
+        answers.flush()
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    from datetime import datetime
+
+    from airflow.dag_processing.dagbag import DagBag
+
+    for name in [name for name in os.environ if name.startswith("TIDEGAUGE_")]:
+        del os.environ[name]
+    os.environ.update(request["settings"])
+    dag = DagBag(DAGS).get_dag(request["dag_id"])
+    for task in dag.tasks:
+        task.retries = 0
+    dates = {
+        name: value and datetime.fromisoformat(value) for name, value in request["dates"].items()
+    }
+    run = dag.test(run_conf=request["conf"], **dates)
+    tasks: dict[str, list[str]] = {}
+    for instance in run.get_task_instances():
+        tasks.setdefault(instance.task_id, []).append(str(instance.state))
+    return {"state": str(run.state), "tasks": tasks}
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,67 @@
+"""What the tests ask of Airflow's public REST interface."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import requests
+
+ENDED = {"success", "failed"}
+
+
+class Airflow:
+    """A logged-in administrator."""
+
+    def __init__(self, url: str, password: str) -> None:
+        """Log in to the Airflow at ``url`` (without a final slash)."""
+        self._url = url
+        self._session = requests.Session()
+        login = {"username": "admin", "password": password}
+        token = self._session.post(f"{url}/auth/token", json=login, timeout=30).json()
+        self._session.headers["Authorization"] = f"Bearer {token['access_token']}"
+
+    def ask(self, method: str, path: str, **options: Any) -> Any:
+        """Call the interface; returns the answer's JSON, and fails on an error."""
+        answer = self._session.request(method, f"{self._url}/api/v2/{path}", timeout=30, **options)
+        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def backfill(self, dag: str, first: str, last: str, **options: Any) -> None:
+        """Unpause the DAG and order its days ``first`` to ``last`` (of UTC-5)."""
+        self.ask("PATCH", f"dags/{dag}", json={"is_paused": False})
+        days = {"from_date": f"{first}T00:00:00-05:00", "to_date": f"{last}T23:59:59-05:00"}
+        self.ask("POST", "backfills", json={"dag_id": dag, **days, **options})
+
+    def backfill_runs(self, dag: str) -> list[dict[str, Any]]:
+        """The DAG's runs of backfills."""
+        runs = self.ask("GET", f"dags/{dag}/dagRuns?limit=100")["dag_runs"]
+        return [run for run in runs if run["run_type"] == "backfill"]
+
+    def tasks(self, dag: str) -> list[dict[str, Any]]:
+        """The task instances of the DAG's backfills."""
+        path = f"dags/{dag}/dagRuns/~/taskInstances"
+        found = self.ask("GET", path, params={"limit": 1000})["task_instances"]
+        return [task for task in found if task["dag_run_id"].startswith("backfill")]
+
+    def wait_for_runs(self, dag: str, seconds: float) -> dict[str, str]:
+        """Wait until all backfill runs have ended; returns their states by run."""
+
+        def ended() -> dict[str, str] | None:
+            states = {run["dag_run_id"]: run["state"] for run in self.backfill_runs(dag)}
+            return states if set(states.values()) <= ENDED else None
+
+        return wait_until(ended, seconds, lambda: str(self._unfinished(dag)))
+
+    def _unfinished(self, dag: str) -> list[tuple[str, ...]]:
+        keys = ("dag_run_id", "task_id", "state", "try_number")
+        open_tasks = [task for task in self.tasks(dag) if task["state"] != "success"]
+        return [tuple(str(task[key]) for key in keys) for task in open_tasks]
+
+
+def wait_until(look: Callable[[], Any], seconds: float, explain: Callable[[], str] = str) -> Any:
+    """Call ``look`` until it returns something; fails after ``seconds`` with an explanation."""
+    end = time.monotonic() + seconds
+    while (found := look()) is None:
+        assert time.monotonic() < end, f"not within {seconds} s: {explain()}"
+        time.sleep(0.2)
+    return found

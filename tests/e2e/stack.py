@@ -1,0 +1,111 @@
+"""The stack of docker-compose.yml as an operator runs it, from a copy of the checkout."""
+
+import json
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+from airflow_rest import Airflow
+from docker_engine import BASE, POSTGRES, REDIS, Engine
+
+CHECKOUT = Path(__file__).parents[2]
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A compose project, up or not. ``settings`` are what the shell adds to ``.env``."""
+
+    engine: Engine
+    folder: Path
+    settings: dict[str, str]
+
+    def compose(self, *args: str | Path, **more: str) -> str:
+        """Run `docker compose`, which must succeed."""
+        return self.engine.run(
+            *self.engine.compose, *args, cwd=self.folder, **self.settings, **more
+        )
+
+    def attempt(self, *args: str | Path, **more: str) -> CompletedProcess[str]:
+        """Run `docker compose`, which may fail."""
+        return self.engine.attempt(
+            *self.engine.compose, *args, cwd=self.folder, **self.settings, **more
+        )
+
+    def containers(self) -> list[dict[str, Any]]:
+        """The project's containers, ended ones too, as `docker compose ps` tells them."""
+        lines = self.compose("ps", "--all", "--format=json").splitlines()
+        return [json.loads(line) for line in lines]
+
+    def airflow(self) -> Airflow:
+        """Log in to the stack's Airflow as its administrator."""
+        env = read_env(self.folder / ".env")
+        return Airflow(f"http://127.0.0.1:{self.settings['PORT']}", env["ADMIN_PASSWORD"])
+
+    def left(self) -> list[str]:
+        """The containers, volumes and networks that bear the project's name."""
+        mark = f"--filter=label=com.docker.compose.project={self.settings['COMPOSE_PROJECT_NAME']}"
+        kinds = (("ps", "--all"), ("volume", "ls"), ("network", "ls"))
+        found = [self.engine.run("docker", *kind, "--quiet", mark) for kind in kinds]
+        return "".join(found).split()
+
+
+def copy_checkout(folder: Path) -> None:
+    """Copy what the image is built from, by the list in .dockerignore, and the compose file."""
+    listed = (CHECKOUT / ".dockerignore").read_text().splitlines()
+    names = [line[1:] for line in listed if line.startswith("!")]
+    for name in [*names, ".dockerignore", "Dockerfile", "docker-compose.yml"]:
+        if (CHECKOUT / name).is_dir():
+            shutil.copytree(
+                CHECKOUT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
+        else:
+            shutil.copy(CHECKOUT / name, folder)
+
+
+def read_env(path: Path) -> dict[str, str]:
+    """The values of an env file, as they are written."""
+    lines = [line for line in path.read_text().splitlines() if "=" in line and line[0] != "#"]
+    return dict(line.split("=", 1) for line in lines)
+
+
+def new_stack(engine: Engine, folder: Path, name: str, **settings: str) -> Stack:
+    """A project of its own name and port, with the images that can be had here."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    images = {"BASE_IMAGE": BASE, "POSTGRES_IMAGE": POSTGRES, "REDIS_IMAGE": REDIS}
+    certificates = {"BUILD_CA": str(CERTIFICATES)} if CERTIFICATES.exists() else {}
+    own = {
+        "COMPOSE_PROJECT_NAME": f"tidegauge-e2e-{name}",
+        "TIDEGAUGE_IMAGE": "tidegauge-e2e",
+        "PORT": str(port),
+    }
+    return Stack(engine, folder, images | certificates | own | settings)
+
+
+@contextmanager
+def running(stack: Stack, database: Path) -> Iterator[Stack]:
+    """The stack, up and with a database of addresses; down again with its volumes."""
+    try:
+        stack.compose("up", "--wait")
+        add_database(stack, database)
+        yield stack
+    finally:
+        stack.attempt("down", "--volumes", "--timeout=5")
+
+
+def add_database(stack: Stack, database: Path) -> None:
+    """Put the database where MaxMind's updater does, and let the stack archive it."""
+    volume = f"{stack.settings['COMPOSE_PROJECT_NAME']}_geoipupdate"
+    stack.engine.run(
+        "docker", "run", "--rm", f"--volume={volume}:/updated", f"--volume={database}:/new:ro",
+        BASE, "cp", "/new", "/updated/GeoLite2-City.mmdb",
+    )  # fmt: skip
+    fetch = ("tidegauge", "geo", "fetch", "/data/geoipupdate/GeoLite2-City.mmdb")
+    stack.compose("run", "--rm", "--no-deps", "-T", "archive", *fetch)

@@ -1,0 +1,205 @@
+"""The stack of docker-compose.yml on a real engine: started, backfilled over REST, damaged, ended.
+
+Slow (minutes) and apart from the other tests: `make e2e` runs it. Where the machine has no engine
+and can start none it is skipped with the reason; under CI that is a failure.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow_rest import Airflow, wait_until
+from docker_engine import Engine, EngineMissingError, make_base, make_services, open_engine
+from stack import Stack, copy_checkout, new_stack, read_env, running
+
+from pipeline.storm.addresses import find_database
+
+TIDEGAUGE = Path(sys.executable).with_name("tidegauge")
+FIRST, LAST = "2016-11-06", "2016-11-09"
+RAW = ("web0[12]-2016110[5-9].log.gz",)
+TABLES = ("hits", "rejects", "sessions", "daily", "hourly", "days", "expected", "surges")
+PARTS = {"api-server", "dag-processor", "postgres", "scheduler", "triggerer"}
+SECRETS = {"ADMIN_PASSWORD": "changeme", "TIDEGAUGE_VISITOR_KEY": "password-password"}
+
+
+@dataclass(frozen=True)
+class Site:
+    """A folder to run the stack from, with `.env`, raw logs, the built images; and its figures."""
+
+    engine: Engine
+    folder: Path
+    figures: dict[str, str]
+    """What the command line on this machine makes of the raw logs: SHA-256 by file."""
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    folder = tmp_path_factory.mktemp("engine")
+    try:
+        with open_engine(folder) as engine:
+            make_base(engine, folder)
+            yield engine
+    except EngineMissingError as reason:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"the Docker part: {reason}")
+
+
+@pytest.fixture(scope="module")
+def site(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    folder = tmp_path_factory.mktemp("site")
+    copy_checkout(folder)
+    subprocess.run([sys.executable, "docker/env.py"], cwd=folder, check=True)
+    with ThreadPoolExecutor() as pool:
+        services = pool.submit(make_services, engine)
+        image = pool.submit(new_stack(engine, folder, "build").compose, "build")
+        figures = count_on_this_machine(folder)
+        services.result(), image.result()
+    return Site(engine, folder, figures)
+
+
+def count_on_this_machine(folder: Path) -> dict[str, str]:
+    """Simulate raw logs into ``folder / "raw"``, and count a few days of them without Airflow."""
+    everything, lake, geo = folder / "simulated", folder / "lake", folder / "geo"
+    run_tidegauge("simulate", "--scale", "0.002", "--out", everything)
+    (folder / "raw").mkdir(exist_ok=True)
+    geo.mkdir()
+    (geo / "GeoLite2-City.mmdb").symlink_to(find_database())
+    for pattern in RAW:
+        for path in everything.glob(pattern):
+            path.rename(folder / "raw" / path.name)
+    key = read_env(folder / ".env")["TIDEGAUGE_VISITOR_KEY"]
+    at = ("--lake", lake, "--geo", geo)
+    run_tidegauge("ingest", folder / "raw", *at, TIDEGAUGE_VISITOR_KEY=key)
+    run_tidegauge("build", *at, TIDEGAUGE_VISITOR_KEY=key)
+    return figures_of(lake)
+
+
+def run_tidegauge(*args: str | Path, **settings: str) -> None:
+    clean = {name: v for name, v in os.environ.items() if not name.startswith("TIDEGAUGE_")}
+    subprocess.run([TIDEGAUGE, *args], env=clean | settings, check=True, capture_output=True)
+
+
+def figures_of(lake: Path) -> dict[str, str]:
+    """SHA-256 of every Parquet file of the lake's tables, by its path in the lake."""
+    paths = [path for table in TABLES for path in lake.glob(f"{table}/**/*.parquet")]
+    return {
+        str(path.relative_to(lake)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
+    }
+
+
+def figures_in(stack: Stack, folder: Path) -> dict[str, str]:
+    """The figures of the lake in the stack's volume."""
+    stack.compose("cp", "scheduler:/data/lake", folder)
+    return figures_of(folder / "lake")
+
+
+@pytest.fixture(scope="module")
+def local(site: Site) -> Iterator[Stack]:
+    """The stack as it is by default, with LocalExecutor."""
+    with running(new_stack(site.engine, site.folder, "local"), find_database()) as stack:
+        yield stack
+
+
+def order_backfill(stack: Stack) -> Airflow:
+    airflow = stack.airflow()
+    airflow.backfill("nightly", FIRST, LAST, max_active_runs=2)
+    return airflow
+
+
+def running_tasks(airflow: Airflow) -> list[dict[str, Any]]:
+    return [task for task in airflow.tasks("nightly") if task["state"] == "running"]
+
+
+def test_compose_without_env_file_names_the_command_that_writes_it(
+    engine: Engine, tmp_path: Path
+) -> None:
+    copy_checkout(tmp_path)
+    refused = new_stack(engine, tmp_path, "none").attempt("config")
+    assert refused.returncode != 0
+    assert "make secrets" in refused.stderr
+
+
+def test_every_part_is_healthy_and_ours_do_not_run_as_root(local: Stack) -> None:
+    found = {container["Service"]: container for container in local.containers()}
+    assert {name for name, one in found.items() if one["Health"] == "healthy"} == PARTS
+    assert found["init"]["ExitCode"] == 0
+    for part in PARTS - {"postgres"}:
+        assert local.compose("exec", "-T", part, "id", "-u").strip() == "50000", part
+
+
+def test_the_page_is_for_this_machine_only(local: Stack) -> None:
+    published = [port for one in local.containers() for port in one["Publishers"] or []]
+    addresses = {port["URL"] for port in published if port["PublishedPort"]}
+    assert addresses == {"127.0.0.1"}
+
+
+def test_raw_logs_are_mounted_read_only(local: Stack) -> None:
+    refused = local.attempt("exec", "-T", "scheduler", "touch", "/data/raw/new")
+    assert "Read-only file system" in refused.stderr
+
+
+def test_default_secrets_are_refused_by_name_and_not_shown(local: Stack) -> None:
+    wrong = [f"--env={name}={value}" for name, value in SECRETS.items()]
+    refused = local.attempt("run", "--rm", "--no-deps", "-T", *wrong, "init")
+    assert refused.returncode == 1
+    for name, value in SECRETS.items():
+        assert f"{name} in .env is" in refused.stderr
+        assert value not in refused.stderr
+
+
+def test_backfill_over_rest_outlives_the_schedulers_container(
+    site: Site, local: Stack, tmp_path: Path
+) -> None:
+    airflow = order_backfill(local)
+    wait_until(lambda: running_tasks(airflow) or None, 60)
+    # Every process of it dies at once, its tasks too; Docker starts it again unasked.
+    local.attempt("exec", "-T", "scheduler", "sh", "-c", "kill -9 -1")
+    states = airflow.wait_for_runs("nightly", 240)
+    assert list(states.values()) == ["success"] * 4, states
+    assert figures_in(local, tmp_path) == site.figures
+
+
+def test_down_leaves_nothing(local: Stack) -> None:
+    assert local.left()
+    local.compose("down", "--volumes", "--timeout=5")
+    assert local.left() == []
+
+
+def test_two_workers_share_a_backfill_and_one_takes_over_the_dead_ones_task(
+    site: Site, tmp_path: Path
+) -> None:
+    celery = new_stack(site.engine, site.folder, "workers", EXECUTOR="CeleryExecutor")
+    with running(celery, find_database()) as stack:
+        workers = {one["ID"][:12]: one for one in stack.containers() if one["Service"] == "worker"}
+        assert {one["Health"] for one in workers.values()} == {"healthy"}
+        airflow = order_backfill(stack)
+        hosts = lambda: {task["hostname"] for task in airflow.tasks("nightly")}  # noqa: E731
+        wait_until(lambda: hosts() >= workers.keys() or None, 60)
+        lost = kill_a_worker_amid_its_task(site.engine, airflow)
+        states = airflow.wait_for_runs("nightly", 300)
+        assert list(states.values()) == ["success"] * 4, states
+        (again,) = [task for task in airflow.tasks("nightly") if task["id"] == lost["id"]]
+        assert again["hostname"] != lost["hostname"]
+        assert figures_in(stack, tmp_path) == site.figures
+
+
+def kill_a_worker_amid_its_task(engine: Engine, airflow: Airflow) -> dict[str, Any]:
+    """Kill one worker's container, of which a task is certain not to have ended; returns that."""
+
+    def freeze_and_kill() -> dict[str, Any] | None:
+        for task in running_tasks(airflow):
+            host = task["hostname"]
+            engine.run("docker", "pause", host)
+            held = [one for one in running_tasks(airflow) if one["hostname"] == host]
+            engine.run("docker", "kill" if held else "unpause", host)
+            if held:
+                return held[0]
+        return None
+
+    return wait_until(freeze_and_kill, 60)

@@ -1,0 +1,257 @@
+"""The DAGs in a real Airflow without its services: read, timed, and run by `dag.test()`."""
+
+import gzip
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import build_default_databases
+from dag_tester import DAGS, DagTester, airflow_environment
+from lake_fixtures import Site, make_line
+
+pytestmark = pytest.mark.xdist_group("airflow")
+
+READ_DAGS = """
+import json, sys, time
+from datetime import datetime, timedelta
+from airflow.dag_processing.dagbag import DagBag
+start = time.monotonic()
+bag = DagBag(sys.argv[1])
+seconds = time.monotonic() - start
+from airflow.serialization.encoders import coerce_to_core_timetable
+from airflow.timetables.base import TimeRestriction
+from pendulum import instance
+timetable = coerce_to_core_timetable(bag.dags["nightly"].timetable)
+def scheduled(first, last):
+    from airflow.serialization.serialized_objects import DagSerialization
+    dag = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(bag.dags["nightly"]))
+    moments = [instance(datetime.fromisoformat(text)) for text in (first, last)]
+    return [[str(info.run_after), str(info.data_interval.start)]
+            for info in dag.iter_dagrun_infos_between(*moments)]
+print(json.dumps({
+    "errors": bag.import_errors, "seconds": seconds, "dags": sorted(bag.dags),
+    "tasks": [task.task_id for task in bag.dags["nightly"].topological_sort()],
+    "heavy": [name for name in ("duckdb", "pyarrow", "numpy") if name in sys.modules],
+    "runs": {first: scheduled(first, last) for first, last in json.loads(sys.argv[2])},
+}))
+"""
+UTC_NOVEMBER = ("2016-11-01T00:00:00+00:00", "2016-11-16T23:59:59+00:00")
+LOCAL_NOVEMBER = ("2016-11-01T00:00:00-04:00", "2016-11-16T23:59:59-05:00")
+SPRING = ("2016-03-12T00:00:00-05:00", "2016-03-14T23:59:59-04:00")
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return what a DagBag makes of the folder, without any database."""
+    spans = json.dumps([UTC_NOVEMBER, LOCAL_NOVEMBER, SPRING])
+    environment = airflow_environment(tmp_path_factory.mktemp("unread"))
+    clean = {name: v for name, v in environment.items() if not name.startswith("TIDEGAUGE_")}
+    done = subprocess.run(
+        [sys.executable, "-c", READ_DAGS, DAGS, spans],
+        env=clean | {"TIDEGAUGE_TIMEZONE": "America/Toronto"}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_the_folder_is_read_without_a_database_and_without_work(read: dict[str, Any]) -> None:
+    assert read["errors"] == {}
+    assert read["dags"] == ["example_downstream", "nightly", "refresh_geo", "retention"]
+    assert read["tasks"] == [
+        "discover", "ingest", "build", "surges", "check", "report", "notify"
+    ]  # fmt: skip
+    assert read["heavy"] == []
+
+
+@pytest.mark.parametrize("span", [UTC_NOVEMBER, LOCAL_NOVEMBER], ids=["utc", "local"])
+def test_a_backfill_of_1_to_16_november_is_those_days_in_either_zone(
+    read: dict[str, Any], span: tuple[str, str]
+) -> None:
+    """Each starts at 06:00 of its day, local time, also where the clocks go back on the 6th."""
+    starts = [start for _, start in read["runs"][span[0]]]
+    assert starts == [
+        f"2016-11-{day:02} {'10' if day <= 5 else '11'}:00:00+00:00" for day in range(1, 17)
+    ]
+
+
+def test_a_scheduled_run_comes_at_six_of_the_morning_after(read: dict[str, Any]) -> None:
+    runs = [(run_after, start[:10]) for run_after, start in read["runs"][SPRING[0]]]
+    assert runs == [
+        ("2016-03-13 10:00:00+00:00", "2016-03-12"),
+        ("2016-03-14 10:00:00+00:00", "2016-03-13"),
+        ("2016-03-15 10:00:00+00:00", "2016-03-14"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def tester(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return a process that runs DAGs by `dag.test()`."""
+    serving = DagTester(tmp_path_factory.mktemp("airflow"))
+    yield serving
+    serving.close()
+
+
+def make_site(folder: Path) -> Site:
+    """Make a site with address databases and three servers' files of 7 and 8 November."""
+    site = Site(folder)
+    build_default_databases(folder / "geo")
+    for server in ("web01", "web02", "web03"):
+        for day in (7, 8):
+            site.write(f"{server}-201611{day:02}.log", b"".join(day_of(day, server)))
+    return site
+
+
+def day_of(day: int, server: str) -> list[bytes]:
+    """Write a server's lines of a day of November, one each hour."""
+    return [
+        make_line(f"{day:02}/Nov/2016:{hour:02}:00:00 -0500", f"192.0.2.{hour}", f"GET /{server}")
+        for hour in range(24)
+    ]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Return a site with an empty lake."""
+    return make_site(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def counted(tester: DagTester, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """Return a site whose lake has 7 November; tests leave it so."""
+    site = make_site(tmp_path_factory.mktemp("counted"))
+    assert tester.test("nightly", settings_of(site), {"day": "2016-11-07"}).state == "success"
+    return site
+
+
+def settings_of(site: Site, **changes: str) -> dict[str, str]:
+    """Return the environment that a deployment of `site` would have."""
+    named = {name: v for name, v in site.environment().items() if name.startswith("TIDEGAUGE_")}
+    places = {name: str(site.folder / name) for name in ("raw", "lake", "geo")}
+    places["report"] = str(site.folder / "report.html")
+    return named | {f"TIDEGAUGE_{name.upper()}": path for name, path in places.items()} | changes
+
+
+def counts(site: Site) -> dict[str, int]:
+    """Return the hits of each day in the lake."""
+    found: dict[str, int] = {}
+    for path in sorted((site.lake / "hits").glob("day=*/*.parquet")):
+        rows = site.rows("hits", path.stem, ["line_no"])
+        found[path.parent.name] = found.get(path.parent.name, 0) + len(rows)
+    return found
+
+
+def test_a_night_takes_in_its_day_and_late_days_and_tells_others(
+    tester: DagTester, site: Site
+) -> None:
+    """Three files of the day and three of the day before that nobody had taken in."""
+    done = tester.test("nightly", settings_of(site), {"day": "2016-11-08"})
+    assert done.state == "success"
+    assert done.tasks["ingest"] == ["success"] * 6
+    assert {path.name for path in (site.lake / "daily").iterdir()} == {
+        "day=2016-11-07", "day=2016-11-08"
+    }  # fmt: skip
+    assert (site.folder / "report.html").exists()
+
+
+def test_a_night_and_the_command_make_the_same_lake(
+    tester: DagTester, site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    tester.test("nightly", settings_of(site), {"day": "2016-11-07"})
+    tester.test("nightly", settings_of(site), {}, logical_date="2016-11-08T00:00:00+00:00")
+    other = Site(tmp_path_factory.mktemp("other"))
+    raw, geo = site.folder / "raw", site.folder / "geo"
+    other.run("run", "--from", "2016-11-07", "--to", "2016-11-08", "--raw", raw, "--geo", geo)
+    assert site.hashes() == other.hashes()
+
+
+def test_a_run_again_changes_nothing(tester: DagTester, site: Site) -> None:
+    tester.test("nightly", settings_of(site), {"day": "2016-11-08"})
+    before = site.hashes()
+    done = tester.test("nightly", settings_of(site), {"day": "2016-11-08"})
+    assert (done.state, done.tasks["ingest"]) == ("success", ["skipped"])
+    assert site.hashes() == before
+
+
+def failed(tasks: dict[str, list[str]]) -> list[str]:
+    """Return the tasks that failed by themselves."""
+    return sorted(task for task, states in tasks.items() if "failed" in states)
+
+
+@pytest.mark.parametrize(
+    ("day", "changes", "sentence"),
+    [
+        ("2016-11-09", {}, "no raw file of 2016-11-09 in"),
+        ("2099-01-01", {}, "that day has not ended in America/Toronto"),
+        ("2016-11-08", {"TIDEGAUGE_RAW": "nowhere"}, "there is no such folder"),
+        ("2016-11-08", {"TIDEGAUGE_TIMEZONE": "Mars"}, "not an IANA time zone"),
+        ("2016-11-08", {"TIDEGAUGE_TIMEZONE": "UTC"}, "was made for time zone America/Toronto"),
+        ("2016-11-08", {"TIDEGAUGE_GEO": "nowhere"}, "no address database in nowhere"),
+    ],
+    ids=["no file", "future", "raw folder", "zone", "another zone", "no database"],
+)
+def test_bad_input_fails_the_first_task_with_a_sentence_and_leaves_the_lake(
+    tester: DagTester, counted: Site, day: str, changes: dict[str, str], sentence: str
+) -> None:
+    before = counted.hashes()
+    done = tester.test("nightly", settings_of(counted, **changes), {"day": day})
+    assert (done.state, failed(done.tasks)) == ("failed", ["discover"])
+    assert sentence in done.log
+    assert counted.hashes() == before
+    assert len(before) > 3
+
+
+def test_a_corrupt_file_fails_alone_and_is_counted_once_it_is_whole(
+    tester: DagTester, site: Site
+) -> None:
+    """Nothing of it is kept and no figure of the day appears until it was sent again."""
+    whole = gzip.compress(b"".join(day_of(8, "web02")))
+    (site.folder / "raw" / "web02-20161108.log").unlink()
+    path = site.write("web02-20161108.log.gz", whole[: len(whole) // 2])
+    done = tester.test("nightly", settings_of(site), {"day": "2016-11-08"})
+    assert sorted(done.tasks["ingest"]) == ["failed"] + ["success"] * 5
+    assert failed(done.tasks) == ["ingest"]
+    assert "web02-20161108.log.gz: the archive is truncated; nothing of it was kept" in done.log
+    assert not (site.lake / "daily").exists()
+    path.write_bytes(whole)
+    done = tester.test("nightly", settings_of(site), {"day": "2016-11-08"})
+    assert (done.state, done.tasks["ingest"]) == ("success", ["success"])
+    assert counts(site) == {"day=2016-11-07": 72, "day=2016-11-08": 72}
+
+
+@pytest.fixture
+def full_disk(site: Site) -> Iterator[Path]:
+    """Put the site's lake on a disk of 4 MB of its own, and return the file that fills it."""
+    site.lake.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", site.lake]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a disk of one's own can be mounted by root only")
+    yield site.lake / "filling"
+    subprocess.run(["umount", "--lazy", site.lake], check=True)
+
+
+def fill(path: Path, *, leave: int) -> None:
+    """Fill the disk of `path` but for some bytes."""
+    free = shutil.disk_usage(path.parent).free
+    path.write_bytes(bytes(free - leave))
+
+
+@pytest.mark.parametrize(("leave", "step"), [(32_768, "ingest"), (0, "build")])
+def test_a_full_disk_fails_its_task_and_the_next_run_goes_on(
+    tester: DagTester, site: Site, full_disk: Path, leave: int, step: str
+) -> None:
+    settings = settings_of(site)
+    if step == "build":
+        site.run("ingest", "raw", "--geo", "geo")
+    fill(full_disk, leave=leave)
+    done = tester.test("nightly", settings, {"day": "2016-11-08"})
+    assert failed(done.tasks) == [step], done.tasks
+    assert "No space left on device" in done.log
+    assert not list((site.lake / "daily").rglob("*.parquet"))
+    full_disk.unlink()
+    assert tester.test("nightly", settings, {"day": "2016-11-08"}).state == "success"
+    assert counts(site) == {"day=2016-11-07": 72, "day=2016-11-08": 72}
