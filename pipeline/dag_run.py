@@ -42,7 +42,12 @@ def today() -> date:
 
 def is_backfill() -> bool:
     """Whether the run is one of a backfill, whose days have runs of their own."""
-    return str(get_current_context()["dag_run"].run_type) == "backfill"
+    return _kind(get_current_context()["dag_run"]) == "backfill"
+
+
+def _kind(dag_run: Any) -> str:
+    """``backfill``, ``scheduled``, ...: a worker has an enumeration whose text is another."""
+    return str(getattr(dag_run.run_type, "value", dag_run.run_type))
 
 
 def param(name: str) -> Any:
@@ -53,7 +58,7 @@ def param(name: str) -> Any:
 def _day_of(context: Any) -> date:
     dag_run = context["dag_run"]
     run = Run(
-        kind=str(dag_run.run_type),
+        kind=_kind(dag_run),
         run_after=dag_run.run_after,
         logical_date=dag_run.logical_date,
         interval_start=dag_run.data_interval_start,
@@ -65,7 +70,7 @@ def _day_of(context: Any) -> date:
 def is_over(context: Any) -> bool:
     """Whether a scheduled run is about a day after the site's last one: there is nothing to do."""
     last_day = load_settings().last_day
-    is_scheduled = str(context["dag_run"].run_type) == "scheduled"
+    is_scheduled = _kind(context["dag_run"]) == "scheduled"
     return is_scheduled and last_day is not None and _day_of(context) > last_day
 
 

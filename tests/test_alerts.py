@@ -1,0 +1,211 @@
+"""Alerts, received by a web hook on loopback: each once, none of what is long past."""
+
+import json
+from collections.abc import Iterator
+from datetime import date, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.alerts import Failure, Said, announce_failure, announce_surges, find_news
+from pipeline.errors import AlertError, SettingsError
+from pipeline.settings import Settings, load_settings
+
+TODAY = date(2016, 11, 20)
+
+
+class Hook:
+    """A web hook that keeps what it gets; it refuses while `is_down`."""
+
+    def __init__(self) -> None:
+        """Listen on a free port of loopback."""
+        self.received: list[dict[str, str]] = []
+        self.is_down = False
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if not hook.is_down:
+                    hook.received.append({"title": body["title"], "body": body["message"]})
+                self.send_response(503 if hook.is_down else 200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"json://127.0.0.1:{self.server.server_port}/"
+        Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def titles(self) -> list[str]:
+        """What was said, in order."""
+        return [one["title"].removeprefix("tidegauge: ") for one in self.received]
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    """Return a listening hook."""
+    listening = Hook()
+    yield listening
+    listening.server.shutdown()
+    listening.server.server_close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, hook: Hook) -> Settings:
+    """Return settings of a site whose alerts go to the hook."""
+    return load_settings(lake=tmp_path / "lake", alert_urls=hook.url)
+
+
+def surge(country: str, start: date, end: date) -> dict[str, Any]:
+    """Make a row of `surges`, of 100 sessions a day where 10 are expected."""
+    days = (end - start).days + 1
+    return {
+        "country": country, "start_day": start, "peak_day": start, "end_day": end, "days": days,
+        "observed": 100 * days, "expected": 10.0 * days, "excess": 90.0 * days,
+        "peak_sessions": 100, "peak_ratio": 10.0,
+    }  # fmt: skip
+
+
+def november(day: int) -> date:
+    return date(2016, 11, day)
+
+
+def write_lake(settings: Settings, last_day: date, *surges: dict[str, Any]) -> None:
+    """Write the two tables that alerts are made of."""
+    schema = pa.schema(
+        [("country", pa.string()), ("start_day", pa.date32()), ("peak_day", pa.date32()),
+         ("end_day", pa.date32()), ("days", pa.int64()), ("observed", pa.int64()),
+         ("expected", pa.float64()), ("excess", pa.float64()), ("peak_sessions", pa.int64()),
+         ("peak_ratio", pa.float64())]
+    )  # fmt: skip
+    for table, content in {
+        "surges": pa.Table.from_pylist(list(surges), schema),
+        "days": pa.table({"day": [last_day - timedelta(days=n) for n in range(20)]}),
+    }.items():
+        (settings.lake / table).mkdir(parents=True, exist_ok=True)
+        pq.write_table(content, settings.lake / table / "part.parquet")
+
+
+def tell(settings: Settings, day: date, today: date | None = None, *, asked: bool = False) -> None:
+    """Announce as the run of `day` would on the morning after, or on another day."""
+    announce_surges(settings, day, today or day + timedelta(days=1), is_asked=asked)
+
+
+def test_a_surge_is_announced_when_it_opens_and_when_it_is_over_once_each(
+    settings: Settings, hook: Hook
+) -> None:
+    """An episode may hold one quiet day, so it is over after two."""
+    for day in range(8, 20):
+        last = min(day, 16)
+        write_lake(settings, november(day), surge("US", november(8), november(last)))
+        tell(settings, november(day))
+        tell(settings, november(day))
+        assert len(hook.received) == (1 if day < 18 else 2)
+    assert hook.titles == ["Surge from US since 2016-11-08", "Surge from US is over"]
+    assert "100 sessions from US on 2016-11-08, 10.0 times" in hook.received[0]["body"]
+    assert "It lasted 9 days, 2016-11-08 to 2016-11-16" in hook.received[1]["body"]
+
+
+def test_a_surge_that_a_rebuild_dates_otherwise_is_the_same(settings: Settings, hook: Hook) -> None:
+    write_lake(settings, november(10), surge("US", november(9), november(10)))
+    tell(settings, november(10))
+    write_lake(settings, november(11), surge("US", november(8), november(11)))
+    tell(settings, november(11))
+    assert hook.titles == ["Surge from US since 2016-11-09"]
+
+
+def test_surges_of_two_countries_and_of_two_times_are_two(settings: Settings, hook: Hook) -> None:
+    write_lake(
+        settings, november(16), surge("US", november(10), november(11)),
+        surge("CA", november(11), november(16)), surge("US", november(15), november(16)),
+    )  # fmt: skip
+    tell(settings, november(16))
+    assert sorted(hook.titles) == [
+        "Surge from CA since 2016-11-11", "Surge from US is over",
+        "Surge from US since 2016-11-10", "Surge from US since 2016-11-15",
+    ]  # fmt: skip
+
+
+def test_a_backfill_of_old_days_is_silent_and_a_night_after_it_too(
+    settings: Settings, hook: Hook
+) -> None:
+    write_lake(settings, november(16), surge("US", november(8), november(16)))
+    tell(settings, november(16), date(2026, 11, 22))
+    tell(settings, date(2026, 11, 21), date(2026, 11, 22))
+    assert hook.titles == []
+
+
+def test_a_backfill_that_was_asked_to_speaks_once(settings: Settings, hook: Hook) -> None:
+    write_lake(settings, november(16), surge("US", november(8), november(16)))
+    for _ in range(2):
+        tell(settings, november(16), date(2026, 11, 22), asked=True)
+    assert hook.titles == ["Surge from US since 2016-11-08"]
+
+
+def test_an_alert_that_was_not_taken_is_sent_again(settings: Settings, hook: Hook) -> None:
+    write_lake(settings, november(8), surge("US", november(8), november(8)))
+    hook.is_down = True
+    with pytest.raises(AlertError, match="was not taken by its service"):
+        tell(settings, november(8))
+    hook.is_down = False
+    tell(settings, november(8))
+    assert hook.titles == ["Surge from US since 2016-11-08"]
+
+
+def test_a_failed_day_is_announced_once_whatever_fails_after(
+    settings: Settings, hook: Hook
+) -> None:
+    for step in ("discover", "ingest"):
+        failure = Failure(november(19), step, "no raw file of 2016-11-19")
+        announce_failure(settings, failure, TODAY, is_asked=False)
+    old = Failure(november(1), "discover", "no raw file")
+    announce_failure(settings, old, TODAY, is_asked=False)
+    assert hook.titles == ["2016-11-19 failed in discover"]
+    assert hook.received[0]["body"] == "no raw file of 2016-11-19"
+
+
+def test_what_a_file_name_says_is_escaped(settings: Settings, hook: Hook) -> None:
+    failure = Failure(november(19), "ingest", "\x1b[31mred\x1b[0m.log: cannot be read")
+    announce_failure(settings, failure, TODAY, is_asked=False)
+    assert "\x1b" not in hook.received[0]["body"]
+
+
+def test_a_failure_is_announced_though_the_lake_can_not_remember_it(
+    tmp_path: Path, hook: Hook
+) -> None:
+    (tmp_path / "lake").write_text("a file where the lake should be")
+    settings = load_settings(lake=tmp_path / "lake", alert_urls=hook.url)
+    announce_failure(settings, Failure(november(19), "build", "full"), TODAY, is_asked=False)
+    assert hook.titles == ["2016-11-19 failed in build"]
+
+
+def test_a_wrong_url_is_refused_without_showing_it(settings: Settings) -> None:
+    wrong = settings.model_copy(
+        update={"alert_urls": (*settings.alert_urls, *_secret("nosuch://me:pw@x"))}
+    )
+    with pytest.raises(SettingsError, match="number 2") as refused:
+        announce_failure(wrong, Failure(november(19), "x", "y"), TODAY, is_asked=False)
+    assert "pw" not in str(refused.value)
+
+
+def _secret(url: str) -> Any:
+    return load_settings(alert_urls=url).alert_urls
+
+
+def test_nothing_is_remembered_of_what_was_old_when_first_seen() -> None:
+    old = surge("US", november(1), november(2))
+    assert find_news([old], november(20), [], november(13)) == ([], [])
+
+
+def test_what_is_over_stays_over() -> None:
+    said = [Said("US", "2016-11-08", "2016-11-16", is_closed=True)]
+    rows = [surge("US", november(8), november(16))]
+    assert find_news(rows, november(17), said, november(10)) == ([], said)
