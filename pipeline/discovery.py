@@ -70,7 +70,7 @@ def discover(lake: Lake, folder: Path, places: Places, day: date, *, with_late: 
     zone = places.zone
     logs = list_raw(lake, folder, zone)
     was_counted = lake.part_path("daily", str(day)).exists()
-    if not was_counted and not any(_tells_of(raw, day, zone) for raw in logs):
+    if not was_counted and not _has_any(logs, day, zone):
         raise DataError(_nothing_of(day, folder, logs))
     missing = [raw for raw in logs if not raw.known and raw.begins_by(day)]
     own = [raw for raw in missing if raw.may_hold(day)]
@@ -159,18 +159,16 @@ def _day_in_name(name: str) -> date | None:
         return None
 
 
-def _tells_of(raw: RawLog, day: date, zone: ZoneInfo) -> bool:
-    """Whether it has hits of ``day``, is that day's file, or is one that nobody could read yet."""
-    if raw.known:
-        return str(day) in raw.known.days or raw.first_day == day
-    if raw.first_day is None or raw.first_day == day:
+def _has_any(logs: list[RawLog], day: date, zone: ZoneInfo) -> bool:
+    """Whether a file has hits of ``day``, is that day's, or is one that nobody could read yet."""
+    unread = [raw for raw in logs if not raw.known]
+    if any(raw.first_day in {day, None} for raw in unread):
         return True
-    if raw.first_day > day:
-        return False
-    if raw.next_day:
-        return raw.next_day > day
-    last = _last_day(raw.path, zone)
-    return last is not None and last >= day
+    if any(raw.known and (str(day) in raw.known.days or raw.first_day == day) for raw in logs):
+        return True
+    # Only its end tells whether an earlier file goes on into the day.
+    ends = (_last_day(raw.path, zone) for raw in unread if raw.may_hold(day))
+    return any(end is not None and end >= day for end in ends)
 
 
 def _nothing_of(day: date, folder: Path, logs: list[RawLog]) -> str:

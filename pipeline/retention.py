@@ -166,6 +166,26 @@ def apply_retention(lake: Lake, settings: Settings, today: date) -> list[OldDay]
     return plan
 
 
+def list_old_days(settings: Settings, now: datetime) -> list[str]:
+    """The days that ``delete_old_days`` would delete something of, each logged; a dry run."""
+    lake = open_lake(settings)
+    plan = plan_retention(lake, settings, local_today(settings, lake, now))
+    for old in plan:
+        log.info("%s: %d files of hits, %d of rejects, %d bytes", *old.row[:4])
+    return [str(old.day) for old in plan]
+
+
+def delete_old_days(settings: Settings, now: datetime) -> list[str]:
+    """Delete what is older than is kept, within the guard; returns the days.
+
+    Raises:
+        LakeError, SettingsError, DataError, StorageError: as ``apply_retention``.
+    """
+    lake = open_lake(settings)
+    plan = apply_retention(lake, settings, local_today(settings, lake, now))
+    return [str(old.day) for old in plan]
+
+
 def seal_days(lake: Lake, days: Iterable[date]) -> None:
     """Seal days from now on; the caller holds the locks ``build`` and ``commit``."""
     if texts := [str(day) for day in days]:

@@ -4,9 +4,12 @@ from collections import Counter
 
 from pipeline.errors import GeoError
 from pipeline.geo.databases import list_databases
+from pipeline.geo.outdated import find_outdated
+from pipeline.hits import Places
 from pipeline.lake import FileRecord, Lake
 from pipeline.output import escape
 from pipeline.settings import Settings
+from pipeline.site import find_zone
 from pipeline.stale import take_stock
 
 _KINDS = ("lines", "hits", "rejected", "blank", "directives", "duplicates")
@@ -30,6 +33,7 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
         ("stale days", ", ".join(map(str, stale[:10])) + (" ..." if len(stale) > 10 else "")),
         ("stale days count", len(stale)),
         ("databases", ", ".join(_list_databases(settings))),
+        ("days located by another database", _span(_list_outdated(settings, lake, records))),
     ]
     return rows
 
@@ -43,6 +47,15 @@ def _list_reasons(records: list[FileRecord]) -> str:
     for record in records:
         reasons.update(record.reasons)
     return ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
+
+
+def _list_outdated(settings: Settings, lake: Lake, records: list[FileRecord]) -> list[str]:
+    try:
+        databases = list_databases(settings.geo)
+        places = Places(databases, settings.geo_provider, find_zone(settings, lake).info)
+        return [str(day) for day in find_outdated(records, places, lake.sealed())]
+    except GeoError:  # said in the row before
+        return []
 
 
 def _list_databases(settings: Settings) -> list[str]:

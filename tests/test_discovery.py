@@ -1,0 +1,186 @@
+"""Which raw files a day's run takes in: rotation at midnight or in the morning, late, odd names."""
+
+import gzip
+import os
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from conftest import build_database
+from lake_fixtures import Site, make_line
+
+from pipeline.discovery import Found, discover
+from pipeline.errors import DataError, SettingsError
+from pipeline.geo.databases import list_databases
+from pipeline.hits import Places
+from pipeline.lake import Lake
+from pipeline.nightly import name_file, read_path, write_jobs
+
+TORONTO = ZoneInfo("America/Toronto")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Return a site with an empty folder of raw logs."""
+    (tmp_path / "raw").mkdir()
+    return Site(tmp_path)
+
+
+def lines(*times: str) -> bytes:
+    """Write lines at times such as `08 23:59:59`, of November 2016 in Toronto."""
+    offset = {time: "-0400" if time < "06 02" else "-0500" for time in times}
+    return b"".join(make_line(f"{time[:2]}/Nov/2016:{time[3:]} {offset[time]}") for time in times)
+
+
+def find(site: Site, day: int, *, late: bool = False) -> Found:
+    """Discover for a day of November 2016, with the databases of the site."""
+    places = Places(list_databases(site.folder / "geo"), None, TORONTO)
+    lake, raw = Lake(site.lake), site.folder / "raw"
+    return discover(lake, raw, places, date(2016, 11, day), with_late=late)
+
+
+def names(found: Found) -> list[str]:
+    return [path.name for path in found.files]
+
+
+def test_rotated_at_midnight_a_day_is_its_file_and_what_may_end_in_it(site: Site) -> None:
+    """The file of the day before may hold a last line of the day: only its end would tell."""
+    for day in range(6, 11):
+        site.write(f"web01-201611{day:02}.log", lines(f"{day:02} 00:00:05", f"{day:02} 23:59:00"))
+    assert names(find(site, 8)) == ["web01-20161107.log", "web01-20161108.log"]
+    assert names(find(site, 8, late=True))[:2] == ["web01-20161107.log", "web01-20161108.log"]
+    assert len(names(find(site, 8, late=True))) == 3
+
+
+def test_rotated_in_the_morning_a_day_is_two_files(site: Site) -> None:
+    for day in range(6, 11):
+        content = lines(f"{day:02} 06:25:05", f"{day + 1:02} 06:24:59")
+        site.write(f"access.log.{20 - day}", content)
+    assert names(find(site, 8)) == ["access.log.13", "access.log.12"]
+
+
+def test_rotated_weekly_a_day_is_in_one_file(site: Site) -> None:
+    site.write("access.log.2", lines("01 00:00:05", "07 23:59:59"))
+    site.write("access.log.1", lines("08 00:00:05", "14 23:59:59"))
+    site.write("access.log", lines("15 00:00:05", "16 12:00:00"))
+    assert names(find(site, 10)) == ["access.log.1"]
+
+
+def test_the_first_hit_counts_and_not_the_name(site: Site) -> None:
+    site.write("web01-20161108.log", lines("09 10:00:00"))
+    site.write("web01-20161109.log", lines("08 10:00:00"))
+    assert names(find(site, 8)) == ["web01-20161109.log"]
+
+
+def test_an_empty_file_is_that_of_the_day_in_its_name(site: Site) -> None:
+    site.write("web01-20161108.log", b"")
+    assert names(find(site, 8)) == ["web01-20161108.log"]
+
+
+def test_a_file_that_nobody_can_read_yet_is_tried(site: Site) -> None:
+    site.write("web01.log.gz", gzip.compress(lines("08 10:00:00"))[:15])
+    assert names(find(site, 8)) == ["web01.log.gz"]
+
+
+def test_what_the_lake_has_is_left_out_until_it_changes(site: Site) -> None:
+    path = site.write("web01-a.log", lines("08 10:00:00"))
+    site.ingest("raw")
+    assert names(find(site, 8)) == []
+    path.write_bytes(lines("08 10:00:00", "08 11:00:00"))
+    assert names(find(site, 8)) == ["web01-a.log"]
+
+
+def test_a_renamed_file_is_known_once_it_was_read_again(site: Site) -> None:
+    path = site.write("web01-a.log", lines("08 10:00:00"))
+    site.ingest("raw")
+    path.rename(path.with_name("web01-b.log"))
+    assert names(find(site, 8)) == ["web01-b.log"]
+    site.ingest("raw")
+    assert names(find(site, 8)) == []
+
+
+def test_a_day_without_any_file_is_refused(site: Site) -> None:
+    site.write("web01-a.log", lines("07 10:00:00"))
+    site.write("web01-b.log", lines("09 10:00:00"))
+    with pytest.raises(DataError, match=r"no raw file of 2016-11-08 .* 2016-11-07 to 2016-11-09"):
+        find(site, 8, late=True)
+
+
+def test_a_day_that_was_counted_needs_no_file_any_more(site: Site) -> None:
+    path = site.write("web01-a.log", lines("08 10:00:00"))
+    site.ingest("raw")
+    site.run("build")
+    path.unlink()
+    assert names(find(site, 8)) == []
+
+
+def test_the_last_file_of_a_source_is_read_to_its_end(site: Site) -> None:
+    site.write("web01-a.log", lines("05 10:00:00", "08 10:00:00"))
+    assert names(find(site, 8)) == ["web01-a.log"]
+    with pytest.raises(DataError, match="no raw file of 2016-11-09"):
+        find(site, 9)
+
+
+def test_a_folder_that_is_none_is_a_wrong_setting(site: Site) -> None:
+    (site.folder / "raw").rmdir()
+    with pytest.raises(SettingsError, match="there is no such folder"):
+        find(site, 8)
+    (site.folder / "raw").write_text("a file")
+    with pytest.raises(SettingsError, match="that is a file"):
+        find(site, 8)
+
+
+def test_a_folder_that_may_not_be_read_is_named(site: Site) -> None:
+    """As another user, when the tests are root's."""
+    raw = site.folder / "raw"
+    raw.chmod(0o000)
+    for folder in (site.folder, *site.folder.parents[:2]):
+        folder.chmod(0o755)
+    user = os.geteuid()
+    try:
+        if user == 0:
+            os.seteuid(65534)
+        with pytest.raises(DataError, match=r"raw folder .*: Permission denied"):
+            find(site, 8)
+    finally:
+        os.seteuid(user)
+        raw.chmod(0o755)
+
+
+def test_a_link_to_nowhere_is_tried_and_stops_no_other(site: Site) -> None:
+    site.write("web01-a.log", lines("08 10:00:00"))
+    (site.folder / "raw" / "web02-20161108.log").symlink_to("nowhere")
+    assert names(find(site, 8)) == ["web01-a.log", "web02-20161108.log"]
+
+
+def test_names_of_any_bytes_pass_through_a_scheduler(site: Site) -> None:
+    path = Path(os.fsdecode(os.fsencode(site.folder / "raw") + b"/web\xff {{ 7 * 7 }}\n.log"))
+    path.write_bytes(lines("08 10:00:00"))
+    (job,) = write_jobs(find(site, 8))
+    assert read_path(job) == path
+    assert str(job["path"]).isascii()
+    assert "{{" not in str(job["path"])
+    assert name_file(path).isprintable()
+
+
+def test_a_day_is_located_anew_when_another_database_is_in_force(site: Site) -> None:
+    """The file of the day alone, by a run of that day; its neighbours are left as they are."""
+    (site.folder / "geo").mkdir()
+    first = {"192.0.2.0/24": "CA"}
+    build_database(site.folder / "geo" / "a.mmdb", "City", "2016-11-01T00:00:00+00:00", first)
+    for day in (7, 8, 9):
+        site.write(f"web01-{day}.log", lines(f"{day:02} 10:00:00"))
+    site.run("ingest", "raw", "--geo", "geo")
+    assert find(site, 8).again == []
+    second = {"192.0.2.0/24": "US"}
+    build_database(site.folder / "geo" / "b.mmdb", "City", "2016-11-07T12:00:00+00:00", second)
+    assert [path.name for path in find(site, 8).again] == ["web01-8.log"]
+    assert find(site, 7).again == []
+    status = site.run("status", "--geo", "geo").out
+    assert "2016-11-08 to 2016-11-09 (2)" in status
+    site.run("run", "--from", "2016-11-08", "--to", "2016-11-08", "--geo", "geo")
+    daily = {row["country"] for row in site.rows("daily", columns=["country"])}
+    assert daily == {"CA", "US"}
+    assert find(site, 8).again == []
+    assert [path.name for path in find(site, 9).again] == ["web01-9.log"]
