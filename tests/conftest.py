@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dag_tester import DagTester
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet  # type: ignore[import-untyped]
 from warm_command import WarmCommand
@@ -53,6 +54,14 @@ def warm_tidegauge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tidegau
 
     yield run
     command.close()
+
+
+@pytest.fixture(scope="session")
+def tester(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagTester]:
+    """Return a process that runs DAGs by `dag.test()`; its tests share an xdist group."""
+    serving = DagTester(tmp_path_factory.mktemp("airflow"))
+    yield serving
+    serving.close()
 
 
 class DatedWriter(MMDBWriter):

@@ -11,7 +11,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lake_fixtures import Site
 
 DAGS = Path(__file__).parents[1] / "dags"
 
@@ -36,6 +39,14 @@ def airflow_environment(home: Path) -> dict[str, str]:
     }
 
 
+def settings_of(site: "Site", **changes: str) -> dict[str, str]:
+    """Return the environment that a deployment of `site` would have."""
+    named = {name: v for name, v in site.environment().items() if name.startswith("TIDEGAUGE_")}
+    places = {name: str(site.folder / name) for name in ("raw", "lake", "geo")}
+    places["report"] = str(site.folder / "report.html")
+    return named | {f"TIDEGAUGE_{name.upper()}": path for name, path in places.items()} | changes
+
+
 class DagTester:
     """A serving process with a metadata database of its own."""
 
@@ -54,7 +65,10 @@ class DagTester:
     def test(
         self, dag_id: str, settings: Mapping[str, str], conf: dict[str, Any], **dates: str | None
     ) -> Tested:
-        """Run a DAG with `TIDEGAUGE_*` settings, parameters, `run_after` and `logical_date`."""
+        """Run a DAG with `TIDEGAUGE_*` settings, `AIRFLOW_CONN_*`, parameters and its dates.
+
+        The dates are `run_after` and `logical_date`, in RFC 3339.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         start = self._log.stat().st_size
@@ -89,7 +103,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
     from airflow.dag_processing.dagbag import DagBag
 
-    for name in [name for name in os.environ if name.startswith("TIDEGAUGE_")]:
+    for name in [name for name in os.environ if name.startswith(("TIDEGAUGE_", "AIRFLOW_CONN_"))]:
         del os.environ[name]
     os.environ.update(request["settings"])
     dag = DagBag(DAGS).get_dag(request["dag_id"])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import build_default_databases
-from dag_tester import DAGS, DagTester, airflow_environment
+from dag_tester import DAGS, DagTester, airflow_environment, settings_of
 from lake_fixtures import Site, make_line
 
 pytestmark = pytest.mark.xdist_group("airflow")
@@ -88,14 +88,6 @@ def test_a_scheduled_run_comes_at_six_of_the_morning_after(read: dict[str, Any])
     ]
 
 
-@pytest.fixture(scope="module")
-def tester(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return a process that runs DAGs by `dag.test()`."""
-    serving = DagTester(tmp_path_factory.mktemp("airflow"))
-    yield serving
-    serving.close()
-
-
 def make_site(folder: Path) -> Site:
     """Make a site with address databases and three servers' files of 7 and 8 November."""
     site = Site(folder)
@@ -126,14 +118,6 @@ def counted(tester: DagTester, tmp_path_factory: pytest.TempPathFactory) -> Site
     site = make_site(tmp_path_factory.mktemp("counted"))
     assert tester.test("nightly", settings_of(site), {"day": "2016-11-07"}).state == "success"
     return site
-
-
-def settings_of(site: Site, **changes: str) -> dict[str, str]:
-    """Return the environment that a deployment of `site` would have."""
-    named = {name: v for name, v in site.environment().items() if name.startswith("TIDEGAUGE_")}
-    places = {name: str(site.folder / name) for name in ("raw", "lake", "geo")}
-    places["report"] = str(site.folder / "report.html")
-    return named | {f"TIDEGAUGE_{name.upper()}": path for name, path in places.items()} | changes
 
 
 def counts(site: Site) -> dict[str, int]:

@@ -1,0 +1,123 @@
+"""The DAGs beside the nightly one, and the alerts of failed nights, in a real Airflow."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import build_database
+from dag_tester import DagTester, settings_of
+from geo_server import KEY, Server, serve
+from lake_fixtures import Site, make_line
+from test_alerts import Hook
+from test_geo_fetch import MAXMIND_PATH, make_archive, make_database
+
+pytestmark = pytest.mark.xdist_group("airflow")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Return a site with a line on 8 November and one on the 9th, located in Canada."""
+    site = Site(tmp_path)
+    (tmp_path / "geo").mkdir()
+    networks = {"192.0.2.0/24": "CA"}
+    build_database(tmp_path / "geo" / "a.mmdb", "City", "2016-10-01T00:00:00+00:00", networks)
+    for day in (8, 9):
+        line = make_line(f"{day:02}/Nov/2016:10:00:00 -0500")
+        site.write(f"web01-201611{day:02}.log", line)
+    return site
+
+
+@pytest.fixture
+def maxmind(tmp_path: Path) -> Iterator[Server]:
+    """Return a loopback server with a database built on 3 November 2016."""
+    from threading import Thread
+
+    server = Server()
+    content = make_archive(make_database(tmp_path, "GeoLite2-City"), "GeoLite2-City.mmdb")
+    server.answers[MAXMIND_PATH] = [serve(content)]
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def account(login: str = "4711", password: str = KEY) -> dict[str, str]:
+    """Return the connection as Airflow reads it from the environment."""
+    content = {"conn_type": "generic", "login": login, "password": password}
+    return {"AIRFLOW_CONN_MAXMIND": json.dumps(content)}
+
+
+def test_a_new_database_offers_the_days_it_would_locate_otherwise(
+    tester: DagTester, site: Site, maxmind: Server
+) -> None:
+    """The key is used and never logged; no day is rebuilt unasked, and a backfill rebuilds it."""
+    site.run("run", "--from", "2016-11-08", "--to", "2016-11-09", "--geo", "geo")
+    before = site.hashes()
+    settings = settings_of(site, TIDEGAUGE_MAXMIND_URL=maxmind.url("/maxmind"))
+    done = tester.test("refresh_geo", settings | account(), {})
+    assert (done.state, len(maxmind.requests)) == ("success", 1)
+    assert maxmind.requests[0][1]
+    assert "backfill nightly from 2016-11-08 to 2016-11-09" in done.log
+    assert KEY not in done.log
+    assert site.hashes() == before
+    assert tester.test("nightly", settings, {"day": "2016-11-08"}).state == "success"
+    built = {str(row["geo_built"]) for row in site.rows("daily", columns=["geo_built"])}
+    assert built == {"2016-10-01", "2016-11-03"}
+
+
+def test_without_the_connection_a_sentence_says_how_to_make_it(
+    tester: DagTester, site: Site
+) -> None:
+    done = tester.test("refresh_geo", settings_of(site), {})
+    assert done.state == "failed"
+    assert "make one in Airflow (Admin, Connections; type Generic)" in done.log
+
+
+def test_retention_lists_then_deletes_within_its_guard(tester: DagTester, site: Site) -> None:
+    """The figures of the two days of 2016 stand."""
+    site.run("run", "--from", "2016-11-08", "--to", "2016-11-09", "--geo", "geo")
+    settings = settings_of(site, TIDEGAUGE_HITS_KEPT_DAYS="30")
+    guarded = tester.test("retention", settings | {"TIDEGAUGE_RETENTION_MAX_DAYS": "1"}, {})
+    assert guarded.tasks == {"list": ["success"], "delete": ["failed"]}
+    assert "hits of 2 days would be deleted, 2016-11-08 to 2016-11-09" in guarded.log
+    assert len(list((site.lake / "hits").rglob("*.parquet"))) == 2
+    assert tester.test("retention", settings, {}).state == "success"
+    assert list((site.lake / "hits").rglob("*.parquet")) == []
+    assert len(site.rows("daily")) == 2
+
+
+def test_an_example_runs_for_the_days_that_were_counted(tester: DagTester, site: Site) -> None:
+    """By `dag.test()` no event triggered it: it has no day to print, and says so by skipping."""
+    done = tester.test("example_downstream", settings_of(site), {})
+    assert (done.state, done.tasks["days"]) == ("success", ["success"])
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    """Return a listening web hook."""
+    listening = Hook()
+    yield listening
+    listening.server.shutdown()
+    listening.server.server_close()
+
+
+def test_a_failed_day_is_announced_once_and_an_old_one_only_when_asked(
+    tester: DagTester, site: Site, hook: Hook
+) -> None:
+    settings = settings_of(site, TIDEGAUGE_ALERT_URLS=hook.url)
+    for conf in ({}, {"alert": True}, {"alert": True}):
+        done = tester.test("nightly", settings, {"day": "2016-11-07", **conf})
+        assert done.state == "failed"
+    assert hook.titles == ["2016-11-07 failed in discover"]
+    assert "no raw file of 2016-11-07" in hook.received[0]["body"]
+
+
+def test_a_night_that_nobody_delivered_is_announced(
+    tester: DagTester, site: Site, hook: Hook
+) -> None:
+    """Yesterday is recent: no parameter asks for it."""
+    settings = settings_of(site, TIDEGAUGE_ALERT_URLS=hook.url)
+    for _ in range(2):
+        assert tester.test("nightly", settings, {}).state == "failed"
+    assert [title.endswith("failed in discover") for title in hook.titles] == [True]
