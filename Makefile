@@ -4,7 +4,7 @@ SCALE ?= 1.0
 OUT ?= demo
 BIN := .venv/bin
 
-.PHONY: install install-dev demo test lint bench bench-surges lock clean
+.PHONY: install install-dev demo test lint bench bench-surges secrets lock clean
 
 install: .venv/installed
 .venv/installed: requirements.lock pyproject.toml
@@ -34,6 +34,10 @@ bench: install-dev
 
 bench-surges: install-dev
 	$(BIN)/python benchmarks/surges.py
+
+# Passwords and keys for docker compose, in .env; never overwrites.
+secrets:
+	$(PYTHON) docker/env.py
 
 # The locks name no index and no host; uv must be on PATH.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -48,7 +48,10 @@ FOLDERS = {"/data/raw": _READ, "/data/lake": _WRITE, "/data/geo": _WRITE, "/data
 
 
 def write(path: Path) -> None:
-    """Write new secrets to ``path``, mode 600; an existing file is kept and refused."""
+    """Write new secrets to ``path``, mode 600, and make ``raw`` beside it.
+
+    A file that is there already is kept, and refused.
+    """
     text = TEMPLATE.format(
         password=secrets.token_urlsafe(24),
         admin=secrets.token_urlsafe(12),
@@ -63,6 +66,7 @@ def write(path: Path) -> None:
         sys.exit(f"{path} is there already and is kept: its secrets open what the volumes hold")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
+    path.with_name("raw").mkdir(exist_ok=True)  # compose mounts it and does not make it
 
 
 def weakness(name: str, value: str) -> str | None:
@@ -73,7 +77,8 @@ def weakness(name: str, value: str) -> str | None:
         return "a placeholder that everybody knows"
     if name == "AIRFLOW__CORE__FERNET_KEY" and not _is_fernet_key(value):
         return "not a Fernet key, which is 32 bytes in URL-safe base64"
-    if name in {"POSTGRES_PASSWORD", "ADMIN_PASSWORD"} and not re.fullmatch(r"[\w.~-]+", value):
+    is_plain = re.fullmatch(r"[A-Za-z0-9_.~-]+", value)
+    if name in {"POSTGRES_PASSWORD", "ADMIN_PASSWORD"} and not is_plain:
         return "more than letters, digits, - _ . ~ (it becomes part of a URL or of JSON)"
     return None
 
@@ -88,7 +93,7 @@ def _is_fernet_key(value: str) -> bool:
 def check() -> None:
     """Exit with a sentence for each weak secret and each folder that tasks could not use."""
     problems = [
-        f"{name} in .env is {wrong}; `make secrets` writes good ones"
+        f"{name} in .env is {wrong}; move .env away and run `make secrets`"
         for name in SECRETS
         if (wrong := weakness(name, os.environ.get(name, "")))
     ]

@@ -135,7 +135,7 @@ def test_a_folder_that_may_not_be_read_is_named(site: Site) -> None:
     """As another user, when the tests are root's."""
     raw = site.folder / "raw"
     raw.chmod(0o000)
-    for folder in (site.folder, *site.folder.parents[:2]):
+    for folder in (site.folder, *list(site.folder.parents)[:-2]):
         folder.chmod(0o755)
     user = os.geteuid()
     try:

@@ -47,6 +47,10 @@ class Stack:
         env = read_env(self.folder / ".env")
         return Airflow(f"http://127.0.0.1:{self.settings['PORT']}", env["ADMIN_PASSWORD"])
 
+    def end(self) -> None:
+        """Stop everything and remove the volumes, those of profiles that are off too."""
+        self.compose("--profile=*", "down", "--volumes", "--timeout=5")
+
     def left(self) -> list[str]:
         """The containers, volumes and networks that bear the project's name."""
         mark = f"--filter=label=com.docker.compose.project={self.settings['COMPOSE_PROJECT_NAME']}"
@@ -80,6 +84,7 @@ def new_stack(engine: Engine, folder: Path, name: str, **settings: str) -> Stack
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     images = {"BASE_IMAGE": BASE, "POSTGRES_IMAGE": POSTGRES, "REDIS_IMAGE": REDIS}
+    images["GEOIPUPDATE_IMAGE"] = BASE  # stands for MaxMind's, with a `cp` of the database
     certificates = {"BUILD_CA": str(CERTIFICATES)} if CERTIFICATES.exists() else {}
     own = {
         "COMPOSE_PROJECT_NAME": f"tidegauge-e2e-{name}",
@@ -97,15 +102,13 @@ def running(stack: Stack, database: Path) -> Iterator[Stack]:
         add_database(stack, database)
         yield stack
     finally:
-        stack.attempt("down", "--volumes", "--timeout=5")
+        stack.end()
 
 
 def add_database(stack: Stack, database: Path) -> None:
     """Put the database where MaxMind's updater does, and let the stack archive it."""
-    volume = f"{stack.settings['COMPOSE_PROJECT_NAME']}_geoipupdate"
-    stack.engine.run(
-        "docker", "run", "--rm", f"--volume={volume}:/updated", f"--volume={database}:/new:ro",
-        BASE, "cp", "/new", "/updated/GeoLite2-City.mmdb",
-    )  # fmt: skip
-    fetch = ("tidegauge", "geo", "fetch", "/data/geoipupdate/GeoLite2-City.mmdb")
-    stack.compose("run", "--rm", "--no-deps", "-T", "archive", *fetch)
+    once = ("run", "--rm", "--no-deps", "-T")
+    target = "GeoLite2-City.mmdb"
+    mounted = f"--volume={database}:/new:ro"
+    stack.compose(*once, mounted, "geoipupdate", "cp", "/new", f"/usr/share/GeoIP/{target}")
+    stack.compose(*once, "archive", "tidegauge", "geo", "fetch", f"/data/geoipupdate/{target}")

@@ -174,7 +174,7 @@ def test_backfill_over_rest_outlives_the_schedulers_container(
 
 def test_down_leaves_nothing(local: Stack) -> None:
     assert local.left()
-    local.compose("down", "--volumes", "--timeout=5")
+    local.end()
     assert local.left() == []
 
 

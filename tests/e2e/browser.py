@@ -1,0 +1,68 @@
+"""Airflow's pages in a real browser, used as a person uses them."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, sync_playwright
+from standalone import Standalone
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+PATIENCE_MS = 90_000
+
+
+@contextmanager
+def open_browser() -> Iterator[Page]:
+    """A window of its own; nothing is remembered."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, locale="en-CA")
+        page.set_default_timeout(PATIENCE_MS)
+        yield page
+        browser.close()
+
+
+def log_in(page: Page, airflow: Standalone) -> None:
+    """Log in with what was printed, and open `nightly`."""
+    page.goto(airflow.url)
+    page.get_by_label("Username").fill("admin")
+    page.locator("input[type=password]").fill(airflow.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "login" not in url)
+    page.goto(f"{airflow.url}/dags/nightly")
+
+
+def choose_time_zone(page: Page, zone: str) -> None:
+    """Choose the time zone that the pages show, by the clock at the left."""
+    page.get_by_role("button", name=re.compile("^[+-][0-9]{2}:[0-9]{2}$")).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("combobox").fill(zone)
+    page.keyboard.press("Enter")
+    dialog.get_by_text(f"Current time in {zone}").wait_for()
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+
+
+def fill_backfill(page: Page, first: str, last: str, reprocess: str = "Missing Runs") -> Locator:
+    """Trigger, Backfill: fill the form with days like 2016/11/01; returns it, not yet sent."""
+    page.get_by_role("button", name="Trigger").click()
+    page.get_by_role("dialog").get_by_text("Backfill", exact=True).click()
+    form = page.get_by_role("dialog").filter(has_text="Run Backfill - nightly")
+    for day in (first, last):
+        form.get_by_text("Select date and time").first.click()
+        field = page.locator('input[placeholder="YYYY/MM/DD"]:visible')
+        field.fill(day)
+        field.press("Enter")
+        page.keyboard.press("Escape")
+    form.get_by_text(reprocess, exact=True).click()
+    form.locator("input[name=max_active_runs]").fill("4")
+    return form
+
+
+def run_backfill(form: Locator, runs: int) -> None:
+    """Send the form when it says how many runs there will be."""
+    form.get_by_text(f"{runs} runs will be triggered.").wait_for()
+    form.get_by_role("button", name="Run Backfill").click()
+    form.wait_for(state="hidden")

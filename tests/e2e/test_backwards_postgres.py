@@ -1,0 +1,124 @@
+"""Days counted backwards, four at once, while the nightly schedule fires: the same lake.
+
+On PostgreSQL as Airflow's own database, with the LocalExecutor.
+"""
+
+import gzip
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from lakes import SIXTEEN, count_by_command, hash_parquet
+from postgres import PostgresMissingError, open_postgres
+from standalone import Standalone
+
+BACKFILL_S = 600
+ZONE = ZoneInfo("America/Toronto")
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    raw: Path, artefacts: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Standalone]:
+    """A standalone Airflow on PostgreSQL, over the raw logs of the sixteen days."""
+    home = tmp_path_factory.mktemp("postgres")
+    (home / "raw").mkdir()
+    for day in SIXTEEN:
+        for path in raw.glob(f"*-{day:%Y%m%d}.log.gz"):
+            shutil.copy(path, home / "raw")
+    try:
+        with open_postgres() as address:
+            airflow = Standalone(
+                home,
+                artefacts / "postgres.txt",
+                AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=address,
+                TIDEGAUGE_LAST_DAY="2100-01-01",  # the site goes on: every night has its run
+            )
+            try:
+                airflow.start()
+                airflow.rest.ask("PATCH", "dags/example_downstream", json={"is_paused": True})
+                yield airflow
+            finally:
+                airflow.close()
+                shutil.copy(home / "airflow.log", artefacts / "postgres-airflow.log")
+    except PostgresMissingError as reason:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"the PostgreSQL part: {reason}")
+
+
+def deliver_yesterday(raw: Path) -> None:
+    """Write a raw file of yesterday: the hits of 10 November with that date."""
+    yesterday = datetime.now(ZONE) - timedelta(days=1)
+    lines = gzip.decompress((raw / "east-20161110.log.gz").read_bytes()).splitlines(keepends=True)
+    then, now = b"[10/Nov/2016:", f"[{yesterday:%d/%b/%Y}:".encode()
+    content = b"".join(line.replace(then, now) for line in lines if then in line)
+    (raw / f"east-{yesterday:%Y%m%d}.log.gz").write_bytes(gzip.compress(content))
+
+
+def scheduled_run(airflow: Standalone) -> dict[str, Any]:
+    runs = airflow.rest.ask("GET", "dags/nightly/dagRuns?limit=100")["dag_runs"]
+    (run,) = [run for run in runs if run["run_type"] == "scheduled"]
+    return run
+
+
+def when(run: dict[str, str], what: str) -> datetime:
+    return datetime.fromisoformat(run[what])
+
+
+def wait_for(look: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not look():
+        assert time.monotonic() < end
+        time.sleep(2)
+
+
+def test_days_run_backwards_while_the_schedule_fires(
+    airflow: Standalone, measure: Callable[[str, str], None]
+) -> None:
+    """The last day comes first, four are at work at once, and last night's run comes between."""
+    airflow.rest.backfill(
+        "nightly", "2016-11-01", "2016-11-16", run_backwards=True, max_active_runs=4
+    )
+    wait_for(lambda: finished(airflow) >= 2, BACKFILL_S)
+    deliver_yesterday(airflow.home / "raw")
+    night = scheduled_run(airflow)["dag_run_id"]  # it waits for a file; a person need not
+    again = {"dag_run_id": night, "dry_run": False, "only_failed": False}
+    airflow.rest.ask("POST", "dags/nightly/clearTaskInstances", json=again)
+    runs = airflow.wait_for_backfill(BACKFILL_S)
+    wait_for(lambda: scheduled_run(airflow)["state"] in {"success", "failed"}, BACKFILL_S)
+    assert {run["state"] for run in [*runs, scheduled_run(airflow)]} == {"success"}
+    assert min(runs, key=lambda run: when(run, "start_date")) is runs[-1]
+    assert most_at_once(runs) == 4
+    path = f"dags/nightly/dagRuns/{night}/taskInstances?task_id=discover"
+    tasks = airflow.rest.ask("GET", path)["task_instances"]
+    (discover,) = [task for task in tasks if task["task_id"] == "discover"]
+    assert when(discover, "start_date") < max(when(run, "end_date") for run in runs)
+    first = min(when(run, "start_date") for run in runs)
+    seconds = (max(when(run, "end_date") for run in runs) - first).total_seconds()
+    measure("the same backwards, PostgreSQL, and a night between", f"{seconds / 16:.1f}")
+    memory = " / ".join(f"{taken / 1e6:,.0f} MB" for taken in airflow.most_memory)
+    measure("most memory, PostgreSQL's own apart: sum of RSS / PSS", memory)
+
+
+def finished(airflow: Standalone) -> int:
+    return [run["state"] for run in airflow.rest.backfill_runs("nightly")].count("success")
+
+
+def most_at_once(runs: list[dict[str, str]]) -> int:
+    return max(
+        sum(when(r, "start_date") <= when(run, "start_date") < when(r, "end_date") for r in runs)
+        for run in runs
+    )
+
+
+def test_lake_is_that_of_the_command_line(airflow: Standalone, tmp_path: Path) -> None:
+    """All raw files by `tidegauge ingest` and `build`: the same Parquet, byte for byte."""
+    raw = list((airflow.home / "raw").iterdir())
+    assert len(raw) == 2 * len(SIXTEEN) + 1
+    reference = count_by_command(airflow.home, tmp_path / "lake", raw)
+    assert hash_parquet(airflow.home / "lake") == hash_parquet(reference)

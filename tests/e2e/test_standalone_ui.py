@@ -1,0 +1,197 @@
+"""`make airflow` and the backfill form in a browser: sixteen days chosen are sixteen days counted.
+
+The tests are one story in the order they stand in: each goes on where the one before ended.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from browser import (
+    CHROMIUM,
+    choose_time_zone,
+    fill_backfill,
+    log_in,
+    open_browser,
+    run_backfill,
+)
+from lakes import (
+    SIXTEEN,
+    count_by_command,
+    counted_sessions,
+    date_parquet,
+    hash_parquet,
+    names_in,
+    simulated_sessions,
+)
+from playwright.sync_api import Page
+from standalone import Standalone
+
+BACKFILL_S = 600
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs Chromium at {CHROMIUM}")
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    raw: Path, artefacts: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Standalone]:
+    """A standalone Airflow, ready, over the logs of two data centres."""
+    home = tmp_path_factory.mktemp("standalone")
+    shutil.copytree(raw, home / "raw")
+    airflow = Standalone(home, artefacts / "standalone.txt")
+    try:
+        airflow.start()
+        # Its runs would take part of the two cores from those that are tested.
+        airflow.rest.ask("PATCH", "dags/example_downstream", json={"is_paused": True})
+        yield airflow
+    finally:
+        shutil.copy(home / "airflow.log", artefacts / "standalone-airflow.log")
+        airflow.close()
+
+
+@pytest.fixture(scope="module")
+def page(airflow: Standalone) -> Iterator[Page]:
+    """A browser that is logged in, on the page of `nightly`."""
+    with open_browser() as page:
+        log_in(page, airflow)
+        yield page
+
+
+@pytest.fixture(scope="module")
+def story() -> dict[str, dict[str, str]]:
+    """What later tests compare with."""
+    return {}
+
+
+def began(run: dict[str, str]) -> datetime:
+    return datetime.fromisoformat(run["start_date"])
+
+
+def ended(run: dict[str, str]) -> datetime:
+    return datetime.fromisoformat(run["end_date"])
+
+
+def days_of(runs: list[dict[str, str]]) -> list[str]:
+    """The local days of runs, from their logical dates of 6 a.m. in Toronto."""
+    return [str((datetime.fromisoformat(r["logical_date"]) - timedelta(hours=5)).date())
+            for r in runs]  # fmt: skip
+
+
+def test_sixteen_days_chosen_in_toronto_are_the_days_that_run(
+    airflow: Standalone, page: Page, artefacts: Path, measure: Callable[[str, str], None]
+) -> None:
+    """The form filled for 1 to 16 November, UI in Toronto: a good run of each day, no other."""
+    choose_time_zone(page, "America/Toronto")
+    form = fill_backfill(page, "2016/11/01", "2016/11/16")
+    form.get_by_text("16 runs will be triggered.").wait_for()
+    page.screenshot(path=artefacts / "airflow-backfill-form.png")
+    run_backfill(form, 16)
+    runs = airflow.wait_for_backfill(BACKFILL_S)
+    assert days_of(runs) == [str(day) for day in SIXTEEN]
+    assert {run["state"] for run in runs} == {"success"}
+    seconds = (max(map(ended, runs)) - min(map(began, runs))).total_seconds()
+    measure("backfill of 16 days, SQLite, 4 at once: seconds per day", f"{seconds / 16:.1f}")
+    memory = " / ".join(f"{taken / 1e6:,.0f} MB" for taken in airflow.most_memory)
+    measure("most memory, SQLite: sum of RSS / PSS", memory)
+
+
+def test_the_run_that_the_schedule_makes_of_a_day_after_the_last_does_nothing(
+    airflow: Standalone,
+) -> None:
+    """Airflow schedules yesterday at once; the simulated site is closed, so all is skipped."""
+    runs = airflow.rest.ask("GET", "dags/nightly/dagRuns")["dag_runs"]
+    (run,) = [run for run in runs if run["run_type"] == "scheduled"]
+    path = f"dags/nightly/dagRuns/{run['dag_run_id']}/taskInstances"
+    tasks = airflow.rest.ask("GET", path)["task_instances"]
+    assert {task["state"] for task in tasks} == {"skipped"}
+
+
+def test_lake_has_the_simulators_figures(airflow: Standalone) -> None:
+    """Sessions of every country and day are those that the simulator planned, to the digit."""
+    planned = simulated_sessions()
+    assert planned["2016-11-09", "US"] == round(742_915 * 0.005)
+    assert counted_sessions(airflow.home / "lake") == planned
+
+
+def test_lake_equals_the_command_lines(
+    airflow: Standalone, tmp_path: Path, story: dict[str, dict[str, str]]
+) -> None:
+    """The same raw files by `tidegauge ingest` and `build` give the same Parquet, byte for byte."""
+    lake, raw = airflow.home / "lake", airflow.home / "raw"
+    taken_in = names_in(lake)
+    assert {f"{centre}-{day:%Y%m%d}.log.gz" for centre in ("east", "west") for day in SIXTEEN} <= (
+        taken_in
+    )
+    reference = count_by_command(airflow.home, tmp_path / "lake", [raw / name for name in taken_in])
+    story["lake"] = hash_parquet(lake)
+    assert story["lake"] == hash_parquet(reference)
+    assert len(story["lake"]) > 100
+
+
+def test_pages_show_the_runs_the_files_and_the_figures(
+    airflow: Standalone, page: Page, artefacts: Path
+) -> None:
+    """The grid has the runs, a mapped task its file's name and counts, the report the storm."""
+    page.goto(f"{airflow.url}/dags/nightly")
+    page.get_by_role("link", name="notify").wait_for()
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=artefacts / "airflow-grid.png")
+    (run,) = [r for r in airflow.rest.backfill_runs("nightly") if "2016-11-10T" in r["dag_run_id"]]
+    path = f"/dags/nightly/runs/{run['dag_run_id']}/tasks/ingest/mapped/0"
+    page.goto(airflow.url + path)
+    page.get_by_text("Returned value was").first.wait_for()
+    page.get_by_text("-201611").first.wait_for()
+    page.screenshot(path=artefacts / "airflow-ingest-log.png")
+    page.goto((airflow.home / "report.html").as_uri())
+    assert "simulated" in page.inner_text("body").lower()
+    page.screenshot(path=artefacts / "airflow-report.png")
+
+
+def test_ctrl_c_leaves_no_process_and_the_second_start_finds_everything(
+    airflow: Standalone, page: Page, story: dict[str, dict[str, str]],
+    measure: Callable[[str, str], None],
+) -> None:  # fmt: skip
+    """Exit 0 and nothing left; started again, the password, runs and lake are the same."""
+    password, runs = airflow.password, airflow.rest.backfill_runs("nightly")
+    before = datetime.now().astimezone()
+    assert airflow.stop() == 0
+    stopped = datetime.now().astimezone()
+    assert "stopped" in airflow.output.read_text()
+    airflow.start()
+    measure("stop with Ctrl-C, seconds", f"{(stopped - before).total_seconds():.0f}")
+    ready = (datetime.now().astimezone() - stopped).total_seconds()
+    measure("second start until ready, seconds", f"{ready:.0f}")
+    assert airflow.password == password
+    assert airflow.rest.backfill_runs("nightly") == runs
+    assert hash_parquet(airflow.home / "lake") == story["lake"]
+    log_in(page, airflow)
+
+
+def test_all_runs_in_utc_are_the_same_days_and_rebuild_a_lost_lake(
+    airflow: Standalone, page: Page, story: dict[str, dict[str, str]]
+) -> None:
+    """Reprocess "All Runs", UI in UTC, over no lake: the same runs again, the same bytes."""
+    earlier = {run["dag_run_id"]: ended(run) for run in airflow.rest.backfill_runs("nightly")}
+    shutil.rmtree(airflow.home / "lake")
+    choose_time_zone(page, "UTC")
+    run_backfill(fill_backfill(page, "2016/11/01", "2016/11/16", "All Runs"), 16)
+    runs = airflow.wait_for_backfill(BACKFILL_S)
+    assert {run["dag_run_id"] for run in runs} == set(earlier)
+    assert all(began(run) > max(earlier.values()) for run in runs)
+    assert {run["state"] for run in runs} == {"success"}
+    assert hash_parquet(airflow.home / "lake") == story["lake"]
+
+
+def test_all_runs_over_a_whole_lake_write_nothing(airflow: Standalone, page: Page) -> None:
+    """Reprocess three days whose files are in the lake: they run, and no Parquet is touched."""
+    written = date_parquet(airflow.home / "lake")
+    earlier = max(map(ended, airflow.rest.backfill_runs("nightly")))
+    run_backfill(fill_backfill(page, "2016/11/08", "2016/11/10", "All Runs"), 3)
+    runs = airflow.wait_for_backfill(BACKFILL_S)
+    again = [run for run in runs if began(run) > earlier]
+    assert days_of(again) == ["2016-11-08", "2016-11-09", "2016-11-10"]
+    assert {run["state"] for run in again} == {"success"}
+    assert date_parquet(airflow.home / "lake") == written
