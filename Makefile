@@ -2,9 +2,10 @@
 PYTHON ?= python3
 SCALE ?= 1.0
 OUT ?= demo
+PORT ?= 8080
 BIN := .venv/bin
 
-.PHONY: install install-dev demo test lint bench bench-surges secrets lock clean
+.PHONY: install install-dev install-airflow demo airflow test e2e lint bench bench-surges secrets lock clean
 
 install: .venv/installed
 .venv/installed: requirements.lock pyproject.toml
@@ -18,11 +19,26 @@ install-dev: .venv/installed-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
 	touch $@
 
+# What install-dev installs holds Airflow too.
+install-airflow: .venv/installed-airflow
+.venv/installed-airflow: requirements-airflow.lock .venv/installed
+	test .venv/installed-dev -nt requirements-airflow.lock || $(BIN)/python -m pip install --quiet \
+		--disable-pip-version-check --require-hashes --no-deps -r requirements-airflow.lock
+	touch $@
+
 demo: install
 	$(BIN)/tidegauge demo --scale $(SCALE) --out $(OUT)
 
+# Until Ctrl-C; everything is in ./airflow.
+airflow: install-airflow
+	$(BIN)/python -m pipeline.standalone --port $(PORT)
+
 test: install-dev
 	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+# Minutes: a real Airflow, a browser, PostgreSQL and Docker. Screenshots are in ./e2e-artefacts.
+e2e: install-dev
+	timeout --foreground --signal=INT --kill-after=2m 25m $(BIN)/python -m pytest -n 0 tests/e2e
 
 lint: install-dev
 	$(BIN)/ruff check .
@@ -48,4 +64,4 @@ lock:
 	$(LOCK) -c requirements-dev.lock pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf .venv demo build *.egg-info
+	rm -rf .venv demo airflow e2e-artefacts build *.egg-info

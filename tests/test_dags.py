@@ -33,7 +33,13 @@ def scheduled(first, last):
     moments = [instance(datetime.fromisoformat(text)) for text in (first, last)]
     return [[str(info.run_after), str(info.data_interval.start)]
             for info in dag.iter_dagrun_infos_between(*moments)]
+import pipeline.errors
+policy = bag.dags["nightly"].task_dict["discover"].retry_policy
+failures = [pipeline.errors.SettingsError("day", "x", "y"), pipeline.errors.GeoError("x"),
+            pipeline.errors.LakeError("x"), pipeline.errors.DataError("x"),
+            pipeline.errors.StorageError("x"), pipeline.errors.AlertError("x"), OSError("x")]
 print(json.dumps({
+    "retries": {type(f).__name__: policy.evaluate(f, 1, 3).action.value for f in failures},
     "errors": bag.import_errors, "seconds": seconds, "dags": sorted(bag.dags),
     "tasks": [task.task_id for task in bag.dags["nightly"].topological_sort()],
     "heavy": [name for name in ("duckdb", "pyarrow", "numpy") if name in sys.modules],
@@ -66,6 +72,12 @@ def test_the_folder_is_read_without_a_database_and_without_work(read: dict[str, 
         "discover", "ingest", "build", "surges", "check", "report", "notify"
     ]  # fmt: skip
     assert read["heavy"] == []
+
+
+def test_what_may_pass_is_tried_again_and_nothing_else_of_ours(read: dict[str, Any]) -> None:
+    again = {name for name, action in read["retries"].items() if action == "default"}
+    assert again == {"DataError", "StorageError", "AlertError", "OSError"}
+    assert {action for name, action in read["retries"].items() if name not in again} == {"fail"}
 
 
 @pytest.mark.parametrize("span", [UTC_NOVEMBER, LOCAL_NOVEMBER], ids=["utc", "local"])
