@@ -1,6 +1,7 @@
 """The checks of ``sql/checks`` on some days: figures that contradict each other stop a run."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from glob import escape
 from pathlib import Path
@@ -38,15 +39,24 @@ def check_days(lake: Lake, days: Iterable[date], settings: BuildSettings) -> lis
         are_current = is_current(lake, shown_days(lake, stock.built))
         for start in range(0, len(wanted), _DAYS_AT_ONCE):
             some = wanted[start : start + _DAYS_AT_ONCE]
-            with connect(memory_mb=settings.memory_mb) as connection:
+            with _connect(lake, settings) as connection:
                 _show_days(connection, lake, stock, some)
                 models = ("hits", "sessions", "daily", "hourly", *(["days"] if are_current else []))
                 _run(connection, models, some)
         if are_current and wanted:
-            with connect(memory_mb=settings.memory_mb) as connection:
+            with _connect(lake, settings) as connection:
                 _show_tables(connection, lake, stock)
                 _run(connection, ("expected", "surges"), [])
     return wanted
+
+
+@contextmanager
+def _connect(lake: Lake, settings: BuildSettings) -> Iterator[duckdb.DuckDBPyConnection]:
+    with (
+        lake.staging() as staging,
+        connect(memory_mb=settings.memory_mb, spill=staging / "spill") as connection,
+    ):
+        yield connection
 
 
 def _show_days(
@@ -88,9 +98,6 @@ def _run(connection: duckdb.DuckDBPyConnection, models: Iterable[str], days: lis
         offences = [row for row in found if not days or row[1] in days]
         if offences:
             listed = "; ".join(", ".join(map(str, row)) for row in offences[:_SHOWN_OFFENCES])
-            more = (
-                f" and {len(offences) - _SHOWN_OFFENCES} more"
-                if len(offences) > _SHOWN_OFFENCES
-                else ""
+            raise DataError(
+                f"{model} contradict themselves or their inputs, {len(offences)} rows: {listed}"
             )
-            raise DataError(f"{model} contradict themselves or their inputs: {listed}{more}")
