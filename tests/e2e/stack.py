@@ -88,7 +88,7 @@ def new_stack(engine: Engine, folder: Path, name: str, **settings: str) -> Stack
     certificates = {"BUILD_CA": str(CERTIFICATES)} if CERTIFICATES.exists() else {}
     own = {
         "COMPOSE_PROJECT_NAME": f"tidegauge-e2e-{name}",
-        "TIDEGAUGE_IMAGE": "tidegauge-e2e",
+        "AIRFLOW_IMAGE": "tidegauge-e2e",
         "PORT": str(port),
     }
     return Stack(engine, folder, images | certificates | own | settings)

@@ -26,7 +26,10 @@ FIRST, LAST = "2016-11-06", "2016-11-09"
 RAW = ("web0[12]-2016110[5-9].log.gz",)
 TABLES = ("hits", "rejects", "sessions", "daily", "hourly", "days", "expected", "surges")
 PARTS = {"api-server", "dag-processor", "postgres", "scheduler", "triggerer"}
-HASTE = "AIRFLOW__CORE__MAX_TASK_RETRY_DELAY=5\n"  # s; the first retry comes after 2 to 4 minutes
+SITE = """
+TIDEGAUGE_LAST_DAY=2016-11-20
+AIRFLOW__CORE__MAX_TASK_RETRY_DELAY=5
+"""  # seconds; else the first retry comes after 2 to 4 minutes
 SECRETS = {"ADMIN_PASSWORD": "changeme", "TIDEGAUGE_VISITOR_KEY": "password-password"}
 
 
@@ -57,7 +60,7 @@ def site(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Site:
     copy_checkout(folder)
     subprocess.run([sys.executable, "docker/env.py"], cwd=folder, check=True)
     with (folder / ".env").open("a") as env:
-        env.write(HASTE)
+        env.write(SITE)
     with ThreadPoolExecutor() as pool:
         services = pool.submit(make_services, engine)
         image = pool.submit(new_stack(engine, folder, "build").compose, "build")
@@ -160,14 +163,20 @@ def test_default_secrets_are_refused_by_name_and_not_shown(local: Stack) -> None
         assert value not in refused.stderr
 
 
+def test_workers_without_their_executor_are_refused(local: Stack) -> None:
+    refused = local.attempt("run", "--rm", "--no-deps", "-T", "worker")
+    assert refused.returncode == 2
+    assert "set EXECUTOR=CeleryExecutor in .env" in refused.stdout
+
+
 def test_backfill_over_rest_outlives_the_schedulers_container(
     site: Site, local: Stack, tmp_path: Path
 ) -> None:
     airflow = order_backfill(local)
-    wait_until(lambda: running_tasks(airflow) or None, 60)
+    wait_until(lambda: running_tasks(airflow) or None, 120)
     # Every process of it dies at once, its tasks too; Docker starts it again unasked.
     local.attempt("exec", "-T", "scheduler", "sh", "-c", "kill -9 -1")
-    states = airflow.wait_for_runs("nightly", 240)
+    states = airflow.wait_for_runs("nightly", 400)
     assert list(states.values()) == ["success"] * 4, states
     assert figures_in(local, tmp_path) == site.figures
 
@@ -187,9 +196,9 @@ def test_two_workers_share_a_backfill_and_one_takes_over_the_dead_ones_task(
         assert {one["Health"] for one in workers.values()} == {"healthy"}
         airflow = order_backfill(stack)
         hosts = lambda: {task["hostname"] for task in airflow.tasks("nightly")}  # noqa: E731
-        wait_until(lambda: hosts() >= workers.keys() or None, 60)
+        wait_until(lambda: hosts() >= workers.keys() or None, 120)
         lost = kill_a_worker_amid_its_task(site.engine, airflow)
-        states = airflow.wait_for_runs("nightly", 300)
+        states = airflow.wait_for_runs("nightly", 400)
         assert list(states.values()) == ["success"] * 4, states
         (again,) = [task for task in airflow.tasks("nightly") if name_of(task) == name_of(lost)]
         assert again["hostname"] in workers.keys() - {lost["hostname"]}
@@ -210,4 +219,4 @@ def kill_a_worker_amid_its_task(engine: Engine, airflow: Airflow) -> dict[str, A
                 return held[0]
         return None
 
-    return wait_until(freeze_and_kill, 60)
+    return wait_until(freeze_and_kill, 120)
