@@ -62,6 +62,8 @@ lock:
 	$(LOCK) --extra airflow --group dev pyproject.toml -o requirements-dev.lock
 	$(LOCK) --extra airflow -c requirements-dev.lock pyproject.toml -o requirements-airflow.lock
 	$(LOCK) -c requirements-dev.lock pyproject.toml -o requirements.lock
+	echo uv | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate - -o docker/uv.txt
 
 clean:
 	rm -rf .venv demo airflow e2e-artefacts build *.egg-info

@@ -31,7 +31,13 @@ def log_in(page: Page, airflow: Standalone) -> None:
     page.locator("input[type=password]").fill(airflow.password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(lambda url: "login" not in url)
+    open_nightly(page, airflow)
+
+
+def open_nightly(page: Page, airflow: Standalone) -> None:
+    """Open the page of `nightly`; one must be logged in."""
     page.goto(f"{airflow.url}/dags/nightly")
+    page.get_by_role("button", name="Trigger").wait_for()
 
 
 def choose_time_zone(page: Page, zone: str) -> None:
@@ -62,7 +68,8 @@ def fill_backfill(page: Page, first: str, last: str, reprocess: str = "Missing R
 
 
 def run_backfill(form: Locator, runs: int) -> None:
-    """Send the form when it says how many runs there will be."""
+    """Send the form when it says how many runs there will be, and leave the page."""
     form.get_by_text(f"{runs} runs will be triggered.").wait_for()
     form.get_by_role("button", name="Run Backfill").click()
     form.wait_for(state="hidden")
+    form.page.goto("about:blank")  # it would ask for news all the time

@@ -47,11 +47,12 @@ def _serve(programs: Path, prefix: list[str], folder: Path) -> Iterator[int]:
         port = probe.getsockname()[1]
     data, log = folder / "data", folder / "log"
     _run(prefix, programs / "initdb", "-D", data, "-U", "airflow", "--auth=trust", "--no-sync")
-    server = subprocess.Popen(
-        [*prefix, programs / "postgres", "-D", data, "-p", str(port), "-k", folder,
-         "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"],
-        cwd=folder, stdout=log.open("wb"), stderr=subprocess.STDOUT,
-    )  # fmt: skip
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [*prefix, programs / "postgres", "-D", data, "-p", str(port), "-k", folder,
+             "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"],
+            cwd=folder, stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
     try:
         at = ("-h", "127.0.0.1", "-p", str(port), "-U", "airflow")
         for _ in range(100):

@@ -1,6 +1,7 @@
 """The stack of docker-compose.yml as an operator runs it, from a copy of the checkout."""
 
 import json
+import re
 import shutil
 import socket
 from collections.abc import Iterator
@@ -46,6 +47,14 @@ class Stack:
         """Log in to the stack's Airflow as its administrator."""
         env = read_env(self.folder / ".env")
         return Airflow(f"http://127.0.0.1:{self.settings['PORT']}", env["ADMIN_PASSWORD"])
+
+    def memory_mib(self) -> float:
+        """What all containers of the project take now."""
+        ids = self.compose("ps", "--quiet").split()
+        used = self.engine.run("docker", "stats", "--no-stream", "--format={{.MemUsage}}", *ids)
+        units = {"KiB": 1 / 1024, "MiB": 1, "GiB": 1024}
+        parts = re.findall(r"^([0-9.]+)([KMG]iB) /", used, re.MULTILINE)
+        return sum(float(number) * units[unit] for number, unit in parts)
 
     def end(self) -> None:
         """Stop everything and remove the volumes, those of profiles that are off too."""

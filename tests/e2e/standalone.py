@@ -26,11 +26,14 @@ class Standalone:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.home, self.output = home, output
+        # Airflow would read the DAG files anew every half minute: a twelfth of two cores.
+        rarely = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600"}
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("TIDEGAUGE_", "AIRFLOW"))}
-        self._environment = clean | environment
-        self._seen: dict[int, psutil.Process] = {}
+        self._environment = clean | rarely | environment
+        self._seen: set[psutil.Process] = set()
+        self._weighed_at = 0.0
         self.most_memory = (0, 0)
-        """The most that all processes took at once: resident, and with shared pages shared out."""
+        """The most that all processes took at once, as ``weigh`` has it."""
 
     def start(self) -> None:
         """Start, and wait until it says that Airflow is ready."""
@@ -61,15 +64,11 @@ class Standalone:
         """Look at its processes; remembers them and how much memory they take."""
         with suppress(psutil.NoSuchProcess):
             top = psutil.Process(self._process.pid)
-            for process in [top, *top.children(recursive=True)]:
-                self._seen.setdefault(process.pid, process)
-        alive = [process for process in self._seen.values() if process.is_running()]
-        resident = shared = 0
-        for process in alive:
-            with suppress(psutil.Error):
-                memory = process.memory_full_info()
-                resident, shared = resident + memory.rss, shared + memory.pss
-        self.most_memory = max(self.most_memory, (resident, shared))
+            self._seen |= {top, *top.children(recursive=True)}
+        alive = [process for process in self._seen if process.is_running()]
+        if time.monotonic() > self._weighed_at + 20:  # seconds; it costs the kernel much
+            self._weighed_at = time.monotonic()
+            self.most_memory = max(self.most_memory, weigh(alive))
         return alive
 
     def stop(self, how: int = signal.SIGINT) -> int:
@@ -77,7 +76,7 @@ class Standalone:
         self.look()
         self._process.send_signal(how)
         code = self._process.wait(STOP_S)
-        left = [str(process) for process in self._seen.values() if process.is_running()]
+        left = [str(process) for process in self._seen if process.is_running()]
         assert left == []
         return code
 
@@ -85,6 +84,16 @@ class Standalone:
         """End it whatever happened."""
         if self._process.poll() is None:
             self.stop(signal.SIGTERM)
+
+    def wait_for_run(self, run_id: str, seconds: float) -> dict[str, str]:
+        """Wait until a run of `nightly` has ended; returns it."""
+        end = time.monotonic() + seconds
+        while True:
+            run: dict[str, str] = self.rest.ask("GET", f"dags/nightly/dagRuns/{run_id}")
+            if run["state"] in {"success", "failed"}:
+                return run
+            assert time.monotonic() < end, run
+            time.sleep(1)
 
     def wait_for_backfill(self, seconds: float) -> list[dict[str, str]]:
         """Wait until no backfill run of `nightly` is open; returns all of them, by date."""
@@ -95,4 +104,14 @@ class Standalone:
                 return sorted(runs, key=lambda run: run["logical_date"])
             assert time.monotonic() < end, [(run["dag_run_id"], run["state"]) for run in runs]
             self.look()
-            time.sleep(2)
+            time.sleep(3)
+
+
+def weigh(processes: list[psutil.Process]) -> tuple[int, int]:
+    """Bytes of memory: resident, and resident with shared pages counted once."""
+    resident = shared_out = 0
+    for process in processes:
+        with suppress(psutil.Error):
+            memory = process.memory_full_info()
+            resident, shared_out = resident + memory.rss, shared_out + memory.pss
+    return resident, shared_out

@@ -4,11 +4,12 @@ Slow (minutes) and apart from the other tests: `make e2e` runs it. Where the mac
 and can start none it is skipped with the reason; under CI that is a failure.
 """
 
-import hashlib
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,20 +18,21 @@ from typing import Any
 import pytest
 from airflow_rest import Airflow, wait_until
 from docker_engine import Engine, EngineMissingError, make_base, make_services, open_engine
+from lakes import count_by_command, hash_parquet
 from stack import Stack, copy_checkout, new_stack, read_env, running
 
 from pipeline.storm.addresses import find_database
 
-TIDEGAUGE = Path(sys.executable).with_name("tidegauge")
 FIRST, LAST = "2016-11-06", "2016-11-09"
-RAW = ("web0[12]-2016110[5-9].log.gz",)
-TABLES = ("hits", "rejects", "sessions", "daily", "hourly", "days", "expected", "surges")
+FILES = "*-2016110[5-9].log.gz"
 PARTS = {"api-server", "dag-processor", "postgres", "scheduler", "triggerer"}
+WEAK = {"ADMIN_PASSWORD": "changeme", "TIDEGAUGE_VISITOR_KEY": "password-password"}
 SITE = """
 TIDEGAUGE_LAST_DAY=2016-11-20
 AIRFLOW__CORE__MAX_TASK_RETRY_DELAY=5
 """  # seconds; else the first retry comes after 2 to 4 minutes
-SECRETS = {"ADMIN_PASSWORD": "changeme", "TIDEGAUGE_VISITOR_KEY": "password-password"}
+
+Measure = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
@@ -55,60 +57,48 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="module")
-def site(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    folder = tmp_path_factory.mktemp("site")
+def site(
+    engine: Engine, raw: Path, tmp_path_factory: pytest.TempPathFactory, measure: Measure
+) -> Site:
+    folder, began = tmp_path_factory.mktemp("site"), time.monotonic()
     copy_checkout(folder)
     subprocess.run([sys.executable, "docker/env.py"], cwd=folder, check=True)
     with (folder / ".env").open("a") as env:
         env.write(SITE)
+    for path in raw.glob(FILES):
+        shutil.copy(path, folder / "raw")
     with ThreadPoolExecutor() as pool:
         services = pool.submit(make_services, engine)
         image = pool.submit(new_stack(engine, folder, "build").compose, "build")
         figures = count_on_this_machine(folder)
         services.result(), image.result()
+    measure("Docker: build the images, s", f"{time.monotonic() - began:.0f}")
     return Site(engine, folder, figures)
 
 
 def count_on_this_machine(folder: Path) -> dict[str, str]:
-    """Simulate raw logs into ``folder / "raw"``, and count a few days of them without Airflow."""
-    everything, lake, geo = folder / "simulated", folder / "lake", folder / "geo"
-    run_tidegauge("simulate", "--scale", "0.002", "--out", everything)
-    (folder / "raw").mkdir(exist_ok=True)
-    geo.mkdir()
-    (geo / "GeoLite2-City.mmdb").symlink_to(find_database())
-    for pattern in RAW:
-        for path in everything.glob(pattern):
-            path.rename(folder / "raw" / path.name)
-    key = read_env(folder / ".env")["TIDEGAUGE_VISITOR_KEY"]
-    at = ("--lake", lake, "--geo", geo)
-    run_tidegauge("ingest", folder / "raw", *at, TIDEGAUGE_VISITOR_KEY=key)
-    run_tidegauge("build", *at, TIDEGAUGE_VISITOR_KEY=key)
-    return figures_of(lake)
-
-
-def run_tidegauge(*args: str | Path, **settings: str) -> None:
-    clean = {name: v for name, v in os.environ.items() if not name.startswith("TIDEGAUGE_")}
-    subprocess.run([TIDEGAUGE, *args], env=clean | settings, check=True, capture_output=True)
-
-
-def figures_of(lake: Path) -> dict[str, str]:
-    """SHA-256 of every Parquet file of the lake's tables, by its path in the lake."""
-    paths = [path for table in TABLES for path in lake.glob(f"{table}/**/*.parquet")]
-    return {
-        str(path.relative_to(lake)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
-    }
+    """Count the raw logs without Airflow, with the site's key."""
+    (folder / "geo").mkdir()
+    (folder / "geo" / "GeoLite2-City.mmdb").symlink_to(find_database())
+    key = folder / "visitor.key"
+    key.touch(0o600)
+    key.write_text(read_env(folder / ".env")["TIDEGAUGE_VISITOR_KEY"])
+    lake = count_by_command(folder, folder / "lake", (folder / "raw").iterdir())
+    return hash_parquet(lake)
 
 
 def figures_in(stack: Stack, folder: Path) -> dict[str, str]:
     """The figures of the lake in the stack's volume."""
     stack.compose("cp", "scheduler:/data/lake", folder)
-    return figures_of(folder / "lake")
+    return hash_parquet(folder / "lake")
 
 
 @pytest.fixture(scope="module")
-def local(site: Site) -> Iterator[Stack]:
+def local(site: Site, measure: Measure) -> Iterator[Stack]:
     """The stack as it is by default, with LocalExecutor."""
+    began = time.monotonic()
     with running(new_stack(site.engine, site.folder, "local"), find_database()) as stack:
+        measure("Docker: up --wait and a database, s", f"{time.monotonic() - began:.0f}")
         yield stack
 
 
@@ -155,10 +145,10 @@ def test_raw_logs_are_mounted_read_only(local: Stack) -> None:
 
 
 def test_default_secrets_are_refused_by_name_and_not_shown(local: Stack) -> None:
-    wrong = [f"--env={name}={value}" for name, value in SECRETS.items()]
+    wrong = [f"--env={name}={value}" for name, value in WEAK.items()]
     refused = local.attempt("run", "--rm", "--no-deps", "-T", *wrong, "init")
     assert refused.returncode == 1
-    for name, value in SECRETS.items():
+    for name, value in WEAK.items():
         assert f"{name} in .env is" in refused.stderr
         assert value not in refused.stderr
 
@@ -170,15 +160,23 @@ def test_workers_without_their_executor_are_refused(local: Stack) -> None:
 
 
 def test_backfill_over_rest_outlives_the_schedulers_container(
-    site: Site, local: Stack, tmp_path: Path
+    site: Site, local: Stack, tmp_path: Path, measure: Measure
 ) -> None:
-    airflow = order_backfill(local)
+    began, airflow = time.monotonic(), order_backfill(local)
     wait_until(lambda: running_tasks(airflow) or None, 120)
     # Every process of it dies at once, its tasks too; Docker starts it again unasked.
     local.attempt("exec", "-T", "scheduler", "sh", "-c", "kill -9 -1")
     states = airflow.wait_for_runs("nightly", 400)
     assert list(states.values()) == ["success"] * 4, states
+    measure("Docker: 4 days, scheduler killed, s", f"{time.monotonic() - began:.0f}")
+    measure("Docker: memory with LocalExecutor, MiB", f"{local.memory_mib():.0f}")
+    assert times_restarted(local, "scheduler") == 1
     assert figures_in(local, tmp_path) == site.figures
+
+
+def times_restarted(stack: Stack, part: str) -> int:
+    (container,) = [one["ID"] for one in stack.containers() if one["Service"] == part]
+    return int(stack.engine.run("docker", "inspect", "--format={{.RestartCount}}", container))
 
 
 def test_down_leaves_nothing(local: Stack) -> None:
@@ -188,18 +186,20 @@ def test_down_leaves_nothing(local: Stack) -> None:
 
 
 def test_two_workers_share_a_backfill_and_one_takes_over_the_dead_ones_task(
-    site: Site, tmp_path: Path
+    site: Site, tmp_path: Path, measure: Measure
 ) -> None:
     celery = new_stack(site.engine, site.folder, "workers", EXECUTOR="CeleryExecutor")
     with running(celery, find_database()) as stack:
         workers = {one["ID"][:12]: one for one in stack.containers() if one["Service"] == "worker"}
         assert {one["Health"] for one in workers.values()} == {"healthy"}
-        airflow = order_backfill(stack)
+        measure("Docker: memory with Redis and two workers, MiB", f"{stack.memory_mib():.0f}")
+        began, airflow = time.monotonic(), order_backfill(stack)
         hosts = lambda: {task["hostname"] for task in airflow.tasks("nightly")}  # noqa: E731
         wait_until(lambda: hosts() >= workers.keys() or None, 120)
         lost = kill_a_worker_amid_its_task(site.engine, airflow)
         states = airflow.wait_for_runs("nightly", 400)
         assert list(states.values()) == ["success"] * 4, states
+        measure("Docker: 4 days, one of two workers killed, s", f"{time.monotonic() - began:.0f}")
         (again,) = [task for task in airflow.tasks("nightly") if name_of(task) == name_of(lost)]
         assert again["hostname"] in workers.keys() - {lost["hostname"]}
         assert again["try_number"] == lost["try_number"] + 1

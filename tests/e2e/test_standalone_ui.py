@@ -15,6 +15,7 @@ from browser import (
     fill_backfill,
     log_in,
     open_browser,
+    open_nightly,
     run_backfill,
 )
 from lakes import (
@@ -24,6 +25,7 @@ from lakes import (
     date_parquet,
     hash_parquet,
     names_in,
+    run_command,
     simulated_sessions,
 )
 from playwright.sync_api import Page
@@ -135,8 +137,9 @@ def test_pages_show_the_runs_the_files_and_the_figures(
     airflow: Standalone, page: Page, artefacts: Path
 ) -> None:
     """The grid has the runs, a mapped task its file's name and counts, the report the storm."""
-    page.goto(f"{airflow.url}/dags/nightly")
-    page.get_by_role("link", name="notify").wait_for()
+    open_nightly(page, airflow)
+    page.get_by_role("link", name="notify", exact=True).wait_for()
+    page.get_by_role("button", name="Collapse Details Panel").click()
     page.wait_for_load_state("networkidle")
     page.screenshot(path=artefacts / "airflow-grid.png")
     (run,) = [r for r in airflow.rest.backfill_runs("nightly") if "2016-11-10T" in r["dag_run_id"]]
@@ -154,7 +157,7 @@ def test_ctrl_c_leaves_no_process_and_the_second_start_finds_everything(
     airflow: Standalone, page: Page, story: dict[str, dict[str, str]],
     measure: Callable[[str, str], None],
 ) -> None:  # fmt: skip
-    """Exit 0 and nothing left; started again, the password, runs and lake are the same."""
+    """Exit 0 and nothing left; started again: password, runs, lake, even the login are there."""
     password, runs = airflow.password, airflow.rest.backfill_runs("nightly")
     before = datetime.now().astimezone()
     assert airflow.stop() == 0
@@ -167,7 +170,7 @@ def test_ctrl_c_leaves_no_process_and_the_second_start_finds_everything(
     assert airflow.password == password
     assert airflow.rest.backfill_runs("nightly") == runs
     assert hash_parquet(airflow.home / "lake") == story["lake"]
-    log_in(page, airflow)
+    open_nightly(page, airflow)
 
 
 def test_all_runs_in_utc_are_the_same_days_and_rebuild_a_lost_lake(
@@ -176,6 +179,7 @@ def test_all_runs_in_utc_are_the_same_days_and_rebuild_a_lost_lake(
     """Reprocess "All Runs", UI in UTC, over no lake: the same runs again, the same bytes."""
     earlier = {run["dag_run_id"]: ended(run) for run in airflow.rest.backfill_runs("nightly")}
     shutil.rmtree(airflow.home / "lake")
+    open_nightly(page, airflow)
     choose_time_zone(page, "UTC")
     run_backfill(fill_backfill(page, "2016/11/01", "2016/11/16", "All Runs"), 16)
     runs = airflow.wait_for_backfill(BACKFILL_S)
@@ -189,9 +193,32 @@ def test_all_runs_over_a_whole_lake_write_nothing(airflow: Standalone, page: Pag
     """Reprocess three days whose files are in the lake: they run, and no Parquet is touched."""
     written = date_parquet(airflow.home / "lake")
     earlier = max(map(ended, airflow.rest.backfill_runs("nightly")))
+    open_nightly(page, airflow)
     run_backfill(fill_backfill(page, "2016/11/08", "2016/11/10", "All Runs"), 3)
     runs = airflow.wait_for_backfill(BACKFILL_S)
     again = [run for run in runs if began(run) > earlier]
     assert days_of(again) == ["2016-11-08", "2016-11-09", "2016-11-10"]
     assert {run["state"] for run in again} == {"success"}
     assert date_parquet(airflow.home / "lake") == written
+
+
+def test_one_more_night_is_what_the_command_makes_of_it(
+    airflow: Standalone, tmp_path: Path, measure: Callable[[str, str], None]
+) -> None:
+    """A manual run with a `day` and `tidegauge run` of it: the same bytes; and their times."""
+    home, day, copy = airflow.home, "2016-11-17", tmp_path / "lake"
+    shutil.copytree(home / "lake", copy)
+    command = run_command(
+        home, "run", "--from", day, "--to", day, "--raw", home / "raw", "--lake", copy
+    )
+    order = {"logical_date": None, "conf": {"day": day}}
+    run = airflow.rest.ask("POST", "dags/nightly/dagRuns", json=order)
+    run = airflow.wait_for_run(run["dag_run_id"], BACKFILL_S)
+    path = f"dags/nightly/dagRuns/{run['dag_run_id']}/taskInstances"
+    tasks = airflow.rest.ask("GET", path)["task_instances"]
+    assert {task["state"] for task in tasks} == {"success"}
+    assert hash_parquet(home / "lake") == hash_parquet(copy)
+    night, work = (ended(run) - began(run)).total_seconds(), sum(t["duration"] for t in tasks)
+    measure(f"`tidegauge run` of one day more ({day}), seconds", f"{command:.1f}")
+    measure(f"`nightly` of the same, {len(tasks)} tasks: wall / in tasks, seconds",
+            f"{night:.1f} / {work:.1f}")  # fmt: skip
