@@ -8,15 +8,11 @@ from typing import Any
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import Asset, dag, task
 
-from pipeline.dag_run import FIRST_DAY
-
 DAILY = Asset("tidegauge_daily")
 
 
 @dag(
     schedule=[DAILY],
-    start_date=FIRST_DAY,
-    catchup=False,
     doc_md=__doc__,
     tags=["tidegauge", "example"],
 )

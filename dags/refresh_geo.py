@@ -7,13 +7,12 @@ unasked. `tidegauge geo fetch maxmind` does the same without Airflow.
 
 from airflow.sdk import CronTriggerTimetable, dag, task
 
-from pipeline.dag_run import FIRST_DAY, maxmind_settings, now, retry
+from pipeline.dag_run import maxmind_settings, now, retry
 from pipeline.settings import load_settings
 
 
 @dag(
     schedule=CronTriggerTimetable("0 22 * * 2,5", timezone="UTC"),
-    start_date=FIRST_DAY,
     catchup=False,
     max_active_runs=1,
     default_args=retry("GeoError", "StorageError"),

@@ -6,13 +6,12 @@ happens while the setting is not set. `tidegauge retention --delete` does the sa
 
 from airflow.sdk import CronTriggerTimetable, dag, task
 
-from pipeline.dag_run import FIRST_DAY, ZONE, now, retry
+from pipeline.dag_run import ZONE, now, retry
 from pipeline.settings import load_settings
 
 
 @dag(
     schedule=CronTriggerTimetable("0 7 * * *", timezone=ZONE),
-    start_date=FIRST_DAY,
     catchup=False,
     max_active_runs=1,
     default_args=retry("DataError", "StorageError"),

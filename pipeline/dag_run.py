@@ -78,8 +78,8 @@ def announce(context: Any) -> None:
     """Send that the day failed, when the last retry is over."""
     from pipeline.alerts import Failure, announce_failure  # noqa: PLC0415 light to parse
 
-    step, why = context["task_instance"].task_id, str(context.get("exception"))
-    failure = Failure(_day_of(context), step, why)
+    step = context["task_instance"].task_id
+    failure = Failure(_day_of(context), step, str(context.get("exception") or "its process died"))
     announce_failure(load_settings(), failure, today(), is_asked=context["params"]["alert"])
 
 

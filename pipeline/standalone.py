@@ -38,6 +38,7 @@ START_TIMEOUT_S = 240
 STOP_TIMEOUT_S = 20
 """How long running tasks may take to end; one cut off is run again after the next start."""
 _PARTS = ("metadatabase", "scheduler", "dag_processor", "triggerer", "DAGs")
+_DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 _LAST_LINES = 15
 
 
@@ -136,8 +137,9 @@ def serve(home: Home) -> None:
     try:
         _wait_until_ready(home, child)
         _welcome(home)
-        child.wait()
-        raise StandaloneError(f"Airflow ended by itself{_end_of(home.log)}")
+        while not _has_ended(child):
+            time.sleep(1)
+        raise StandaloneError(f"a part of Airflow ended by itself{_end_of(home.log)}")
     finally:
         _stop(child)
 
@@ -169,6 +171,8 @@ def _environment(home: Home) -> dict[str, str]:
         "TIDEGAUGE_VISITOR_KEY_FILE": home.path / "visitor.key",
         "TIDEGAUGE_TIMEZONE": DEFAULT_TIMEZONE,
     }
+    if _DATABASE not in known:  # else it may be PostgreSQL
+        ours["AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS"] = "pipeline.airflow_sqlite.CONNECT_ARGS"
     last_day = {"TIDEGAUGE_LAST_DAY": str(DAYS[-1])}  # else tonight's run would find no logs
     return last_day | known | {name: str(value) for name, value in ours.items()}
 
@@ -177,7 +181,7 @@ def _wait_until_ready(home: Home, child: subprocess.Popen[bytes]) -> None:
     began, ready = datetime.now(UTC), set[str]()
     while len(ready) < len(_PARTS):
         seconds = (datetime.now(UTC) - began).total_seconds()
-        if child.poll() is not None:
+        if _has_ended(child):
             raise StandaloneError(f"Airflow ended while it started{_end_of(home.log)}")
         if seconds > START_TIMEOUT_S:
             missing = ", ".join(part for part in _PARTS if part not in ready)
@@ -185,7 +189,19 @@ def _wait_until_ready(home: Home, child: subprocess.Popen[bytes]) -> None:
         for part in _ready_parts(home, began) - ready:
             print(f"  {part} ready after {seconds:.0f} s", flush=True)
             ready.add(part)
-        time.sleep(0.5)
+
+
+def _has_ended(child: subprocess.Popen[bytes]) -> bool:
+    """Whether Airflow or one of its parts is dead: ``airflow standalone`` goes on without it."""
+    with suppress(psutil.NoSuchProcess):
+        dead = [p for p in psutil.Process(child.pid).children() if _is_dead(p)]
+        time.sleep(0.5)  # what is just being waited for is gone by then
+        return child.poll() is not None or any(map(_is_dead, dead))
+    return True
+
+
+def _is_dead(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() == psutil.STATUS_ZOMBIE
 
 
 def _ready_parts(home: Home, began: datetime) -> set[str]:

