@@ -193,15 +193,17 @@ def _wait_until_ready(home: Home, child: subprocess.Popen[bytes]) -> None:
 
 def _has_ended(child: subprocess.Popen[bytes]) -> bool:
     """Whether Airflow or one of its parts is dead: ``airflow standalone`` goes on without it."""
-    with suppress(psutil.NoSuchProcess):
-        dead = [p for p in psutil.Process(child.pid).children() if _is_dead(p)]
-        time.sleep(0.5)  # what is just being waited for is gone by then
-        return child.poll() is not None or any(map(_is_dead, dead))
-    return True
+    if child.poll() is not None:
+        return True
+    dead = [part for part in psutil.Process(child.pid).children() if _is_dead(part)]
+    time.sleep(0.5)  # what is just being waited for is gone by then
+    return any(map(_is_dead, dead))
 
 
 def _is_dead(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() == psutil.STATUS_ZOMBIE
+    with suppress(psutil.NoSuchProcess):
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    return False
 
 
 def _ready_parts(home: Home, began: datetime) -> set[str]:
