@@ -33,5 +33,5 @@ class PatientConnection(sqlite3.Connection):
         return super().cursor(factory)
 
 
-CONNECT_ARGS = {"factory": PatientConnection, "isolation_level": "IMMEDIATE", "timeout": WAIT_S}
+CONNECT_ARGS = {"factory": PatientConnection}
 """For Airflow's setting ``sql_alchemy_connect_args``."""
