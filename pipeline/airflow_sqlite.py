@@ -1,23 +1,20 @@
-"""How the standalone Airflow opens its SQLite database: so that a backfill can't be half made.
+"""How the standalone Airflow opens its SQLite database: so that a backfill is made whole.
 
-Airflow makes the runs of a backfill inside savepoints. Python's SQLite driver begins no transaction
-for these: each run is kept at once, and when another part writes at the same moment ("database is
-locked") those already kept are deleted again, under a scheduler that ends with an error. Here a
-savepoint begins a transaction that has the right to write, and waits for it. Used by SQLite only;
-nothing here knows the lake.
+Airflow makes the runs of a backfill inside savepoints, and Python's SQLite driver begins no
+transaction for those: each run is seen at once. The scheduler starts with it and is in the way of
+the next one ("database is locked"); then all are deleted, and the scheduler, at work on one of
+them, ends with an error. Here a savepoint begins a transaction that may write, so all the runs
+appear together. Knows nothing of the lake.
 """
 
 import sqlite3
 from typing import Any
 
-WAIT_S = 60
-"""How long a part waits for the others' transactions, of milliseconds each."""
 
-
-class PatientCursor(sqlite3.Cursor):
+class WholeCursor(sqlite3.Cursor):
     """A cursor that begins a transaction before the first savepoint."""
 
-    def execute(self, sql: str, parameters: Any = (), /) -> "PatientCursor":
+    def execute(self, sql: str, parameters: Any = (), /) -> "WholeCursor":
         """Execute a statement."""
         if sql.startswith("SAVEPOINT") and not self.connection.in_transaction:
             super().execute("BEGIN IMMEDIATE")
@@ -25,13 +22,13 @@ class PatientCursor(sqlite3.Cursor):
         return self
 
 
-class PatientConnection(sqlite3.Connection):
+class WholeConnection(sqlite3.Connection):
     """A connection with such cursors."""
 
-    def cursor(self, factory: Any = PatientCursor) -> Any:
+    def cursor(self, factory: Any = WholeCursor) -> Any:
         """Make a cursor."""
         return super().cursor(factory)
 
 
-CONNECT_ARGS = {"factory": PatientConnection}
+CONNECT_ARGS = {"factory": WholeConnection}
 """For Airflow's setting ``sql_alchemy_connect_args``."""

@@ -14,7 +14,7 @@ def parts(tmp_path: Path) -> Iterator[tuple[sqlite3.Connection, sqlite3.Connecti
     """Two connections to one database with an empty table; the second one gives up at once."""
     path = tmp_path / "airflow.db"
     first = sqlite3.connect(path, **CONNECT_ARGS)
-    second = sqlite3.connect(path, **CONNECT_ARGS | {"timeout": 0})
+    second = sqlite3.connect(path, **CONNECT_ARGS, timeout=0)
     first.cursor().execute("PRAGMA journal_mode = WAL")
     first.cursor().execute("CREATE TABLE run (id INTEGER)")
     yield first, second
