@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections import deque
@@ -20,13 +19,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import psutil
 import requests
 import typer
 
 from pipeline.errors import SettingsError, TidegaugeError
 from pipeline.options import show_steps
-from pipeline.output import escape
+from pipeline.output import escape, progress_console
+from pipeline.process_session import Program, end_session, has_ended, start_session
 from pipeline.report.page import DEMO_MARK
 from pipeline.settings import DEFAULT_TIMEZONE
 from pipeline.storm.addresses import find_database
@@ -35,7 +34,7 @@ from pipeline.storm.simulate import simulate
 
 DAGS = Path(__file__).parents[1] / "dags"
 START_TIMEOUT_S = 240
-STOP_TIMEOUT_S = 20
+STOP_TIMEOUT_S = 15
 """How long running tasks may take to end; one cut off is run again after the next start."""
 _PARTS = ("metadatabase", "scheduler", "dag_processor", "triggerer", "DAGs")
 _DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
@@ -128,20 +127,20 @@ def serve(home: Home) -> None:
         StandaloneError: it did not start, or ended by itself.
     """
     print(f"starting Airflow in {home.path}; what it says goes to {home.log}", flush=True)
-    with home.log.open("wb") as log:
-        child = subprocess.Popen(  # noqa: S603 our own environment's airflow
-            [Path(sys.executable).with_name("airflow"), "standalone"],
-            cwd=home.path, env=_environment(home), stdin=subprocess.DEVNULL, stdout=log,
-            stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
+    airflow = start_session(
+        [Path(sys.executable).with_name("airflow"), "standalone"],
+        _environment(home), home.path, home.log,
+    )  # fmt: skip
     try:
-        _wait_until_ready(home, child)
+        with progress_console.status("about half a minute"):
+            _wait_until_ready(home, airflow)
         _welcome(home)
-        while not _has_ended(child):
+        while not has_ended(airflow):
             time.sleep(1)
         raise StandaloneError(f"a part of Airflow ended by itself{_end_of(home.log)}")
     finally:
-        _stop(child)
+        print("stopping Airflow ...", flush=True)
+        end_session(airflow, STOP_TIMEOUT_S)
 
 
 def _environment(home: Home) -> dict[str, str]:
@@ -177,11 +176,11 @@ def _environment(home: Home) -> dict[str, str]:
     return last_day | known | {name: str(value) for name, value in ours.items()}
 
 
-def _wait_until_ready(home: Home, child: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(home: Home, airflow: Program) -> None:
     began, ready = datetime.now(UTC), set[str]()
     while len(ready) < len(_PARTS):
         seconds = (datetime.now(UTC) - began).total_seconds()
-        if _has_ended(child):
+        if has_ended(airflow):  # `standalone` itself does not notice a dead part
             raise StandaloneError(f"Airflow ended while it started{_end_of(home.log)}")
         if seconds > START_TIMEOUT_S:
             missing = ", ".join(part for part in _PARTS if part not in ready)
@@ -189,21 +188,6 @@ def _wait_until_ready(home: Home, child: subprocess.Popen[bytes]) -> None:
         for part in _ready_parts(home, began) - ready:
             print(f"  {part} ready after {seconds:.0f} s", flush=True)
             ready.add(part)
-
-
-def _has_ended(child: subprocess.Popen[bytes]) -> bool:
-    """Whether Airflow or one of its parts is dead: ``airflow standalone`` goes on without it."""
-    if child.poll() is not None:
-        return True
-    dead = [part for part in psutil.Process(child.pid).children() if _is_dead(part)]
-    time.sleep(0.5)  # what is just being waited for is gone by then
-    return any(map(_is_dead, dead))
-
-
-def _is_dead(process: psutil.Process) -> bool:
-    with suppress(psutil.NoSuchProcess):
-        return bool(process.status() == psutil.STATUS_ZOMBIE)
-    return False
 
 
 def _ready_parts(home: Home, began: datetime) -> set[str]:
@@ -243,34 +227,6 @@ def _end_of(log: Path) -> str:
     with log.open(errors="replace") as lines:
         last = deque(lines, _LAST_LINES)
     return "; its last lines:\n" + "\n".join(f"  {escape(line.rstrip())}" for line in last)
-
-
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    """End Airflow as Ctrl-C would, then whatever is left of its session."""
-    if child.poll() is None:
-        print("stopping Airflow ...", flush=True)
-        child.send_signal(signal.SIGINT)  # `standalone` leaves its parts alone on SIGTERM
-        with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
-            child.wait(STOP_TIMEOUT_S)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    for how in (signal.SIGTERM, signal.SIGKILL):
-        left = _members(child.pid)
-        for process in left:
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(how)
-        psutil.wait_procs(left, timeout=5)
-    child.wait()
-
-
-def _members(session: int) -> list[psutil.Process]:
-    """The processes of a session; within it, tasks have process groups of their own."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(OSError):
-            if os.getsid(process.pid) == session:
-                found.append(process)
-    return found
 
 
 if __name__ == "__main__":

@@ -40,6 +40,15 @@ def open_nightly(page: Page, airflow: Standalone) -> None:
     page.get_by_role("button", name="Trigger").wait_for()
 
 
+def show_grid_alone(page: Page) -> None:
+    """Give the grid the whole width, with the last 25 runs instead of 10."""
+    page.get_by_role("button", name="Options").click()
+    page.get_by_role("dialog").get_by_role("combobox").first.click()
+    page.get_by_role("option", name="25", exact=True).click()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Collapse Details Panel").click()
+
+
 def choose_time_zone(page: Page, zone: str) -> None:
     """Choose the time zone that the pages show, by the clock at the left."""
     page.get_by_role("button", name=re.compile("^[+-][0-9]{2}:[0-9]{2}$")).click()

@@ -85,6 +85,14 @@ class Standalone:
         if self._process.poll() is None:
             self.stop(signal.SIGTERM)
 
+    def wait_for_running_task(self, seconds: float) -> None:
+        """Wait until a task of `nightly` is at work."""
+        end = time.monotonic() + seconds
+        path = "dags/nightly/dagRuns/~/taskInstances?state=running"
+        while not self.rest.ask("GET", path)["task_instances"]:
+            assert time.monotonic() < end
+            time.sleep(0.5)
+
     def wait_for_run(self, run_id: str, seconds: float) -> dict[str, str]:
         """Wait until a run of `nightly` has ended; returns it."""
         end = time.monotonic() + seconds
@@ -96,11 +104,12 @@ class Standalone:
             time.sleep(1)
 
     def wait_for_backfill(self, seconds: float) -> list[dict[str, str]]:
-        """Wait until no backfill run of `nightly` is open; returns all of them, by date."""
+        """Wait until no backfill of `nightly` is open; returns the runs of all of them, by date."""
         end = time.monotonic() + seconds
         while True:
             runs = self.rest.backfill_runs("nightly")
-            if runs and all(run["state"] in {"success", "failed"} for run in runs):
+            backfills = self.rest.ask("GET", "backfills?dag_id=nightly")["backfills"]
+            if backfills and all(backfill["completed_at"] for backfill in backfills):
                 return sorted(runs, key=lambda run: run["logical_date"])
             assert time.monotonic() < end, [(run["dag_run_id"], run["state"]) for run in runs]
             self.look()
