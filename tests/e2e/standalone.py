@@ -85,6 +85,14 @@ class Standalone:
         if self._process.poll() is None:
             self.stop(signal.SIGTERM)
 
+    def wait_until_idle(self, seconds: float) -> None:
+        """Wait until no run is open: on SQLite, orders and tasks are in each other's way."""
+        end = time.monotonic() + seconds
+        path = "dags/~/dagRuns?state=running&state=queued"
+        while self.rest.ask("GET", path)["dag_runs"]:
+            assert time.monotonic() < end
+            time.sleep(1)
+
     def wait_for_running_task(self, seconds: float) -> None:
         """Wait until a task of `nightly` is at work."""
         end = time.monotonic() + seconds

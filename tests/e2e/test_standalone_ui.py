@@ -49,6 +49,7 @@ def airflow(
     airflow = Standalone(home, artefacts / "standalone.txt")
     try:
         airflow.start()
+        airflow.wait_until_idle(BACKFILL_S)
         # Its runs would take part of the two cores from those that are tested.
         airflow.rest.ask("PATCH", "dags/example_downstream", json={"is_paused": True})
         yield airflow
