@@ -63,10 +63,10 @@ def nightly() -> None:
         return ingest_job(load_settings(), job)
 
     @task(trigger_rule="none_failed_min_one_success")
-    def build() -> list[str]:
+    def build(jobs: list[dict[str, str | bool]]) -> list[str]:
         from pipeline.nightly import build_stale
 
-        return build_stale(load_settings())
+        return build_stale(load_settings(), jobs)
 
     @task
     def surges() -> int:
@@ -94,9 +94,9 @@ def nightly() -> None:
         return tell(load_settings(), current_day(), today(), is_asked=param("alert"))
 
     found = discover()
-    rebuilt = build()
+    rebuilt = build(found)
     checked = check(rebuilt)
-    [found, ingest.expand(job=found)] >> rebuilt
+    ingest.expand(job=found) >> rebuilt
     rebuilt >> surges() >> checked >> report() >> notify()
 
 

@@ -116,9 +116,17 @@ def ingest_job(settings: Settings, job: dict[str, Any]) -> dict[str, int | str]:
     }
 
 
-def build_stale(settings: Settings) -> list[str]:
-    """Rebuild the stale days' sessions, daily and hourly; returns the days."""
+def build_stale(settings: Settings, jobs: Iterable[dict[str, Any]] = ()) -> list[str]:
+    """Rebuild the stale days' sessions, daily and hourly; returns the days.
+
+    Files of ``jobs`` that nobody took in are taken in first: a scheduler may lose a task. (Airflow
+    does, when a run is cleared twice and its list of files was shorter in between.)
+    """
     lake = Lake(settings.lake)
+    left = [path for path in map(read_path, jobs) if lake.find_seen(path) is None]
+    for path in left:
+        log.warning("%s: its task was lost, taken in now", name_file(path))
+    take_in(settings, left)
     return [str(day) for day in build_days(lake, build_settings(settings, lake))]
 
 

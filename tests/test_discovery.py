@@ -4,6 +4,7 @@ import gzip
 import os
 from datetime import date
 from pathlib import Path
+from unittest import mock
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,7 +16,8 @@ from pipeline.errors import DataError, SettingsError
 from pipeline.geo.databases import list_databases
 from pipeline.hits import Places
 from pipeline.lake import Lake
-from pipeline.nightly import name_file, read_path, write_jobs
+from pipeline.nightly import build_stale, name_file, read_path, write_jobs
+from pipeline.settings import load_settings
 
 TORONTO = ZoneInfo("America/Toronto")
 
@@ -162,6 +164,23 @@ def test_names_of_any_bytes_pass_through_a_scheduler(site: Site) -> None:
     assert str(job["path"]).isascii()
     assert "{{" not in str(job["path"])
     assert name_file(path).isprintable()
+
+
+def test_a_file_whose_task_was_lost_is_taken_in_before_the_build(site: Site) -> None:
+    """As when Airflow leaves a mapped task out of a run that was cleared twice."""
+    (site.folder / "geo").mkdir()
+    networks = {"192.0.2.0/24": "CA"}
+    build_database(site.folder / "geo" / "a.mmdb", "City", "2016-11-01T00:00:00+00:00", networks)
+    site.write("web01-a.log", lines("08 10:00:00"))
+    lost = site.write("web02-a.log", lines("08 11:00:00"))
+    site.run("ingest", "raw/web01-a.log", "--geo", "geo")
+    jobs = write_jobs(find(site, 8))
+    assert [read_path(job) for job in jobs] == [lost]
+    with mock.patch.dict(os.environ, site.environment(), clear=True):
+        settings = load_settings(lake=site.lake, geo=site.folder / "geo")
+        assert build_stale(settings, jobs) == ["2016-11-08"]
+        assert build_stale(settings, jobs) == []
+    assert len(site.rows("hits")) == 2
 
 
 def test_a_day_is_located_anew_when_another_database_is_in_force(site: Site) -> None:
