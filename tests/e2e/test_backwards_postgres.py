@@ -14,12 +14,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from lakes import SIXTEEN, count_by_command, hash_parquet
+from lakes import count_by_command, hash_parquet
 from postgres import PostgresMissingError, open_postgres
 from standalone import Standalone
 
+from pipeline.storm.clock import DAYS
+
 BACKFILL_S = 600
-EIGHT = SIXTEEN[8:]
+EIGHT = DAYS[4:12]
+"""5 to 12 November: the end of summer time and the storm."""
 ZONE = ZoneInfo("America/Toronto")
 
 
