@@ -53,6 +53,8 @@ class RawFile:
     lines: int = 0
     raw_bytes: int = 0
     content_bytes: int = 0
+    tail_bytes: int = 0
+    """Length of a last line without its end."""
     damage: str | None = None
     """Why the rest could not be read, when only the first part could."""
     digest: Any = field(default_factory=hashlib.sha256)
@@ -80,8 +82,10 @@ class RawFile:
             if len(carry) > MAX_LINE_BYTES + 1:
                 long_head, carry = carry[:KEPT_OF_LONG_LINE], b""
         if long_head is not None:
+            self.tail_bytes = MAX_LINE_BYTES + 1
             yield self._long_line(long_head)
         if carry:
+            self.tail_bytes = len(carry)
             yield from self._blocks(carry, len(carry))
 
     def _blocks(self, data: bytes, end: int) -> Iterator[Block]:

@@ -13,7 +13,7 @@ from pipeline.build import build
 from pipeline.errors import TidegaugeError
 from pipeline.geo.commands import app as geo_app
 from pipeline.ingest import Ingested, check_source, find_files, ingest_files, printable
-from pipeline.lake import Lake
+from pipeline.lake import FileRecord, Lake
 from pipeline.options import (
     ConfigOption,
     Form,
@@ -27,7 +27,14 @@ from pipeline.options import (
 )
 from pipeline.output import escape, print_rows
 from pipeline.settings import load_settings
-from pipeline.site import build_settings, check_zone, find_zone, open_lake, open_maker
+from pipeline.site import (
+    build_settings,
+    check_zone,
+    find_zone,
+    open_lake,
+    open_maker,
+    overlap_rules,
+)
 from pipeline.status import list_status
 from pipeline.views import write_views
 
@@ -75,6 +82,9 @@ def ingest(  # noqa: PLR0913 one parameter an option
         str | None, typer.Option(help="Name of the server; else from each file's name.")
     ] = None,
     no_geo: NoGeoOption = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Read anew also what is known or was forgotten.")
+    ] = False,
     lake: LakeOption = None,
     geo: GeoOption = None,
     config: ConfigOption = None,
@@ -103,7 +113,8 @@ def ingest(  # noqa: PLR0913 one parameter an option
     total = sum(file.stat().st_size for file in files if file.is_file())
     with show_bytes("ingesting", total) as (progress, task):
         result = ingest_files(
-            the_lake, maker, files, source=source,
+            the_lake, maker, files,
+            source=source, again=files if again else (), rules=overlap_rules(settings),
             on_read=lambda count: progress.update(task, advance=count),
         )  # fmt: skip
     write_views(the_lake)
@@ -116,7 +127,11 @@ def ingest(  # noqa: PLR0913 one parameter an option
 def report_ingest(result: Ingested) -> bool:
     """Say on stderr what was known already, damaged or failed; True when nothing was."""
     for path, record in result.known:
-        say(f"{printable(str(path))}: already in the lake as {record.file_key}, skipped")
+        say(f"{printable(str(path))}: {_say_known(record)}")
+    for record in result.added:
+        if record.overlap_lines:
+            where = f"its first {record.overlap_lines:,} lines are also in {record.overlap_with}"
+            say(f"{record.name}: {where}; {record.duplicates:,} hits dropped as duplicates")
     records = result.added + [record for _, record in result.known]
     damaged = [record for record in records if record.damage]
     for record in damaged:
@@ -125,6 +140,14 @@ def report_ingest(result: Ingested) -> bool:
         name = printable(str(path))
         say(why if str(path) in why else f"{name}: {why}")
     return not damaged and not result.failed
+
+
+def _say_known(record: FileRecord) -> str:
+    if record.replaced_by:
+        return f"all of it is the beginning of {record.replaced_by}, skipped"
+    if record.forgotten_at:
+        return f"forgotten on {record.forgotten_at}, skipped; --again takes it in"
+    return f"already in the lake as {record.file_key}, skipped"
 
 
 @app.command("build")

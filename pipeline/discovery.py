@@ -78,14 +78,18 @@ def discover(lake: Lake, folder: Path, places: Places, day: date, *, with_late: 
     sealed_to = max(lake.sealed(), default="")
     refused = [raw.path for raw in own + late if raw.first_day and str(raw.first_day) <= sealed_to]
     files = [raw.path for raw in own + late if raw.path not in refused]
-    again = [raw.path for raw in logs if raw.known and _is_outdated(raw.known, day, places)]
+    again = [
+        raw.path
+        for raw in logs
+        if raw.known and raw.known.is_live and _is_outdated(raw.known, day, places)
+    ]
     if str(day) <= sealed_to:
         again = []
     return Found(files[:MOST_FILES], max(0, len(files) - MOST_FILES), refused, again)
 
 
 def _is_outdated(record: FileRecord, day: date, places: Places) -> bool:
-    share = record.days.get(str(day))
+    share = record.days.get(str(day)) if record.is_live else None
     return share is not None and is_outdated(share, day, places)
 
 

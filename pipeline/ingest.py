@@ -12,7 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -20,14 +20,20 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.blocks import Block, RawFile
 from pipeline.database import connect
+from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.errors import DataError, SettingsError, TidegaugeError
 from pipeline.formats import combined
 from pipeline.hits import EPOCH, HitMaker
+from pipeline.journal import Move
 from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake, stat_of
+from pipeline.overlaps import Hashes, Lines, hash_lines
 from pipeline.partitions import PartitionWriter, RejectWriter
+from pipeline.settling import NewFile, Rules, Settled, Source
+from pipeline.steps import reach
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +60,9 @@ class _BlockHits:
     days: npt.NDArray[np.int32]
     rejects: list[tuple[int, str, str]]
     blank: int
+    hashes: Hashes
+    span_us: tuple[int, int] | None
+    """The earliest and the latest hit, in microseconds since 1970."""
 
 
 def source_of(path: Path) -> str:
@@ -108,6 +117,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
     source: str | None = None,
     only_whole: bool = False,
     again: Container[Path] = (),
+    rules: Rules = Rules(),  # noqa: B008 a frozen value
     on_read: Callable[[int], None] = lambda _: None,
 ) -> Ingested:
     """Take raw files into the lake. One that fails never stops the others.
@@ -118,11 +128,12 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
         paths: raw files, plain or compressed.
         source: the sources' name; by the file names when not given.
         only_whole: refuse a damaged archive instead of keeping its readable part.
-        again: those of ``paths`` to make anew although the lake has them.
+        again: those of ``paths`` to make anew although the lake has them, or was told to forget.
+        rules: of lines that were sent twice.
         on_read: told the raw bytes read, for progress.
     """
     result = Ingested([], [], [])
-    sizes = {record.raw_bytes for record in lake.files()}
+    sizes = {record.raw_bytes for record in (*lake.files(), *lake.past_files())}
     stop = threading.Event()
     with (
         ThreadPoolExecutor(WORKERS, "block") as blocks,
@@ -138,6 +149,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
                 RawFile(path, on_read=on_read),
                 source or source_of(path),
                 stop,
+                rules=rules,
                 only_whole=only_whole,
                 again=path in again,
             )
@@ -165,6 +177,7 @@ class _FileJob:
     raw: RawFile
     source: str
     stop: threading.Event
+    rules: Rules
     only_whole: bool
     again: bool
 
@@ -190,46 +203,69 @@ class _FileJob:
         started, stat = time.monotonic(), stat_of(self.raw.path)
         writer = PartitionWriter(self.folder)
         rejects = RejectWriter(self.folder / "rejects.parquet")
-        blank = 0
+        tally = _Tally()
         for part in _in_order(self.pool, self._read_block, self.raw.blocks()):
             if self.stop.is_set():
                 raise DataError(f"{self.raw.path}: interrupted, nothing of it was kept")
             writer.add(part.hits, part.days)
             rejects.add(part.rejects)
-            blank += part.blank
+            tally.add(part)
+            reach("ingest: block")
+        new = self._stage(writer, rejects, tally, started)
+        reach("ingest: read")
+        return self._commit(new, stat)
+
+    def _stage(
+        self, writer: PartitionWriter, rejects: RejectWriter, tally: "_Tally", started: float
+    ) -> NewFile:
+        """Finish what was written of the file, and its accounting."""
         staged, staged_rejects = writer.close(), rejects.close()
         if self.raw.damage and self.only_whole:
             raise DataError(
                 f"{self.raw.path}: {self.raw.damage}; nothing of it was kept. Send it again, or"
                 " take its readable part in with `tidegauge ingest`"
             )
-        record = self._record(writer, rejects.reasons, blank, started)
+        record = self._record(writer, rejects.reasons, tally, started)
         if not record.balances:
             raise DataError(f"{self.raw.path}: its lines do not add up, nothing was kept: {record}")
-        places = [
-            (path, self.lake.hits_path(str(day), record.file_key)) for day, path in staged.items()
-        ]
-        if staged_rejects:
-            target = self.lake.rejects_path(str(record.rejects_day), record.file_key)
-            places.append((staged_rejects, target))
+        lines = Lines(np.concatenate(tally.hashes), record.tail_bytes)
+        lines_path = self.folder / "lines.npy"
+        np.save(lines_path, lines.hashes)
+        hits = {str(day): path for day, path in staged.items()}
+        return NewFile(record, lines, lines_path, hits, staged_rejects, self.raw.path)
+
+    def _commit(self, new: NewFile, stat: list[int]) -> tuple[FileRecord, bool]:
+        record = new.record
         with self.lake.lock():
             known = self.lake.find(record.file_key)
             if not known or self.again:
-                self._refuse_sealed(record)
-                self.lake.commit_file(record, places)
+                source = Source(self.lake, self.source, self.rules, self.folder)
+                settled = source.add(new)
+                self.lake.commit(self._spare_sealed(record, settled))
+                record = next(r for r in settled.records if r.file_key == record.file_key)
             self._remember(stat)
         if known and not self.again:
             return known, False
         log.info(
-            "ingested %s: %d lines, %d hits, %d rejected, %d ms",
-            record.file_key, record.lines, record.hits, record.rejected, record.duration_ms,
+            "ingested %s: %d lines, %d hits, %d duplicates, %d rejected, %d ms",
+            record.file_key, record.lines, record.hits, record.duplicates, record.rejected,
+            record.duration_ms,
         )  # fmt: skip
-        return record, True
+        return record, record.is_live
 
-    def _refuse_sealed(self, record: FileRecord) -> None:
-        """Refuse a file for days up to the last sealed one: their figures can't be restated."""
+    def _spare_sealed(self, record: FileRecord, settled: Settled) -> list[Move]:
+        """The moves, without those of sealed days: their figures can't be restated.
+
+        A file that grew has nothing new of those days; another one that has is refused.
+        """
         last = max(self.lake.sealed(), default="")
-        late = [day for day in record.days if day <= last]
+        counted = Counter[str]()
+        for other in settled.records:
+            if other.replaced_by == record.file_key:
+                counted.update({d: share.hits for d, share in other.read_days.items()})
+        late = [
+            day for day, share in record.days.items() if day <= last and share.hits != counted[day]
+        ]
         if late:
             span = late[0] if len(late) == 1 else f"{late[0]} to {late[-1]}"
             raise DataError(
@@ -238,6 +274,12 @@ class _FileJob:
                 " published figures stand; nothing of the file was taken in (its lines of later"
                 " days can be, by themselves)"
             )
+        deleted = {
+            self.lake.hits_path(day, record.file_key)
+            for day in record.days
+            if day <= last and not self.lake.hits_path(day, record.file_key).parent.exists()
+        }
+        return [move for move in settled.moves if move.target not in deleted]
 
     def _remember(self, stat: list[int]) -> None:
         """Note what was read, unless the file changed meanwhile."""
@@ -251,7 +293,11 @@ class _FileJob:
         hits, days = self.maker.make_hits(read.hits, self.source)
         rejects = [(number, line, rejected.reason) for number, line, rejected in read.rejects]
         rejects += [(number, head, "too_long") for number, head in block.too_long]
-        return _BlockHits(hits, days, sorted(rejects), len(read.blank))
+        span = pc.min_max(hits["ts"].cast(pa.int64())).as_py() if len(hits) else None
+        return _BlockHits(
+            hits, days, sorted(rejects), len(read.blank), hash_lines(block),
+            (span["min"], span["max"]) if span else None,
+        )  # fmt: skip
 
     def _key(self) -> str:
         return f"{self.source}-{self.raw.digest.hexdigest()[:16]}"
@@ -260,7 +306,7 @@ class _FileJob:
         self,
         written: PartitionWriter,
         reasons: Counter[str],
-        blank: int,
+        tally: "_Tally",
         started: float,
     ) -> FileRecord:
         first_day = NO_DAY if written.first_day is None else EPOCH + timedelta(written.first_day)
@@ -269,6 +315,7 @@ class _FileJob:
             chosen = self.maker.places.in_force(day)
             days[str(EPOCH + timedelta(days=day))] = DayShare(
                 count,
+                written.first_lines[day],
                 geo_is_late=bool(chosen and chosen[1]),
                 geo_built=str(chosen[0].build_date) if chosen else None,
             )
@@ -282,7 +329,7 @@ class _FileJob:
             lines=self.raw.lines,
             hits=sum(written.rows.values()),
             rejected=reasons.total(),
-            blank=blank,
+            blank=tally.blank,
             directives=0,
             duplicates=0,
             reasons=dict(reasons),
@@ -292,7 +339,34 @@ class _FileJob:
             layout=combined.LAYOUT,
             ingested_at=datetime.now(UTC).isoformat(timespec="seconds"),
             duration_ms=round((time.monotonic() - started) * 1000),
+            first_at=_instant(min((first for first, _ in tally.spans_us), default=None)),
+            last_at=_instant(max((last for _, last in tally.spans_us), default=None)),
+            definitions=DEFINITIONS_VERSION,
+            robots=self.maker.robots.lists,
+            addresses="none",
+            tail_bytes=self.raw.tail_bytes,
         )
+
+
+@dataclass
+class _Tally:
+    """What a file's blocks add up to, besides hits and rejects."""
+
+    blank: int = 0
+    hashes: list[Hashes] = field(default_factory=lambda: [np.zeros(0, np.uint32)])
+    spans_us: list[tuple[int, int]] = field(default_factory=list)
+
+    def add(self, part: _BlockHits) -> None:
+        self.blank += part.blank
+        self.hashes.append(part.hashes)
+        if part.span_us:
+            self.spans_us.append(part.span_us)
+
+
+def _instant(microseconds: int | None) -> str | None:
+    if microseconds is None:
+        return None
+    return datetime.fromtimestamp(microseconds // 1_000_000, UTC).isoformat()
 
 
 def _take_one(job: _FileJob, sizes: set[int], result: Ingested) -> None:

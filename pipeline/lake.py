@@ -10,18 +10,23 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
+from pipeline import journal
 from pipeline.errors import LakeError, StorageError
+from pipeline.journal import Move, make_durable
+from pipeline.steps import reach
 
+RECORD_KINDS = ("files", "replaced", "forgotten")
+"""Where a raw file's record lies in the ledger: in the lake, part of another file, taken out."""
 NO_DAY = date(1970, 1, 1)
 """The day of the rejects of a file without any hit."""
-_SYNC_EACH = 64
-"""More files than this are made durable by one sync of the disk instead of one each."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class DayShare:
     """What a raw file gave to one local day."""
 
     hits: int
+    first_line: int
+    """The number of the first line that gave it one."""
     geo_is_late: bool
     geo_built: str | None
     """Build date of the database that located them; None without one."""
@@ -57,6 +64,35 @@ class FileRecord:
     layout: str
     ingested_at: str
     duration_ms: int
+    first_at: str | None
+    """The earliest hit's instant, ISO 8601 in UTC; None without hits."""
+    last_at: str | None
+    definitions: int
+    """Version of the definitions that its lines were read by."""
+    robots: str
+    """The robot lists and their versions."""
+    addresses: str
+    """Whether addresses are kept: ``none``, ``truncated`` or ``full``."""
+    tail_bytes: int
+    """Length of a last line without its end; 0 when it has one."""
+    overlap_lines: int = 0
+    """So many of its first lines are also in another file of its source."""
+    overlap_with: str | None = None
+    whole_days: dict[str, DayShare] = field(default_factory=dict)
+    """``days`` as they were before duplicates were dropped; empty when none were."""
+    replaced_by: str | None = None
+    """The file that begins with all of this one's content; its hits are in that one's."""
+    forgotten_at: str | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its hits are in the lake."""
+        return self.replaced_by is None and self.forgotten_at is None
+
+    @property
+    def read_days(self) -> dict[str, DayShare]:
+        """What it gave to each day before duplicates were dropped."""
+        return self.whole_days or self.days
 
     @property
     def balances(self) -> bool:
@@ -94,28 +130,59 @@ class Lake:
         """The folder of the accounting."""
         return self.root / "ledger"
 
+    def whole_path(self, day: str, file_key: str) -> Path:
+        """All hits of a raw file and day of which some are dropped as duplicates."""
+        return self.ledger / "whole" / f"day={day}" / f"{file_key}.parquet"
+
+    def lines_path(self, file_key: str) -> Path:
+        """One hash for each physical line of a raw file; see ``overlaps``."""
+        return self.ledger / "lines" / f"{file_key}.npy"
+
+    def record_path(self, record: FileRecord) -> Path:
+        """Where a raw file's accounting lies."""
+        live, replaced, forgotten = RECORD_KINDS
+        kind = replaced if record.replaced_by else forgotten if record.forgotten_at else live
+        return self.ledger / kind / f"{record.file_key}.json"
+
     def files(self) -> list[FileRecord]:
-        """The accounting of every raw file in the lake, by file key."""
+        """The accounting of every raw file whose hits are in the lake, by file key."""
         paths = sorted((self.ledger / "files").glob("*.json"))
-        return [record for path in paths if (record := self.find(path.stem))]
+        return [_read_record(path) for path in paths]
+
+    def past_files(self) -> list[FileRecord]:
+        """The accounting of raw files that grew into others, or were forgotten."""
+        kinds = RECORD_KINDS[1:]
+        paths = [path for kind in kinds for path in sorted((self.ledger / kind).glob("*.json"))]
+        return [_read_record(path) for path in paths]
 
     def find(self, file_key: str) -> FileRecord | None:
-        """The accounting of one raw file, when the lake has it."""
-        record = read_json(self.ledger / "files" / f"{file_key}.json")
-        if not record:
-            return None
-        days = {day: DayShare(**share) for day, share in record.pop("days").items()}
-        return FileRecord(**record, days=days)
+        """The accounting of one raw file: in the lake, replaced or forgotten."""
+        for kind in RECORD_KINDS:
+            path = self.ledger / kind / f"{file_key}.json"
+            if path.exists():
+                return _read_record(path)
+        return None
 
     def find_seen(self, path: Path) -> FileRecord | None:
-        """What the lake has of a raw file that has not changed since it was read, unread again."""
+        """What is known of a raw file that has not changed since it was read, unread again."""
         seen = read_json(self._seen_path(path))
         is_same = bool(seen) and path.exists() and seen["stat"] == stat_of(path)
         return self.find(seen["file_key"]) if is_same else None
 
+    def raw_paths(self) -> dict[str, list[Path]]:
+        """Where each file key's raw file lies, unchanged since it was read."""
+        found: dict[str, list[Path]] = {}
+        for path in sorted((self.ledger / "seen").glob("*.json")):
+            seen = read_json(path)
+            raw = Path(os.fsdecode(unquote_to_bytes(seen["path"])))
+            if raw.is_file() and stat_of(raw) == seen["stat"]:
+                found.setdefault(seen["file_key"], []).append(raw)
+        return found
+
     def remember(self, path: Path, stat: list[int], file_key: str) -> None:
         """Note what was read from a raw file that had ``stat``; the caller holds ``commit``."""
-        write_json(self._seen_path(path), {"stat": stat, "file_key": file_key})
+        seen = {"stat": stat, "file_key": file_key, "path": quote(os.fsencode(path.absolute()))}
+        write_json(self._seen_path(path), seen, ".draft")
 
     def _seen_path(self, path: Path) -> Path:
         name = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:32]
@@ -161,11 +228,16 @@ class Lake:
 
     @contextmanager
     def lock(self, name: str = "commit") -> Iterator[None]:
-        """Hold one of the lake's locks across processes; it ends with the process."""
+        """Hold one of the lake's locks across processes; it ends with the process.
+
+        Whoever holds ``commit`` finds every change finished.
+        """
         try:
             self.ledger.mkdir(parents=True, exist_ok=True)
             with (self.ledger / f".{name}.lock").open("a") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
+                if name == "commit":
+                    journal.recover(self.root)
                 yield
         except OSError as error:
             if isinstance(error.filename, str) and str(self.root) in error.filename:
@@ -178,13 +250,16 @@ class Lake:
         """A folder of this process on the lake's disk; it and abandoned ones are removed."""
         parent = self.root / ".staging"
         folder = parent / secrets.token_hex(8)
-        try:
-            folder.mkdir(parents=True)
-        except OSError as error:
-            raise StorageError(f"lake {self.root} can't be written: {error.strerror}") from error
-        with (folder / ".lock").open("w") as mine:
-            fcntl.flock(mine, fcntl.LOCK_EX)
-            _remove_abandoned(parent)
+        with ExitStack() as ending:
+            with self.lock("staging"):  # whoever is not locked by then has ended
+                try:
+                    folder.mkdir(parents=True)
+                    mine = ending.enter_context((folder / ".lock").open("w"))
+                except OSError as error:
+                    why = f"lake {self.root} can't be written: {error.strerror}"
+                    raise StorageError(why) from error
+                fcntl.flock(mine, fcntl.LOCK_EX)
+                _remove_abandoned(parent)
             try:
                 yield folder
             finally:
@@ -192,10 +267,29 @@ class Lake:
                 with suppress(OSError):
                     parent.rmdir()
 
-    def commit_file(self, record: FileRecord, staged: Sequence[tuple[Path, Path]]) -> None:
-        """Put a raw file's staged Parquet in place, then its record: that makes it the lake's."""
-        put_in_place(staged)
-        write_json(self.ledger / "files" / f"{record.file_key}.json", asdict(record))
+    def commit(self, moves: Sequence[Move]) -> None:
+        """Do a change as one; the caller holds ``commit``."""
+        journal.commit(self.root, moves)
+
+    def recover(self) -> None:
+        """Finish a change that another process left, before reading."""
+        if (self.root / ".commit").is_dir() and os.access(self.root, os.W_OK):
+            with self.lock():
+                pass
+
+
+def _read_record(path: Path) -> FileRecord:
+    stat = path.stat()
+    return _read_once(path, (stat.st_ino, stat.st_size, stat.st_mtime_ns))
+
+
+@lru_cache(maxsize=20_000)
+def _read_once(path: Path, _stat: tuple[int, int, int]) -> FileRecord:
+    """Read a record; a lake has thousands, and each is asked for at every file's commit."""
+    record = read_json(path)
+    for name in ("days", "whole_days"):
+        record[name] = {day: DayShare(**share) for day, share in record[name].items()}
+    return FileRecord(**record)
 
 
 def stat_of(path: Path) -> list[int]:
@@ -205,22 +299,20 @@ def stat_of(path: Path) -> list[int]:
 
 
 def _remove_abandoned(parent: Path) -> None:
-    """Remove staging folders whose process has ended: nobody holds their lock."""
+    """Remove what ended processes left: staging folders whose lock nobody holds."""
     for folder in parent.iterdir():
-        with suppress(OSError), (folder / ".lock").open() as lock:
+        with suppress(OSError), (folder / ".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def put_in_place(staged: Sequence[tuple[Path, Path]]) -> None:
     """Make ``(from, to)`` files durable, then rename each: a reader sees old or new, whole."""
-    if len(staged) > _SYNC_EACH:
-        os.sync()
-    else:
-        for source, _ in staged:
-            with source.open("rb") as file:
-                os.fsync(file.fileno())
-    for source, target in staged:
+    make_durable([source for source, _ in staged])
+    reach("put: staged")
+    for number, (source, target) in enumerate(staged):
+        if number:
+            reach("put: between two files")
         if source.parent.name == target.parent.name and not target.parent.exists():
             target.parent.parent.mkdir(parents=True, exist_ok=True)
             source.parent.replace(target.parent)  # a whole new partition: one rename
@@ -234,12 +326,17 @@ def read_json(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a ledger file; it appears whole."""
+def write_json(path: Path, content: dict[str, Any], draft_name: str | None = None) -> None:
+    """Write a ledger file; it appears whole.
+
+    Writers hold a lock, so one draft is enough: the next writing takes the place of one that was
+    interrupted.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.draft")  # writers hold a lock: one draft is enough
+    draft = path.with_name(draft_name or f".{path.name}.draft")
     with draft.open("w") as file:
         json.dump(content, file, indent=1, sort_keys=True)
         file.flush()
         os.fsync(file.fileno())
+    reach(f"write: {path.parent.name}")
     draft.replace(path)

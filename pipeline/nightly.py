@@ -27,7 +27,7 @@ from pipeline.lake import Lake
 from pipeline.output import escape
 from pipeline.report import write_report
 from pipeline.settings import Settings
-from pipeline.site import build_settings, check_zone, find_zone, open_maker
+from pipeline.site import build_settings, check_zone, find_zone, open_maker, overlap_rules
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,10 @@ def take_in(
     if not paths:
         return Ingested([], [], [])
     maker = open_maker(settings, find_zone(settings, lake), with_geo=True)
-    result = ingest_files(lake, maker, paths, only_whole=True, again=again, on_read=on_read)
+    result = ingest_files(
+        lake, maker, paths,
+        only_whole=True, again=again, rules=overlap_rules(settings), on_read=on_read,
+    )  # fmt: skip
     if result.failed:
         raise DataError("; ".join(f"{name_file(path)}: {why}" for path, why in result.failed))
     return result

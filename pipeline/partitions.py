@@ -32,6 +32,12 @@ def write_table(path: Path, table: pa.Table) -> None:
         writer.write_table(table, row_group_size=_BUFFERED_ROWS)
 
 
+def write_hits(path: Path, table: pa.Table) -> None:
+    """Write some of a day's hits, as read from a lake's file."""
+    with _open(path, HITS) as writer:
+        writer.write_table(table.cast(HITS), row_group_size=2 * _BUFFERED_ROWS)
+
+
 class PartitionWriter:
     """Collects a file's hits by day and writes them into ``folder``.
 
@@ -49,6 +55,7 @@ class PartitionWriter:
         self._writers: dict[int, pq.ParquetWriter] = {}
         self._parts: dict[int, list[Path]] = {}
         self.rows: dict[int, int] = {}
+        self.first_lines: dict[int, int] = {}
         self.first_day: int | None = None
 
     def add(self, hits: pa.Table, days: npt.NDArray[np.int32]) -> None:
@@ -58,6 +65,7 @@ class PartitionWriter:
         for day, rows in _split_by_day(hits, days):
             self._buffer.setdefault(day, []).append(rows)
             self.rows[day] = self.rows.get(day, 0) + len(rows)
+            self.first_lines.setdefault(day, rows["line_no"][0].as_py())
         self._buffered += len(hits)
         if self._buffered >= _BUFFERED_ROWS:
             self._flush()

@@ -10,7 +10,6 @@ import functools
 import logging
 import re
 import threading
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -28,6 +27,8 @@ import pyarrow.parquet as pq
 from crawlerdetect.providers import crawlers, exclusions
 
 from pipeline.definitions import ROBOT_PREFIX_CHARS
+from pipeline.errors import StorageError
+from pipeline.lake import Lake
 
 LOG = logging.getLogger(__name__)
 
@@ -160,7 +161,9 @@ class Robots:
         """Load what an earlier run under the same versions of the lists has left in the lake."""
         lists = ("crawlerdetect", "crawler-user-agents")
         name = "_".join(f"{package}-{version(package)}" for package in lists)
-        self.path = lake / "ledger" / "robots" / f"{name}.parquet"
+        self.lists = name
+        self._lake = Lake(lake)
+        self.path = self._lake.ledger / "robots" / f"{name}.parquet"
         self._lock = threading.Lock()
         self._known = _read_cache(self.path)
         self._is_saved = True
@@ -204,8 +207,9 @@ class Robots:
             answers = dict(self._known)
             self._is_saved = True
         try:
-            _write_cache(self.path, answers)
-        except OSError as error:
+            with self._lake.lock("robots"):
+                _write_cache(self.path, answers)
+        except (OSError, StorageError) as error:
             LOG.warning("robot cache not written: %s", error)
 
 
@@ -228,11 +232,11 @@ def _write_cache(path: Path, answers: dict[str, bool]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     columns = [pa.array(answers.keys(), pa.string()), pa.array(answers.values(), pa.bool_())]
     table = pa.table(columns, schema=_CACHE_SCHEMA)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    draft = path.with_name(f".{path.name}.draft")  # of one that was killed: taken by the next
     try:
         pq.write_table(
-            table, temporary, compression="zstd", write_page_checksum=True, write_statistics=False
+            table, draft, compression="zstd", write_page_checksum=True, write_statistics=False
         )
-        temporary.replace(path)
+        draft.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)

@@ -38,12 +38,15 @@ def _check_lake(path: Path) -> Path:
     return path
 
 
-def _split(urls: Any) -> Any:
-    return urls.split() if isinstance(urls, str) else urls
+def _split(words: Any) -> Any:
+    return words.split() if isinstance(words, str) else words
 
 
 AlertUrls = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
 """URLs hold passwords, so they are never shown."""
+
+
+SourceNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -69,6 +72,15 @@ class Settings(BaseSettings):
     maxmind_license_key: SecretStr | None = None
     maxmind_url: str = "https://download.maxmind.com"
     dbip_url: str = "https://download.db-ip.com"
+    overlap_least_lines: int = Field(
+        20, ge=2, description="so many lines in a row in two files of a server are an overlap"
+    )
+    drop_overlaps: bool = Field(
+        True, description="whether the later copy of an overlap is dropped as duplicates"
+    )
+    sources: SourceNames = Field(
+        (), description="the servers that every day should have logs of; learnt when not set"
+    )
     memory_limit_mb: int = Field(1200, ge=256, description="DuckDB's memory; it spills beyond")
     last_day: date | None = Field(
         None, description="of a closed site: no run is scheduled for days after it"

@@ -15,6 +15,7 @@ from pipeline.hits import HitMaker, Places
 from pipeline.lake import Lake
 from pipeline.robots import Robots
 from pipeline.settings import DEFAULT_TIMEZONE, Settings
+from pipeline.settling import Rules
 from pipeline.visitors import load_key
 
 
@@ -91,6 +92,7 @@ def open_lake(settings: Settings) -> Lake:
     lake = Lake(settings.lake)
     if not lake.identity():
         raise LakeError(f"no lake at {settings.lake}: `tidegauge ingest` makes one")
+    lake.recover()
     return lake
 
 
@@ -104,3 +106,8 @@ def build_settings(settings: Settings, lake: Lake) -> BuildSettings:
     zone = find_zone(settings, lake)
     lake.claim(zone.info.key, key.fingerprint)
     return BuildSettings(zone.info, settings.session_timeout_minutes, key, settings.memory_limit_mb)
+
+
+def overlap_rules(settings: Settings) -> Rules:
+    """What is done with lines that were sent twice."""
+    return Rules(settings.overlap_least_lines, settings.drop_overlaps)

@@ -1,0 +1,154 @@
+"""What two raw files of one source share: all of a file that grew, or lines that were sent twice.
+
+Pure functions over one hash a physical line. What they find depends on the files alone, never on
+the order in which they came.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+from pipeline.blocks import Block
+
+Hashes = npt.NDArray[np.uint32]
+_Ints = npt.NDArray[np.uint64]
+
+_FACTOR = 0x9E3779B97F4A7C15  # odd: its powers never vanish modulo 2**64
+_TRIES = 16
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The physical lines of one raw file: ``hashes`` (n,), in order.
+
+    ``tail_bytes`` is the length of a last line without its end, which may be cut off; 0 when the
+    last line is whole.
+    """
+
+    hashes: Hashes
+    tail_bytes: int
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """So many first lines of a file are also in another one."""
+
+    lines: int
+    file_key: str | None
+
+
+NO_OVERLAP = Overlap(0, None)
+
+
+def hash_lines(block: Block) -> Hashes:
+    """One hash for each line of a block, line ends left out, long lines by their kept part."""
+    hashes = np.empty(len(block.lines) + len(block.too_long), np.uint32)
+    is_long = np.zeros(len(hashes), np.bool_)
+    if block.too_long:
+        numbers = np.array([number for number, _ in block.too_long])
+        is_long[np.searchsorted(np.sort(np.append(block.line_no, numbers)), numbers)] = True
+        hashes[is_long] = [_hash(head.encode()) for _, head in block.too_long]
+    hashes[~is_long] = _hash_each(block)
+    return hashes
+
+
+def _hash_each(block: Block) -> list[int]:
+    lines = block.lines
+    if not len(lines):
+        return []
+    ends = np.frombuffer(lines.buffers()[1], np.int32)[lines.offset : lines.offset + len(lines) + 1]
+    data = memoryview(lines.buffers()[2])
+    has_end = len(data) and data[int(ends[-1]) - 1] == ord("\n")
+    pairs = list(pairwise(ends.tolist()))
+    last = pairs.pop()
+    take = xxhash.xxh3_64_intdigest
+    found = [take(data[start : end - 1]) & 0xFFFFFFFF for start, end in pairs]
+    return [*found, _hash(bytes(data[last[0] : last[1] - bool(has_end)]))]
+
+
+def _hash(line: bytes) -> int:
+    return int(xxhash.xxh3_64_intdigest(line)) & 0xFFFFFFFF
+
+
+def is_earlier(earlier: Lines, later: Lines) -> bool | None:
+    """Whether ``later`` begins with all of ``earlier``.
+
+    None when that hangs on a cut-off last line alone: whether it is the beginning of the line that
+    stands in its place. Nothing is an earlier state of itself, and an empty file of no other.
+    """
+    count = len(earlier.hashes)
+    whole = count - (earlier.tail_bytes > 0)
+    if not count or count > len(later.hashes):
+        return False
+    if count == len(later.hashes) and not earlier.tail_bytes:
+        return False
+    if not np.array_equal(earlier.hashes[:whole], later.hashes[:whole]):
+        return False
+    if not earlier.tail_bytes:
+        return True
+    if earlier.hashes[-1] != later.hashes[whole]:
+        return None
+    return count < len(later.hashes) or not later.tail_bytes
+
+
+def find_overlap(before: Lines, after: Lines, least: int) -> int:
+    """Count the first lines of ``after`` that are also in ``before``, as a run up to an end.
+
+    The run ends ``before`` (what was sent again, or copied and then truncated), or is all of
+    ``after``. A cut-off last line of ``before`` is no part of it. 0 for fewer than ``least``.
+    """
+    found = _find_run(before.hashes, after.hashes, least)
+    if before.tail_bytes:
+        found = max(found, _find_run(before.hashes[:-1], after.hashes, least))
+    return found
+
+
+def _find_run(before: Hashes, after: Hashes, least: int) -> int:
+    if min(len(before), len(after)) < max(least, 1):
+        return 0
+    places = np.flatnonzero(before[: len(before) - least + 1] == after[0])
+    places = places[before[places + least - 1] == after[least - 1]]
+    if not len(places):
+        return 0
+    lengths = np.minimum(len(before) - places, len(after))
+    places = places[_sums_match(before, after, places, lengths)]
+    for place in places[:_TRIES].tolist():  # the first is the longest
+        length = min(len(before) - place, len(after))
+        if np.array_equal(before[place : place + length], after[:length]):
+            return int(length)
+    return 0
+
+
+def _sums_match(
+    before: Hashes, after: Hashes, places: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Whether ``before[p:p+n]`` may equal ``after[:n]``, for all places at once: linear time."""
+    powers = np.full(max(len(before), len(after)) + 1, _FACTOR, np.uint64)
+    powers[0] = 1
+    powers = np.multiply.accumulate(powers)
+    sums, wanted = _summed(before, powers), _summed(after, powers)
+    matches: npt.NDArray[np.bool_] = (
+        sums[places + lengths] - sums[places] == wanted[lengths] * powers[places]
+    )
+    return matches
+
+
+def _summed(hashes: Hashes, powers: _Ints) -> _Ints:
+    sums = np.zeros(len(hashes) + 1, np.uint64)
+    np.cumsum(hashes * powers[: len(hashes)], out=sums[1:])
+    return sums
+
+
+def largest_overlap(file_key: str, lines: Mapping[str, Lines], least: int) -> Overlap:
+    """The longest overlap of one file with any of the others; of equal ones, the first key's."""
+    found = [
+        (-find_overlap(others, lines[file_key], least), key)
+        for key, others in lines.items()
+        if key != file_key
+    ]
+    count, key = min(found, default=(0, ""))
+    return Overlap(-count, key) if count else NO_OVERLAP

@@ -1,0 +1,266 @@
+"""Which lines of a source's raw files count: the later copy of what two of them share does not.
+
+The one place that turns what ``overlaps`` finds into files of the lake. What a source's hits come
+to is a function of the set of its raw files: the order they come in, or leave in, does not matter.
+A file's whole hits are kept in the ledger while some of them are dropped, so that they come back
+when the other file goes.
+"""
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.blocks import RawFile
+from pipeline.journal import Move
+from pipeline.lake import RECORD_KINDS, DayShare, FileRecord, Lake, write_json
+from pipeline.overlaps import NO_OVERLAP, Lines, Overlap, is_earlier, largest_overlap
+from pipeline.partitions import write_hits
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The settings: from how many lines on an overlap is one, and whether its copy is dropped."""
+
+    least_lines: int = 20
+    drops: bool = True
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """A raw file that was read and is not in the lake yet; its files lie in a staging folder."""
+
+    record: FileRecord
+    lines: Lines
+    lines_path: Path
+    hits: Mapping[str, Path]
+    """All its hits, by local day."""
+    rejects: Path | None
+    raw: Path
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a change comes to: the files to move, and the records as they will be."""
+
+    moves: list[Move]
+    records: list[FileRecord]
+
+
+class Source:
+    """The raw files of one source in the lake, and what becomes of them.
+
+    The caller holds the lake's commit lock from before the making until the change is done.
+    """
+
+    def __init__(self, lake: Lake, name: str, rules: Rules, staging: Path) -> None:
+        """Read the source's records; files made on the way go into ``staging``."""
+        self._lake = lake
+        self._rules = rules
+        self._staging = staging
+        self._live = {record.file_key: record for record in lake.files() if record.source == name}
+        self._lines: dict[str, Lines] = {}
+
+    def add(self, new: NewFile) -> Settled:
+        """Take a file in, in place of the files it begins with; or note that it is part of one."""
+        key = new.record.file_key
+        old = self._live.pop(key, None) or self._lake.find(key)
+        self._lines[key] = new.lines
+        near = self._near(new.record)
+        later = next((k for k in near if self._is_earlier(new.record, new.raw, k, None)), None)
+        if later:
+            record = replace(new.record, replaced_by=later)
+            return Settled([self._write(record)], [record])
+        earlier = [k for k in near if self._is_earlier(self._live[k], None, key, new.raw)]
+        replaced = [replace(self._live.pop(k), replaced_by=key) for k in earlier]
+        self._live[key] = new.record
+        moves = [Move(new.lines_path, self._lake.lines_path(key))]
+        if new.rejects:
+            target = self._lake.rejects_path(str(new.record.rejects_day), key)
+            moves.append(Move(new.rejects, target))
+        settled = self._settle([*near, key], {key, *earlier}, new)
+        moves += settled.moves
+        left = [path for record in replaced for path in self._paths_of(record)]
+        left += self._paths_of(old) if old else []
+        moves += _removals(left, moves) + [self._write(record) for record in replaced]
+        return Settled(moves, [*replaced, *settled.records])
+
+    def forget(self, file_key: str, at: datetime) -> Settled:
+        """Take a file's hits out; the lines that only it had of others' come back."""
+        record = replace(self._live.pop(file_key), forgotten_at=at.isoformat(timespec="seconds"))
+        settled = self._settle(self._near(record), {file_key}, None)
+        moves = settled.moves + _removals(self._paths_of(record), settled.moves)
+        return Settled([*moves, self._write(record)], [record, *settled.records])
+
+    def settle_all(self) -> Settled:
+        """Settle every file anew: the rules have changed."""
+        return self._settle(sorted(self._live), set(self._live), None)
+
+    def _near(self, record: FileRecord) -> list[str]:
+        """The other files whose hits' times meet the record's; those without hits may."""
+        key = record.file_key
+        return [k for k, other in sorted(self._live.items()) if k != key and _meet(other, record)]
+
+    def _lines_of(self, file_key: str) -> Lines:
+        if file_key not in self._lines:
+            hashes = np.load(self._lake.lines_path(file_key))
+            self._lines[file_key] = Lines(hashes, self._live[file_key].tail_bytes)
+        return self._lines[file_key]
+
+    def _is_earlier(
+        self, record: FileRecord, raw: Path | None, later: str, later_raw: Path | None
+    ) -> bool:
+        """Whether a file is an earlier state of another, where need be by their raw bytes."""
+        lines = self._lines_of(record.file_key)
+        answer = is_earlier(lines, self._lines_of(later))
+        if answer is not None:
+            return answer
+        paths = self._lake.raw_paths()
+        raw = raw or next(iter(paths.get(record.file_key, [])), None)
+        later_raw = later_raw or next(iter(paths.get(later, [])), None)
+        if raw and later_raw:
+            return _begins_with(later_raw, raw)
+        # A raw file is gone: so many equal lines and then a cut-off one are an earlier state.
+        return len(lines.hashes) > self._rules.least_lines
+
+    def _paths_of(self, record: FileRecord) -> list[Path]:
+        """Every file that the lake has of a raw file."""
+        key, lake = record.file_key, self._lake
+        paths = [lake.hits_path(day, key) for day in record.days]
+        paths += [lake.hits_path(day, key) for day in record.whole_days]
+        paths += [lake.whole_path(day, key) for day in record.whole_days]
+        if record.rejects_day:
+            paths.append(lake.rejects_path(record.rejects_day, key))
+        paths.append(lake.lines_path(key))
+        return paths + [lake.ledger / kind / f"{key}.json" for kind in RECORD_KINDS]
+
+    def _settle(self, keys: Iterable[str], changed: set[str], new: NewFile | None) -> Settled:
+        """Find the overlaps of files anew, as far as ``changed`` files can have changed them."""
+        moves: list[Move] = []
+        records: list[FileRecord] = []
+        for key in keys:
+            record = self._live.get(key)
+            if record is None:  # just replaced
+                continue
+            overlap = self._overlap_of(record, changed)
+            fresh = new.hits if new and key == new.record.file_key else None
+            settled = replace(record, overlap_lines=overlap.lines, overlap_with=overlap.file_key)
+            its_moves, settled = self._place(record, settled, fresh)
+            if fresh is not None or settled != record:
+                self._live[key] = settled
+                moves += [*its_moves, self._write(settled)]
+                records.append(settled)
+        return Settled(moves, records)
+
+    def _overlap_of(self, record: FileRecord, changed: set[str]) -> Overlap:
+        key, near = record.file_key, self._near(record)
+        known = Overlap(record.overlap_lines, record.overlap_with)
+        if key in changed or record.overlap_with in changed:
+            known = NO_OVERLAP
+        else:
+            near = [k for k in near if k in changed]
+        if not near:
+            return known
+        lines = {k: self._lines_of(k) for k in [key, *near]}
+        found = largest_overlap(key, lines, self._rules.least_lines)
+        return min(found, known, key=lambda overlap: (-overlap.lines, overlap.file_key or ""))
+
+    def _place(
+        self, record: FileRecord, settled: FileRecord, fresh: Mapping[str, Path] | None
+    ) -> tuple[list[Move], FileRecord]:
+        """Put each day's hits where they belong, without those of the file's duplicate lines."""
+        lake, key = self._lake, record.file_key
+        whole = record.read_days
+        before = record.overlap_lines if record.whole_days else 0
+        drops = settled.overlap_lines if self._rules.drops else 0
+        days: dict[str, DayShare] = {}
+        moves: list[Move] = []
+        for day, share in whole.items():
+            hits, kept_whole = lake.hits_path(day, key), lake.whole_path(day, key)
+            was_cut = fresh is None and share.first_line <= before
+            is_cut = share.first_line <= drops
+            if not is_cut:
+                days[day] = share
+                if fresh is not None:
+                    moves.append(Move(fresh[day], hits))
+                elif was_cut:
+                    moves += [Move(self._link(kept_whole), hits), Move(None, kept_whole)]
+                continue
+            if was_cut and before == drops:
+                days |= {day: record.days[day]} if day in record.days else {}
+                continue
+            origin = fresh[day] if fresh is not None else kept_whole if was_cut else hits
+            left, first_line, path = self._cut(origin, drops)
+            moves.append(Move(path if left else None, hits))
+            if origin != kept_whole:
+                moves.append(Move(origin if fresh is not None else self._link(hits), kept_whole))
+            if left:
+                days[day] = replace(share, hits=left, first_line=first_line)
+        is_any_cut = any(share.first_line <= drops for share in whole.values())
+        total = sum(share.hits for share in whole.values())
+        left = sum(share.hits for share in days.values())
+        return moves, replace(
+            settled, days=days, hits=left, duplicates=total - left,
+            whole_days=whole if is_any_cut else {},
+        )  # fmt: skip
+
+    def _cut(self, hits: Path, drops: int) -> tuple[int, int, Path]:
+        """Write a day's hits without those of the first lines; their number and first line."""
+        table = pq.ParquetFile(hits).read()
+        table = table.filter(pc.greater(table["line_no"], drops))
+        path = self._new_path()
+        if not len(table):
+            return 0, 0, path
+        write_hits(path, table)
+        return len(table), table["line_no"][0].as_py(), path
+
+    def _link(self, path: Path) -> Path:
+        """A second name in the staging folder: the lake's own stays until the change is done."""
+        link = self._new_path()
+        try:
+            os.link(path, link)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(path, link)
+        return link
+
+    def _write(self, record: FileRecord) -> Move:
+        path = self._new_path()
+        write_json(path, asdict(record))
+        return Move(path, self._lake.record_path(record))
+
+    def _new_path(self) -> Path:
+        return self._staging / secrets.token_hex(8)
+
+
+def _removals(paths: Iterable[Path], moves: Sequence[Move]) -> list[Move]:
+    """Removals of what is there and is not put anew."""
+    put = {move.target for move in moves}
+    return [Move(None, path) for path in dict.fromkeys(paths) if path.exists() and path not in put]
+
+
+def _meet(one: FileRecord, other: FileRecord) -> bool:
+    if not (one.first_at and one.last_at and other.first_at and other.last_at):
+        return True
+    return one.first_at <= other.last_at and other.first_at <= one.last_at
+
+
+def _begins_with(later: Path, earlier: Path) -> bool:
+    """Whether one raw file's content begins with all of another's."""
+    first = RawFile(earlier)
+    for _ in first.content():
+        pass
+    digest, left = hashlib.sha256(), first.content_bytes
+    for piece in RawFile(later).content():
+        digest.update(piece[:left])
+        left -= min(left, len(piece))
+        if not left:
+            break
+    return not left and digest.digest() == first.digest.digest()
