@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from pipeline.errors import StorageError
 from pipeline.lake import Lake, put_in_place, read_json, write_json
 from pipeline.models import read_model
 from pipeline.partitions import write_table
-from pipeline.stale import PARTITIONED, DayFiles, take_stock
+from pipeline.stale import PARTITIONED, DayFiles, Parts, fingerprint, take_stock
 from pipeline.summary import build_summary
 from pipeline.views import write_views
 from pipeline.visitors import VisitorKey
@@ -58,8 +58,11 @@ def build(
     lake: Lake,
     settings: BuildSettings,
     on_days: Callable[[int, int], None] = lambda _done, _all: None,
+    also: Collection[str] = (),
 ) -> list[date]:
     """Rebuild the stale days' sessions, daily and hourly, then the tables over all days.
+
+    Days that are stale for causes that wait (``stale.ASKED``) are rebuilt when ``also`` names them.
 
     Returns:
         The days rebuilt, in order. Nothing is written when nothing is stale.
@@ -67,7 +70,7 @@ def build(
     Raises:
         StorageError: the disk is full or can't be written; the next build goes on from there.
     """
-    stale = build_days(lake, settings, on_days)
+    stale = build_days(lake, settings, on_days, also)
     build_tables(lake, settings)
     return stale
 
@@ -76,16 +79,17 @@ def build_days(
     lake: Lake,
     settings: BuildSettings,
     on_days: Callable[[int, int], None] = lambda _done, _all: None,
+    also: Collection[str] = (),
 ) -> list[date]:
     """Rebuild the stale days' sessions, daily and hourly; returns those days, in order."""
     started = time.monotonic()
     with lake.lock("build"), storage_named(lake):
         stock = take_stock(lake, settings.timeout_minutes)
-        built, stale = dict(stock.built), stock.stale
+        built, stale = dict(stock.built), stock.stale_for(also)
         gone = sorted(set(built) - set(stock.wanted) - lake.sealed())
         for batch in _batches(stale, stock.days):
             _build_batch(lake, batch, stock.days, settings)
-            built |= {str(day): stock.wanted[str(day)] for day in batch}
+            built |= {str(day): stock.rebuilt(day) for day in batch}
             write_json(lake.ledger / "built.json", built)
             on_days(len(batch), len(stale))
         for day in gone:
@@ -122,10 +126,14 @@ def storage_named(lake: Lake) -> Iterator[None]:
         ) from error
 
 
-def shown_days(lake: Lake, built: dict[str, str]) -> dict[str, str]:
+def shown_days(lake: Lake, built: dict[str, Parts]) -> dict[str, str]:
     """The days that have figures, by what they were built from; a sealed one lost stays lost."""
     days = sorted(built.keys() | lake.sealed())
-    return {day: built.get(day, "") for day in days if lake.part_path("daily", day).exists()}
+    return {
+        day: fingerprint(built[day]) if day in built else ""
+        for day in days
+        if lake.part_path("daily", day).exists()
+    }
 
 
 def _batches(stale: list[date], days: dict[date, DayFiles]) -> Iterator[list[date]]:

@@ -35,7 +35,7 @@ def check_days(lake: Lake, days: Iterable[date], settings: BuildSettings) -> lis
     with lake.lock("build"):  # what is read here was built from one and the same state
         stock = take_stock(lake, settings.timeout_minutes)
         sealed = {date.fromisoformat(day) for day in lake.sealed()}
-        wanted = sorted((set(days) & stock.days.keys()) - set(stock.stale) - sealed)
+        wanted = sorted((set(days) & stock.days.keys()) - stock.causes.keys() - sealed)
         are_current = is_current(lake, shown_days(lake, stock.built))
         for start in range(0, len(wanted), _DAYS_AT_ONCE):
             some = wanted[start : start + _DAYS_AT_ONCE]

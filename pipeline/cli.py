@@ -2,13 +2,14 @@
 
 import logging
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import pipeline
-from pipeline import answers, demo, inspection, report, retention, run
+from pipeline import answers, demo, forget, inspection, report, retention, run
 from pipeline.build import build
 from pipeline.errors import TidegaugeError
 from pipeline.geo.commands import app as geo_app
@@ -26,7 +27,8 @@ from pipeline.options import (
     show_steps,
 )
 from pipeline.output import escape, print_rows
-from pipeline.settings import load_settings
+from pipeline.reread import plan_reread, reread
+from pipeline.settings import Settings, load_settings
 from pipeline.site import (
     build_settings,
     check_zone,
@@ -35,7 +37,8 @@ from pipeline.site import (
     open_maker,
     overlap_rules,
 )
-from pipeline.status import list_status
+from pipeline.stale import ASKED
+from pipeline.status import explain_stale, list_status
 from pipeline.views import write_views
 
 app = typer.Typer(
@@ -50,7 +53,12 @@ inspection.add_to(app)
 answers.add_to(app)
 report.add_to(app)
 retention.add_to(app)
+forget.add_to(app)
 run.add_to(app)
+
+
+Also = StrEnum("Also", {kind: kind for kind in ASKED})  # type: ignore[misc]  # known at run time
+"""The kinds of causes that a build takes only when asked to."""
 
 
 def say(text: str) -> None:
@@ -151,24 +159,57 @@ def _say_known(record: FileRecord) -> str:
 
 
 @app.command("build")
-def build_command(
-    lake: LakeOption = None, geo: GeoOption = None, config: ConfigOption = None
+def build_command(  # noqa: PLR0913 one parameter an option
+    also: Annotated[
+        list[Also] | None,
+        typer.Option("--also", help="Take this kind of cause, too; can be given several times."),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Only say which days are stale, and why.")
+    ] = False,
+    lake: LakeOption = None,
+    geo: GeoOption = None,
+    config: ConfigOption = None,
+    form: FormOption = Form.table,
 ) -> None:
-    """Rebuild sessions, daily, hourly, days and surges of stale days.
+    """Rebuild sessions, daily, hourly, days and surges of days with new or late files.
+
+    With --also, what else would change figures: raw files are read again where they must be, by
+    another database (geo) or robot lists (robots); days are built anew by other definitions or
+    settings. A day whose raw file is gone is named and kept.
 
     For example:
 
-    tidegauge build --lake ./lake
+    tidegauge build --explain
+
+    tidegauge build --also geo --also robots
     """
     settings = load_settings(config, lake=lake, geo=geo)
     the_lake = open_lake(settings)
+    if explain:
+        rows = explain_stale(settings, the_lake)
+        print_rows(["day", "kind", "cause", "taken by"], rows, form.value)
+        return
+    kinds = [kind.value for kind in also or []]
+    kept = _read_again(settings, the_lake, kinds) if kinds else {}
     with show_steps("building", None) as (progress, task):
         days = build(
             the_lake, build_settings(settings, the_lake),
-            lambda done, of: progress.update(task, advance=done, total=of),
+            lambda done, of: progress.update(task, advance=done, total=of), kinds,
         )  # fmt: skip
     span = f": {days[0]} to {days[-1]}" if days else ", nothing was stale"
     print(f"built {len(days)} days{span}")
+    for day, names in kept.items():
+        print(f"kept {day} as it is: its raw files are gone ({', '.join(names)})")
+
+
+def _read_again(settings: Settings, lake: Lake, kinds: list[str]) -> dict[str, list[str]]:
+    files = plan_reread(settings, lake, kinds).files
+    total = sum(path.stat().st_size for _, path in files)
+    with show_bytes("reading again", total) as (progress, task):
+        plan = reread(settings, lake, kinds, lambda count: progress.update(task, advance=count))
+    write_views(lake)
+    return plan.kept
 
 
 @app.command()

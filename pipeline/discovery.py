@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 from pipeline.blocks import RawFile
 from pipeline.errors import DataError, SettingsError
 from pipeline.formats.clock import IN_LINE, read_time
-from pipeline.geo.outdated import is_outdated
 from pipeline.hits import Places
 from pipeline.ingest import find_files, printable, source_of
 from pipeline.lake import FileRecord, Lake
+from pipeline.outdated import is_outdated
 
 MOST_FILES = 1000
 """No run takes more at once (Airflow maps a task over 1,024 at most); the next takes the rest."""

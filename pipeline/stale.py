@@ -1,13 +1,18 @@
-"""Which days are stale: built from other raw files, settings or SQL than those of now.
+"""Which days are stale, and why: built from other inputs than those of now.
 
-A day's derived partitions are a pure function of what its fingerprint names.
+A day's derived partitions are a pure function of its *parts*: what they were built from, by kind.
+New and late files are taken by every build; what else would change a figure waits until somebody
+asks for it, for a published figure is not restated by an upgrade.
 """
 
 import hashlib
 import json
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from operator import itemgetter
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -15,11 +20,26 @@ import pyarrow as pa
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.lake import DayShare, FileRecord, Lake, read_json
 from pipeline.models import read_model
+from pipeline.output import escape
 
 PARTITIONED = {"sessions": "day, started_at, session_id", "daily": "day, country",
                "hourly": "day, hour, country"}  # fmt: skip
 """The models with one partition a day, and the total order each is written in."""
+ASKED = ("geo", "robots", "definitions", "settings")
+"""The kinds of causes that a build takes only when asked to."""
+Parts = dict[str, Any]
 _ONE_DAY = timedelta(days=1)
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a day is stale: ``new``, ``missing``, ``files``, or one of ``ASKED``."""
+
+    kind: str
+    text: str
+    waits: bool = False
+    """Whether it is taken only when asked for."""
 
 
 @dataclass(frozen=True)
@@ -30,45 +50,64 @@ class DayFiles:
     file_keys: tuple[str, ...]
     geo_built: tuple[str | None, ...]
     """Which database located each file's hits."""
-    rows: int
+    hits: tuple[int, ...]
+    """The hits that each file has of the day, duplicates dropped."""
+    read_by: tuple[str, ...]
+    """By which definitions, robot lists and privacy setting the files were read."""
     geo_is_late: bool
+
+    @property
+    def rows(self) -> int:
+        """The day's hits."""
+        return sum(self.hits)
+
+    @property
+    def named(self) -> dict[str, int]:
+        """Each file's hits by its key."""
+        return dict(zip(self.file_keys, self.hits, strict=True))
 
 
 def days_of(records: list[FileRecord]) -> dict[date, DayFiles]:
     """Each day's files, ordered by key."""
-    found: dict[date, list[tuple[str, DayShare]]] = {}
+    found: dict[date, list[tuple[str, DayShare, FileRecord]]] = {}
     for record in records:
         for day, share in record.days.items():
-            found.setdefault(date.fromisoformat(day), []).append((record.file_key, share))
+            entry = (record.file_key, share, record)
+            found.setdefault(date.fromisoformat(day), []).append(entry)
     return {day: _join(day, sorted(entries, key=itemgetter(0))) for day, entries in found.items()}
 
 
-def _join(day: date, entries: list[tuple[str, DayShare]]) -> DayFiles:
+def _join(day: date, entries: list[tuple[str, DayShare, FileRecord]]) -> DayFiles:
+    read_by = {f"{r.robots}, {r.definitions}, {r.addresses}" for _, _, r in entries}
     return DayFiles(
         day,
-        tuple(key for key, _ in entries),
-        tuple(share.geo_built for _, share in entries),
-        sum(share.hits for _, share in entries),
-        any(share.geo_is_late for _, share in entries),
+        tuple(key for key, _, _ in entries),
+        tuple(share.geo_built for _, share, _ in entries),
+        tuple(share.hits for _, share, _ in entries),
+        tuple(sorted(read_by)),
+        any(share.geo_is_late for _, share, _ in entries),
     )
 
 
-def inputs_of(lake: Lake, timeout_minutes: int) -> list[object]:
-    """What every day depends on: definitions, engines, SQL, settings, the lake's zone and key."""
-    engines = (duckdb.__version__, pa.__version__)
-    models = map(read_model, PARTITIONED)
-    return [DEFINITIONS_VERSION, *engines, *models, timeout_minutes, lake.identity()]
+def parts_of(lake: Lake, days: dict[date, DayFiles], timeout_minutes: int) -> dict[str, Parts]:
+    """What each day would be built from now, by kind."""
+    models = [read_model(model) for model in PARTITIONED]
+    engines = [duckdb.__version__, pa.__version__]
+    code = hashlib.sha256(json.dumps([DEFINITIONS_VERSION, engines, models]).encode()).hexdigest()
+    zone_and_key = sorted(lake.identity().items())
+    settings = hashlib.sha256(json.dumps(zone_and_key).encode()).hexdigest()[:16]
 
-
-def fingerprints(days: dict[date, DayFiles], fixed: list[object]) -> dict[str, str]:
-    """Name each day's inputs: the raw files of it and its neighbours, and what all days share."""
-    base = hashlib.sha256(json.dumps(fixed).encode()).hexdigest()
-
-    def name(day: date) -> str:
-        near = [days.get(day + n * _ONE_DAY) for n in (-1, 0, 1)]
-        files = [beside.file_keys if beside else () for beside in near]
-        inputs = json.dumps([base, files, days[day].geo_built, days[day].geo_is_late])
-        return hashlib.sha256(inputs.encode()).hexdigest()[:32]
+    def name(day: date) -> Parts:
+        near = {str(n): days[n] for n in (day - _ONE_DAY, day + _ONE_DAY) if n in days}
+        own = days[day]
+        return {
+            "files": own.named,
+            "near": {beside: files.named for beside, files in near.items()},
+            "geo": [list(own.geo_built), own.geo_is_late],
+            "read_by": [own.read_by, *(near[beside].read_by for beside in sorted(near))],
+            "definitions": code[:16],
+            "settings": [timeout_minutes, settings],
+        }
 
     return {str(day): name(day) for day in days}
 
@@ -78,27 +117,114 @@ class Stock:
     """A lake's days as the ledger has them at one moment."""
 
     days: dict[date, DayFiles]
-    wanted: dict[str, str]
-    """What each day would be built from now, by fingerprint."""
-    built: dict[str, str]
-    """What each day was built from."""
-    stale: list[date]
-    """The days that a build would rebuild, in order; a sealed one is never among them."""
+    wanted: dict[str, Parts]
+    """What each day would be built from now."""
+    built: dict[str, Parts]
+    """What each day was built from, and ``why`` it last was."""
+    causes: dict[date, list[Cause]]
+    """Why each stale day is; a sealed one is never among them."""
+
+    @cached_property
+    def stale(self) -> list[date]:
+        """The days that every build rebuilds, in order."""
+        return self.stale_for(())
+
+    def stale_for(self, also: Collection[str]) -> list[date]:
+        """The days that a build rebuilds which is asked for kinds of causes, in order."""
+        return [
+            day
+            for day, causes in sorted(self.causes.items())
+            if any(not cause.waits or cause.kind in also for cause in causes)
+        ]
+
+    def rebuilt(self, day: date) -> Parts:
+        """What the day is built from when it is rebuilt now, and why it is."""
+        return self.wanted[str(day)] | {"why": [cause.text for cause in self.causes[day]]}
+
+
+def fingerprint(parts: Parts) -> str:
+    """Name what a day was built from."""
+    inputs = {kind: part for kind, part in parts.items() if kind != "why"}
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def take_stock(lake: Lake, timeout_minutes: int) -> Stock:
-    """Read the ledger and find the stale days."""
-    days = days_of(lake.files())
-    wanted = fingerprints(days, inputs_of(lake, timeout_minutes))
+    """Read the ledger and find the stale days.
+
+    A day without hits that was built before is not among them: its partitions are removed.
+    """
+    records = lake.files()
+    days = days_of(records)
+    # As JSON has them: lists, not tuples.
+    wanted = json.loads(json.dumps(parts_of(lake, days, timeout_minutes)))
     built = read_json(lake.ledger / "built.json")
-    # `daily` stands for the three: sessions may rightly have no rows on a day with hits.
     # Sealed days come before all others (see `retention`): no stale day has one beside it whose
     # hits it needs and that are gone.
     sealed = lake.sealed()
-    stale = [
-        date.fromisoformat(day)
-        for day, fingerprint in sorted(wanted.items())
-        if day not in sealed
-        and (built.get(day) != fingerprint or not lake.part_path("daily", day).exists())
-    ]
-    return Stock(days, wanted, built, stale)
+    names = _Names(lake, records)
+    causes = {
+        date.fromisoformat(day): found
+        for day, parts in wanted.items()
+        if day not in sealed and (found := list(_find_causes(lake, day, parts, built, names)))
+    }
+    return Stock(days, wanted, built, causes)
+
+
+class _Names:
+    """How files are called in sentences: by their names, which only stale days need."""
+
+    def __init__(self, lake: Lake, records: list[FileRecord]) -> None:
+        self._lake = lake
+        self._records = records
+
+    @cached_property
+    def _known(self) -> dict[str, str]:
+        records = [*self._lake.past_files(), *self._records]
+        return {record.file_key: escape(record.name) for record in records}
+
+    def list_files(self, file_keys: Collection[str]) -> str:
+        names = sorted(self._known.get(key, key) for key in file_keys)
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        return ", ".join(names[:_SHOWN]) + more
+
+
+def _find_causes(
+    lake: Lake, day: str, wanted: Parts, built: dict[str, Parts], names: _Names
+) -> Iterator[Cause]:
+    known = built.get(day)
+    if known is None:
+        yield Cause("new", "was never built")
+        return
+    # `daily` stands for all models: sessions may rightly have no rows on a day with hits.
+    if not lake.part_path("daily", day).exists():
+        yield Cause("missing", "its figures are missing from the lake")
+    yield from _compare_files(known["files"], wanted["files"], names, "")
+    for beside in sorted({*known["near"], *wanted["near"]}):
+        before, after = (parts["near"].get(beside, {}) for parts in (known, wanted))
+        yield from _compare_files(before, after, names, f"the day beside it, {beside}, has ")
+    if known["geo"] != wanted["geo"] and known["files"] == wanted["files"]:
+        dates = [", ".join(sorted({str(d) for d in parts["geo"][0]})) for parts in (known, wanted)]
+        yield Cause("geo", f"located by the database of {dates[1]}, built with that of {dates[0]}")
+    if known["read_by"] != wanted["read_by"] and known["files"].keys() == wanted["files"].keys():
+        yield Cause("definitions", "its raw files were read anew by other lists or definitions")
+    if known["definitions"] != wanted["definitions"]:
+        text = "definitions, SQL or the versions of DuckDB and Arrow have changed"
+        yield Cause("definitions", text, waits=True)
+    if known["settings"] != wanted["settings"]:
+        minutes = known["settings"][0], wanted["settings"][0]
+        text = f"session_timeout_minutes is {minutes[1]}, it was built with {minutes[0]}"
+        yield Cause("settings", text, waits=True)
+
+
+def _compare_files(
+    before: dict[str, int], after: dict[str, int], names: _Names, where: str
+) -> Iterator[Cause]:
+    late, gone = after.keys() - before.keys(), before.keys() - after.keys()
+    changed = {key for key in after.keys() & before.keys() if after[key] != before[key]}
+    if late:
+        yield Cause("files", f"{where}late files: {names.list_files(late)}")
+    if gone:
+        yield Cause("files", f"{where}files replaced or taken out: {names.list_files(gone)}")
+    if changed:
+        what = "other hits of the same files after duplicates were dropped or lines read anew"
+        yield Cause("files", f"{where}{what}: {names.list_files(changed)}")

@@ -4,13 +4,14 @@ from collections import Counter
 
 from pipeline.errors import GeoError
 from pipeline.geo.databases import list_databases
-from pipeline.geo.outdated import find_outdated
 from pipeline.hits import Places
 from pipeline.lake import FileRecord, Lake
+from pipeline.outdated import find_outdated
 from pipeline.output import escape
+from pipeline.reread import plan_reread
 from pipeline.settings import Settings
 from pipeline.site import find_zone
-from pipeline.stale import take_stock
+from pipeline.stale import ASKED, Stock, take_stock
 
 _KINDS = ("lines", "hits", "rejected", "blank", "directives", "duplicates")
 
@@ -20,7 +21,8 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
     records = lake.files()
     days = sorted({day for record in records for day in record.days})
     sealed = lake.sealed()
-    stale = take_stock(lake, settings.session_timeout_minutes).stale
+    stock = take_stock(lake, settings.session_timeout_minutes)
+    stale = stock.stale
     rows: list[tuple[str, str | int]] = [
         ("time zone", lake.identity()["timezone"]),
         ("files", len(records)),
@@ -32,14 +34,37 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
         ("sealed days", _span([day for day in days if day in sealed])),
         ("stale days", ", ".join(map(str, stale[:10])) + (" ..." if len(stale) > 10 else "")),
         ("stale days count", len(stale)),
+        ("stale when asked", _span(_list_waiting(stock))),
         ("databases", ", ".join(_list_databases(settings))),
         ("days located by another database", _span(_list_outdated(settings, lake, records))),
     ]
     return rows
 
 
+def explain_stale(settings: Settings, lake: Lake) -> list[tuple[str, str, str, str]]:
+    """Rows ``(day, kind, cause, taken by)``: why each stale day is, and what would rebuild it."""
+    stock = take_stock(lake, settings.session_timeout_minutes)
+    rows = [
+        (str(day), cause.kind, cause.text, f"build --also {cause.kind}" if cause.waits else "build")
+        for day, causes in stock.causes.items()
+        for cause in causes
+    ]
+    plan = plan_reread(settings, lake, ASKED)
+    by_cause = Counter((str(one.day), one.kind, one.text) for one in plan.outdated)
+    for (day, kind, text), files in by_cause.items():
+        gone = plan.kept.get(day)
+        way = f"nothing: raw files are gone ({', '.join(gone)})" if gone else f"build --also {kind}"
+        rows.append((day, kind, f"{files} {'file' if files == 1 else 'files'} {text}", way))
+    return sorted(rows)
+
+
 def _span(days: list[str]) -> str:
     return f"{days[0]} to {days[-1]} ({len(days)})" if days else "none"
+
+
+def _list_waiting(stock: Stock) -> list[str]:
+    """Days that only `build --also` rebuilds."""
+    return sorted(str(day) for day in stock.causes.keys() - set(stock.stale))
 
 
 def _list_reasons(records: list[FileRecord]) -> str:

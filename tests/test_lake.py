@@ -281,16 +281,20 @@ def test_day_without_sessions_leaves_none_behind(tmp_path: Path) -> None:
 
 
 def test_setting_that_changes_rebuilds_all_days(lakes: Lakes) -> None:
-    """Another session timeout makes every day stale; back again gives the same bytes."""
+    """Another session timeout waits until asked for; back again gives the same bytes."""
     site = lakes.new("timeout")
     site.ingest(*lakes.raw)
     site.run("build")
-    done = site.run("build", env={"TIDEGAUGE_SESSION_TIMEOUT_MINUTES": "5"})
+    five = {"TIDEGAUGE_SESSION_TIMEOUT_MINUTES": "5"}
+    assert site.run("build", env=five).out.startswith("built 0 days")
+    explained = site.run("build", "--explain", env=five).out
+    assert explained.count("session_timeout_minutes is 5, it was built with 30") == 5
+    done = site.run("build", "--also", "settings", env=five)
     assert done.out.startswith("built 5 days")
     changed = site.hashes()
     assert changed != lakes.wanted
     assert {p: h for p, h in changed.items() if p[:4] == "hits"} == {
         p: h for p, h in lakes.wanted.items() if p[:4] == "hits"
     }
-    site.run("build")
+    site.run("build", "--also", "settings")
     assert site.hashes() == lakes.wanted

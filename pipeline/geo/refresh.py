@@ -5,10 +5,10 @@ from datetime import datetime
 
 from pipeline.geo.databases import list_databases
 from pipeline.geo.fetch import Options, fetch
-from pipeline.geo.outdated import find_outdated
 from pipeline.geo.sources import Services
 from pipeline.hits import Places
 from pipeline.lake import Lake
+from pipeline.outdated import find_outdated
 from pipeline.settings import Settings
 from pipeline.site import find_zone
 

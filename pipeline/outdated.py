@@ -1,0 +1,67 @@
+"""Raw files whose hits would come out otherwise today: by another database, lists, or reading.
+
+They stay as they are until somebody asks: then their raw files are read again (``reread``).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from pipeline.definitions import DEFINITIONS_VERSION
+from pipeline.hits import EPOCH, HitMaker, Places
+from pipeline.lake import DayShare, FileRecord
+
+
+@dataclass(frozen=True)
+class Outdated:
+    """Why the hits of one raw file and day would come out otherwise."""
+
+    kind: str
+    """``geo``, ``robots``, ``definitions`` or ``settings``."""
+    day: date
+    file_key: str
+    text: str
+
+
+def is_outdated(share: DayShare, day: date, places: Places) -> bool:
+    """Whether another database is in force for ``day`` than the one that located the share.
+
+    Hits that were taken in without any database are left as they are.
+    """
+    chosen = places.in_force((day - EPOCH).days)
+    return bool(chosen and share.geo_built and share.geo_built != str(chosen[0].build_date))
+
+
+def find_outdated(records: Iterable[FileRecord], places: Places, sealed: set[str]) -> list[date]:
+    """The days to locate anew, in order; sealed ones can't be."""
+    shares = ((day, share) for record in records for day, share in record.read_days.items())
+    unsealed = ((date.fromisoformat(day), share) for day, share in shares if day not in sealed)
+    return sorted({day for day, share in unsealed if is_outdated(share, day, places)})
+
+
+def list_outdated(
+    records: Iterable[FileRecord], maker: HitMaker, sealed: set[str]
+) -> list[Outdated]:
+    """Every file and unsealed day whose hits would come out otherwise, by day."""
+    found = [
+        Outdated(kind, date.fromisoformat(day), record.file_key, text)
+        for record in records
+        for day, share in record.read_days.items()
+        if day not in sealed
+        for kind, text in _reasons(record, share, date.fromisoformat(day), maker)
+    ]
+    return sorted(found, key=lambda one: (one.day, one.kind, one.file_key))
+
+
+def _reasons(
+    record: FileRecord, share: DayShare, day: date, maker: HitMaker
+) -> Iterator[tuple[str, str]]:
+    if is_outdated(share, day, maker.places):
+        chosen = maker.places.in_force((day - EPOCH).days)
+        now = chosen[0].build_date if chosen else None
+        yield "geo", f"located by the database of {share.geo_built}, in force is that of {now}"
+    if record.robots != maker.robots.lists:
+        yield "robots", f"robots by {record.robots}, now {maker.robots.lists}"
+    if record.definitions != DEFINITIONS_VERSION:
+        version = f"version {record.definitions} of the definitions, now {DEFINITIONS_VERSION}"
+        yield "definitions", f"read by {version}"
