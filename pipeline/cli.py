@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import pipeline
-from pipeline import answers, demo, forget, inspection, report, retention, run
+from pipeline import answers, demo, forget, inspection, replay, report, retention, run
 from pipeline.build import build
 from pipeline.errors import TidegaugeError
 from pipeline.geo.commands import app as geo_app
@@ -54,6 +54,7 @@ answers.add_to(app)
 report.add_to(app)
 retention.add_to(app)
 forget.add_to(app)
+replay.add_to(app)
 run.add_to(app)
 
 

@@ -75,11 +75,11 @@ class Source:
         old = self._live.pop(key, None) or self._lake.find(key)
         self._lines[key] = new.lines
         near = self._near(new.record)
-        later = next((k for k in near if self._is_earlier(new.record, new.raw, k, None)), None)
+        later = next((k for k in near if self._is_earlier(new.record, k, None)), None)
         if later:
             record = replace(new.record, replaced_by=later)
             return Settled([self._write(record)], [record])
-        earlier = [k for k in near if self._is_earlier(self._live[k], None, key, new.raw)]
+        earlier = [k for k in near if self._is_earlier(self._live[k], key, new.raw)]
         replaced = [replace(self._live.pop(k), replaced_by=key) for k in earlier]
         self._live[key] = new.record
         moves = [Move(new.lines_path, self._lake.lines_path(key))]
@@ -115,20 +115,16 @@ class Source:
             self._lines[file_key] = Lines(hashes, self._live[file_key].tail_bytes)
         return self._lines[file_key]
 
-    def _is_earlier(
-        self, record: FileRecord, raw: Path | None, later: str, later_raw: Path | None
-    ) -> bool:
-        """Whether a file is an earlier state of another, where need be by their raw bytes."""
+    def _is_earlier(self, record: FileRecord, later: str, later_raw: Path | None) -> bool:
+        """Whether a file is an earlier state of another, where need be by that one's raw bytes."""
         lines = self._lines_of(record.file_key)
         answer = is_earlier(lines, self._lines_of(later))
         if answer is not None:
             return answer
-        paths = self._lake.raw_paths()
-        raw = raw or next(iter(paths.get(record.file_key, [])), None)
-        later_raw = later_raw or next(iter(paths.get(later, [])), None)
-        if raw and later_raw:
-            return _begins_with(later_raw, raw)
-        # A raw file is gone: so many equal lines and then a cut-off one are an earlier state.
+        raw = later_raw or next(iter(self._lake.raw_paths().get(later, [])), None)
+        if raw:
+            return _begins_with(raw, record)
+        # The raw file is gone: so many equal lines and then a cut-off one are an earlier state.
         return len(lines.hashes) > self._rules.least_lines
 
     def _paths_of(self, record: FileRecord) -> list[Path]:
@@ -252,15 +248,12 @@ def _meet(one: FileRecord, other: FileRecord) -> bool:
     return one.first_at <= other.last_at and other.first_at <= one.last_at
 
 
-def _begins_with(later: Path, earlier: Path) -> bool:
-    """Whether one raw file's content begins with all of another's."""
-    first = RawFile(earlier)
-    for _ in first.content():
-        pass
-    digest, left = hashlib.sha256(), first.content_bytes
+def _begins_with(later: Path, earlier: FileRecord) -> bool:
+    """Whether a raw file's content begins with all of an earlier one's."""
+    digest, left = hashlib.sha256(), earlier.content_bytes
     for piece in RawFile(later).content():
         digest.update(piece[:left])
         left -= min(left, len(piece))
         if not left:
             break
-    return not left and digest.digest() == first.digest.digest()
+    return not left and digest.hexdigest() == earlier.sha256

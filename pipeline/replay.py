@@ -1,0 +1,151 @@
+"""The command ``replay``: rejected lines are read again from their raw files by today's reader."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import typer
+
+from pipeline.blocks import RawFile
+from pipeline.database import connect
+from pipeline.errors import DataError, LakeError
+from pipeline.formats import combined
+from pipeline.ingest import ingest_files
+from pipeline.lake import FileRecord, Lake
+from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption, show_bytes
+from pipeline.output import escape, print_rows
+from pipeline.settings import Settings, load_settings
+from pipeline.site import find_zone, open_lake, open_maker, overlap_rules
+from pipeline.views import write_views
+
+COLUMNS = ["file", "file_key", "rejected", "now hits", "what was done"]
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """One raw file with rejected lines: how many of them are hits now; None when it is gone."""
+
+    record: FileRecord
+    raw: Path | None
+    now_hits: int | None
+    is_sealed: bool
+
+    @property
+    def row(self) -> tuple[str, str, int, int | None, str]:
+        """The file as ``COLUMNS``."""
+        done = "still rejected" if self.now_hits == 0 else "read again"
+        if self.is_sealed:
+            done = "a day of it is sealed: its figures stand"
+        if self.raw is None:
+            done = "its raw file is gone: bring it back, then `tidegauge ingest --again`"
+        return (escape(self.record.name), self.record.file_key, self.record.rejected,
+                self.now_hits, done)  # fmt: skip
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("replay")(replay)
+
+
+def find_replays(
+    lake: Lake, names: Collection[str], on_read: Callable[[int], None] = lambda _: None
+) -> list[Replayed]:
+    """Try today's reader on the rejected lines of every raw file, or of those named.
+
+    Raises:
+        LakeError: a name is of no file with rejected lines.
+    """
+    records = [record for record in lake.files() if record.rejected]
+    chosen = [r for r in records if not names or {r.name, r.file_key} & set(names)]
+    unknown = set(names) - {name for r in chosen for name in (r.name, r.file_key)}
+    if unknown:
+        raise LakeError(
+            f"lake {lake.root} has no rejected lines of {', '.join(sorted(unknown))}: give a file's"
+            " name or key, or none for all"
+        )
+    return [_try_again(lake, record, lake.raw_paths(), on_read) for record in chosen]
+
+
+def _try_again(
+    lake: Lake, record: FileRecord, raws: dict[str, list[Path]], on_read: Callable[[int], None]
+) -> Replayed:
+    is_sealed = not lake.sealed().isdisjoint(record.read_days)
+    raw = next(iter(raws.get(record.file_key, [])), None)
+    if raw is None or is_sealed:
+        return Replayed(record, raw, None, is_sealed)
+    path = lake.rejects_path(str(record.rejects_day), record.file_key)
+    rejected = pq.ParquetFile(path).read(["line_no"])["line_no"].combine_chunks()
+    hits = 0
+    with connect(threads=1) as connection:
+        for line_no, lines in _pick_lines(RawFile(raw, on_read=on_read), rejected):
+            hits += len(combined.read_block(connection, line_no.to_numpy(), lines).hits)
+    return Replayed(record, raw, hits, is_sealed)
+
+
+def _pick_lines(raw: RawFile, wanted: pa.Array) -> Iterator[tuple[pa.Array, pa.Array]]:
+    """The wanted lines of a raw file with their numbers; those that are too long stay out."""
+    for block in raw.blocks():
+        numbers = pa.array(block.line_no)
+        is_wanted = pc.is_in(numbers, value_set=wanted)
+        if pc.any(is_wanted).as_py():
+            yield numbers.filter(is_wanted), block.lines.filter(is_wanted)
+
+
+def take_replays(settings: Settings, lake: Lake, replays: Sequence[Replayed]) -> None:
+    """Read the raw files again that have more hits now.
+
+    Raises:
+        DataError: one could not be read.
+    """
+    for one in replays:
+        if not one.now_hits or one.raw is None:
+            continue
+        with_geo = any(share.geo_built for share in one.record.read_days.values())
+        maker = open_maker(settings, find_zone(settings, lake), with_geo=with_geo)
+        done = ingest_files(
+            lake, maker, [one.raw],
+            source=one.record.source, again=[one.raw], rules=overlap_rules(settings),
+        )  # fmt: skip
+        if done.failed:
+            raise DataError(f"{escape(one.record.name)}: {done.failed[0][1]}")
+
+
+def replay(  # noqa: PLR0913 one parameter an option
+    files: Annotated[
+        list[str] | None, typer.Argument(help="Names or keys of files; all when not given.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would become of the lines.")
+    ] = False,
+    form: FormOption = Form.table,
+    lake: LakeOption = None,
+    geo: GeoOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Read rejected lines again from their raw files, after the reader got better.
+
+    A file with lines that are hits now is read anew; `build` then counts its days. Exit 1 when a
+    raw file is gone.
+
+    For example:
+
+    tidegauge replay --dry-run
+
+    tidegauge replay && tidegauge build
+    """
+    settings = load_settings(config, lake=lake, geo=geo)
+    the_lake = open_lake(settings)
+    raws = the_lake.raw_paths()
+    total = sum(r.raw_bytes for r in the_lake.files() if r.rejected and r.file_key in raws)
+    with show_bytes("reading rejected lines", total) as (bar, task):
+        found = find_replays(the_lake, files or [], lambda count: bar.update(task, advance=count))
+    if not dry_run:
+        take_replays(settings, the_lake, found)
+        write_views(the_lake)
+    print_rows(COLUMNS, [one.row for one in found], form.value)
+    if any(one.raw is None for one in found):
+        raise typer.Exit(1)
