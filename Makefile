@@ -3,9 +3,10 @@ PYTHON ?= python3
 SCALE ?= 1.0
 OUT ?= demo
 PORT ?= 8080
+KILLS ?= 200
 BIN := .venv/bin
 
-.PHONY: install install-dev install-airflow demo airflow test e2e lint bench bench-surges secrets lock clean
+.PHONY: install install-dev install-airflow demo airflow test e2e faults lint bench bench-surges secrets lock clean
 
 install: .venv/installed
 .venv/installed: requirements.lock pyproject.toml
@@ -39,6 +40,10 @@ test: install-dev
 # Minutes: a real Airflow, a browser, PostgreSQL and Docker. Screenshots are in ./e2e-artefacts.
 e2e: install-dev
 	timeout --foreground --signal=INT --kill-after=2m 25m $(BIN)/python -m pytest -n 0 tests/e2e
+
+# Processes killed at random moments; minutes.
+faults: install-dev
+	KILLS=$(KILLS) timeout --foreground --signal=INT --kill-after=1m 10m $(BIN)/python -m pytest -n 0 -s tests/faults
 
 lint: install-dev
 	$(BIN)/ruff check .

@@ -32,7 +32,7 @@ from pipeline.views import write_views
 log = logging.getLogger(__name__)
 
 COLUMNS = ["day", "hits_files", "rejects_files", "bytes", "is_sealed"]
-_TABLES = ("hits", "rejects")
+_TABLES = ("hits", "rejects", "ledger/whole")
 _ONE_DAY = timedelta(days=1)
 
 
@@ -43,6 +43,8 @@ class OldDay:
     day: date
     hits: tuple[Path, ...]
     rejects: tuple[Path, ...]
+    whole: tuple[Path, ...]
+    """All hits of files of which some are dropped as duplicates."""
     size_bytes: int
     is_counted: bool
     """Whether the ledger has hits of it; else they are what a killed ingest left."""
@@ -84,7 +86,7 @@ def plan_retention(lake: Lake, settings: Settings, today: date) -> list[OldDay]:
         return []
     records, sealed = lake.files(), lake.sealed()
     counted = {date.fromisoformat(day) for record in records for day in record.days}
-    hits, rejects = (_list_old(lake.root / table, cutoff) for table in _TABLES)
+    hits, rejects, whole = (_list_old(lake.root / table, cutoff) for table in _TABLES)
     if NO_DAY in rejects:
         young = _young_without_hits(records, cutoff, ZoneInfo(zone_name(settings, lake)))
         rejects[NO_DAY] = [path for path in rejects[NO_DAY] if path.stem not in young]
@@ -94,13 +96,14 @@ def plan_retention(lake: Lake, settings: Settings, today: date) -> list[OldDay]:
             day,
             tuple(hits.get(day, ())),
             tuple(rejects.get(day, ())),
-            sum(path.stat().st_size for table in (hits, rejects) for path in table.get(day, ())),
+            tuple(whole.get(day, ())),
+            sum(p.stat().st_size for table in (hits, rejects, whole) for p in table.get(day, ())),
             is_counted=day in counted,
             is_sealed=str(day) in sealed,
         )
-        for day in sorted(hits.keys() | rejects.keys() | unsealed)
+        for day in sorted(hits.keys() | rejects.keys() | whole.keys() | unsealed)
     ]
-    return [old for old in found if old.hits or old.rejects or old.day in unsealed]
+    return [old for old in found if old.size_bytes or old.day in unsealed]
 
 
 def days_to_seal(plan: Iterable[OldDay]) -> list[date]:
@@ -158,6 +161,7 @@ def apply_retention(lake: Lake, settings: Settings, today: date) -> list[OldDay]
         check_plan(lake, settings, plan)
         seal_days(lake, days_to_seal(plan))
         delete_days(lake, plan)
+        _delete_line_hashes(lake)
         write_views(lake)  # the hits may all be gone, and the sealed days stand in them
     log.info(
         "retention deleted %d bytes of %d days in %d ms",
@@ -212,14 +216,23 @@ def delete_days(lake: Lake, plan: Iterable[OldDay]) -> None:
 
 
 def _delete_day(lake: Lake, old: OldDay, staging: Path) -> None:
-    for table, files in zip(_TABLES, (old.hits, old.rejects), strict=True):
+    for table, files in zip(_TABLES, (old.hits, old.rejects, old.whole), strict=True):
         folder = lake.root / table / f"day={old.day}"
         if files and set(files) == set(folder.iterdir()):
-            folder.replace(staging / f"{table}-{old.day}")
-            shutil.rmtree(staging / f"{table}-{old.day}")  # the staging's end would hide an error
+            away = staging / f"{Path(table).name}-{old.day}"
+            folder.replace(away)
+            shutil.rmtree(away)  # the staging's end would hide an error
         else:  # rejects without a day, some of them young
             for path in files:
                 path.unlink()
+
+
+def _delete_line_hashes(lake: Lake) -> None:
+    """Delete what tells what files share, of those whose every day is sealed: none can come."""
+    sealed = lake.sealed()
+    for record in lake.files():
+        if record.read_days and sealed.issuperset(record.read_days):
+            lake.lines_path(record.file_key).unlink(missing_ok=True)
 
 
 def _list_old(folder: Path, cutoff: date) -> dict[date, list[Path]]:

@@ -105,9 +105,17 @@ class Source:
         return self._settle(sorted(self._live), set(self._live), None)
 
     def _near(self, record: FileRecord) -> list[str]:
-        """The other files whose hits' times meet the record's; those without hits may."""
-        key = record.file_key
-        return [k for k, other in sorted(self._live.items()) if k != key and _meet(other, record)]
+        """The other files whose hits' times meet the record's; those without hits may.
+
+        Not those of which retention has deleted everything.
+        """
+        return [
+            key
+            for key, other in sorted(self._live.items())
+            if key != record.file_key
+            and _meet(other, record)
+            and (key in self._lines or self._lake.lines_path(key).exists())
+        ]
 
     def _lines_of(self, file_key: str) -> Lines:
         if file_key not in self._lines:

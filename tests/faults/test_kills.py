@@ -1,0 +1,204 @@
+"""Killed at random moments: the next run makes the same lake, and no reader ever saw half of it.
+
+Each round begins with a lake that holds the first delivery. The second one has a file that grew,
+one that begins with what ends another, late files of days already counted, and rejected lines.
+"""
+
+import hashlib
+import os
+import random
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pytest
+from lake_fixtures import Site
+from victims import Victim, leftovers
+
+TORONTO = ZoneInfo("America/Toronto")
+START = datetime(2016, 11, 7, 20, tzinfo=UTC)
+COMMANDS = ("ingest", "build")
+LEAST_SHARE_WRITING = 0.75
+
+
+def write_lines(server: int, first: int, last: int) -> bytes:
+    """Lines of a server over three days, each with a path of its own."""
+    lines = []
+    for number in range(first, last):
+        at = (START + timedelta(seconds=12 * number)).astimezone(TORONTO)
+        lines.append(
+            f'192.0.2.{number % 40} - - [{at:%d/%b/%Y:%H:%M:%S %z}] "GET /{server}/{number}'
+            f' HTTP/1.1" {503 if number % 29 == 0 else 200} 100 "-" "Browser/{number % 7}"\n'
+        )
+        if number % 500 == 0:
+            lines.append("not a hit\n")
+    return "".join(lines).encode()
+
+
+@dataclass
+class Storm:
+    """The deliveries, and the lakes that undisturbed runs make of them."""
+
+    site: Site
+    first: Path
+    """A copy of the lake after the first delivery."""
+    before: dict[str, str] = field(default_factory=dict)
+    after: dict[str, str] = field(default_factory=dict)
+    whole: dict[str, str] = field(default_factory=dict)
+    """The hits that lose duplicates, as they are when the other file has not come yet."""
+    names: set[str] = field(default_factory=set)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Set the lake back to the first delivery."""
+        shutil.rmtree(self.site.lake)
+        shutil.copytree(self.first, self.site.lake)
+
+    def args(self, command: str) -> list[str | Path]:
+        """The arguments of the command after the second delivery."""
+        raw = self.site.folder / "raw"
+        return ["ingest", "--no-geo", raw] if command == "ingest" else ["build"]
+
+
+def names_in(lake: Path) -> set[str]:
+    """Every file of a lake."""
+    return {str(path.relative_to(lake)) for path in lake.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def storm(tmp_path_factory: pytest.TempPathFactory) -> Storm:
+    site = Site(tmp_path_factory.mktemp("storm"))
+    site.write("web01.log", write_lines(1, 0, 6000))
+    site.write("web02.log", write_lines(2, 0, 9000))
+    site.ingest(site.folder / "raw")
+    site.run("build")
+    storm = Storm(site, site.folder / "first")
+    storm.before = site.hashes()
+    shutil.copytree(site.lake, storm.first)
+    site.write("web01.log", write_lines(1, 0, 12_000))
+    site.write("web01-2.log", write_lines(1, 11_500, 16_000))
+    site.write("web03.log", write_lines(3, 0, 16_000))
+    site.write("web02-2.log", write_lines(2, 9000, 16_000))
+    for command in COMMANDS:
+        started = time.monotonic()
+        site.run(*storm.args(command))
+        storm.seconds[command] = time.monotonic() - started
+    storm.after, storm.names = site.hashes(), names_in(site.lake)
+    for path in (site.lake / "ledger" / "whole").rglob("*.parquet"):
+        name = path.relative_to(site.lake / "ledger" / "whole")
+        storm.whole[f"hits/{name}"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert storm.whole, "no file overlaps another"
+    return storm
+
+
+class Reader(threading.Thread):
+    """Looks at a lake all the time, and notes what must never be seen."""
+
+    def __init__(self, storm: Storm) -> None:
+        """Read the storm's lake."""
+        super().__init__()
+        self._lake = storm.site.lake
+        self._allowed = {
+            path: {h[path] for h in (storm.before, storm.after, storm.whole) if path in h}
+            for path in storm.before | storm.after
+        }
+        self._ending = threading.Event()
+        self.looks = 0
+        self.offences: list[str] = []
+
+    def run(self) -> None:
+        """Look until told to end."""
+        while not self._ending.is_set():
+            self._look_at_hits()
+            self._look_at_files()
+            self.looks += 1
+            time.sleep(0.005)
+
+    def end(self) -> None:
+        """Stop looking."""
+        self._ending.set()
+        self.join()
+
+    def _look_at_hits(self) -> None:
+        sql = "SELECT count(*), count(DISTINCT path) FROM read_parquet($files)"
+        try:
+            with duckdb.connect() as connection:
+                rows = connection.execute(sql, {"files": f"{self._lake}/hits/*/*.parquet"})
+                lines, different = rows.fetchone() or (0, 0)
+        except (duckdb.IOException, duckdb.InvalidInputException):
+            return  # a file that was listed is gone: an error, and no wrong answer
+        if lines != different:
+            self.offences.append(f"{lines - different} hits twice")
+
+    def _look_at_files(self) -> None:
+        for path, allowed in self._allowed.items():
+            try:
+                content = (self._lake / path).read_bytes()
+            except FileNotFoundError:
+                continue
+            if hashlib.sha256(content).hexdigest() not in allowed and path[:4] in ("hits", "reje"):
+                self.offences.append(f"{path} is neither as it was nor as it becomes")
+
+
+@contextmanager
+def watched(storm: Storm) -> Iterator[Reader]:
+    reader = Reader(storm)
+    reader.start()
+    try:
+        yield reader
+    finally:
+        reader.end()
+
+
+def test_killed_at_random_moments_the_next_run_makes_the_same_lake(
+    storm: Storm,
+) -> None:
+    """Of all kills three quarters come while a file is being written, as what is left shows."""
+    kills, seed = int(os.environ.get("KILLS", "20")), int(os.environ.get("SEED", "20161108"))
+    chance = random.Random(seed)
+    environment = storm.site.environment()
+    done, writing, looks, tries = 0, 0, 0, 0
+    victims = [Victim(environment) for _ in range(2)]
+    try:
+        while done < kills and tries < 3 * kills:
+            command = COMMANDS[tries % 2]
+            tries += 1
+            storm.begin()
+            if command == "build":
+                storm.site.run(*storm.args("ingest"))
+            victim = victims.pop(0)
+            victims.append(Victim(environment))
+            os.chdir(storm.site.folder)
+            with watched(storm) as reader:
+                victim.start(storm.args(command))
+                within_s = storm.seconds[command] * 0.8
+                was_killed = victim.kill_at(
+                    storm.site.lake, chance, within_s, writing=chance.random() < 0.9
+                )
+                left = leftovers(storm.site.lake)
+                for again in COMMANDS:
+                    storm.site.run(*storm.args(again))
+            if was_killed:
+                done += 1
+                writing += bool(left)
+            looks += reader.looks
+            where = f"kill {done} in {command}, seed {seed}"
+            assert not reader.offences, (where, reader.offences[:3])
+            assert storm.site.hashes() == storm.after, where
+            strays = names_in(storm.site.lake) - storm.names
+            assert not strays, (where, strays)
+    finally:
+        for victim in victims:
+            victim._process.kill()
+            victim.end()
+    print(f"\n{done} kills in {tries} runs, {writing} while a file was being written;"
+          f" {looks} looks at the lake meanwhile")  # fmt: skip
+    assert done == kills
+    assert writing >= LEAST_SHARE_WRITING * done
