@@ -138,7 +138,7 @@ def _ingest(settings: Settings, files: list[Path]) -> int:
     key, zone, lake = load_key(settings), settings.zone_info, Lake(settings.lake)
     lake.claim(zone.key, key.fingerprint)
     places = Places(list_databases(settings.geo), settings.geo_provider, zone)
-    maker = HitMaker(zone, places, Robots(settings.lake), key)
+    maker = HitMaker(zone, places, Robots(settings.lake), key, settings.addresses)
     total = sum(file.stat().st_size for file in files)
     with show_bytes("ingesting", total) as (progress, task):
         result = ingest_files(
