@@ -249,6 +249,7 @@ def test_addresses_can_be_kept_truncated_or_full_and_figures_are_the_same(tmp_pa
         write_secret(site)
         for command in (("ingest", "--no-geo", "raw"), ("build",)):
             site.run(*command, env={"TIDEGAUGE_ADDRESSES": setting})
+        assert [record["addresses"] for record in site.records().values()] == [setting]
         clients = [row["client"] for row in site.rows("hits", columns=["client"])]
         rejects = [row["line"] for row in site.rows("rejects")]
         kept[setting] = clients, [line[:60] for line in rejects[:3]]
