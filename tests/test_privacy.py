@@ -218,6 +218,17 @@ def texts_of(site: Site) -> Iterator[tuple[str, bytes]]:
                 yield f"{path} (decoded)", "".join(map(repr, rows)).encode()
 
 
+def leaks(site: Site, talk: bytes = b"") -> list[tuple[str, bytes]]:
+    """Where each secret address is found, in which form."""
+    return [
+        (name, form)
+        for name, text in [*texts_of(site), ("talk", talk)]
+        for address in SECRET
+        for form in forms_of(address)
+        if form in text
+    ]
+
+
 def test_by_default_no_address_lies_in_lake_report_or_talk(tmp_path: Path) -> None:
     """Every byte of every file after ingest, build, report; and what the commands said."""
     site = Site(tmp_path)
@@ -229,14 +240,7 @@ def test_by_default_no_address_lies_in_lake_report_or_talk(tmp_path: Path) -> No
     (record,) = site.records().values()
     assert (record["hits"], record["reasons"]["too_long"]) == (4, 1)
     assert record["rejected"] == len(site.rows("rejects")) >= 8
-    found = [
-        (name, form)
-        for name, text in [*texts_of(site), ("talk", talk)]
-        for address in SECRET
-        for form in forms_of(address)
-        if form in text
-    ]
-    assert found == []
+    assert leaks(site, talk) == []
     assert not [row for row in site.rows("rejects") if list(addresses_in(row["line"][:500]))]
 
 
@@ -266,6 +270,24 @@ def test_addresses_can_be_kept_truncated_or_full_and_figures_are_the_same(tmp_pa
     assert kept["none"][1][1] == "[x:xxxxxxxxxxxxxxx]:443 - - garbage"
     assert kept["truncated"][1][1] == "[2001:db8:77::]:443 - - garbage"
     assert kept["full"][1][1] == f"[{SECRET[2]}]:443 - - garbage"
+
+
+def test_what_was_kept_is_taken_out_when_settings_are_asked_for(tmp_path: Path) -> None:
+    """`build --also settings` reads the raw files again, one without any hit too."""
+    site = Site(tmp_path)
+    write_secret(site)
+    site.write("web02.log", f"{SECRET[0]} garbage\n".encode())
+    site.run("ingest", "--no-geo", "raw", env={"TIDEGAUGE_ADDRESSES": "full"})
+    figures = {n: d for n, d in site.hashes().items() if not n.startswith(("hits", "rejects"))}
+    assert SECRET[0] in "".join(row["line"] for row in site.rows("rejects"))
+    site.run("build")
+    assert SECRET[0] in "".join(row["line"] for row in site.rows("rejects"))
+    assert "addresses kept: full, now none" in site.run("build", "--explain").out
+    site.run("build", "--also", "settings")
+    assert leaks(site) == []
+    assert len(site.rows("rejects")) >= 9
+    assert "nothing was stale" in site.run("build", "--also", "settings").out
+    assert figures.items() <= site.hashes().items()
 
 
 def test_another_word_for_addresses_is_refused(tmp_path: Path) -> None:
