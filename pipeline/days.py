@@ -83,6 +83,18 @@ def _read_day(text: str) -> date:
         raise SettingsError("day", text, "write a date such as 2016-11-08") from error
 
 
+def read_instant(text: str, zone: ZoneInfo) -> datetime:
+    """Read a time as RFC 3339 has it; without an offset it is local time in ``zone``.
+
+    Raises:
+        ValueError: it is none, or not of the years 1970 to 2099.
+    """
+    read = datetime.fromisoformat(text)
+    if not 1970 <= read.year <= 2099:
+        raise ValueError(text)
+    return (read if read.tzinfo else read.replace(tzinfo=zone)).astimezone(UTC)
+
+
 def check_day(day: date, now: datetime, zone: ZoneInfo) -> None:
     """Refuse a day that has not ended: its figures would be those of a part of it.
 

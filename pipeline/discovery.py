@@ -58,20 +58,38 @@ class Found:
     """Late files of days whose figures can no longer change."""
     again: list[Path]
     """The day's files that the lake has, located by another database than the one in force."""
+    not_yet: int = 0
+    """How many had not arrived by the instant in question."""
 
 
-def discover(lake: Lake, folder: Path, places: Places, day: date, *, with_late: bool) -> Found:
+def discover(  # noqa: PLR0913 where, of which day, and when
+    lake: Lake,
+    folder: Path,
+    places: Places,
+    day: date,
+    *,
+    with_late: bool,
+    arrived_by: datetime | None = None,
+) -> Found:
     """Find the raw files of ``day`` that the lake lacks, and those of earlier days ``with_late``.
+
+    Args:
+        lake: what is known already.
+        folder: of raw logs.
+        places: the zone, and the databases in force.
+        day: a local day that has ended.
+        with_late: whether to take files of earlier days, too.
+        arrived_by: leave out what arrived later; see ``has_arrived``.
 
     Raises:
         SettingsError: there is no such folder.
         DataError: it can't be read, or neither it nor the lake has anything of ``day``.
     """
     zone = places.zone
-    logs = list_raw(lake, folder, zone)
+    logs, not_yet = list_raw(lake, folder, zone, arrived_by)
     was_counted = lake.part_path("daily", str(day)).exists()
     if not was_counted and not _has_any(logs, day, zone):
-        raise DataError(_nothing_of(day, folder, logs))
+        raise DataError(_nothing_of(day, folder, logs, not_yet))
     missing = [raw for raw in logs if not raw.known and raw.begins_by(day)]
     own = [raw for raw in missing if raw.may_hold(day)]
     late = [raw for raw in missing if with_late and not raw.may_hold(day)]
@@ -85,7 +103,8 @@ def discover(lake: Lake, folder: Path, places: Places, day: date, *, with_late: 
     ]
     if str(day) <= sealed_to:
         again = []
-    return Found(files[:MOST_FILES], max(0, len(files) - MOST_FILES), refused, again)
+    waiting = max(0, len(files) - MOST_FILES)
+    return Found(files[:MOST_FILES], waiting, refused, again, not_yet)
 
 
 def _is_outdated(record: FileRecord, day: date, places: Places) -> bool:
@@ -93,8 +112,22 @@ def _is_outdated(record: FileRecord, day: date, places: Places) -> bool:
     return share is not None and is_outdated(share, day, places)
 
 
-def list_raw(lake: Lake, folder: Path, zone: ZoneInfo) -> list[RawLog]:
-    """Every raw file below ``folder``, by source and time.
+def has_arrived(path: Path, by: datetime | None) -> bool:
+    """Whether a raw file was there at an aware instant: it has not been changed since.
+
+    Without an instant every file is there, whatever its time of change. So is one that nobody can
+    look at: that is reported when it is taken in.
+    """
+    try:
+        return by is None or path.stat().st_mtime <= by.timestamp()
+    except OSError:
+        return True
+
+
+def list_raw(
+    lake: Lake, folder: Path, zone: ZoneInfo, arrived_by: datetime | None = None
+) -> tuple[list[RawLog], int]:
+    """Every raw file below ``folder``, by source and time; and how many had not arrived.
 
     Raises:
         SettingsError: there is no such folder.
@@ -105,13 +138,16 @@ def list_raw(lake: Lake, folder: Path, zone: ZoneInfo) -> list[RawLog]:
         raise SettingsError("raw", str(folder), what)
     try:
         next(folder.iterdir(), None)  # a folder that may not be read looks empty to a search
-        logs = [_look_at(lake, path, zone) for path in find_files([folder])]
+        paths = find_files([folder])
+        there = [path for path in paths if has_arrived(path, arrived_by)]
+        logs = [_look_at(lake, path, zone) for path in there]
     except OSError as error:
         name = printable(str(error.filename or folder))
         raise DataError(f"raw folder {folder}: {name}: {error.strerror}") from error
     logs.sort(key=lambda raw: (raw.source, raw.first_day or date.min, raw.path.name))
     by_source = groupby(logs, lambda raw: raw.source)
-    return [placed for _, its in by_source for placed in _with_next(its)]
+    placed = [raw for _, its in by_source for raw in _with_next(its)]
+    return placed, len(paths) - len(there)
 
 
 def _with_next(logs: Iterable[RawLog]) -> Iterator[RawLog]:
@@ -175,7 +211,8 @@ def _has_any(logs: list[RawLog], day: date, zone: ZoneInfo) -> bool:
     return any(end is not None and end >= day for end in ends)
 
 
-def _nothing_of(day: date, folder: Path, logs: list[RawLog]) -> str:
+def _nothing_of(day: date, folder: Path, logs: list[RawLog], not_yet: int) -> str:
     days = sorted(raw.first_day for raw in logs if raw.first_day)
     span = f"its files begin on {days[0]} to {days[-1]}" if days else "it holds no raw logs"
-    return f"no raw file of {day} in {folder} ({len(logs)} files; {span}): deliver it and run again"
+    count = f"{len(logs)} files" + (f", {not_yet} more had not arrived" if not_yet else "")
+    return f"no raw file of {day} in {folder} ({count}; {span}): deliver it and run again"

@@ -16,7 +16,9 @@ from pipeline.days import day_start
 from pipeline.definitions import NO_COUNTRY
 from pipeline.geo.databases import GeoDatabase, in_force
 from pipeline.geo.lookup import Locator
+from pipeline.privacy import kept_clients
 from pipeline.robots import Robots
+from pipeline.settings import Addresses
 from pipeline.visitors import VisitorKey, canonical_clients, hash_visitors
 
 _CODE = pa.dictionary(pa.int32(), pa.string())
@@ -95,6 +97,7 @@ class HitMaker:
     places: Places
     robots: Robots
     key: VisitorKey
+    addresses: Addresses = Addresses.none
 
     def make_hits(self, fields: pa.Table, source: str) -> tuple[pa.Table, npt.NDArray[np.int32]]:
         """Complete a block's ``fields`` (see ``formats``) to hits, with each hit's day.
@@ -118,8 +121,8 @@ class HitMaker:
         column["source"] = pa.DictionaryArray.from_arrays(
             pa.array(np.zeros(len(days), np.int32)), pa.array([source])
         )
-        for name in ("client", "duration_ms"):
-            column[name] = pa.nulls(len(days), HITS.field(name).type)
+        column["client"] = kept_clients(clients, self.addresses)
+        column["duration_ms"] = pa.nulls(len(days), HITS.field("duration_ms").type)
         for name in ("method", "protocol"):
             column[name] = column[name].dictionary_encode()
         return pa.table({name: column[name] for name in HITS.names}, HITS), days

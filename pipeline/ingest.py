@@ -32,6 +32,7 @@ from pipeline.journal import Move
 from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake, stat_of
 from pipeline.overlaps import Hashes, Lines, hash_lines
 from pipeline.partitions import PartitionWriter, RejectWriter
+from pipeline.privacy import hide_addresses
 from pipeline.settling import NewFile, Rules, Settled, Source
 from pipeline.steps import reach
 
@@ -291,8 +292,15 @@ class _FileJob:
             _thread.connection = connect(threads=1)
         read = combined.read_block(_thread.connection, block.line_no, block.lines)
         hits, days = self.maker.make_hits(read.hits, self.source)
-        rejects = [(number, line, rejected.reason) for number, line, rejected in read.rejects]
-        rejects += [(number, head, "too_long") for number, head in block.too_long]
+        kept = self.maker.addresses
+        rejects = [
+            (number, hide_addresses(line, kept), rejected.reason)
+            for number, line, rejected in read.rejects
+        ]
+        rejects += [
+            (number, hide_addresses(head, kept, is_head=True), "too_long")
+            for number, head in block.too_long
+        ]
         span = pc.min_max(hits["ts"].cast(pa.int64())).as_py() if len(hits) else None
         return _BlockHits(
             hits, days, sorted(rejects), len(read.blank), hash_lines(block),
@@ -343,7 +351,7 @@ class _FileJob:
             last_at=_instant(max((last for _, last in tally.spans_us), default=None)),
             definitions=DEFINITIONS_VERSION,
             robots=self.maker.robots.lists,
-            addresses="none",
+            addresses=self.maker.addresses.value,
             tail_bytes=self.raw.tail_bytes,
         )
 

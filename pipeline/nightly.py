@@ -32,8 +32,17 @@ from pipeline.site import build_settings, check_zone, find_zone, open_maker, ove
 log = logging.getLogger(__name__)
 
 
-def find_files(settings: Settings, day: date, now: datetime, *, with_late: bool) -> Found:
+def find_files(
+    settings: Settings,
+    day: date,
+    now: datetime,
+    *,
+    with_late: bool,
+    arrived_by: datetime | None = None,
+) -> Found:
     """Find what to take in for a local day, and ``with_late`` of earlier days, too.
+
+    With ``arrived_by`` only what was there at that instant.
 
     Raises:
         SettingsError: the day has not ended; the raw folder or the zone is wrong.
@@ -48,7 +57,7 @@ def find_files(settings: Settings, day: date, now: datetime, *, with_late: bool)
     check_day(day, now, zone.info)
     databases = list_databases(settings.geo)
     places = Places(databases, settings.geo_provider, zone.info)
-    found = discover(lake, settings.raw, places, day, with_late=with_late)
+    found = discover(lake, settings.raw, places, day, with_late=with_late, arrived_by=arrived_by)
     if found.files and not databases:
         raise GeoError(f"no address database in {settings.geo}: {HOW_TO_GET_ONE}")
     check_zone(zone, found.files)

@@ -42,14 +42,18 @@ def find_outdated(records: Iterable[FileRecord], places: Places, sealed: set[str
 def list_outdated(
     records: Iterable[FileRecord], maker: HitMaker, sealed: set[str]
 ) -> list[Outdated]:
-    """Every file and unsealed day whose hits would come out otherwise, by day."""
-    found = [
-        Outdated(kind, date.fromisoformat(day), record.file_key, text)
-        for record in records
-        for day, share in record.read_days.items()
-        if day not in sealed
-        for kind, text in _reasons(record, share, date.fromisoformat(day), maker)
-    ]
+    """Every file and unsealed day whose hits or rejects would come out otherwise, by day."""
+    found: list[Outdated] = []
+    for record in records:
+        for day, share in record.read_days.items():
+            if day not in sealed:
+                at = date.fromisoformat(day)
+                reasons = [*_reasons(record, share, at, maker), *_addresses(record, maker)]
+                found += [Outdated(kind, at, record.file_key, text) for kind, text in reasons]
+        if record.rejects_day and not record.read_days:
+            at = date.fromisoformat(record.rejects_day)
+            reasons = _addresses(record, maker)
+            found += [Outdated(kind, at, record.file_key, text) for kind, text in reasons]
     return sorted(found, key=lambda one: (one.day, one.kind, one.file_key))
 
 
@@ -65,3 +69,10 @@ def _reasons(
     if record.definitions != DEFINITIONS_VERSION:
         version = f"version {record.definitions} of the definitions, now {DEFINITIONS_VERSION}"
         yield "definitions", f"read by {version}"
+
+
+def _addresses(record: FileRecord, maker: HitMaker) -> list[tuple[str, str]]:
+    """The reason of a file of which another part of the addresses is kept than is set."""
+    if record.addresses == maker.addresses.value:
+        return []
+    return [("settings", f"addresses kept: {record.addresses}, now {maker.addresses.value}")]

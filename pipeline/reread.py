@@ -59,10 +59,12 @@ def current_maker(settings: Settings, lake: Lake) -> HitMaker:
     except GeoError:
         databases = []
     places = Places(databases, settings.geo_provider, zone)
-    return HitMaker(zone, places, Robots(settings.lake), load_key(settings))
+    return HitMaker(zone, places, Robots(settings.lake), load_key(settings), settings.addresses)
 
 
 def _main_day(record: FileRecord) -> str:
+    if not record.read_days:
+        return str(record.rejects_day)
     return max(record.read_days.items(), key=lambda day: (day[1].hits, day[0]))[0]
 
 

@@ -1,13 +1,16 @@
 """The command ``run``: the steps of a night in one go, for one day or a span of days."""
 
+import logging
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
 from pipeline.alerts import Failure, announce_failure
-from pipeline.days import last_ended_day
+from pipeline.days import last_ended_day, read_instant
 from pipeline.discovery import Found
 from pipeline.errors import DataError, SettingsError, TidegaugeError
 from pipeline.lake import Lake
@@ -25,6 +28,24 @@ from pipeline.output import escape
 from pipeline.settings import Settings, load_settings
 from pipeline.site import find_zone
 
+log = logging.getLogger(__name__)
+
+AsOfOption = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="TIME", help="Run as at that time, such as 2016-11-09T06:00."),
+]
+
+
+@dataclass(frozen=True)
+class Night:
+    """What one run is about, and when it is."""
+
+    days: list[date]
+    now: datetime
+    with_late: bool
+    arrived_by: datetime | None
+    """Raw files that were changed later are not there; None: all that are there."""
+
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
@@ -37,28 +58,35 @@ def run(  # noqa: PLR0913 one parameter an option
     raw: Annotated[
         Path | None, typer.Option("--raw", help="Folder of raw logs.", show_default="./raw")
     ] = None,
+    as_of: AsOfOption = None,
     lake: LakeOption = None,
     geo: GeoOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Take in the last day's raw logs and late ones, build, check, report, alert: a night's work.
 
-    With --from and --to the raw logs of those days alone. What the Airflow DAG nightly does.
+    With --from and --to the raw logs of those days alone. With --as-of as if it were that time:
+    yesterday is the day before, and a raw file changed since is not there yet. What the Airflow
+    DAG nightly does.
 
     For example:
 
     tidegauge run
 
     tidegauge run --from 2016-11-01 --to 2016-11-16 --raw ./raw
+
+    tidegauge run --as-of 2016-11-09T06:00
     """
     settings = load_settings(config, lake=lake, geo=geo, raw=raw)
-    now = datetime.now(UTC)
     zone = find_zone(settings, Lake(settings.lake)).info
+    present = datetime.now(UTC)
+    now = _read_as_of(as_of, zone, present) if as_of else present
     with_late = first is None and last is None
     yesterday = last_ended_day(now, zone)
     days = _span(first or last or yesterday, last or first or yesterday)
+    night = Night(days, now, with_late=with_late, arrived_by=now if as_of else None)
     try:
-        _run(settings, days, now, with_late=with_late)
+        _run(settings, night)
     except TidegaugeError as error:
         failure = Failure(days[-1], "tidegauge run", str(error))
         announce_failure(settings, failure, now.astimezone(zone).date(), is_asked=False)
@@ -72,8 +100,20 @@ def _span(first: date, last: date) -> list[date]:
     return [start + timedelta(days=n) for n in range((end - start).days + 1)]
 
 
-def _run(settings: Settings, days: list[date], now: datetime, *, with_late: bool) -> None:
-    found, missing = _find(settings, days, now, with_late=with_late)
+def _read_as_of(text: str, zone: ZoneInfo, present: datetime) -> datetime:
+    try:
+        now = read_instant(text, zone)
+    except (ValueError, OverflowError) as error:
+        remedy = f"write a time such as 2016-11-09T06:00 (in {zone.key}) or 2016-11-09T11:00:00Z"
+        raise SettingsError("--as-of", text, remedy) from error
+    if now > present:
+        raise SettingsError("--as-of", text, "that is in the future: leave it out")
+    return now
+
+
+def _run(settings: Settings, night: Night) -> None:
+    days, now = night.days, night.now
+    found, missing = _find(settings, night)
     paths = found.files + found.again
     with show_bytes("ingesting", sum(path.stat().st_size for path in paths)) as (bar, task):
         result = take_in(
@@ -84,7 +124,8 @@ def _run(settings: Settings, days: list[date], now: datetime, *, with_late: bool
     told = [check_built(settings, day, rebuilt if day == days[-1] else ()) for day in days]
     today = now.astimezone(find_zone(settings, Lake(settings.lake)).info).date()
     alerts = tell(settings, days[-1], today, is_asked=False)
-    print(f"files:  {len(result.added)} taken in, {len(result.known)} known")
+    not_yet = f", {found.not_yet} not there yet" if night.arrived_by else ""
+    print(f"files:  {len(result.added)} taken in, {len(result.known)} known{not_yet}")
     print(f"built:  {len(rebuilt)} days{f', {rebuilt[0]} to {rebuilt[-1]}' if rebuilt else ''}")
     for one in told:
         print(f"{one['day']}: {one['sessions']:,} sessions from {one['countries']} countries")
@@ -95,21 +136,25 @@ def _run(settings: Settings, days: list[date], now: datetime, *, with_late: bool
         raise DataError("; ".join(missing))
 
 
-def _find(
-    settings: Settings, days: list[date], now: datetime, *, with_late: bool
-) -> tuple[Found, list[str]]:
+def _find(settings: Settings, night: Night) -> tuple[Found, list[str]]:
     """What all the days need, and a sentence for each that has nothing."""
     files: dict[Path, None] = {}
     again: dict[Path, None] = {}
     missing: list[str] = []
-    for day in days:
+    not_yet = 0
+    for day in night.days:
         try:
-            found = find_files(settings, day, now, with_late=with_late)
+            found = find_files(
+                settings, day, night.now, with_late=night.with_late, arrived_by=night.arrived_by
+            )
         except DataError as error:
             missing.append(str(error))
             continue
         files |= dict.fromkeys(found.files)
         again |= dict.fromkeys(found.again)
-    if len(missing) == len(days):
+        not_yet = found.not_yet
+    if len(missing) == len(night.days):
         raise DataError(missing[0])
-    return Found(list(files), 0, [], list(again)), missing
+    if not_yet:
+        log.info("%d raw files are not there yet at %s", not_yet, night.arrived_by)
+    return Found(list(files), 0, [], list(again), not_yet), missing

@@ -7,6 +7,7 @@ import os
 import tomllib
 from datetime import date
 from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -49,6 +50,14 @@ AlertUrls = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
 SourceNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
+class Addresses(StrEnum):
+    """What the lake keeps of visitors' addresses."""
+
+    none = "none"
+    truncated = "truncated"
+    full = "full"
+
+
 class Settings(BaseSettings):
     """Everything a site may set. Paths are relative to the working directory."""
 
@@ -67,6 +76,10 @@ class Settings(BaseSettings):
         None, min_length=16, description="secret of the visitor hash; else visitor_key_file"
     )
     visitor_key_file: Path = Path("~/.config/tidegauge/visitor.key")
+    addresses: Addresses = Field(
+        Addresses.none,
+        description="what hits and rejected lines keep: none, truncated (/24, /48) or full",
+    )
     geo_provider: str | None = Field(None, description="use only this provider's databases")
     maxmind_account_id: str | None = None
     maxmind_license_key: SecretStr | None = None

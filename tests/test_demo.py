@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import shutil
 from pathlib import Path
 
@@ -38,6 +39,19 @@ def test_demo_compares_five_figures_and_all_are_equal(shown: tuple[Site, Done]) 
     assert len(rows) == 5
     assert "NO" not in table.split()
     assert "compared with the simulator's own rounded cells" in done.out
+
+
+def test_demo_tells_the_first_figure_before_the_late_logs_came(shown: tuple[Site, Done]) -> None:
+    """On the morning after, with the logs of two servers, about 40 % of the day is counted."""
+    _, done = shown
+    told = re.search(
+        r"As of 2016-11-09 06:00 the logs of 2 of 5 servers for 2016-11-08 were there\.\n"
+        r"First figure, preliminary: (\d+) sessions from the United States\.\n",
+        done.out,
+    )
+    assert told
+    assert 0.38 < int(told[1]) / (249_950 * float(SCALE)) < 0.42
+    assert told.start() == 0
 
 
 def test_demo_shows_the_days_the_episode_and_what_is_next(shown: tuple[Site, Done]) -> None:

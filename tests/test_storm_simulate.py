@@ -302,6 +302,17 @@ def test_the_same_seed_gives_the_same_bytes_in_any_number_of_processes(tmp_path)
     assert [path.read_bytes() for path in alone] == [path.read_bytes() for path in both]
     assert len(done) == 100
     assert done[-1][1] == done[-1][2]
+    assert [path.stat().st_mtime for path in alone] == [path.stat().st_mtime for path in both]
+
+
+def test_a_file_has_the_time_it_arrived_at_and_three_of_election_day_are_two_days_late(tmp_path):
+    """Within twenty minutes of the day's end; of the 8th, web03 to web05 on the 11th."""
+    late = {f"web0{server}-20161108.log.gz" for server in (3, 4, 5)}
+    for path in simulate(tmp_path, 0.0002, 5):
+        day = datetime.strptime(path.name[6:14], "%Y%m%d").replace(tzinfo=TORONTO)
+        ends = day + timedelta(days=3 if path.name in late else 1)
+        minutes = (path.stat().st_mtime - ends.timestamp()) / 60
+        assert -2 < minutes < 20, path.name
 
 
 def test_another_seed_gives_other_bytes_and_a_file_needs_no_other(tmp_path, logs):

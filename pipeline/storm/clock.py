@@ -1,4 +1,4 @@
-"""Local days of the simulated site, their hours, and the moments at which servers rotate logs.
+"""Local days of the simulated site, their hours, when servers rotate logs and when these arrive.
 
 Times are whole seconds since 1 November 2016, 00:00 in Toronto (``EPOCH`` in Unix time).
 """
@@ -14,6 +14,9 @@ DAYS: Final = tuple(date(2016, 11, number) for number in range(1, 21))
 SERVERS: Final = ("web01", "web02", "web03", "web04", "web05")
 EPOCH: Final = int(datetime(2016, 11, 1, tzinfo=ZONE).timestamp())
 HOUR: Final = 3600
+LATE_DAY: Final = date(2016, 11, 8)
+LATE_SERVERS: Final = ("web03", "web04", "web05")
+LATE_BY: Final = 48 * HOUR
 OFFSETS: Final = ("-0400", "-0500")  # the second one from STANDARD_TIME on
 
 
@@ -46,6 +49,17 @@ def rotation(seed: int, server: int, index: int) -> int:
         return np.iinfo(np.int64).max
     offset = np.random.default_rng([seed, 1, server, index]).integers(-90, 240)
     return day_start(index) + int(offset)
+
+
+def arrival(seed: int, server: int, index: int) -> int:
+    """Second at which the file of ``DAYS[index]`` is there: minutes after it ends.
+
+    Those of 8 November from three servers are two days late.
+    """
+    end = rotation(seed, server, index + 1) if index + 1 < len(DAYS) else day_start(len(DAYS))
+    delay = np.random.default_rng([seed, 8, server, index]).integers(60, 900)
+    is_late = DAYS[index] == LATE_DAY and SERVERS[server] in LATE_SERVERS
+    return end + int(delay) + is_late * LATE_BY
 
 
 def write_hours(first: int, last: int) -> list[str]:

@@ -1,5 +1,6 @@
 """Columns of numbers to lines of text, in the combined format, compressed."""
 
+import os
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
@@ -27,16 +28,25 @@ GZIP: Final = 31  # window bits that make zlib write a gzip header, without name
 LEVEL: Final = 1
 
 
-def write_lines(
-    path: Path, world: World, lines: Lines, order: Ints, rng: np.random.Generator
+def write_lines(  # noqa: PLR0913 what is written, and when
+    path: Path,
+    world: World,
+    lines: Lines,
+    order: Ints,
+    rng: np.random.Generator,
+    changed_at: int,
 ) -> None:
-    """Write lines in ``order``, a few broken ones between, as gz; the file appears whole."""
+    """Write lines in ``order``, a few broken ones between, as gz; the file appears whole.
+
+    Its time of change is the Unix second ``changed_at``.
+    """
     compressor = isal_zlib.compressobj(LEVEL, wbits=GZIP)
     part = path.with_name(path.name + ".part")
     with part.open("wb") as file:
         for text in _render(world, lines, order, rng):
             file.write(compressor.compress(text))
         file.write(compressor.flush())
+    os.utime(part, (changed_at, changed_at))
     part.replace(path)
 
 

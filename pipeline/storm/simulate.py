@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.storm.addresses import find_database
 from pipeline.storm.cells import ALL, check_scale, scaled_days
-from pipeline.storm.clock import DAYS, SERVERS, day_start, rotation
+from pipeline.storm.clock import DAYS, EPOCH, SERVERS, arrival, day_start, rotation
 from pipeline.storm.crawlers import draw_crawls
 from pipeline.storm.lines import Ints, Lines, join_lines
 from pipeline.storm.render import write_lines
@@ -33,6 +33,7 @@ def simulate(
 ) -> list[Path]:
     """Write ``OUT/web01-20161101.log.gz`` and 99 more, simulated, calibrated to published totals.
 
+    Each file's time of change is when it would have arrived (``clock.arrival``).
     ``progress`` gets a label, sessions done and sessions in all after each file. The bytes depend
     on scale and seed, not on ``workers`` (by default one a core, at most 8).
     Raises SettingsError for a wrong scale, GeoError without the database of November 2016.
@@ -59,7 +60,8 @@ def write_file(out: Path, scale: float, seed: int, server: int, day: int) -> Pat
     path = out / f"{SERVERS[server]}-{DAYS[day]:%Y%m%d}.log.gz"
     rng = np.random.default_rng([seed, 7, server, day])
     lines = _draw_lines(world, server, day)
-    write_lines(path, world, lines, _choose_lines(lines, seed, server, day), rng)
+    order = _choose_lines(lines, seed, server, day)
+    write_lines(path, world, lines, order, rng, EPOCH + arrival(seed, server, day))
     return path
 
 
