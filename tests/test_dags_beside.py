@@ -98,6 +98,14 @@ def test_retention_lists_then_deletes_within_its_guard(tester: DagTester, site: 
     assert len(site.rows("daily")) == 2
 
 
+def test_retention_is_idle_where_it_is_not_set(tester: DagTester, site: Site) -> None:
+    """Also before there is a lake; once it is set, a missing one is a sentence."""
+    assert tester.test("retention", settings_of(site), {}).state == "success"
+    done = tester.test("retention", settings_of(site, TIDEGAUGE_HITS_KEPT_DAYS="30"), {})
+    assert done.tasks == {"list": ["failed"], "delete": ["upstream_failed"]}
+    assert "no lake at" in done.log
+
+
 def test_an_example_runs_for_the_days_that_were_counted(tester: DagTester, site: Site) -> None:
     """By `dag.test()` no event triggered it: it has no day to print, and says so by skipping."""
     done = tester.test("example_downstream", settings_of(site), {})
