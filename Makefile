@@ -38,8 +38,10 @@ test: install-dev
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 # Minutes: a real Airflow, a browser, PostgreSQL and Docker. Screenshots are in ./e2e-artefacts.
+# As root on Debian it installs what it needs of the system; else it says what it leaves out.
 e2e: install-dev
-	timeout --foreground --signal=INT --kill-after=2m 25m $(BIN)/python -m pytest -n 0 tests/e2e
+	tests/e2e/packages.sh
+	timeout --foreground --signal=INT --kill-after=2m 25m $(BIN)/python -m pytest -n 0 -rs tests/e2e
 
 # Processes killed at random moments; minutes.
 faults: install-dev

@@ -15,7 +15,7 @@ from pipeline.settings import load_settings
     schedule=CronTriggerTimetable("0 22 * * 2,5", timezone="UTC"),
     catchup=False,
     max_active_runs=1,
-    default_args=retry("GeoError", "StorageError"),
+    default_args=retry("DownloadError", "StorageError"),
     doc_md=__doc__,
     tags=["tidegauge"],
 )

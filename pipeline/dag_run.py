@@ -75,12 +75,20 @@ def is_over(context: Any) -> bool:
 
 
 def announce(context: Any) -> None:
-    """Send that the day failed, when the last retry is over."""
+    """Send that the day failed, when the last retry is over.
+
+    Not when it failed because a setting can't be read: the task says so, and nobody knows then
+    where alerts go.
+    """
     from pipeline.alerts import Failure, announce_failure  # noqa: PLC0415 light to parse
 
+    try:
+        settings, day = load_settings(), _day_of(context)
+    except SettingsError:
+        return
     step = context["task_instance"].task_id
-    failure = Failure(_day_of(context), step, str(context.get("exception") or "its process died"))
-    announce_failure(load_settings(), failure, today(), is_asked=context["params"]["alert"])
+    failure = Failure(day, step, str(context.get("exception") or "its process died"))
+    announce_failure(settings, failure, today(), is_asked=context["params"]["alert"])
 
 
 def maxmind_settings() -> Settings:

@@ -24,6 +24,10 @@ class GeoError(TidegaugeError):
     """An address database is missing, damaged or could not be fetched. Names the file or source."""
 
 
+class DownloadError(GeoError):
+    """A server did not answer, failed or was cut off, four times; it may answer later."""
+
+
 class LakeError(TidegaugeError):
     """The lake cannot be used as asked: another key, another time zone, not writable."""
 

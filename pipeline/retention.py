@@ -172,6 +172,8 @@ def apply_retention(lake: Lake, settings: Settings, today: date) -> list[OldDay]
 
 def list_old_days(settings: Settings, now: datetime) -> list[str]:
     """The days that ``delete_old_days`` would delete something of, each logged; a dry run."""
+    if settings.hits_kept_days is None:  # nothing to do, even where there is no lake yet
+        return []
     lake = open_lake(settings)
     plan = plan_retention(lake, settings, local_today(settings, lake, now))
     for old in plan:
@@ -185,6 +187,8 @@ def delete_old_days(settings: Settings, now: datetime) -> list[str]:
     Raises:
         LakeError, SettingsError, DataError, StorageError: as ``apply_retention``.
     """
+    if settings.hits_kept_days is None:
+        return []
     lake = open_lake(settings)
     plan = apply_retention(lake, settings, local_today(settings, lake, now))
     return [str(old.day) for old in plan]

@@ -20,20 +20,23 @@ TODAY = date(2016, 11, 20)
 
 
 class Hook:
-    """A web hook that keeps what it gets; it refuses while `is_down`."""
+    """A web hook that keeps what it gets; it refuses while `is_down`, and `refusals` times."""
 
     def __init__(self) -> None:
         """Listen on a free port of loopback."""
         self.received: list[dict[str, str]] = []
         self.is_down = False
+        self.refusals = 0
         hook = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if not hook.is_down:
+                refuses = hook.is_down or hook.refusals > 0
+                hook.refusals -= hook.refusals > 0
+                if not refuses:
                     hook.received.append({"title": body["title"], "body": body["message"]})
-                self.send_response(503 if hook.is_down else 200)
+                self.send_response(503 if refuses else 200)
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""The DAGs beside the nightly one, and the alerts of failed nights, in a real Airflow."""
+"""The DAGs beside the nightly one, in a real Airflow."""
 
 import json
 from collections.abc import Iterator
@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import build_database
 from dag_tester import DagTester, settings_of
-from geo_server import KEY, Server, serve
+from geo_server import KEY, Server, refuse, serve
 from lake_fixtures import Site, make_line
-from test_alerts import Hook
 from test_geo_fetch import MAXMIND_PATH, make_archive, make_database
 
 pytestmark = pytest.mark.xdist_group("airflow")
@@ -66,6 +65,18 @@ def test_a_new_database_offers_the_days_it_would_locate_otherwise(
     assert built == {"2016-10-01", "2016-11-03"}
 
 
+def test_a_key_that_is_refused_is_not_logged_either(
+    tester: DagTester, site: Site, maxmind: Server
+) -> None:
+    """MaxMind says no: one request, one sentence, and no day is offered."""
+    maxmind.answers[MAXMIND_PATH] = [refuse(401, KEY.encode())]
+    settings = settings_of(site, TIDEGAUGE_MAXMIND_URL=maxmind.url("/maxmind"))
+    done = tester.test("refresh_geo", settings | account(), {}, with_retries=True)
+    assert (done.state, len(maxmind.requests)) == ("failed", 1)
+    assert "401" in done.log
+    assert KEY not in done.log
+
+
 def test_without_the_connection_a_sentence_says_how_to_make_it(
     tester: DagTester, site: Site
 ) -> None:
@@ -87,37 +98,15 @@ def test_retention_lists_then_deletes_within_its_guard(tester: DagTester, site: 
     assert len(site.rows("daily")) == 2
 
 
+def test_retention_is_idle_where_it_is_not_set(tester: DagTester, site: Site) -> None:
+    """Also before there is a lake; once it is set, a missing one is a sentence."""
+    assert tester.test("retention", settings_of(site), {}).state == "success"
+    done = tester.test("retention", settings_of(site, TIDEGAUGE_HITS_KEPT_DAYS="30"), {})
+    assert done.tasks == {"list": ["failed"], "delete": ["upstream_failed"]}
+    assert "no lake at" in done.log
+
+
 def test_an_example_runs_for_the_days_that_were_counted(tester: DagTester, site: Site) -> None:
     """By `dag.test()` no event triggered it: it has no day to print, and says so by skipping."""
     done = tester.test("example_downstream", settings_of(site), {})
     assert (done.state, done.tasks["days"]) == ("success", ["success"])
-
-
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    """Return a listening web hook."""
-    listening = Hook()
-    yield listening
-    listening.server.shutdown()
-    listening.server.server_close()
-
-
-def test_a_failed_day_is_announced_once_and_an_old_one_only_when_asked(
-    tester: DagTester, site: Site, hook: Hook
-) -> None:
-    settings = settings_of(site, TIDEGAUGE_ALERT_URLS=hook.url)
-    for conf in ({}, {"alert": True}, {"alert": True}):
-        done = tester.test("nightly", settings, {"day": "2016-11-07", **conf})
-        assert done.state == "failed"
-    assert hook.titles == ["2016-11-07 failed in discover"]
-    assert "no raw file of 2016-11-07" in hook.received[0]["body"]
-
-
-def test_a_night_that_nobody_delivered_is_announced(
-    tester: DagTester, site: Site, hook: Hook
-) -> None:
-    """Yesterday is recent: no parameter asks for it."""
-    settings = settings_of(site, TIDEGAUGE_ALERT_URLS=hook.url)
-    for _ in range(2):
-        assert tester.test("nightly", settings, {}).state == "failed"
-    assert [title.endswith("failed in discover") for title in hook.titles] == [True]

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import requests
 import urllib3.exceptions
 
-from pipeline.errors import GeoError
+from pipeline.errors import DownloadError, GeoError
 from pipeline.geo.sources import Download
 
 Progress = Callable[[int, int | None], None]
@@ -48,7 +48,8 @@ def download(
     """Write what ``wanted`` serves to ``target``.
 
     Connection errors, short answers and 5xx are tried four times, ``pause`` called with the seconds
-    between; any other refusal is final. Raises NotThereError for 404, else GeoError.
+    between; any other refusal is final. Raises DownloadError after four tries, NotThereError for
+    404, else GeoError.
     """
     failure = ""
     for pause_s in (*_PAUSES_S, None):
@@ -62,7 +63,7 @@ def download(
         if pause_s is not None:
             pause(pause_s)
     # Raised out here, so that no library exception with the URL in it is chained.
-    raise GeoError(f"cannot fetch {wanted.shown}: {failure} ({len(_PAUSES_S) + 1} tries)")
+    raise DownloadError(f"cannot fetch {wanted.shown}: {failure} ({len(_PAUSES_S) + 1} tries)")
 
 
 def _try_once(wanted: Download, file: BinaryIO, on_progress: Progress) -> None:

@@ -22,7 +22,7 @@ class Airflow:
 
     def ask(self, method: str, path: str, **options: Any) -> Any:
         """Call the interface; returns the answer's JSON, and fails on an error."""
-        answer = self._session.request(method, f"{self._url}/api/v2/{path}", timeout=30, **options)
+        answer = self._session.request(method, f"{self._url}/api/v2/{path}", timeout=120, **options)
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
 

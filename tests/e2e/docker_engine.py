@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BASE, POSTGRES, REDIS = "tidegauge-e2e-base", "tidegauge-e2e-postgres", "tidegauge-e2e-redis"
+GEOIPUPDATE = "tidegauge-e2e-geoipupdate"
 SERVICES = Path(__file__).with_name("services")
 BRIDGE = Path("/sys/class/net/docker0")
 
@@ -141,7 +142,7 @@ def make_base(engine: Engine, folder: Path) -> None:
 
 
 def make_services(engine: Engine) -> None:
-    """Build what stands for the public images of PostgreSQL and Redis (cached)."""
+    """Build what stands for the public images (cached)."""
 
     def build(name: str) -> None:
         engine.run(
@@ -150,4 +151,4 @@ def make_services(engine: Engine) -> None:
         )  # fmt: skip
 
     with ThreadPoolExecutor() as pool:
-        list(pool.map(build, (POSTGRES, REDIS)))
+        list(pool.map(build, (POSTGRES, REDIS, GEOIPUPDATE)))

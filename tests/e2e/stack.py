@@ -11,8 +11,8 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
-from airflow_rest import Airflow
-from docker_engine import BASE, POSTGRES, REDIS, Engine
+from airflow_rest import Airflow, wait_until
+from docker_engine import BASE, GEOIPUPDATE, POSTGRES, REDIS, Engine
 
 CHECKOUT = Path(__file__).parents[2]
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -47,6 +47,10 @@ class Stack:
         """Log in to the stack's Airflow as its administrator."""
         env = read_env(self.folder / ".env")
         return Airflow(f"http://127.0.0.1:{self.settings['PORT']}", env["ADMIN_PASSWORD"])
+
+    def databases(self) -> list[str]:
+        """The files of the volume of address databases."""
+        return self.compose("exec", "-T", "scheduler", "ls", "/data/geo").split()
 
     def memory_mib(self) -> float:
         """What all containers of the project take now."""
@@ -93,7 +97,7 @@ def new_stack(engine: Engine, folder: Path, name: str, **settings: str) -> Stack
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     images = {"BASE_IMAGE": BASE, "POSTGRES_IMAGE": POSTGRES, "REDIS_IMAGE": REDIS}
-    images["GEOIPUPDATE_IMAGE"] = BASE  # stands for MaxMind's, with a `cp` of the database
+    images["GEOIPUPDATE_IMAGE"] = GEOIPUPDATE
     certificates = {"BUILD_CA": str(CERTIFICATES)} if CERTIFICATES.exists() else {}
     own = {
         "COMPOSE_PROJECT_NAME": f"tidegauge-e2e-{name}",
@@ -115,9 +119,7 @@ def running(stack: Stack, database: Path) -> Iterator[Stack]:
 
 
 def add_database(stack: Stack, database: Path) -> None:
-    """Put the database where MaxMind's updater does, and let the stack archive it."""
-    once = ("run", "--rm", "--no-deps", "-T")
-    target = "GeoLite2-City.mmdb"
-    mounted = f"--volume={database}:/new:ro"
-    stack.compose(*once, mounted, "geoipupdate", "cp", "/new", f"/usr/share/GeoIP/{target}")
-    stack.compose(*once, "archive", "tidegauge", "geo", "fetch", f"/data/geoipupdate/{target}")
+    """Switch the profile `geo` on, put the database where its updater does, wait for `archive`."""
+    stack.compose("--profile=geo", "up", "--detach", "--no-deps", "geoipupdate", "archive")
+    stack.compose("cp", database, "geoipupdate:/usr/share/GeoIP/GeoLite2-City.mmdb")
+    wait_until(lambda: stack.databases() or None, 60, lambda: stack.compose("logs", "archive"))

@@ -101,11 +101,11 @@ class Standalone:
             assert time.monotonic() < end
             time.sleep(0.5)
 
-    def wait_for_run(self, run_id: str, seconds: float) -> dict[str, str]:
-        """Wait until a run of `nightly` has ended; returns it."""
+    def wait_for_run(self, run_id: str, seconds: float, dag: str = "nightly") -> dict[str, str]:
+        """Wait until a run has ended; returns it."""
         end = time.monotonic() + seconds
         while True:
-            run: dict[str, str] = self.rest.ask("GET", f"dags/nightly/dagRuns/{run_id}")
+            run: dict[str, str] = self.rest.ask("GET", f"dags/{dag}/dagRuns/{run_id}")
             if run["state"] in {"success", "failed"}:
                 return run
             assert time.monotonic() < end, run
