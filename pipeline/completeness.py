@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 RETIRED_AFTER_DAYS = 7
 _LISTED_GAPS = 3
+_SLIVER_MINUTES = 10
 _MINUTE = timedelta(minutes=1)
 _ONE_DAY = timedelta(days=1)
 
@@ -283,6 +284,10 @@ def _name_gap(calendar: Calendar, day: int, gap: tuple[int, int], length: int) -
     first, end = gap
     if gap == (0, length):
         return "nothing of this day"
+    if end - first >= length - _SLIVER_MINUTES and 0 in (first, length - end):
+        # A file reaches a little over its midnight.
+        known = (0, first) if first else (end, length)
+        return f"nothing of this day but {' to '.join(calendar.write(day, m) for m in known)}"
     if first == 0:
         return f"nothing before {calendar.write(day, end)}"
     if end == length:

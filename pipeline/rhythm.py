@@ -8,21 +8,23 @@ when it is far beyond that. Knows neither files nor names, and no clock.
 **The rule.** A silence of minutes ``1..g`` has survived ``m = sum(rate)``, where ``rate`` is the
 hazard of a silence's end a minute. Were the rate true, so long a silence would have the chance
 ``exp(-m)``. It is a gap when ``m / caution >= ln(1440 / FALSE_GAPS_A_DAY)`` and it lasts at least
-``LEAST_GAP_MINUTES``. So even a source that writes ``caution`` times less than it used to has
-fewer than one false gap in 10,000 days, as a day has at most 1,440 silences. ``caution`` is 2, and
-8 while fewer than three other days of the same kind (weekend or not) are known: a first Sunday
-may be anything.
+``LEAST_GAP_MINUTES``. So even a source
+that writes ``caution`` times less than it used to has fewer than one false gap in 10,000 days, as
+a day has at most 1,440 silences. Of a gap over midnight a day has its part when that alone has a
+chance below 1 in 1,000. ``caution`` is 2 from three other days of the same kind (weekend or not)
+on, 4 with fewer and 8 with none: a first Sunday may be anything.
 
-**The rate** of an hour of the day is the share of silent minutes that a hit followed, so that
-visitors who come in bursts do not count as many. Where an hour hardly ever is silent, hits a minute
-over their index of dispersion stand in (arrivals of a compound Poisson process). The lower of two
-estimates counts: over all other days, and over those of the same weekday.
+**The rate** of an hour of the day is the share of silent minutes that a hit followed, and of those
+a quarter of an hour after the last hit when that is less, so that visitors who come in bursts and
+pause between their clicks do not count as many. Where an hour hardly ever is silent, hits a minute
+over their index of dispersion stand in (arrivals of a compound Poisson process). The lowest of
+three estimates counts: over all other days, those of the same kind, those of the same weekday.
 
 **A day without any hit** is missing when fewer than one such day in 1,000 would be without one:
-``median**2 / variance`` of the other days' hits (the variance of the lower half, with one day's
-worth of Poisson noise as a prior) is a lower bound of its independent arrivals. A source that is
-absent on more than half of its other days, or of the same weekday's, is not missing: that is how
-it comes.
+``median**2 / variance`` of the other days' hits (the variance of the lower half; with little
+history hits are taken to come in clusters of four) is a lower bound of its independent arrivals. A
+source that is absent on more than half of its other days, or of the same weekday's, is not
+missing: that is how it comes. Of sources with only a few hits a day nothing can be said.
 """
 
 from __future__ import annotations
@@ -40,11 +42,15 @@ LEAST_GAP_MINUTES = 5
 FALSE_GAPS_A_DAY = 1e-4
 FALSE_MISSING_A_DAY = 1e-3
 CAUTION = 2.0
+CAUTION_WITH_FEW_DAYS = 4.0
 CAUTION_AT_FIRST = 8.0
 DAYS_OF_A_KIND = 3
 _ENOUGH = float(np.log(1440 / FALSE_GAPS_A_DAY))
 _ENOUGH_OF_A_DAY = float(-np.log(FALSE_MISSING_A_DAY))
 _PRIOR_SILENT_MINUTES = 5.0
+_OLD_SILENCE_MINUTES = 15
+_CLUSTER_HITS = 4.0
+_MANY_CLUSTERS = 10.0
 _LEAST_RATE = 0.01  # arrivals a minute, in the mean of logarithms
 _SATURDAY = 5
 _MOST_PASSES = 4
@@ -78,7 +84,7 @@ class Coverage:
     """What is missing of one source; minutes and days as in its timeline."""
 
     is_gap: Bools
-    """Minutes that should have had hits, by day: parts under ``LEAST_GAP_MINUTES`` are let pass."""
+    """Minutes that lie in gaps; each day's part of a gap is beyond chance by itself."""
     is_absent: Bools
     """Days without any hit, of which its own rhythm explains the lack."""
     usual: Floats
@@ -117,7 +123,7 @@ def find_gaps(
         if np.array_equal(found, is_gap):
             break
         is_gap = found
-    is_gap = _drop_short(line, is_gap)
+    is_gap = _drop_slivers(line, is_gap, rate) | (is_missing[day_of] & is_inside)
     usual = _usual_hours(line, hits, is_inside & ~is_gap & is_known[day_of])
     is_whole = is_known & (daily > 0) & ~np.logical_or.reduceat(is_gap, line.starts[:-1])
     whole = daily[is_whole] if is_whole.any() else daily[daily > 0]
@@ -133,20 +139,35 @@ def _missing_days(
     is_empty = is_known & (daily == 0) & np.logical_or.reduceat(is_inside, line.starts[:-1])
     if is_due:
         return is_empty, np.zeros_like(is_empty)
-    counts = daily[daily > 0].astype(np.float64)
-    if not is_empty.any() or not len(counts):
+    if not is_empty.any() or not daily.any():
         return np.zeros_like(is_empty), is_empty
-    median = np.median(counts)
-    below = np.maximum(median - counts, 0.0)
-    variance = (2 * (below**2).sum() + median) / len(counts)
-    is_steady = median**2 / variance >= _ENOUGH_OF_A_DAY
+    is_weekend = line.weekdays >= _SATURDAY
+    steady = [_is_steady(daily, is_empty, is_weekend == kind) for kind in (False, True)]
     others = is_empty.sum() - 1
     comes_rarely = others > 0.5 * max(len(daily) - 1, 1)
     same = np.bincount(line.weekdays, minlength=7)[line.weekdays] - 1
     same_empty = np.bincount(line.weekdays[is_empty], minlength=7)[line.weekdays] - 1
     not_that_weekday = (same >= 2) & (same_empty > 0.5 * same)
-    is_missing = is_empty & ~not_that_weekday & bool(is_steady and not comes_rarely)
+    is_missing = is_empty & ~not_that_weekday & np.where(is_weekend, steady[1], steady[0])
+    is_missing &= not comes_rarely
     return is_missing, is_empty & ~is_missing
+
+
+def _is_steady(daily: Ints, is_empty: Bools, is_kind: Bools) -> bool:
+    """Whether a day of a kind (weekend or not) without a hit is rarer than 1 in 1,000."""
+    counts = daily[daily > 0].astype(np.float64)
+    of_kind = daily[(daily > 0) & is_kind]
+    median = float(np.median(counts))
+    if len(of_kind):
+        median = min(median, float(np.median(of_kind)))
+    below = np.maximum(median - counts, 0.0)
+    variance = (2 * (below**2).sum() + _CLUSTER_HITS * median) / len(counts)
+    arrivals = median**2 / max(variance, median / 2)
+    times_empty = len(_runs(is_empty)[0]) - 1
+    if times_empty:  # it has happened before
+        often = -np.log(times_empty / (times_empty + len(counts)))
+        arrivals = min(arrivals, max(often, median / _MANY_CLUSTERS))
+    return bool(arrivals >= _ENOUGH_OF_A_DAY * (1 if len(of_kind) else CAUTION_AT_FIRST / CAUTION))
 
 
 def _rates(line: Timeline, hits: Ints, covered: Bools, is_usable: Bools) -> Floats:
@@ -160,17 +181,20 @@ def _rates(line: Timeline, hits: Ints, covered: Bools, is_usable: Bools) -> Floa
         return np.asarray(sums, dtype=np.float64)
 
     minutes = per_cell(is_usable)
-    silent = per_cell(is_usable & ~covered)
-    followed = np.append(covered[1:] & ~covered[:-1], False)  # noqa: FBT003
-    ends = per_cell(is_usable & followed)
+    is_silent = is_usable & ~covered
+    is_last = is_silent & np.append(covered[1:], np.True_)
+    is_old = _silent_minutes(covered) > _OLD_SILENCE_MINUTES
+    silences = [per_cell(of) for of in (is_silent, is_last, is_silent & is_old, is_last & is_old)]
     seen = np.minimum(minutes, 1)
     arrivals = _arrivals(minutes, per_cell(is_usable, hits), per_cell(is_usable, hits**2))
     logs = np.log(arrivals + _LEAST_RATE) * seen
-    tables = np.stack([silent, ends, logs, seen])
+    tables = np.stack([*silences, logs, seen])
     rate = _rate_of(tables.sum(axis=1, keepdims=True) - tables)
-    same = np.stack([tables[:, line.weekdays == w].sum(axis=1) for w in range(7)], axis=1)
-    of_weekday = same[:, line.weekdays] - tables
-    rate = np.where(of_weekday[3] >= 2, np.minimum(rate, _rate_of(of_weekday)), rate)
+    for group, least_days in ((line.weekdays >= _SATURDAY, 1), (line.weekdays, 2)):
+        sums = np.stack([tables[:, group == g].sum(axis=1) for g in range(7)], axis=1)
+        of_group = sums[:, group.astype(np.int64)] - tables
+        is_lower = (of_group[-1] >= least_days) & (_rate_of(of_group) < rate)
+        rate = np.where(is_lower, _rate_of(of_group), rate)
     return np.asarray((rate / _caution(line, seen)[:, None]).reshape(-1)[cells], dtype=np.float64)
 
 
@@ -182,15 +206,21 @@ def _arrivals(minutes: Floats, total: Floats, squares: Floats) -> Floats:
     return np.asarray(mean / dispersion, dtype=np.float64)
 
 
+def _silent_minutes(covered: Bools) -> Ints:
+    """How long it has been silent at every minute; 0 where covered."""
+    places = np.arange(1, len(covered) + 1)
+    return places - np.maximum.accumulate(np.where(covered, places, 0))
+
+
 def _rate_of(tables: Floats) -> Floats:
     """The hazard of a silence's end a minute, from silent minutes, their ends and arrivals."""
-    silent, ends, logs, seen = tables
+    silent, ends, old, old_ends, logs, seen = tables
     arrivals = np.maximum(np.exp(logs / np.maximum(seen, 1)) - _LEAST_RATE, 0.0)
-    prior = -np.expm1(-arrivals)
-    hazard = (ends + _PRIOR_SILENT_MINUTES * prior) / (silent + _PRIOR_SILENT_MINUTES)
+    prior = _PRIOR_SILENT_MINUTES
+    hazard = (ends - prior * np.expm1(-arrivals)) / (silent + prior)
+    hazard = np.minimum(hazard, (old_ends + prior * hazard) / (old + prior))
     # Where nothing ever was silent the hazard is that of the arrivals, which may be far above 1.
-    rate = -np.log1p(-np.minimum(hazard, 1 - 1e-9))
-    rate = np.where(silent > 0, rate, arrivals)
+    rate = np.where(silent > 0, -np.log1p(-np.minimum(hazard, 1 - 1e-9)), arrivals)
     return np.asarray(np.where(seen > 0, rate, 0.0), dtype=np.float64)
 
 
@@ -199,7 +229,9 @@ def _caution(line: Timeline, seen: Floats) -> Floats:
     is_weekend = line.weekdays >= _SATURDAY
     is_known = seen.any(axis=1)
     of_kind = np.where(is_weekend, (is_known & is_weekend).sum(), (is_known & ~is_weekend).sum())
-    return np.where(of_kind - is_known >= DAYS_OF_A_KIND, CAUTION, CAUTION_AT_FIRST)
+    others = of_kind - is_known
+    few = np.where(others > 0, CAUTION_WITH_FEW_DAYS, CAUTION_AT_FIRST)
+    return np.where(others >= DAYS_OF_A_KIND, CAUTION, few)
 
 
 def _runs(flags: Bools) -> tuple[Ints, Ints]:
@@ -224,14 +256,19 @@ def _fill(length: int, firsts: Ints, ends: Ints) -> Bools:
     return np.cumsum(steps[:-1]) > 0
 
 
-def _drop_short(line: Timeline, is_gap: Bools) -> Bools:
-    """Let a gap's part in a day pass when it is short: of a night's silence, some minutes."""
+def _drop_slivers(line: Timeline, is_gap: Bools, rate: Floats) -> Bools:
+    """Keep those parts of gaps, cut at midnight, that would say something by themselves.
+
+    Of a silence that goes on over midnight, the first or last minutes of a day may be chance.
+    """
     firsts, ends = _runs(is_gap)
     cuts = line.starts[1:-1]
-    inside = cuts[is_gap[cuts] & is_gap[cuts - 1]] if len(cuts) else cuts
+    inside = cuts[is_gap[cuts] & is_gap[cuts - 1]]
     firsts, ends = np.sort(np.append(firsts, inside)), np.sort(np.append(ends, inside))
-    is_long = ends - firsts >= LEAST_GAP_MINUTES
-    return _fill(len(is_gap), firsts[is_long], ends[is_long])
+    survived = np.concatenate([[0.0], np.cumsum(rate)])
+    is_kept = survived[ends] - survived[firsts] >= _ENOUGH_OF_A_DAY
+    is_kept &= ends - firsts >= LEAST_GAP_MINUTES
+    return _fill(len(is_gap), firsts[is_kept], ends[is_kept])
 
 
 def _usual_hours(line: Timeline, hits: Ints, is_usable: Bools) -> Floats:
