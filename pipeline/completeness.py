@@ -137,23 +137,31 @@ class Calendar:
 
 
 def _split(minutes: pa.Table, calendar: Calendar) -> dict[str, Ints]:
-    """Hits of every minute of the calendar, by source."""
+    """Hits of every minute of the calendar, by source; rows of other days are left out."""
+    if not calendar.days:
+        return {}
     column = minutes["source"].combine_chunks().dictionary_encode()
     codes = column.indices.to_numpy(zero_copy_only=False)
     numbers = minutes["day"].cast(pa.int32()).to_numpy()
-    known = np.array([(day - date(1970, 1, 1)).days for day in calendar.days], dtype=np.int64)
-    place = np.searchsorted(known, numbers)
-    place = np.minimum(place, len(known) - 1)
-    within = minutes["minute"].to_numpy() - calendar.first_minutes[place]
-    length = np.diff(calendar.line.starts)[place]
-    is_inside = (known[place] == numbers) & (within >= 0) & (within < length)
-    at, counts = calendar.line.starts[place] + within, minutes["hits"].to_numpy()
-    found = {}
+    first, last = (_number(calendar.days[place]) for place in (0, -1))
+    places = np.full(last - first + 2, -1, dtype=np.int32)  # the last one: not in the calendar
+    places[[_number(day) - first for day in calendar.days]] = np.arange(len(calendar.days))
+    is_within = (numbers >= first) & (numbers <= last)
+    place = places[np.where(is_within, numbers - first, last - first + 1)]
+    ends = calendar.line.starts[1:]
+    at = (calendar.line.starts[:-1] - calendar.first_minutes)[place] + minutes["minute"].to_numpy()
+    is_inside = (place >= 0) & (at >= calendar.line.starts[:-1][place]) & (at < ends[place])
+    counts, found = minutes["hits"].to_numpy(), {}
     for code, source in enumerate(column.dictionary.to_pylist()):
-        own = is_inside & (codes == code)
+        own = np.flatnonzero((codes == code) & is_inside)
         found[source] = np.zeros(int(calendar.line.starts[-1]), dtype=np.int64)
         found[source][at[own]] = counts[own]
     return found
+
+
+def _number(day: date) -> int:
+    """Days since 1970."""
+    return (day - date(1970, 1, 1)).days
 
 
 def find_tenures(

@@ -30,6 +30,7 @@ missing: that is how it comes. Of sources with only a few hits a day nothing can
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,10 +68,17 @@ class Timeline:
     hours: Ints
     """Hour on the wall of every minute."""
 
-    @property
+    @cached_property
     def day_of(self) -> Ints:
         """Index of every minute's day."""
         return np.repeat(np.arange(len(self.weekdays)), np.diff(self.starts))
+
+    @cached_property
+    def blocks(self) -> Ints:
+        """First minutes of the runs of minutes of one day and hour."""
+        is_first = np.diff(self.hours, prepend=-1) != 0
+        is_first[self.starts[:-1]] = True
+        return np.flatnonzero(is_first)
 
     def part(self, first: int, last: int) -> Timeline:
         """The days ``first`` to ``last`` (indices, both included) as a timeline of their own."""
@@ -172,21 +180,20 @@ def _is_steady(daily: Ints, is_empty: Bools, is_kind: Bools) -> bool:
 
 def _rates(line: Timeline, hits: Ints, covered: Bools, is_usable: Bools) -> Floats:
     """The rate of every minute over its day's caution, from the usable minutes of other days."""
-    cells = line.day_of * 24 + line.hours
+    cells = line.day_of[line.blocks] * 24 + line.hours[line.blocks]
     size = len(line.weekdays) * 24
 
-    def per_cell(chosen: Bools, values: Ints | None = None) -> Floats:
-        weights = None if values is None else values[chosen]
-        sums = np.bincount(cells[chosen], weights, size).reshape(-1, 24)
-        return np.asarray(sums, dtype=np.float64)
+    def per_cell(values: Bools | Ints) -> Floats:
+        sums = np.add.reduceat(values, line.blocks, dtype=np.int64)
+        return np.bincount(cells, sums, size).reshape(-1, 24)
 
-    minutes = per_cell(is_usable)
+    minutes, usable_hits = per_cell(is_usable), hits * is_usable
     is_silent = is_usable & ~covered
     is_last = is_silent & np.append(covered[1:], np.True_)
     is_old = _silent_minutes(covered) > _OLD_SILENCE_MINUTES
     silences = [per_cell(of) for of in (is_silent, is_last, is_silent & is_old, is_last & is_old)]
     seen = np.minimum(minutes, 1)
-    arrivals = _arrivals(minutes, per_cell(is_usable, hits), per_cell(is_usable, hits**2))
+    arrivals = _arrivals(minutes, per_cell(usable_hits), per_cell(usable_hits**2))
     logs = np.log(arrivals + _LEAST_RATE) * seen
     tables = np.stack([*silences, logs, seen])
     rate = _rate_of(tables.sum(axis=1, keepdims=True) - tables)
@@ -195,7 +202,8 @@ def _rates(line: Timeline, hits: Ints, covered: Bools, is_usable: Bools) -> Floa
         of_group = sums[:, group.astype(np.int64)] - tables
         is_lower = (of_group[-1] >= least_days) & (_rate_of(of_group) < rate)
         rate = np.where(is_lower, _rate_of(of_group), rate)
-    return np.asarray((rate / _caution(line, seen)[:, None]).reshape(-1)[cells], dtype=np.float64)
+    careful = (rate / _caution(line, seen)[:, None]).reshape(-1)[cells]
+    return np.repeat(careful, np.diff(np.append(line.blocks, len(hits))))
 
 
 def _arrivals(minutes: Floats, total: Floats, squares: Floats) -> Floats:
@@ -272,8 +280,9 @@ def _drop_slivers(line: Timeline, is_gap: Bools, rate: Floats) -> Bools:
 
 
 def _usual_hours(line: Timeline, hits: Ints, is_usable: Bools) -> Floats:
-    minutes = np.bincount(line.hours[is_usable], minlength=24)
-    total = np.bincount(line.hours[is_usable], hits[is_usable], 24)
+    hours = line.hours[line.blocks]
+    minutes = np.bincount(hours, np.add.reduceat(is_usable, line.blocks, dtype=np.int64), 24)
+    total = np.bincount(hours, np.add.reduceat(hits * is_usable, line.blocks), 24)
     return np.asarray(total / np.maximum(minutes, 1), dtype=np.float64)
 
 
