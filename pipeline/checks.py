@@ -78,7 +78,7 @@ def _show_days(
 
 def _show_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, stock: Stock) -> None:
     _show(connection, "daily", [lake.part_path("daily", day) for day in sorted(stock.built)])
-    for table in ("expected", "surges"):
+    for table in ("expected", "surges", "days"):
         _show(connection, table, [lake.part_path(table)])
 
 
