@@ -20,7 +20,7 @@ from pathlib import Path
 COMMAND = Path(sys.executable).with_name("tidegauge")
 FIRST = datetime(2004, 1, 1, tzinfo=UTC)
 LIMIT_SECONDS = 60.0
-TABLES = ("hits", "sessions", "daily", "hourly")
+TABLES = ("hits", "sessions", "daily", "hourly", "minutes")
 
 
 def write_log(path: Path, lines: int, days: int) -> None:

@@ -94,22 +94,31 @@ def _touch(start: date, end: date, other_start: date, other_end: date) -> bool:
 
 
 def _opened(row: dict[str, Any]) -> Alert:
+    least = "at least " if row["is_at_least"] else ""
+    body = (
+        f"{least}{row['peak_sessions']:,} sessions from {row['country']} on {row['peak_day']},"
+        f" {least}{row['peak_ratio']:.1f} times what its own history expects;"
+        f" {least}{row['observed']:,} from {row['start_day']} to {row['end_day']},"
+        f" {least}{row['excess']:,.0f} above the expected.{_explain(row)}"
+    )
     return Alert(
-        f"Surge from {row['country']} since {row['start_day']}",
-        f"{row['peak_sessions']:,} sessions from {row['country']} on {row['peak_day']},"
-        f" {row['peak_ratio']:.1f} times what its own history expects;"
-        f" {row['observed']:,} from {row['start_day']} to {row['end_day']},"
-        f" {row['excess']:,.0f} above the expected.",
+        f"Surge from {row['country']} since {row['start_day']}", body[0].upper() + body[1:]
     )
 
 
 def _closed(row: dict[str, Any]) -> Alert:
+    least = "at least " if row["is_at_least"] else ""
     return Alert(
         f"Surge from {row['country']} is over",
         f"It lasted {row['days']} days, {row['start_day']} to {row['end_day']}, with its peak on"
-        f" {row['peak_day']} ({row['peak_sessions']:,} sessions); {row['observed']:,} sessions in"
-        f" all, {row['excess']:,.0f} above the expected.",
+        f" {row['peak_day']} ({least}{row['peak_sessions']:,} sessions); {least}"
+        f"{row['observed']:,} sessions in all, {least}{row['excess']:,.0f} above the expected."
+        f"{_explain(row)}",
     )
+
+
+def _explain(row: dict[str, Any]) -> str:
+    return " Logs of a day of it are missing or damaged." if row["is_at_least"] else ""
 
 
 def announce_surges(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[Alert]:

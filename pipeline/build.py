@@ -52,6 +52,8 @@ class BuildSettings:
     timeout_minutes: int
     key: VisitorKey
     memory_mb: int
+    sources: tuple[str, ...] = ()
+    """The sources expected every day; learnt when empty."""
 
 
 def build(
@@ -105,7 +107,8 @@ def build_tables(lake: Lake, settings: BuildSettings) -> None:
     """Rewrite days, expected, surges and the views when any day was rebuilt since."""
     with lake.lock("build"), storage_named(lake):
         built = read_json(lake.ledger / "built.json")
-        build_summary(lake, shown_days(lake, built), settings.memory_mb)
+        days = shown_days(lake, built)
+        build_summary(lake, days, settings.zone, settings.sources, settings.memory_mb)
         write_views(lake)
 
 
@@ -171,7 +174,7 @@ def _build_batch(
         connection.register("sessions", sessions)
         with ThreadPoolExecutor(1) as beside:
             writing = beside.submit(_write_days, sessions, staging / "sessions")
-            for model in ("daily", "hourly"):
+            for model in ("daily", "hourly", "minutes"):
                 _write_partitions(connection, model, staging / model)
             writing.result()
         connection.close()

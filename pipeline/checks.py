@@ -36,12 +36,12 @@ def check_days(lake: Lake, days: Iterable[date], settings: BuildSettings) -> lis
         stock = take_stock(lake, settings.timeout_minutes)
         sealed = {date.fromisoformat(day) for day in lake.sealed()}
         wanted = sorted((set(days) & stock.days.keys()) - stock.causes.keys() - sealed)
-        are_current = is_current(lake, shown_days(lake, stock.built))
+        are_current = is_current(lake, shown_days(lake, stock.built), settings.sources)
         for start in range(0, len(wanted), _DAYS_AT_ONCE):
             some = wanted[start : start + _DAYS_AT_ONCE]
             with _connect(lake, settings) as connection:
                 _show_days(connection, lake, stock, some)
-                models = ("hits", "sessions", "daily", "hourly", *(["days"] if are_current else []))
+                models = ("hits", *PARTITIONED, *(["days"] if are_current else []))
                 _run(connection, models, some)
         if are_current and wanted:
             with _connect(lake, settings) as connection:
@@ -78,7 +78,7 @@ def _show_days(
 
 def _show_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, stock: Stock) -> None:
     _show(connection, "daily", [lake.part_path("daily", day) for day in sorted(stock.built)])
-    for table in ("expected", "surges"):
+    for table in ("expected", "surges", "days"):
         _show(connection, table, [lake.part_path(table)])
 
 

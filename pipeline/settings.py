@@ -4,6 +4,7 @@ The only module that reads the environment.
 """
 
 import os
+import re
 import tomllib
 from datetime import date
 from difflib import get_close_matches
@@ -43,11 +44,18 @@ def _split(words: Any) -> Any:
     return words.split() if isinstance(words, str) else words
 
 
+def _check_sources(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not re.fullmatch(r"[\w@+~-][\w@+~.-]{0,99}", name):
+            raise ValueError(f"{name!r} is no source; write names such as web01, as status has them")
+    return names
+
+
 AlertUrls = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
 """URLs hold passwords, so they are never shown."""
-
-
-SourceNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+SourceNames = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_sources)
+]
 
 
 class Addresses(StrEnum):

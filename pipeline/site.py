@@ -105,7 +105,13 @@ def build_settings(settings: Settings, lake: Lake) -> BuildSettings:
     key = load_key(settings)
     zone = find_zone(settings, lake)
     lake.claim(zone.info.key, key.fingerprint)
-    return BuildSettings(zone.info, settings.session_timeout_minutes, key, settings.memory_limit_mb)
+    return BuildSettings(
+        zone.info,
+        settings.session_timeout_minutes,
+        key,
+        settings.memory_limit_mb,
+        tuple(settings.sources),
+    )
 
 
 def overlap_rules(settings: Settings) -> Rules:

@@ -23,7 +23,7 @@ from pipeline.models import read_model
 from pipeline.output import escape
 
 PARTITIONED = {"sessions": "day, started_at, session_id", "daily": "day, country",
-               "hourly": "day, hour, country"}  # fmt: skip
+               "hourly": "day, hour, country", "minutes": "day, source, minute"}  # fmt: skip
 """The models with one partition a day, and the total order each is written in."""
 ASKED = ("geo", "robots", "definitions", "settings")
 """The kinds of causes that a build takes only when asked to."""

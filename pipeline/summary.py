@@ -2,71 +2,115 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import date
 from glob import escape
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import duckdb
 import pyarrow as pa
 
 import pipeline
+from pipeline.completeness import FileShare, judge_completeness
 from pipeline.database import connect
-from pipeline.lake import Lake, put_in_place, read_json, write_json
+from pipeline.lake import FileRecord, Lake, put_in_place, read_json, write_json
 from pipeline.models import read_model
 from pipeline.partitions import write_table
 from pipeline.surges import find_surges
+from pipeline.views import PARTITIONED, select_nothing
 
 _TABLES = ("days", "expected", "surges")
 
 
-def build_summary(lake: Lake, built: dict[str, str], memory_mb: int) -> None:
-    """Rewrite the three tables when any day (``built``: day to fingerprint) changed."""
-    if is_current(lake, built):
+def build_summary(
+    lake: Lake, built: dict[str, str], zone: ZoneInfo, sources: Sequence[str], memory_mb: int
+) -> None:
+    """Rewrite the three tables when any day (``built``: day to fingerprint) changed.
+
+    ``sources``: the setting; the sources expected every day.
+    """
+    if is_current(lake, built, sources):
         return
-    with lake.staging() as staging:
-        tables = dict(zip(_TABLES, _make_tables(lake, sorted(built), memory_mb), strict=True))
+    records = lake.files()
+    with lake.staging() as staging, connect(memory_mb=memory_mb) as connection:
+        made = _make_tables(connection, lake, sorted(built), records, zone, sources)
         staged: list[tuple[Path, Path]] = []
-        for name, table in tables.items():
+        for name, table in zip(_TABLES, made, strict=True):
             write_table(staging / name, table)
             staged.append((staging / name, lake.part_path(name)))
         put_in_place(staged)
-    write_json(lake.ledger / "summary.json", {"fingerprint": _fingerprint(built)})
+    fingerprint = _fingerprint(built, sources, records)
+    write_json(lake.ledger / "summary.json", {"fingerprint": fingerprint})
 
 
-def is_current(lake: Lake, built: dict[str, str]) -> bool:
-    """Whether the three tables are those of the days ``built``."""
+def is_current(lake: Lake, built: dict[str, str], sources: Sequence[str]) -> bool:
+    """Whether the three tables are those of the days ``built`` and the setting ``sources``."""
     known = read_json(lake.ledger / "summary.json").get("fingerprint")
-    return known == _fingerprint(built) and all(lake.part_path(name).exists() for name in _TABLES)
+    wanted = _fingerprint(built, sources, lake.files())
+    return known == wanted and all(lake.part_path(name).exists() for name in _TABLES)
 
 
-def _fingerprint(built: dict[str, str]) -> str:
+def _fingerprint(
+    built: dict[str, str], sources: Sequence[str], records: Sequence[FileRecord]
+) -> str:
     # The detector is code: the program's version stands for it.
-    inputs = [pipeline.__version__, sorted(built.items()), read_model("days")]
+    damaged = sorted(record.file_key for record in records if record.damage)
+    days = sorted(built.items())
+    inputs = [pipeline.__version__, days, read_model("days"), sorted(set(sources)), damaged]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]
 
 
-def _make_tables(
-    lake: Lake, days: list[str], memory_mb: int
+def _make_tables(  # noqa: PLR0913 what the tables are made of
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    days: list[str],
+    records: Sequence[FileRecord],
+    zone: ZoneInfo,
+    sources: Sequence[str],
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
-    connection = connect(memory_mb=memory_mb)
-    shares = [
-        {"day": date.fromisoformat(day), "source": record.source, "file_key": record.file_key}
-        for record in lake.files()
-        for day in record.days
-    ]
+    shares = _list_shares(records, set(days))
+    rows = [{"day": s.day, "source": s.source, "file_key": s.file_key} for s in shares]
     schema = pa.schema([("day", pa.date32()), ("source", pa.string()), ("file_key", pa.string())])
-    connection.register("shares", pa.Table.from_pylist(shares, schema))
-    if days:
-        files = [escape(str(lake.part_path("daily", day))) for day in days]
-        connection.read_parquet(files, hive_partitioning=True).create_view("daily")
-    else:
-        connection.execute(
-            "CREATE VIEW daily AS SELECT NULL::DATE AS day, NULL::VARCHAR AS country,"
-            " 0::BIGINT AS sessions, 0::BIGINT AS hits, 0::BIGINT AS robot_hits,"
-            " 0::BIGINT AS errors, NULL::DATE AS geo_built, false AS geo_is_late WHERE false"
-        )
+    connection.register("shares", pa.Table.from_pylist(rows, schema))
+    for model in ("daily", "minutes"):
+        _show(connection, model, [lake.part_path(model, day) for day in days])
+    completeness = judge_completeness(_read_minutes(connection), shares, zone, sources)
+    connection.register("completeness", completeness)
     totals = connection.execute(read_model("days")).to_arrow_table()
     daily = connection.execute(
         "SELECT day, country, sessions FROM daily ORDER BY day, country"
     ).to_arrow_table()
-    expected, surges = find_surges(daily)
+    expected, surges = find_surges(daily, completeness)
     return totals, expected, surges
+
+
+def _list_shares(records: Sequence[FileRecord], days: set[str]) -> list[FileShare]:
+    """What every file gave to those of ``days``; a damaged archive ended within its last one."""
+    return [
+        FileShare(
+            date.fromisoformat(day),
+            record.source,
+            record.file_key,
+            is_damaged=record.damage is not None and day == max(record.days),
+        )
+        for record in records
+        for day in record.days
+        if day in days
+    ]
+
+
+def _show(connection: duckdb.DuckDBPyConnection, model: str, paths: list[Path]) -> None:
+    """Make a view of the partitions that are there (a day sealed long ago may have no minutes)."""
+    files = [escape(str(path)) for path in paths if path.exists()]
+    if files:
+        connection.read_parquet(files, hive_partitioning=True).create_view(model)
+    else:
+        nothing = select_nothing(f"{PARTITIONED[model]}, day DATE")
+        connection.execute(f"CREATE VIEW {model} AS {nothing}")
+
+
+def _read_minutes(connection: duckdb.DuckDBPyConnection) -> pa.Table:
+    return connection.execute(
+        "SELECT day, source, (epoch_us(minute) // 60_000_000)::INTEGER AS minute, hits FROM minutes"
+    ).to_arrow_table()

@@ -18,15 +18,18 @@ PARTITIONED = {
     " bytes_sent BIGINT, errors BIGINT, robot_hits BIGINT, geo_built DATE, geo_is_late BOOLEAN",
     "hourly": "hour TIMESTAMPTZ, country VARCHAR, sessions BIGINT, visitors BIGINT,"
     " pages BIGINT, hits BIGINT, bytes_sent BIGINT, errors BIGINT, robot_hits BIGINT",
+    "minutes": "source VARCHAR, minute TIMESTAMPTZ, hits BIGINT",
 }
 UNPARTITIONED = {
     "days": "day DATE, sources BIGINT, files BIGINT, hits BIGINT, robot_hits BIGINT,"
-    " sessions BIGINT, error_share DOUBLE, geo_built DATE, geo_is_late BOOLEAN",
+    " sessions BIGINT, error_share DOUBLE, geo_built DATE, geo_is_late BOOLEAN,"
+    " sources_expected BIGINT, share DOUBLE, is_preliminary BOOLEAN, is_censored BOOLEAN,"
+    " reasons VARCHAR[], sources_whole BIGINT",
     "expected": "country VARCHAR, day DATE, observed BIGINT, expected DOUBLE, upper DOUBLE,"
     " score DOUBLE, is_surge BOOLEAN",
     "surges": "country VARCHAR, start_day DATE, peak_day DATE, end_day DATE, days BIGINT,"
     " observed BIGINT, expected DOUBLE, excess DOUBLE, peak_sessions BIGINT, peak_ratio DOUBLE,"
-    " is_open BOOLEAN",
+    " is_open BOOLEAN, is_at_least BOOLEAN",
 }
 """Every table's columns, for the views over tables that have no file yet."""
 

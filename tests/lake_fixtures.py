@@ -21,7 +21,7 @@ from conftest import VISITOR_KEY
 
 from pipeline import cli
 
-TABLES = ("hits", "rejects", "sessions", "daily", "hourly", "days", "expected", "surges")
+TABLES = ("hits", "rejects", "sessions", "daily", "hourly", "minutes", "days", "expected", "surges")
 KINDS = ("hits", "rejected", "blank", "directives", "duplicates")
 
 

@@ -29,6 +29,10 @@ with (CASES_ROOT / "tables.csv").open(newline="") as _file:
 INPUTS = {
     **TABLES,
     "shares": {"day": "DATE", "source": "VARCHAR", "file_key": "VARCHAR"},
+    "completeness": {
+        "day": "DATE", "sources_expected": "BIGINT", "share": "DOUBLE",
+        "is_preliminary": "BOOLEAN", "reasons": "VARCHAR[]", "sources_whole": "BIGINT",
+    },
 }
 LOCAL_DAY_OF = {"hits": "ts", "sessions": "started_at", "hourly": "hour", "daily": "NULL"}
 DEFAULTS: dict[str, dict[str, str]] = {

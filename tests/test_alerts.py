@@ -73,7 +73,7 @@ def surge(country: str, start: date, end: date) -> dict[str, Any]:
     return {
         "country": country, "start_day": start, "peak_day": start, "end_day": end, "days": days,
         "observed": 100 * days, "expected": 10.0 * days, "excess": 90.0 * days,
-        "peak_sessions": 100, "peak_ratio": 10.0,
+        "peak_sessions": 100, "peak_ratio": 10.0, "is_at_least": False,
     }  # fmt: skip
 
 

@@ -131,11 +131,11 @@ def test_another_zone_or_key_is_refused(what: str, command: str, built: Site) ->
 
 COLUMNS = {
     "daily": "day country sessions visitors pages hits bytes_sent errors robot_hits geo_built"
-    " geo_is_late",
+    " geo_is_late share is_preliminary is_censored",
     "hourly": "day hour country sessions visitors pages hits bytes_sent errors robot_hits",
     "expected": "country day observed expected upper score is_surge",
     "surges": "country start_day peak_day end_day days observed expected excess peak_sessions"
-    " peak_ratio is_open",
+    " peak_ratio is_open is_at_least",
     "status": "what value",
 }  # as DESIGN names them; the partitions' day comes first
 

@@ -68,7 +68,7 @@ def test_reference_holds_what_the_others_are_compared_by(lakes: Lakes) -> None:
     """Every table has files, sessions cross midnight and days are shared by servers."""
     tables = {path.split("/")[0] for path in lakes.wanted}
     assert tables == {
-        "hits", "rejects", "sessions", "daily", "hourly", "days", "expected", "surges",
+        "hits", "rejects", "sessions", "daily", "hourly", "minutes", "days", "expected", "surges",
     }  # fmt: skip
     assert sum(path.startswith("daily/") for path in lakes.wanted) == 5
     sessions = lakes.reference.rows("sessions")

@@ -26,7 +26,7 @@ SOUND = "".join(
 )  # ten quiet days, a surge on the 18th, and one day more
 BROKEN = "this is no line of a log\n"
 HITS = 11 * 6 + 58
-PARTITIONED = ["hits", "rejects", "sessions", "daily", "hourly"]
+PARTITIONED = ["hits", "rejects", "sessions", "daily", "hourly", "minutes"]
 READER = """
 import sys, duckdb
 connection = duckdb.connect(sys.argv[1], read_only=True)

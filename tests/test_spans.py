@@ -14,7 +14,7 @@ from conftest import Tidegauge
 DAYS = 200
 LINES = 6_000
 FIRST = datetime(2015, 12, 1, tzinfo=UTC)
-PARTITIONED = ["sessions", "daily", "hourly"]
+PARTITIONED = ["sessions", "daily", "hourly", "minutes"]
 
 
 def line_of(number: int) -> tuple[str, str]:

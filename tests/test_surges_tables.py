@@ -56,7 +56,7 @@ def test_tables_have_the_contract_columns_and_types():
     assert " ".join(EXPECTED_SCHEMA.names) == ("country day observed expected upper score is_surge")
     assert " ".join(SURGES_SCHEMA.names) == (
         "country start_day peak_day end_day days observed expected excess "
-        "peak_sessions peak_ratio is_open"
+        "peak_sessions peak_ratio is_open is_at_least"
     )
 
 

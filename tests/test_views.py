@@ -51,7 +51,7 @@ def test_views_of_an_empty_lake_have_no_rows(tmp_path: Path) -> None:
     site.ingest(site.write("web.log", b""))
     site.run("build")
     with duckdb.connect(str(site.lake / "tidegauge.duckdb"), read_only=True) as views:
-        for table in ("hits", "rejects", "sessions", "daily", "hourly", "days", "expected"):
+        for table in ("hits", "rejects", "sessions", "daily", "hourly", "minutes", "days"):
             assert views.table(table).fetchall() == []
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import altair as alt
 
 from pipeline.report.facts import BothDays, HistoryDay, Hour, SurgeEpisode
-from pipeline.report.wording import write_count, write_hour, write_share
+from pipeline.report.wording import write_count, write_hour, write_part, write_share
 
 _HALF_DAY = timedelta(hours=12)
 _DAY_STEPS = (1, 2, 3, 7, 14, 28)
@@ -76,7 +76,25 @@ def draw_history(
         ),
         base.mark_line(color="var(--observed)", strokeWidth=2).encode(x=x, y=y),
     ]
-    return alt.layer(*layers, *_points(history, base, x, size))
+    return alt.layer(*layers, *_points(history, base, x, size), *_lower_bounds(base, x))
+
+
+def _lower_bounds(base: alt.Chart, x: alt.X) -> list[alt.Chart]:
+    """A ring on days of which logs are missing, an arrowhead over those with many failures."""
+    y = alt.Y("observed:Q")
+    rings = base.transform_filter("datum.is_preliminary").mark_point(
+        filled=True, opacity=1, strokeWidth=2, size=70
+    )
+    heads = base.transform_filter("datum.is_censored").mark_point(
+        filled=True, opacity=1, shape="triangle-up", size=60, yOffset=-12
+    )
+    rim = alt.condition(
+        "datum.is_surge", alt.value("var(--surge)"), alt.value("var(--observed)")
+    )
+    return [
+        rings.encode(x=x, y=y, fill=alt.value("var(--paper)"), stroke=rim),
+        heads.encode(x=x, y=y, color=alt.value("var(--error)")),
+    ]
 
 
 def _points(
@@ -137,17 +155,24 @@ class _Gap:
     expected: None = None
     upper: None = None
     is_surge: bool = False
+    is_preliminary: bool = False
+    is_censored: bool = False
 
 
 def _history_row(day: HistoryDay) -> dict[str, Any]:
     row: dict[str, Any] = {
         "day": _ms(day.day), "observed": day.observed, "expected": day.expected,
         "upper": day.upper, "is_surge": day.is_surge,
+        "is_preliminary": day.is_preliminary, "is_censored": day.is_censored,
     }  # fmt: skip
     if day.observed is not None:
         row["said"] = f"{day.day}: {write_count(day.observed)} sessions"
         if day.expected is not None:
             row["said"] += f", expected {write_count(day.expected)}"
+        if day.is_preliminary:
+            row["said"] += f"; at least: {write_part(day.share)} of the logs"
+        if day.is_censored:
+            row["said"] += "; at least: visitors were turned away"
     return row
 
 

@@ -38,6 +38,14 @@ class Day:
     error_share: float | None
     geo_built: date | None
     geo_is_late: bool
+    sources_expected: int
+    share: float
+    """What is there of what was expected of the day's sources, 0 to 1."""
+    is_preliminary: bool
+    is_censored: bool
+    reasons: list[str]
+    """What is missing, in sentences."""
+    sources_whole: int
 
 
 @dataclass(frozen=True)
@@ -63,17 +71,25 @@ class SurgeEpisode:
     peak_sessions: int
     peak_ratio: float
     is_open: bool
+    is_at_least: bool = False
 
 
 @dataclass(frozen=True)
 class HistoryDay:
-    """Sessions of one country and day; ``upper`` is the number that raises an alarm."""
+    """Sessions of one country and day; ``upper`` is the number that raises an alarm.
+
+    Where logs are missing (``is_preliminary``) or visitors were turned away (``is_censored``) the
+    sessions are a lower bound.
+    """
 
     day: date
     observed: int
     expected: float | None
     upper: float | None
     is_surge: bool
+    share: float = 1.0
+    is_preliminary: bool = False
+    is_censored: bool = False
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,7 @@ def _environment() -> jinja2.Environment:
         "share": wording.write_share,
         "figure": wording.write_figure,
         "ratio": wording.write_ratio,
+        "part": wording.write_part,
         "difference": wording.write_difference,
         "place": wording.name_country,
         "in_place": wording.name_in_sentence,

@@ -1,5 +1,6 @@
 """How the report writes numbers, dates and countries."""
 
+import math
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,12 @@ def write_share(value: float | None) -> str:
         return "none"
     digits = 2 if 0 < value < 0.001 else 1
     return f"{value:.{digits}%}".replace("%", "\N{NO-BREAK SPACE}%")
+
+
+def write_part(share: float) -> str:
+    """A share of what was expected as a percentage: never 100 % when it is less."""
+    tenths = math.floor(share * 1000)
+    return f"{tenths / 10:g}\N{NO-BREAK SPACE}%"
 
 
 def write_ratio(value: float) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.surges.baseline import Baseline
+from pipeline.surges.baseline import LEVEL_DAYS, Baseline
 from pipeline.surges.episodes import (
     LEAST_EXCESS,
     LEAST_SESSIONS,
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pipeline.surges.baseline import Bools, Floats, Ints
 
 HIGHEST_SCORE = 300.0
+COVERAGE_TOLERANCE = 0.02
+"""Days whose coverage differs by less are equally complete."""
 
 
 @dataclass(frozen=True)
@@ -69,26 +71,44 @@ def detect(observed: Floats, first_weekday: int = 0) -> Detection:
     )
 
 
-def judge_days(days: Ints, counts: Floats) -> Judgement:
+def judge_days(days: Ints, counts: Floats, coverage: Floats | None = None) -> Judgement:
     """Judge every country on every day.
 
+    A day of which a part is missing is no history for days more complete than itself: it is left
+    out like a missing day. Its own count, too low, is judged all the same: what lies above the
+    alarm is a surge, of at least that size. Where days are incomplete for long, in the same way,
+    they are the history of one another.
+
     ``days``: since 1970-01-01, increasing, days without any log left out; ``counts``: sessions,
-    countries x days, NaN where a single country's logs are missing.
+    countries x days, NaN where a single country's logs are missing; ``coverage``: of each day, the
+    share (0 to 1) of what was expected that is there; by default all of it.
     """
-    baseline, rules = Baseline(days, counts), SurgeRules(days, counts)
+    coverage = np.ones(len(days)) if coverage is None else coverage
+    baseline, rules = Baseline(days, counts), SurgeRules(days, counts, coverage < 1)
     mean, variance = (np.full(counts.shape, np.nan) for _ in range(2))
     for column in range(1, len(days)):
-        forecast = baseline.forecast(column, rules.usable)
+        is_as_whole = coverage >= coverage[column] - COVERAGE_TOLERANCE
+        forecast = baseline.forecast(column, rules.usable & is_as_whole)
         ready = forecast.is_ready
         mean[ready, column] = forecast.mean[ready]
         variance[ready, column] = forecast.variance[ready]
-        rules.judge(column, forecast)
-        baseline.learn(column, forecast, ~rules.is_surge[:, column])
+        is_typical = _is_typical(days, coverage, column)
+        rules.judge(column, forecast, is_typical=is_typical)
+        if is_typical:
+            baseline.learn(column, forecast, ~rules.is_surge[:, column])
     upper = _alarm_from(mean, variance, rules.alarm_probability)
     score = -np.log10(np.maximum(rules.probability, 10**-HIGHEST_SCORE))
     return Judgement(
         _rounded(mean), _rounded(upper), _rounded(score), rules.is_surge, rules.is_raised
     )
+
+
+def _is_typical(days: Ints, coverage: Floats, column: int) -> bool:
+    """Whether a day is about as complete as the days that it is judged by."""
+    before = coverage[(days >= days[column] - LEVEL_DAYS) & (days < days[column])]
+    judged_by = before[before >= coverage[column] - COVERAGE_TOLERANCE]
+    usual = float(np.median(judged_by)) if len(judged_by) else 1.0
+    return bool(coverage[column] >= usual - COVERAGE_TOLERANCE)
 
 
 def _alarm_from(mean: Floats, variance: Floats, probability: Floats) -> Floats:

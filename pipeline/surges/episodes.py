@@ -41,10 +41,10 @@ class Episode:
 class SurgeRules:
     """The running decisions of all countries, moved on one day at a time."""
 
-    def __init__(self, days: Ints, counts: Floats) -> None:
-        """Take the days and counts of ``Baseline``; every country starts quiet."""
+    def __init__(self, days: Ints, counts: Floats, is_partial: Bools) -> None:
+        """Take the days and counts of ``Baseline`` and which days lack a part; all start quiet."""
         countries = len(counts)
-        self._days, self._counts = days, counts
+        self._days, self._counts, self._is_partial = days, counts, is_partial
         self.usable = ~np.isnan(counts)
         self.is_surge = np.zeros(counts.shape, dtype=bool)
         self.is_raised = np.zeros(counts.shape, dtype=bool)
@@ -57,8 +57,11 @@ class SurgeRules:
         self._last_day = np.zeros(countries, dtype=np.int64)
         self._highest_excess = np.zeros(countries)
 
-    def judge(self, column: int, forecast: Forecast) -> None:
-        """Flag the day at ``column``, and days before it when a surge began earlier."""
+    def judge(self, column: int, forecast: Forecast, *, is_typical: bool) -> None:
+        """Flag the day at ``column``, and days before it when a surge began earlier.
+
+        One that is not ``is_typical``, less complete than its history, says nothing of slow rises.
+        """
         self._close_ended(column)
         seen = forecast.is_ready & ~np.isnan(self._counts[:, column])
         counts = np.where(seen, self._counts[:, column], 0.0)
@@ -70,7 +73,7 @@ class SurgeRules:
         self.alarm_probability[:, column] = limit
         self._excess[seen, column] = excess[seen]
         deviates = deviate((probability + beyond) / 2)
-        has_risen = self._slow_rise.add(column, deviates, seen, self._is_open)
+        has_risen = self._slow_rise.add(column, deviates, seen & is_typical, self._is_open)
         has_risen &= ~self._is_open
         is_large = seen & (counts >= LEAST_SESSIONS) & (excess >= LEAST_EXCESS)
         alarm = is_large & ((probability < limit) | has_risen)
@@ -102,9 +105,11 @@ class SurgeRules:
         least_excess = DATED_BACK_SHARE * self._excess[country, column]
         start = column
         for before in range(column - 1, min(earliest, rise) - 1, -1):
-            is_missing = np.isnan(self._excess[country, before])
             is_high = self.probability[country, before] < DATED_BACK_PROBABILITY or before >= rise
             is_part = is_high and self._excess[country, before] >= least_excess
+            is_missing = np.isnan(self._excess[country, before]) or (
+                bool(self._is_partial[before]) and not is_part
+            )
             if self.is_surge[country, before] or not (is_part or is_missing):
                 break
             start = start if is_missing else before

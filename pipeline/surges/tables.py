@@ -12,7 +12,7 @@ from pipeline.surges.detector import Judgement, judge_days
 from pipeline.surges.episodes import Episode, episodes_of
 
 if TYPE_CHECKING:
-    from pipeline.surges.baseline import Floats, Ints
+    from pipeline.surges.baseline import Bools, Floats, Ints
 
 _EXPECTED: list[pa.Field[Any]] = [
     pa.field("country", pa.string()),
@@ -35,23 +35,47 @@ _SURGES: list[pa.Field[Any]] = [
     pa.field("peak_sessions", pa.int64()),
     pa.field("peak_ratio", pa.float64()),
     pa.field("is_open", pa.bool_()),
+    pa.field("is_at_least", pa.bool_()),
 ]
 EXPECTED_SCHEMA = pa.schema(_EXPECTED)
 SURGES_SCHEMA = pa.schema(_SURGES)
 
 
-def find_surges(daily: pa.Table) -> tuple[pa.Table, pa.Table]:
+_LARGEST_COVERAGE_IF_PRELIMINARY = 0.97
+"""A day that lacks anything is no history of whole days, however little it lacks."""
+
+
+def find_surges(
+    daily: pa.Table, completeness: pa.Table | None = None
+) -> tuple[pa.Table, pa.Table]:
     """Return the tables ``expected`` and ``surges`` of ``daily``, ordered by country and day.
 
     ``daily``: day (date32), country (string), sessions (int64), one row per country with any hit
     on that day. Every country is judged on every day that has hits: a country absent on it counts
     0; a day without any hit is missing and has no row. ``expected``, ``upper`` and ``score`` are
     null while fewer than 7 of the last 56 days can serve as history.
+
+    ``completeness``: day (date32), share (double), is_preliminary (bool); a day that it has not is
+    whole. See ``judge_days`` for what a day that lacks a part may say. An episode with such a day
+    among its flagged ones ``is_at_least`` of its size.
     """
     countries, days, counts = _to_matrix(daily)
-    judged = judge_days(days, counts.astype(np.float64))
+    coverage = _coverage_of(days, completeness)
+    judged = judge_days(days, counts.astype(np.float64), coverage)
     expected = _expected_table(countries, days, counts, judged)
-    return expected, _surges_table(countries, days, counts, judged)
+    return expected, _surges_table(countries, days, counts, judged, coverage < 1)
+
+
+def _coverage_of(days: Ints, completeness: pa.Table | None) -> Floats:
+    """Which share of each day is there: 1 for whole days alone."""
+    coverage = np.ones(len(days))
+    if completeness is None or completeness.num_rows == 0:
+        return coverage
+    lacking = completeness.filter(completeness["is_preliminary"])
+    numbers = lacking["day"].cast(pa.int32()).to_numpy()
+    shares = np.minimum(lacking["share"].to_numpy(), _LARGEST_COVERAGE_IF_PRELIMINARY)
+    known = dict(zip(numbers.tolist(), shares.tolist(), strict=True))
+    return np.array([known.get(day, 1.0) for day in days.tolist()], dtype=np.float64)
 
 
 def _to_matrix(daily: pa.Table) -> tuple[list[str], Ints, Ints]:
@@ -81,9 +105,16 @@ def _nullable(values: Floats) -> pa.DoubleArray:
     return pa.array(values.ravel(), pa.float64(), from_pandas=True)
 
 
-def _surges_table(countries: list[str], days: Ints, counts: Ints, judged: Judgement) -> pa.Table:
+def _surges_table(
+    countries: list[str], days: Ints, counts: Ints, judged: Judgement, is_partial: Bools
+) -> pa.Table:
     rows = [
-        _surge_row(countries[row], days, counts[row], judged.expected[row], episode)
+        {
+            **_surge_row(countries[row], days, counts[row], judged.expected[row], episode),
+            "is_at_least": bool(
+                (judged.is_surge[row] & is_partial)[episode.start : episode.end + 1].any()
+            ),
+        }
         for row in np.flatnonzero(judged.is_surge.any(axis=1))
         for episode in episodes_of(days, counts[row].astype(np.float64), judged.is_surge[row])
     ]

@@ -53,6 +53,22 @@ offences AS (
     FROM days AS d
     FULL JOIN daily_totals AS t USING (day)
     WHERE d.sessions IS DISTINCT FROM t.sessions
+    UNION ALL
+    SELECT
+        'a day is preliminary when and only when it has reasons' AS rule, day,
+        format('share {}, {} reasons', share, len(reasons)) AS found
+    FROM days
+    WHERE (
+        share BETWEEN 0 AND 1 AND is_preliminary = (len(reasons) > 0)
+        AND (is_preliminary OR (share = 1 AND sources_whole = sources_expected))
+        AND sources_whole BETWEEN 0 AND sources_expected
+    ) IS NOT TRUE
+    UNION ALL
+    SELECT
+        'a day is censored from a twentieth of 5xx on' AS rule, day,
+        concat(is_censored, ', ', error_share) AS found
+    FROM days
+    WHERE is_censored IS DISTINCT FROM coalesce(error_share >= 0.05, false)
 )
 SELECT rule, day, found
 FROM offences

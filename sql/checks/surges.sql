@@ -1,6 +1,6 @@
 -- Episodes that contradict expected. No row: all is well.
 -- grain:  rule, country, start_day
--- inputs: surges, expected
+-- inputs: surges, expected, days
 -- params: none
 -- notes:  sums run over the whole span of an episode, unflagged days between flagged ones included.
 WITH spans AS (
@@ -9,9 +9,11 @@ WITH spans AS (
         sum(e.observed) AS observed,
         max(e.observed) FILTER (WHERE e.is_surge) AS peak_sessions,
         max(e.observed) FILTER (WHERE e.day = s.peak_day) AS peak_day_sessions,
-        count(*) FILTER (WHERE e.is_surge AND e.day IN (s.start_day, s.end_day)) AS flagged_ends
+        count(*) FILTER (WHERE e.is_surge AND e.day IN (s.start_day, s.end_day)) AS flagged_ends,
+        bool_or(e.is_surge AND d.is_preliminary) AS is_at_least
     FROM surges AS s
     JOIN expected AS e ON s.country = e.country AND e.day BETWEEN s.start_day AND s.end_day
+    LEFT JOIN days AS d ON e.day = d.day
     GROUP BY s.country, s.start_day
 ),
 last_flagged AS (
@@ -63,6 +65,13 @@ offences AS (
     FROM surges AS s
     LEFT JOIN last_flagged AS l USING (country)
     WHERE s.is_open IS DISTINCT FROM (s.end_day = l.day AND l.is_open)
+    UNION ALL
+    SELECT
+        'a size is at least when a flagged day lacks something' AS rule, country, start_day,
+        concat(s.is_at_least, ', days ', p.is_at_least) AS found
+    FROM surges AS s
+    LEFT JOIN spans AS p USING (country, start_day)
+    WHERE s.is_at_least IS DISTINCT FROM p.is_at_least
 )
 SELECT rule, country, start_day, found
 FROM offences

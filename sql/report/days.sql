@@ -2,6 +2,8 @@
 -- grain:  day
 -- inputs: days
 -- params: none
-SELECT day, sources, hits, robot_hits, sessions, error_share, geo_built, geo_is_late
+SELECT
+    day, sources, hits, robot_hits, sessions, error_share, geo_built, geo_is_late, sources_expected,
+    share, is_preliminary, is_censored, reasons, sources_whole
 FROM days
 ORDER BY day

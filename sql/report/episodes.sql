@@ -4,6 +4,6 @@
 -- params: none
 SELECT
     country, start_day, peak_day, end_day, days, observed, expected, excess, peak_sessions,
-    peak_ratio, is_open
+    peak_ratio, is_open, is_at_least
 FROM surges
 ORDER BY excess DESC, country, start_day

@@ -1,9 +1,18 @@
--- One country's sessions per local day beside what its own history expects.
+-- One country's sessions per local day beside what its own history expects, and how complete it is.
 -- grain:  day
--- inputs: expected
+-- inputs: expected, days
 -- params: $country VARCHAR
 -- notes:  expected and upper are null while there is too little history to judge by.
-SELECT day, observed, expected, upper, is_surge
-FROM expected
-WHERE country = $country
-ORDER BY day
+SELECT
+    e.day,
+    e.observed,
+    e.expected,
+    e.upper,
+    e.is_surge,
+    coalesce(d.share, 1) AS share,
+    coalesce(d.is_preliminary, false) AS is_preliminary,
+    coalesce(d.is_censored, false) AS is_censored
+FROM expected AS e
+LEFT JOIN days AS d USING (day)
+WHERE e.country = $country
+ORDER BY e.day

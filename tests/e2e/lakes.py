@@ -19,7 +19,10 @@ SIXTEEN = DAYS[:16]
 CENTRES = {"east": range(2), "west": range(2, len(SERVERS))}
 """Five servers in two data centres: a file for each centre and day keeps the tests short."""
 COMMAND = Path(sys.executable).with_name("tidegauge")
-_TABLES = ("hits", "rejects", "sessions", "daily", "hourly", "days", "expected", "surges")
+_TABLES = (
+    *("hits", "rejects", "sessions", "daily", "hourly", "minutes"),
+    *("days", "expected", "surges"),
+)
 
 
 def make_raw(out: Path) -> Path:
