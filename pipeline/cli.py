@@ -2,13 +2,14 @@
 
 import logging
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import pipeline
-from pipeline import answers, demo, inspection, report, retention, run
+from pipeline import answers, demo, history, inspection, report, retention, run
 from pipeline.build import build
 from pipeline.errors import TidegaugeError
 from pipeline.geo.commands import app as geo_app
@@ -26,6 +27,7 @@ from pipeline.options import (
     show_steps,
 )
 from pipeline.output import escape, print_rows
+from pipeline.restatements import publish
 from pipeline.settings import load_settings
 from pipeline.site import (
     build_settings,
@@ -48,6 +50,7 @@ app.add_typer(geo_app, name="geo")
 demo.add_to(app)
 inspection.add_to(app)
 answers.add_to(app)
+history.add_to(app)
 report.add_to(app)
 retention.add_to(app)
 run.add_to(app)
@@ -154,7 +157,7 @@ def _say_known(record: FileRecord) -> str:
 def build_command(
     lake: LakeOption = None, geo: GeoOption = None, config: ConfigOption = None
 ) -> None:
-    """Rebuild sessions, daily, hourly, days and surges of stale days.
+    """Rebuild sessions, daily, hourly, days and surges of stale days; publish their figures.
 
     For example:
 
@@ -167,6 +170,7 @@ def build_command(
             the_lake, build_settings(settings, the_lake),
             lambda done, of: progress.update(task, advance=done, total=of),
         )  # fmt: skip
+    publish(the_lake, datetime.now(UTC))
     span = f": {days[0]} to {days[-1]}" if days else ", nothing was stale"
     print(f"built {len(days)} days{span}")
 
