@@ -50,3 +50,4 @@ WHERE k.day IS NULL
         AND [d.share, d.is_preliminary::INTEGER, coalesce(d.sources, 0), d.sources_expected]
             IS DISTINCT FROM f.previous_completeness
     )
+ORDER BY f.day, f.country

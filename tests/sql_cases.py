@@ -29,7 +29,13 @@ with (CASES_ROOT / "tables.csv").open(newline="") as _file:
 INPUTS = {
     **TABLES,
     "shares": {"day": "DATE", "source": "VARCHAR", "file_key": "VARCHAR"},
-}
+    "completeness": {
+        "day": "DATE", "sources": "BIGINT", "sources_expected": "BIGINT", "share": "DOUBLE",
+        "is_preliminary": "BOOLEAN",
+    },
+    "published": TABLES["restatements"],
+    "changed": {"day": "DATE", "reason": "VARCHAR"},
+}  # fmt: skip
 LOCAL_DAY_OF = {"hits": "ts", "sessions": "started_at", "hourly": "hour", "daily": "NULL"}
 DEFAULTS: dict[str, dict[str, str]] = {
     "hits": {

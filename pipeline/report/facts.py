@@ -24,7 +24,7 @@ LEAST_SESSIONS = 5
 """A page or referrer with fewer sessions is not shown: a path seen once may name a person."""
 
 MOST_RESTATED = 30
-"""Restated figures shown; the command ``history`` has them all."""
+"""Restated figures of other countries than the report's that are asked for."""
 
 Row = TypeVar("Row")
 

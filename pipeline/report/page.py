@@ -33,6 +33,7 @@ DEMO_MARK = ".tidegauge-demo"
 HIGH_ERROR_SHARE = 0.01
 """From this share of 5xx answers on a day's counts are called a lower bound."""
 _SHOWN_DAYS = 12
+_SHOWN_RESTATED = 30
 
 
 class Figure(Protocol):
@@ -110,6 +111,7 @@ def make_page(settings: Settings, comparisons: Sequence[Figure], country: str | 
         spans=spans,
         credits=credit_databases(settings, spans),
         failing=_failing_days(facts),
+        restated=facts.restated[:_SHOWN_RESTATED],
         restated_of_surge=_restated_of_surge(facts),
         comparisons=comparisons,
         zone=ZoneInfo(facts.zone),
@@ -146,7 +148,6 @@ def _environment() -> jinja2.Environment:
     environment.globals |= {
         "times_expected": wording.compare_with_expected,
         "sources": wording.write_sources,
-        "change": wording.write_change,
         "moment": wording.write_moment,
     }
     return environment

@@ -89,10 +89,11 @@ def _say_completeness(figure: Figure) -> Iterator[str]:
     else:
         yield f"The logs of {sources} {verb} in{_write_cover(about)}."
     if about.is_censored:
+        share = wording.write_share(about.error_share)
         yield (
-            f"{wording.write_share(about.error_share)} of that day's requests (robots left out) ended in a failure"
-            " of the server (5xx); visitors who were refused a connection are in no log, so the"
-            " figure is a lower bound."
+            f"{share} of that day's requests (robots left out) ended in a failure of the server"
+            " (5xx); visitors who were refused a connection are in no log, so the figure is a"
+            " lower bound."
         )
 
 

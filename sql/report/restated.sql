@@ -2,8 +2,9 @@
 -- grain:  day, country
 -- inputs: restatements
 -- params: $country VARCHAR, $most INTEGER
--- notes:  all_figures is how many there are beyond the $most that are given. A country that came
---         to a published day later was 0 when that day was first published.
+-- notes:  all of the total and of $country, newest day first; of other countries the $most that
+--         moved farthest. all_figures counts those left out, too. A country that came to a
+--         published day later was 0 when that day was first published.
 WITH days AS (
     SELECT day, min(published_at) AS published_at FROM restatements GROUP BY day
 ),
@@ -38,10 +39,13 @@ SELECT
     count(*) OVER () AS all_figures
 FROM changed AS c
 JOIN days AS d ON c.day = d.day
+QUALIFY c.country IN ('all', $country) OR row_number() OVER (
+    PARTITION BY c.country IN ('all', $country)
+    ORDER BY abs(c.last_sessions - c.first_sessions) DESC, c.day DESC, c.country
+) <= $most
 ORDER BY
     c.country NOT IN ('all', $country),
     CASE WHEN c.country IN ('all', $country) THEN c.day END DESC,
-    CASE WHEN c.country NOT IN ('all', $country) THEN abs(c.last_sessions - c.first_sessions) END DESC,
+    abs(c.last_sessions - c.first_sessions) DESC,
     c.day DESC,
     c.country
-LIMIT $most
