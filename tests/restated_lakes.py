@@ -73,8 +73,8 @@ class Publisher:
         days = pq.ParquetFile(path).read()
         rows = days.to_pylist()
         for row in rows:
-            unknown = dict.fromkeys(COMPLETENESS)
-            row |= unknown | dict(completeness.get(f"d{row['day'].day}", {}))
+            row.update(dict.fromkeys(COMPLETENESS))
+            row.update(completeness.get(f"d{row['day'].day}", {}))
         kept = [field for field in days.schema if field.name not in COMPLETENESS]
         schema = pa.schema([*kept, *(pa.field(*column) for column in COMPLETENESS.items())])
         pq.write_table(pa.Table.from_pylist(rows, schema), path)

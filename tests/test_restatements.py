@@ -63,9 +63,7 @@ def test_what_publish_returns_is_what_changed(site: Publisher) -> None:
     assert [row["sessions"] for row in site.rows(8, "CA")] == [2, 2]
 
 
-def test_publishing_again_writes_nothing(
-    site: Publisher, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_publishing_again_writes_nothing(site: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
     """It does not even ask for the figures of days that are as they were."""
     site.restate_election_night()
     path = site.lake.part_path("restatements")

@@ -148,7 +148,7 @@ def _environment() -> jinja2.Environment:
     environment.globals |= {
         "times_expected": wording.compare_with_expected,
         "sources": wording.write_sources,
-        "moment": wording.write_moment,
+        "local_time": wording.write_local_time,
     }
     return environment
 

@@ -69,25 +69,30 @@ def _say_day(figure: Figure) -> Iterator[str]:
     zone = ZoneInfo(figure.timezone)
     starts_at = day_start(figure.day, zone)
     hours = (day_start(figure.day + timedelta(days=1), zone) - starts_at).total_seconds() / 3600
-    start = wording.write_moment(starts_at, ZoneInfo("UTC"))
-    yield (f"The day is the local day of {figure.timezone}: {hours:g} hours from {start} UTC on.")
+    yield (
+        f"The day is the local day of {figure.timezone}: {hours:g} hours from {starts_at:%H:%M} UTC"
+        f" on {wording.write_day(starts_at.date())}."
+    )
 
 
 def _say_completeness(figure: Figure) -> Iterator[str]:
     about = figure.completeness
     sources = wording.write_sources(about.sources, about.sources_expected)
-    verb = "is" if (about.sources_expected or about.sources) == 1 else "are"
     if about.is_preliminary is None:
         yield f"It is counted from the logs of {sources}; how complete they are was not judged."
     elif about.is_preliminary:
         covered = _write_cover(about)
         because = _shorten("; ".join(about.reasons))
         yield (
-            f"The figure is preliminary: the logs of {sources} {verb} in{covered}"
+            f"The figure is preliminary: the logs of {sources} are in{covered}"
             f"{': ' if because else ''}{because}."
         )
+    elif about.sources == about.sources_expected:
+        is_one = about.sources == 1
+        who = "its only source" if is_one else f"all {sources.split(' of ')[1]}"
+        yield f"The logs of {who} are in{_write_cover(about)}."
     else:
-        yield f"The logs of {sources} {verb} in{_write_cover(about)}."
+        yield f"The logs of {sources} are in{_write_cover(about)}."
     if about.is_censored:
         share = wording.write_share(about.error_share)
         yield (
@@ -100,6 +105,8 @@ def _say_completeness(figure: Figure) -> Iterator[str]:
 def _write_cover(about: Completeness) -> str:
     if about.share is None:
         return ""
+    if about.share == 1:
+        return " and cover the whole day"
     return f", {wording.write_share(about.share)} of what was expected"
 
 
@@ -117,7 +124,7 @@ def _say_published(figure: Figure) -> Iterator[str]:
             f" {wording.write_count(first.sessions)}{_qualify(first)}."
         )
     else:
-        yield f"It was published on {at}{_qualify(first)} and has not been changed since."
+        yield f"It was published on {at}{_qualify(first)} and the number has not changed since."
     for one in restated:
         before = one.previous_sessions or 0
         yield (
@@ -149,7 +156,10 @@ def _say_expectation(figure: Figure) -> Iterator[str]:
     if about.start_day is None or about.end_day is None:
         if about.expected is not None:
             expected = wording.write_count(about.expected)
-            yield f"Its own history leads one to expect {expected}; the day is part of no surge."
+            yield (
+                f"The country's own history leads one to expect {expected}; the day is part of no"
+                " surge."
+            )
         return
     times = wording.compare_with_expected(figure.sessions, about.expected)
     if times:
@@ -171,10 +181,10 @@ def _is_lower_bound(figure: Figure) -> bool:
 
 def _say_robots(figure: Figure) -> Iterator[str]:
     left_out = wording.write_number_of(figure.robot_hits, "request")
+    yield (
+        f"Declared robots are left out: {left_out} without a user agent or with one that the lists"
+        f" {figure.robot_lists} know. Robots that pose as browsers are counted as visitors."
+    )
     versions = ", ".join(map(str, figure.definitions))
     is_one = len(figure.definitions) == 1
-    yield (
-        f"Declared robots are left out ({left_out}; those without a user agent, and those that the"
-        f" lists {figure.robot_lists} know); robots that pose as browsers are not."
-    )
-    yield (f"Counted by {figure.program}, definitions version{'' if is_one else 's'} {versions}.")
+    yield f"Counted by {figure.program}, definitions version{'' if is_one else 's'} {versions}."

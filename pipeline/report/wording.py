@@ -103,6 +103,11 @@ def write_moment(moment: datetime, zone: ZoneInfo) -> str:
     return f"{write_day(local.date())} at {local:%H:%M}"
 
 
+def write_local_time(moment: datetime, zone: ZoneInfo) -> str:
+    """``2016-11-09 06:00``, in the site's zone, which is said beside it."""
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
 def write_change(before: int, after: int) -> str:
     """``150.0 % more``; the plain number of sessions when there was nothing to compare with."""
     more = "more" if after > before else "less"
