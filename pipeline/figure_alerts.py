@@ -110,7 +110,9 @@ def _restated(day: date, changes: list[Change]) -> Alert:
     reason = escape(ordered[0].reason)
     if len(reason) > _LONGEST_REASON:
         reason = reason[:_LONGEST_REASON] + " ..."
-    return Alert(f"Figures of {day} were restated", f"Sessions: {', '.join(listed)}. {reason}.")
+    return Alert(
+        f"Figures of {day} were restated", f"Sessions: {', '.join(listed)}. Why: {reason}."
+    )
 
 
 def _write_change(change: Change) -> str:
@@ -160,7 +162,7 @@ def _incomplete(row: dict[str, Any], reasons: list[str]) -> Alert:
     because = escape("; ".join(reasons))[:_LONGEST_REASON]
     return Alert(
         f"{row['day']} is incomplete",
-        f"Logs of {sources} are in{share}: its figures are preliminary.{because and ' '}{because}",
+        f"Logs of {sources} are in{share}: its figures are preliminary.{because and f' Why: {because}.'}",
     )
 
 

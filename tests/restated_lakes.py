@@ -55,11 +55,14 @@ class Publisher:
     def deliver(self, name: str, day: int = 8, **sessions: int) -> None:
         """Take in a file of November with so many sessions from each country, at noon."""
         lines = [
-            make_line(f"{day:02}/Nov/2016:12:00:00 -0500", client=f"{PREFIXES[country]}.{number}",
-                      agent=f"Firefox/{name}")
+            make_line(
+                f"{day:02}/Nov/2016:12:00:00 -0500",
+                client=f"{PREFIXES[country]}.{number % 250}",
+                agent=f"{name}/{number // 250}",
+            )
             for country, count in sessions.items()
             for number in range(count)
-        ]  # fmt: skip
+        ]
         self.site.run("ingest", self.site.write(name, b"".join(lines)))
 
     def build(self, **completeness: Mapping[str, Any]) -> None:

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from importlib.metadata import version
 from typing import Any
 
 import pytz
 
 import pipeline
 from pipeline.answers import query
-from pipeline.definitions import DEFINITIONS_VERSION, NO_COUNTRY
+from pipeline.definitions import NO_COUNTRY
 from pipeline.errors import GeoError, SettingsError
 from pipeline.geo.databases import list_databases
 from pipeline.history import explain_unpublished, query_history, read_code
+from pipeline.lake import FileRecord
 from pipeline.report.accounting import CREDITS
 from pipeline.report.page import DEMO_MARK
 from pipeline.restatements import ALL
@@ -22,7 +22,6 @@ from pipeline.site import open_lake
 
 CENSORED_SHARE = 0.05
 """From this share of 5xx answers on, so many were refused that a count is a lower bound."""
-_LISTS = ("crawlerdetect", "crawler-user-agents")
 
 
 @dataclass(frozen=True)
@@ -128,8 +127,7 @@ def find_figure(settings: Settings, day: date, country: str) -> Figure:
         database=_find_database(settings, about[0]),
         expectation=_find_expectation(settings, day, code),
         robot_lists=_name_robot_lists(records),
-        definitions=sorted({getattr(r, "definitions", DEFINITIONS_VERSION) for r in records})
-        or [DEFINITIONS_VERSION],
+        definitions=sorted({record.definitions for record in records}),
         program=f"Tidegauge {pipeline.__version__}",
     )
 
@@ -221,6 +219,8 @@ def _find_expectation(settings: Settings, day: date, country: str) -> Expectatio
     )  # fmt: skip
 
 
-def _name_robot_lists(records: Sequence[Any]) -> str:
-    known = sorted({getattr(record, "robots", "") for record in records} - {"", None})
-    return ", ".join(known) or " and ".join(f"{name} {version(name)}" for name in _LISTS)
+def _name_robot_lists(records: Sequence[FileRecord]) -> str:
+    """The lists by whose answers the day's robots were found: ``crawlerdetect 0.4.2 and ...``."""
+    known = sorted({record.robots for record in records})
+    named = [[" ".join(one.rsplit("-", 1)) for one in lists.split("_")] for lists in known]
+    return "; ".join(" and ".join(lists) for lists in named)
