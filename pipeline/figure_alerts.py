@@ -160,9 +160,10 @@ def _incomplete(row: dict[str, Any], reasons: list[str]) -> Alert:
         f" ({100 * row['share']:.1f} % of what was expected)" if row["share"] is not None else ""
     )
     because = escape("; ".join(reasons))[:_LONGEST_REASON]
+    why = f" Why: {because}." if because else ""
     return Alert(
         f"{row['day']} is incomplete",
-        f"Logs of {sources} are in{share}: its figures are preliminary.{because and f' Why: {because}.'}",
+        f"Logs of {sources} are in{share}: its figures are preliminary.{why}",
     )
 
 
