@@ -85,7 +85,7 @@ def nightly() -> None:
     def report() -> str:
         from pipeline.nightly import write_page
 
-        return write_page(load_settings())
+        return write_page(load_settings(), now())
 
     @task
     def notify() -> list[str]:

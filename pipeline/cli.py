@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 import pipeline
-from pipeline import answers, demo, forget, inspection, replay, report, retention, run
+from pipeline import answers, demo, forget, history, inspection, replay, report, retention, run
 from pipeline.build import build
 from pipeline.errors import TidegaugeError
 from pipeline.geo.commands import app as geo_app
@@ -28,6 +29,7 @@ from pipeline.options import (
 )
 from pipeline.output import escape, print_rows
 from pipeline.reread import plan_reread, reread
+from pipeline.restatements import publish
 from pipeline.settings import Settings, load_settings
 from pipeline.site import (
     build_settings,
@@ -51,6 +53,7 @@ app.add_typer(geo_app, name="geo")
 demo.add_to(app)
 inspection.add_to(app)
 answers.add_to(app)
+history.add_to(app)
 report.add_to(app)
 retention.add_to(app)
 forget.add_to(app)
@@ -173,7 +176,7 @@ def build_command(  # noqa: PLR0913 one parameter an option
     config: ConfigOption = None,
     form: FormOption = Form.table,
 ) -> None:
-    """Rebuild sessions, daily, hourly, days and surges of days with new or late files.
+    """Rebuild sessions, daily, hourly, days and surges of days with new or late files; publish.
 
     With --also, what else would change figures: raw files are read again where they must be, by
     another database (geo) or robot lists (robots); days are built anew by other definitions or
@@ -198,6 +201,7 @@ def build_command(  # noqa: PLR0913 one parameter an option
             the_lake, build_settings(settings, the_lake),
             lambda done, of: progress.update(task, advance=done, total=of), kinds,
         )  # fmt: skip
+    publish(the_lake, datetime.now(UTC))
     span = f": {days[0]} to {days[-1]}" if days else ", nothing was stale"
     print(f"built {len(days)} days{span}")
     for day, names in kept.items():

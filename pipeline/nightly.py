@@ -20,12 +20,14 @@ from pipeline.checks import check_days
 from pipeline.days import check_day
 from pipeline.discovery import Found, discover
 from pipeline.errors import DataError, GeoError
+from pipeline.figure_alerts import announce_incomplete, announce_restatements
 from pipeline.geo.databases import HOW_TO_GET_ONE, list_databases
 from pipeline.hits import Places
 from pipeline.ingest import Ingested, ingest_files, printable
 from pipeline.lake import Lake
 from pipeline.output import escape
 from pipeline.report import write_report
+from pipeline.restatements import publish
 from pipeline.settings import Settings
 from pipeline.site import build_settings, check_zone, find_zone, open_maker, overlap_rules
 
@@ -173,11 +175,20 @@ def check_built(settings: Settings, day: date, rebuilt: Iterable[str]) -> dict[s
     }
 
 
-def write_page(settings: Settings) -> str:
-    """Write the report to the place in settings; returns that."""
+def write_page(settings: Settings, now: datetime) -> str:
+    """Publish: keep the figures of the days that have ended, write the report; returns its place.
+
+    The report goes to the place in settings and names the figures that were restated.
+    """
+    publish(Lake(settings.lake), now)
     return str(write_report(settings, settings.report))
 
 
 def tell(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[str]:
     """Send the alerts that are due; returns their titles."""
-    return [alert.title for alert in announce_surges(settings, day, today, is_asked=is_asked)]
+    announcers = (announce_surges, announce_incomplete, announce_restatements)
+    return [
+        alert.title
+        for announce in announcers
+        for alert in announce(settings, day, today, is_asked=is_asked)
+    ]

@@ -122,6 +122,7 @@ def _run(settings: Settings, night: Night) -> None:
     rebuilt = build_stale(settings)
     find_surges(settings)
     told = [check_built(settings, day, rebuilt if day == days[-1] else ()) for day in days]
+    page = write_page(settings, now)
     today = now.astimezone(find_zone(settings, Lake(settings.lake)).info).date()
     alerts = tell(settings, days[-1], today, is_asked=False)
     not_yet = f", {found.not_yet} not there yet" if night.arrived_by else ""
@@ -129,7 +130,7 @@ def _run(settings: Settings, night: Night) -> None:
     print(f"built:  {len(rebuilt)} days{f', {rebuilt[0]} to {rebuilt[-1]}' if rebuilt else ''}")
     for one in told:
         print(f"{one['day']}: {one['sessions']:,} sessions from {one['countries']} countries")
-    print(f"report: {escape(write_page(settings))}")
+    print(f"report: {escape(page)}")
     for title in alerts:
         print(f"alert:  {escape(title)}")
     if missing:

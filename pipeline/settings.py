@@ -112,6 +112,9 @@ class Settings(BaseSettings):
     retention_max_days: int = Field(7, ge=1, description="retention refuses to delete more at once")
     alert_urls: AlertUrls = Field((), description="apprise URLs, in TOML a list, else with spaces")
     alert_days: int = Field(7, ge=1, description="alerts are silent about days further back")
+    restatement_alert_share: float = Field(
+        0.05, ge=0, description="a published figure that changes by more than this share alerts"
+    )
 
     @property
     def site_zone(self) -> str:

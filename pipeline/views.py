@@ -30,6 +30,9 @@ UNPARTITIONED = {
     "surges": "country VARCHAR, start_day DATE, peak_day DATE, end_day DATE, days BIGINT,"
     " observed BIGINT, expected DOUBLE, excess DOUBLE, peak_sessions BIGINT, peak_ratio DOUBLE,"
     " is_open BOOLEAN, is_at_least BOOLEAN",
+    "restatements": "day DATE, country VARCHAR, published_at TIMESTAMPTZ, sessions BIGINT,"
+    " previous_sessions BIGINT, reason VARCHAR, share DOUBLE, is_preliminary BOOLEAN,"
+    " sources BIGINT, sources_expected BIGINT",
 }
 """Every table's columns, for the views over tables that have no file yet."""
 

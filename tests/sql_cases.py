@@ -30,10 +30,12 @@ INPUTS = {
     **TABLES,
     "shares": {"day": "DATE", "source": "VARCHAR", "file_key": "VARCHAR"},
     "completeness": {
-        "day": "DATE", "sources_expected": "BIGINT", "share": "DOUBLE",
+        "day": "DATE", "sources": "BIGINT", "sources_expected": "BIGINT", "share": "DOUBLE",
         "is_preliminary": "BOOLEAN", "reasons": "VARCHAR[]", "sources_whole": "BIGINT",
     },
-}
+    "published": TABLES["restatements"],
+    "changed": {"day": "DATE", "reason": "VARCHAR"},
+}  # fmt: skip
 LOCAL_DAY_OF = {"hits": "ts", "sessions": "started_at", "hourly": "hour", "daily": "NULL"}
 DEFAULTS: dict[str, dict[str, str]] = {
     "hits": {

@@ -45,7 +45,7 @@ def commands() -> Iterator[tuple[str, ...]]:
 
 
 COMMANDS = list(commands())
-WITH_ROWS = ["daily", "hourly", "expected", "surges", "status"]
+WITH_ROWS = ["daily", "hourly", "expected", "surges", "status", "history"]
 
 
 def test_the_commands_of_this_step_are_there() -> None:
@@ -53,7 +53,7 @@ def test_the_commands_of_this_step_are_there() -> None:
     top = {command[0] for command in COMMANDS}
     assert top >= {
         "demo", "simulate", "ingest", "build", "daily", "hourly", "expected", "surges", "status",
-        "parse", "doctor", "geo", "sql", "report",
+        "parse", "doctor", "geo", "sql", "report", "history", "figure",
     }  # fmt: skip
     assert {command[1] for command in COMMANDS if command[0] == "geo"} >= {
         "list",
@@ -136,6 +136,8 @@ COLUMNS = {
     "expected": "country day observed expected upper score is_surge",
     "surges": "country start_day peak_day end_day days observed expected excess peak_sessions"
     " peak_ratio is_open is_at_least",
+    "history": "day country published_at sessions previous_sessions change percent share sources"
+    " sources_expected is_preliminary reason",
     "status": "what value",
 }  # as DESIGN names them; the partitions' day comes first
 
@@ -149,7 +151,7 @@ def test_rows_have_the_contract_s_columns(command: str, built: Site) -> None:
     header, *rows = csv.reader(io.StringIO(as_csv.out))
     assert header[: len(COLUMNS[command].split())] == COLUMNS[command].split()
     assert all(list(row) == header for row in objects)
-    assert len(objects) == len(rows) > 0 or command == "surges"
+    assert len(objects) == len(rows) > 0 or command in ("surges", "history")
     assert as_json.err == as_csv.err == ""
 
 

@@ -51,7 +51,7 @@ def test_log_lines_steer_no_terminal(site: Site) -> None:
     for form in ("table", "csv", "json"):
         done += [
             site.run(command, "--format", form)
-            for command in ("daily", "hourly", "expected", "surges", "status")
+            for command in ("daily", "hourly", "expected", "surges", "status", "history")
         ]
         done += [site.run("sql", f"SELECT * FROM {t}", "--format", form) for t in ("hits", "rejects", "sessions")]  # noqa: E501  # fmt: skip
         done.append(site.run("sql", "PIVOT (FROM hits SELECT user_agent, 1 AS n) ON user_agent", "--format", form))  # noqa: E501  # fmt: skip

@@ -13,7 +13,7 @@ from pipeline.report.facts import Day
 from pipeline.settings import Settings
 
 KINDS = ("hits", "rejected", "blank", "directives", "duplicates")
-_CREDITS = {
+CREDITS = {
     "maxmind": "This product includes GeoLite2 data created by MaxMind, available from"
     " maxmind.com.",
     "dbip": "IP geolocation by DB-IP, db-ip.com.",
@@ -89,6 +89,6 @@ def credit_databases(settings: Settings, spans: Sequence[DatabaseSpan]) -> list[
     except GeoError:
         return []
     return [
-        f"{known.database_type}, built {known.build_date}. {_CREDITS.get(known.provider, '')}"
+        f"{known.database_type}, built {known.build_date}. {CREDITS.get(known.provider, '')}"
         for known in found
     ]

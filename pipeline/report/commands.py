@@ -1,19 +1,31 @@
-"""The command ``report``."""
+"""The commands ``report`` and ``figure``."""
 
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline.options import ConfigOption, CountryOption, GeoOption, LakeOption
-from pipeline.output import escape
+from pipeline.options import (
+    ConfigOption,
+    CountryOption,
+    Form,
+    FormOption,
+    GeoOption,
+    LakeOption,
+)
+from pipeline.output import escape, print_rows, until_closed
+from pipeline.report.figure import find_figure
 from pipeline.report.page import write_report
+from pipeline.report.paragraph import write_paragraph
 from pipeline.settings import load_settings
 
 
 def add_to(app: typer.Typer) -> None:
-    """Register the command."""
+    """Register the commands."""
     app.command("report")(report_command)
+    app.command("figure")(figure_command)
 
 
 def report_command(
@@ -37,3 +49,31 @@ def report_command(
     """
     written = write_report(load_settings(config, lake=lake, geo=geo), out, country=country)
     print(f"report: {escape(str(written))}")
+
+
+def figure_command(  # noqa: PLR0913 one parameter an option
+    day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Local day.")],
+    country: Annotated[
+        str, typer.Option("--country", help="ISO 3166-1 code, such as US; or all.", metavar="CODE")
+    ],
+    form: FormOption = Form.table,
+    lake: LakeOption = None,
+    geo: GeoOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """One paragraph for the press: the number, its unit, its limits, what was published before.
+
+    For example:
+
+    tidegauge figure --day 2016-11-08 --country US
+
+    tidegauge figure --day 2016-11-08 --country all --format json
+    """
+    figure = find_figure(load_settings(config, lake=lake, geo=geo), day.date(), country)
+    text = escape(write_paragraph(figure))
+    if form == Form.table:
+        with until_closed():
+            print(text)
+    else:
+        facts = asdict(figure) | {"text": text}
+        print_rows(list(facts), [list(facts.values())], form.value)

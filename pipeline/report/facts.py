@@ -23,6 +23,9 @@ DAYS_BESIDE_PEAK = 3
 LEAST_SESSIONS = 5
 """A page or referrer with fewer sessions is not shown: a path seen once may name a person."""
 
+MOST_RESTATED = 30
+"""Restated figures of other countries than the report's that are asked for."""
+
 Row = TypeVar("Row")
 
 
@@ -72,6 +75,27 @@ class SurgeEpisode:
     peak_ratio: float
     is_open: bool
     is_at_least: bool = False
+
+
+@dataclass(frozen=True)
+class RestatedFigure:
+    """A figure whose number was changed after it was published; ``country`` may be ``all``.
+
+    ``all_figures`` counts those of the lake, of which only some are shown.
+    """
+
+    day: date
+    country: str
+    first_sessions: int
+    first_at: datetime
+    was_preliminary: bool | None
+    first_sources: int | None
+    first_sources_expected: int | None
+    last_sessions: int
+    restated_at: datetime
+    reason: str
+    changes: int
+    all_figures: int
 
 
 @dataclass(frozen=True)
@@ -142,6 +166,7 @@ class Facts:
     countries: list[CountryTotal]
     episodes: list[SurgeEpisode]
     focus: Focus | None
+    restated: list[RestatedFigure]
 
     @property
     def sessions(self) -> int:
@@ -169,8 +194,16 @@ class Views:
         self._connection = connection
 
     def ask(self, row: type[Row], model: str, **bound: Any) -> list[Row]:
-        """Rows of ``sql/report/<model>.sql``; its columns are the fields of ``row``."""
-        result = self._connection.execute(read_model(f"report/{model}"), bound)
+        """Rows of ``sql/report/<model>.sql``; its columns are the fields of ``row``.
+
+        Raises:
+            LakeError: the views lack what is asked for.
+        """
+        try:
+            result = self._connection.execute(read_model(f"report/{model}"), bound)
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            remedy = "`tidegauge build` makes its tables those of this version"
+            raise LakeError(f"the lake was built by an earlier version: {remedy}") from error
         columns = [column[0] for column in result.description or []]
         return [row(**dict(zip(columns, values, strict=True))) for values in result.fetchall()]
 
@@ -204,6 +237,9 @@ def gather_facts(lake: Lake, country: str | None = None) -> Facts:
             countries=countries,
             episodes=episodes,
             focus=_focus_on(views, chosen, episodes) if chosen else None,
+            restated=views.ask(
+                RestatedFigure, "restated", country=chosen or "", most=MOST_RESTATED
+            ),
         )
 
 

@@ -33,6 +33,7 @@ DEMO_MARK = ".tidegauge-demo"
 HIGH_ERROR_SHARE = 0.01
 """From this share of 5xx answers on a day's counts are called a lower bound."""
 _SHOWN_DAYS = 12
+_SHOWN_RESTATED = 30
 
 
 class Figure(Protocol):
@@ -110,7 +111,10 @@ def make_page(settings: Settings, comparisons: Sequence[Figure], country: str | 
         spans=spans,
         credits=credit_databases(settings, spans),
         failing=_failing_days(facts),
+        restated=facts.restated[:_SHOWN_RESTATED],
+        restated_of_surge=_restated_of_surge(facts),
         comparisons=comparisons,
+        zone=ZoneInfo(facts.zone),
         is_simulated=bool(comparisons) or (lake.root.resolve().parent / DEMO_MARK).exists(),
         timeout_minutes=settings.session_timeout_minutes,
         version=pipeline.__version__,
@@ -140,8 +144,13 @@ def _environment() -> jinja2.Environment:
         "place": wording.name_country,
         "in_place": wording.name_in_sentence,
         "days": _list_days,
+        "nth": wording.write_ordinal,
     }
-    environment.globals["times_expected"] = wording.compare_with_expected
+    environment.globals |= {
+        "times_expected": wording.compare_with_expected,
+        "sources": wording.write_sources,
+        "local_time": wording.write_local_time,
+    }
     return environment
 
 
@@ -162,6 +171,16 @@ def _failing_days(facts: Facts) -> list[Any]:
     high = [day for day in facts.days if (day.error_share or 0) >= HIGH_ERROR_SHARE]
     high.sort(key=lambda day: (-(day.error_share or 0), day.day))
     return sorted(high[:5], key=lambda day: day.day)
+
+
+def _restated_of_surge(facts: Facts) -> list[Any]:
+    """Restated figures of the headline's country in its surge, or on its highest day."""
+    if facts.focus is None:
+        return []
+    episode, peak = facts.focus.episode, facts.focus.peak.day
+    first, last = (episode.start_day, episode.end_day) if episode else (peak, peak)
+    own = [r for r in facts.restated if r.country == facts.focus.country]
+    return sorted((r for r in own if first <= r.day <= last), key=lambda row: row.day)
 
 
 def _local_hours(facts: Facts, focus: Focus | None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """How the report writes numbers, dates and countries."""
 
 import math
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pytz
@@ -14,6 +14,8 @@ _WITH_ARTICLE = (
     "AE", "AX", "BS", "CC", "CD", "CF", "CG", "CK", "DO", "FK", "FO", "GB", "GM", "IM", "IO", "KM",
     "KY", "MH", "MP", "MV", "NL", "PH", "SB", "SC", "TC", "UM", "US", "VG", "VI",
 )  # fmt: skip
+_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September",
+           "October", "November", "December")  # fmt: skip
 _LEAST_FOR_RATIO = 1.0
 
 
@@ -73,3 +75,67 @@ def compare_with_expected(observed: int, expected: float | None) -> str | None:
 def write_hour(hour: datetime, zone: ZoneInfo) -> str:
     """An hour's start in the site's zone with its offset: ISO 8601, a space for the ``T``."""
     return hour.astimezone(zone).isoformat(sep=" ", timespec="minutes")
+
+
+def write_number_of(count: float, one: str, many: str | None = None) -> str:
+    """``1 session``, ``1,200 sessions``; ``many`` where an ``s`` does not do."""
+    return f"{write_count(count)} {one if count == 1 else many or one + 's'}"
+
+
+def write_ordinal(number: int) -> str:
+    """``2nd``, ``11th``, ``23rd``."""
+    teen = number % 100 in (11, 12, 13)
+    return f"{number:,}" + ("th" if teen else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th"))
+
+
+def write_day(day: date) -> str:
+    """``8 November 2016``."""
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def write_span(first: date, last: date) -> str:
+    """``on 9 November 2016``, or from one day to another with what they share said once."""
+    if first == last:
+        return f"on {write_day(first)}"
+    month = f" {_MONTHS[first.month - 1]}" if first.month != last.month else ""
+    year = f" {first.year}" if first.year != last.year else ""
+    if year:
+        month = f" {_MONTHS[first.month - 1]}"
+    return f"from {first.day}{month}{year} to {write_day(last)}"
+
+
+def write_moment(moment: datetime, zone: ZoneInfo) -> str:
+    """``9 November 2016 at 06:00``, in the site's zone."""
+    local = moment.astimezone(zone)
+    return f"{write_day(local.date())} at {local:%H:%M}"
+
+
+def write_local_time(moment: datetime, zone: ZoneInfo) -> str:
+    """``2016-11-09 06:00``, in the site's zone, which is said beside it."""
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def write_change(before: int, after: int) -> str:
+    """``150.0 % more``; the plain number of sessions when there was nothing to compare with."""
+    more = "more" if after > before else "less"
+    if not before:
+        return f"{write_count(abs(after - before))} {more}"
+    return f"{write_share(abs(after - before) / before)} {more}"
+
+
+def write_sources(sources: int | None, expected: int | None) -> str:
+    """``2 of 5 sources``; the number alone where nobody knows how many there should be."""
+    if sources is None:
+        return "an unknown number of sources"
+    if expected is None:
+        return write_number_of(sources, "source")
+    return f"{write_count(sources)} of {write_number_of(expected, 'source')}"
+
+
+def name_addresses(country: str) -> str:
+    """Whose sessions a figure counts: what stands after ``sessions``."""
+    if country == "all":
+        return "from all countries together"
+    if country == NO_COUNTRY:
+        return "from addresses that the database places in no country"
+    return f"from addresses located in {name_in_sentence(country)}"

@@ -1,0 +1,178 @@
+"""Alerts about published figures: a day is incomplete, a figure was restated; each said once.
+
+Like the alerts about surges: what was said is kept in the lake's ledger, and days further back
+than ``alert_days`` are silent unless asked for.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.alerts import Alert, send
+from pipeline.lake import Lake, read_json, write_json
+from pipeline.output import escape
+from pipeline.restatements import ALL, read_completeness, read_restatements
+from pipeline.settings import Settings
+
+LEAST_SESSIONS = 100
+"""A country's figure that was never that large raises no alert: a few sessions are many percent."""
+_SHOWN_COUNTRIES = 5
+_LONGEST_REASON = 500
+
+
+@dataclass(frozen=True)
+class Change:
+    """A published figure that moved: from the value last said, or the first one, to that of now."""
+
+    day: date
+    country: str
+    before: int
+    after: int
+    reason: str
+
+    @property
+    def key(self) -> str:
+        """How the ledger names the figure."""
+        return f"{self.day} {self.country}"
+
+    def is_larger_than(self, share: float) -> bool:
+        """Whether it moved by more than ``share`` of what it was, and is large enough to matter."""
+        is_large = self.country == ALL or max(self.before, self.after) >= LEAST_SESSIONS
+        return is_large and abs(self.after - self.before) > share * self.before
+
+
+def find_changes(rows: Iterable[dict[str, Any]], said: dict[str, int]) -> list[Change]:
+    """What moved among the figures.
+
+    Args:
+        rows: of ``restatements``, ordered by day, country and time.
+        said: the value of each figure when an alert last spoke of it, by ``Change.key``.
+    """
+    changes = []
+    for (day, country), group in groupby(rows, itemgetter("day", "country")):
+        values = list(group)
+        moved = [row for row in values if row["previous_sessions"] not in (None, row["sessions"])]
+        if not moved:
+            continue
+        first = values[0]["previous_sessions"]  # 0: it came later to a day published without it
+        first = values[0]["sessions"] if first is None else first
+        before = said.get(f"{day} {country}", first)
+        changes.append(Change(day, country, before, values[-1]["sessions"], moved[-1]["reason"]))
+    return changes
+
+
+def announce_restatements(
+    settings: Settings, day: date, today: date, *, is_asked: bool
+) -> list[Alert]:
+    """Send, once a day restated, which figures moved by more than the setting allows.
+
+    A figure that creeps is announced when it has moved so far in all. Arguments and errors are
+    those of ``alerts.announce_surges``; returns what was sent.
+    """
+    span = _find_span(settings, day, today, is_asked=is_asked)
+    if span is None:
+        return []
+    lake = Lake(settings.lake)
+    table = read_restatements(lake)
+    is_near = pc.and_(pc.greater_equal(table["day"], span[0]), pc.less_equal(table["day"], span[1]))
+    rows = table.filter(is_near).to_pylist()
+    path = lake.ledger / "alerts" / "restatements.json"
+    alerts = []
+    with lake.lock("alerts"):
+        said = read_json(path)
+        large = [
+            change
+            for change in find_changes(rows, said)
+            if change.is_larger_than(settings.restatement_alert_share)
+        ]
+        for restated, group in groupby(large, lambda change: change.day):
+            changes = list(group)
+            alerts.append(_restated(restated, changes))
+            send(settings, alerts[-1])
+            said |= {change.key: change.after for change in changes}
+            write_json(path, said)
+    return alerts
+
+
+def _restated(day: date, changes: list[Change]) -> Alert:
+    ordered = sorted(
+        changes, key=lambda one: (one.country != ALL, -abs(one.after - one.before), one.country)
+    )
+    listed = [_write_change(change) for change in ordered[: _SHOWN_COUNTRIES + 1]]
+    more = len(ordered) - len(listed)
+    listed += [f"and {more} more"] if more else []
+    reason = escape(ordered[0].reason)
+    if len(reason) > _LONGEST_REASON:
+        reason = reason[:_LONGEST_REASON] + " ..."
+    return Alert(
+        f"Figures of {day} were restated", f"Sessions: {', '.join(listed)}. Why: {reason}."
+    )
+
+
+def _write_change(change: Change) -> str:
+    who = "all countries" if change.country == ALL else escape(change.country)
+    percent = ""
+    if change.before:
+        percent = f" ({100 * (change.after - change.before) / change.before:+.1f} %)"
+    return f"{who} {change.before:,} to {change.after:,}{percent}"
+
+
+def announce_incomplete(
+    settings: Settings, day: date, today: date, *, is_asked: bool
+) -> list[Alert]:
+    """Send, once a day, that a day's logs are incomplete; arguments and errors as above."""
+    span = _find_span(settings, day, today, is_asked=is_asked)
+    if span is None:
+        return []
+    lake = Lake(settings.lake)
+    rows = {row["day"]: row for row in read_completeness(lake).to_pylist()}
+    reasons = _read_reasons(lake)
+    path = lake.ledger / "alerts" / "incomplete.json"
+    alerts = []
+    with lake.lock("alerts"):
+        said = read_json(path)
+        for one, row in sorted(rows.items()):
+            if not row["is_preliminary"] or not span[0] <= one <= span[1] or str(one) in said:
+                continue
+            alerts.append(_incomplete(row, reasons.get(one) or []))
+            send(settings, alerts[-1])
+            said[str(one)] = {"share": row["share"]}
+            write_json(path, said)
+    return alerts
+
+
+def _read_reasons(lake: Lake) -> dict[date, list[str]]:
+    days = pq.ParquetFile(lake.part_path("days")).read()
+    if "reasons" not in days.column_names:
+        return {}
+    return dict(zip(days["day"].to_pylist(), days["reasons"].to_pylist(), strict=True))
+
+
+def _incomplete(row: dict[str, Any], reasons: list[str]) -> Alert:
+    sources = f"{row['sources']} of {row['sources_expected']} sources"
+    share = (
+        f" ({100 * row['share']:.1f} % of what was expected)" if row["share"] is not None else ""
+    )
+    because = escape("; ".join(reasons))[:_LONGEST_REASON]
+    why = f" Why: {because}." if because else ""
+    return Alert(
+        f"{row['day']} is incomplete",
+        f"Logs of {sources} are in{share}: its figures are preliminary.{why}",
+    )
+
+
+def _find_span(
+    settings: Settings, day: date, today: date, *, is_asked: bool
+) -> tuple[date, date] | None:
+    """The first and the last day to speak of; None when nothing is to be said."""
+    reach = timedelta(days=settings.alert_days)
+    if not settings.alert_urls or (day < today - reach and not is_asked):
+        return None
+    last = day if is_asked else today - timedelta(days=1)
+    return last - reach, last

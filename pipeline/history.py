@@ -1,0 +1,124 @@
+"""The command ``history``: the values of a figure that were published, when and why."""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from pipeline.answers import query
+from pipeline.errors import SettingsError
+from pipeline.models import read_model
+from pipeline.options import (
+    ConfigOption,
+    CountryOption,
+    Form,
+    FormOption,
+    FromOption,
+    GeoOption,
+    LakeOption,
+    ToOption,
+)
+from pipeline.output import print_rows
+from pipeline.restatements import ALL
+from pipeline.settings import Settings, load_settings
+from pipeline.site import open_lake
+
+DayOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Local day.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("history")(history)
+
+
+def history(  # noqa: PLR0913 one parameter an option
+    day: DayOption = None,
+    country: CountryOption = None,
+    first: FromOption = None,
+    last: ToOption = None,
+    form: FormOption = Form.table,
+    lake: LakeOption = None,
+    geo: GeoOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Published values: when, what, how complete, and why they were restated.
+
+    With --day and --country all values of that figure, the first one first. Otherwise every
+    figure that was restated, the newest first. The country "all" is the total.
+
+    For example:
+
+    tidegauge history --day 2016-11-08 --country US
+
+    tidegauge history --from 2016-11-01 --country all
+    """
+    settings = load_settings(config, lake=lake, geo=geo)
+    if day and (first or last):
+        raise SettingsError("--day", str(day.date()), "give either --day, or --from and --to")
+    code = read_code(country) if country else None
+    span = (_date(first) or date.min, _date(last) or date.max)
+    if day:
+        span = (day.date(), day.date())
+    is_one = bool(day and code)
+    columns, rows = query_history(settings, code, span, only_changes=not is_one)
+    if is_one:
+        rows = rows[::-1]
+        if not rows:
+            why = explain_unpublished(settings, span[0])
+            raise SettingsError("--day", str(span[0]), f"no figure of {code} is published: {why}")
+    if form == Form.table:
+        zone = ZoneInfo(open_lake(settings).identity()["timezone"])
+        columns, rows = _for_reading(columns, rows, zone)
+    print_rows(columns, rows, form.value)
+
+
+def read_code(country: str) -> str:
+    """The country's code as the lake has it: ``all`` for the total, else upper case."""
+    return ALL if country.lower() == ALL else country.upper()
+
+
+def _date(given: datetime | None) -> date | None:
+    return given.date() if given else None
+
+
+def query_history(
+    settings: Settings, country: str | None, span: tuple[date, date], *, only_changes: bool
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Columns and rows of ``sql/queries/history.sql``, the newest publication first."""
+    bound = {
+        "country": country,
+        "first_day": span[0],
+        "last_day": span[1],
+        "only_changes": only_changes,
+    }
+    return query(settings, read_model("queries/history"), bound)
+
+
+def explain_unpublished(settings: Settings, day: date) -> str:
+    """Why there may be no published figure of a day, in half a sentence."""
+    _, rows = query(settings, "SELECT min(day), max(day), count(*) FROM days")
+    first, last, count = rows[0]
+    _, known = query(settings, "SELECT count(*) FROM restatements WHERE day = $day", {"day": day})
+    if known[0][0]:
+        return "the day's logs have no hit from there, so it is 0"
+    if not count:
+        return "the lake has no days yet"
+    _, built = query(settings, "SELECT count(*) FROM days WHERE day = $day", {"day": day})
+    if built[0][0]:
+        return "`tidegauge build` publishes the figures of days that have ended"
+    return f"the lake has no hits of that day; its days are {first} to {last}"
+
+
+def _for_reading(
+    columns: list[str], rows: list[tuple[Any, ...]], zone: ZoneInfo
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Rows as a person reads them: the site's time, ``2 of 5`` sources."""
+    named = [dict(zip(columns, row, strict=True)) for row in rows]
+    for row in named:
+        row["published_at"] = row["published_at"].astimezone(zone)
+        expected = row.pop("sources_expected")
+        if expected is not None:
+            row["sources"] = f"{row['sources']:,} of {expected:,}"
+    shown = [column for column in columns if column != "sources_expected"]
+    return shown, [tuple(row[column] for column in shown) for row in named]

@@ -1,0 +1,226 @@
+"""One figure with everything that must be said beside it, asked of the lake. Writes no sentence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import pytz
+
+import pipeline
+from pipeline.answers import query
+from pipeline.definitions import NO_COUNTRY
+from pipeline.errors import GeoError, SettingsError
+from pipeline.geo.databases import list_databases
+from pipeline.history import explain_unpublished, query_history, read_code
+from pipeline.lake import FileRecord
+from pipeline.report.accounting import CREDITS
+from pipeline.report.page import DEMO_MARK
+from pipeline.restatements import ALL
+from pipeline.settings import Settings
+from pipeline.site import open_lake
+
+CENSORED_SHARE = 0.05
+"""From this share of 5xx answers on, so many were refused that a count is a lower bound."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """One value of the figure that was published; the first has no ``previous_sessions``."""
+
+    published_at: datetime
+    sessions: int
+    previous_sessions: int | None
+    share: float | None
+    sources: int | None
+    sources_expected: int | None
+    is_preliminary: bool | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Database:
+    """The address database in force; its type and credit are null when it is no longer at hand."""
+
+    built: date
+    is_late: bool
+    database_type: str | None
+    credit: str | None
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """How much of the day's logs is in; null where it was not judged."""
+
+    share: float | None
+    sources: int
+    sources_expected: int | None
+    is_preliminary: bool | None
+    is_censored: bool
+    error_share: float | None
+    reasons: list[str]
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What the country's own history expects of the day, and the surge that the day is part of."""
+
+    expected: float | None
+    start_day: date | None = None
+    end_day: date | None = None
+    surge_sessions: int | None = None
+    surge_expected: float | None = None
+    is_open: bool = False
+    is_at_least: bool = False
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A day's sessions from one country, or from all, and what is known about them."""
+
+    day: date
+    country: str
+    sessions: int
+    all_sessions: int
+    robot_hits: int
+    timezone: str
+    session_timeout_minutes: int
+    is_simulated: bool
+    completeness: Completeness
+    published: list[Published]
+    database: Database | None
+    expectation: Expectation | None
+    robot_lists: str
+    definitions: list[int]
+    program: str
+
+
+def find_figure(settings: Settings, day: date, country: str) -> Figure:
+    """Ask the lake for a figure and everything that is known about it.
+
+    A country without a hit on a day that has hits is 0.
+
+    Raises:
+        LakeError: there is no lake.
+        SettingsError: the lake has no hits of the day, or nobody knows the country.
+    """
+    lake = open_lake(settings)
+    about = _ask(settings, "SELECT * FROM days WHERE day = $day", day=day)
+    if not about:
+        why = explain_unpublished(settings, day)
+        raise SettingsError("--day", str(day), f"there is no figure, not even 0: {why}")
+    rows = _ask(settings, "SELECT * FROM daily WHERE day = $day", day=day)
+    code = _choose_code(settings, country, {row["country"] for row in rows})
+    counted = [row for row in rows if code in (ALL, row["country"])]
+    records = [record for record in lake.files() if str(day) in record.days]
+    return Figure(
+        day=day,
+        country=code,
+        sessions=sum(row["sessions"] for row in counted),
+        all_sessions=about[0]["sessions"],
+        robot_hits=sum(row["robot_hits"] for row in counted),
+        timezone=lake.identity()["timezone"],
+        session_timeout_minutes=settings.session_timeout_minutes,
+        is_simulated=(lake.root.resolve().parent / DEMO_MARK).exists(),
+        completeness=_read_completeness(about[0]),
+        published=_list_published(settings, day, code),
+        database=_find_database(settings, about[0]),
+        expectation=_find_expectation(settings, day, code),
+        robot_lists=_name_robot_lists(records),
+        definitions=sorted({record.definitions for record in records}),
+        program=f"Tidegauge {pipeline.__version__}",
+    )
+
+
+def _ask(settings: Settings, statement: str, **bound: Any) -> list[dict[str, Any]]:
+    columns, rows = query(settings, statement, bound)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _choose_code(settings: Settings, country: str, on_the_day: set[str]) -> str:
+    """The code as the lake has it.
+
+    Raises:
+        SettingsError: it is no ISO 3166-1 code, and no hit of any day is from there.
+    """
+    code = country if country in on_the_day else read_code(country)
+    if code in on_the_day or code in (ALL, NO_COUNTRY) or code in pytz.country_names:
+        return code
+    known = _ask(settings, "SELECT 1 FROM daily WHERE country = $code LIMIT 1", code=code)
+    if not known:
+        remedy = "no country of ISO 3166-1, and no hit is from there; write a code such as US"
+        raise SettingsError("--country", country, remedy)
+    return code
+
+
+def _read_completeness(row: dict[str, Any]) -> Completeness:
+    return Completeness(
+        share=row.get("share"),
+        sources=row["sources"],
+        sources_expected=row.get("sources_expected"),
+        is_preliminary=row.get("is_preliminary"),
+        is_censored=bool(row.get("is_censored", (row["error_share"] or 0) >= CENSORED_SHARE)),
+        error_share=row["error_share"],
+        reasons=list(row.get("reasons") or []),
+    )
+
+
+def _list_published(settings: Settings, day: date, country: str) -> list[Published]:
+    """The published values of the figure, the first one first.
+
+    A country that came to the day later was published with it as 0, without a row of its own.
+    """
+    columns, rows = query_history(settings, country, (day, day), only_changes=False)
+    named = [dict(zip(columns, row, strict=True)) for row in reversed(rows)]
+    if not named or named[0]["previous_sessions"] is not None:
+        columns, rows = query_history(settings, ALL, (day, day), only_changes=False)
+        total = [dict(zip(columns, row, strict=True)) for row in rows[-1:]]
+        named = [one | {"sessions": 0} for one in total] + named
+    fields = Published.__dataclass_fields__
+    return [Published(**{name: row[name] for name in fields}) for row in named]
+
+
+def _find_database(settings: Settings, row: dict[str, Any]) -> Database | None:
+    if row["geo_built"] is None:
+        return None
+    try:
+        found = [d for d in list_databases(settings.geo) if d.build_date == row["geo_built"]]
+    except GeoError:
+        found = []
+    wanted = [d for d in found if settings.geo_provider in (None, d.provider)]
+    database = wanted[-1] if wanted else None
+    return Database(
+        built=row["geo_built"],
+        is_late=row["geo_is_late"],
+        database_type=database.database_type if database else None,
+        credit=CREDITS.get(database.provider) if database else None,
+    )
+
+
+def _find_expectation(settings: Settings, day: date, country: str) -> Expectation | None:
+    found = _ask(
+        settings,
+        "SELECT expected FROM expected WHERE day = $day AND country = $country",
+        day=day, country=country,
+    )  # fmt: skip
+    if not found:
+        return None
+    surges = _ask(
+        settings,
+        "SELECT * FROM surges WHERE country = $country AND $day BETWEEN start_day AND end_day",
+        day=day, country=country,
+    )  # fmt: skip
+    if not surges:
+        return Expectation(found[0]["expected"])
+    surge = surges[0]
+    return Expectation(
+        found[0]["expected"], surge["start_day"], surge["end_day"], surge["observed"],
+        surge["expected"], is_open=surge["is_open"], is_at_least=bool(surge.get("is_at_least")),
+    )  # fmt: skip
+
+
+def _name_robot_lists(records: Sequence[FileRecord]) -> str:
+    """The lists by whose answers the day's robots were found: ``crawlerdetect 0.4.2 and ...``."""
+    known = sorted({record.robots for record in records})
+    named = [[" ".join(one.rsplit("-", 1)) for one in lists.split("_")] for lists in known]
+    return "; ".join(" and ".join(lists) for lists in named)

@@ -1,0 +1,190 @@
+"""A figure in one paragraph of plain English, for people who will quote it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from pipeline.days import day_start
+from pipeline.definitions import NO_COUNTRY
+from pipeline.report import wording
+from pipeline.report.figure import Completeness, Figure, Published
+from pipeline.restatements import ALL
+
+_LONGEST_REASON = 600
+
+
+def write_paragraph(figure: Figure) -> str:
+    """One paragraph; each sentence is true on its own. Texts are as the lake has them."""
+    parts = (
+        _say_number, _say_unit, _say_place, _say_day, _say_completeness, _say_published,
+        _say_expectation, _say_robots,
+    )  # fmt: skip
+    sentences = [sentence for part in parts for sentence in part(figure)]
+    return " ".join(sentences).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def _say_number(figure: Figure) -> Iterator[str]:
+    if figure.is_simulated:
+        yield "Simulated data: no real visitor is in this figure."
+    counted = wording.write_number_of(figure.sessions, "session")
+    of = ""
+    if figure.country != ALL:
+        of = f", of {wording.write_count(figure.all_sessions)} from all countries"
+    yield (
+        f"On {wording.write_day(figure.day)} the site counted {counted}"
+        f" {wording.name_addresses(figure.country)}{of}."
+    )
+
+
+def _say_unit(figure: Figure) -> Iterator[str]:
+    gap = wording.write_number_of(figure.session_timeout_minutes, "minute")
+    yield (
+        f"A session is one visitor's requests with no gap of more than {gap} between them, and"
+        " belongs to the day of its first request; a visitor is one address with one browser, not"
+        " one person; images, style sheets and the like are not counted."
+    )
+
+
+def _say_place(figure: Figure) -> Iterator[str]:
+    if figure.country == ALL:
+        return
+    if figure.country == "US":
+        yield "An address is not a nationality: a U.S. address is not an American."
+    elif figure.country != NO_COUNTRY:
+        yield "An address is not a nationality: it says where a connection is, not who uses it."
+    database = figure.database
+    if database is None:
+        yield "No address database was used, so nobody was located."
+        return
+    name = f"the database {database.database_type}" if database.database_type else "a database"
+    late = ""
+    if database.is_late:
+        late = ", which is younger than the day, as none of the time was at hand"
+    yield f"Addresses were located by {name} built on {wording.write_day(database.built)}{late}."
+    if database.credit:
+        yield database.credit
+
+
+def _say_day(figure: Figure) -> Iterator[str]:
+    zone = ZoneInfo(figure.timezone)
+    starts_at = day_start(figure.day, zone)
+    hours = (day_start(figure.day + timedelta(days=1), zone) - starts_at).total_seconds() / 3600
+    yield (
+        f"The day is the local day of {figure.timezone}: {hours:g} hours from {starts_at:%H:%M} UTC"
+        f" on {wording.write_day(starts_at.date())}."
+    )
+
+
+def _say_completeness(figure: Figure) -> Iterator[str]:
+    about = figure.completeness
+    sources = wording.write_sources(about.sources, about.sources_expected)
+    if about.is_preliminary is None:
+        yield f"It is counted from the logs of {sources}; how complete they are was not judged."
+    elif about.is_preliminary:
+        covered = _write_cover(about)
+        because = _shorten("; ".join(about.reasons))
+        yield (
+            f"The figure is preliminary: the logs of {sources} are in{covered}"
+            f"{': ' if because else ''}{because}."
+        )
+    elif about.sources == about.sources_expected:
+        is_one = about.sources == 1
+        who = "its only source" if is_one else f"all {sources.split(' of ')[1]}"
+        yield f"The logs of {who} are in{_write_cover(about)}."
+    else:
+        yield f"The logs of {sources} are in{_write_cover(about)}."
+    if about.is_censored:
+        share = wording.write_share(about.error_share)
+        yield (
+            f"{share} of that day's requests (robots left out) ended in a failure of the server"
+            " (5xx); visitors who were refused a connection are in no log, so the figure is a"
+            " lower bound."
+        )
+
+
+def _write_cover(about: Completeness) -> str:
+    if about.share is None:
+        return ""
+    if about.share == 1:
+        return " and cover the whole day"
+    return f", {wording.write_share(about.share)} of what was expected"
+
+
+def _say_published(figure: Figure) -> Iterator[str]:
+    if not figure.published:
+        yield "It has not been published yet."
+        return
+    zone = ZoneInfo(figure.timezone)
+    first, *later = figure.published
+    restated = [one for one in later if one.sessions != one.previous_sessions]
+    at = wording.write_moment(first.published_at, zone)
+    if restated or first.sessions != figure.sessions:
+        yield (
+            f"It was first published on {at} as"
+            f" {wording.write_count(first.sessions)}{_qualify(first)}."
+        )
+    else:
+        yield f"It was published on {at}{_qualify(first)} and the number has not changed since."
+    for one in restated:
+        before = one.previous_sessions or 0
+        yield (
+            f"On {wording.write_moment(one.published_at, zone)} it was restated to"
+            f" {wording.write_count(one.sessions)}{_qualify(one)},"
+            f" {wording.write_change(before, one.sessions)}, for this reason:"
+            f" {_shorten(one.reason)}."
+        )
+    if figure.published[-1].sessions != figure.sessions:
+        yield "The number above is newer and not published yet."
+
+
+def _qualify(one: Published) -> str:
+    if not one.is_preliminary:
+        return ""
+    return f" (preliminary, {wording.write_sources(one.sources, one.sources_expected)})"
+
+
+def _shorten(reason: str) -> str:
+    reason = reason.rstrip(".")
+    return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]} ..."
+
+
+def _say_expectation(figure: Figure) -> Iterator[str]:
+    about = figure.expectation
+    if about is None:
+        return
+    least = "at least " if _is_lower_bound(figure) else ""
+    if about.start_day is None or about.end_day is None:
+        if about.expected is not None:
+            expected = wording.write_count(about.expected)
+            yield (
+                f"The country's own history leads one to expect {expected}; the day is part of no"
+                " surge."
+            )
+        return
+    times = wording.compare_with_expected(figure.sessions, about.expected)
+    if times:
+        expected = wording.write_count(about.expected or 0)
+        yield f"That is {least}{times} from the country's own history ({expected})."
+    span = wording.write_span(about.start_day, about.end_day)
+    in_all = "at least " if about.is_at_least or _is_lower_bound(figure) else ""
+    yield (
+        f"The day is part of a surge {span}"
+        f"{', still going on when the logs end' if about.is_open else ''}:"
+        f" {in_all}{wording.write_count(about.surge_sessions or 0)} sessions where"
+        f" {wording.write_count(about.surge_expected or 0)} were expected."
+    )
+
+
+def _is_lower_bound(figure: Figure) -> bool:
+    return bool(figure.completeness.is_preliminary) or figure.completeness.is_censored
+
+
+def _say_robots(figure: Figure) -> Iterator[str]:
+    left_out = wording.write_number_of(figure.robot_hits, "request")
+    yield (
+        f"Declared robots are left out: {left_out} without a user agent or with one that the lists"
+        f" {figure.robot_lists} know. Robots that pose as browsers are counted as visitors."
+    )
+    versions = ", ".join(map(str, figure.definitions))
+    is_one = len(figure.definitions) == 1
+    yield f"Counted by {figure.program}, definitions version{'' if is_one else 's'} {versions}."

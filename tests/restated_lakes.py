@@ -1,0 +1,106 @@
+"""Lakes whose figures are published, late files taken in, and published again, at chosen times."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from conftest import VISITOR_KEY, build_databases
+from lake_fixtures import Site, make_line
+
+from pipeline.build import build
+from pipeline.lake import Lake
+from pipeline.restatements import Restated, publish, read_restatements
+from pipeline.settings import Settings, load_settings
+from pipeline.site import build_settings
+
+NETWORKS = {"198.51.100.0/24": "CA", "203.0.113.0/24": "US", "192.0.2.0/24": "FR"}
+PREFIXES = {"CA": "198.51.100", "US": "203.0.113", "FR": "192.0.2"}
+NINTH, ELEVENTH = "2016-11-09T06:00:00-05:00", "2016-11-11T06:00:00-05:00"
+LATE = ["late files web03.log, web04.log, web05.log of 2016-11-08"]
+COMPLETENESS = {
+    "sources_expected": pa.int64(), "share": pa.float64(), "is_preliminary": pa.bool_(),
+    "is_censored": pa.bool_(), "reasons": pa.list_(pa.string()),
+}  # fmt: skip
+PRELIMINARY = {
+    "sources": 2, "sources_expected": 5, "share": 0.4, "is_preliminary": True,
+    "reasons": ["no log of web03, web04, web05"],
+}  # fmt: skip
+COMPLETE = {
+    "sources": 5, "sources_expected": 5, "share": 1.0, "is_preliminary": False, "reasons": [],
+}  # fmt: skip
+
+
+class Publisher:
+    """A site in Toronto that publishes at chosen times; its database knows CA, US and FR."""
+
+    def __init__(self, folder: Path) -> None:
+        """Work in `folder`, which exists."""
+        self.site = Site(folder)
+        self.lake = Lake(self.site.lake)
+        networks = {"kind": "GeoLite2-City", "built": "2016-11-03T00:00:00+00:00",
+                    "networks": NETWORKS}  # fmt: skip
+        build_databases(folder / "geo", [networks])
+
+    @property
+    def settings(self) -> Settings:
+        """The site's settings."""
+        return load_settings(
+            lake=self.site.lake, geo=self.site.folder / "geo", visitor_key=VISITOR_KEY,
+            timezone="America/Toronto",
+        )  # fmt: skip
+
+    def deliver(self, name: str, day: int = 8, **sessions: int) -> None:
+        """Take in a file of November with so many sessions from each country, at noon."""
+        lines = [
+            make_line(
+                f"{day:02}/Nov/2016:12:00:00 -0500",
+                client=f"{PREFIXES[country]}.{number % 250}",
+                agent=f"{name}/{number // 250}",
+            )
+            for country, count in sessions.items()
+            for number in range(count)
+        ]
+        self.site.run("ingest", self.site.write(name, b"".join(lines)))
+
+    def build(self, **completeness: Mapping[str, Any]) -> None:
+        """Build, and say of days (`d8=...`) how complete they are; the others' is unknown."""
+        build(self.lake, build_settings(self.settings, self.lake))
+        self.judge(**completeness)
+
+    def judge(self, **completeness: Mapping[str, Any]) -> None:
+        """Write into the table `days` how complete each is."""
+        path = self.lake.part_path("days")
+        days = pq.ParquetFile(path).read()
+        rows = days.to_pylist()
+        for row in rows:
+            row.update(dict.fromkeys(COMPLETENESS))
+            row.update(completeness.get(f"d{row['day'].day}", {}))
+        kept = [field for field in days.schema if field.name not in COMPLETENESS]
+        schema = pa.schema([*kept, *(pa.field(*column) for column in COMPLETENESS.items())])
+        pq.write_table(pa.Table.from_pylist(rows, schema), path)
+
+    def publish(self, now: str, **why: Sequence[str]) -> list[Restated]:
+        """Publish at an instant; `d8=[...]` says why that day was rebuilt."""
+        reasons = {f"2016-11-{int(day[1:]):02}": list(said) for day, said in why.items()}
+        return publish(self.lake, datetime.fromisoformat(now), reasons)
+
+    def rows(self, day: int, country: str) -> list[dict[str, Any]]:
+        """The published values of a figure of November."""
+        wanted = (date(2016, 11, day), country)
+        rows = read_restatements(self.lake).to_pylist()
+        return [row for row in rows if (row["day"], row["country"]) == wanted]
+
+    def restate_election_night(self) -> None:
+        """Publish 8 November from two servers, then from five."""
+        self.deliver("web01.log", US=60, CA=20)
+        self.deliver("web02.log", US=40, CA=10)
+        self.build(d8=PRELIMINARY)
+        self.publish(NINTH)
+        self.deliver("web03.log", US=50, CA=20)
+        self.deliver("web04.log", US=50, CA=10)
+        self.deliver("web05.log", US=50, FR=1)
+        self.build(d8=COMPLETE)
+        self.publish(ELEVENTH, d8=LATE)

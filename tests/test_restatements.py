@@ -1,0 +1,243 @@
+"""Published figures: first and later values, why, and that nothing is published twice."""
+
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lake_fixtures import make_line
+from restated_lakes import COMPLETE, ELEVENTH, LATE, NINTH, PRELIMINARY, Publisher
+
+from pipeline import restatements
+from pipeline.restatements import read_restatements
+
+EIGHTH = date(2016, 11, 8)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Publisher:
+    return Publisher(tmp_path)
+
+
+def values(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return [(row["previous_sessions"], row["sessions"], row["reason"]) for row in rows]
+
+
+def test_the_first_value_of_every_country_and_of_their_sum_is_kept(site: Publisher) -> None:
+    """With how complete the day was, and when, in whole seconds of UTC."""
+    site.deliver("web01.log", US=3, CA=2)
+    site.build(d8=PRELIMINARY)
+    assert site.publish("2016-11-09T06:00:00.7-05:00") == []
+    for country, sessions in {"US": 3, "CA": 2, "all": 5}.items():
+        (row,) = site.rows(8, country)
+        assert row == {
+            "day": EIGHTH, "country": country, "sessions": sessions, "previous_sessions": None,
+            "published_at": datetime(2016, 11, 9, 11, tzinfo=UTC), "reason": "first published",
+            "share": 0.4, "is_preliminary": True, "sources": 2, "sources_expected": 5,
+        }  # fmt: skip
+    assert len(read_restatements(site.lake)) == 3
+
+
+def test_a_late_file_restates_with_its_name_as_the_reason(site: Publisher) -> None:
+    site.restate_election_night()
+    assert values(site.rows(8, "US")) == [(None, 100, "first published"), (100, 250, LATE[0])]
+    assert values(site.rows(8, "all")) == [(None, 130, "first published"), (130, 311, LATE[0])]
+    was, now = site.rows(8, "CA")
+    assert (was["sources"], was["is_preliminary"]) == (2, True)
+    assert (now["sources"], now["is_preliminary"]) == (5, False)
+
+
+def test_what_publish_returns_is_what_changed(site: Publisher) -> None:
+    """Not the first values, nor those whose completeness alone is new."""
+    site.deliver("web01.log", US=3, CA=2)
+    site.build(d8=PRELIMINARY)
+    site.publish(NINTH)
+    site.deliver("web02.log", US=1)
+    site.build(d8=COMPLETE)
+    told = site.publish(ELEVENTH, d8=LATE)
+    assert [(one.country, one.previous_sessions, one.sessions, one.reason) for one in told] == [
+        ("US", 3, 4, LATE[0]), ("all", 5, 6, LATE[0])
+    ]  # fmt: skip
+    assert [row["sessions"] for row in site.rows(8, "CA")] == [2, 2]
+
+
+def test_publishing_again_writes_nothing(site: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not even ask for the figures of days that are as they were."""
+    site.restate_election_night()
+    path = site.lake.part_path("restatements")
+    before = (path.read_bytes(), path.stat().st_mtime_ns)
+    monkeypatch.setattr(restatements, "connect", None)
+    assert site.publish("2016-12-01T00:00:00Z", d8=["asked again"]) == []
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
+def test_a_rebuild_to_the_same_numbers_publishes_nothing(site: Publisher) -> None:
+    """A late file of robots is built, and changes no figure."""
+    site.deliver("web01.log", US=3)
+    site.build(d8=COMPLETE)
+    site.publish(NINTH)
+    robots = make_line("08/Nov/2016:13:00:00 -0500", client="203.0.113.1", agent="Googlebot/2.1")
+    site.site.run("ingest", site.site.write("web02.log", robots))
+    site.build(d8=COMPLETE)
+    site.publish(ELEVENTH, d8=LATE)
+    assert len(read_restatements(site.lake)) == 2
+
+
+def test_a_day_that_has_not_ended_is_not_published(site: Publisher) -> None:
+    """Midnight in Toronto is 05:00 in UTC."""
+    site.deliver("web01.log", day=8, US=3)
+    site.deliver("web02.log", day=9, US=2)
+    site.build()
+    site.publish("2016-11-09T04:59:59Z")
+    assert len(read_restatements(site.lake)) == 0
+    site.publish("2016-11-09T05:00:00Z")
+    assert set(read_restatements(site.lake)["day"].to_pylist()) == {EIGHTH}
+    site.publish("2016-11-10T05:00:00Z")
+    assert [row["sessions"] for row in site.rows(9, "US")] == [2]
+
+
+def take_out(site: Publisher, name: str) -> None:
+    """Take a raw file out of the lake, as if it had never come."""
+    for record in site.lake.files():
+        if record.name == name:
+            (site.lake.ledger / "files" / f"{record.file_key}.json").unlink()
+            for day in record.days:
+                site.lake.hits_path(day, record.file_key).unlink()
+
+
+def test_a_country_that_vanishes_is_restated_to_0(site: Publisher) -> None:
+    """And back from there, with 0 as the value before."""
+    site.deliver("web01.log", US=3)
+    site.deliver("web02.log", FR=2)
+    site.build()
+    site.publish(NINTH)
+    take_out(site, "web02.log")
+    site.build()
+    site.publish(ELEVENTH, d8=["web02.log was taken out"])
+    assert values(site.rows(8, "FR"))[1:] == [(2, 0, "web02.log was taken out")]
+    site.build()
+    assert site.publish("2016-11-12T00:00:00Z") == []
+    site.deliver("web09.log", FR=4)
+    site.build()
+    site.publish("2016-11-13T00:00:00Z", d8=["late file web09.log"])
+    assert [row["sessions"] for row in site.rows(8, "FR")] == [2, 0, 4]
+
+
+def test_a_country_that_comes_to_a_published_day_was_0(site: Publisher) -> None:
+    site.restate_election_night()
+    assert values(site.rows(8, "FR")) == [(0, 1, LATE[0])]
+
+
+def test_a_day_taken_out_of_the_lake_is_restated_to_0_once(site: Publisher) -> None:
+    site.deliver("web01.log", day=7, US=1)
+    site.deliver("web02.log", day=8, US=3)
+    site.build()
+    site.publish(NINTH)
+    take_out(site, "web02.log")
+    site.build()
+    for _ in range(2):
+        site.publish(ELEVENTH)
+    reason = "all raw files of the day were taken out of the lake"
+    assert values(site.rows(8, "US"))[1:] == values(site.rows(8, "all"))[1:] == [(3, 0, reason)]
+    assert site.rows(8, "US")[1]["sources"] == 0
+    assert len(site.rows(7, "US")) == 1
+    site.deliver("web02.log", day=8, US=3)
+    site.build()
+    site.publish("2016-11-12T00:00:00Z", d8=["late file web02.log"])
+    assert [row["sessions"] for row in site.rows(8, "US")] == [3, 0, 3]
+
+
+def test_a_day_judged_otherwise_is_published_with_the_same_number(site: Publisher) -> None:
+    """The day was not rebuilt: why it once was is not why this changed."""
+    site.deliver("web01.log", US=3)
+    site.build(d8=COMPLETE)
+    site.publish(NINTH, d8=LATE)
+    site.judge(d8=PRELIMINARY)
+    assert site.publish(ELEVENTH, d8=LATE) == []
+    reason = "how complete the day is was judged again"
+    assert values(site.rows(8, "US"))[1:] == [(3, 3, reason)]
+    assert [row["is_preliminary"] for row in site.rows(8, "US")] == [False, True]
+
+
+def test_a_publication_that_broke_off_is_not_made_twice(site: Publisher) -> None:
+    """The table was in place, the ledger did not know yet."""
+    site.restate_election_night()
+    before = read_restatements(site.lake)
+    (site.lake.ledger / "published.json").unlink()
+    site.publish("2016-11-12T00:00:00Z")
+    assert read_restatements(site.lake) == before
+    site.lake.part_path("restatements").unlink()
+    site.publish("2016-11-13T00:00:00Z")
+    assert values(site.rows(8, "US")) == [(None, 250, "first published")]
+
+
+def test_a_clock_set_back_changes_no_order(site: Publisher) -> None:
+    """What is published later comes a second after what was published before."""
+    site.deliver("web01.log", US=3)
+    site.build()
+    site.publish(ELEVENTH)
+    site.deliver("web02.log", US=1)
+    site.build()
+    site.publish(NINTH, d8=LATE)
+    first, second = site.rows(8, "US")
+    assert (second["published_at"] - first["published_at"]).total_seconds() == 1
+    assert second["sessions"] == 4
+
+
+def test_days_rebuilt_since_the_tables_were_are_left_to_their_builder(site: Publisher) -> None:
+    """Their figures would stand beside the completeness of before."""
+    site.deliver("web01.log", US=3)
+    site.build()
+    site.publish(NINTH)
+    site.lake.part_path("days").unlink()
+    site.deliver("web02.log", US=1)
+    assert site.publish(ELEVENTH) == []
+    assert len(site.rows(8, "US")) == 1
+
+
+def test_hostile_names_are_stored_escaped(site: Publisher) -> None:
+    site.deliver("web01.log", US=3)
+    site.build()
+    site.publish(NINTH)
+    site.deliver("web02.log", US=1)
+    site.build()
+    site.publish(ELEVENTH, d8=["late file \x1b[31mred\u202e.log"])
+    assert site.rows(8, "US")[1]["reason"] == "late file \\x1b[31mred\\u202e.log"
+
+
+PUBLISH = """
+import sys
+from datetime import datetime
+from pathlib import Path
+from pipeline.lake import Lake
+from pipeline.restatements import publish
+publish(Lake(Path(sys.argv[1])), datetime.fromisoformat(sys.argv[2]), {"2016-11-08": ["late"]})
+"""
+
+
+def test_publishers_at_once_end_in_one_table(site: Publisher) -> None:
+    """Each figure has two values whoever came first, and no draft stays."""
+    site.deliver("web01.log", US=3, CA=2)
+    site.build()
+    site.publish(NINTH)
+    site.deliver("web02.log", US=1, CA=1)
+    site.build()
+    running = [
+        subprocess.Popen([sys.executable, "-c", PUBLISH, site.lake.root, f"2016-11-1{n}T12:00:00Z"])
+        for n in range(4)
+    ]
+    assert [process.wait(60) for process in running] == [0] * 4
+    for country, sessions in {"US": [3, 4], "CA": [2, 3], "all": [5, 7]}.items():
+        assert [row["sessions"] for row in site.rows(8, country)] == sessions
+    assert not (site.lake.root / ".staging").exists()
+
+
+def test_the_command_build_publishes(site: Publisher) -> None:
+    """And the view has the rows at once."""
+    site.deliver("web01.log", US=3)
+    site.site.run("build")
+    query = "SELECT country, sessions FROM restatements ORDER BY country"
+    done = site.site.run("sql", query, "--format", "csv")
+    assert done.out == "country,sessions\nUS,3\nall,3\n"
