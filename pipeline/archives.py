@@ -10,10 +10,9 @@ from typing import Any, Protocol
 import zstandard
 from isal import igzip_lib
 
-_READ_BYTES = 256 * 1024
 _PIECE_BYTES = 1024 * 1024
 """No piece is longer, but a zst's: up to 32 MiB, by the format's blocks of 128 KiB in 4 bytes."""
-_FEED_BYTES = 16 * 1024
+_READ_BYTES = 16 * 1024
 _ZSTD_FEED_BYTES = 1024
 _XZ_MEMORY_BYTES = 256 * 1024 * 1024  # xz -9 asks for 65 MiB; a header may ask for 4 GiB
 
@@ -100,7 +99,7 @@ def _inflate(
 ) -> Iterator[bytes]:
     """Decompress member after member; from ``fine_from`` on feed single bytes."""
     member, begun, offset = start(), False, 0
-    feed = _ZSTD_FEED_BYTES if start is _ZstdMember else _FEED_BYTES
+    feed = _ZSTD_FEED_BYTES if start is _ZstdMember else _READ_BYTES
     while data := raw.read(_read_size(offset, fine_from)):
         on_read(len(data))
         for at in range(0, len(data), feed):
