@@ -31,6 +31,7 @@ from pipeline.raw_files import (
 BLOCK_BYTES = 16 * 1024 * 1024
 BLOCK_LINES = 250_000
 _READ_BYTES = 1024 * 1024
+_LOOK_BYTES = 4 * 1024 * 1024  # before the first block is made into lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ class RawFile:
         for piece in decompress(raw, start, self.on_read, self._note_damage):
             yield piece
             most_by_now = self.limits.max_content_ratio * (raw.stat.st_size - raw.left)
-            if not is_checked and self.content_bytes > max(BLOCK_BYTES, most_by_now):
+            if not is_checked and self.content_bytes > max(_LOOK_BYTES, most_by_now):
                 is_checked = True  # now, and not after all of it was made into lines
                 self._check_content(start)
 

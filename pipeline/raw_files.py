@@ -81,6 +81,7 @@ def find_files(paths: Iterable[Path], *, follow_links: bool = False) -> RawFiles
     found = RawFiles([], search.refused)
     for path, is_folder in given:
         found.files.extend(search.files_below(path) if is_folder else [path])
+    found.files.extend(search.linked_files())
     return found
 
 
@@ -92,6 +93,16 @@ class _Search:
     """The real paths of the folders whose files are read."""
     follow_links: bool
     refused: list[tuple[Path, str]] = field(default_factory=list)
+    linked: dict[Path, Path] = field(default_factory=dict)
+    """Files outside the folders, by their real paths, and the links that lead to them."""
+
+    def linked_files(self) -> list[Path]:
+        """The links to files that are in none of the folders searched, one for each file."""
+        linked = sorted(self.linked.items())
+        return [link for target, link in linked if not self._is_inside(target)]
+
+    def _is_inside(self, path: Path) -> bool:
+        return any(path.is_relative_to(root) for root in self.roots)
 
     def files_below(self, folder: Path) -> list[Path]:
         """Every file below ``folder`` in order, without hidden ones; what can't be listed too."""
@@ -100,7 +111,7 @@ class _Search:
             parent = folders.pop()
             try:
                 with os.scandir(parent) as listed:
-                    entries = [(parent / entry.name, _kind_of(entry)) for entry in listed]
+                    entries = sorted((parent / entry.name, _kind_of(entry)) for entry in listed)
             except OSError:
                 files.append(parent)
                 continue
@@ -118,7 +129,7 @@ class _Search:
         """The kind that a link stands for; 0 when it is not followed, and why, if that is news."""
         target = _real(link)
         kind = _kind(target)
-        if any(target.is_relative_to(root) for root in self.roots):
+        if self._is_inside(target):
             is_read_itself = kind and (kind == stat.S_IFDIR or not target.name.startswith("."))
             return 0 if is_read_itself else stat.S_IFREG
         if link.name.startswith("."):
@@ -131,7 +142,9 @@ class _Search:
             return 0
         if kind == stat.S_IFDIR:
             self.roots.append(target)
-        return kind or stat.S_IFREG
+            return kind
+        self.linked.setdefault(target, link)
+        return 0
 
 
 def _real(path: Path) -> Path:
