@@ -4,30 +4,34 @@ Blocks hold 16 MiB of decompressed content up to the last line end, and 250,000 
 that they, and all that is made of them, depend on the content alone. Nothing here knows a layout.
 """
 
-import bz2
 import hashlib
-import lzma
-import os
-import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import zstandard
-from isal import igzip_lib
 
+from pipeline.archives import MAGIC_BYTES, decompress, find_decompressor
 from pipeline.definitions import KEPT_OF_LONG_LINE, MAX_LINE_BYTES
 from pipeline.errors import DataError
+from pipeline.raw_files import (
+    DEFAULT_LIMITS,
+    SMALL_BYTES,
+    OpenRaw,
+    ReadLimits,
+    open_raw,
+    shown,
+    stored_bytes,
+)
 
 BLOCK_BYTES = 16 * 1024 * 1024
 BLOCK_LINES = 250_000
-_READ_BYTES = 256 * 1024
+_READ_BYTES = 1024 * 1024
+_LOOK_BYTES = 4 * 1024 * 1024  # before the first block is made into lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +54,14 @@ class RawFile:
     path: Path
     on_read: Callable[[int], None] = lambda _: None
     """Told the raw bytes read, for progress."""
+    limits: ReadLimits = DEFAULT_LIMITS
     lines: int = 0
     raw_bytes: int = 0
     content_bytes: int = 0
     tail_bytes: int = 0
     """Length of a last line without its end."""
+    stat: list[int] = field(default_factory=list)
+    """Size and time of change (ns) when it was opened, as ``lake.stat_of``."""
     damage: str | None = None
     """Why the rest could not be read, when only the first part could."""
     digest: Any = field(default_factory=hashlib.sha256)
@@ -98,6 +105,7 @@ class RawFile:
         else:
             line_no = np.arange(self.lines + 1, self.lines + len(starts), dtype=np.int64)
             self.lines += len(line_no)
+        self._check_lines()
         for at in range(0, len(starts) - 1, BLOCK_LINES):
             some = starts[at : at + BLOCK_LINES + 1]
             numbers = line_no[at : at + BLOCK_LINES]
@@ -133,89 +141,72 @@ class RawFile:
             DataError: the file cannot be opened or read at all.
         """
         try:
-            with self.path.open("rb") as raw:
-                self.raw_bytes = os.fstat(raw.fileno()).st_size
-                for piece in self._decompress(raw):
+            with open_raw(self.path) as raw:
+                self.raw_bytes = raw.stat.st_size
+                self.stat = [raw.stat.st_size, raw.stat.st_mtime_ns]
+                self._check_holes(raw)
+                for piece in self._pieces(raw):
                     self.digest.update(piece)
                     self.content_bytes += len(piece)
                     yield piece
+                raw.check_unchanged()
         except OSError as error:
-            raise DataError(f"{self.path}: cannot be read: {error.strerror or error}") from error
+            raise DataError(
+                f"{shown(self.path)}: cannot be read: {error.strerror or error}"
+            ) from error
 
-    def _decompress(self, raw: IO[bytes]) -> Iterator[bytes]:
-        magic = raw.read(10)
+    def _pieces(self, raw: OpenRaw) -> Iterator[bytes]:
+        magic = raw.read(MAGIC_BYTES)
         raw.seek(0)
-        start = next((start for mark, start in _ARCHIVES.items() if re.match(mark, magic)), None)
-        if start:
-            yield from self._salvage(raw, start)
-        else:
-            while piece := raw.read(4 * _READ_BYTES):
+        start = find_decompressor(magic)
+        if not start:
+            while piece := raw.read(_READ_BYTES):
                 self.on_read(len(piece))
                 yield piece
+            return
+        is_checked = False
+        for piece in decompress(raw, start, self.on_read, self._note_damage):
+            yield piece
+            most_by_now = self.limits.max_content_ratio * (raw.stat.st_size - raw.left)
+            if not is_checked and self.content_bytes > max(_LOOK_BYTES, most_by_now):
+                is_checked = True  # now, and not after all of it was made into lines
+                self._check_content(start)
 
-    def _salvage(self, raw: IO[bytes], start: Any) -> Iterator[bytes]:
-        """Decompress; on damage read again, byte by byte near the place, to keep what is there."""
-        known = 0
-        try:
-            for piece in _inflate(raw, start, self.on_read):
-                known += len(piece)
-                yield piece
-        except _DamagedError as error:
-            self.damage = error.reason
-            raw.seek(0)
-            with suppress(_DamagedError):
-                for piece in _inflate(raw, start, lambda _: None, error.offset):
-                    yield piece[known:]
-                    known = max(0, known - len(piece))
+    def _note_damage(self, reason: str) -> None:
+        self.damage = reason
 
+    def _check_content(self, start: Any) -> None:
+        """Refuse an archive that holds more than archives of lines do."""
+        most = max(SMALL_BYTES, self.limits.max_content_ratio * self.raw_bytes)
+        count = 0
+        with open_raw(self.path) as raw:
+            for piece in decompress(raw, start, lambda _: None, lambda _: None):
+                count += len(piece)
+                if count > most:
+                    raise self._refused(f"its {self.raw_bytes:,} bytes hold more than {most:,}")
 
-class _DamagedError(Exception):
-    def __init__(self, offset: int, reason: str) -> None:
-        self.offset = offset
-        self.reason = reason
-        super().__init__(reason)
+    def _check_holes(self, raw: OpenRaw) -> None:
+        """Refuse a file that is long by its holes, which read as zeros without end."""
+        if self.raw_bytes > SMALL_BYTES:
+            stored = stored_bytes(raw)
+            if self.raw_bytes > self.limits.max_content_ratio * stored:
+                raise self._refused(f"its {self.raw_bytes:,} bytes are {stored:,} and holes")
 
+    def _refused(self, why: str) -> DataError:
+        ratio = self.limits.max_content_ratio
+        return DataError(
+            f"{shown(self.path)}: {why}, over {ratio} times as much, as if made to fill a disk: not"
+            " read further, nothing of it was kept; if it is a real log, set max_content_ratio"
+            " higher"
+        )
 
-def _inflate(
-    raw: IO[bytes], start: Any, on_read: Callable[[int], None], fine_from: int | None = None
-) -> Iterator[bytes]:
-    """Decompress member after member; from ``fine_from`` on feed single bytes."""
-    member, begun, offset = start(), False, 0
-    while data := raw.read(1 if fine_from is not None and offset >= fine_from else _READ_BYTES):
-        here, offset = offset, offset + len(data)
-        on_read(len(data))
-        while data:
-            if member.eof:
-                if not data.strip(b"\0"):  # padding after the last member
-                    break
-                member, begun = start(), False
-            try:
-                piece = member.decompress(data)
-            except _ARCHIVE_ERRORS as error:
-                raise _DamagedError(here, f"the archive is damaged: {error}") from error
-            begun = True
-            if piece:
-                yield piece
-            data = member.unused_data if member.eof else b""
-    if begun and not member.eof:
-        raise _DamagedError(offset, "the archive is truncated")
-
-
-_ISAL_ERROR: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # typed as an instance
-_ARCHIVE_ERRORS = (
-    EOFError,
-    OSError,
-    _ISAL_ERROR,
-    lzma.LZMAError,
-    zstandard.ZstdError,
-)
-_ARCHIVES: dict[bytes, Any] = {
-    b"\x1f\x8b": lambda: igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_GZIP),
-    b"BZh[1-9](1AY&SY|\x17\x72E8P\x90)": bz2.BZ2Decompressor,
-    b"\xfd7zXZ\0": lzma.LZMADecompressor,
-    rb"\(\xb5/\xfd": lambda: zstandard.ZstdDecompressor().decompressobj(),
-}
-"""Decompressors by the archive's first bytes; a name proves nothing."""
+    def _check_lines(self) -> None:
+        most = self.limits.max_lines
+        if self.lines > most:
+            raise DataError(
+                f"{shown(self.path)}: has more than {most:,} lines: nothing of it was kept; split"
+                " it, or set max_lines higher (each takes 4 bytes of memory)"
+            )
 
 
 def _line_starts(data: bytes, end: int) -> npt.NDArray[np.int32]:

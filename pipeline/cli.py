@@ -14,7 +14,7 @@ from pipeline import answers, demo, forget, history, inspection, replay, report,
 from pipeline.build import build
 from pipeline.errors import TidegaugeError
 from pipeline.geo.commands import app as geo_app
-from pipeline.ingest import Ingested, check_source, find_files, ingest_files, printable
+from pipeline.ingest import Ingested, check_source, ingest_files
 from pipeline.lake import FileRecord, Lake
 from pipeline.options import (
     ConfigOption,
@@ -28,6 +28,7 @@ from pipeline.options import (
     show_steps,
 )
 from pipeline.output import escape, print_rows
+from pipeline.raw_files import find_files, shown
 from pipeline.reread import plan_reread, reread
 from pipeline.restatements import publish
 from pipeline.settings import Settings, load_settings
@@ -38,6 +39,7 @@ from pipeline.site import (
     open_lake,
     open_maker,
     overlap_rules,
+    read_limits,
 )
 from pipeline.stale import ASKED
 from pipeline.status import explain_stale, list_status
@@ -115,20 +117,21 @@ def ingest(  # noqa: PLR0913 one parameter an option
         check_source(source)
     settings = load_settings(config, lake=lake, geo=geo)
     the_lake = Lake(settings.lake)
-    files = find_files(paths)
+    found = find_files(paths, follow_links=settings.follow_links)
     zone = find_zone(settings, the_lake)
-    check_zone(zone, files)
+    check_zone(zone, found.files)
     maker = open_maker(settings, zone, with_geo=not no_geo)
     if zone.is_new:
         how = "assumed (set timezone to change it)" if zone.is_assumed else "as set"
         say(f"new lake {settings.lake}: its days are those of {zone.info.key}, {how}")
-    total = sum(file.stat().st_size for file in files if file.is_file())
-    with show_bytes("ingesting", total) as (progress, task):
+    with show_bytes("ingesting", found.raw_bytes) as (progress, task):
         result = ingest_files(
-            the_lake, maker, files,
-            source=source, again=files if again else (), rules=overlap_rules(settings),
+            the_lake, maker, found.files,
+            source=source, again=found.files if again else (), rules=overlap_rules(settings),
+            limits=read_limits(settings),
             on_read=lambda count: progress.update(task, advance=count),
         )  # fmt: skip
+    result.failed.extend(found.refused)
     write_views(the_lake)
     is_sound = report_ingest(result)
     print_rows(["what", "value"], list_status(settings, the_lake), form.value)
@@ -139,7 +142,7 @@ def ingest(  # noqa: PLR0913 one parameter an option
 def report_ingest(result: Ingested) -> bool:
     """Say on stderr what was known already, damaged or failed; True when nothing was."""
     for path, record in result.known:
-        say(f"{printable(str(path))}: {_say_known(record)}")
+        say(f"{shown(path)}: {_say_known(record)}")
     for record in result.added:
         if record.overlap_lines:
             where = f"its first {record.overlap_lines:,} lines are also in {record.overlap_with}"
@@ -149,8 +152,8 @@ def report_ingest(result: Ingested) -> bool:
     for record in damaged:
         say(f"{record.name}: {record.damage}; kept the readable part, {record.lines} lines")
     for path, why in result.failed:
-        name = printable(str(path))
-        say(why if str(path) in why else f"{name}: {why}")
+        is_named = shown(path) in why or str(path) in why
+        say(why if is_named else f"{shown(path)}: {why}")
     return not damaged and not result.failed
 
 

@@ -7,7 +7,7 @@ the next file of its source begins.
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import groupby, islice, pairwise
 from pathlib import Path
@@ -17,9 +17,10 @@ from pipeline.blocks import RawFile
 from pipeline.errors import DataError, SettingsError
 from pipeline.formats.clock import IN_LINE, read_time
 from pipeline.hits import Places
-from pipeline.ingest import find_files, printable, source_of
+from pipeline.ingest import source_of
 from pipeline.lake import FileRecord, Lake
 from pipeline.outdated import is_outdated
+from pipeline.raw_files import DEFAULT_LIMITS, RawFiles, ReadLimits, find_files, shown
 
 MOST_FILES = 1000
 """No run takes more at once (Airflow maps a task over 1,024 at most); the next takes the rest."""
@@ -60,9 +61,11 @@ class Found:
     """The day's files that the lake has, located by another database than the one in force."""
     not_yet: int = 0
     """How many had not arrived by the instant in question."""
+    unread: list[tuple[Path, str]] = field(default_factory=list)
+    """What lies in the folder and may not be read as a raw file, and why."""
 
 
-def discover(  # noqa: PLR0913 where, of which day, and when
+def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     lake: Lake,
     folder: Path,
     places: Places,
@@ -70,6 +73,8 @@ def discover(  # noqa: PLR0913 where, of which day, and when
     *,
     with_late: bool,
     arrived_by: datetime | None = None,
+    follow_links: bool = False,
+    limits: ReadLimits = DEFAULT_LIMITS,
 ) -> Found:
     """Find the raw files of ``day`` that the lake lacks, and those of earlier days ``with_late``.
 
@@ -80,16 +85,21 @@ def discover(  # noqa: PLR0913 where, of which day, and when
         day: a local day that has ended.
         with_late: whether to take files of earlier days, too.
         arrived_by: leave out what arrived later; see ``has_arrived``.
+        follow_links: also read links that lead out of the folder.
+        limits: of what is read of one file.
 
     Raises:
         SettingsError: there is no such folder.
         DataError: it can't be read, or neither it nor the lake has anything of ``day``.
     """
     zone = places.zone
-    logs, not_yet = list_raw(lake, folder, zone, arrived_by)
+    raw_files = find_raw(folder, follow_links=follow_links)
+    there = [path for path in raw_files.files if has_arrived(path, arrived_by)]
+    not_yet = len(raw_files.files) - len(there)
+    logs = list_raw(lake, there, zone)
     was_counted = lake.part_path("daily", str(day)).exists()
-    if not was_counted and not _has_any(logs, day, zone):
-        raise DataError(_nothing_of(day, folder, logs, not_yet))
+    if not was_counted and not _has_any(logs, day, zone, limits):
+        raise DataError(_nothing_of(day, folder, logs, not_yet, raw_files.refused))
     missing = [raw for raw in logs if not raw.known and raw.begins_by(day)]
     own = [raw for raw in missing if raw.may_hold(day)]
     late = [raw for raw in missing if with_late and not raw.may_hold(day)]
@@ -104,7 +114,7 @@ def discover(  # noqa: PLR0913 where, of which day, and when
     if str(day) <= sealed_to:
         again = []
     waiting = max(0, len(files) - MOST_FILES)
-    return Found(files[:MOST_FILES], waiting, refused, again, not_yet)
+    return Found(files[:MOST_FILES], waiting, refused, again, not_yet, raw_files.refused)
 
 
 def _is_outdated(record: FileRecord, day: date, places: Places) -> bool:
@@ -124,10 +134,8 @@ def has_arrived(path: Path, by: datetime | None) -> bool:
         return True
 
 
-def list_raw(
-    lake: Lake, folder: Path, zone: ZoneInfo, arrived_by: datetime | None = None
-) -> tuple[list[RawLog], int]:
-    """Every raw file below ``folder``, by source and time; and how many had not arrived.
+def find_raw(folder: Path, *, follow_links: bool) -> RawFiles:
+    """The raw files below ``folder``.
 
     Raises:
         SettingsError: there is no such folder.
@@ -138,16 +146,17 @@ def list_raw(
         raise SettingsError("raw", str(folder), what)
     try:
         next(folder.iterdir(), None)  # a folder that may not be read looks empty to a search
-        paths = find_files([folder])
-        there = [path for path in paths if has_arrived(path, arrived_by)]
-        logs = [_look_at(lake, path, zone) for path in there]
     except OSError as error:
-        name = printable(str(error.filename or folder))
-        raise DataError(f"raw folder {folder}: {name}: {error.strerror}") from error
+        raise DataError(f"raw folder {shown(folder)}: {error.strerror}") from error
+    return find_files([folder], follow_links=follow_links)
+
+
+def list_raw(lake: Lake, files: Iterable[Path], zone: ZoneInfo) -> list[RawLog]:
+    """Every one of some raw files, by source and time."""
+    logs = [_look_at(lake, path, zone) for path in files]
     logs.sort(key=lambda raw: (raw.source, raw.first_day or date.min, raw.path.name))
     by_source = groupby(logs, lambda raw: raw.source)
-    placed = [raw for _, its in by_source for raw in _with_next(its)]
-    return placed, len(paths) - len(there)
+    return [placed for _, its in by_source for placed in _with_next(its)]
 
 
 def _with_next(logs: Iterable[RawLog]) -> Iterator[RawLog]:
@@ -157,7 +166,10 @@ def _with_next(logs: Iterable[RawLog]) -> Iterator[RawLog]:
 
 
 def _look_at(lake: Lake, path: Path, zone: ZoneInfo) -> RawLog:
-    known = lake.find_seen(path)
+    try:
+        known = lake.find_seen(path)
+    except OSError:  # gone by now or out of reach: reported when its turn comes
+        known = None
     days = sorted(known.days) if known else []
     first_day = date.fromisoformat(days[0]) if days else _first_day(path, zone)
     return RawLog(path, source_of(path), first_day, known)
@@ -168,8 +180,11 @@ def _first_day(path: Path, zone: ZoneInfo) -> date | None:
     return next(_days_in(head, zone), None) or _day_in_name(path.name)
 
 
-def _last_day(path: Path, zone: ZoneInfo) -> date | None:
-    tail = _read(deque(RawFile(path).content(), maxlen=2))
+def _last_day(path: Path, zone: ZoneInfo, limits: ReadLimits) -> date | None:
+    try:
+        tail = _read(deque(RawFile(path, limits=limits).content(), maxlen=2))
+    except DataError:
+        return None
     return max(_days_in(tail, zone), default=None)
 
 
@@ -199,7 +214,7 @@ def _day_in_name(name: str) -> date | None:
         return None
 
 
-def _has_any(logs: list[RawLog], day: date, zone: ZoneInfo) -> bool:
+def _has_any(logs: list[RawLog], day: date, zone: ZoneInfo, limits: ReadLimits) -> bool:
     """Whether a file has hits of ``day``, is that day's, or is one that nobody could read yet."""
     unread = [raw for raw in logs if not raw.known]
     if any(raw.first_day in {day, None} for raw in unread):
@@ -207,12 +222,20 @@ def _has_any(logs: list[RawLog], day: date, zone: ZoneInfo) -> bool:
     if any(raw.known and (str(day) in raw.known.days or raw.first_day == day) for raw in logs):
         return True
     # Only its end tells whether an earlier file goes on into the day.
-    ends = (_last_day(raw.path, zone) for raw in unread if raw.may_hold(day))
+    ends = (_last_day(raw.path, zone, limits) for raw in unread if raw.may_hold(day))
     return any(end is not None and end >= day for end in ends)
 
 
-def _nothing_of(day: date, folder: Path, logs: list[RawLog], not_yet: int) -> str:
+def _nothing_of(
+    day: date,
+    folder: Path,
+    logs: list[RawLog],
+    not_yet: int,
+    refused: list[tuple[Path, str]],
+) -> str:
     days = sorted(raw.first_day for raw in logs if raw.first_day)
     span = f"its files begin on {days[0]} to {days[-1]}" if days else "it holds no raw logs"
+    if refused:
+        span += f"; {len(refused)} not read, such as {shown(refused[0][0])}: {refused[0][1]}"
     count = f"{len(logs)} files" + (f", {not_yet} more had not arrived" if not_yet else "")
     return f"no raw file of {day} in {folder} ({count}; {span}): deliver it and run again"

@@ -4,13 +4,13 @@ A file is read in blocks; worker threads turn blocks into hits, the file's own t
 in line order, one Parquet file a local day, and commits them together with the accounting.
 """
 
+import hashlib
 import logging
-import os
 import re
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,14 +25,15 @@ import pyarrow.compute as pc
 from pipeline.blocks import Block, RawFile
 from pipeline.database import connect
 from pipeline.definitions import DEFINITIONS_VERSION
-from pipeline.errors import DataError, SettingsError, TidegaugeError
+from pipeline.errors import DataError, SettingsError, StorageError, TidegaugeError
 from pipeline.formats import combined
 from pipeline.hits import EPOCH, HitMaker
 from pipeline.journal import Move
-from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake, stat_of
+from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake
 from pipeline.overlaps import Hashes, Lines, hash_lines
 from pipeline.partitions import PartitionWriter, RejectWriter
 from pipeline.privacy import hide_addresses
+from pipeline.raw_files import DEFAULT_LIMITS, ReadLimits, printable
 from pipeline.settling import NewFile, Rules, Settled, Source
 from pipeline.steps import reach
 
@@ -41,6 +42,8 @@ log = logging.getLogger(__name__)
 WORKERS = 2
 _IN_FLIGHT = WORKERS + 1
 """Blocks of one file that may be waiting or at work: bounds the memory."""
+
+_SOURCE_BYTES = 100  # file systems end names at 255 bytes
 
 _thread = threading.local()
 _T = TypeVar("_T")
@@ -69,9 +72,14 @@ class _BlockHits:
 def source_of(path: Path) -> str:
     """The file name up to the first ``.``, ``-`` or ``_``; ``log`` when nothing is before it.
 
-    What does not belong into a name of the lake's own files becomes ``~``.
+    What does not belong into a name of the lake's own files becomes ``~``; one that is too long
+    for a part of them ends in a hash of the whole.
     """
-    return re.sub(r"[^\w@+~]", "~", re.split(r"[.\-_]", printable(path.name))[0]) or "log"
+    name = re.sub(r"[^\w@+~]", "~", re.split(r"[.\-_]", printable(path.name))[0]) or "log"
+    if len(name.encode()) <= _SOURCE_BYTES:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name.encode()[: _SOURCE_BYTES - 9].decode(errors='ignore')}~{digest}"
 
 
 def check_source(name: str) -> None:
@@ -80,34 +88,12 @@ def check_source(name: str) -> None:
     Raises:
         SettingsError: it holds other than letters, digits and ``@ + ~ . - _``.
     """
-    if not re.fullmatch(r"[\w@+~-][\w@+~.-]{0,99}", name):
+    if not re.fullmatch(r"[\w@+~-][\w@+~.-]*", name) or len(name.encode()) > _SOURCE_BYTES:
         raise SettingsError(
-            "--source", name, "write a name of letters, digits and @ + ~ . - _, such as web01"
+            "--source",
+            name,
+            "write a name of letters, digits and @ + ~ . - _, up to 100 bytes, such as web01",
         )
-
-
-def printable(name: str) -> str:
-    r"""A file's name as UTF-8, with ``\xhh`` for bytes that are not."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-def find_files(paths: Iterable[Path]) -> list[Path]:
-    """The raw files meant by ``paths``: files as they are, folders with all files below them.
-
-    A path that leads nowhere is kept: it fails when its turn comes, and stops no other.
-    """
-    found: list[Path] = []
-    for path in paths:
-        found += _files_below(path) if path.is_dir() else [path]
-    return found
-
-
-def _files_below(folder: Path) -> list[Path]:
-    """Every file below ``folder`` in order, without hidden ones; what can't be listed is kept."""
-    unlisted: list[Path] = []
-    walked = os.walk(folder, onerror=lambda error: unlisted.append(Path(error.filename)))
-    files = [Path(parent, name) for parent, _, names in walked for name in names if name[0] != "."]
-    return sorted(files + unlisted)
 
 
 def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
@@ -119,6 +105,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
     only_whole: bool = False,
     again: Container[Path] = (),
     rules: Rules = Rules(),  # noqa: B008 a frozen value
+    limits: ReadLimits = DEFAULT_LIMITS,
     on_read: Callable[[int], None] = lambda _: None,
 ) -> Ingested:
     """Take raw files into the lake. One that fails never stops the others.
@@ -131,6 +118,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
         only_whole: refuse a damaged archive instead of keeping its readable part.
         again: those of ``paths`` to make anew although the lake has them, or was told to forget.
         rules: of lines that were sent twice.
+        limits: how much one file may hold.
         on_read: told the raw bytes read, for progress.
     """
     result = Ingested([], [], [])
@@ -147,7 +135,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
                 maker,
                 blocks,
                 staging / str(number),
-                RawFile(path, on_read=on_read),
+                RawFile(path, on_read, limits),
                 source or source_of(path),
                 stop,
                 rules=rules,
@@ -184,14 +172,13 @@ class _FileJob:
 
     def find_known(self) -> FileRecord | None:
         """The record of the same content from the same source, when the lake has it."""
-        stat = stat_of(self.raw.path)
         for _ in self.raw.content():
             pass
         known = self.lake.find(self._key())
         if known:
             with self.lake.lock():
-                self._remember(stat)
-        self.raw = RawFile(self.raw.path, on_read=self.raw.on_read)
+                self._remember()
+        self.raw = RawFile(self.raw.path, self.raw.on_read, self.raw.limits)
         return known
 
     def take(self) -> tuple[FileRecord, bool]:
@@ -201,7 +188,7 @@ class _FileJob:
             DataError: it cannot be read, its lines do not add up, or it is too late for a day of
                 its hits (nothing is committed).
         """
-        started, stat = time.monotonic(), stat_of(self.raw.path)
+        started = time.monotonic()
         writer = PartitionWriter(self.folder)
         rejects = RejectWriter(self.folder / "rejects.parquet")
         tally = _Tally()
@@ -214,7 +201,7 @@ class _FileJob:
             reach("ingest: block")
         new = self._stage(writer, rejects, tally, started)
         reach("ingest: read")
-        return self._commit(new, stat)
+        return self._commit(new)
 
     def _stage(
         self, writer: PartitionWriter, rejects: RejectWriter, tally: "_Tally", started: float
@@ -235,7 +222,7 @@ class _FileJob:
         hits = {str(day): path for day, path in staged.items()}
         return NewFile(record, lines, lines_path, hits, staged_rejects, self.raw.path)
 
-    def _commit(self, new: NewFile, stat: list[int]) -> tuple[FileRecord, bool]:
+    def _commit(self, new: NewFile) -> tuple[FileRecord, bool]:
         record = new.record
         with self.lake.lock():
             known = self.lake.find(record.file_key)
@@ -244,7 +231,7 @@ class _FileJob:
                 settled = source.add(new)
                 self.lake.commit(self._spare_sealed(record, settled))
                 record = next(r for r in settled.records if r.file_key == record.file_key)
-            self._remember(stat)
+            self._remember()
         if known and not self.again:
             return known, False
         log.info(
@@ -282,10 +269,9 @@ class _FileJob:
         }
         return [move for move in settled.moves if move.target not in deleted]
 
-    def _remember(self, stat: list[int]) -> None:
-        """Note what was read, unless the file changed meanwhile."""
-        if stat_of(self.raw.path) == stat:
-            self.lake.remember(self.raw.path, stat, self._key())
+    def _remember(self) -> None:
+        """Note what was read, and how the file was then: one that grew meanwhile has changed."""
+        self.lake.remember(self.raw.path, self.raw.stat, self._key())
 
     def _read_block(self, block: Block) -> _BlockHits:
         if not hasattr(_thread, "connection"):
@@ -388,11 +374,18 @@ def _take_one(job: _FileJob, sizes: set[int], result: Ingested) -> None:
             result.added.append(record)
         else:
             result.known.append((path, record))
+    except StorageError:
+        raise  # no other file would fare better
     except TidegaugeError as error:
         result.failed.append((path, str(error)))
     except OSError as error:
-        what = "cannot be read" if error.filename == str(path) else "was not taken in"
-        result.failed.append((path, f"{what}: {error.strerror or error}"))
+        why = error.strerror or str(error)
+        if error.filename != str(path):
+            raise StorageError(
+                f"lake {job.lake.root}: {why}; what was taken in before stands, the next run takes"
+                " the rest"
+            ) from error
+        result.failed.append((path, f"cannot be read: {why}"))
 
 
 def _in_order(

@@ -14,10 +14,12 @@ import typer
 
 from pipeline.blocks import Block, RawFile
 from pipeline.database import connect
-from pipeline.errors import DataError, SettingsError
+from pipeline.errors import DataError, SettingsError, StorageError
 from pipeline.formats import combined
 from pipeline.options import ConfigOption, GeoOption, LakeOption, LayoutOption
 from pipeline.output import escape, until_closed
+from pipeline.settings import load_settings
+from pipeline.site import read_limits
 
 _LAYOUTS = ("combined", "common")
 _SHOWN_FAILURES = 5
@@ -41,15 +43,19 @@ def check_layout(name: str) -> None:
 
 
 @contextmanager
-def _raw_file(file: Path) -> Iterator[RawFile]:
+def _raw_file(file: Path, config: Path | None) -> Iterator[RawFile]:
     """The file, or what standard input gives, kept on disk while it is read."""
+    limits = read_limits(load_settings(config))
     if str(file) != "-":
-        yield RawFile(file)
+        yield RawFile(file, limits=limits)
         return
     with tempfile.NamedTemporaryFile(prefix="tidegauge-") as copy:
-        shutil.copyfileobj(sys.stdin.buffer, copy)
-        copy.flush()
-        yield RawFile(Path(copy.name))
+        try:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+            copy.flush()
+        except OSError as error:
+            raise StorageError(f"{copy.name}, a copy of the input: {error.strerror}") from error
+        yield RawFile(Path(copy.name), limits=limits)
 
 
 def parse(
@@ -57,7 +63,7 @@ def parse(
     log_format: LayoutOption = "combined",
     lake: LakeOption = None,  # noqa: ARG001 accepted by every command
     geo: GeoOption = None,  # noqa: ARG001
-    config: ConfigOption = None,  # noqa: ARG001
+    config: ConfigOption = None,
 ) -> None:
     """Print what each line is: one JSON object a line, in line order.
 
@@ -69,7 +75,7 @@ def parse(
     """
     check_layout(log_format)
     connection = connect(threads=1)
-    with until_closed(), _raw_file(file) as raw:
+    with until_closed(), _raw_file(file, config) as raw:
         for block in raw.blocks():
             read = combined.read_block(connection, block.line_no, block.lines)
             for _, row in sorted(_rows(block, read), key=lambda numbered: numbered[0]):
@@ -94,7 +100,7 @@ def doctor(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A raw log, or - for stdin.")],
     lake: LakeOption = None,  # noqa: ARG001 accepted by every command
     geo: GeoOption = None,  # noqa: ARG001
-    config: ConfigOption = None,  # noqa: ARG001
+    config: ConfigOption = None,
 ) -> None:
     """Say which layout a file has, what fails, where and why. Exit 1 when it cannot be read.
 
@@ -105,7 +111,7 @@ def doctor(
     connection = connect(threads=1)
     counts: Counter[str] = Counter()
     failures: list[tuple[int, str, combined.Rejected]] = []
-    with _raw_file(file) as raw:
+    with _raw_file(file, config) as raw:
         for block in raw.blocks():
             read = combined.read_block(connection, block.line_no, block.lines)
             agents = len(read.hits) - read.hits["user_agent"].null_count

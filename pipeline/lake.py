@@ -21,6 +21,7 @@ from urllib.parse import quote, unquote_to_bytes
 from pipeline import journal
 from pipeline.errors import LakeError, StorageError
 from pipeline.journal import Move, make_durable
+from pipeline.raw_files import lasting_path
 from pipeline.steps import reach
 
 RECORD_KINDS = ("files", "replaced", "forgotten")
@@ -181,11 +182,11 @@ class Lake:
 
     def remember(self, path: Path, stat: list[int], file_key: str) -> None:
         """Note what was read from a raw file that had ``stat``; the caller holds ``commit``."""
-        seen = {"stat": stat, "file_key": file_key, "path": quote(os.fsencode(path.absolute()))}
+        seen = {"stat": stat, "file_key": file_key, "path": quote(os.fsencode(lasting_path(path)))}
         write_json(self._seen_path(path), seen, ".draft")
 
     def _seen_path(self, path: Path) -> Path:
-        name = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:32]
+        name = hashlib.sha256(os.fsencode(lasting_path(path))).hexdigest()[:32]
         return self.ledger / "seen" / f"{name}.json"
 
     def identity(self) -> dict[str, str]:

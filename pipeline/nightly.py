@@ -23,13 +23,21 @@ from pipeline.errors import DataError, GeoError
 from pipeline.figure_alerts import announce_incomplete, announce_restatements
 from pipeline.geo.databases import HOW_TO_GET_ONE, list_databases
 from pipeline.hits import Places
-from pipeline.ingest import Ingested, ingest_files, printable
+from pipeline.ingest import Ingested, ingest_files
 from pipeline.lake import Lake
 from pipeline.output import escape
+from pipeline.raw_files import printable
 from pipeline.report import write_report
 from pipeline.restatements import publish
 from pipeline.settings import Settings
-from pipeline.site import build_settings, check_zone, find_zone, open_maker, overlap_rules
+from pipeline.site import (
+    build_settings,
+    check_zone,
+    find_zone,
+    open_maker,
+    overlap_rules,
+    read_limits,
+)
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +67,16 @@ def find_files(
     check_day(day, now, zone.info)
     databases = list_databases(settings.geo)
     places = Places(databases, settings.geo_provider, zone.info)
-    found = discover(lake, settings.raw, places, day, with_late=with_late, arrived_by=arrived_by)
+    found = discover(
+        lake, settings.raw, places, day,
+        with_late=with_late, arrived_by=arrived_by, follow_links=settings.follow_links,
+        limits=read_limits(settings),
+    )  # fmt: skip
     if found.files and not databases:
         raise GeoError(f"no address database in {settings.geo}: {HOW_TO_GET_ONE}")
     check_zone(zone, found.files)
+    for path, why in found.unread:
+        log.warning("%s: %s", name_file(path), why)
     for path in found.refused:
         log.warning("%s: of a sealed day, not taken in: its figures stand", name_file(path))
     if found.waiting:
@@ -105,10 +119,13 @@ def take_in(
     maker = open_maker(settings, find_zone(settings, lake), with_geo=True)
     result = ingest_files(
         lake, maker, paths,
-        only_whole=True, again=again, rules=overlap_rules(settings), on_read=on_read,
+        only_whole=True, again=again, rules=overlap_rules(settings), limits=read_limits(settings),
+        on_read=on_read,
     )  # fmt: skip
     if result.failed:
-        raise DataError("; ".join(f"{name_file(path)}: {why}" for path, why in result.failed))
+        raise DataError(
+            "; ".join(f"{name_file(path)}: {escape(why)}" for path, why in result.failed)
+        )
     return result
 
 

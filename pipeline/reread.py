@@ -12,14 +12,15 @@ from pathlib import Path
 from pipeline.errors import DataError, GeoError
 from pipeline.geo.databases import list_databases
 from pipeline.hits import HitMaker, Places
-from pipeline.ingest import Ingested, ingest_files, printable
+from pipeline.ingest import Ingested, ingest_files
 from pipeline.lake import FileRecord, Lake
 from pipeline.outdated import Outdated, list_outdated
 from pipeline.output import escape
+from pipeline.raw_files import printable
 from pipeline.robots import Robots
 from pipeline.settings import Settings
 from pipeline.settling import Source
-from pipeline.site import find_zone, open_maker, overlap_rules
+from pipeline.site import find_zone, open_maker, overlap_rules, read_limits
 from pipeline.visitors import load_key
 
 
@@ -117,7 +118,8 @@ def _read_again(  # noqa: PLR0913 what is read, by what
 ) -> Ingested:
     return ingest_files(
         lake, maker, files,
-        source=source, again=files, rules=overlap_rules(settings), on_read=on_read,
+        source=source, again=files, rules=overlap_rules(settings), limits=read_limits(settings),
+        on_read=on_read,
     )  # fmt: skip
 
 

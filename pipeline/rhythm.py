@@ -185,7 +185,8 @@ def _rates(line: Timeline, hits: Ints, covered: Bools, is_usable: Bools) -> Floa
 
     def per_cell(values: Bools | Ints) -> Floats:
         sums = np.add.reduceat(values, line.blocks, dtype=np.int64)
-        return np.bincount(cells, sums, size).reshape(-1, 24)
+        counts: Floats = np.bincount(cells, sums, size).reshape(-1, 24)
+        return counts
 
     minutes, usable_hits = per_cell(is_usable), hits * is_usable
     is_silent = is_usable & ~covered
@@ -233,7 +234,7 @@ def _rate_of(tables: Floats) -> Floats:
 
 
 def _caution(line: Timeline, seen: Floats) -> Floats:
-    """By which factor each day may be quieter than the others, by how many of its kind are known."""
+    """By which factor each day may be quieter, by how many others of its kind are known."""
     is_weekend = line.weekdays >= _SATURDAY
     is_known = seen.any(axis=1)
     of_kind = np.where(is_weekend, (is_known & is_weekend).sum(), (is_known & ~is_weekend).sum())
@@ -287,6 +288,6 @@ def _usual_hours(line: Timeline, hits: Ints, is_usable: Bools) -> Floats:
 
 
 def list_gaps(is_gap: Bools, first: int, end: int) -> list[tuple[int, int]]:
-    """The gaps of a day, minutes ``first`` to ``end``: first silent minute and end, from its start."""
+    """The gaps in a day's minutes ``first`` to ``end``: first silent minute and end of each."""
     firsts, ends = _runs(is_gap[first:end])
     return list(zip(firsts.tolist(), ends.tolist(), strict=True))

@@ -25,6 +25,7 @@ from pipeline.nightly import (
 )
 from pipeline.options import ConfigOption, FromOption, GeoOption, LakeOption, ToOption, show_bytes
 from pipeline.output import escape
+from pipeline.raw_files import RawFiles
 from pipeline.settings import Settings, load_settings
 from pipeline.site import find_zone
 
@@ -115,7 +116,7 @@ def _run(settings: Settings, night: Night) -> None:
     days, now = night.days, night.now
     found, missing = _find(settings, night)
     paths = found.files + found.again
-    with show_bytes("ingesting", sum(path.stat().st_size for path in paths)) as (bar, task):
+    with show_bytes("ingesting", RawFiles(paths).raw_bytes) as (bar, task):
         result = take_in(
             settings, paths, found.again, lambda count: bar.update(task, advance=count)
         )

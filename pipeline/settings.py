@@ -26,6 +26,9 @@ from pipeline.errors import SettingsError
 
 DEFAULT_CONFIG = Path("tidegauge.toml")
 DEFAULT_TIMEZONE = "America/Toronto"
+MAX_CONTENT_RATIO = 300
+"""Logs compress 5 to 35 times as gz, up to 250 times in a flood of one line, zeros 1,030 times."""
+MAX_LINES = 200_000_000
 
 
 def _check_timezone(name: str) -> str:
@@ -47,7 +50,9 @@ def _split(words: Any) -> Any:
 def _check_sources(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if not re.fullmatch(r"[\w@+~-][\w@+~.-]{0,99}", name):
-            raise ValueError(f"{name!r} is no source; write names such as web01, as status has them")
+            raise ValueError(
+                f"{name!r} is no source; write names such as web01, as status has them"
+            )
     return names
 
 
@@ -74,6 +79,15 @@ class Settings(BaseSettings):
     lake: Annotated[Path, AfterValidator(_check_lake)] = Path("lake")
     geo: Path = Path("geo")
     raw: Path = Field(Path("raw"), description="raw logs that `run` and the DAGs discover")
+    follow_links: bool = Field(
+        False, description="read what links in a folder of raw logs point to outside it, too"
+    )
+    max_content_ratio: int = Field(
+        MAX_CONTENT_RATIO,
+        ge=2,
+        description="a raw file of more than 64 MiB that is so many times its size on disk is none",
+    )
+    max_lines: int = Field(MAX_LINES, ge=1, description="a raw file of more lines is refused")
     report: Path = Field(Path("report.html"), description="the page that `run` and the DAGs write")
     timezone: Annotated[str, AfterValidator(_check_timezone)] | None = Field(
         None,

@@ -24,6 +24,7 @@ from pipeline.journal import Move
 from pipeline.lake import RECORD_KINDS, DayShare, FileRecord, Lake, write_json
 from pipeline.overlaps import NO_OVERLAP, Lines, Overlap, is_earlier, largest_overlap
 from pipeline.partitions import write_hits
+from pipeline.raw_files import NO_LIMITS
 
 
 @dataclass(frozen=True)
@@ -259,7 +260,7 @@ def _meet(one: FileRecord, other: FileRecord) -> bool:
 def _begins_with(later: Path, earlier: FileRecord) -> bool:
     """Whether a raw file's content begins with all of an earlier one's."""
     digest, left = hashlib.sha256(), earlier.content_bytes
-    for piece in RawFile(later).content():
+    for piece in RawFile(later, limits=NO_LIMITS).content():
         digest.update(piece[:left])
         left -= min(left, len(piece))
         if not left:

@@ -13,6 +13,7 @@ from pipeline.formats.clock import Offset, read_offsets
 from pipeline.geo.databases import HOW_TO_GET_ONE, list_databases
 from pipeline.hits import HitMaker, Places
 from pipeline.lake import Lake
+from pipeline.raw_files import ReadLimits
 from pipeline.robots import Robots
 from pipeline.settings import DEFAULT_TIMEZONE, Settings
 from pipeline.settling import Rules
@@ -117,3 +118,8 @@ def build_settings(settings: Settings, lake: Lake) -> BuildSettings:
 def overlap_rules(settings: Settings) -> Rules:
     """What is done with lines that were sent twice."""
     return Rules(settings.overlap_least_lines, settings.drop_overlaps)
+
+
+def read_limits(settings: Settings) -> ReadLimits:
+    """How much one raw file may hold."""
+    return ReadLimits(settings.max_content_ratio, settings.max_lines)

@@ -41,14 +41,21 @@ def build_summary(
             staged.append((staging / name, lake.part_path(name)))
         put_in_place(staged)
     fingerprint = _fingerprint(built, sources, records)
-    write_json(lake.ledger / "summary.json", {"fingerprint": fingerprint})
+    made_of = {"fingerprint": fingerprint, "sources": list(sources)}
+    write_json(lake.ledger / "summary.json", made_of)
 
 
-def is_current(lake: Lake, built: dict[str, str], sources: Sequence[str]) -> bool:
-    """Whether the three tables are those of the days ``built`` and the setting ``sources``."""
-    known = read_json(lake.ledger / "summary.json").get("fingerprint")
-    wanted = _fingerprint(built, sources, lake.files())
-    return known == wanted and all(lake.part_path(name).exists() for name in _TABLES)
+def is_current(lake: Lake, built: dict[str, str], sources: Sequence[str] | None = None) -> bool:
+    """Whether the three tables are those of the days ``built``.
+
+    ``sources``: the setting; when not given, whatever they were made with.
+    """
+    known = read_json(lake.ledger / "summary.json")
+    sources = known.get("sources", []) if sources is None else sources
+    wanted = _fingerprint(built, sources or [], lake.files())
+    return known.get("fingerprint") == wanted and all(
+        lake.part_path(name).exists() for name in _TABLES
+    )
 
 
 def _fingerprint(

@@ -1,4 +1,4 @@
-"""Which silences of one source are gaps: simulated sources of known rates, with and without holes."""
+"""Which silences of one source are gaps: simulated sources of known rates, some with holes."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_busier_a_source_the_shorter_a_gap_shows(a_day: float, shortest_foun
 
 
 def test_a_night_is_silent_and_a_silent_noon_is_not() -> None:
-    """With nothing ever between 22 and 6, six hours of day are a gap and eight of night are none."""
+    """With nothing ever from 22 to 6, six hours of day are a gap and eight of night are none."""
     line = timeline(30)
     hits = draw(np.random.default_rng(5), line, 2_000)
     hits[(line.hours >= 22) | (line.hours < 6)] = 0
@@ -144,7 +144,13 @@ def test_a_source_that_is_due_misses_every_day_without_a_hit() -> None:
     hits = np.zeros(5 * DAY, dtype=np.int64)
     hits[[600, 3 * DAY + 600]] = 3
     assert not any(judge(line, hits)[1])
-    assert [bool(own) for own in judge(line, hits, is_due=True)[1]] == [False, True, True, False, True]
+    assert [bool(own) for own in judge(line, hits, is_due=True)[1]] == [
+        False,
+        True,
+        True,
+        False,
+        True,
+    ]
 
 
 def test_what_follows_the_last_hit_of_a_retired_source_is_no_gap() -> None:

@@ -188,6 +188,8 @@ def read_block(
         line_no: shape ``(n,)``, rising.
         lines: ``n`` strings, with or without their line ends.
     """
+    if _are_blank(lines):
+        return ReadBlock(FIELDS.empty_table(), [], line_no.tolist())
     connection.register("block", pa.table({"line_no": line_no, "line": lines}))
     split = connection.execute(_SPLIT).to_arrow_table().combine_chunks()
     rows = np.flatnonzero(split["is_plain"])
@@ -209,6 +211,12 @@ def read_block(
     if hits:
         plain = pa.concat_tables([plain, pa.Table.from_pylist(hits, FIELDS)]).sort_by("line_no")
     return ReadBlock(plain, rejects, line_no[others[is_blank]].tolist())
+
+
+def _are_blank(lines: pa.Array) -> bool:
+    """Whether all are empty lines: 16 MiB of them are too many to be split one by one."""
+    longest = pc.max(pc.binary_length(lines)).as_py() if len(lines) else 0
+    return longest <= 2 and pc.all(pc.equal(pc.ascii_trim(lines, _BLANK), "")).as_py() is not False
 
 
 def _read_alone(

@@ -88,9 +88,7 @@ def _lower_bounds(base: alt.Chart, x: alt.X) -> list[alt.Chart]:
     heads = base.transform_filter("datum.is_censored").mark_point(
         filled=True, opacity=1, shape="triangle-up", size=60, yOffset=-12
     )
-    rim = alt.condition(
-        "datum.is_surge", alt.value("var(--surge)"), alt.value("var(--observed)")
-    )
+    rim = alt.condition("datum.is_surge", alt.value("var(--surge)"), alt.value("var(--observed)"))
     return [
         rings.encode(x=x, y=y, fill=alt.value("var(--paper)"), stroke=rim),
         heads.encode(x=x, y=y, color=alt.value("var(--error)")),

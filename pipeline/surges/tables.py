@@ -45,9 +45,7 @@ _LARGEST_COVERAGE_IF_PRELIMINARY = 0.97
 """A day that lacks anything is no history of whole days, however little it lacks."""
 
 
-def find_surges(
-    daily: pa.Table, completeness: pa.Table | None = None
-) -> tuple[pa.Table, pa.Table]:
+def find_surges(daily: pa.Table, completeness: pa.Table | None = None) -> tuple[pa.Table, pa.Table]:
     """Return the tables ``expected`` and ``surges`` of ``daily``, ordered by country and day.
 
     ``daily``: day (date32), country (string), sessions (int64), one row per country with any hit

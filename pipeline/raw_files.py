@@ -1,0 +1,275 @@
+"""Which files may be read as raw logs, and why others are not; how one is opened and read.
+
+Only regular files are ever opened: a named pipe would block, a device may never end, and reading
+either takes something away. A link in a folder does not lead out of it unasked.
+"""
+
+import errno
+import io
+import os
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.errors import DataError
+from pipeline.output import escape
+from pipeline.settings import MAX_CONTENT_RATIO, MAX_LINES
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLimits:
+    """How much one raw file may hold; beyond, it is refused."""
+
+    max_content_ratio: int = MAX_CONTENT_RATIO
+    max_lines: int = MAX_LINES
+
+
+DEFAULT_LIMITS = ReadLimits()
+NO_LIMITS = ReadLimits(sys.maxsize, sys.maxsize)
+"""For files that were read under limits already."""
+SMALL_BYTES = 64 * 1024 * 1024
+"""Content up to here is never taken for a decompression bomb."""
+_HEAD_BYTES = 64 * 1024
+_MOST_EXTENTS = 10_000
+_KINDS = {
+    stat.S_IFIFO: "a named pipe (FIFO)",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
+
+
+def printable(name: str) -> str:
+    r"""A file's name as UTF-8, with ``\xhh`` for bytes that are not."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+@dataclass(frozen=True)
+class RawFiles:
+    """The raw files meant by some paths, and those that are not read: ``(path, why)``."""
+
+    files: list[Path] = field(default_factory=list)
+    refused: list[tuple[Path, str]] = field(default_factory=list)
+
+    @property
+    def raw_bytes(self) -> int:
+        """Their sizes together; what is gone counts nothing."""
+        return sum(map(_size, self.files))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def find_files(paths: Iterable[Path], *, follow_links: bool = False) -> RawFiles:
+    """The raw files meant by ``paths``: files as they are, folders with all files below them.
+
+    A path that leads nowhere is kept: it fails when its turn comes, and stops no other. A link
+    that is given is followed; one found in a folder only to a file that is not read anyway, and out
+    of the folders only with ``follow_links``.
+    """
+    given = [(path, _kind(path) == stat.S_IFDIR) for path in paths]
+    roots = [_real(path) for path, is_folder in given if is_folder]
+    search = _Search(roots, follow_links)
+    found = RawFiles([], search.refused)
+    for path, is_folder in given:
+        found.files.extend(search.files_below(path) if is_folder else [path])
+    found.files.extend(search.linked_files())
+    return found
+
+
+@dataclass
+class _Search:
+    """A search through folders, into folders within folders, to any depth."""
+
+    roots: list[Path]
+    """The real paths of the folders whose files are read."""
+    follow_links: bool
+    refused: list[tuple[Path, str]] = field(default_factory=list)
+    linked: dict[Path, Path] = field(default_factory=dict)
+    """Files outside the folders, by their real paths, and the links that lead to them."""
+
+    def linked_files(self) -> list[Path]:
+        """The links to files that are in none of the folders searched, one for each file."""
+        linked = sorted(self.linked.items())
+        return [link for target, link in linked if not self._is_inside(target)]
+
+    def _is_inside(self, path: Path) -> bool:
+        return any(path.is_relative_to(root) for root in self.roots)
+
+    def files_below(self, folder: Path) -> list[Path]:
+        """Every file below ``folder`` in order, without hidden ones; what can't be listed too."""
+        files, folders = [], [folder]
+        while folders:
+            parent = folders.pop()
+            try:
+                with os.scandir(parent) as listed:
+                    entries = sorted((parent / entry.name, _kind_of(entry)) for entry in listed)
+            except OSError:
+                files.append(parent)
+                continue
+            for path, listed_kind in entries:
+                kind = self._follow(path) if listed_kind == stat.S_IFLNK else listed_kind
+                if kind == stat.S_IFDIR:
+                    folders.append(path)
+                elif kind == stat.S_IFREG and not path.name.startswith("."):
+                    files.append(path)
+                elif kind and not path.name.startswith("."):
+                    self.refused.append((path, why_not(kind)))
+        return sorted(files)
+
+    def _follow(self, link: Path) -> int:
+        """The kind that a link stands for; 0 when it is not followed, and why, if that is news."""
+        target = _real(link)
+        kind = _kind(target)
+        if self._is_inside(target):
+            is_read_itself = kind and (kind == stat.S_IFDIR or not target.name.startswith("."))
+            return 0 if is_read_itself else stat.S_IFREG
+        if link.name.startswith("."):
+            return 0
+        holds_root = any(root.is_relative_to(target) for root in self.roots)
+        if holds_root or not self.follow_links:
+            what = "a link to a folder that holds this one" if holds_root else "a link out of it"
+            advice = "" if holds_root else ": set follow_links = true, or name it itself"
+            self.refused.append((link, f"is {what}, to {shown(target)}; not followed{advice}"))
+            return 0
+        if kind == stat.S_IFDIR:
+            self.roots.append(target)
+            return kind
+        self.linked.setdefault(target, link)
+        return 0
+
+
+def _real(path: Path) -> Path:
+    """The path without links and ``..``, also where links go round in a ring."""
+    return Path(os.path.realpath(path))
+
+
+def _kind(path: Path) -> int:
+    """The type of the file that a path leads to; 0 when nothing is there or in reach."""
+    try:
+        return stat.S_IFMT(path.stat().st_mode)
+    except OSError:
+        return 0
+
+
+def _kind_of(entry: os.DirEntry[str]) -> int:
+    """A file's own type, from the folder alone where it tells; one that is gone counts as file."""
+    if entry.is_symlink():
+        return stat.S_IFLNK
+    if entry.is_dir(follow_symlinks=False):
+        return stat.S_IFDIR
+    try:
+        return stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode)
+    except OSError:
+        return stat.S_IFREG
+
+
+def why_not(mode: int) -> str:
+    """Why a file of this type is not read."""
+    kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
+    advice = "; write its content to a file" if stat.S_ISFIFO(mode) else ""
+    return f"is {kind}, no raw log: not opened{advice}"
+
+
+@dataclass
+class OpenRaw:
+    """A raw file as it was when it was opened: what is appended meanwhile is not read."""
+
+    path: Path
+    file: io.FileIO
+    stat: os.stat_result
+    head: bytes
+    left: int
+
+    def read(self, size: int, /) -> bytes:
+        """Give up to ``size`` bytes, none at the end."""
+        data = self.file.read(min(size, self.left))
+        self.left -= len(data)
+        return data
+
+    def seek(self, offset: int, /) -> int:
+        """Go to a place."""
+        self.left = self.stat.st_size - offset
+        return self.file.seek(offset)
+
+    def check_unchanged(self) -> None:
+        """Refuse what was read of a file that was cut or written anew meanwhile, not appended to.
+
+        Raises:
+            DataError: the lines read are not those of the file at any one time.
+        """
+        number = self.file.fileno()
+        is_cut = os.fstat(number).st_size < self.stat.st_size
+        if is_cut or os.pread(number, len(self.head), 0) != self.head:
+            raise DataError(
+                f"{shown(self.path)}: was cut or written anew while it was read (copytruncate?);"
+                " nothing of it was kept, the next run reads it again"
+            )
+
+
+@contextmanager
+def open_raw(path: Path) -> Iterator[OpenRaw]:
+    """Open a regular file, never anything else.
+
+    Raises:
+        DataError: it is a pipe, a socket, a device, a folder or has no size.
+        OSError: it can't be opened or read.
+    """
+    _check_regular(path, path.stat())
+    # Should a pipe have taken its place since, opening does not block.
+    with io.FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        number = file.fileno()
+        at_open = os.fstat(number)
+        _check_regular(path, at_open)
+        head = os.pread(number, min(_HEAD_BYTES, at_open.st_size) or 1, 0)
+        if not at_open.st_size and head and not os.fstat(number).st_size:
+            raise DataError(
+                f"{shown(path)}: has content but no size, as under /proc: copy it first"
+            )
+        yield OpenRaw(path, file, at_open, head[: at_open.st_size], at_open.st_size)
+
+
+def _check_regular(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise DataError(f"{shown(path)}: {why_not(found.st_mode)}")
+
+
+def stored_bytes(raw: OpenRaw) -> int:
+    """What the file holds on disk; less than its size when it has holes.
+
+    A file system that knows of no holes answers the size.
+    """
+    number, size = raw.file.fileno(), raw.stat.st_size
+    stored, at = 0, 0
+    try:
+        for _ in range(_MOST_EXTENTS):
+            start = os.lseek(number, at, os.SEEK_DATA)
+            at = os.lseek(number, start, os.SEEK_HOLE)
+            stored += min(at, size) - start
+            if at >= size:
+                return stored
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # nothing but a hole is left
+            return stored
+    finally:
+        raw.seek(0)
+    return size
+
+
+def lasting_path(path: Path) -> Path:
+    """A path that leads to the file from everywhere, written without ``..``."""
+    whole = path.absolute()
+    return _real(whole.parent) / whole.name if ".." in whole.parts else whole
+
+
+def shown(path: Path | str) -> str:
+    """A path as text that is safe anywhere."""
+    return escape(printable(os.fspath(path)))
