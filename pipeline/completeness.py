@@ -244,9 +244,9 @@ def _to_table(
         lacking = said.keys() | is_damaged[source]
         whole[days] += is_due & ~np.isin(np.arange(size)[days], list(lacking))
     is_preliminary = np.array([bool(texts) for texts in reasons], dtype=bool)
-    shares = np.where(expected > 0, covered / np.maximum(expected, 1e-9), 1.0)
+    share_covered = np.where(expected > 0, covered / np.maximum(expected, 1e-9), 1.0)
     columns: list[Any] = [
-        list(calendar.days), due.astype(np.int64), np.round(shares, 4), is_preliminary,
+        list(calendar.days), due.astype(np.int64), np.round(share_covered, 4), is_preliminary,
         [sorted(texts) for texts in reasons], whole,
     ]  # fmt: skip
     arrays = [pa.array(c, f.type) for c, f in zip(columns, COMPLETENESS, strict=True)]

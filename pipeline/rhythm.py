@@ -185,8 +185,7 @@ def _rates(line: Timeline, hits: Ints, covered: Bools, is_usable: Bools) -> Floa
 
     def per_cell(values: Bools | Ints) -> Floats:
         sums = np.add.reduceat(values, line.blocks, dtype=np.int64)
-        counts: Floats = np.bincount(cells, sums, size).reshape(-1, 24)
-        return counts
+        return np.bincount(cells, sums, size).reshape(-1, 24).astype(np.float64)
 
     minutes, usable_hits = per_cell(is_usable), hits * is_usable
     is_silent = is_usable & ~covered

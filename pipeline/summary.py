@@ -52,10 +52,8 @@ def is_current(lake: Lake, built: dict[str, str], sources: Sequence[str] | None 
     """
     known = read_json(lake.ledger / "summary.json")
     sources = known.get("sources", []) if sources is None else sources
-    wanted = _fingerprint(built, sources or [], lake.files())
-    return known.get("fingerprint") == wanted and all(
-        lake.part_path(name).exists() for name in _TABLES
-    )
+    is_same = known.get("fingerprint") == _fingerprint(built, sources, lake.files())
+    return is_same and all(lake.part_path(name).exists() for name in _TABLES)
 
 
 def _fingerprint(
