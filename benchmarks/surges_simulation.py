@@ -52,9 +52,9 @@ def simulate_quiet(rng: np.random.Generator, days: int) -> Series:
     """Draw a country without surges: ``days`` consecutive days."""
     base = np.exp(rng.uniform(np.log(2), np.log(40_000)))
     variation = np.exp(rng.uniform(np.log(0.03), np.log(0.4)))
-    mean = base * _level(rng, days) * _weekdays(rng, days) * _seasons(rng, days)
+    mean = base * _level(rng, days) * draw_weekdays(rng, days) * _seasons(rng, days)
     mean = np.maximum(mean, 0.3)
-    sessions = _draw(rng, mean, variation**2).astype(np.float64)
+    sessions = draw_counts(rng, mean, variation**2).astype(np.float64)
     sessions[_gaps(rng, days)] = np.nan
     deviation = np.sqrt(mean + (variation * mean) ** 2)
     return Series(sessions, mean, deviation)
@@ -107,7 +107,8 @@ def _level(rng: np.random.Generator, days: int) -> Floats:
     return np.asarray(np.exp(trend - trend.mean()), dtype=np.float64)
 
 
-def _weekdays(rng: np.random.Generator, days: int) -> Floats:
+def draw_weekdays(rng: np.random.Generator, days: int) -> Floats:
+    """Draw a rhythm of weekdays, weekends lower or a little higher, for each of ``days``."""
     factors = np.exp(rng.normal(0, 0.05, 7))
     factors[5:] *= rng.uniform(0.5, 1.15)
     factors *= 7 / factors.sum()
@@ -131,5 +132,6 @@ def _gaps(rng: np.random.Generator, days: int) -> NDArray[np.bool_]:
     return missing
 
 
-def _draw(rng: np.random.Generator, mean: Floats, dispersion: float) -> NDArray[np.int64]:
-    return rng.poisson(mean * rng.gamma(1 / dispersion, dispersion, len(mean)))
+def draw_counts(rng: np.random.Generator, mean: Floats, dispersion: float) -> NDArray[np.int64]:
+    """Draw negative-binomial counts of variance ``mean + dispersion * mean^2``."""
+    return rng.poisson(mean * rng.gamma(1 / dispersion, dispersion, mean.shape))

@@ -49,6 +49,8 @@ class Failure:
     day: date
     step: str
     why: str
+    is_watch: bool = False
+    """Whether the watch over the day failed, not the count of it: that is another alert."""
 
 
 def find_news(
@@ -124,6 +126,8 @@ def _explain(row: dict[str, Any]) -> str:
 def announce_surges(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[Alert]:
     """Send what is new about the lake's surges; returns what was sent.
 
+    A part of today that the watch counted already can neither open a surge here nor end one.
+
     Args:
         settings: whose lake, and where alerts go.
         day: the local day that was just counted.
@@ -139,12 +143,14 @@ def announce_surges(settings: Settings, day: date, today: date, *, is_asked: boo
         return []
     lake = Lake(settings.lake)
     surges = pq.ParquetFile(lake.part_path("surges")).read().to_pylist()
+    surges = [surge for surge in surges if surge["start_day"] < today]
     days = pq.ParquetFile(lake.part_path("days")).read(["day"])["day"].to_pylist()
+    last_day = max((one for one in days if one < today), default=day)
     path = lake.ledger / "alerts" / "surges.json"
     with lake.lock("alerts"):
         said = [Said(**one) for one in read_json(path).get("said", [])]
         since = (day if is_asked else today) - reach
-        alerts, then = find_news(surges, max(days), said, since)
+        alerts, then = find_news(surges, last_day, said, since)
         for alert in alerts:
             send(settings, alert)
         if then != said:
@@ -163,8 +169,9 @@ def announce_failure(settings: Settings, failure: Failure, today: date, *, is_as
     if not settings.alert_urls or (too_old and not is_asked):
         return False
     lake = Lake(settings.lake)
-    path = lake.ledger / "alerts" / f"failed-{failure.day}.json"
-    alert = Alert(f"{failure.day} failed in {escape(failure.step)}", escape(failure.why))
+    name, what = ("failed-watch", "watch of ") if failure.is_watch else ("failed", "")
+    path = lake.ledger / "alerts" / f"{name}-{failure.day}.json"
+    alert = Alert(f"{what}{failure.day} failed in {escape(failure.step)}", escape(failure.why))
     try:
         with lake.lock("alerts"):
             if path.exists():

@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 
 import pipeline
-from pipeline import answers, demo, forget, history, inspection, replay, report, retention, run
+from pipeline import (
+    answers,
+    demo,
+    forget,
+    history,
+    inspection,
+    replay,
+    report,
+    retention,
+    run,
+    watch_commands,
+)
 from pipeline.build import build
 from pipeline.errors import TidegaugeError
 from pipeline.geo.commands import app as geo_app
@@ -61,6 +72,7 @@ retention.add_to(app)
 forget.add_to(app)
 replay.add_to(app)
 run.add_to(app)
+watch_commands.add_to(app)
 
 
 Also = StrEnum("Also", {kind: kind for kind in ASKED})  # type: ignore[misc]  # known at run time

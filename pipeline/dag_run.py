@@ -16,7 +16,7 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from pipeline.days import Run, find_day, schedule_zone
+from pipeline.days import Run, find_day, read_as_of, schedule_zone
 from pipeline.errors import SettingsError
 from pipeline.settings import Settings, load_settings
 
@@ -38,6 +38,12 @@ def now() -> datetime:
 def today() -> date:
     """The local date."""
     return now().astimezone(ZoneInfo(ZONE)).date()
+
+
+def as_of() -> datetime:
+    """The instant that the running task takes for now: the parameter ``as_of``, else the clock."""
+    given = param("as_of")
+    return read_as_of(given, ZoneInfo(ZONE), now(), key="as_of") if given else now()
 
 
 def is_backfill() -> bool:
@@ -89,6 +95,16 @@ def announce(context: Any) -> None:
     step = context["task_instance"].task_id
     failure = Failure(day, step, str(context.get("exception") or "its process died"))
     announce_failure(settings, failure, today(), is_asked=context["params"]["alert"])
+
+
+def announce_watch(context: Any) -> None:
+    """Send that the watch over today failed, once a day, when the last retry is over."""
+    from pipeline.alerts import Failure, announce_failure  # noqa: PLC0415 light to parse
+
+    step = context["task_instance"].task_id
+    why = str(context.get("exception") or "its process died")
+    failure = Failure(today(), step, why, is_watch=True)
+    announce_failure(load_settings(), failure, today(), is_asked=False)
 
 
 def maxmind_settings() -> Settings:

@@ -114,3 +114,19 @@ def check_day(day: date, now: datetime, zone: ZoneInfo) -> None:
 def last_ended_day(now: datetime, zone: ZoneInfo) -> date:
     """The local day that ended last before ``now``."""
     return now.astimezone(zone).date() - _ONE_DAY
+
+
+def read_as_of(text: str, zone: ZoneInfo, present: datetime, *, key: str = "--as-of") -> datetime:
+    """Read a moment of the past to take for now; see ``read_instant``.
+
+    Raises:
+        SettingsError: it is none, or lies in the future.
+    """
+    try:
+        now = read_instant(text, zone)
+    except (ValueError, OverflowError) as error:
+        remedy = f"write a time such as 2016-11-09T06:00 (in {zone.key}) or 2016-11-09T11:00:00Z"
+        raise SettingsError(key, text, remedy) from error
+    if now > present:
+        raise SettingsError(key, text, "that is in the future: leave it out")
+    return now

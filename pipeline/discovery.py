@@ -75,6 +75,7 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     arrived_by: datetime | None = None,
     follow_links: bool = False,
     limits: ReadLimits = DEFAULT_LIMITS,
+    may_be_empty: bool = False,
 ) -> Found:
     """Find the raw files of ``day`` that the lake lacks, and those of earlier days ``with_late``.
 
@@ -82,11 +83,12 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
         lake: what is known already.
         folder: of raw logs.
         places: the zone, and the databases in force.
-        day: a local day that has ended.
+        day: a local day.
         with_late: whether to take files of earlier days, too.
         arrived_by: leave out what arrived later; see ``has_arrived``.
         follow_links: also read links that lead out of the folder.
         limits: of what is read of one file.
+        may_be_empty: that there is nothing of the day is no error, as it may have just begun.
 
     Raises:
         SettingsError: there is no such folder.
@@ -98,7 +100,7 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     not_yet = len(raw_files.files) - len(there)
     logs = list_raw(lake, there, zone)
     was_counted = lake.part_path("daily", str(day)).exists()
-    if not was_counted and not _has_any(logs, day, zone, limits):
+    if not may_be_empty and not was_counted and not _has_any(logs, day, zone, limits):
         raise DataError(_nothing_of(day, folder, logs, not_yet, raw_files.refused))
     missing = [raw for raw in logs if not raw.known and raw.begins_by(day)]
     own = [raw for raw in missing if raw.may_hold(day)]

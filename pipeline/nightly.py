@@ -31,6 +31,7 @@ from pipeline.report import write_report
 from pipeline.restatements import publish
 from pipeline.settings import Settings
 from pipeline.site import (
+    Zone,
     build_settings,
     check_zone,
     find_zone,
@@ -60,17 +61,41 @@ def find_files(
         DataError: nothing of the day is there, or the folder can't be read.
         GeoError: there is no database of addresses, or a damaged one.
     """
+    check_day(day, now, find_own_zone(settings).info)
+    return search_files(settings, day, with_late=with_late, arrived_by=arrived_by)
+
+
+def find_own_zone(settings: Settings) -> Zone:
+    """The site's zone; another zone's or key's lake is refused before any work.
+
+    Raises:
+        LakeError: the lake is another zone's or key's.
+    """
     lake = Lake(settings.lake)
     if lake.identity():
-        build_settings(settings, lake)  # another zone's or key's lake is refused before any work
-    zone = find_zone(settings, lake)
-    check_day(day, now, zone.info)
+        build_settings(settings, lake)
+    return find_zone(settings, lake)
+
+
+def search_files(
+    settings: Settings,
+    day: date,
+    *,
+    with_late: bool,
+    arrived_by: datetime | None = None,
+    may_be_empty: bool = False,
+) -> Found:
+    """Find what to take in for a local day, whether it has ended or not; see ``find_files``.
+
+    ``may_be_empty``: that there is nothing of the day yet is no error.
+    """
+    lake, zone = Lake(settings.lake), find_own_zone(settings)
     databases = list_databases(settings.geo)
     places = Places(databases, settings.geo_provider, zone.info)
     found = discover(
         lake, settings.raw, places, day,
         with_late=with_late, arrived_by=arrived_by, follow_links=settings.follow_links,
-        limits=read_limits(settings),
+        limits=read_limits(settings), may_be_empty=may_be_empty,
     )  # fmt: skip
     if found.files and not databases:
         raise GeoError(f"no address database in {settings.geo}: {HOW_TO_GET_ONE}")
@@ -113,20 +138,33 @@ def take_in(
         DataError: some can't be read or are damaged; nothing of those is kept.
         GeoError: there is no database of addresses.
     """
+    result = read_files(settings, paths, again, on_read)
+    refuse_failed(result.failed)
+    return result
+
+
+def read_files(
+    settings: Settings,
+    paths: Sequence[Path],
+    again: Sequence[Path] = (),
+    on_read: Callable[[int], None] = lambda _: None,
+) -> Ingested:
+    """Take raw files in as ``take_in`` does, and leave it to the caller what a failure means."""
     lake = Lake(settings.lake)
     if not paths:
         return Ingested([], [], [])
     maker = open_maker(settings, find_zone(settings, lake), with_geo=True)
-    result = ingest_files(
+    return ingest_files(
         lake, maker, paths,
         only_whole=True, again=again, rules=overlap_rules(settings), limits=read_limits(settings),
         on_read=on_read,
     )  # fmt: skip
-    if result.failed:
-        raise DataError(
-            "; ".join(f"{name_file(path)}: {escape(why)}" for path, why in result.failed)
-        )
-    return result
+
+
+def refuse_failed(failed: Sequence[tuple[Path, str]]) -> None:
+    """Raise a ``DataError`` that names each file that failed, and why."""
+    if failed:
+        raise DataError("; ".join(f"{name_file(path)}: {escape(why)}" for path, why in failed))
 
 
 def ingest_job(settings: Settings, job: dict[str, Any]) -> dict[str, int | str]:

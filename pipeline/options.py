@@ -54,6 +54,10 @@ FromOption = Annotated[
 ToOption = Annotated[
     datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last local day.")
 ]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="TIME", help="Run as at that time, such as 2016-11-09T06:00."),
+]
 LayoutOption = Annotated[
     str, typer.Option("--log-format", help="Layout of the lines: combined (reads common too).")
 ]

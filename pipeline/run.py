@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
 from pipeline.alerts import Failure, announce_failure
-from pipeline.days import last_ended_day, read_instant
+from pipeline.days import last_ended_day, read_as_of
 from pipeline.discovery import Found
 from pipeline.errors import DataError, SettingsError, TidegaugeError
 from pipeline.lake import Lake
@@ -23,18 +22,21 @@ from pipeline.nightly import (
     tell,
     write_page,
 )
-from pipeline.options import ConfigOption, FromOption, GeoOption, LakeOption, ToOption, show_bytes
+from pipeline.options import (
+    AsOfOption,
+    ConfigOption,
+    FromOption,
+    GeoOption,
+    LakeOption,
+    ToOption,
+    show_bytes,
+)
 from pipeline.output import escape
 from pipeline.raw_files import RawFiles
 from pipeline.settings import Settings, load_settings
 from pipeline.site import find_zone
 
 log = logging.getLogger(__name__)
-
-AsOfOption = Annotated[
-    str | None,
-    typer.Option("--as-of", metavar="TIME", help="Run as at that time, such as 2016-11-09T06:00."),
-]
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def run(  # noqa: PLR0913 one parameter an option
     settings = load_settings(config, lake=lake, geo=geo, raw=raw)
     zone = find_zone(settings, Lake(settings.lake)).info
     present = datetime.now(UTC)
-    now = _read_as_of(as_of, zone, present) if as_of else present
+    now = read_as_of(as_of, zone, present) if as_of else present
     with_late = first is None and last is None
     yesterday = last_ended_day(now, zone)
     days = _span(first or last or yesterday, last or first or yesterday)
@@ -99,17 +101,6 @@ def _span(first: date, last: date) -> list[date]:
     if end < start:
         raise SettingsError("--to", str(end), f"that is before --from {start}")
     return [start + timedelta(days=n) for n in range((end - start).days + 1)]
-
-
-def _read_as_of(text: str, zone: ZoneInfo, present: datetime) -> datetime:
-    try:
-        now = read_instant(text, zone)
-    except (ValueError, OverflowError) as error:
-        remedy = f"write a time such as 2016-11-09T06:00 (in {zone.key}) or 2016-11-09T11:00:00Z"
-        raise SettingsError("--as-of", text, remedy) from error
-    if now > present:
-        raise SettingsError("--as-of", text, "that is in the future: leave it out")
-    return now
 
 
 def _run(settings: Settings, night: Night) -> None:

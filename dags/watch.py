@@ -1,0 +1,77 @@
+"""Every hour, for who has to know tonight: the hours of today beside those of earlier days.
+
+Takes in what the servers have written so far and alerts once when a country surges. Its figures
+are preliminary; `nightly` counts the day. `tidegauge watch` does the same without Airflow.
+"""
+
+from typing import Any
+
+from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task
+
+from pipeline.dag_run import FIRST_DAY, ZONE, announce_watch, as_of, is_over, param, retry
+from pipeline.settings import load_settings
+
+
+@dag(
+    schedule=CronTriggerTimetable("10 * * * *", timezone=ZONE),
+    start_date=FIRST_DAY,
+    catchup=False,
+    max_active_runs=1,
+    default_args=retry("DataError", "StorageError", "AlertError")
+    | {"on_failure_callback": announce_watch},
+    params={
+        "as_of": Param(
+            None,
+            type=["null", "string"],
+            description="Look at this moment, such as 2016-11-08T23:10, as if it were now.",
+        ),
+    },
+    doc_md=__doc__,
+    tags=["tidegauge"],
+)
+def watch() -> None:
+    @task.skip_if(is_over)
+    @task
+    def discover() -> list[dict[str, str | bool]]:
+        from pipeline.nightly import write_jobs
+        from pipeline.watch import find_so_far
+
+        return write_jobs(
+            find_so_far(load_settings(), as_of(), is_replay=param("as_of") is not None)
+        )
+
+    @task(map_index_template="{{ file }}")
+    def ingest(job: dict[str, str | bool]) -> dict[str, int | str]:
+        from pipeline.nightly import name_file, read_path
+        from pipeline.watch import take_job_in
+
+        get_current_context()["file"] = name_file(read_path(job))
+        return take_job_in(load_settings(), job)
+
+    @task(trigger_rule="all_done_min_one_success")
+    def build() -> list[str]:
+        from pipeline.watch import build_so_far
+
+        return build_so_far(load_settings())
+
+    @task
+    def compare() -> list[dict[str, Any]]:
+        from pipeline.watch import find_alarms
+
+        return find_alarms(load_settings(), as_of())
+
+    @task
+    def alert(alarms: list[dict[str, Any]]) -> list[str]:
+        from pipeline.watch import tell_alarms
+
+        return tell_alarms(load_settings(), alarms)
+
+    found = discover()
+    rebuilt = build()
+    compared = compare()
+    found >> rebuilt
+    ingest.expand(job=found) >> rebuilt >> compared
+    alert(compared)
+
+
+watch()

@@ -1,0 +1,161 @@
+"""Each finished hour of a day still going on, beside the same hour of earlier days. Only reads.
+
+"Today" is the local day of the hour that finished last: until one in the morning, yesterday.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from pipeline.answers import query
+from pipeline.days import day_start
+from pipeline.models import read_model
+from pipeline.settings import Settings
+from pipeline.site import find_zone, open_lake
+from pipeline.surges.baseline import Floats
+from pipeline.surges.hours import HISTORY_DAYS, History, judge_hours
+
+_ONE_DAY = timedelta(days=1)
+_ONE_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class HourRow:
+    """One country's finished hour."""
+
+    hour: datetime
+    """Its start, with the site's offset."""
+    country: str
+    sessions: int
+    expected: float | None
+    """None while fewer than three earlier days can serve as history."""
+    upper: float | None
+    """Sessions from which an hour is a surge."""
+    is_surge: bool
+    is_preliminary: bool = True
+    """Always: more lines of the day may come until it is counted."""
+
+
+@dataclass(frozen=True)
+class DaySoFar:
+    """What is known of a day at an instant."""
+
+    day: date
+    rows: list[HourRow]
+    """Every country's finished hours, by hour and country."""
+    lines_until: dict[str, datetime]
+    """By source: its last line, of the day or of the day before."""
+
+
+def watched_day(now: datetime, zone: ZoneInfo) -> date:
+    """The local day of the whole hour that finished last before ``now``."""
+    finished = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) - _ONE_HOUR
+    return finished.astimezone(zone).date()
+
+
+def hours_of(day: date, zone: ZoneInfo) -> list[datetime]:
+    """The starts (UTC) of the hours that begin on a local day: 23 to 25."""
+    start, end = day_start(day, zone), day_start(day + _ONE_DAY, zone)
+    first = start.replace(minute=0)
+    first += _ONE_HOUR if first < start else timedelta()
+    return [first + n * _ONE_HOUR for n in range(-((first - end) // _ONE_HOUR))]
+
+
+def read_day_so_far(settings: Settings, now: datetime) -> DaySoFar:
+    """Compare each finished hour of today with the same hour on the wall of up to 28 days before.
+
+    An hour after the last line of all sources is left out: nothing is known of it.
+
+    Raises:
+        LakeError: there is no lake.
+    """
+    zone = find_zone(settings, open_lake(settings)).info
+    day = watched_day(now, zone)
+
+    def ask(model: str, **bound: Any) -> list[tuple[Any, ...]]:
+        return query(settings, read_model(f"queries/{model}"), bound)[1]
+
+    lines_until = dict(ask("lines_until", first_day=day - _ONE_DAY, last_day=day))
+    known_until = min(now - _ONE_HOUR, max(lines_until.values(), default=now - 2 * _ONE_DAY))
+    hours = [hour for hour in hours_of(day, zone) if hour <= known_until]
+    rows = _compare(ask, day, zone, hours, _complete_days(settings, day)) if hours else []
+    return DaySoFar(day, rows, {name: at.astimezone(zone) for name, at in lines_until.items()})
+
+
+def _complete_days(settings: Settings, day: date) -> list[date]:
+    """The days before ``day`` that have hits, without those that are known to lack some."""
+    bound = {"first_day": day - HISTORY_DAYS * _ONE_DAY, "last_day": day - _ONE_DAY}
+    columns, rows = query(settings, read_model("queries/days_between"), bound)
+    known = [dict(zip(columns, row, strict=True)) for row in rows]
+    # Lakes that were built before there was the column lack it.
+    return [one["day"] for one in known if not one.get("is_preliminary")]
+
+
+def _compare(
+    ask: Callable[..., list[tuple[Any, ...]]],
+    day: date,
+    zone: ZoneInfo,
+    hours: list[datetime],
+    days: list[date],
+) -> list[HourRow]:
+    span = {"first_day": day - HISTORY_DAYS * _ONE_DAY, "last_day": day}
+    # An hour of a zone that is not whole hours from UTC may end on the following day.
+    counted = ask("hours_between", **span | {"last_day": day + _ONE_DAY})
+    grid = _Grid({(country, hour.astimezone(UTC)): count for hour, country, count in counted}, zone)
+    slots = sorted({_on_wall(hour, zone) for one in [day, *days] for hour in hours_of(one, zone)})
+    flagged = {(one[0], one[1]) for one in ask("expected", country=None, **span) if one[-1]}
+    usable = [(country, one) not in flagged for country in grid.countries for one in days]
+    history = History(
+        np.stack([grid.on_wall(one, slots) for one in [*days, day]], axis=1)[:, :-1],
+        np.array(usable, dtype=bool).reshape(len(grid.countries), len(days)),
+        np.array([one.weekday() for one in days], dtype=np.int64),
+    )
+    columns = np.array([slots.index(_on_wall(hour, zone)) for hour in hours])
+    sessions = grid.at(hours)
+    judged = judge_hours(history, day.weekday(), columns, sessions)
+    return [
+        HourRow(
+            hour.astimezone(zone),
+            country,
+            int(sessions[row, column]),
+            _known(judged.expected[row, column]),
+            _known(judged.upper[row, column]),
+            is_surge=bool(judged.is_surge[row, column]),
+        )
+        for column, hour in enumerate(hours)
+        for row, country in enumerate(grid.countries)
+    ]
+
+
+class _Grid:
+    """Sessions by country and hour; what is not there is 0."""
+
+    def __init__(self, sessions: dict[tuple[str, datetime], int], zone: ZoneInfo) -> None:
+        """Take sessions by country and hour (UTC)."""
+        self._sessions, self._zone = sessions, zone
+        self.countries = sorted({country for country, _ in sessions})
+
+    def at(self, hours: list[datetime]) -> Floats:
+        """Countries x hours."""
+        rows = [[self._sessions.get((one, hour), 0) for hour in hours] for one in self.countries]
+        return np.array(rows, dtype=np.float64).reshape(len(self.countries), len(hours))
+
+    def on_wall(self, day: date, slots: list[time]) -> Floats:
+        """Countries x hours on the wall: the mean of one that comes twice, NaN of one skipped."""
+        hours = hours_of(day, self._zone)
+        on_wall = [_on_wall(hour, self._zone) for hour in hours]
+        is_there = np.array([[hour == slot for hour in on_wall] for slot in slots])
+        times = is_there.sum(axis=1)
+        return np.where(times > 0, self.at(hours) @ is_there.T / np.maximum(times, 1), np.nan)
+
+
+def _on_wall(hour: datetime, zone: ZoneInfo) -> time:
+    return hour.astimezone(zone).time()
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

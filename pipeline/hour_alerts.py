@@ -1,0 +1,90 @@
+"""The watch's alerts: hours far above the usual, said once a surge, while it is going on.
+
+What was said is kept in the lake's ledger beside what ``alerts`` said. A surge that goes on over
+midnight, or is found again by the next hours, is the same: nothing is said until a country has had
+no such hour for as many days as end an episode. The night's "Surge from ... since ..." still
+follows once, with counted figures.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+
+from pipeline.alerts import Alert, send
+from pipeline.finished_hours import HourRow
+from pipeline.lake import Lake, read_json, write_json
+from pipeline.settings import Settings
+from pipeline.surges.episodes import LONGEST_STEP_DAYS
+
+_MOST_NAMED = 3
+_MOST_LINES = 20
+
+
+def find_new_hours(
+    alarms: Iterable[HourRow], said: dict[str, str]
+) -> tuple[list[HourRow], dict[str, str]]:
+    """The latest hour of each country that nothing was said of, the largest excess first.
+
+    Args:
+        alarms: hours that are surges, in order of time.
+        said: by country, the last day (ISO) on which it had such an hour.
+
+    Returns:
+        The hours, and what will then have been said.
+    """
+    latest = {row.country: row for row in alarms}
+    then = dict(said)
+    for country, row in latest.items():
+        then[country] = max(str(row.hour.date()), said.get(country, ""))
+    new = [row for row in latest.values() if not _is_known(row, said.get(row.country))]
+    return sorted(new, key=lambda row: (row.expected or 0) - row.sessions), then
+
+
+def _is_known(row: HourRow, last_day: str | None) -> bool:
+    if last_day is None:
+        return False
+    return abs(row.hour.date() - date.fromisoformat(last_day)) <= timedelta(LONGEST_STEP_DAYS)
+
+
+def write_alert(rows: Sequence[HourRow]) -> Alert:
+    """One message for all countries that began to surge: at the height of a storm, dozens do."""
+    names = [row.country for row in rows[:_MOST_NAMED]]
+    more = len(rows) - len(names)
+    where = ", ".join(names) + (f" and {more} more" if more else "")
+    span = max(_span(row) for row in rows)
+    lines = [
+        f"{row.country}: {row.sessions:,} sessions from {_span(row)}, {row.expected or 0:,.0f}"
+        " expected, preliminary"
+        for row in rows[:_MOST_LINES]
+    ]
+    left = len(rows) - len(lines)
+    return Alert(
+        f"Surge from {where} in the hour {span}",
+        "\n".join(lines + ([f"and {left} more countries"] if left else [])),
+    )
+
+
+def _span(row: HourRow) -> str:
+    end = row.hour + timedelta(hours=1)
+    return f"{row.hour:%Y-%m-%d %H:%M}-{end:%H:%M}"
+
+
+def announce_hours(settings: Settings, alarms: Sequence[HourRow]) -> list[Alert]:
+    """Send what is new about the hours that are surges; returns what was sent.
+
+    Raises:
+        SettingsError: an alert URL that no service has.
+        AlertError: a service did not take the alert; it is sent again by the next attempt.
+    """
+    if not settings.alert_urls or not alarms:
+        return []
+    lake = Lake(settings.lake)
+    path = lake.ledger / "alerts" / "hours.json"
+    with lake.lock("alerts"):
+        said = read_json(path)
+        rows, then = find_new_hours(alarms, said)
+        alerts = [write_alert(rows)] if rows else []
+        for alert in alerts:
+            send(settings, alert)
+        if then != said:
+            write_json(path, then)
+    return alerts

@@ -1,0 +1,122 @@
+"""The watch's steps, every hour: what ``tidegauge watch`` does in one go and the DAG task by task.
+
+Like a night's (``nightly``), for a day that has not ended: what the servers have written so far
+is taken in and counted, and its hours are compared. Its figures are never published.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.blocks import RawFile
+from pipeline.discovery import Found
+from pipeline.errors import DataError
+from pipeline.finished_hours import HourRow, read_day_so_far, watched_day
+from pipeline.hour_alerts import announce_hours
+from pipeline.ingest import Ingested
+from pipeline.nightly import build_stale as build_days
+from pipeline.nightly import (
+    find_own_zone,
+    find_surges,
+    name_file,
+    read_files,
+    read_path,
+    refuse_failed,
+    search_files,
+)
+from pipeline.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def find_so_far(settings: Settings, now: datetime, *, is_replay: bool = False) -> Found:
+    """Find today's raw files that are new or have grown; that there are none is no error.
+
+    ``is_replay``: ``now`` is a moment of the past, at which files changed later were not there.
+
+    Raises:
+        SettingsError: the raw folder or the zone is wrong.
+        LakeError: the lake is another zone's or key's.
+        DataError: the folder can't be read.
+        GeoError: there is no database of addresses, or a damaged one.
+    """
+    day = watched_day(now, find_own_zone(settings).info)
+    found = search_files(
+        settings, day, with_late=False, arrived_by=now if is_replay else None, may_be_empty=True
+    )
+    return replace(found, again=[])  # locating anew is a night's work
+
+
+def take_in_so_far(
+    settings: Settings,
+    paths: Sequence[Path],
+    on_read: Callable[[int], None] = lambda _: None,
+) -> Ingested:
+    """Take live files in as they are; the next hour replaces what has grown.
+
+    A file that is only half there is left to the next hour: an archive still being written, a
+    file that was rotated away since it was found.
+
+    Raises:
+        DataError: some can't be read.
+        GeoError: there is no database of addresses.
+    """
+    result = read_files(settings, paths, (), on_read)
+    unfinished = [(path, why) for path, why in result.failed if _is_unfinished(path)]
+    for path, why in unfinished:
+        log.warning("%s: %s; the next hour tries again", name_file(path), why)
+    refuse_failed([failure for failure in result.failed if failure not in unfinished])
+    return result
+
+
+def _is_unfinished(path: Path) -> bool:
+    raw = RawFile(path)
+    with suppress(DataError):  # one that may not be read is no unfinished one
+        for _ in raw.content():
+            pass
+    return raw.damage is not None or not path.exists()
+
+
+def take_job_in(settings: Settings, job: dict[str, Any]) -> dict[str, int | str]:
+    """Take one live file in; returns its name, lines and hits (0 when only half of it is there).
+
+    Raises:
+        DataError, GeoError: as ``take_in_so_far``.
+    """
+    path = read_path(job)
+    result = take_in_so_far(settings, [path])
+    records = result.added + [known for _, known in result.known]
+    return {
+        "file": name_file(path),
+        "lines": sum(record.lines for record in records),
+        "hits": sum(record.hits for record in records),
+    }
+
+
+def build_so_far(settings: Settings) -> list[str]:
+    """Rebuild what became stale, and the tables over all days; returns the days."""
+    rebuilt = build_days(settings)
+    find_surges(settings)
+    return rebuilt
+
+
+def find_alarms(settings: Settings, now: datetime) -> list[dict[str, Any]]:
+    """Today's finished hours that are surges, as a scheduler keeps them; see ``HourRow``."""
+    so_far = read_day_so_far(settings, now)
+    alarms = [row for row in so_far.rows if row.is_surge]
+    log.info("%s: %d hours compared, %d surges", so_far.day, len(so_far.rows), len(alarms))
+    return [asdict(row) | {"hour": row.hour.isoformat()} for row in alarms]
+
+
+def tell_alarms(settings: Settings, alarms: Iterable[dict[str, Any]]) -> list[str]:
+    """Send the alerts that are due; returns their titles.
+
+    Raises:
+        SettingsError, AlertError: as ``announce_hours``.
+    """
+    rows = [HourRow(**alarm | {"hour": datetime.fromisoformat(alarm["hour"])}) for alarm in alarms]
+    return [alert.title for alert in announce_hours(settings, rows)]

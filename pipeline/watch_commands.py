@@ -1,0 +1,147 @@
+"""The commands ``now`` and ``watch``: today's finished hours, for who has to know tonight."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from pipeline.alerts import Failure, announce_failure
+from pipeline.days import read_as_of
+from pipeline.errors import TidegaugeError
+from pipeline.finished_hours import DaySoFar, HourRow, read_day_so_far
+from pipeline.lake import Lake
+from pipeline.options import (
+    AsOfOption,
+    ConfigOption,
+    CountryOption,
+    Form,
+    FormOption,
+    GeoOption,
+    LakeOption,
+    show_bytes,
+)
+from pipeline.output import escape, print_rows
+from pipeline.settings import Settings, load_settings
+from pipeline.site import find_zone
+from pipeline.watch import build_so_far, find_alarms, find_so_far, take_in_so_far, tell_alarms
+
+_COLUMNS = ["hour", "country", "sessions", "expected", "upper", "is_surge", "is_preliminary"]
+_LARGEST = 10
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("now")(now_command)
+    app.command("watch")(watch_command)
+
+
+def now_command(  # noqa: PLR0913 one parameter an option
+    country: CountryOption = None,
+    as_of: AsOfOption = None,
+    form: FormOption = Form.table,
+    lake: LakeOption = None,
+    geo: GeoOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Today's finished hours beside the same hours of earlier days. Only reads; see `watch`.
+
+    Without --country those that surge, and the largest ten.
+
+    For example:
+
+    tidegauge now
+
+    tidegauge now --country US --as-of 2016-11-08T23:10
+    """
+    settings = load_settings(config, lake=lake, geo=geo)
+    so_far = read_day_so_far(settings, _clock(settings, as_of))
+    wanted = {country.upper()} if country else _choose(so_far.rows)
+    _say_how_far(so_far)
+    rows = [row for row in so_far.rows if row.country in wanted]
+    print_rows(_COLUMNS, [[getattr(row, name) for name in _COLUMNS] for row in rows], form.value)
+
+
+def watch_command(
+    raw: Annotated[
+        Path | None, typer.Option("--raw", help="Folder of raw logs.", show_default="./raw")
+    ] = None,
+    as_of: AsOfOption = None,
+    lake: LakeOption = None,
+    geo: GeoOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Take in what the servers have written so far today, compare its hours, alert: an hour's work.
+
+    With --as-of as if it were that moment: files changed later are not there yet, and hours that
+    had not finished are not compared. What the Airflow DAG watch does.
+
+    For example:
+
+    tidegauge watch
+
+    tidegauge watch --raw ./raw --as-of 2016-11-08T23:10
+    """
+    settings = load_settings(config, lake=lake, geo=geo, raw=raw)
+    now = _clock(settings, as_of)
+    try:
+        _watch(settings, now, is_replay=as_of is not None)
+    except TidegaugeError as error:
+        day = now.astimezone(_zone(settings)).date()
+        failure = Failure(day, "tidegauge watch", str(error), is_watch=True)
+        announce_failure(settings, failure, day, is_asked=False)
+        raise
+
+
+def _watch(settings: Settings, now: datetime, *, is_replay: bool) -> None:
+    files = find_so_far(settings, now, is_replay=is_replay).files
+    with show_bytes("ingesting", sum(path.stat().st_size for path in files)) as (bar, task):
+        result = take_in_so_far(settings, files, lambda count: bar.update(task, advance=count))
+    rebuilt = build_so_far(settings)
+    alarms = find_alarms(settings, now)
+    titles = tell_alarms(settings, alarms)
+    print(f"files:  {len(result.added)} taken in, {len(result.known)} known")
+    print(f"built:  {len(rebuilt)} days{f', {rebuilt[0]} to {rebuilt[-1]}' if rebuilt else ''}")
+    for alarm in alarms:
+        print(
+            f"surge:  {escape(alarm['country'])}, {alarm['hour']}: {alarm['sessions']:,} sessions,"
+            f" {alarm['expected']:,.0f} expected, preliminary"
+        )
+    for title in titles:
+        print(f"alert:  {escape(title)}")
+
+
+def _clock(settings: Settings, as_of: str | None) -> datetime:
+    present = datetime.now(UTC)
+    return read_as_of(as_of, _zone(settings), present) if as_of else present
+
+
+def _zone(settings: Settings) -> ZoneInfo:
+    return find_zone(settings, Lake(settings.lake)).info
+
+
+def _choose(rows: list[HourRow]) -> set[str]:
+    """The countries that surge, and the largest ten of the day so far."""
+    sums: dict[str, int] = {}
+    for row in rows:
+        sums[row.country] = sums.get(row.country, 0) + row.sessions
+    largest = sorted(sums, key=lambda country: (-sums[country], country))[:_LARGEST]
+    return {row.country for row in rows if row.is_surge}.union(largest)
+
+
+def _say_how_far(so_far: DaySoFar) -> None:
+    """Say on stderr how far the figures reach."""
+    ends = ", ".join(
+        f"{name} {at:%H:%M}" if at.date() == so_far.day else f"{name} {at:%Y-%m-%d %H:%M}"
+        for name, at in so_far.lines_until.items()
+    )
+    say(f"{so_far.day}, preliminary: {f'lines until {ends}' if ends else 'no line yet'}")
+    if so_far.rows and all(row.expected is None for row in so_far.rows):
+        say("no history: fewer than three earlier days to compare with")
+
+
+def say(text: str) -> None:
+    """A line for the person at the terminal, on stderr, safe to show."""
+    print(escape(text), file=sys.stderr)
