@@ -38,7 +38,7 @@ from pipeline.options import (
     show_bytes,
     show_steps,
 )
-from pipeline.output import escape, print_rows
+from pipeline.output import print_rows, say
 from pipeline.raw_files import find_files, shown
 from pipeline.reread import plan_reread, reread
 from pipeline.restatements import publish
@@ -77,11 +77,6 @@ watch_commands.add_to(app)
 
 Also = StrEnum("Also", {kind: kind for kind in ASKED})  # type: ignore[misc]  # known at run time
 """The kinds of causes that a build takes only when asked to."""
-
-
-def say(text: str) -> None:
-    """A line for the person at the terminal, on stderr, safe to show."""
-    print(escape(text), file=sys.stderr)
 
 
 @app.callback(invoke_without_command=True)

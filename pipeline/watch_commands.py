@@ -1,6 +1,5 @@
 """The commands ``now`` and ``watch``: today's finished hours, for who has to know tonight."""
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +22,7 @@ from pipeline.options import (
     LakeOption,
     show_bytes,
 )
-from pipeline.output import escape, print_rows
+from pipeline.output import escape, print_rows, say
 from pipeline.settings import Settings, load_settings
 from pipeline.site import find_zone
 from pipeline.watch import build_so_far, find_alarms, find_so_far, take_in_so_far, tell_alarms
@@ -140,8 +139,3 @@ def _say_how_far(so_far: DaySoFar) -> None:
     say(f"{so_far.day}, preliminary: {f'lines until {ends}' if ends else 'no line yet'}")
     if so_far.rows and all(row.expected is None for row in so_far.rows):
         say("no history: fewer than three earlier days to compare with")
-
-
-def say(text: str) -> None:
-    """A line for the person at the terminal, on stderr, safe to show."""
-    print(escape(text), file=sys.stderr)
