@@ -68,7 +68,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_the_folder_is_read_without_a_database_and_without_work(read: dict[str, Any]) -> None:
     assert read["errors"] == {}
-    assert read["dags"] == ["example_downstream", "nightly", "refresh_geo", "retention"]
+    assert read["dags"] == ["example_downstream", "nightly", "refresh_geo", "retention", "watch"]
     assert read["tasks"] == [
         "discover", "ingest", "build", "surges", "check", "report", "notify"
     ]  # fmt: skip

@@ -1,6 +1,7 @@
 """The hourly watch on the storm of November 2016, as its servers' live files grow."""
 
 import json
+import os
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -116,8 +117,6 @@ def site(tmp_path: Path) -> Site:
 
 def watch(site: Site, as_of: str, **env: str | None):
     """Run the watch of a moment over raw files of now."""
-    import os
-
     for path in (site.folder / "raw").iterdir():
         os.utime(path, (1, 1))
     return site.run("watch", "--as-of", as_of, env=env)
