@@ -82,17 +82,8 @@ def read_day_so_far(settings: Settings, now: datetime) -> DaySoFar:
     lines_until = dict(ask("lines_until", first_day=day - _ONE_DAY, last_day=day))
     known_until = min(now - _ONE_HOUR, max(lines_until.values(), default=now - 2 * _ONE_DAY))
     hours = [hour for hour in hours_of(day, zone) if hour <= known_until]
-    rows = _compare(ask, day, zone, hours, _complete_days(settings, day)) if hours else []
+    rows = _compare(ask, day, zone, hours) if hours else []
     return DaySoFar(day, rows, {name: at.astimezone(zone) for name, at in lines_until.items()})
-
-
-def _complete_days(settings: Settings, day: date) -> list[date]:
-    """The days before ``day`` that have hits, without those that are known to lack some."""
-    bound = {"first_day": day - HISTORY_DAYS * _ONE_DAY, "last_day": day - _ONE_DAY}
-    columns, rows = query(settings, read_model("queries/days_between"), bound)
-    known = [dict(zip(columns, row, strict=True)) for row in rows]
-    # Lakes that were built before there was the column lack it.
-    return [one["day"] for one in known if not one.get("is_preliminary")]
 
 
 def _compare(
@@ -100,11 +91,12 @@ def _compare(
     day: date,
     zone: ZoneInfo,
     hours: list[datetime],
-    days: list[date],
 ) -> list[HourRow]:
-    span = {"first_day": day - HISTORY_DAYS * _ONE_DAY, "last_day": day}
+    first_day = day - HISTORY_DAYS * _ONE_DAY
+    span = {"first_day": first_day, "last_day": day - _ONE_DAY}
+    days = [one[0] for one in ask("complete_days", **span)]
     # An hour of a zone that is not whole hours from UTC may end on the following day.
-    counted = ask("hours_between", **span | {"last_day": day + _ONE_DAY})
+    counted = ask("hours_between", first_day=first_day, last_day=day + _ONE_DAY)
     grid = _Grid({(country, hour.astimezone(UTC)): count for hour, country, count in counted}, zone)
     slots = sorted({_on_wall(hour, zone) for one in [day, *days] for hour in hours_of(one, zone)})
     flagged = {(one[0], one[1]) for one in ask("expected", country=None, **span) if one[-1]}

@@ -28,7 +28,9 @@ from pipeline.nightly import (
     refuse_failed,
     search_files,
 )
+from pipeline.raw_files import ReadLimits
 from pipeline.settings import Settings
+from pipeline.site import read_limits
 
 log = logging.getLogger(__name__)
 
@@ -66,15 +68,17 @@ def take_in_so_far(
         GeoError: there is no database of addresses.
     """
     result = read_files(settings, paths, (), on_read)
-    unfinished = [(path, why) for path, why in result.failed if _is_unfinished(path)]
+    unfinished = [
+        (path, why) for path, why in result.failed if _is_unfinished(path, read_limits(settings))
+    ]
     for path, why in unfinished:
         log.warning("%s: %s; the next hour tries again", name_file(path), why)
     refuse_failed([failure for failure in result.failed if failure not in unfinished])
     return result
 
 
-def _is_unfinished(path: Path) -> bool:
-    raw = RawFile(path)
+def _is_unfinished(path: Path, limits: ReadLimits) -> bool:
+    raw = RawFile(path, limits=limits)
     with suppress(DataError):  # one that may not be read is no unfinished one
         for _ in raw.content():
             pass

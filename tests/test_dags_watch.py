@@ -31,10 +31,10 @@ def site(tmp_path: Path) -> Site:
     for day in range(7, 11):
         content = b"".join(hour_of(day, hour, 7) for hour in range(24))
         site.write(f"web01-201611{day:02}.log", content)
+    touch_raw(site)
     site.run("run", "--from", "2016-11-07", "--to", "2016-11-10", "--geo", "geo")
-    site.write(
-        "web01.log", b"".join(hour_of(11, hour, 7 if hour < 20 else 90) for hour in range(21))
-    )
+    quiet = [hour_of(11, hour, 7) for hour in range(20)]
+    site.write("web01.log", b"".join([*quiet, hour_of(11, 20, 90)]))
     return site
 
 
