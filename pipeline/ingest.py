@@ -289,7 +289,8 @@ class _FileJob:
         ]
         span = pc.min_max(hits["ts"].cast(pa.int64())).as_py() if len(hits) else None
         return _BlockHits(
-            hits, days, sorted(rejects), len(read.blank), hash_lines(block),
+            hits, days, sorted(rejects), len(read.blank),
+            hash_lines(block, self.maker.key.line_key),
             (span["min"], span["max"]) if span else None,
         )  # fmt: skip
 

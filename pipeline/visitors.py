@@ -44,6 +44,11 @@ class VisitorKey:
         """The 16 bytes that key the session ids, derived from the secret."""
         return hmac.digest(self.secret, b"tidegauge sessions", "sha256")[:16]
 
+    @property
+    def line_key(self) -> bytes:
+        """The 16 bytes that key the hashes of raw lines, derived from the secret."""
+        return hmac.digest(self.secret, b"tidegauge lines", "sha256")[:16]
+
     def hash_messages(self, messages: Iterable[str]) -> npt.NDArray[np.uint64]:
         """The first 64 bits of each message's HMAC-SHA256 (RFC 2104), as big-endian numbers.
 
