@@ -211,7 +211,7 @@ def build_command(  # noqa: PLR0913 one parameter an option
             the_lake, build_settings(settings, the_lake),
             lambda done, of: progress.update(task, advance=done, total=of), kinds,
         )  # fmt: skip
-    publish(the_lake, datetime.now(UTC))
+    publish(the_lake, datetime.now(UTC), settings.sources)
     span = f": {days[0]} to {days[-1]}" if days else ", nothing was stale"
     print(f"built {len(days)} days{span}")
     for day, names in kept.items():

@@ -235,7 +235,7 @@ def write_page(settings: Settings, now: datetime) -> str:
 
     The report goes to the place in settings and names the figures that were restated.
     """
-    publish(Lake(settings.lake), now)
+    publish(Lake(settings.lake), now, settings.sources)
     return str(write_report(settings, settings.report))
 
 

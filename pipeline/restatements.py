@@ -58,7 +58,10 @@ class Restated:
 
 
 def publish(
-    lake: Lake, now: datetime, why: Mapping[str, Sequence[str]] | None = None
+    lake: Lake,
+    now: datetime,
+    sources: Sequence[str] = (),
+    why: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Restated]:
     """Publish the figures of days that have ended, where a number or the completeness is new.
 
@@ -69,6 +72,7 @@ def publish(
         lake: one that was built; days rebuilt since its tables were are left to who rebuilt them.
         now: aware; figures of days that end later are not published. ``published_at`` is this,
             in whole seconds, or a second after the day's last publication when that is later.
+        sources: the setting; the sources expected every day.
         why: by day (ISO), sentences that say why it was rebuilt; by default the ledger's.
 
     Returns:
@@ -80,7 +84,7 @@ def publish(
     with lake.lock("build"), storage_named(lake):
         built = read_json(lake.ledger / "built.json")
         shown = shown_days(lake, built)
-        if not lake.part_path("days").exists() or not is_current(lake, shown):
+        if not lake.part_path("days").exists() or not is_current(lake, shown, sources):
             log.info("days were rebuilt since: their builder publishes them")
             return []
         completeness = read_completeness(lake)

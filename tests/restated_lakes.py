@@ -22,7 +22,7 @@ NINTH, ELEVENTH = "2016-11-09T06:00:00-05:00", "2016-11-11T06:00:00-05:00"
 LATE = ["late files web03.log, web04.log, web05.log of 2016-11-08"]
 COMPLETENESS = {
     "sources_expected": pa.int64(), "share": pa.float64(), "is_preliminary": pa.bool_(),
-    "is_censored": pa.bool_(), "reasons": pa.list_(pa.string()),
+    "is_censored": pa.bool_(), "reasons": pa.list_(pa.string()), "sources_whole": pa.int64(),
 }  # fmt: skip
 PRELIMINARY = {
     "sources": 2, "sources_expected": 5, "share": 0.4, "is_preliminary": True,
@@ -85,7 +85,7 @@ class Publisher:
     def publish(self, now: str, **why: Sequence[str]) -> list[Restated]:
         """Publish at an instant; `d8=[...]` says why that day was rebuilt."""
         reasons = {f"2016-11-{int(day[1:]):02}": list(said) for day, said in why.items()}
-        return publish(self.lake, datetime.fromisoformat(now), reasons)
+        return publish(self.lake, datetime.fromisoformat(now), why=reasons)
 
     def rows(self, day: int, country: str) -> list[dict[str, Any]]:
         """The published values of a figure of November."""

@@ -213,7 +213,7 @@ from datetime import datetime
 from pathlib import Path
 from pipeline.lake import Lake
 from pipeline.restatements import publish
-publish(Lake(Path(sys.argv[1])), datetime.fromisoformat(sys.argv[2]), {"2016-11-08": ["late"]})
+publish(Lake(Path(sys.argv[1])), datetime.fromisoformat(sys.argv[2]), why={"2016-11-08": ["late"]})
 """
 
 
