@@ -22,14 +22,15 @@ NINTH, ELEVENTH = "2016-11-09T06:00:00-05:00", "2016-11-11T06:00:00-05:00"
 LATE = ["late files web03.log, web04.log, web05.log of 2016-11-08"]
 COMPLETENESS = {
     "sources_expected": pa.int64(), "share": pa.float64(), "is_preliminary": pa.bool_(),
-    "is_censored": pa.bool_(), "reasons": pa.list_(pa.string()),
+    "is_censored": pa.bool_(), "reasons": pa.list_(pa.string()), "sources_whole": pa.int64(),
 }  # fmt: skip
 PRELIMINARY = {
-    "sources": 2, "sources_expected": 5, "share": 0.4, "is_preliminary": True,
+    "sources": 4, "sources_expected": 5, "share": 0.4, "is_preliminary": True, "sources_whole": 2,
     "reasons": ["no log of web03, web04, web05"],
 }  # fmt: skip
 COMPLETE = {
-    "sources": 5, "sources_expected": 5, "share": 1.0, "is_preliminary": False, "reasons": [],
+    "sources": 5, "sources_expected": 5, "share": 1.0, "is_preliminary": False, "sources_whole": 5,
+    "reasons": [],
 }  # fmt: skip
 
 
