@@ -21,12 +21,14 @@ from pipeline.build import build
 from pipeline.discovery import has_arrived
 from pipeline.errors import DataError, LakeError
 from pipeline.geo.databases import list_databases
+from pipeline.history import history
 from pipeline.hits import HitMaker, Places
 from pipeline.ingest import ingest_files
 from pipeline.lake import Lake
 from pipeline.options import ConfigOption, GeoOption, LakeOption, show_bytes, show_steps
 from pipeline.output import print_rows
 from pipeline.report.page import DEMO_MARK, write_report
+from pipeline.restatements import publish
 from pipeline.robots import Robots
 from pipeline.settings import DEFAULT_TIMEZONE, Settings, load_settings
 from pipeline.site import build_settings
@@ -41,6 +43,7 @@ _EPISODE = (date(2016, 11, 8), date(2016, 11, 9), date(2016, 11, 16))
 """Start, peak and end of the U.S. storm."""
 _FIRST_NIGHT = datetime(2016, 11, 9, 6, tzinfo=ZONE)
 """When 8 November is counted first; the logs of three servers come two days later."""
+_LAST_NIGHT = datetime(2016, 11, 21, 6, tzinfo=ZONE)
 
 ScaleOption = Annotated[
     float, typer.Option("--scale", help="1 is the real size, 36 million lines; 0.02 takes seconds.")
@@ -106,9 +109,10 @@ def demo(
     with clock.time("simulate"):
         files = _simulate(out / "raw", scale)
     early = [path for path in files if has_arrived(path, _FIRST_NIGHT)]
-    lines = _count(settings, clock, early)
+    lines = _count(settings, clock, early, _FIRST_NIGHT)
     _print_first_figure(settings, early)
-    lines += _count(settings, clock, [path for path in files if path not in early])
+    lines += _count(settings, clock, [path for path in files if path not in early], _LAST_NIGHT)
+    _print_restatement(out, config)
     comparisons = compare(_sessions(settings), scale)
     with clock.time("report"):
         write_report(settings, out / "report.html", comparisons)
@@ -153,26 +157,40 @@ def _ingest(settings: Settings, files: list[Path]) -> int:
     return sum(record.lines for record in result.added)
 
 
-def _count(settings: Settings, clock: _Clock, files: list[Path]) -> int:
-    """Take raw logs in and build what they make stale; returns their lines."""
+def _count(settings: Settings, clock: _Clock, files: list[Path], now: datetime) -> int:
+    """Take raw logs in, build what they make stale, publish as of ``now``; returns their lines."""
     with clock.time("ingest"):
         lines = _ingest(settings, files)
     with clock.time("build"):
         _build(settings)
+        publish(Lake(settings.lake), now)
     return lines
 
 
 def _print_first_figure(settings: Settings, early: list[Path]) -> None:
     """Print the figure of 8 November as it was when three servers' logs had not come yet."""
     day = _EPISODE[0]
-    sessions = _sessions(settings)[day, "US"]
+    _, rows = query(
+        settings,
+        "SELECT sessions, is_preliminary FROM restatements WHERE day = $day AND country = 'US'",
+        {"day": day},
+    )
+    ((sessions, is_preliminary),) = rows
     there = sum(f"{day:%Y%m%d}" in path.name for path in early)
     print(
         f"As of {_FIRST_NIGHT:%Y-%m-%d %H:%M} the logs of {there} of {len(SERVERS)} servers for"
-        f" {day} were there.\nFirst figure, preliminary: {sessions:,} sessions from the United"
-        " States.",
+        f" {day} were there.\nFirst figure{', preliminary' if is_preliminary else ''}:"
+        f" {sessions:,} sessions from the United States.",
         flush=True,
     )
+
+
+def _print_restatement(out: Path, config: Path | None) -> None:
+    """Print every published figure of 8 November, as ``tidegauge history`` does."""
+    day = _EPISODE[0]
+    print(f"Published figures of {day}, United States", flush=True)
+    midnight = datetime.combine(day, datetime.min.time())
+    history(midnight, "US", lake=out / "lake", config=config)
 
 
 def _build(settings: Settings) -> None:

@@ -35,6 +35,7 @@ ALL = "all"
 COMPLETENESS = {"sources": pa.int64(), "sources_expected": pa.int64(), "share": pa.float64(),
                 "is_preliminary": pa.bool_()}  # fmt: skip
 """What of ``days`` is published beside a figure."""
+_IN_DAYS = {"sources": "sources_whole"}
 SCHEMA = pa.schema(
     [("day", pa.date32()), ("country", pa.string()), ("published_at", pa.timestamp("us", "UTC")),
      ("sessions", pa.int64()), ("previous_sessions", pa.int64()), ("reason", pa.string()),
@@ -163,12 +164,13 @@ def _write_reason(mark: tuple[str, str], known: tuple[str, str], why: Sequence[s
 
 
 def read_completeness(lake: Lake) -> pa.Table:
-    """How complete each day is: ``day`` and the columns of ``COMPLETENESS``, null where unknown."""
+    """How complete each day is: ``day`` and the columns of ``COMPLETENESS``.
+
+    ``sources`` are those of which nothing is missing: one whose log of the day before goes on for
+    a minute after midnight is not in.
+    """
     days = pq.ParquetFile(lake.part_path("days")).read()
-    columns = {
-        name: days[name] if name in days.column_names else pa.nulls(len(days), kind)
-        for name, kind in COMPLETENESS.items()
-    }
+    columns = {name: days[_IN_DAYS.get(name, name)] for name in COMPLETENESS}
     return pa.table({"day": days["day"], **columns})
 
 

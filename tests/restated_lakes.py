@@ -25,11 +25,12 @@ COMPLETENESS = {
     "is_censored": pa.bool_(), "reasons": pa.list_(pa.string()), "sources_whole": pa.int64(),
 }  # fmt: skip
 PRELIMINARY = {
-    "sources": 2, "sources_expected": 5, "share": 0.4, "is_preliminary": True,
+    "sources": 4, "sources_expected": 5, "share": 0.4, "is_preliminary": True, "sources_whole": 2,
     "reasons": ["no log of web03, web04, web05"],
 }  # fmt: skip
 COMPLETE = {
-    "sources": 5, "sources_expected": 5, "share": 1.0, "is_preliminary": False, "reasons": [],
+    "sources": 5, "sources_expected": 5, "share": 1.0, "is_preliminary": False, "sources_whole": 5,
+    "reasons": [],
 }  # fmt: skip
 
 

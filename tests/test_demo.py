@@ -54,6 +54,23 @@ def test_demo_tells_the_first_figure_before_the_late_logs_came(shown: tuple[Site
     assert told.start() == 0
 
 
+def test_demo_tells_the_restatement_by_the_late_logs_names(shown: tuple[Site, Done]) -> None:
+    """The first figure of 2 of 5 servers, then the final one of all and why, before the table."""
+    site, done = shown
+    told = done.out[done.out.index("Published figures of 2016-11-08") : done.out.index("At scale")]
+    first, last = (line for line in told.splitlines() if line.strip().startswith("2016-11-08   US"))
+    assert "2016-11-09 06:00" in first
+    assert "2 of 5" in first
+    assert "yes" in first.split()
+    assert "5 of 5" in last
+    assert f"{round(249_950 * float(SCALE))} " in last
+    for server in ("web03", "web04", "web05"):
+        assert f"{server}-20161108.log.gz" in last
+    lake = "out/lake", "--day", "2016-11-08", "--country", "US"
+    printed = site.run("history", "--lake", *lake, env={"TIDEGAUGE_TIMEZONE": None}).out
+    assert printed in done.out
+
+
 def test_demo_shows_the_days_the_episode_and_what_is_next(shown: tuple[Site, Done]) -> None:
     """U.S. days, one episode of 8-16 November with its peak on the 9th, times, places, hints."""
     _, done = shown

@@ -156,7 +156,7 @@ def _choose_code(settings: Settings, country: str, on_the_day: set[str]) -> str:
 def _read_completeness(row: dict[str, Any]) -> Completeness:
     return Completeness(
         share=row.get("share"),
-        sources=row["sources"],
+        sources=row["sources"] if row["sources_whole"] is None else row["sources_whole"],
         sources_expected=row.get("sources_expected"),
         is_preliminary=row.get("is_preliminary"),
         is_censored=bool(row.get("is_censored", (row["error_share"] or 0) >= CENSORED_SHARE)),
