@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -125,8 +125,10 @@ def find_gaps(
     daily = np.add.reduceat(hits, line.starts[:-1])
     is_missing, is_absent = _missing_days(line, daily, is_known, is_inside, is_due=is_due)
     is_gap = is_missing[day_of] & is_inside
+    is_usable = is_inside & is_known[day_of]
+    is_usable &= ~_empty_hours(line, hits, is_usable & ~is_gap)
     for _ in range(_MOST_PASSES):  # a gap must not teach that gaps are usual
-        rate = _rates(line, hits, covered, is_inside & ~is_gap & is_known[day_of])
+        rate = _rates(line, hits, covered, is_usable & ~is_gap)
         found = _far_beyond(covered, rate, span) | (is_missing[day_of] & is_inside)
         if np.array_equal(found, is_gap):
             break
@@ -151,13 +153,17 @@ def _missing_days(
         return np.zeros_like(is_empty), is_empty
     is_weekend = line.weekdays >= _SATURDAY
     steady = [_is_steady(daily, is_empty, is_weekend == kind) for kind in (False, True)]
-    others = is_empty.sum() - 1
-    comes_rarely = others > 0.5 * max(len(daily) - 1, 1)
-    same = np.bincount(line.weekdays, minlength=7)[line.weekdays] - 1
-    same_empty = np.bincount(line.weekdays[is_empty], minlength=7)[line.weekdays] - 1
+    # Whether it comes every day is told by the days before its last one: it may be gone.
+    is_before = np.arange(len(daily)) < np.flatnonzero(daily)[-1]
+    known, empty = is_known & is_before, is_empty & is_before
+    comes_rarely = empty.sum() - empty > 0.5 * np.maximum(known.sum() - known, 1)
+    same, same_empty = (
+        np.bincount(line.weekdays[days], minlength=7)[line.weekdays] - days
+        for days in (known, empty)
+    )
     not_that_weekday = (same >= 2) & (same_empty > 0.5 * same)
     is_missing = is_empty & ~not_that_weekday & np.where(is_weekend, steady[1], steady[0])
-    is_missing &= not comes_rarely
+    is_missing &= ~comes_rarely
     return is_missing, is_empty & ~is_missing
 
 
@@ -178,22 +184,51 @@ def _is_steady(daily: Ints, is_empty: Bools, is_kind: Bools) -> bool:
     return bool(arrivals >= _ENOUGH_OF_A_DAY * (1 if len(of_kind) else CAUTION_AT_FIRST / CAUTION))
 
 
+def _empty_hours(line: Timeline, hits: Ints, is_usable: Bools) -> Bools:
+    """Minutes of hours without a hit where most days of a kind have many: no rhythm to learn."""
+    minutes, total, squares = (
+        _per_cell(line, values) for values in (is_usable, hits * is_usable, hits**2 * is_usable)
+    )
+    arrivals = _arrivals(minutes, total, squares) * minutes
+    is_odd = total == 0
+    for group, least_days in ((line.weekdays >= _SATURDAY, 1), (line.weekdays, 3)):
+        for member in np.unique(group):
+            days = np.flatnonzero(group == member)
+            if len(days) >= least_days:
+                is_odd[days] &= np.median(arrivals[days], axis=0) >= CAUTION * _ENOUGH_OF_A_DAY
+    odd: Bools = _to_minutes(line, is_odd)
+    return odd
+
+
+def _cells(line: Timeline) -> Ints:
+    """The day and hour that each of the timeline's blocks is of, as an index of days x 24."""
+    return line.day_of[line.blocks] * 24 + line.hours[line.blocks]
+
+
+def _per_cell(line: Timeline, values: Bools | Ints) -> Floats:
+    """Sums of every day and hour, shape ``(days, 24)``."""
+    sums = np.add.reduceat(values, line.blocks, dtype=np.int64)
+    counts = np.bincount(_cells(line), sums, len(line.weekdays) * 24)
+    return counts.reshape(-1, 24).astype(np.float64)
+
+
+def _to_minutes(line: Timeline, of_cells: Any) -> Any:
+    """Values of days and hours as values of every minute."""
+    lengths = np.diff(np.append(line.blocks, line.starts[-1]))
+    return np.repeat(of_cells.reshape(-1)[_cells(line)], lengths)
+
+
 def _rates(line: Timeline, hits: Ints, covered: Bools, is_usable: Bools) -> Floats:
     """The rate of every minute over its day's caution, from the usable minutes of other days."""
-    cells = line.day_of[line.blocks] * 24 + line.hours[line.blocks]
-    size = len(line.weekdays) * 24
-
-    def per_cell(values: Bools | Ints) -> Floats:
-        sums = np.add.reduceat(values, line.blocks, dtype=np.int64)
-        return np.bincount(cells, sums, size).reshape(-1, 24).astype(np.float64)
-
-    minutes, usable_hits = per_cell(is_usable), hits * is_usable
+    minutes, usable_hits = _per_cell(line, is_usable), hits * is_usable
     is_silent = is_usable & ~covered
     is_last = is_silent & np.append(covered[1:], np.True_)
     is_old = _silent_minutes(covered) > _OLD_SILENCE_MINUTES
-    silences = [per_cell(of) for of in (is_silent, is_last, is_silent & is_old, is_last & is_old)]
+    silences = [
+        _per_cell(line, of) for of in (is_silent, is_last, is_silent & is_old, is_last & is_old)
+    ]
     seen = np.minimum(minutes, 1)
-    arrivals = _arrivals(minutes, per_cell(usable_hits), per_cell(usable_hits**2))
+    arrivals = _arrivals(minutes, _per_cell(line, usable_hits), _per_cell(line, usable_hits**2))
     logs = np.log(arrivals + _LEAST_RATE) * seen
     tables = np.stack([*silences, logs, seen])
     rate = _rate_of(tables.sum(axis=1, keepdims=True) - tables)
@@ -202,8 +237,8 @@ def _rates(line: Timeline, hits: Ints, covered: Bools, is_usable: Bools) -> Floa
         of_group = sums[:, group.astype(np.int64)] - tables
         is_lower = (of_group[-1] >= least_days) & (_rate_of(of_group) < rate)
         rate = np.where(is_lower, _rate_of(of_group), rate)
-    careful = (rate / _caution(line, seen)[:, None]).reshape(-1)[cells]
-    return np.repeat(careful, np.diff(np.append(line.blocks, len(hits))))
+    careful: Floats = _to_minutes(line, rate / _caution(line, seen)[:, None])
+    return careful
 
 
 def _arrivals(minutes: Floats, total: Floats, squares: Floats) -> Floats:

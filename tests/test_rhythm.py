@@ -116,6 +116,16 @@ def test_many_missing_days_do_not_become_the_rhythm() -> None:
     assert [day for day, own in enumerate(gaps) if own and day not in missing] == [18]
 
 
+def test_the_same_hours_missing_on_several_days_do_not_excuse_each_other() -> None:
+    """Nothing after 14:00 on three days of 20: each is found."""
+    line = timeline(20)
+    hits = draw(np.random.default_rng(12), line, 5_000)
+    for day in (4, 9, 15):
+        hits[day * DAY + 840 : (day + 1) * DAY] = 0
+    _, gaps = judge(line, hits)
+    assert [day for day, own in enumerate(gaps) if own] == [4, 9, 15]
+
+
 def test_a_source_closed_on_sundays_is_not_expected_on_them() -> None:
     """Its Sundays are absent, not missing; a missing Tuesday is missing."""
     line = timeline(35, first_weekday=0)

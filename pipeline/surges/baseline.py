@@ -88,10 +88,15 @@ class Baseline:
             level, mean, day_variance, day_variance * (1 + uncertainty), is_ready, self._has_rhythm
         )
 
-    def learn(self, column: int, forecast: Forecast, is_quiet: Bools) -> None:
-        """Take the day at ``column`` into the weekday rhythm and, where quiet, the dispersion."""
+    def learn(
+        self, column: int, forecast: Forecast, is_quiet: Bools, *, is_typical: bool = True
+    ) -> None:
+        """Take the day at ``column`` into the weekday rhythm and, where quiet, the dispersion.
+
+        One that is not ``is_typical``, less complete than its history, teaches nothing.
+        """
         counts = self._counts[:, column]
-        seen = forecast.is_ready & ~np.isnan(counts)
+        seen = forecast.is_ready & ~np.isnan(counts) & is_typical
         self._learn_dispersion(counts, forecast, seen & is_quiet)
         self._learn_weekday(column, counts, forecast, seen)
 

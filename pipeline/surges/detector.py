@@ -94,8 +94,7 @@ def judge_days(days: Ints, counts: Floats, coverage: Floats | None = None) -> Ju
         variance[ready, column] = forecast.variance[ready]
         is_typical = _is_typical(days, coverage, column)
         rules.judge(column, forecast, is_typical=is_typical)
-        if is_typical:
-            baseline.learn(column, forecast, ~rules.is_surge[:, column])
+        baseline.learn(column, forecast, ~rules.is_surge[:, column], is_typical=is_typical)
     upper = _alarm_from(mean, variance, rules.alarm_probability)
     score = -np.log10(np.maximum(rules.probability, 10**-HIGHEST_SCORE))
     return Judgement(
