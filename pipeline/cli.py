@@ -10,8 +10,20 @@ from typing import Annotated
 import typer
 
 import pipeline
-from pipeline import answers, demo, forget, history, inspection, replay, report, retention, run
+from pipeline import (
+    answers,
+    compare,
+    demo,
+    forget,
+    history,
+    inspection,
+    replay,
+    report,
+    retention,
+    run,
+)
 from pipeline.build import build
+from pipeline.database import QUERY_INTERRUPTED
 from pipeline.errors import TidegaugeError
 from pipeline.geo.commands import app as geo_app
 from pipeline.ingest import Ingested, check_source, ingest_files
@@ -27,7 +39,7 @@ from pipeline.options import (
     show_bytes,
     show_steps,
 )
-from pipeline.output import escape, print_rows
+from pipeline.output import print_rows, say
 from pipeline.raw_files import find_files, shown
 from pipeline.reread import plan_reread, reread
 from pipeline.restatements import publish
@@ -56,6 +68,7 @@ demo.add_to(app)
 inspection.add_to(app)
 answers.add_to(app)
 history.add_to(app)
+compare.add_to(app)
 report.add_to(app)
 retention.add_to(app)
 forget.add_to(app)
@@ -65,11 +78,6 @@ run.add_to(app)
 
 Also = StrEnum("Also", {kind: kind for kind in ASKED})  # type: ignore[misc]  # known at run time
 """The kinds of causes that a build takes only when asked to."""
-
-
-def say(text: str) -> None:
-    """A line for the person at the terminal, on stderr, safe to show."""
-    print(escape(text), file=sys.stderr)
 
 
 @app.callback(invoke_without_command=True)
@@ -244,7 +252,9 @@ def main() -> None:
     except TidegaugeError as error:
         say(f"tidegauge: {error}")
         raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and str(error) != QUERY_INTERRUPTED:
+            raise
         say("interrupted; what was committed stays, run again to go on")
         raise SystemExit(130) from None
 

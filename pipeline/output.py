@@ -36,6 +36,11 @@ def escape(text: str) -> str:
     return _UNSAFE.sub(written, text)
 
 
+def say(text: str) -> None:
+    """A line for the person at the terminal, on stderr, safe to show."""
+    print(escape(text), file=sys.stderr)
+
+
 def _as_json(value: Any) -> Any:  # noqa: PLR0911 one kind of value a line
     """A value as JSON knows it; numbers that JSON has no word for become null."""
     if isinstance(value, float) and not math.isfinite(value):
