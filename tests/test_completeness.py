@@ -58,7 +58,10 @@ def site(
 
 
 def judge(
-    minutes: pa.Table, shares: list[FileShare], named: tuple[str, ...] = (), zone: ZoneInfo = TORONTO
+    minutes: pa.Table,
+    shares: list[FileShare],
+    named: tuple[str, ...] = (),
+    zone: ZoneInfo = TORONTO,
 ) -> dict[date, dict[str, Any]]:
     """Judge and return the rows by day."""
     rows = judge_completeness(minutes, shares, zone, named).to_pylist()
@@ -127,7 +130,9 @@ def test_days_on_which_the_clocks_change_have_all_their_hours(
     hole = range(240, 360)
     whole = judge(*site(12, first=first))[changing]
     assert whole["reasons"] == []
-    row = judge(*site(12, lambda s, d, m: (s, d) != ("web01", changing) or m not in hole, first=first))
+    row = judge(
+        *site(12, lambda s, d, m: (s, d) != ("web01", changing) or m not in hole, first=first)
+    )
     assert row[changing]["reasons"] == [f"web01: nothing from {said}"]
     assert row[changing]["share"] == pytest.approx(1 - 0.21 * 2 / length, abs=0.002)
 
@@ -249,7 +254,7 @@ def test_a_year_of_five_sources_takes_about_a_second() -> None:
     start = int(datetime(2016, 11, 1, 4, tzinfo=UTC).timestamp()) // 60
     at = np.arange(start, start + 365 * 1440, dtype=np.int32)
     local = [day_start(day, TORONTO).timestamp() // 60 for day in days]
-    numbers = (np.searchsorted(local, at, side="right") - 1 + (FIRST - date(1970, 1, 1)).days)
+    numbers = np.searchsorted(local, at, side="right") - 1 + (FIRST - date(1970, 1, 1)).days
     tables = [
         pa.table(
             [pa.array(numbers.astype(np.int32)).cast(pa.date32()), pa.array([source] * len(at)),

@@ -1,0 +1,159 @@
+"""What is compared: the lake's figures as they are, on the days asked.
+
+Only reads the lake; nothing here counts.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from glob import escape
+from pathlib import Path
+from typing import TypeAlias
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from pipeline.build import shown_days
+from pipeline.database import connect
+from pipeline.errors import DataError
+from pipeline.lake import Lake, read_json
+from pipeline.settings import Settings
+from pipeline.stale import Cause, DayFiles, Parts, take_stock
+
+Figures: TypeAlias = dict[tuple[date, str], int]
+"""Sessions by day and country; a day with hits has a row even when it has no sessions."""
+
+_ONE_DAY = timedelta(days=1)
+_UPGRADE = ("definitions", True)
+"""The kind of cause, and that it waits, of a day built before the program changed."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """A lake as it is, and the days that are compared with it."""
+
+    lake: Lake
+    zone: ZoneInfo
+    timeout_minutes: int
+    memory_mb: int
+    files: dict[date, DayFiles]
+    """Every day's raw files, as the ledger has them."""
+    now: Figures
+    """All of the lake's figures, also of days not compared."""
+    flagged: frozenset[tuple[date, str]]
+    """The days and countries that the lake has as surges."""
+    completeness: pa.Table
+    """Columns ``day``, ``share`` and ``is_preliminary`` of the lake's days."""
+    stale: frozenset[date]
+    """The days whose figures are not those of the lake's present hits."""
+    wanted: list[date]
+    """The days to compare, in order: those asked whose figures are of the lake's present hits."""
+    is_all: bool
+    """Whether all days were asked, so that surges can be judged anew."""
+    workspace: Path
+    """A folder outside the lake, for what does not fit into memory."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the figures would be under one changed setting."""
+
+    label: str
+    figures: Figures
+    """Of the days that could be counted."""
+    left_out: dict[date, str] = field(default_factory=dict)
+    """Days that could not, and why."""
+    keeps_days: bool = True
+    """Whether a day is the same stretch of time as in the lake."""
+
+
+def read_basis(
+    settings: Settings, lake: Lake, first: date | None, last: date | None, workspace: Path
+) -> tuple[Basis, dict[date, str]]:
+    """Read the lake's figures; returns them and the days asked that can't be compared, with why.
+
+    Raises:
+        DataError: the lake has no figures in the span asked.
+    """
+    built = read_json(lake.ledger / "built.json")
+    days = sorted(map(date.fromisoformat, shown_days(lake, built)))
+    minutes = _built_timeout(built) or settings.session_timeout_minutes
+    stock = take_stock(lake, minutes)
+    asked = [day for day in days if (first or date.min) <= day <= (last or date.max)]
+    stale = {day: why for day, causes in stock.causes.items() if (why := _why_stale(causes))}
+    left_out = {day: stale[day] for day in asked if day in stale}
+    wanted = [day for day in asked if day not in left_out]
+    if not wanted:
+        raise DataError(f"lake {lake.root}: {_nothing(days, asked)}")
+    now, flagged, completeness = _read_figures(lake, days)
+    basis = Basis(
+        lake, ZoneInfo(lake.identity()["timezone"]), minutes, settings.memory_limit_mb,
+        stock.days, now, flagged, completeness, frozenset(stale), wanted,
+        is_all=first is None and last is None, workspace=workspace,
+    )  # fmt: skip
+    return basis, left_out
+
+
+def _built_timeout(built: dict[str, Parts]) -> int | None:
+    """The minutes that the newest day was built with, whatever is set by now."""
+    known = [built[day]["settings"][0] for day in sorted(built) if "settings" in built[day]]
+    return int(known[-1]) if known else None
+
+
+def _why_stale(causes: Iterable[Cause]) -> str | None:
+    """Why a day's figures are not those of the lake's hits; other SQL or versions do not matter."""
+    mattering = [cause.text for cause in causes if (cause.kind, cause.waits) != _UPGRADE]
+    return f"stale, `tidegauge build` first: {'; '.join(mattering)}" if mattering else None
+
+
+def _nothing(days: list[date], asked: list[date]) -> str:
+    if not days:
+        return "no day is built yet: `tidegauge build` first"
+    if not asked:
+        return f"no figures of the days asked; it has {days[0]} to {days[-1]}"
+    return (
+        f"all {len(asked)} days asked are stale, so there is nothing to compare with:"
+        " `tidegauge build` first"
+    )
+
+
+def _read_figures(
+    lake: Lake, days: list[date]
+) -> tuple[Figures, frozenset[tuple[date, str]], pa.Table]:
+    with connect() as connection:
+        parts = [escape(str(lake.part_path("daily", str(day)))) for day in days]
+        daily = connection.read_parquet(parts, hive_partitioning=True)
+        now = {(d, c): n for d, c, n in daily.project("day, country, sessions").fetchall()}
+        expected, totals = (
+            connection.read_parquet(escape(str(lake.part_path(table))))
+            for table in ("expected", "days")
+        )
+        flagged = expected.filter("is_surge").project("day, country").fetchall()
+        completeness = totals.project("day, share, is_preliminary").to_arrow_table()
+        return now, frozenset(flagged), completeness
+
+
+def without_hits(basis: Basis) -> dict[date, str]:
+    """The wanted days that can't be counted from hits any more, and why.
+
+    The sessions of a day need its hits and the last ones of the day before.
+    """
+    sealed = basis.lake.sealed()
+
+    near = {day - n * _ONE_DAY for day in basis.wanted for n in (0, 1)} & basis.files.keys()
+    gone = {day for day in near if not has_hits(basis, day)}
+    left_out = {}
+    for day in basis.wanted:
+        if str(day) in sealed:
+            left_out[day] = "sealed: what it was counted from is deleted"
+        elif day in gone or day not in basis.files:
+            left_out[day] = "its hits are gone from the lake"
+        elif day - _ONE_DAY in gone:
+            left_out[day] = "the hits of the day before are gone from the lake"
+    return left_out
+
+
+def has_hits(basis: Basis, day: date) -> bool:
+    """Whether the hits of all of a day's raw files are there."""
+    keys = basis.files[day].file_keys
+    return all(basis.lake.hits_path(str(day), key).exists() for key in keys)
