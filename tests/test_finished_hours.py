@@ -58,7 +58,7 @@ def test_until_one_in_the_morning_yesterday_is_watched(now: str, day: date) -> N
 
 @pytest.mark.parametrize("text", ["tonight", "2099-01-01T00:00"])
 def test_what_is_no_moment_of_the_past_is_refused(text: str) -> None:
-    with pytest.raises(SettingsError, match="write a time such as|that is in the future"):
+    with pytest.raises(SettingsError, match=r"write a time such as|that is in the future"):
         read_as_of(text, TORONTO, instant("2016-11-08T23:05:00-05:00"))
 
 
