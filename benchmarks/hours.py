@@ -97,7 +97,7 @@ def measure_detection(rng: np.random.Generator, days: int, times: float) -> Floa
 
 def main() -> None:
     """Print the rates."""
-    years = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    years = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     rng = np.random.default_rng(20161108)
     quiet = sum(
         int(count_alarms(simulate_quiet_hours(rng, YEAR_DAYS).sessions).sum()) for _ in range(years)

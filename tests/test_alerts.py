@@ -87,7 +87,7 @@ def write_lake(settings: Settings, last_day: date, *surges: dict[str, Any]) -> N
         [("country", pa.string()), ("start_day", pa.date32()), ("peak_day", pa.date32()),
          ("end_day", pa.date32()), ("days", pa.int64()), ("observed", pa.int64()),
          ("expected", pa.float64()), ("excess", pa.float64()), ("peak_sessions", pa.int64()),
-         ("peak_ratio", pa.float64())]
+         ("peak_ratio", pa.float64()), ("is_at_least", pa.bool_())]
     )  # fmt: skip
     for table, content in {
         "surges": pa.Table.from_pylist(list(surges), schema),
@@ -212,3 +212,13 @@ def test_what_is_over_stays_over() -> None:
     said = [Said("US", "2016-11-08", "2016-11-16", is_closed=True)]
     rows = [surge("US", november(8), november(16))]
     assert find_news(rows, november(17), said, november(10)) == ([], said)
+
+
+def test_a_part_of_today_neither_opens_nor_ends_a_surge(settings: Settings, hook: Hook) -> None:
+    """The watch has counted some hours of the 20th when the night tells of the 19th."""
+    rows = (surge("CA", TODAY, TODAY), surge("US", november(10), november(18)))
+    write_lake(settings, TODAY, *rows)
+    tell(settings, november(19))
+    assert hook.titles == ["Surge from US since 2016-11-10"]
+    tell(settings, TODAY, november(21))
+    assert hook.titles[1:] == ["Surge from CA since 2016-11-20", "Surge from US is over"]

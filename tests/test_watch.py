@@ -163,7 +163,7 @@ def test_a_file_that_may_not_be_read_fails_with_its_name(site: Site) -> None:
         visitor_key="a key of sixteen letters",
     )  # fmt: skip
     (site.folder / "raw" / "web01").mkdir()
-    with pytest.raises(DataError, match=r"web01: .*cannot be read"):
+    with pytest.raises(DataError, match=r"web01: .* is a folder"):
         take_in_so_far(settings, [site.folder / "raw" / "web01"])
     assert take_in_so_far(settings, [site.folder / "raw" / "rotated-away.log"]).added == []
 
