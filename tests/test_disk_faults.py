@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from lake_fixtures import GOOD, Done, Site
+from lake_fixtures import GOOD, Site
 from test_lake import make_server
 
 DISK_BYTES = 16 * 1024 * 1024
@@ -126,7 +126,7 @@ def repair(made: Made, site: Site) -> None:
 @pytest.mark.parametrize("size", [0, 100, 1000, 4000, 12_000, 100_000])
 @pytest.mark.parametrize("step", STEPS)
 def test_files_that_may_not_grow(step: str, size: int, made: Made, tmp_path: Path) -> None:
-    """From the first Parquet file to the views, which are the largest: whatever can't be written."""
+    """From the first Parquet file to the views, the largest: whatever can't be written."""
     fail_and_repair(made, Site(tmp_path), step, lambda: files_up_to(size), "File too large")
 
 
