@@ -4,12 +4,10 @@ A derived partition is a pure function of its inputs and settings; see ``stale``
 """
 
 import logging
-import os
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from glob import escape
@@ -23,11 +21,11 @@ import pyarrow as pa
 
 from pipeline.database import connect
 from pipeline.days import day_start
-from pipeline.errors import StorageError
 from pipeline.lake import Lake, put_in_place, read_json, write_json
 from pipeline.models import read_model
 from pipeline.partitions import write_table
 from pipeline.stale import PARTITIONED, DayFiles, Parts, fingerprint, take_stock
+from pipeline.storage import storage_named
 from pipeline.summary import build_summary
 from pipeline.views import write_views
 from pipeline.visitors import VisitorKey
@@ -39,7 +37,7 @@ _SESSION_KEYS = (("session_id", pa.uint64()), ("started_at", pa.int64()), ("day"
 
 _MOST_PARTS = 64
 _BATCH_ROWS = 4_000_000
-_AFTER_BUILD = "what was built stands, and the next run goes on from there"
+_THEN = "what was built stands, and the next run goes on from there"
 _ONE_DAY = timedelta(days=1)
 _EVER = datetime(1900, 1, 1, tzinfo=UTC)
 _NEVER = datetime(2200, 1, 1, tzinfo=UTC)
@@ -86,7 +84,7 @@ def build_days(
 ) -> list[date]:
     """Rebuild the stale days' sessions, daily and hourly; returns those days, in order."""
     started = time.monotonic()
-    with lake.lock("build"), storage_named(lake):
+    with lake.lock("build"), storage_named(lake.root, _THEN):
         stock = take_stock(lake, settings.timeout_minutes)
         built, stale = dict(stock.built), stock.stale_for(also)
         gone = sorted(set(built) - set(stock.wanted) - lake.sealed())
@@ -106,28 +104,11 @@ def build_days(
 
 def build_tables(lake: Lake, settings: BuildSettings) -> None:
     """Rewrite days, expected, surges and the views when any day was rebuilt since."""
-    with lake.lock("build"), storage_named(lake):
+    with lake.lock("build"), storage_named(lake.root, _THEN):
         built = read_json(lake.ledger / "built.json")
         days = shown_days(lake, built)
         build_summary(lake, days, settings.zone, settings.sources, settings.memory_mb)
         write_views(lake)
-
-
-@contextmanager
-def storage_named(lake: Lake, then: str = _AFTER_BUILD) -> Iterator[None]:
-    """Turn what DuckDB, Arrow and the system say of a full or broken disk into one sentence.
-
-    It ends with what ``then`` is the case.
-
-    Raises:
-        StorageError: names the lake and the reason.
-    """
-    try:
-        yield
-    except (OSError, duckdb.IOException) as error:
-        number = getattr(error, "errno", None)
-        why = os.strerror(number) if number else str(error).splitlines()[0]
-        raise StorageError(f"lake {lake.root}: {why}; {then}") from error
 
 
 def shown_days(lake: Lake, built: dict[str, Parts]) -> dict[str, str]:

@@ -25,7 +25,7 @@ from pipeline import (
 )
 from pipeline.build import build
 from pipeline.database import QUERY_INTERRUPTED
-from pipeline.errors import TidegaugeError
+from pipeline.errors import StorageError, TidegaugeError
 from pipeline.geo.commands import app as geo_app
 from pipeline.ingest import Ingested, check_source, ingest_files
 from pipeline.lake import FileRecord, Lake
@@ -41,7 +41,7 @@ from pipeline.options import (
     show_steps,
 )
 from pipeline.output import print_rows, say
-from pipeline.raw_files import find_files, shown
+from pipeline.raw_files import find_files, printable, shown
 from pipeline.reread import plan_reread, reread
 from pipeline.restatements import publish
 from pipeline.settings import Settings, load_settings
@@ -56,6 +56,7 @@ from pipeline.site import (
 )
 from pipeline.stale import ASKED
 from pipeline.status import explain_stale, list_status
+from pipeline.storage import STORAGE_ERRORS, cause_of
 from pipeline.views import write_views
 
 app = typer.Typer(
@@ -247,6 +248,11 @@ def status(
     print_rows(["what", "value"], list_status(settings, open_lake(settings)), form.value)
 
 
+def _place_of(error: Exception) -> str:
+    name = getattr(error, "filename", None)
+    return f" ({printable(str(name))})" if name else ""
+
+
 def main() -> None:
     """Entry point: a TidegaugeError becomes its sentence and its exit code."""
     try:
@@ -254,6 +260,9 @@ def main() -> None:
     except TidegaugeError as error:
         say(f"tidegauge: {error}")
         raise SystemExit(error.exit_code) from None
+    except STORAGE_ERRORS as error:
+        say(f"tidegauge: {cause_of(error)}{_place_of(error)}; when it is well again, run it again")
+        raise SystemExit(StorageError.exit_code) from None
     except (KeyboardInterrupt, RuntimeError) as error:
         if isinstance(error, RuntimeError) and str(error) != QUERY_INTERRUPTED:
             raise

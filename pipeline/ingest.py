@@ -36,6 +36,7 @@ from pipeline.privacy import hide_addresses
 from pipeline.raw_files import DEFAULT_LIMITS, ReadLimits, printable
 from pipeline.settling import NewFile, Rules, Settled, Source
 from pipeline.steps import reach
+from pipeline.storage import storage_named
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +126,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
     sizes = {record.raw_bytes for record in (*lake.files(), *lake.past_files())}
     stop = threading.Event()
     with (
+        storage_named(lake.root, "what was taken in before stands, the next run takes the rest"),
         ThreadPoolExecutor(WORKERS, "block") as blocks,
         ThreadPoolExecutor(WORKERS, "file") as files,
         lake.staging() as staging,
@@ -376,17 +378,13 @@ def _take_one(job: _FileJob, sizes: set[int], result: Ingested) -> None:
         else:
             result.known.append((path, record))
     except StorageError:
-        raise  # no other file would fare better
+        raise
     except TidegaugeError as error:
         result.failed.append((path, str(error)))
     except OSError as error:
-        why = error.strerror or str(error)
         if error.filename != str(path):
-            raise StorageError(
-                f"lake {job.lake.root}: {why}; what was taken in before stands, the next run takes"
-                " the rest"
-            ) from error
-        result.failed.append((path, f"cannot be read: {why}"))
+            raise  # the lake's disk: no other file would fare better
+        result.failed.append((path, f"cannot be read: {error.strerror}"))
 
 
 def _in_order(

@@ -238,6 +238,8 @@ def open_raw(path: Path) -> Iterator[OpenRaw]:
 
 
 def _check_regular(path: Path, found: os.stat_result) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        os.scandir(path).close()  # says what is wrong with a folder that could not be searched
     if not stat.S_ISREG(found.st_mode):
         raise DataError(f"{shown(path)}: {why_not(found.st_mode)}")
 

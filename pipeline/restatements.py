@@ -18,13 +18,14 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.build import shown_days, storage_named
+from pipeline.build import shown_days
 from pipeline.database import connect
 from pipeline.days import day_start
 from pipeline.lake import Lake, put_in_place, read_json, write_json
 from pipeline.models import read_model
 from pipeline.output import escape
 from pipeline.partitions import write_table
+from pipeline.storage import storage_named
 from pipeline.summary import is_current
 from pipeline.views import PARTITIONED, select_nothing, write_views
 
@@ -82,7 +83,7 @@ def publish(
     Raises:
         StorageError: the disk is full or can't be written; the next publication makes up for it.
     """
-    with lake.lock("build"), storage_named(lake):
+    with lake.lock("build"), storage_named(lake.root, "the next run publishes what is due"):
         built = read_json(lake.ledger / "built.json")
         shown = shown_days(lake, built)
         if not lake.part_path("days").exists() or not is_current(lake, shown, sources):

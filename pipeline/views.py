@@ -2,6 +2,7 @@
 
 from pipeline.database import connect
 from pipeline.lake import Lake
+from pipeline.storage import storage_named
 
 PARTITIONED = {
     "hits": "line_no BIGINT, ts TIMESTAMPTZ, source VARCHAR, client VARCHAR, visitor_id UBIGINT,"
@@ -47,7 +48,11 @@ _FOLDER = (
 def write_views(lake: Lake) -> None:
     """Write the database of views anew and rename it into place: open readers keep theirs."""
     draft = lake.root / ".views.draft"
-    with lake.lock("views"), connect(threads=1, spill=lake.root / "views.tmp") as connection:
+    with (
+        storage_named(lake.root, "the next run writes the views"),
+        lake.lock("views"),
+        connect(threads=1, spill=lake.root / "views.tmp") as connection,
+    ):
         draft.unlink(missing_ok=True)
         connection.execute(f"ATTACH '{_quoted(str(draft))}' AS lake (STORAGE_VERSION 'v1.0.0')")
         for name, columns in PARTITIONED.items():

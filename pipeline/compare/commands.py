@@ -13,7 +13,6 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from pipeline.build import storage_named
 from pipeline.compare.figures import Basis, Outcome, read_basis
 from pipeline.compare.rows import COLUMNS, largest_countries, make_rows
 from pipeline.compare.variants import Asked, Variant, make_variants
@@ -32,6 +31,7 @@ from pipeline.options import (
 from pipeline.output import print_rows, say
 from pipeline.settings import load_settings
 from pipeline.site import open_lake
+from pipeline.storage import storage_named
 
 _THEN = "nothing was changed; if a build or an ingest was at work, run compare again"
 
@@ -120,7 +120,7 @@ def compare(  # noqa: PLR0913 one parameter an option
                   [built.date() for built in geo_built or ()])  # fmt: skip
     variants = make_variants(asked, settings)
     countries = [_read_country(code) for code in dict.fromkeys(country or ())]
-    with _open_workspace(the_lake) as workspace, storage_named(the_lake, _THEN):
+    with _open_workspace(the_lake) as workspace, storage_named(the_lake.root, _THEN):
         basis, left_out = read_basis(settings, the_lake, _day(first), _day(last), workspace)
         say_left_out("all variants", left_out)
         outcomes = [_count(basis, variant) for variant in variants]
