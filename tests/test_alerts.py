@@ -212,3 +212,17 @@ def test_what_is_over_stays_over() -> None:
     said = [Said("US", "2016-11-08", "2016-11-16", is_closed=True)]
     rows = [surge("US", november(8), november(16))]
     assert find_news(rows, november(17), said, november(10)) == ([], said)
+
+
+def test_a_surge_on_incomplete_days_is_told_as_at_least() -> None:
+    """Opened and closed, with the reason; that of whole days says nothing of the kind."""
+    row = surge("US", TODAY - timedelta(9), TODAY - timedelta(8))
+    (opened, closed), _ = find_news([row | {"is_at_least": True}], TODAY, [], TODAY - timedelta(20))
+    assert opened.body.startswith(
+        "At least 100 sessions from US on 2016-11-11, at least 10.0 times"
+    )
+    assert "(at least 100 sessions); at least 200 sessions in all" in closed.body
+    for alert in (opened, closed):
+        assert alert.body.endswith("Logs of a day of it are missing or damaged.")
+    whole, _ = find_news([row], TODAY, [], TODAY - timedelta(20))
+    assert not any("least" in alert.body for alert in whole)
