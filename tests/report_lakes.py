@@ -40,7 +40,7 @@ def make_lake(
     geo: bool = True,
 ) -> Path:
     """Ingest and build `lines`; returns the lake, its databases lie beside it in `geo`."""
-    (folder / "raw").mkdir(parents=True)
+    (folder / "raw").mkdir(parents=True, exist_ok=True)
     (folder / "raw" / name).write_text("\n".join(lines))
     networks = {f"{CANADA}.0/24": "CA", f"{STATES}.0/24": "US", f"{HOSTILE}.0/24": COUNTRY}
     build_databases(

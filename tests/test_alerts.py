@@ -222,3 +222,17 @@ def test_a_part_of_today_neither_opens_nor_ends_a_surge(settings: Settings, hook
     assert hook.titles == ["Surge from US since 2016-11-10"]
     tell(settings, TODAY, november(21))
     assert hook.titles[1:] == ["Surge from CA since 2016-11-20", "Surge from US is over"]
+
+
+def test_a_surge_on_incomplete_days_is_told_as_at_least() -> None:
+    """Opened and closed, with the reason; that of whole days says nothing of the kind."""
+    row = surge("US", TODAY - timedelta(9), TODAY - timedelta(8))
+    (opened, closed), _ = find_news([row | {"is_at_least": True}], TODAY, [], TODAY - timedelta(20))
+    assert opened.body.startswith(
+        "At least 100 sessions from US on 2016-11-11, at least 10.0 times"
+    )
+    assert "(at least 100 sessions); at least 200 sessions in all" in closed.body
+    for alert in (opened, closed):
+        assert alert.body.endswith("Logs of a day of it are missing or damaged.")
+    whole, _ = find_news([row], TODAY, [], TODAY - timedelta(20))
+    assert not any("least" in alert.body for alert in whole)

@@ -97,6 +97,37 @@ def test_a_surge_is_the_headline(report: Report, storm: Path) -> None:
     assert "780 log lines from 1 file, every line accounted for" in text
     assert "GeoLite2-Country, built 2003-01-01" in text
     assert "imulated" not in text
+    assert "Nothing is missing of any day" in text
+    assert "at least" not in text.split("What these figures do not say")[0]
+
+
+def test_a_surge_on_an_incomplete_day_is_at_least(
+    report: Report, tidegauge: Tidegauge, tmp_path: Path
+) -> None:
+    """Without web02 on the peak day, and a tenth of its requests failing: headline, chart, list."""
+    folder = tmp_path / "site"
+    lines = []
+    for n in range(12):
+        day = NOON + timedelta(n)
+        lines += day_lines(CANADA, day, 30) + day_lines(STATES, day, 200 if n == 9 else 20)
+        if n != 9:
+            more = day_lines(CANADA, day + timedelta(hours=5), 30)
+            path = folder / "raw" / f"web02-{n}.log"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("\n".join(more))
+    failing = [text.replace('" 200 ', '" 503 ') for text in lines if "10/Nov" in text][:30]
+    lines = [text for text in lines if text.replace('" 200 ', '" 503 ') not in failing] + failing
+    html = report(make_lake(tidegauge, folder, lines))
+    text = text_of(html)
+    assert "United States: at least 200 sessions on 2016-11-10, at least 10.0 times what" in text
+    assert "Logs are missing of 2016-11-10: the surge has at least this size" in text
+    assert "its 2 servers usually write is there (1 whole)" in text
+    assert "web02: nothing of this day" in text
+    assert "Nothing is missing of 11 of 12 days" in text
+    assert "On 2016-11-10 the server answered 13.0\N{NO-BREAK SPACE}% of all requests" in text
+    assert "Logs are missing of 2016-11-10. Visitors were turned away on 2016-11-10." in html
+    assert html.count("at least: 5 % or more of requests") == 1
+    assert Page(html).tags <= set(ALLOWED.split()) | VOID
 
 
 def test_the_same_lake_gives_the_same_bytes_anywhere(

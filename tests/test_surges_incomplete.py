@@ -133,7 +133,7 @@ def test_an_incomplete_day_within_the_storm_makes_it_at_least_and_does_not_split
 
 
 def test_days_incomplete_for_long_are_the_history_of_one_another() -> None:
-    """A named server that never came leaves four fifths of every day: surges are found all the same."""
+    """A named server that never came leaves four fifths of every day: surges are found."""
     counts = quiet(5, 100, 3_000)
     counts[80:83] *= 5
     coverage = np.full(100, 0.8) + np.random.default_rng(1).uniform(-0.005, 0.005, 100)
