@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from pipeline.database import connect
 from pipeline.days import day_start
+from pipeline.digests import digests_of
 from pipeline.lake import Lake, put_in_place, read_json, write_json
 from pipeline.models import read_model
 from pipeline.partitions import write_table
@@ -291,9 +292,14 @@ def _replace_days(lake: Lake, staging: Path, batch: list[date]) -> None:
                 staged.append((source, target))
             elif target.exists():
                 shutil.rmtree(target.parent)
+    digests = digests_of(lake.root, staged)
     put_in_place(staged)
+    targets = [lake.part_path(model, str(day)) for model in PARTITIONED for day in batch]
+    lake.note_digests("built", targets, digests)
 
 
 def _remove_day(lake: Lake, day: str) -> None:
-    for model in PARTITIONED:
-        shutil.rmtree(lake.part_path(model, day).parent, ignore_errors=True)
+    targets = [lake.part_path(model, day) for model in PARTITIONED]
+    for target in targets:
+        shutil.rmtree(target.parent, ignore_errors=True)
+    lake.note_digests("built", targets, {})

@@ -57,6 +57,7 @@ from pipeline.site import (
 from pipeline.stale import ASKED
 from pipeline.status import explain_stale, list_status
 from pipeline.storage import STORAGE_ERRORS, cause_of
+from pipeline.verify import command as verify
 from pipeline.views import write_views
 
 app = typer.Typer(
@@ -77,6 +78,7 @@ forget.add_to(app)
 replay.add_to(app)
 run.add_to(app)
 watch_commands.add_to(app)
+verify.add_to(app)
 
 
 Also = StrEnum("Also", {kind: kind for kind in ASKED})  # type: ignore[misc]  # known at run time

@@ -5,11 +5,10 @@ Nothing here knows what a hit is. Layout: DESIGN, *The lake*.
 
 import fcntl
 import hashlib
-import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,6 +18,15 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from pipeline import journal
+from pipeline.digests import (
+    FOLDER,
+    digest_of,
+    read_content,
+    render,
+    replaced,
+    with_digests,
+    with_latest,
+)
 from pipeline.errors import LakeError, StorageError
 from pipeline.journal import Move, make_durable
 from pipeline.raw_files import lasting_path
@@ -270,7 +278,23 @@ class Lake:
 
     def commit(self, moves: Sequence[Move]) -> None:
         """Do a change as one; the caller holds ``commit``."""
-        journal.commit(self.root, moves)
+        journal.commit(self.root, with_digests(self.root, moves))
+
+    def digests_path(self, name: str) -> Path:
+        """Where the digests of what the lake wrote lie; see ``digests``."""
+        return self.root / FOLDER / f"{name}.json"
+
+    def note_digests(self, name: str, targets: Iterable[Path], now: Mapping[str, str]) -> None:
+        """Forget the digests of ``targets`` and note those of ``now``; the caller holds a lock."""
+        path = self.digests_path(name)
+        places = [target.relative_to(self.root).as_posix() for target in targets]
+        write_json(path, replaced(read_json(path), places, now))
+
+    def note_next(self, name: str, target: Path, draft: Path) -> None:
+        """Note the digest of what is about to become ``target``; the caller holds a lock."""
+        path = self.digests_path(name)
+        place = target.relative_to(self.root).as_posix()
+        write_json(path, with_latest(read_json(path), place, digest_of(draft)))
 
     def recover(self) -> None:
         """Finish a change that another process left, before reading."""
@@ -323,8 +347,16 @@ def put_in_place(staged: Sequence[tuple[Path, Path]]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a ledger file; empty when there is none."""
-    return dict(json.loads(path.read_text())) if path.exists() else {}
+    """Read a ledger file; empty when there is none.
+
+    Raises:
+        LakeError: it is damaged.
+    """
+    try:
+        return read_content(path.read_text()) if path.exists() else {}
+    except ValueError as error:
+        why = f"{path} is damaged: {error}; `tidegauge verify` tells what else is"
+        raise LakeError(why) from error
 
 
 def write_json(path: Path, content: dict[str, Any], draft_name: str | None = None) -> None:
@@ -336,7 +368,7 @@ def write_json(path: Path, content: dict[str, Any], draft_name: str | None = Non
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(draft_name or f".{path.name}.draft")
     with draft.open("w") as file:
-        json.dump(content, file, indent=1, sort_keys=True)
+        file.write(render(content))
         file.flush()
         os.fsync(file.fileno())
     reach(f"write: {path.parent.name}")

@@ -203,6 +203,7 @@ def _add_rows(
     if len(added):
         with lake.staging() as staging:
             write_table(staging / "part", pa.concat_tables([published, added]).sort_by(_ORDER))
+            lake.note_next("restatements", lake.part_path("restatements"), staging / "part")
             put_in_place([(staging / "part", lake.part_path("restatements"))])
         write_views(lake)
     rows: list[dict[str, Any]] = added.to_pylist()

@@ -211,7 +211,7 @@ class Robots:
             self._is_saved = True
         try:
             with self._lake.lock("robots"):
-                _write_cache(self.path, answers)
+                _write_cache(self._lake, self.path, answers)
         except (OSError, StorageError) as error:
             LOG.warning("robot cache not written: %s", error)
 
@@ -231,7 +231,7 @@ def _read_cache(path: Path) -> dict[str, bool]:
         return {}
 
 
-def _write_cache(path: Path, answers: dict[str, bool]) -> None:
+def _write_cache(lake: Lake, path: Path, answers: dict[str, bool]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     columns = [pa.array(answers.keys(), pa.string()), pa.array(answers.values(), pa.bool_())]
     table = pa.table(columns, schema=_CACHE_SCHEMA)
@@ -240,6 +240,7 @@ def _write_cache(path: Path, answers: dict[str, bool]) -> None:
         pq.write_table(
             table, draft, compression="zstd", write_page_checksum=True, write_statistics=False
         )
+        lake.note_next("robots", path, draft)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pipeline
 from pipeline.completeness import FileShare, judge_completeness
 from pipeline.database import connect
+from pipeline.digests import digests_of
 from pipeline.lake import FileRecord, Lake, put_in_place, read_json, write_json
 from pipeline.models import read_model
 from pipeline.partitions import write_table
@@ -39,7 +40,9 @@ def build_summary(
         for name, table in zip(_TABLES, made, strict=True):
             write_table(staging / name, table)
             staged.append((staging / name, lake.part_path(name)))
+        digests = digests_of(lake.root, staged)
         put_in_place(staged)
+        lake.note_digests("tables", [target for _, target in staged], digests)
     fingerprint = _fingerprint(built, sources, records)
     made_of = {"fingerprint": fingerprint, "sources": list(sources)}
     write_json(lake.ledger / "summary.json", made_of)

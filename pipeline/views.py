@@ -1,5 +1,7 @@
 """``lake/tidegauge.duckdb``: views over the lake's Parquet, for any DuckDB, wherever it lies."""
 
+from pathlib import Path
+
 from pipeline.database import connect
 from pipeline.lake import Lake
 from pipeline.storage import storage_named
@@ -48,12 +50,16 @@ _FOLDER = (
 def write_views(lake: Lake) -> None:
     """Write the database of views anew and rename it into place: open readers keep theirs."""
     draft = lake.root / ".views.draft"
-    with (
-        storage_named(lake.root, "the next run writes the views"),
-        lake.lock("views"),
-        connect(threads=1, spill=lake.root / "views.tmp") as connection,
-    ):
-        draft.unlink(missing_ok=True)
+    with storage_named(lake.root, "the next run writes the views"), lake.lock("views"):
+        make_views(lake, draft)
+        lake.note_next("views", lake.views, draft)
+        draft.replace(lake.views)
+
+
+def make_views(lake: Lake, draft: Path) -> None:
+    """Write a database of the lake's views to ``draft``, in place of what is there."""
+    draft.unlink(missing_ok=True)
+    with connect(threads=1, spill=lake.root / "views.tmp") as connection:
         connection.execute(f"ATTACH '{_quoted(str(draft))}' AS lake (STORAGE_VERSION 'v1.0.0')")
         for name, columns in PARTITIONED.items():
             found = next((lake.root / name).glob("day=*/*.parquet"), None)
@@ -64,7 +70,6 @@ def write_views(lake: Lake) -> None:
             found = lake.part_path(name) if lake.part_path(name).exists() else None
             connection.execute(_view(name, source if found else None, columns))
         connection.execute("DETACH lake")
-        draft.replace(lake.views)
 
 
 def _view(name: str, source: str | None, columns: str) -> str:

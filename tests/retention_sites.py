@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from pipeline import retention
 from pipeline.checks import check_days
-from pipeline.lake import Lake
+from pipeline.lake import Lake, read_json
 from pipeline.settings import Settings
 from pipeline.site import build_settings
 
@@ -88,7 +88,7 @@ def delete(site: Site, *args: str, code: int = 0, kept: str = "7") -> str:
 def sealed(site: Site) -> list[str]:
     """Return the days that the ledger has as sealed."""
     path = site.lake / "ledger" / "sealed.json"
-    return sorted(json.loads(path.read_text())) if path.exists() else []
+    return sorted(read_json(path))
 
 
 def everything(site: Site) -> dict[str, bytes]:

@@ -1,0 +1,97 @@
+"""The command ``verify``."""
+
+import sys
+from datetime import date, datetime
+from typing import Annotated
+
+import typer
+
+from pipeline.build import BuildSettings
+from pipeline.digests import is_intact
+from pipeline.lake import Lake
+from pipeline.options import (
+    ConfigOption,
+    Form,
+    FormOption,
+    FromOption,
+    GeoOption,
+    LakeOption,
+    ToOption,
+    show_steps,
+)
+from pipeline.output import escape, print_rows
+from pipeline.settings import Settings, load_settings
+from pipeline.site import build_settings, open_lake
+from pipeline.verify.findings import COLUMNS
+from pipeline.verify.proof import Proof, Span, prove_lake
+from pipeline.visitors import load_key
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("verify")(verify)
+
+
+def verify(  # noqa: PLR0913 one parameter an option
+    start: FromOption = None,
+    end: ToOption = None,
+    processes: Annotated[
+        int, typer.Option(min=1, max=16, help="At most so many at once, on a large lake.")
+    ] = 2,
+    form: FormOption = Form.table,
+    lake: LakeOption = None,
+    geo: GeoOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Prove the lake: every file as it was written, every figure counted anew from the hits.
+
+    Prints what is off, and which days are stale or sealed; exit code 1 when anything is off.
+
+    For example:
+
+    tidegauge verify
+
+    tidegauge verify --from 2016-11-08 --to 2016-11-09 --format json
+    """
+    settings = load_settings(config, lake=lake, geo=geo)
+    the_lake = Lake(settings.lake)
+    with show_steps("verifying", None) as (progress, task):
+        proof = prove_lake(
+            the_lake,
+            _rules_of(settings, the_lake),
+            Span(_day(start), _day(end)),
+            processes,
+            lambda done, of: progress.update(task, advance=done, total=of),
+        )
+    print_rows(COLUMNS, [finding.row for finding in proof.findings], form.value)
+    print(escape(conclude(proof)), file=sys.stderr)
+    if proof.off:
+        raise typer.Exit(1)
+
+
+def _rules_of(settings: Settings, lake: Lake) -> BuildSettings:
+    """What the figures depend on; by the settings alone when the lake's own word is damaged.
+
+    Raises:
+        LakeError: there is no lake, or it is another zone's or key's.
+    """
+    path = lake.ledger / "lake.json"
+    is_damaged = not (path.exists() and is_intact(path.read_bytes().decode(errors="replace")))
+    if not is_damaged or not (lake.ledger / "files").is_dir():
+        return build_settings(settings, open_lake(settings))
+    return BuildSettings(
+        settings.zone_info, settings.session_timeout_minutes, load_key(settings),
+        settings.memory_limit_mb,
+    )  # fmt: skip
+
+
+def _day(instant: datetime | None) -> date | None:
+    return instant.date() if instant else None
+
+
+def conclude(proof: Proof) -> str:
+    """What the proof comes to, as a sentence."""
+    what = f"{proof.days:,} days, {proof.hits:,} hits of {proof.files:,} files"
+    if not proof.off:
+        return f"{what}: everything is what its inputs give"
+    return f"{what}: {len(proof.off):,} findings of something that is off"

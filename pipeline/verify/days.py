@@ -1,0 +1,274 @@
+"""Proves a run of days: each file of hits against its record, each derived partition anew."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.days import day_start
+from pipeline.hits import EPOCH, HITS, local_days
+from pipeline.stale import PARTITIONED
+from pipeline.verify.compare import find_difference
+from pipeline.verify.findings import Finding
+from pipeline.verify.lines import LineSet
+from pipeline.verify.parquet import Shelf
+from pipeline.verify.recount import COUNTED, TEXTS, DayHits, Rules, recount_day
+
+_ONE_DAY = timedelta(days=1)
+_CHECKED = ("line_no", "client", *COUNTED)
+_NEVER_NULL = (
+    *("line_no", "ts", "source", "visitor_id", "country", "status"),
+    *("is_robot", "is_asset", "is_page"),
+)
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """What the ledger says of one raw file's hits of one day."""
+
+    file_key: str
+    source: str
+    hits: int
+    first_line: int
+    lines: int
+    dropped_lines: int
+    """So many of the file's first lines count in another file."""
+    geo_built: str | None
+    addresses: str
+
+
+@dataclass(frozen=True)
+class Day:
+    """One day as the ledger has it."""
+
+    day: date
+    files: tuple[FilePart, ...]
+    geo_is_late: bool
+    is_sealed: bool
+    is_standing: bool
+    """Sealed, or stale for a cause that waits until asked for: its figures stay as they are."""
+    is_current: bool
+    """Built, and from what it would be built from now."""
+
+    @property
+    def rows(self) -> int:
+        """Its hits."""
+        return sum(part.hits for part in self.files)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A run of days for one process, with the days beside them, which are only read."""
+
+    shelf: Shelf
+    zone: str
+    rules: Rules
+    days: tuple[Day, ...]
+    own: frozenset[date]
+
+
+@dataclass(frozen=True)
+class PartProof:
+    """What was found in one raw file's hits of one day."""
+
+    file_key: str
+    lines: LineSet
+    first_at: int
+    """Earliest hit, microseconds since 1970."""
+    last_at: int
+
+
+@dataclass
+class DayProof:
+    """What was found on one day."""
+
+    day: date
+    findings: list[Finding] = field(default_factory=list)
+    parts: list[PartProof] = field(default_factory=list)
+    hits: DayHits | None = None
+    """All its hits; None when a file of them is off."""
+
+
+def prove_days(task: Task) -> Iterator[DayProof]:
+    """Prove the task's own days, in order; holds the hits of two days at a time."""
+    days = {day.day: day for day in task.days}
+    read: dict[date, DayProof] = {}
+    before: tuple[date, pa.Table | None] | None = None
+
+    def load(day: date) -> DayProof | None:
+        if day in days and day not in read:
+            read[day] = _read_day(task, days[day])
+        return read.get(day)
+
+    for day in sorted(task.own):
+        if before is None or before[0] != day - _ONE_DAY:
+            before = _tail(task, load(day - _ONE_DAY), day)
+        today, after = load(day), load(day + _ONE_DAY)
+        assert today is not None  # its own days are among the task's
+        findings = list(_prove_partitions(task, days[day], before[1], today, after))
+        before = _tail(task, today, day + _ONE_DAY)
+        for past in [known for known in read if known <= day]:
+            del read[past]
+        yield DayProof(day, today.findings + findings, today.parts)
+
+
+def _tail(task: Task, proof: DayProof | None, until: date) -> tuple[date, pa.Table | None]:
+    """The end of the day before ``until``: no visits when it has none, None when it is off."""
+    day = until - _ONE_DAY
+    if proof is None:
+        return day, NO_HITS.visits.select(["visitor_id", "ts"])
+    if proof.hits is None:
+        return day, None
+    return day, proof.hits.tail(_start_us(until, task.zone) - task.rules.timeout_us)
+
+
+def _start_us(day: date, zone: str) -> int:
+    return round(day_start(day, ZoneInfo(zone)).timestamp()) * 1_000_000
+
+
+def _read_day(task: Task, day: Day) -> DayProof:
+    """Read and check every file of the day's hits."""
+    proof = DayProof(day.day)
+    tables: list[pa.Table] = []
+    for part in day.files:
+        place = f"hits/day={day.day}/{part.file_key}.parquet"
+        if day.is_sealed and not (task.shelf.root / place).exists():
+            continue
+        read = task.shelf.read(place, HITS, _CHECKED, TEXTS)
+        if isinstance(read, Finding):
+            proof.findings.append(read)
+            continue
+        texts = list(_check_part(read, part, day.day, task.zone))
+        proof.findings += [task.shelf.off(place, text) for text in texts]
+        if not texts:
+            tables.append(read)
+            proof.parts.append(_prove_part(read, part))
+    if len(tables) == len(day.files):
+        proof.hits = DayHits.of(tables) if tables else NO_HITS
+    return proof
+
+
+def _check_part(table: pa.Table, part: FilePart, day: date, zone: str) -> Iterator[str]:
+    """What contradicts the record in a file of hits; a sentence each, the first that matter."""
+    empty = [name for name in _NEVER_NULL if table[name].null_count]
+    if empty or not len(table):
+        yield f"{empty[0]} is null in some rows" if empty else "has no rows"
+        return
+    if len(table) != part.hits:
+        yield f"has {len(table):,} rows, its record has {part.hits:,} hits of that day"
+    yield from _check_lines(table["line_no"].to_numpy(), part)
+    if foreign := _count_foreign(table["ts"].cast(pa.int64()).to_numpy(), day, zone):
+        yield f"{foreign:,} rows are of another local day"
+    if (sources := _distinct(table["source"])) != [part.source]:
+        yield f"its source is {', '.join(sources)}, its record's {part.source}"
+    if part.addresses == "none" and table["client"].null_count < len(table):
+        yield "keeps addresses, which its record says it does not"
+    built = [str(day) if day else None for day in _distinct(table["geo_built"])]
+    if built != [part.geo_built]:
+        located = ", ".join(sorted(map(str, built)))
+        yield f"located by the database of {located}, by its record that of {part.geo_built}"
+
+
+def _check_lines(numbers: Any, part: FilePart) -> Iterator[str]:
+    if (numbers[1:] <= numbers[:-1]).any():
+        yield "its line numbers do not rise from row to row"
+        return
+    first, last = int(numbers[0]), int(numbers[-1])
+    if first < 1 or last > part.lines:
+        yield f"has lines {first:,} to {last:,}, its raw file 1 to {part.lines:,}"
+    elif first <= part.dropped_lines:
+        yield f"has line {first:,}; the first {part.dropped_lines:,} count in another file"
+    elif first != part.first_line:
+        yield f"its first line is {first:,}, by its record {part.first_line:,}"
+
+
+def _count_foreign(at: Any, day: date, zone: str) -> int:
+    start, end = (_start_us(each, zone) for each in (day, day + _ONE_DAY))
+    outside = at[(at < start) | (at >= end)]
+    if not len(outside):
+        return 0  # day by day, in every zone that changes its clocks less than a minute past it
+    return int((local_days(outside // 1_000_000, ZoneInfo(zone)) != (day - EPOCH).days).sum())
+
+
+def _distinct(column: pa.ChunkedArray) -> list[Any]:
+    kind = column.type
+    plain = column.cast(kind.value_type) if pa.types.is_dictionary(kind) else column
+    return list(pc.unique(plain).to_pylist())
+
+
+def _prove_part(table: pa.Table, part: FilePart) -> PartProof:
+    span = pc.min_max(table["ts"].cast(pa.int64())).as_py()
+    lines = LineSet.of(table["line_no"].to_numpy())
+    return PartProof(part.file_key, lines, span["min"], span["max"])
+
+
+def _prove_partitions(
+    task: Task, day: Day, before: pa.Table | None, today: DayProof, after: DayProof | None
+) -> Iterator[Finding]:
+    """Compare each derived partition with the day's recount, or at least its bytes with its digest.
+
+    Of a day whose figures stand, only the bytes. Those that the next build replaces are not looked
+    at: they are not wrong.
+    """
+    shelf, places = task.shelf, {m: f"{m}/day={day.day}/part.parquet" for m in PARTITIONED}
+    if day.is_standing:
+        for place in places.values():
+            if place in shelf.digests or (shelf.root / place).exists():
+                content = shelf.read_bytes(place)
+                if isinstance(content, Finding):
+                    yield content
+        return
+    if not day.is_current:
+        return
+    following = after.hits if after else NO_HITS
+    if before is None or today.hits is None or following is None:
+        which = [
+            str(day.day + n * _ONE_DAY)
+            for n, hits in ((-1, before), (0, today.hits), (1, following))
+            if hits is None
+        ]
+        text = f"its partitions were not counted anew: hits of {', '.join(which)} are off"
+        yield Finding("unproven", str(day.day), text)
+        counted: dict[str, pa.Table] = {}
+    else:
+        ends_at = _start_us(day.day + _ONE_DAY, task.zone)
+        recount = recount_day(
+            before, today.hits, following.visits, ends_at, task.rules, geo_is_late=day.geo_is_late
+        )
+        counted = {model: getattr(recount, model) for model in PARTITIONED}
+    for model, place in places.items():
+        if found := _compare(shelf, place, counted.get(model)):
+            yield found
+
+
+def _compare(shelf: Shelf, place: str, counted: pa.Table | None) -> Finding | None:
+    if not (shelf.root / place).exists() and place not in shelf.digests:
+        is_right = counted is None or not len(counted)  # without rows there is no file
+        return None if is_right else shelf.off(place, "is missing")
+    coded = [] if counted is None else [f for f in counted.schema if _is_coded(f.type)]
+    texts = [column.name for column in coded]
+    stored = shelf.read(place, texts=texts)
+    if isinstance(stored, Finding):
+        return stored
+    if counted is None:
+        return None
+    difference = find_difference(stored.unify_dictionaries(), counted)
+    return shelf.off(place, difference) if difference else None
+
+
+def _is_coded(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_dictionary(kind))
+
+
+def _empty_hits() -> DayHits:
+    code = pa.dictionary(pa.int32(), pa.string())
+    kinds = [(name, code if name in TEXTS else HITS.field(name).type) for name in COUNTED]
+    return DayHits.of([pa.schema(kinds).empty_table()])
+
+
+NO_HITS = _empty_hits()
+"""Of a day without any."""

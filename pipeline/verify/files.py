@@ -1,0 +1,201 @@
+"""Proves each raw file's accounting, and that the lake holds no file that nothing accounts for."""
+
+import io
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.digests import FOLDER
+from pipeline.lake import FileRecord
+from pipeline.partitions import REJECTS
+from pipeline.stale import PARTITIONED
+from pipeline.verify.days import PartProof
+from pipeline.verify.findings import Finding
+from pipeline.verify.ledger import Snapshot
+from pipeline.verify.lines import LineSet, find_shared
+from pipeline.verify.parquet import Shelf
+
+_OF_RAW_FILES = ("hits", "rejects", "ledger/whole", "ledger/lines")
+_KINDS = ("lines", "hits", "rejected", "blank", "directives", "duplicates")
+
+
+def check_record(record: FileRecord) -> Iterator[Finding]:
+    """Whether one raw file's accounting adds up by itself."""
+    place = f"ledger/files/{record.file_key}.json"
+    wrong = [
+        (not record.balances, "lines are not hits + rejected + blank + directives + duplicates"),
+        (min(getattr(record, kind) for kind in _KINDS) < 0, "a count is below zero"),
+        (
+            sum(share.hits for share in record.days.values()) != record.hits,
+            "its days' hits are not its hits",
+        ),
+        (
+            sum(record.reasons.values()) != record.rejected,
+            "its reasons' counts are not its rejected lines",
+        ),
+        (
+            sum(share.hits for share in record.whole_days.values() or record.days.values())
+            != record.hits + record.duplicates,
+            "its duplicates are not the hits that were dropped",
+        ),
+        (
+            record.file_key != f"{record.source}-{record.sha256[:16]}",
+            "its name is not its source and SHA-256",
+        ),
+        (
+            bool(record.overlap_lines) != bool(record.overlap_with)
+            or not 0 <= record.overlap_lines <= record.lines,
+            "its overlap is not one",
+        ),
+    ]
+    for is_wrong, text in wrong:
+        if is_wrong:
+            yield Finding("ledger", place, text)
+
+
+def check_rejects(
+    shelf: Shelf, record: FileRecord, *, may_be_gone: bool
+) -> LineSet | Finding | None:
+    """Check the rejected lines of a raw file; which lines they are, or what is off."""
+    if not record.rejects_day:
+        return None
+    place = f"rejects/day={record.rejects_day}/{record.file_key}.parquet"
+    if may_be_gone and not (shelf.root / place).exists():
+        return None
+    table = shelf.read(place, REJECTS)
+    if isinstance(table, Finding):
+        return table
+    why = _contradiction(table, record)
+    return shelf.off(place, why) if why else LineSet.of(table["line_no"].to_numpy())
+
+
+def _contradiction(rejects: pa.Table, record: FileRecord) -> str | None:
+    """What of a record its rejected lines contradict."""
+    if len(rejects) != record.rejected:
+        return f"has {len(rejects):,} rows, its record has {record.rejected:,} rejected lines"
+    if any(column.null_count for column in rejects.columns) or not len(rejects):
+        return "has a null or no row"
+    if Counter(rejects["reason"].to_pylist()) != Counter(record.reasons):
+        return "its reasons are not those of its record"
+    numbers = rejects["line_no"].to_numpy()
+    if (numbers[1:] <= numbers[:-1]).any() or numbers[0] < 1 or numbers[-1] > record.lines:
+        return f"its line numbers do not rise from 1 to at most {record.lines:,}"
+    return None
+
+
+def check_lines(
+    record: FileRecord, parts: Iterable[PartProof], rejects: LineSet | None, *, is_whole: bool
+) -> Iterator[Finding]:
+    """Whether each line of a raw file ended as one thing, and its times are its record's.
+
+    Args:
+        record: its accounting.
+        parts: what was found of its hits.
+        rejects: its rejected lines.
+        is_whole: whether ``parts`` are all its days, and no hit of them was dropped.
+    """
+    place, parts = f"ledger/files/{record.file_key}.json", list(parts)
+    sets = [part.lines for part in parts] + ([rejects] if rejects else [])
+    if (shared := find_shared(sets)) is not None:
+        yield Finding("hits", place, f"line {shared:,} of it is in more than one file of the lake")
+    if is_whole and parts:
+        first = _instant(min(part.first_at for part in parts))
+        last = _instant(max(part.last_at for part in parts))
+        if (first, last) != (record.first_at, record.last_at):
+            yield Finding(
+                "ledger",
+                place,
+                f"its hits are from {first} to {last}, by its record from {record.first_at} to"
+                f" {record.last_at}",
+            )
+
+
+def _instant(microseconds: int) -> str:
+    # As the ledger writes it: whole seconds.
+    return str(np.datetime64(microseconds // 1_000_000, "s")) + "+00:00"
+
+
+def check_beside(shelf: Shelf, record: FileRecord, sealed: set[str]) -> Iterator[Finding]:
+    """Check what the ledger keeps of a raw file beside its record: its lines, its whole days.
+
+    Retention may have deleted them of sealed days.
+    """
+    key = record.file_key
+    place = f"ledger/lines/{key}.npy"
+    may_be_gone = bool(record.read_days) and sealed.issuperset(record.read_days)
+    content = shelf.read_bytes(place) if (shelf.root / place).exists() or not may_be_gone else None
+    if content is None:
+        pass
+    elif isinstance(content, Finding):
+        yield content
+    elif (count := _count_lines(content)) != record.lines:
+        yield shelf.off(place, f"has {count} lines, its record has {record.lines:,}")
+    for whole in sorted(place for place in shelf.digests if _is_whole(place, key)):
+        if (
+            Path(whole).parent.name.removeprefix("day=") in sealed
+            and not (shelf.root / whole).exists()
+        ):
+            continue
+        read = shelf.read(whole, columns=["line_no"])
+        if isinstance(read, Finding):
+            yield read
+            continue
+        day = Path(whole).parent.name.removeprefix("day=")
+        share = record.whole_days.get(day)
+        if share is None or len(read) != share.hits:
+            yield shelf.off(whole, f"has {len(read):,} rows, its record says otherwise")
+
+
+def _is_whole(place: str, key: str) -> bool:
+    return place.startswith("ledger/whole/") and Path(place).stem == key
+
+
+def _count_lines(content: bytes) -> int | None:
+    try:
+        return len(np.load(io.BytesIO(content), allow_pickle=False))
+    except (ValueError, EOFError, TypeError):
+        return None
+
+
+def find_strays(snapshot: Snapshot) -> Iterator[Finding]:
+    """Files that nothing accounts for, among those that the lake's tables and records are made of.
+
+    Files of a record that can't be read are left alone: the record is what is off.
+    """
+    accounted = _accounted(snapshot)
+    days = snapshot.sealed | (set(snapshot.stock.built) if snapshot.stock else set())
+    for place in sorted(snapshot.places - accounted):
+        path = Path(place)
+        model = place.partition("/")[0]
+        is_raw = any(place.startswith(f"{folder}/") for folder in _OF_RAW_FILES)
+        if is_raw and path.stem not in snapshot.unreadable:
+            what = "ledger" if model == "ledger" else model
+            yield Finding(what, place, "is a stray: no record of the ledger has it")
+        elif model in PARTITIONED and snapshot.stock is not None:
+            day = path.parent.name.removeprefix("day=")
+            if place != f"{model}/day={day}/part.parquet" or day not in days:
+                yield Finding(model, place, "is a stray: no build has written it")
+        elif path.parent == FOLDER and "-" in path.stem and path.stem not in snapshot.texts:
+            yield Finding("ledger", place, "is a stray: no record of the ledger has its file")
+
+
+def _accounted(snapshot: Snapshot) -> set[str]:
+    found: set[str] = set()
+    for key, record in snapshot.records.items():
+        found |= {f"hits/day={day}/{key}.parquet" for day in record.days}
+        found |= {f"ledger/whole/day={day}/{key}.parquet" for day in record.whole_days}
+        found.add(f"ledger/lines/{key}.npy")
+        if record.rejects_day:
+            found.add(f"rejects/day={record.rejects_day}/{key}.parquet")
+    return found
+
+
+def parts_by_file(parts: Iterable[PartProof]) -> dict[str, list[PartProof]]:
+    """What was found, by file key."""
+    found: dict[str, list[PartProof]] = defaultdict(list)
+    for part in parts:
+        found[part.file_key].append(part)
+    return found

@@ -1,0 +1,87 @@
+"""Reads the lake's Parquet with its digest; damage is an answer here, not an exception."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.verify.findings import Finding
+
+Digests = dict[str, str]
+"""SHA-256 by place in the lake."""
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A lake's files as they were written: where it lies, and the digests it remembers."""
+
+    root: Path
+    digests: Digests
+
+    def read(
+        self,
+        place: str,
+        schema: pa.Schema | None = None,
+        columns: Sequence[str] | None = None,
+        texts: Sequence[str] = (),
+    ) -> pa.Table | Finding:
+        """A Parquet file's table, or what is off with the file.
+
+        Args:
+            place: of the file in the lake; its first folder is what the finding is about.
+            schema: the names and types that it must have; not looked at when not given.
+            columns: those to read; all when not given.
+            texts: columns of text to read as dictionaries.
+        """
+        content = self.read_bytes(place)
+        if isinstance(content, Finding):
+            return content
+        try:
+            with pq.ParquetFile(pa.BufferReader(content), read_dictionary=list(texts)) as file:
+                if schema is not None and (why := _differs(file.schema_arrow, schema)):
+                    return self.off(place, why)
+                return file.read(columns=list(columns) if columns else None)
+        except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
+            return self.off(place, f"cannot be read: {_first_line(error)}")
+
+    def read_bytes(self, place: str) -> bytes | Finding:
+        """A file's bytes, which are those that were written; or what is off with it."""
+        known = self.digests.get(place)
+        try:
+            content = (self.root / place).read_bytes()
+        except FileNotFoundError:
+            return self.off(place, "is missing")
+        except OSError as error:
+            return self.off(place, f"cannot be read: {error.strerror}")
+        if known is None:
+            return self.off(place, "no digest of it is in ledger/digests: its bytes prove nothing")
+        if hashlib.sha256(content).hexdigest() != known:
+            return self.off(place, "its bytes are not those that were written (SHA-256 differs)")
+        return content
+
+    def off(self, place: str, text: str) -> Finding:
+        """A finding about a file."""
+        what = place.partition("/")[0]
+        return Finding(what, place, text)
+
+
+def _differs(schema: pa.Schema, wanted: pa.Schema) -> str | None:
+    found = {field.name: _plain(field.type) for field in schema}
+    for field in wanted:
+        kind = found.pop(field.name, None)
+        if kind is None:
+            return f"has no column {field.name}"
+        if kind != _plain(field.type):
+            return f"column {field.name} is {kind}, not {_plain(field.type)}"
+    return f"has a column more: {', '.join(found)}" if found else None
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

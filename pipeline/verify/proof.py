@@ -1,0 +1,219 @@
+"""Proves a lake: all of it, or some days; writes nothing."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from pipeline.build import BuildSettings, shown_days
+from pipeline.errors import LakeError
+from pipeline.lake import NO_DAY, FileRecord, Lake
+from pipeline.summary import is_current
+from pipeline.verify.beside import prove_restatements, prove_robots, prove_views
+from pipeline.verify.days import Day, FilePart, PartProof
+from pipeline.verify.files import (
+    check_beside,
+    check_lines,
+    check_record,
+    check_rejects,
+    find_strays,
+    parts_by_file,
+)
+from pipeline.verify.findings import Finding
+from pipeline.verify.ledger import Snapshot, check_ledger, digest_records, take_snapshot
+from pipeline.verify.parquet import Shelf
+from pipeline.verify.processes import prove_all, split_days
+from pipeline.verify.recount import Rules
+from pipeline.verify.tables import TABLES, Inputs, check_bytes, prove_tables
+
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What came of it: how much was looked at, and what was found."""
+
+    days: int
+    files: int
+    hits: int
+    findings: list[Finding]
+
+    @property
+    def off(self) -> list[Finding]:
+        """What is off; notes of stale and sealed days are not."""
+        return [finding for finding in self.findings if finding.is_off]
+
+
+@dataclass(frozen=True)
+class Span:
+    """The days to prove, both ends included; open where an end is None."""
+
+    first: date | None = None
+    last: date | None = None
+
+    def __contains__(self, day: date) -> bool:
+        """Whether the day is to be proved."""
+        return (self.first is None or day >= self.first) and (self.last is None or day <= self.last)
+
+    @property
+    def is_all(self) -> bool:
+        """Whether it leaves no day out."""
+        return self.first is None and self.last is None
+
+
+def prove_lake(
+    lake: Lake,
+    settings: BuildSettings,
+    span: Span,
+    processes: int = 2,
+    on_days: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Proof:
+    """Prove every file of the lake and every figure of the span's days.
+
+    Holds the lock ``build`` throughout, so that no figure changes meanwhile, and ``commit`` while
+    it reads the ledger. What an ingest replaces after that is left to the next proof.
+    """
+    with lake.lock("build"):
+        with lake.lock():
+            snapshot = take_snapshot(lake.root, settings.timeout_minutes)
+            findings = [*check_ledger(lake.root, snapshot), *find_strays(snapshot)]
+        shelf = Shelf(lake.root, snapshot.digests)
+        days = [_day_of(day, snapshot) for day in _all_days(snapshot)]
+        wanted = frozenset(day.day for day in days if day.day in span)
+        rules = Rules(settings.timeout_minutes, settings.key.session_key)
+        parts: list[PartProof] = []
+        for proof in prove_all(
+            split_days(shelf, settings.zone.key, rules, days, wanted, processes)
+        ):
+            findings += proof.findings
+            parts += proof.parts
+            on_days(1, len(wanted))
+        findings += _prove_files(shelf, snapshot, parts, span)
+        findings += _prove_rest(lake, shelf, snapshot, settings)
+        findings += _note_days(snapshot, wanted)
+        with lake.lock():
+            findings = _without_changed(lake.root, snapshot, findings)
+    hits = sum(day.rows for day in days if day.day in wanted)
+    return Proof(len(wanted), len(snapshot.records), hits, sorted(set(findings)))
+
+
+def _all_days(snapshot: Snapshot) -> list[date]:
+    """Every day that has hits, figures or a seal, in order."""
+    known = {date.fromisoformat(day) for record in snapshot.records.values() for day in record.days}
+    if snapshot.stock:
+        known |= {date.fromisoformat(day) for day in snapshot.stock.built}
+    return sorted(known)
+
+
+def _day_of(day: date, snapshot: Snapshot) -> Day:
+    stock = snapshot.stock
+    files = stock.days.get(day) if stock else None
+    parts = tuple(
+        _part_of(record, str(day))
+        for _, record in sorted(snapshot.records.items())
+        if str(day) in record.days
+    )
+    is_sealed = str(day) in snapshot.sealed
+    return Day(
+        day,
+        parts,
+        geo_is_late=files is not None and files.geo_is_late,
+        is_sealed=is_sealed,
+        is_standing=is_sealed
+        or (stock is not None and day in stock.causes and day not in stock.stale),
+        is_current=stock is not None and str(day) in stock.built and day not in stock.causes,
+    )
+
+
+def _part_of(record: FileRecord, day: str) -> FilePart:
+    share = record.days[day]
+    dropped = record.overlap_lines if record.whole_days else 0
+    return FilePart(
+        record.file_key, record.source, share.hits, share.first_line, record.lines, dropped,
+        share.geo_built, record.addresses,
+    )  # fmt: skip
+
+
+def _prove_files(
+    shelf: Shelf, snapshot: Snapshot, parts: list[PartProof], span: Span
+) -> Iterator[Finding]:
+    by_file = parts_by_file(parts)
+    for key, record in snapshot.records.items():
+        if not span.is_all and not any(date.fromisoformat(day) in span for day in record.days):
+            continue
+        own = list(check_record(record))
+        yield from own
+        rejects = check_rejects(shelf, record, may_be_gone=_may_be_gone(record, snapshot))
+        if isinstance(rejects, Finding):
+            yield rejects
+            rejects = None
+        yield from check_beside(shelf, record, snapshot.sealed)
+        found = by_file.get(key, [])
+        is_whole = len(found) == len(record.days) and not record.whole_days
+        yield from check_lines(record, found, rejects, is_whole=is_whole)
+
+
+def _may_be_gone(record: FileRecord, snapshot: Snapshot) -> bool:
+    """Whether retention may have deleted the rejects of a file."""
+    day = record.rejects_day
+    return day in snapshot.sealed or (day == str(NO_DAY) and bool(snapshot.sealed))
+
+
+def _prove_rest(
+    lake: Lake, shelf: Shelf, snapshot: Snapshot, settings: BuildSettings
+) -> Iterator[Finding]:
+    if snapshot.stock is not None:
+        shown = shown_days(lake, snapshot.stock.built)
+        try:
+            # Late files are in the ledger, and not in the tables yet.
+            are_current = not snapshot.stock.stale and is_current(lake, shown, settings.sources)
+        except LakeError:
+            are_current = False
+        if are_current:
+            records = tuple(snapshot.records.values())
+            inputs = Inputs(tuple(sorted(shown)), records, settings.zone, settings.sources)
+            yield from prove_tables(shelf, inputs)
+        else:
+            yield from check_bytes(shelf)
+            text = "not those of the files and days that there are now"
+            yield Finding("stale", ", ".join(TABLES), text)
+    else:
+        text = "which days are stale can't be told, so nothing was counted anew"
+        yield Finding("unproven", "all days", text)
+    yield from prove_restatements(lake)
+    yield from prove_views(lake)
+    yield from prove_robots(lake)
+
+
+def _note_days(snapshot: Snapshot, wanted: frozenset[date]) -> Iterator[Finding]:
+    for day in sorted(wanted):
+        if str(day) in snapshot.sealed:
+            yield Finding("sealed", str(day), "its figures stand: proved are their bytes alone")
+        elif snapshot.stock and (causes := snapshot.stock.causes.get(day)):
+            yield Finding("stale", str(day), "; ".join(cause.text for cause in causes))
+            if any(cause.kind == "missing" for cause in causes):
+                yield Finding("daily", f"daily/day={day}/part.parquet", "is missing")
+
+
+def _without_changed(root: Path, snapshot: Snapshot, findings: list[Finding]) -> list[Finding]:
+    """Leave out what is said of raw files that an ingest has replaced since the snapshot."""
+    now = digest_records(root)
+    changed = {key for key, text in snapshot.texts.items() if now.get(key) != text}
+    if not changed:
+        return findings
+    touched = {
+        str(date.fromisoformat(day) + n * _ONE_DAY)
+        for key in changed & snapshot.records.keys()
+        for day in snapshot.records[key].days
+        for n in (-1, 0, 1)
+    }
+    kept = [
+        finding
+        for finding in findings
+        if not any(name in finding.place for name in (*changed, *touched))
+    ]
+    notes = [
+        Finding("stale", f"ledger/files/{key}.json", "an ingest changed it meanwhile; not proved")
+        for key in sorted(changed)
+    ]
+    return kept + notes

@@ -1,0 +1,164 @@
+"""Proves the tables over all days: counted anew from their partitions and the ledger.
+
+Completeness and surges are judged in Python anyway; the same judgement is asked again.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.completeness import FileShare, judge_completeness
+from pipeline.lake import FileRecord
+from pipeline.surges import find_surges
+from pipeline.verify.compare import find_difference
+from pipeline.verify.findings import Finding
+from pipeline.verify.parquet import Shelf
+
+TABLES = ("days", "expected", "surges")
+_CENSORED_FROM = 0.05
+_DAILY = pa.schema(
+    [("day", pa.date32()), ("country", pa.string()), ("sessions", pa.int64()),
+     ("hits", pa.int64()), ("errors", pa.int64()), ("robot_hits", pa.int64()),
+     ("geo_built", pa.date32()), ("geo_is_late", pa.bool_())]
+)  # fmt: skip
+_MINUTES = pa.schema(
+    [("day", pa.date32()), ("source", pa.string()), ("minute", pa.timestamp("us", "UTC")),
+     ("hits", pa.int64())]
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the tables are made of besides partitions."""
+
+    days: tuple[str, ...]
+    """ISO; those that have figures, in order."""
+    records: tuple[FileRecord, ...]
+    zone: ZoneInfo
+    sources: Sequence[str]
+    """The setting: those expected every day."""
+
+    @property
+    def shares(self) -> list[FileShare]:
+        """What every raw file gave to which of the days."""
+        days = set(self.days)
+        return [
+            FileShare(
+                date.fromisoformat(day),
+                record.source,
+                record.file_key,
+                is_damaged=record.damage is not None and day == max(record.days),
+            )
+            for record in self.records
+            for day in record.days
+            if day in days
+        ]
+
+
+def prove_tables(shelf: Shelf, inputs: Inputs) -> Iterator[Finding]:
+    """Count ``days``, ``expected`` and ``surges`` anew and compare them."""
+    daily = _read(shelf, "daily", inputs.days, _DAILY)
+    minutes = _read(shelf, "minutes", inputs.days, _MINUTES)
+    counted: dict[str, pa.Table] = {}
+    if daily is None or minutes is None:
+        text = "not counted anew: a partition of daily or minutes is off"
+        yield Finding("unproven", ", ".join(TABLES), text)
+    else:
+        completeness = judge_completeness(
+            _by_minute(minutes), inputs.shares, inputs.zone, inputs.sources
+        )
+        expected, surges = find_surges(daily.select(["day", "country", "sessions"]), completeness)
+        days = count_days(daily, inputs.shares, completeness)
+        counted = {"days": days, "expected": expected, "surges": surges}
+    for name in TABLES:
+        place = f"{name}/part.parquet"
+        stored = shelf.read(place)
+        if isinstance(stored, Finding):
+            yield stored
+        elif name in counted and (why := find_difference(stored, counted[name])):
+            yield shelf.off(place, why)
+
+
+def check_bytes(shelf: Shelf) -> Iterator[Finding]:
+    """Compare at least the tables' bytes with their digests, when they are stale."""
+    for name in TABLES:
+        place = f"{name}/part.parquet"
+        if place in shelf.digests and isinstance(found := shelf.read_bytes(place), Finding):
+            yield found
+
+
+def _read(shelf: Shelf, model: str, days: Iterable[str], schema: pa.Schema) -> pa.Table | None:
+    """All of a model's partitions with their ``day``, in order of days; None when one is off.
+
+    One that was never written is no fault: a day sealed long ago may have no minutes.
+    """
+    parts = [schema.empty_table()]
+    for day in days:
+        place = f"{model}/day={day}/part.parquet"
+        if place not in shelf.digests and not (shelf.root / place).exists():
+            continue
+        part = shelf.read(place)
+        if isinstance(part, Finding) or {*schema.names} - {*part.column_names, "day"}:
+            return None
+        column = pa.array([date.fromisoformat(day)] * len(part), pa.date32())
+        parts.append(part.append_column("day", column).select(schema.names))
+    return pa.concat_tables(parts).combine_chunks()
+
+
+def _by_minute(minutes: pa.Table) -> pa.Table:
+    since = minutes["minute"].cast(pa.int64()).to_numpy() // 60_000_000
+    place = minutes.column_names.index("minute")
+    return minutes.set_column(place, "minute", pa.array(since.astype(np.int32)))
+
+
+def count_days(daily: pa.Table, shares: Iterable[FileShare], completeness: pa.Table) -> pa.Table:
+    """The table ``days``, ordered by day: what each day with figures and files adds up to."""
+    sources: dict[date, list[str]] = {}
+    for share in shares:
+        sources.setdefault(share.day, []).append(share.source)
+    daily = daily.filter(pc.is_in(daily["day"], value_set=pa.array(list(sources), pa.date32())))
+    days = sorted(pc.unique(daily["day"]).to_pylist())
+    row = pc.index_in(daily["day"], value_set=pa.array(days, pa.date32())).to_numpy()
+
+    def sums(name: str) -> npt.NDArray[np.int64]:
+        totals = np.zeros(len(days), np.int64)
+        np.add.at(totals, row, daily[name].to_numpy())
+        return totals
+
+    hits, errors = sums("hits"), sums("errors")
+    error_share = errors / np.where(hits == 0, 1, hits)
+    by_day = [daily.filter(pc.equal(daily["day"], pa.scalar(day, pa.date32()))) for day in days]
+    judged = completeness.take(
+        pc.index_in(pa.array(days, pa.date32()), value_set=completeness["day"].combine_chunks())
+    )
+    return pa.table(
+        {
+            "day": pa.array(days, pa.date32()),
+            "sources": pa.array([len(set(sources[day])) for day in days], pa.int64()),
+            "files": pa.array([len(sources[day]) for day in days], pa.int64()),
+            "hits": hits + sums("robot_hits"),
+            "robot_hits": sums("robot_hits"),
+            "sessions": sums("sessions"),
+            "error_share": pa.array(error_share, pa.float64(), mask=hits == 0),
+            "geo_built": pa.array(map(_latest, by_day), pa.date32()),
+            "geo_is_late": pa.array(map(_any, by_day), pa.bool_()),
+            **{name: judged[name] for name in ("sources_expected", "share", "is_preliminary")},
+            "is_censored": pa.array((hits > 0) & (error_share >= _CENSORED_FROM)),
+            **{name: judged[name] for name in ("reasons", "sources_whole")},
+        }
+    )
+
+
+def _latest(daily: pa.Table) -> date | None:
+    latest: date | None = pc.max(daily["geo_built"]).as_py()
+    return latest
+
+
+def _any(daily: pa.Table) -> bool:
+    return bool(pc.any(daily["geo_is_late"]).as_py())

@@ -1,0 +1,456 @@
+"""`tidegauge verify`: a sound lake is proved, and every damage in every kind of file is named."""
+
+import shutil
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import verify_lakes as lakes
+from conftest import Tidegauge
+from lake_fixtures import Site, make_line
+from retention_sites import NOON, OLD, SEALED, delete, make_original, set_clock
+from verify_lakes import places_of, verify
+
+from pipeline.verify import processes
+from pipeline.verify.compare import find_difference
+from pipeline.verify.days import Task, prove_days
+from pipeline.verify.lines import LineSet, find_shared
+from pipeline.verify.parquet import Shelf
+from pipeline.verify.processes import prove_all
+from pipeline.verify.recount import Rules
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A lake with every kind of file; never changed."""
+    return lakes.make_everything(tmp_path_factory.mktemp("sound"))
+
+
+@pytest.fixture
+def site(sound: Site, tmp_path: Path) -> Site:
+    """A copy of it, to be damaged."""
+    return lakes.copy_of(sound, tmp_path)
+
+
+def files_of(site: Site) -> dict[str, tuple[bytes, int]]:
+    """Every file of the lake: content and time of change."""
+    return {
+        str(path.relative_to(site.lake)): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in sorted(site.lake.rglob("*"))
+        if path.is_file() and path.suffix != ".lock"
+    }
+
+
+def one_of(site: Site, pattern: str) -> Path:
+    """The first file of a kind."""
+    return min(site.lake.glob(pattern))
+
+
+def test_simulated_lake_is_proved(tmp_path: Path, tidegauge: Tidegauge) -> None:
+    """Nothing is found in the lake of the storm at two hundredths of a tenth; it has surges."""
+    where = ("--lake", tmp_path / "lake", "--geo", tmp_path / "geo")
+    tidegauge("simulate", "--out", tmp_path / "raw", "--scale", "0.005")
+    tidegauge("ingest", "--no-geo", tmp_path / "raw", *where)
+    tidegauge("build", *where)
+    done = tidegauge("verify", *where, "--format", "csv")
+    assert done.stdout.decode() == "what,day_or_file,finding\n"
+    assert b"20 days, 18" in done.stderr
+    assert done.stderr.endswith(b"everything is what its inputs give\n")
+
+
+def test_sound_lake_is_proved_and_left_alone(sound: Site) -> None:
+    """Overlap, grown file, file without hits: all is accounted for, and nothing is written."""
+    before = files_of(sound)
+    assert any(place.startswith("ledger/whole/") for place in before)
+    assert any(place.startswith("ledger/replaced/") for place in before)
+    assert verify(sound, code=0) == []
+    assert files_of(sound) == before
+
+
+KINDS = {
+    "hits": "hits/day=2016-11-08/*.parquet",
+    "rejects": "rejects/day=2016-11-07/*.parquet",
+    "rejects of no day": "rejects/day=1970-01-01/*.parquet",
+    "sessions": "sessions/day=2016-11-08/part.parquet",
+    "daily": "daily/day=2016-11-08/part.parquet",
+    "hourly": "hourly/day=2016-11-08/part.parquet",
+    "days": "days/part.parquet",
+    "expected": "expected/part.parquet",
+    "surges": "surges/part.parquet",
+    "minutes": "minutes/day=2016-11-08/part.parquet",
+    "restatements": "restatements/part.parquet",
+    "published": "ledger/published.json",
+    "views": "tidegauge.duckdb",
+    "record": "ledger/files/web01-*.json",
+    "replaced record": "ledger/replaced/*.json",
+    "lines": "ledger/lines/*.npy",
+    "whole": "ledger/whole/*/*.parquet",
+    "seen": "ledger/seen/*.json",
+    "robots": "ledger/robots/*.parquet",
+    "identity": "ledger/lake.json",
+    "built": "ledger/built.json",
+    "summary": "ledger/summary.json",
+    "digests of a raw file": "ledger/digests/web01-*.json",
+    "digests of partitions": "ledger/digests/built.json",
+    "digests of tables": "ledger/digests/tables.json",
+    "digests of views": "ledger/digests/views.json",
+    "digests of robots": "ledger/digests/robots.json",
+    "digests of restatements": "ledger/digests/restatements.json",
+}
+NOT_MISSED = {"replaced record", "seen", "published"}
+"""Nothing else says that they should be there; without the others something is missing."""
+DAMAGES = (lakes.flip, lakes.flip_last, lakes.truncate, lakes.empty, lakes.append, lakes.delete)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_file_is_named(kind: str, site: Site) -> None:
+    """A bit, half of it, all of it, a byte more, the file: what is changed or gone is named."""
+    path = one_of(site, KINDS[kind])
+    place, content = path.relative_to(site.lake).as_posix(), path.read_bytes()
+    for damage in DAMAGES:
+        if damage is lakes.delete and kind in NOT_MISSED:
+            continue
+        damage(path)
+        rows = verify(site, code=1)
+        gone = path.stem if kind == "record" else place  # a record's files are strays without it
+        named = {name for name in places_of(rows) if (gone if not path.exists() else place) in name}
+        if damage is lakes.delete and kind.startswith("digests of"):
+            named |= {row["finding"] for row in rows if "no digest" in row["finding"]}
+        assert named, (damage.__name__, rows)
+        path.write_bytes(content)
+    assert verify(site, code=0) == []
+
+
+def test_kinds_are_all_that_the_lake_has(sound: Site) -> None:
+    """No file of the lake is of a kind that the test above does not damage."""
+    known = {path for pattern in KINDS.values() for path in sound.lake.glob(pattern)}
+    folders = {path.parent.relative_to(sound.lake).parts[:2] for path in known}
+    tables = {parts[0] for parts in folders if parts}
+    for place in files_of(sound):
+        parts = Path(place).parent.parts
+        assert parts[:2] in folders or (parts[0] in tables and parts[1].startswith("day=")), place
+
+
+STRAYS = {
+    "hits/day=2016-11-08/web09-0123456789abcdef.parquet": "hits/day=2016-11-08/*.parquet",
+    "hits/day=2016-12-24/web09-0123456789abcdef.parquet": "hits/day=2016-11-08/*.parquet",
+    "rejects/day=2016-11-08/web09-0123456789abcdef.parquet": "rejects/day=*/*.parquet",
+    "sessions/day=2016-12-24/part.parquet": "sessions/day=2016-11-08/part.parquet",
+    "daily/day=2016-11-08/more.parquet": "daily/day=2016-11-08/part.parquet",
+    "hourly/part.parquet": "hourly/day=2016-11-08/part.parquet",
+    "ledger/lines/web09-0123456789abcdef.npy": "ledger/lines/*.npy",
+    "ledger/whole/day=2016-11-08/web09-0123456789abcdef.parquet": "ledger/whole/*/*.parquet",
+    "ledger/files/web09-0123456789abcdef.json": "ledger/files/*.json",
+    "ledger/digests/web09-0123456789abcdef.json": "ledger/digests/web01-*.json",
+}
+
+
+@pytest.mark.parametrize("place", STRAYS)
+def test_stray_file_is_named(place: str, site: Site) -> None:
+    """A sound file in a place where nothing accounts for it."""
+    target = site.lake / place
+    target.parent.mkdir(exist_ok=True)
+    shutil.copyfile(one_of(site, STRAYS[place]), target)
+    assert place in places_of(verify(site, code=1))
+
+
+@pytest.mark.parametrize("table", ["hits", "sessions", "daily", "hourly", "minutes"])
+def test_exchanged_partitions_are_named(table: str, site: Site) -> None:
+    """Two files in each other's place, each sound by itself."""
+    one, other = sorted(site.lake.glob(f"{table}/day=*/*.parquet"))[:2]
+    away = site.folder / "away"
+    shutil.move(one, away)
+    shutil.move(other, one)
+    shutil.move(away, other)
+    named = places_of(verify(site, code=1))
+    assert {path.relative_to(site.lake).as_posix() for path in (one, other)} <= named
+
+
+def drop_row(table: pa.Table) -> pa.Table:
+    return pa.concat_tables([table.slice(0, 3), table.slice(4)])
+
+
+def exchange_rows(table: pa.Table) -> pa.Table:
+    return table.take(pa.array([1, 0, *range(2, len(table))]))
+
+
+def changed(column: str, value: object) -> Callable[[pa.Table], pa.Table]:
+    return lambda table: lakes.with_value(table, column, 2, value)
+
+
+HITS_CHANGES: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
+    "a row less": (drop_row, "rows, its record has"),
+    "a row twice": (lambda t: pa.concat_tables([t, t.slice(len(t) - 1)]), "rows, its record has"),
+    "rows in another order": (exchange_rows, "line numbers do not rise"),
+    "a line beyond the file": (lambda t: lakes.with_value(t, "line_no", len(t) - 1, 999), "lines"),
+    "a line that was rejected": (lambda t: lakes.with_value(t, "line_no", len(t) - 1, 122), "122"),
+    "another first line": (lambda t: lakes.with_value(t, "line_no", 0, 40), "first line is 40"),
+    "another country": (changed("country", "FR"), "counted anew"),
+    "another visitor": (changed("visitor_id", 7), "counted anew"),
+    "another status": (changed("status", 500), "counted anew"),
+    "more bytes": (changed("bytes_sent", 6), "counted anew"),
+    "a page less": (changed("is_page", False), "counted anew"),
+    "a robot": (changed("is_robot", True), "counted anew"),
+    "another path": (changed("path", "/z"), "counted anew"),
+    "another source": (changed("source", "web02"), "source is"),
+    "another database": (changed("geo_built", date(2016, 1, 1)), "located by"),
+    "a null": (changed("country", None), "null"),
+    "an address": (changed("client", "192.0.2.1"), "keeps addresses"),
+    "no rows": (lambda t: t.slice(0, 0), "no rows"),
+    "a column less": (lambda t: t.drop_columns("host"), "has no column host"),
+    "a column more": (lambda t: t.append_column("x", t["host"]), "column more: x"),
+    "a narrower type": (
+        lambda t: t.set_column(0, "line_no", t["line_no"].cast(pa.int32())), "is int32, not int64"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", HITS_CHANGES)
+def test_change_of_hits_is_found_without_digests(change: str, site: Site) -> None:
+    """What a writer with the right digests would have written wrongly is found by what it says."""
+    edit, words = HITS_CHANGES[change]
+    lakes.rewrite(site, one_of(site, "hits/day=2016-11-09/web01-*.parquet"), edit)
+    rows = verify(site, code=1)
+    assert any(words in row["finding"] for row in rows), rows
+    assert any("web01-" in place or "day=2016-11-0" in place for place in places_of(rows))
+
+
+def test_hit_of_another_day_is_found(site: Site) -> None:
+    """A hit that lies in a day's partition and is of the next."""
+
+    def shift(table: pa.Table) -> pa.Table:
+        last = len(table) - 1
+        later = table["ts"][last].as_py() + timedelta(days=1)
+        return lakes.with_value(table, "ts", last, later)
+
+    lakes.rewrite(site, one_of(site, "hits/day=2016-11-08/web01-*.parquet"), shift)
+    assert any("of another local day" in row["finding"] for row in verify(site, code=1))
+
+
+PARTITIONS = ("sessions", "daily", "hourly", "minutes", "days", "expected")
+
+
+@pytest.mark.parametrize("table", PARTITIONS)
+def test_change_of_figures_is_found_without_digests(table: str, site: Site) -> None:
+    """A row less, rows in another order, a value changed: by counting anew."""
+    path = one_of(site, f"{table}/**/part.parquet")
+    content = path.read_bytes()
+    place = path.relative_to(site.lake).as_posix()
+
+    def add_one(rows: pa.Table) -> pa.Table:
+        name = next(f.name for f in reversed(rows.schema) if pa.types.is_int64(f.type))
+        return lakes.with_value(rows, name, 0, rows[name][0].as_py() + 1)
+
+    for edit in (add_one, lambda t: t.slice(1), lambda t: t.slice(0, 1).take(pa.array([0, 0]))):
+        lakes.rewrite(site, path, edit)
+        rows = verify(site, code=1)
+        assert place in places_of(rows), rows
+        assert all("counted anew" in row["finding"] for row in rows)
+        path.write_bytes(content)
+
+
+def test_published_value_that_follows_nothing_is_found(site: Site) -> None:
+    """A value before it that was never published, or a value twice at one moment."""
+    path = site.lake / "restatements" / "part.parquet"
+    content = path.read_bytes()
+    for edit in (changed("previous_sessions", 17), lambda t: t.take(pa.array([0, 0, 1]))):
+        lakes.rewrite(site, path, edit)
+        (row,) = verify(site, code=1)
+        assert "does not follow the value before it" in row["finding"]
+        path.write_bytes(content)
+
+
+RECORD_CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "a hit more": (lambda r: r.update(hits=r["hits"] + 1), "lines are not hits"),
+    "a line and a blank more": (
+        lambda r: r.update(lines=r["lines"] + 1, blank=1), "its record has"
+    ),
+    "a hit a day more": (
+        lambda r: r["days"]["2016-11-08"].update(hits=41), "its days' hits are not its hits"
+    ),
+    "another reason": (lambda r: r.update(reasons={"request": 2}), "its reasons are not"),
+    "a reason more": (lambda r: r["reasons"].update(request=1), "reasons' counts"),
+    "another first hit": (lambda r: r.update(first_at="2016-11-06T00:00:00"), "hits are from"),
+    "a number as text": (lambda r: r.update(hits=str(r["hits"])), "is not a record"),
+    "another sum": (lambda r: r.update(sha256="0" * 64), "name is not its source"),
+    "an overlap": (lambda r: r.update(overlap_lines=3), "its overlap is not one"),
+    "a negative blank": (
+        lambda r: r.update(blank=-1, directives=1), "a count is below zero"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", RECORD_CHANGES)
+def test_change_of_a_record_is_found_without_checksum(change: str, site: Site) -> None:
+    """A record that was written wrongly contradicts itself or the files."""
+    edit, words = RECORD_CHANGES[change]
+    path = one_of(site, "ledger/files/web01-*.json")
+    lakes.rewrite_json(path, edit)
+    rows = verify(site, code=1)
+    assert any(words in row["finding"] for row in rows), rows
+
+
+def test_hit_among_dropped_lines_is_found(site: Site) -> None:
+    """A line that counts in another file has no hit in this one."""
+    path = one_of(site, "ledger/files/web02-*.json")
+    for path in site.lake.glob("ledger/files/web02-*.json"):
+        if '"overlap_lines": 25' in path.read_text():
+            break
+    day = one_of(site, f"hits/day=*/{path.stem}.parquet")
+    lakes.rewrite(site, day, lambda t: lakes.with_value(t, "line_no", 0, 3))
+    (row,) = [row for row in verify(site, code=1) if row["what"] == "hits"]
+    assert row["finding"] == "has line 3; the first 25 count in another file"
+
+
+def test_stale_day_is_noted_and_not_wrong(site: Site) -> None:
+    """A late file makes its day and the tables stale: that is said, and the exit code is 0."""
+    site.write("web04.log", make_line("09/Nov/2016:10:00:00 -0500"))
+    site.run("ingest", "raw/web04.log", "--geo", "geo")
+    rows = verify(site, code=0)
+    assert {row["what"] for row in rows} == {"stale"}
+    assert {"2016-11-08", "2016-11-09"} <= places_of(rows)
+
+
+def test_sealed_day_is_reported_and_its_bytes_are_proved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hits that retention deleted are no finding; damage in a sealed day's figures is."""
+    site = make_original(tmp_path)
+    set_clock(monkeypatch, NOON)
+    delete(site)
+    rows = verify(site, code=0)
+    assert [(row["what"], row["day_or_file"]) for row in rows] == [
+        ("sealed", day) for day in SEALED
+    ]
+    path = site.lake / "daily" / f"day={OLD[0]}" / "part.parquet"
+    lakes.flip(path)
+    assert path.relative_to(site.lake).as_posix() in places_of(verify(site, code=1))
+    path.unlink()
+    assert path.relative_to(site.lake).as_posix() in places_of(verify(site, code=1))
+
+
+def test_unsealed_hits_that_are_gone_are_named(site: Site) -> None:
+    """A day that nobody sealed has lost a file, and the day is not called proved."""
+    path = one_of(site, "hits/day=2016-11-08/web01-*.parquet")
+    path.unlink()
+    rows = verify(site, code=1)
+    assert path.relative_to(site.lake).as_posix() in places_of(rows)
+    unproven = {row["day_or_file"] for row in rows if row["what"] == "unproven"}
+    assert unproven == {"2016-11-07", "2016-11-08", "2016-11-09"}
+
+
+def test_only_the_days_asked_for_are_proved(site: Site) -> None:
+    """Damage on another day is not looked for; what lies beside the days still is."""
+    lakes.flip(site.lake / "daily" / "day=2016-11-07" / "part.parquet")
+    rows = verify(site, "--from", "2016-11-08", "--to", "2016-11-09", code=1)
+    assert {row["what"] for row in rows} == {"unproven"}  # the tables hang on all days
+    rows = verify(site, "--to", "2016-11-07", code=1)
+    assert "daily/day=2016-11-07/part.parquet" in places_of(rows)
+
+
+def test_several_processes_find_the_same(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large lake's days are spread over processes: the same findings."""
+    lakes.flip(one_of(site, "hits/day=2016-11-07/web02-*.parquet"))
+    lakes.rewrite(
+        site, one_of(site, "daily/day=2016-11-09/part.parquet"), lambda table: table.slice(1)
+    )
+    alone = verify(site, "--processes", "1", code=1)
+    monkeypatch.setattr(processes, "ROWS_WORTH_A_PROCESS", 100)
+    started: list[Task] = []
+    monkeypatch.setattr(
+        processes, "prove_days", lambda task: started.append(task) or prove_days(task)
+    )
+    assert verify(site, "--processes", "3", code=1) == alone
+    assert not started  # not in this process
+
+
+def test_process_that_ends_early_is_a_finding(capfd: pytest.CaptureFixture[str]) -> None:
+    """Its days are named as not proved."""
+    day = date(2016, 11, 8)
+    task = Task(Shelf(Path("/nowhere"), {}), "No/Zone", Rules(30, b""), (), frozenset([day]))
+    found = [proof.findings for proof in prove_all([task, task])]
+    assert [[finding.what for finding in each] for each in found] == [["unproven"], ["unproven"]]
+    assert "ended with code 1" in found[0][0].text
+    assert "StopIteration" not in capfd.readouterr().err
+
+
+def test_lake_that_is_none_is_refused(tmp_path: Path) -> None:
+    """Exit code 2 and a sentence, and nothing is made."""
+    done = Site(tmp_path).run("verify", code=2)
+    assert "no lake at lake" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+ROWS = pa.table(
+    {
+        "name": pa.array(["a", "b", None]),
+        "count": pa.array([1, 2, 3]),
+        "share": pa.array([0.5, None, 1.0]),
+        "is": pa.array([True, False, True]),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("column", "row", "value", "found"),
+    [
+        ("name", 1, "c", "name is b, counted anew c in row 2 (name b)"),
+        ("name", 2, "", "name is null, counted anew  in row 3 (name null)"),
+        ("count", 0, 2, "count is 1, counted anew 2 in row 1 (name a)"),
+        (
+            "share",
+            1,
+            0.0,
+            "share is null, counted anew 0.0 in row 2 (name b)",
+        ),
+        (
+            "is",
+            2,
+            False,
+            "is is True, counted anew False in row 3 (name null)",
+        ),
+    ],
+)
+def test_difference_names_column_row_and_values(
+    column: str, row: int, value: object, found: str
+) -> None:
+    """Whatever its type, and nulls too."""
+    text = find_difference(ROWS, lakes.with_value(ROWS, column, row, value))
+    assert text == f"{found}; 1 rows differ in {column}"
+
+
+def test_difference_of_columns_types_and_lengths() -> None:
+    """Equal tables do not differ, however their texts are kept."""
+    coded = ROWS.set_column(0, "name", ROWS["name"].dictionary_encode())
+    assert find_difference(ROWS, coded) is None
+    assert find_difference(coded, ROWS) is None
+    other = pa.table(
+        {"name": pa.array(["b", "a", None]).dictionary_encode().take(pa.array([1, 0, 2]))}
+    )
+    assert find_difference(coded.select(["name"]), other) is None
+    for values in (["b", "a", None], ["a", None, None], ["a", "b", "c"]):
+        unlike = pa.table({"name": pa.array(values).dictionary_encode()})
+        assert find_difference(coded.select(["name"]), unlike) is not None
+        assert find_difference(unlike, coded.select(["name"])) is not None
+    assert find_difference(ROWS, ROWS.slice(1)) is not None
+    assert find_difference(ROWS, ROWS.slice(0, 2)) == "has 3 rows, counted anew 2"
+    assert find_difference(ROWS, ROWS.drop_columns("is")) is not None
+    narrow = ROWS.set_column(1, "count", ROWS["count"].cast(pa.int32()))
+    assert find_difference(narrow, ROWS) == "column count is int32, not int64"
+
+
+@pytest.mark.parametrize("step", [1, 3, 1000])
+def test_shared_line_is_found(step: int) -> None:
+    """Whether the lines of a file lie close together or far apart."""
+    import numpy as np
+
+    one = LineSet.of(np.arange(5, 5 + 50 * step, step, np.int64))
+    other = LineSet.of(np.array([1, 2, 5 + 7 * step, 10**12], np.int64))
+    apart = LineSet.of(np.array([10**13], np.int64))
+    assert one.is_marked == (step < 16)
+    assert one.numbers.tolist() == list(range(5, 5 + 50 * step, step))
+    assert find_shared([one, apart]) is None
+    assert find_shared([apart, one, other]) == 5 + 7 * step

@@ -1,0 +1,151 @@
+"""A lake with every kind of file that a lake has, and ways to damage a file of one."""
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from conftest import build_default_databases
+from lake_fixtures import Done, Site, make_line
+
+from pipeline.digests import digest_of, render
+from pipeline.lake import Lake
+from pipeline.restatements import publish
+
+BAD = b"not a request\n"
+DAYS = ("2016-11-07", "2016-11-08", "2016-11-09")
+
+
+def lines_of(server: int, day: int, count: int = 40) -> list[bytes]:
+    """A day's lines of one server: sessions, some into the next day, robots, assets and ties."""
+    lines = []
+    for number in range(count):
+        minute = number * 1440 // count
+        lines.append(
+            make_line(
+                time=f"{day:02}/Nov/2016:{minute // 60:02}:{minute % 60:02}:{server:02} -0500",
+                client=f"192.0.2.{server * 20 + number % 5}",
+                request=f"GET /{number % 3}{'.css' if number % 7 == 3 else ''} HTTP/1.1",
+                agent="Googlebot/2.1" if number % 11 == 5 else "Firefox/49.0",
+                referrer="http://a.example/" if number % 2 else "-",
+                status=503 if number % 13 == 6 else 200,
+            )
+        )
+    return lines
+
+
+def make_everything(folder: Path) -> Site:
+    """A lake with rejects, an overlap, a file that grew, one without hits, robots and views."""
+    site = Site(folder)
+    build_default_databases(folder / "geo")
+    web01, web02 = ([line for day in (7, 8, 9) for line in lines_of(n, day)] for n in (1, 2))
+    grown = lines_of(3, 8)
+    site.write("web01.log", b"".join([*web01[:50], BAD, *web01[50:], BAD]))
+    site.write("web02-1.log", b"".join(web02[:60]))
+    site.write("web02-2.log", b"".join(web02[35:]))  # 25 lines again
+    site.write("web03.log", b"".join(grown[:30]))
+    site.write("nothing.log", BAD)
+    take_in(site)
+    site.write("web03.log", b"".join(grown))
+    take_in(site)
+    return site
+
+
+def take_in(site: Site) -> None:
+    """Ingest what is in `raw` with the address databases, build and publish."""
+    site.run("ingest", "raw", "--geo", "geo")
+    site.run("build", "--geo", "geo")
+    publish(Lake(site.lake), datetime.now(UTC))
+
+
+def copy_of(site: Site, folder: Path) -> Site:
+    """The same site elsewhere, to be damaged."""
+    shutil.copytree(site.folder, folder, dirs_exist_ok=True)
+    return Site(folder)
+
+
+def verify(site: Site, *args: str, code: int) -> list[dict[str, str]]:
+    """Return the rows that `verify` prints; asserts the exit code."""
+    done: Done = site.run("verify", "--geo", "geo", "--format", "json", *args, code=code)
+    return list(json.loads(done.out))
+
+
+def places_of(rows: list[dict[str, str]]) -> set[str]:
+    """Return the files and days that rows name."""
+    return {row["day_or_file"] for row in rows}
+
+
+def flip(path: Path) -> None:
+    """Turn one bit in the middle."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def flip_last(path: Path) -> None:
+    """Turn one bit of the last byte."""
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def truncate(path: Path) -> None:
+    """Cut the second half off."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path: Path) -> None:
+    """Leave nothing in it."""
+    path.write_bytes(b"")
+
+
+def append(path: Path) -> None:
+    """Write a byte more."""
+    path.write_bytes(path.read_bytes() + b"\n")
+
+
+def delete(path: Path) -> None:
+    """Remove it."""
+    path.unlink()
+
+
+def resign(site: Site, path: Path) -> None:
+    """Make the ledger's digest of a file that of its bytes now, as if it had been written so."""
+    place = path.relative_to(site.lake).as_posix()
+    for note in (site.lake / "ledger" / "digests").glob("*.json"):
+        content = json.loads(note.read_text())
+        if place in content:
+            del content["checksum"]
+            is_list = isinstance(content[place], list)
+            content[place] = [digest_of(path)] if is_list else digest_of(path)
+            note.write_text(render(content))
+            return
+    raise AssertionError(f"no digest of {place}")
+
+
+def rewrite(site: Site, path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Change a Parquet file's table, and its digest with it."""
+    with pq.ParquetFile(path) as file:
+        table = change(file.read())
+    pq.write_table(table, path, store_schema=False)
+    resign(site, path)
+
+
+def rewrite_json(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change a ledger file's content, and its checksum with it."""
+    content = json.loads(path.read_text())
+    del content["checksum"]
+    change(content)
+    path.write_text(render(content))
+
+
+def with_value(table: pa.Table, column: str, row: int, value: object) -> pa.Table:
+    """The table with another value in one cell."""
+    values = table[column].to_pylist()
+    values[row] = value
+    place = table.column_names.index(column)
+    return table.set_column(place, column, pa.array(values, table[column].type))
