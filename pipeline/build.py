@@ -37,8 +37,9 @@ log = logging.getLogger(__name__)
 _SESSION_KEYS = (("session_id", pa.uint64()), ("started_at", pa.int64()), ("day", pa.int32()))
 """The order of the sessions, the first key last."""
 
-_PARTS = (1, 2, 4, 8, 16, 32, 64)
+_MOST_PARTS = 64
 _BATCH_ROWS = 4_000_000
+_AFTER_BUILD = "what was built stands, and the next run goes on from there"
 _ONE_DAY = timedelta(days=1)
 _EVER = datetime(1900, 1, 1, tzinfo=UTC)
 _NEVER = datetime(2200, 1, 1, tzinfo=UTC)
@@ -89,7 +90,7 @@ def build_days(
         stock = take_stock(lake, settings.timeout_minutes)
         built, stale = dict(stock.built), stock.stale_for(also)
         gone = sorted(set(built) - set(stock.wanted) - lake.sealed())
-        for batch in _batches(stale, stock.days):
+        for batch in batches(stale, stock.days):
             _build_batch(lake, batch, stock.days, settings)
             built |= {str(day): stock.rebuilt(day) for day in batch}
             write_json(lake.ledger / "built.json", built)
@@ -113,8 +114,10 @@ def build_tables(lake: Lake, settings: BuildSettings) -> None:
 
 
 @contextmanager
-def storage_named(lake: Lake) -> Iterator[None]:
+def storage_named(lake: Lake, then: str = _AFTER_BUILD) -> Iterator[None]:
     """Turn what DuckDB, Arrow and the system say of a full or broken disk into one sentence.
+
+    It ends with what ``then`` is the case.
 
     Raises:
         StorageError: names the lake and the reason.
@@ -124,9 +127,7 @@ def storage_named(lake: Lake) -> Iterator[None]:
     except (OSError, duckdb.IOException) as error:
         number = getattr(error, "errno", None)
         why = os.strerror(number) if number else str(error).splitlines()[0]
-        raise StorageError(
-            f"lake {lake.root}: {why}; what was built stands, and the next run goes on from there"
-        ) from error
+        raise StorageError(f"lake {lake.root}: {why}; {then}") from error
 
 
 def shown_days(lake: Lake, built: dict[str, Parts]) -> dict[str, str]:
@@ -139,7 +140,7 @@ def shown_days(lake: Lake, built: dict[str, Parts]) -> dict[str, str]:
     }
 
 
-def _batches(stale: list[date], days: dict[date, DayFiles]) -> Iterator[list[date]]:
+def batches(stale: list[date], days: dict[date, DayFiles]) -> Iterator[list[date]]:
     """Runs of days that fit into memory together: many small ones, or one large one."""
     batch: list[date] = []
     rows = 0
@@ -156,21 +157,9 @@ def _batches(stale: list[date], days: dict[date, DayFiles]) -> Iterator[list[dat
 def _build_batch(
     lake: Lake, batch: list[date], days: dict[date, DayFiles], settings: BuildSettings
 ) -> None:
-    near = {day + n * _ONE_DAY for day in batch for n in (-1, 0, 1)} & days.keys()
     with lake.staging() as staging:
-        connection = connect(memory_mb=settings.memory_mb, spill=staging / "spill")
-        files = [
-            escape(str(lake.hits_path(str(day), key)))
-            for day in sorted(near)
-            for key in days[day].file_keys
-        ]
-        connection.read_parquet(files, hive_partitioning=True).create_view("hits")
-        connection.register("days", _day_table(batch, near, days, settings))
-        bound = {
-            "timeout_seconds": settings.timeout_minutes * 60,
-            "session_key": settings.key.session_key,
-        }
-        sessions = _cut_sessions(connection, bound)
+        connection = open_batch(lake, batch, days, settings, staging / "spill")
+        sessions = _cut_sessions(connection, settings)
         connection.register("sessions", sessions)
         with ThreadPoolExecutor(1) as beside:
             writing = beside.submit(_write_days, sessions, staging / "sessions")
@@ -181,25 +170,54 @@ def _build_batch(
         _replace_days(lake, staging, batch)
 
 
-def _cut_sessions(connection: duckdb.DuckDBPyConnection, bound: dict[str, object]) -> pa.Table:
-    """Run the sessions model, in as many parts as the memory asks for, and order its rows.
+def open_batch(
+    lake: Lake,
+    batch: list[date],
+    days: dict[date, DayFiles],
+    settings: BuildSettings,
+    spill: Path,
+) -> duckdb.DuckDBPyConnection:
+    """A database with what the models read of some days and their neighbours: hits and days."""
+    near = {day + n * _ONE_DAY for day in batch for n in (-1, 0, 1)} & days.keys()
+    connection = connect(memory_mb=settings.memory_mb, spill=spill)
+    files = [
+        escape(str(lake.hits_path(str(day), key)))
+        for day in sorted(near)
+        for key in days[day].file_keys
+    ]
+    connection.read_parquet(files, hive_partitioning=True).create_view("hits")
+    connection.register("days", _day_table(batch, near, days, settings))
+    return connection
+
+
+def select_sessions(
+    connection: duckdb.DuckDBPyConnection, columns: str, settings: BuildSettings, parts: int = 1
+) -> pa.Table:
+    """Run the sessions model, in as many parts as the memory asks for; rows in no order."""
+    statement = f"FROM ({read_model('sessions')}) SELECT {columns}"
+    bound = {
+        "timeout_seconds": settings.timeout_minutes * 60,
+        "session_key": settings.key.session_key,
+        "parts": parts,
+    }
+    try:
+        return pa.concat_tables(
+            connection.execute(statement, bound | {"part": part}).to_arrow_table()
+            for part in range(parts)
+        )
+    except duckdb.OutOfMemoryException:
+        if parts == _MOST_PARTS:
+            raise
+    log.info("sessions need more memory than allowed: again in more than %d parts", parts)
+    return select_sessions(connection, columns, settings, parts * 2)
+
+
+def _cut_sessions(connection: duckdb.DuckDBPyConnection, settings: BuildSettings) -> pa.Table:
+    """Run the sessions model and order its rows.
 
     NumPy orders them: DuckDB would carry the texts through its sort.
     """
-    for parts in _PARTS:
-        try:
-            tables = [
-                connection.execute(
-                    read_model("sessions"), bound | {"parts": parts, "part": part}
-                ).to_arrow_table()
-                for part in range(parts)
-            ]
-            break
-        except duckdb.OutOfMemoryException:
-            if parts == _PARTS[-1]:
-                raise
-            log.info("sessions need more memory than allowed: again in more than %d parts", parts)
-    table = pa.concat_tables(tables)
+    table = select_sessions(connection, "*", settings)
     for name in ("user_agent", "referrer_host"):  # few distinct ones: order numbers, not texts
         column = table[name].dictionary_encode().combine_chunks()
         table = table.set_column(table.column_names.index(name), name, column)

@@ -12,6 +12,7 @@ import typer
 import pipeline
 from pipeline import (
     answers,
+    compare,
     demo,
     forget,
     history,
@@ -23,6 +24,7 @@ from pipeline import (
     watch_commands,
 )
 from pipeline.build import build
+from pipeline.database import QUERY_INTERRUPTED
 from pipeline.errors import TidegaugeError
 from pipeline.geo.commands import app as geo_app
 from pipeline.ingest import Ingested, check_source, ingest_files
@@ -67,6 +69,7 @@ demo.add_to(app)
 inspection.add_to(app)
 answers.add_to(app)
 history.add_to(app)
+compare.add_to(app)
 report.add_to(app)
 retention.add_to(app)
 forget.add_to(app)
@@ -251,7 +254,9 @@ def main() -> None:
     except TidegaugeError as error:
         say(f"tidegauge: {error}")
         raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and str(error) != QUERY_INTERRUPTED:
+            raise
         say("interrupted; what was committed stays, run again to go on")
         raise SystemExit(130) from None
 

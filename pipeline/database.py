@@ -4,6 +4,9 @@ from pathlib import Path
 
 import duckdb
 
+QUERY_INTERRUPTED = "Query interrupted"
+"""What DuckDB makes of Ctrl-C while it is at work: a RuntimeError with this text."""
+
 
 def connect(
     *, threads: int | None = None, memory_mb: int | None = None, spill: Path | None = None

@@ -1,0 +1,198 @@
+"""The command ``compare``: options in, rows on stdout, what they mean on stderr."""
+
+import re
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from pipeline.build import storage_named
+from pipeline.compare.figures import Basis, Outcome, read_basis
+from pipeline.compare.rows import COLUMNS, largest_countries, make_rows
+from pipeline.compare.variants import Asked, Variant, make_variants
+from pipeline.compare.wording import say_left_out, say_totals
+from pipeline.errors import SettingsError, StorageError
+from pipeline.lake import Lake
+from pipeline.options import (
+    ConfigOption,
+    Form,
+    FormOption,
+    FromOption,
+    GeoOption,
+    LakeOption,
+    ToOption,
+)
+from pipeline.output import print_rows, say
+from pipeline.settings import load_settings
+from pipeline.site import open_lake
+
+_THEN = "nothing was changed; if a build or an ingest was at work, run compare again"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("compare")(compare)
+
+
+def compare(  # noqa: PLR0913 one parameter an option
+    timeout: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--timeout",
+            min=1,
+            max=24 * 60,
+            help="Sessions that end after other minutes.",
+            metavar="MINUTES",
+        ),
+    ] = None,
+    timezone: Annotated[
+        list[str] | None,
+        typer.Option("--timezone", help="Days of another zone, such as UTC.", metavar="ZONE"),
+    ] = None,
+    robots: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--robots",
+            help="Other robots: none, both, crawlerdetect, crawler-user-agents, or a file with a"
+            " regular expression (RE2) a line; (?i) in front of one ignores case.",
+            metavar="LIST",
+        ),
+    ] = None,
+    geo_database: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--geo-database", help="Another address database, for all days.", metavar="FILE"
+        ),
+    ] = None,
+    geo_built: Annotated[
+        list[datetime] | None,
+        typer.Option(
+            "--geo-built",
+            formats=["%Y-%m-%d"],
+            help="The one in --geo that was built that day.",
+            metavar="DAY",
+        ),
+    ] = None,
+    country: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--country",
+            help="ISO 3166-1 code, such as US; may be repeated.",
+            metavar="CODE",
+            show_default="the five largest",
+        ),
+    ] = None,
+    first: FromOption = None,
+    last: ToOption = None,
+    form: FormOption = Form.table,
+    lake: LakeOption = None,
+    geo: GeoOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Show what a changed setting would do to the figures; the lake is not touched.
+
+    Every value given is one variant, all else as in the lake; options may be repeated.
+
+    Surges then are known when neither --from nor --to is given.
+
+    Another database: the raw files are read again, into a temporary lake outside the lake.
+
+    For example:
+
+    tidegauge compare --timeout 15 --timeout 60 --country US
+
+    tidegauge compare --timezone UTC --from 2016-11-08 --to 2016-11-09
+
+    tidegauge compare --robots none --robots crawlerdetect --format csv
+
+    tidegauge compare --geo-built 2016-12-07 --country US --country CA
+    """
+    settings = load_settings(config, lake=lake, geo=geo)
+    the_lake = open_lake(settings)
+    asked = Asked(timeout or (), timezone or (), robots or (), geo_database or (),
+                  [built.date() for built in geo_built or ()])  # fmt: skip
+    variants = make_variants(asked, settings)
+    countries = [_read_country(code) for code in dict.fromkeys(country or ())]
+    with _open_workspace(the_lake) as workspace, storage_named(the_lake, _THEN):
+        basis, left_out = read_basis(settings, the_lake, _day(first), _day(last), workspace)
+        say_left_out("all variants", left_out)
+        outcomes = [_count(basis, variant) for variant in variants]
+    chosen = countries or largest_countries(basis)
+    rows = make_rows(basis, outcomes, chosen)
+    print_rows(COLUMNS, rows, form.value)
+    _conclude(basis, outcomes, rows)
+
+
+def _day(given: datetime | None) -> date | None:
+    return given.date() if given else None
+
+
+def _read_country(code: str) -> str:
+    if not re.fullmatch("[A-Za-z]{2}", code):
+        raise SettingsError("--country", code, "write a code of two letters, such as US")
+    return code.upper()
+
+
+def _count(basis: Basis, variant: Variant) -> Outcome:
+    hits = sum(basis.files[day].rows for day in basis.wanted if day in basis.files)
+    say(f"{variant.label}: counting {len(basis.wanted):,} days, {hits:,} hits")
+    started = time.monotonic()
+    outcome = variant.count(basis)
+    say(f"{variant.label}: counted in {time.monotonic() - started:.1f} s")
+    return outcome
+
+
+def _conclude(basis: Basis, outcomes: Sequence[Outcome], rows: Sequence[tuple[Any, ...]]) -> None:
+    for outcome in outcomes:
+        say_left_out(outcome.label, outcome.left_out)
+        say_totals(outcome.label, [row for row in rows if row[2] == outcome.label])
+    if not basis.is_all:
+        say("surges then are judged from all days: leave --from and --to out to see them")
+
+
+@contextmanager
+def _open_workspace(lake: Lake) -> Iterator[Path]:
+    """A temporary folder outside the lake, removed at the end, whatever ends the command.
+
+    Raises:
+        SettingsError: the system's temporary folder lies in the lake.
+        StorageError: there is none that can be written.
+    """
+    try:
+        parent = Path(tempfile.gettempdir()).resolve()
+        if parent.is_relative_to(lake.root.resolve()):
+            raise SettingsError("TMPDIR", str(parent), "lies in the lake; set a folder outside it")
+        folder = tempfile.TemporaryDirectory(
+            prefix="tidegauge-compare-", dir=parent, ignore_cleanup_errors=True
+        )
+    except OSError as error:
+        raise StorageError(
+            f"no temporary folder can be made: {error.strerror}; set TMPDIR to one that can be"
+        ) from error
+    with _ended_by_exceptions(), folder as name:
+        yield Path(name)
+
+
+@contextmanager
+def _ended_by_exceptions() -> Iterator[None]:
+    """Let a request to end, and a terminal that closes, do what Ctrl-C does: tidy up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(_number: int, _frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

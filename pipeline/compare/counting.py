@@ -1,0 +1,61 @@
+"""Counts sessions anew from hits, by the models of ``sql/``: other timeout, robots or places."""
+
+import secrets
+from collections.abc import Callable
+from datetime import date
+
+import duckdb
+import pyarrow as pa
+
+from pipeline.build import BuildSettings, batches, open_batch, select_sessions
+from pipeline.compare.figures import Basis, Figures
+from pipeline.lake import Lake
+from pipeline.models import read_model
+from pipeline.stale import DayFiles
+from pipeline.visitors import VisitorKey
+
+_AT_ONCE = 5_000
+
+Change = Callable[[duckdb.DuckDBPyConnection], None]
+"""Makes the view ``hits`` of the view ``stored_hits``."""
+OnDays = Callable[[int], None]
+"""Told how many days more are done."""
+
+
+def count_days(  # noqa: PLR0913 what is counted, where, and how
+    basis: Basis,
+    days: list[date],
+    *,
+    lake: Lake,
+    files: dict[date, DayFiles],
+    timeout_minutes: int,
+    change: Change | None = None,
+    on_days: OnDays = lambda _: None,
+) -> Figures:
+    """Count the sessions of ``days`` from the hits of ``files`` in ``lake``."""
+    # Session ids are not looked at, so that any key will do.
+    key = VisitorKey(secrets.token_bytes(32))
+    settings = BuildSettings(basis.zone, timeout_minutes, key, basis.memory_mb)
+    figures: Figures = {}
+    for batch in batches(days, files):
+        with open_batch(lake, batch, files, settings, basis.workspace / "spill") as connection:
+            if change:
+                connection.execute("ALTER VIEW hits RENAME TO stored_hits")
+                change(connection)
+            connection.register("sessions", select_sessions(connection, "day, country", settings))
+            daily = connection.sql(read_model("daily")).project("day, country, sessions")
+            rows = daily.fetchall()
+        figures |= {(day, country): sessions for day, country, sessions in rows}
+        on_days(len(batch))
+    return figures
+
+
+def show_hits(connection: duckdb.DuckDBPyConnection, model: str) -> None:
+    """Make the view ``hits`` of ``sql/compare/<model>.sql``."""
+    connection.sql(read_model(f"compare/{model}")).create_view("hits")
+
+
+def distinct(connection: duckdb.DuckDBPyConnection, column: str) -> pa.RecordBatchReader:
+    """The distinct values of a text column of the stored hits, without null, in batches."""
+    known = connection.view("stored_hits").filter(f"{column} IS NOT NULL")
+    return known.project(f"{column}::VARCHAR AS {column}").distinct().to_arrow_reader(_AT_ONCE)

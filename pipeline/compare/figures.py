@@ -1,0 +1,138 @@
+"""What is compared: the lake's figures as they are, on the days asked.
+
+Only reads the lake; nothing here counts.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from glob import escape
+from pathlib import Path
+from typing import TypeAlias
+from zoneinfo import ZoneInfo
+
+from pipeline.build import shown_days
+from pipeline.database import connect
+from pipeline.errors import DataError
+from pipeline.lake import Lake, read_json
+from pipeline.settings import Settings
+from pipeline.stale import DayFiles, take_stock
+
+Figures: TypeAlias = dict[tuple[date, str], int]
+"""Sessions by day and country; a day with hits has a row even when it has no sessions."""
+
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Basis:
+    """A lake as it is, and the days that are compared with it."""
+
+    lake: Lake
+    zone: ZoneInfo
+    timeout_minutes: int
+    memory_mb: int
+    files: dict[date, DayFiles]
+    """Every day's raw files, as the ledger has them."""
+    now: Figures
+    """All of the lake's figures, also of days not compared."""
+    flagged: frozenset[tuple[date, str]]
+    """The days and countries that the lake has as surges."""
+    stale: frozenset[date]
+    """The days whose figures are not those of the lake's present hits."""
+    wanted: list[date]
+    """The days to compare, in order: those asked whose figures are of the lake's present hits."""
+    is_all: bool
+    """Whether all days were asked, so that surges can be judged anew."""
+    workspace: Path
+    """A folder outside the lake, for what does not fit into memory."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the figures would be under one changed setting."""
+
+    label: str
+    figures: Figures
+    """Of the days that could be counted."""
+    left_out: dict[date, str] = field(default_factory=dict)
+    """Days that could not, and why."""
+    keeps_days: bool = True
+    """Whether a day is the same stretch of time as in the lake."""
+
+
+def read_basis(
+    settings: Settings, lake: Lake, first: date | None, last: date | None, workspace: Path
+) -> tuple[Basis, dict[date, str]]:
+    """Read the lake's figures; returns them and the days asked that can't be compared, with why.
+
+    Raises:
+        DataError: the lake has no figures in the span asked.
+    """
+    stock = take_stock(lake, settings.session_timeout_minutes)
+    days = sorted(map(date.fromisoformat, shown_days(lake, read_json(lake.ledger / "built.json"))))
+    asked = [day for day in days if (first or date.min) <= day <= (last or date.max)]
+    stale = frozenset(stock.stale)
+    left_out = {
+        day: "not built from what the lake holds now: `tidegauge build` first"
+        for day in asked
+        if day in stale
+    }
+    wanted = [day for day in asked if day not in left_out]
+    if not wanted:
+        raise DataError(f"lake {lake.root}: {_nothing(days, asked)}")
+    now, flagged = _read_figures(lake, days)
+    basis = Basis(
+        lake, ZoneInfo(lake.identity()["timezone"]), settings.session_timeout_minutes,
+        settings.memory_limit_mb, stock.days, now, flagged, stale, wanted,
+        is_all=first is None and last is None, workspace=workspace,
+    )  # fmt: skip
+    return basis, left_out
+
+
+def _nothing(days: list[date], asked: list[date]) -> str:
+    if not days:
+        return "no day is built yet: `tidegauge build` first"
+    if not asked:
+        return f"no figures of the days asked; it has {days[0]} to {days[-1]}"
+    return (
+        f"all {len(asked)} days asked are stale, so there is nothing to compare with:"
+        " `tidegauge build` first"
+    )
+
+
+def _read_figures(lake: Lake, days: list[date]) -> tuple[Figures, frozenset[tuple[date, str]]]:
+    with connect() as connection:
+        parts = [escape(str(lake.part_path("daily", str(day)))) for day in days]
+        daily = connection.read_parquet(parts, hive_partitioning=True)
+        now = {(d, c): n for d, c, n in daily.project("day, country, sessions").fetchall()}
+        expected = lake.part_path("expected")
+        if not expected.exists():
+            return now, frozenset()
+        flags = connection.read_parquet(escape(str(expected))).filter("is_surge")
+        return now, frozenset(flags.project("day, country").fetchall())
+
+
+def without_hits(basis: Basis) -> dict[date, str]:
+    """The wanted days that can't be counted from hits any more, and why.
+
+    The sessions of a day need its hits and the last ones of the day before.
+    """
+    sealed = basis.lake.sealed()
+
+    near = {day - n * _ONE_DAY for day in basis.wanted for n in (0, 1)} & basis.files.keys()
+    gone = {day for day in near if not has_hits(basis, day)}
+    left_out = {}
+    for day in basis.wanted:
+        if str(day) in sealed:
+            left_out[day] = "sealed: what it was counted from is deleted"
+        elif day in gone or day not in basis.files:
+            left_out[day] = "its hits are gone from the lake"
+        elif day - _ONE_DAY in gone:
+            left_out[day] = "the hits of the day before are gone from the lake"
+    return left_out
+
+
+def has_hits(basis: Basis, day: date) -> bool:
+    """Whether the hits of all of a day's raw files are there."""
+    keys = basis.files[day].file_keys
+    return all(basis.lake.hits_path(str(day), key).exists() for key in keys)

@@ -1,0 +1,211 @@
+"""The same hits placed by another address database.
+
+Hits hold no addresses by default: the raw files are read again into a temporary lake outside the
+lake, under a visitor key of its own that is thrown away with it.
+"""
+
+import secrets
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from pipeline.blocks import RawFile
+from pipeline.compare.counting import count_days
+from pipeline.compare.figures import Basis, Outcome
+from pipeline.errors import DataError, SettingsError, StorageError
+from pipeline.geo.databases import GeoDatabase, list_databases, read_database
+from pipeline.hits import HitMaker, Places
+from pipeline.ingest import ingest_files, printable
+from pipeline.lake import FileRecord, Lake
+from pipeline.robots import Robots
+from pipeline.settling import Rules
+from pipeline.stale import DayFiles, days_of
+from pipeline.visitors import VisitorKey
+
+_ONE_DAY = timedelta(days=1)
+_BYTES_PER_HIT = 60
+"""Of a lake whose hits are all gone; else its own is measured."""
+_MARGIN = 1.2
+
+
+@dataclass(frozen=True)
+class Rereading:
+    """The raw files that the days compared need, and what to expect of reading them."""
+
+    found: dict[str, Path]
+    """Raw files by file key, each holding what the lake took in."""
+    missing: dict[str, str]
+    """Why a file can't be read again, by file key."""
+    raw_bytes: int
+    needed_bytes: int
+    """Room that the temporary lake will take, about."""
+
+
+def choose_database(geo: Path, file: Path | None, built: date | None) -> GeoDatabase:
+    """The database of a file, or the one in the folder ``geo`` that was built on a day.
+
+    Raises:
+        GeoError: the file is damaged or no database of countries.
+        SettingsError: the folder has none of that day.
+    """
+    if file:
+        return read_database(file)
+    offered = list_databases(geo)
+    for database in offered:
+        if database.build_date == built:
+            return database
+    known = ", ".join(sorted({str(database.build_date) for database in offered}))
+    there = f"those in {geo} are of {known}" if known else f"{geo} holds none"
+    raise SettingsError("--geo-built", str(built), f"no database was built that day; {there}")
+
+
+def plan_rereading(basis: Basis, on_read: Callable[[int], None] = lambda _: None) -> Rereading:
+    """Find the raw files of the days compared and the days before them."""
+    near = {day - n * _ONE_DAY for day in basis.wanted for n in (0, 1)} & basis.files.keys()
+    keys = sorted({key for day in near for key in basis.files[day].file_keys})
+    records = [record for key in keys if (record := basis.lake.find(key))]
+    paths = basis.lake.raw_paths()
+    found, missing = {}, {}
+    for record in records:
+        path, why = _find_raw(basis.lake, record, paths.get(record.file_key, []), on_read)
+        if path:
+            found[record.file_key] = path
+        else:
+            missing[record.file_key] = f"{record.name}: {why}"
+    again = [record for record in records if record.file_key in found]
+    return Rereading(
+        found,
+        missing,
+        sum(record.raw_bytes for record in again),
+        round(_bytes_per_hit(basis.lake, again) * sum(r.hits for r in again) * _MARGIN),
+    )
+
+
+def _find_raw(
+    lake: Lake, record: FileRecord, paths: Iterable[Path], on_read: Callable[[int], None]
+) -> tuple[Path | None, str]:
+    """The raw file that still holds what the lake took in; else None and why there is none."""
+    why = "its raw file is gone"
+    for path in paths:
+        if not path.is_file():
+            continue
+        if lake.find_seen(path) == record or _has_content(path, record, on_read):
+            return path, ""
+        why = "its raw file holds something else by now"
+    return None, why
+
+
+def _has_content(path: Path, record: FileRecord, on_read: Callable[[int], None]) -> bool:
+    raw = RawFile(path, on_read=on_read)
+    try:
+        for _ in raw.content():
+            pass
+    except (DataError, OSError):
+        return False
+    return bool(raw.digest.hexdigest() == record.sha256)
+
+
+def _bytes_per_hit(lake: Lake, records: list[FileRecord]) -> float:
+    kept = [
+        (path.stat().st_size, share.hits)
+        for record in records
+        for day, share in record.days.items()
+        if (path := lake.hits_path(day, record.file_key)).exists()
+    ]
+    hits = sum(count for _, count in kept)
+    return sum(size for size, _ in kept) / hits if hits else _BYTES_PER_HIT
+
+
+def check_room(rereading: Rereading, workspace: Path) -> int:
+    """Refuse to fill the disk; returns its free bytes.
+
+    Raises:
+        StorageError: says how much is needed and how to use another disk.
+    """
+    free = shutil.disk_usage(workspace).free
+    if rereading.needed_bytes > free:
+        raise StorageError(
+            f"{workspace}: about {rereading.needed_bytes:,} bytes are needed to read the raw files"
+            f" again, {free:,} are free; set TMPDIR to a folder with more room, or ask for fewer"
+            " days with --from and --to"
+        )
+    return free
+
+
+def count_other_places(  # noqa: PLR0913 what is placed, by what, and who is told
+    basis: Basis,
+    database: GeoDatabase,
+    rereading: Rereading,
+    label: str,
+    rules: Rules,
+    on_read: Callable[[int], None],
+) -> Outcome:
+    """Count the sessions of the days compared as ``database`` alone would place them.
+
+    ``rules`` are those of lines that were sent twice, as the lake's own ingest has them.
+    """
+    lake = Lake(basis.workspace / f"lake-{secrets.token_hex(4)}")
+    try:
+        failed = _read_again(basis, lake, database, rereading, rules, on_read)
+        left_out = _without_raw(basis, rereading.missing | failed)
+        days = [day for day in basis.wanted if day not in left_out]
+        figures = count_days(
+            basis, days, lake=lake, files=days_of(lake.files()),
+            timeout_minutes=basis.timeout_minutes,
+        )  # fmt: skip
+        return Outcome(label, figures, left_out)
+    finally:
+        shutil.rmtree(lake.root, ignore_errors=True)
+
+
+def _read_again(  # noqa: PLR0913 what is read, into what, by what
+    basis: Basis,
+    lake: Lake,
+    database: GeoDatabase,
+    rereading: Rereading,
+    rules: Rules,
+    on_read: Callable[[int], None],
+) -> dict[str, str]:
+    """Fill the temporary lake; returns why a file failed, by file key."""
+    key = VisitorKey(secrets.token_bytes(32))  # the counts are the same under any
+    lake.claim(basis.zone.key, key.fingerprint)
+    maker = HitMaker(
+        basis.zone, Places([database], None, basis.zone), Robots(lake.root), key
+    )
+    for source, paths in _by_source(basis.lake, rereading.found).items():
+        ingest_files(lake, maker, paths, source=source, rules=rules, on_read=on_read)
+    return {
+        file_key: f"{printable(path.name)}: it could not be read as before"
+        for file_key, path in rereading.found.items()
+        if lake.find(file_key) is None
+    }
+
+
+def _by_source(lake: Lake, found: dict[str, Path]) -> dict[str, list[Path]]:
+    grouped: dict[str, list[Path]] = {}
+    for file_key, path in found.items():
+        record = lake.find(file_key)
+        if record:
+            grouped.setdefault(record.source, []).append(path)
+    return grouped
+
+
+def _without_raw(basis: Basis, missing: dict[str, str]) -> dict[date, str]:
+    """The days compared that need a raw file that is missing, and which."""
+    left_out = {}
+    for day in basis.wanted:
+        for near in (day, day - _ONE_DAY):
+            if lost := _lost_of(basis.files.get(near), missing):
+                left_out[day] = "; ".join(lost)
+                break
+        else:
+            if day not in basis.files:
+                left_out[day] = "the lake knows no raw file of it"
+    return left_out
+
+
+def _lost_of(files: DayFiles | None, missing: dict[str, str]) -> list[str]:
+    keys = files.file_keys if files else ()
+    return [missing[key] for key in keys if key in missing]

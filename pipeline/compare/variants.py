@@ -1,0 +1,133 @@
+"""The changes that can be asked for: each value is one variant, all else as in the lake."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo, available_timezones
+
+from pipeline.compare.counting import Change, count_days
+from pipeline.compare.figures import Basis, Outcome, has_hits, without_hits
+from pipeline.compare.other_days import count_other_days
+from pipeline.compare.other_places import (
+    check_room,
+    choose_database,
+    count_other_places,
+    plan_rereading,
+)
+from pipeline.compare.robot_rules import read_rules
+from pipeline.errors import SettingsError
+from pipeline.geo.databases import GeoDatabase
+from pipeline.options import show_bytes, show_steps
+from pipeline.output import say
+from pipeline.settings import Settings
+from pipeline.settling import Rules
+from pipeline.site import overlap_rules
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One changed setting, and how to count under it."""
+
+    label: str
+    count: Callable[[Basis], Outcome]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The values of the options that change something."""
+
+    timeouts: Sequence[int] = ()
+    zones: Sequence[str] = ()
+    robots: Sequence[str] = ()
+    databases: Sequence[Path] = ()
+    databases_built: Sequence[date] = ()
+
+
+def make_variants(asked: Asked, settings: Settings) -> list[Variant]:
+    """Each value asked as a variant, in the options' order.
+
+    Raises:
+        SettingsError, GeoError: a value is wrong, or none was given.
+    """
+    found = [_timeout(minutes) for minutes in asked.timeouts]
+    found += [_zone(name) for name in asked.zones]
+    found += [_robots(given) for given in asked.robots]
+    chosen = [choose_database(settings.geo, file, None) for file in asked.databases]
+    chosen += [choose_database(settings.geo, None, built) for built in asked.databases_built]
+    found += [_places(database, overlap_rules(settings)) for database in chosen]
+    if not found:
+        raise SettingsError(
+            "compare", None,
+            "nothing to change was given: give --timeout MINUTES, --timezone ZONE, --robots LIST,"
+            " --geo-database FILE or --geo-built DAY, each as often as you like",
+        )  # fmt: skip
+    return list({variant.label: variant for variant in found}.values())
+
+
+def _timeout(minutes: int) -> Variant:
+    label = f"timeout {minutes}"
+    return Variant(label, lambda basis: _count_hits(basis, label, minutes, None))
+
+
+def _robots(given: str) -> Variant:
+    rules = read_rules(given)
+    return Variant(
+        rules.label,
+        lambda basis: _count_hits(basis, rules.label, basis.timeout_minutes, rules.change),
+    )
+
+
+def _count_hits(
+    basis: Basis, label: str, timeout_minutes: int, change: Change | None
+) -> Outcome:
+    """Count the lake's own hits under another timeout, or changed."""
+    left_out = without_hits(basis)
+    days = [day for day in basis.wanted if day not in left_out]
+    files = {day: files for day, files in basis.files.items() if has_hits(basis, day)}
+    with show_steps(label, len(days)) as (progress, task):
+        figures = count_days(
+            basis, days, lake=basis.lake, files=files, timeout_minutes=timeout_minutes,
+            change=change, on_days=lambda done: progress.update(task, advance=done),
+        )  # fmt: skip
+    return Outcome(label, figures, left_out)
+
+
+def _zone(name: str) -> Variant:
+    if name not in available_timezones():
+        raise SettingsError(
+            "--timezone", name, "not an IANA time zone; write one such as UTC or America/Vancouver"
+        )
+    label = f"timezone {name}"
+
+    def count(basis: Basis) -> Outcome:
+        with show_steps(label, len(basis.wanted)) as (progress, task):
+            return count_other_days(
+                basis, ZoneInfo(name), label, lambda done: progress.update(task, advance=done)
+            )
+
+    return Variant(label, count)
+
+
+def _places(database: GeoDatabase, rules: Rules) -> Variant:
+    label = f"geo {database.provider} {database.build_date}"
+
+    def count(basis: Basis) -> Outcome:
+        rereading = plan_rereading(basis)
+        free = check_room(rereading, basis.workspace)
+        say(
+            f"{label}: {len(rereading.found)} raw files ({_megabytes(rereading.raw_bytes)}) are"
+            f" read again into a temporary lake of about {_megabytes(rereading.needed_bytes)} in"
+            f" {basis.workspace} ({_megabytes(free)} free)"
+        )
+        with show_bytes(label, rereading.raw_bytes) as (progress, task):
+            return count_other_places(
+                basis, database, rereading, label, rules,
+                on_read=lambda count: progress.update(task, advance=count),
+            )  # fmt: skip
+
+    return Variant(label, count)
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB"

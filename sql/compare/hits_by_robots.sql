@@ -1,0 +1,12 @@
+-- Hits as other robot lists would have them.
+-- grain:  hit
+-- inputs: stored_hits (hits with day), robot_agents (user_agent)
+-- params: none
+-- notes:  a hit without a user agent is no robot's.
+SELECT
+    h.* EXCLUDE (is_robot, is_page),
+    r.user_agent IS NOT NULL AS is_robot,
+    r.user_agent IS NULL AND NOT h.is_asset AND coalesce(h.method = 'GET', false)
+        AND (h.status BETWEEN 200 AND 299 OR h.status = 304) AS is_page
+FROM stored_hits AS h
+LEFT JOIN robot_agents AS r ON h.user_agent = r.user_agent
