@@ -163,8 +163,7 @@ class Robots:
 
     def __init__(self, lake: Path) -> None:
         """Load what an earlier run under the same versions of the lists has left in the lake."""
-        lists = ("crawlerdetect", "crawler-user-agents")
-        name = "_".join(f"{package}-{version(package)}" for package in lists)
+        name = "_".join(f"{package}-{version(package)}" for package in LISTS)
         self.lists = name
         self._lake = Lake(lake)
         self.path = self._lake.ledger / "robots" / f"{name}.parquet"

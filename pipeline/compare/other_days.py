@@ -62,8 +62,8 @@ def _count_batch(basis: Basis, batch: list[date], zone: ZoneInfo) -> Figures:
     with connect(memory_mb=basis.memory_mb, spill=basis.workspace / "spill") as connection:
         figures: Figures = {}
         for hours in _read(connection, basis, "hourly", under):
-            seconds = hours.project("DISTINCT epoch_us(hour) // 1_000_000").fetchnumpy()
-            days = np.unique(local_days(next(iter(seconds.values())), zone))
+            seconds = hours.project("epoch_us(hour) // 1_000_000 AS seconds").distinct()
+            days = np.unique(local_days(seconds.fetchnumpy()["seconds"], zone))
             figures |= {(EPOCH + int(day) * _ONE_DAY, NO_COUNTRY): 0 for day in days}
         for sessions in _read(connection, basis, "sessions", under):
             counted = sessions.aggregate(f"{_BY_MINUTE}, count(*) AS sessions").to_arrow_table()

@@ -171,9 +171,7 @@ def _read_again(  # noqa: PLR0913 what is read, into what, by what
     """Fill the temporary lake; returns why a file failed, by file key."""
     key = VisitorKey(secrets.token_bytes(32))  # the counts are the same under any
     lake.claim(basis.zone.key, key.fingerprint)
-    maker = HitMaker(
-        basis.zone, Places([database], None, basis.zone), Robots(lake.root), key
-    )
+    maker = HitMaker(basis.zone, Places([database], None, basis.zone), Robots(lake.root), key)
     for source, paths in _by_source(basis.lake, rereading.found).items():
         ingest_files(lake, maker, paths, source=source, rules=rules, on_read=on_read)
     return {

@@ -78,9 +78,7 @@ def _robots(given: str) -> Variant:
     )
 
 
-def _count_hits(
-    basis: Basis, label: str, timeout_minutes: int, change: Change | None
-) -> Outcome:
+def _count_hits(basis: Basis, label: str, timeout_minutes: int, change: Change | None) -> Outcome:
     """Count the lake's own hits under another timeout, or changed."""
     left_out = without_hits(basis)
     days = [day for day in basis.wanted if day not in left_out]
