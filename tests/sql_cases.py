@@ -35,6 +35,8 @@ INPUTS = {
     },
     "published": TABLES["restatements"],
     "changed": {"day": "DATE", "reason": "VARCHAR"},
+    "stored_hits": TABLES["hits"],
+    "robot_agents": {"user_agent": "VARCHAR"},
 }  # fmt: skip
 LOCAL_DAY_OF = {"hits": "ts", "sessions": "started_at", "hourly": "hour", "daily": "NULL"}
 DEFAULTS: dict[str, dict[str, str]] = {

@@ -84,8 +84,8 @@ LISTS: dict[str, Any] = {
 @pytest.mark.parametrize("given", [*LISTS, "rules.txt"])
 def test_robots_agree_with_a_lake_made_by_them(given: str, site: Site) -> None:
     """Other lists give the figures of a lake whose hits were told apart by them."""
-    pattern = python_rules(site.folder / "rules.txt")
-    is_robot = LISTS.get(given, pattern.search)
+    patterns = python_rules(site.folder / "rules.txt")
+    is_robot = LISTS.get(given, lambda agent: any(p.search(agent) for p in patterns))
 
     def match(agents: Sequence[str]) -> Any:
         return np.array([bool(is_robot(agent)) for agent in agents], np.bool_)
