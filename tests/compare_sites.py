@@ -22,6 +22,7 @@ AGENTS = (
     "Chrome/54.0",
     "Googlebot/2.1",
     "curl/7.50",
+    "venus/fedoraplanet",
     "MyChecker/1.0",
     "-",
     "check \x1b[31m\u202e\\x22" + "y" * 700 + " Googlebot",

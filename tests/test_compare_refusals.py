@@ -156,8 +156,17 @@ def test_stale_days_are_named(site: Site) -> None:
     assert DAYS[7] not in {row["day"] for row in rows}
     assert DAYS[0] in {row["day"] for row in rows}
     assert "`tidegauge build` first" in done.err
+    assert "late files: web03.log" in done.err
     done = site.run("compare", "--timeout", "15", "--from", DAYS[7], "--to", DAYS[7], code=1)
     assert "all 1 days asked are stale" in done.err
+
+
+def test_timeout_set_but_not_built_yet_changes_nothing(site: Site) -> None:
+    """The other settings stay as the lake was built, not as they are set by now."""
+    before, _ = compare(site, "--robots", "none", "--timeout", "15")
+    (site.folder / "tidegauge.toml").write_text("session_timeout_minutes = 15")
+    rows, _ = compare(site, "--robots", "none", "--timeout", "15")
+    assert rows == before
 
 
 @pytest.mark.parametrize("change", ["gone", "other", "grown"])

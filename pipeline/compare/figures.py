@@ -3,6 +3,7 @@
 Only reads the lake; nothing here counts.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from glob import escape
@@ -15,12 +16,14 @@ from pipeline.database import connect
 from pipeline.errors import DataError
 from pipeline.lake import Lake, read_json
 from pipeline.settings import Settings
-from pipeline.stale import DayFiles, take_stock
+from pipeline.stale import Cause, DayFiles, Parts, take_stock
 
 Figures: TypeAlias = dict[tuple[date, str], int]
 """Sessions by day and country; a day with hits has a row even when it has no sessions."""
 
 _ONE_DAY = timedelta(days=1)
+_UPGRADE = ("definitions", True)
+"""The kind of cause, and that it waits, of a day built before the program changed."""
 
 
 @dataclass(frozen=True)
@@ -68,25 +71,35 @@ def read_basis(
     Raises:
         DataError: the lake has no figures in the span asked.
     """
-    stock = take_stock(lake, settings.session_timeout_minutes)
-    days = sorted(map(date.fromisoformat, shown_days(lake, read_json(lake.ledger / "built.json"))))
+    built = read_json(lake.ledger / "built.json")
+    days = sorted(map(date.fromisoformat, shown_days(lake, built)))
+    minutes = _built_timeout(built) or settings.session_timeout_minutes
+    stock = take_stock(lake, minutes)
     asked = [day for day in days if (first or date.min) <= day <= (last or date.max)]
-    stale = frozenset(stock.stale)
-    left_out = {
-        day: "not built from what the lake holds now: `tidegauge build` first"
-        for day in asked
-        if day in stale
-    }
+    stale = {day: why for day, causes in stock.causes.items() if (why := _why_stale(causes))}
+    left_out = {day: stale[day] for day in asked if day in stale}
     wanted = [day for day in asked if day not in left_out]
     if not wanted:
         raise DataError(f"lake {lake.root}: {_nothing(days, asked)}")
     now, flagged = _read_figures(lake, days)
     basis = Basis(
-        lake, ZoneInfo(lake.identity()["timezone"]), settings.session_timeout_minutes,
-        settings.memory_limit_mb, stock.days, now, flagged, stale, wanted,
+        lake, ZoneInfo(lake.identity()["timezone"]), minutes, settings.memory_limit_mb,
+        stock.days, now, flagged, frozenset(stale), wanted,
         is_all=first is None and last is None, workspace=workspace,
     )  # fmt: skip
     return basis, left_out
+
+
+def _built_timeout(built: dict[str, Parts]) -> int | None:
+    """The minutes that the newest day was built with, whatever is set by now."""
+    known = [built[day]["settings"][0] for day in sorted(built) if "settings" in built[day]]
+    return int(known[-1]) if known else None
+
+
+def _why_stale(causes: Iterable[Cause]) -> str | None:
+    """Why a day's figures are not those of the lake's hits; other SQL or versions do not matter."""
+    mattering = [cause.text for cause in causes if (cause.kind, cause.waits) != _UPGRADE]
+    return f"stale, `tidegauge build` first: {'; '.join(mattering)}" if mattering else None
 
 
 def _nothing(days: list[date], asked: list[date]) -> str:
