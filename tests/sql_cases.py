@@ -37,6 +37,7 @@ INPUTS = {
     "changed": {"day": "DATE", "reason": "VARCHAR"},
     "stored_hits": TABLES["hits"],
     "robot_agents": {"user_agent": "VARCHAR"},
+    "places": {"client": "VARCHAR", "country": "VARCHAR", "subdivision": "VARCHAR"},
 }  # fmt: skip
 LOCAL_DAY_OF = {"hits": "ts", "sessions": "started_at", "hourly": "hour", "daily": "NULL"}
 DEFAULTS: dict[str, dict[str, str]] = {

@@ -187,6 +187,18 @@ def test_raw_file_that_is_not_there_as_it_was_is_named(change: str, site: Site) 
     assert why in done.err
 
 
+def test_addresses_kept_in_full_need_no_raw_file(site: Site) -> None:
+    """Where hits hold addresses they are placed by them, with the figures of a lake so located."""
+    full = make_lake(site, "full", addresses="full")
+    other = make_lake(site, "other", geo="later")
+    shutil.rmtree(site.folder / "raw")
+    rows, done = compare(site, *LATER, "--lake", "full")
+    assert_agrees(rows, full, other, DAYS)
+    assert "read again" not in done.err
+    truncated = site.run("compare", *LATER, "--format", "json")
+    assert json.loads(truncated.out) == []
+
+
 def test_raw_files_renamed_and_recompressed_are_not_needed_where_they_were(site: Site) -> None:
     """A raw file is read where the lake last saw its content, whatever its name."""
     before, _ = compare(site, *LATER)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+
 from pipeline.build import shown_days
 from pipeline.database import connect
 from pipeline.errors import DataError
@@ -40,6 +42,8 @@ class Basis:
     """All of the lake's figures, also of days not compared."""
     flagged: frozenset[tuple[date, str]]
     """The days and countries that the lake has as surges."""
+    completeness: pa.Table
+    """Columns ``day``, ``share`` and ``is_preliminary`` of the lake's days."""
     stale: frozenset[date]
     """The days whose figures are not those of the lake's present hits."""
     wanted: list[date]
@@ -81,10 +85,10 @@ def read_basis(
     wanted = [day for day in asked if day not in left_out]
     if not wanted:
         raise DataError(f"lake {lake.root}: {_nothing(days, asked)}")
-    now, flagged = _read_figures(lake, days)
+    now, flagged, completeness = _read_figures(lake, days)
     basis = Basis(
         lake, ZoneInfo(lake.identity()["timezone"]), minutes, settings.memory_limit_mb,
-        stock.days, now, flagged, frozenset(stale), wanted,
+        stock.days, now, flagged, completeness, frozenset(stale), wanted,
         is_all=first is None and last is None, workspace=workspace,
     )  # fmt: skip
     return basis, left_out
@@ -113,16 +117,20 @@ def _nothing(days: list[date], asked: list[date]) -> str:
     )
 
 
-def _read_figures(lake: Lake, days: list[date]) -> tuple[Figures, frozenset[tuple[date, str]]]:
+def _read_figures(
+    lake: Lake, days: list[date]
+) -> tuple[Figures, frozenset[tuple[date, str]], pa.Table]:
     with connect() as connection:
         parts = [escape(str(lake.part_path("daily", str(day)))) for day in days]
         daily = connection.read_parquet(parts, hive_partitioning=True)
         now = {(d, c): n for d, c, n in daily.project("day, country, sessions").fetchall()}
-        expected = lake.part_path("expected")
-        if not expected.exists():
-            return now, frozenset()
-        flags = connection.read_parquet(escape(str(expected))).filter("is_surge")
-        return now, frozenset(flags.project("day, country").fetchall())
+        expected, totals = (
+            connection.read_parquet(escape(str(lake.part_path(table))))
+            for table in ("expected", "days")
+        )
+        flagged = expected.filter("is_surge").project("day, country").fetchall()
+        completeness = totals.project("day, share, is_preliminary").to_arrow_table()
+        return now, frozenset(flagged), completeness
 
 
 def without_hits(basis: Basis) -> dict[date, str]:

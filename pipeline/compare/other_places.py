@@ -1,7 +1,7 @@
 """The same hits placed by another address database.
 
-Hits hold no addresses by default: the raw files are read again into a temporary lake outside the
-lake, under a visitor key of its own that is thrown away with it.
+Where addresses are kept in full, the hits are enough. By default hits hold none: the raw files are
+read again into a temporary lake outside the lake, under a visitor key that is thrown away with it.
 """
 
 import secrets
@@ -11,15 +11,20 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
+import pyarrow as pa
+
 from pipeline.blocks import RawFile
-from pipeline.compare.counting import count_days
+from pipeline.compare.counting import Change, count_days, distinct, show_hits
 from pipeline.compare.figures import Basis, Outcome
 from pipeline.errors import DataError, SettingsError, StorageError
 from pipeline.geo.databases import GeoDatabase, list_databases, read_database
+from pipeline.geo.lookup import Locator
 from pipeline.hits import HitMaker, Places
 from pipeline.ingest import ingest_files, printable
 from pipeline.lake import FileRecord, Lake
 from pipeline.robots import Robots
+from pipeline.settings import Addresses
 from pipeline.settling import Rules
 from pipeline.stale import DayFiles, days_of
 from pipeline.visitors import VisitorKey
@@ -28,6 +33,7 @@ _ONE_DAY = timedelta(days=1)
 _BYTES_PER_HIT = 60
 """Of a lake whose hits are all gone; else its own is measured."""
 _MARGIN = 1.2
+_PLACES = pa.schema([(name, pa.string()) for name in ("client", "country", "subdivision")])
 
 
 @dataclass(frozen=True)
@@ -61,11 +67,35 @@ def choose_database(geo: Path, file: Path | None, built: date | None) -> GeoData
     raise SettingsError("--geo-built", str(built), f"no database was built that day; {there}")
 
 
+def keep_addresses(basis: Basis) -> bool:
+    """Whether every hit of the days compared and the days before them has its whole address."""
+    records = [basis.lake.find(key) for key in _needed_files(basis)]
+    return all(record and record.addresses == Addresses.full for record in records)
+
+
+def change_places(database: GeoDatabase) -> Change:
+    """A change of the hits' places to those of ``database``, by the addresses in the hits."""
+    locator = Locator(database)
+
+    def change(connection: duckdb.DuckDBPyConnection) -> None:
+        places = []
+        for batch in distinct(connection, "client"):
+            clients = batch.column(0)
+            places.append(pa.record_batch([clients, *locator.locate(clients)], schema=_PLACES))
+        connection.register("places", pa.Table.from_batches(places, _PLACES))
+        show_hits(connection, "hits_by_places")
+
+    return change
+
+
+def _needed_files(basis: Basis) -> list[str]:
+    near = {day - n * _ONE_DAY for day in basis.wanted for n in (0, 1)} & basis.files.keys()
+    return sorted({key for day in near for key in basis.files[day].file_keys})
+
+
 def plan_rereading(basis: Basis, on_read: Callable[[int], None] = lambda _: None) -> Rereading:
     """Find the raw files of the days compared and the days before them."""
-    near = {day - n * _ONE_DAY for day in basis.wanted for n in (0, 1)} & basis.files.keys()
-    keys = sorted({key for day in near for key in basis.files[day].file_keys})
-    records = [record for key in keys if (record := basis.lake.find(key))]
+    records = [record for key in _needed_files(basis) if (record := basis.lake.find(key))]
     paths = basis.lake.raw_paths()
     found, missing = {}, {}
     for record in records:

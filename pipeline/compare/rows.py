@@ -32,7 +32,8 @@ def largest_countries(basis: Basis) -> list[str]:
 def flags_then(basis: Basis, outcome: Outcome) -> Flags:
     """The surges that the figures would have; None unless all days are compared.
 
-    Days left out keep the lake's figures, as a sealed day does, where days stay the same.
+    Days left out keep the lake's figures, as a sealed day does, where days stay the same. A day of
+    another zone counts as incomplete when the lake's day of that date is.
     """
     if not basis.is_all:
         return None
@@ -42,7 +43,8 @@ def flags_then(basis: Basis, outcome: Outcome) -> Flags:
         then = {key: n for key, n in basis.now.items() if key[0] not in counted} | then
     columns = [[day for day, _ in then], [country for _, country in then], list(then.values())]
     daily = pa.table([pa.array(c, f.type) for c, f in zip(columns, _DAILY, strict=True)], _DAILY)
-    expected, _ = find_surges(daily.sort_by([("day", "ascending"), ("country", "ascending")]))
+    ordered = daily.sort_by([("day", "ascending"), ("country", "ascending")])
+    expected, _ = find_surges(ordered, basis.completeness)
     flagged = expected.filter(expected["is_surge"])
     return frozenset(zip(flagged["day"].to_pylist(), flagged["country"].to_pylist(), strict=True))
 

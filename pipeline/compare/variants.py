@@ -10,9 +10,11 @@ from pipeline.compare.counting import Change, count_days
 from pipeline.compare.figures import Basis, Outcome, has_hits, without_hits
 from pipeline.compare.other_days import count_other_days
 from pipeline.compare.other_places import (
+    change_places,
     check_room,
     choose_database,
     count_other_places,
+    keep_addresses,
     plan_rereading,
 )
 from pipeline.compare.robot_rules import read_rules
@@ -111,6 +113,8 @@ def _places(database: GeoDatabase, rules: Rules) -> Variant:
     label = f"geo {database.provider} {database.build_date}"
 
     def count(basis: Basis) -> Outcome:
+        if keep_addresses(basis):
+            return _count_hits(basis, label, basis.timeout_minutes, change_places(database))
         rereading = plan_rereading(basis)
         free = check_room(rereading, basis.workspace)
         say(
