@@ -14,7 +14,7 @@ from pipeline.models import read_model
 from pipeline.stale import DayFiles
 from pipeline.visitors import VisitorKey
 
-_AT_ONCE = 5_000
+_AT_ONCE = 1_000  # Ctrl-C is heard in between
 
 Change = Callable[[duckdb.DuckDBPyConnection], None]
 """Makes the view ``hits`` of the view ``stored_hits``."""

@@ -6,7 +6,7 @@ read again into a temporary lake outside the lake, under a visitor key that is t
 
 import secrets
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -14,15 +14,15 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipeline.blocks import RawFile
 from pipeline.compare.counting import Change, count_days, distinct, show_hits
 from pipeline.compare.figures import Basis, Outcome
-from pipeline.errors import DataError, SettingsError, StorageError
+from pipeline.errors import SettingsError, StorageError
 from pipeline.geo.databases import GeoDatabase, list_databases, read_database
 from pipeline.geo.lookup import Locator
 from pipeline.hits import HitMaker, Places
-from pipeline.ingest import ingest_files, printable
+from pipeline.ingest import ingest_files
 from pipeline.lake import FileRecord, Lake
+from pipeline.raw_files import ReadLimits, printable
 from pipeline.robots import Robots
 from pipeline.settings import Addresses
 from pipeline.settling import Rules
@@ -34,6 +34,14 @@ _BYTES_PER_HIT = 60
 """Of a lake whose hits are all gone; else its own is measured."""
 _MARGIN = 1.2
 _PLACES = pa.schema([(name, pa.string()) for name in ("client", "country", "subdivision")])
+
+
+@dataclass(frozen=True)
+class HowToRead:
+    """As the lake's own ingest reads."""
+
+    overlaps: Rules
+    limits: ReadLimits
 
 
 @dataclass(frozen=True)
@@ -93,17 +101,16 @@ def _needed_files(basis: Basis) -> list[str]:
     return sorted({key for day in near for key in basis.files[day].file_keys})
 
 
-def plan_rereading(basis: Basis, on_read: Callable[[int], None] = lambda _: None) -> Rereading:
+def plan_rereading(basis: Basis) -> Rereading:
     """Find the raw files of the days compared and the days before them."""
     records = [record for key in _needed_files(basis) if (record := basis.lake.find(key))]
     paths = basis.lake.raw_paths()
-    found, missing = {}, {}
-    for record in records:
-        path, why = _find_raw(basis.lake, record, paths.get(record.file_key, []), on_read)
-        if path:
-            found[record.file_key] = path
-        else:
-            missing[record.file_key] = f"{record.name}: {why}"
+    found = {r.file_key: paths[r.file_key][0] for r in records if r.file_key in paths}
+    missing = {
+        record.file_key: f"{record.name}: its raw file is gone, or has changed since it was read"
+        for record in records
+        if record.file_key not in found
+    }
     again = [record for record in records if record.file_key in found]
     return Rereading(
         found,
@@ -111,30 +118,6 @@ def plan_rereading(basis: Basis, on_read: Callable[[int], None] = lambda _: None
         sum(record.raw_bytes for record in again),
         round(_bytes_per_hit(basis.lake, again) * sum(r.hits for r in again) * _MARGIN),
     )
-
-
-def _find_raw(
-    lake: Lake, record: FileRecord, paths: Iterable[Path], on_read: Callable[[int], None]
-) -> tuple[Path | None, str]:
-    """The raw file that still holds what the lake took in; else None and why there is none."""
-    why = "its raw file is gone"
-    for path in paths:
-        if not path.is_file():
-            continue
-        if lake.find_seen(path) == record or _has_content(path, record, on_read):
-            return path, ""
-        why = "its raw file holds something else by now"
-    return None, why
-
-
-def _has_content(path: Path, record: FileRecord, on_read: Callable[[int], None]) -> bool:
-    raw = RawFile(path, on_read=on_read)
-    try:
-        for _ in raw.content():
-            pass
-    except (DataError, OSError):
-        return False
-    return bool(raw.digest.hexdigest() == record.sha256)
 
 
 def _bytes_per_hit(lake: Lake, records: list[FileRecord]) -> float:
@@ -169,16 +152,13 @@ def count_other_places(  # noqa: PLR0913 what is placed, by what, and who is tol
     database: GeoDatabase,
     rereading: Rereading,
     label: str,
-    rules: Rules,
+    how: HowToRead,
     on_read: Callable[[int], None],
 ) -> Outcome:
-    """Count the sessions of the days compared as ``database`` alone would place them.
-
-    ``rules`` are those of lines that were sent twice, as the lake's own ingest has them.
-    """
+    """Count the sessions of the days compared as ``database`` alone would place them."""
     lake = Lake(basis.workspace / f"lake-{secrets.token_hex(4)}")
     try:
-        failed = _read_again(basis, lake, database, rereading, rules, on_read)
+        failed = _read_again(basis, lake, database, rereading, how, on_read)
         left_out = _without_raw(basis, rereading.missing | failed)
         days = [day for day in basis.wanted if day not in left_out]
         figures = count_days(
@@ -195,7 +175,7 @@ def _read_again(  # noqa: PLR0913 what is read, into what, by what
     lake: Lake,
     database: GeoDatabase,
     rereading: Rereading,
-    rules: Rules,
+    how: HowToRead,
     on_read: Callable[[int], None],
 ) -> dict[str, str]:
     """Fill the temporary lake; returns why a file failed, by file key."""
@@ -203,7 +183,10 @@ def _read_again(  # noqa: PLR0913 what is read, into what, by what
     lake.claim(basis.zone.key, key.fingerprint)
     maker = HitMaker(basis.zone, Places([database], None, basis.zone), Robots(lake.root), key)
     for source, paths in _by_source(basis.lake, rereading.found).items():
-        ingest_files(lake, maker, paths, source=source, rules=rules, on_read=on_read)
+        ingest_files(
+            lake, maker, paths,
+            source=source, rules=how.overlaps, limits=how.limits, on_read=on_read,
+        )  # fmt: skip
     return {
         file_key: f"{printable(path.name)}: it could not be read as before"
         for file_key, path in rereading.found.items()

@@ -1,6 +1,7 @@
 """Other rules for robots than the lake's: one of the lists, none, or expressions of one's own."""
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,9 @@ NAMED: dict[str, tuple[str, ...]] = {"none": (), "both": LISTS} | {name: (name,)
 _MOST_BYTES = 1_000_000
 _MOST_EXPRESSIONS = 2_000
 _LONGEST = 500
-"""RE2 takes time linear in the text; this bounds the rest, the size of the automaton."""
+_MOST_REPETITIONS = 1_000
+"""RE2 takes time linear in the text; these bound the rest, the size of the automaton: 50 times
+``.{0,1000}`` takes a second a user agent."""
 _REMEDY = "write one regular expression per line (RE2's syntax: no look-around, no back reference)"
 _AGENTS = pa.schema([("user_agent", pa.string())])
 
@@ -109,6 +112,9 @@ def _refusal(expression: str) -> str | None:
     """Why an expression can't be used; None when it can."""
     if len(expression) > _LONGEST:
         return f"longer than {_LONGEST} characters"
+    counts = re.findall(r"\{(\d{1,9})(?:,(\d{0,9}))?\}", expression)
+    if sum(max(int(least), int(most or 0)) for least, most in counts) > _MOST_REPETITIONS:
+        return f"its {{n,m}} ask for over {_MOST_REPETITIONS:,} repetitions"
     try:
         found = pc.match_substring_regex(pa.array(["", "\u00a1"]), expression)
     except pa.ArrowInvalid as error:

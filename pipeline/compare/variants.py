@@ -10,6 +10,7 @@ from pipeline.compare.counting import Change, count_days
 from pipeline.compare.figures import Basis, Outcome, has_hits, without_hits
 from pipeline.compare.other_days import count_other_days
 from pipeline.compare.other_places import (
+    HowToRead,
     change_places,
     check_room,
     choose_database,
@@ -23,8 +24,7 @@ from pipeline.geo.databases import GeoDatabase
 from pipeline.options import show_bytes, show_steps
 from pipeline.output import say
 from pipeline.settings import Settings
-from pipeline.settling import Rules
-from pipeline.site import overlap_rules
+from pipeline.site import overlap_rules, read_limits
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,10 @@ def make_variants(asked: Asked, settings: Settings) -> list[Variant]:
     found = [_timeout(minutes) for minutes in asked.timeouts]
     found += [_zone(name) for name in asked.zones]
     found += [_robots(given) for given in asked.robots]
+    how = HowToRead(overlap_rules(settings), read_limits(settings))
     chosen = [choose_database(settings.geo, file, None) for file in asked.databases]
     chosen += [choose_database(settings.geo, None, built) for built in asked.databases_built]
-    found += [_places(database, overlap_rules(settings)) for database in chosen]
+    found += [_places(database, how) for database in chosen]
     if not found:
         raise SettingsError(
             "compare", None,
@@ -109,7 +110,7 @@ def _zone(name: str) -> Variant:
     return Variant(label, count)
 
 
-def _places(database: GeoDatabase, rules: Rules) -> Variant:
+def _places(database: GeoDatabase, how: HowToRead) -> Variant:
     label = f"geo {database.provider} {database.build_date}"
 
     def count(basis: Basis) -> Outcome:
@@ -124,7 +125,7 @@ def _places(database: GeoDatabase, rules: Rules) -> Variant:
         )
         with show_bytes(label, rereading.raw_bytes) as (progress, task):
             return count_other_places(
-                basis, database, rereading, label, rules,
+                basis, database, rereading, label, how,
                 on_read=lambda count: progress.update(task, advance=count),
             )  # fmt: skip
 
