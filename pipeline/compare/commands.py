@@ -33,6 +33,7 @@ from pipeline.settings import load_settings
 from pipeline.site import open_lake
 from pipeline.storage import storage_named
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _THEN = "nothing was changed; if a build or an ingest was at work, run compare again"
 
 
@@ -182,17 +183,24 @@ def _open_workspace(lake: Lake) -> Iterator[Path]:
 
 @contextmanager
 def _ended_by_exceptions() -> Iterator[None]:
-    """Let a request to end, and a terminal that closes, do what Ctrl-C does: tidy up."""
+    """Let a request to end, and a terminal that closes, do what Ctrl-C does: tidy up.
+
+    DuckDB may lose the exception of a signal that comes at a bad moment; the end does not.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    came: list[int] = []
 
-    def end(_number: int, _frame: object) -> NoReturn:
+    def end(number: int, _frame: object) -> NoReturn:
+        came.append(number)
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, end) for number in _ENDING}
     try:
         yield
+        if came:
+            raise KeyboardInterrupt
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
