@@ -169,7 +169,7 @@ def test_a_source_absent_for_a_week_is_retired_from_its_last_hit_on(
 
 
 def test_a_source_that_comes_back_was_missing() -> None:
-    """Ten days of web05 are missing, and it is back on the 16th: no retirement is spoken of."""
+    """Ten days of web05 are missing, then it is there again: nothing is said of retirement."""
     found = judge(*site(30, lambda s, d, _: s != "web05" or not november(6) <= d < november(16)))
     missing = [day.day for day, row in found.items() if row["reasons"]]
     assert missing == list(range(6, 16))
@@ -177,7 +177,7 @@ def test_a_source_that_comes_back_was_missing() -> None:
 
 
 def test_names_that_are_dates_are_no_sources_to_expect() -> None:
-    """One file a day, each of its own name and reaching a minute into the next: all is whole."""
+    """One file a day, each of a name of its own: all is whole."""
     tables, shares = [], []
     for n in range(6):
         minutes, files = site(1, first=FIRST + timedelta(n), sources=["x"])
