@@ -123,14 +123,14 @@ def repair(made: Made, site: Site) -> None:
     assert not list(site.lake.rglob("*.draft"))
 
 
-@pytest.mark.parametrize("size", [0, 100, 1000, 4000, 12_000, 100_000])
+@pytest.mark.parametrize("size", [0, 1000, 4000, 12_000, 100_000])
 @pytest.mark.parametrize("step", STEPS)
 def test_files_that_may_not_grow(step: str, size: int, made: Made, tmp_path: Path) -> None:
     """From the first Parquet file to the views, the largest: whatever can't be written."""
     fail_and_repair(made, Site(tmp_path), step, lambda: files_up_to(size), "File too large")
 
 
-@pytest.mark.parametrize("leave", [0, 4096, 20_000, 60_000, 100_000])
+@pytest.mark.parametrize("leave", [0, 20_000, 100_000])
 @pytest.mark.parametrize("step", STEPS)
 def test_disk_that_is_full(step: str, leave: int, made: Made, tmp_path: Path) -> None:
     """No room at all, for a few files, for all but the last ones."""
@@ -191,8 +191,9 @@ def test_what_is_forbidden_is_named(made: Made, tmp_path: Path) -> None:
     shutil.copytree(made.stages["built"], other.lake)
     log = other.write("web03.log", GOOD)
     subprocess.run(["chmod", "-R", "a+rX,go-w,u-w", other.lake], check=True)
+    figures = read_figures(made.site)
     with as_nobody(other.folder):
-        assert read_figures(other) == read_figures(made.site)
+        assert read_figures(other) == figures
         for change in (["ingest", "--no-geo", log], ["build"]):
             done = other.run(*change, code=2)
             assert "lake can't be written: Permission denied" in done.err
