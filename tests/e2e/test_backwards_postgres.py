@@ -46,7 +46,8 @@ def airflow(
             )
             try:
                 airflow.start()
-                airflow.rest.ask("PATCH", "dags/example_downstream", json={"is_paused": True})
+                for dag in ("example_downstream", "watch"):
+                    airflow.rest.ask("PATCH", f"dags/{dag}", json={"is_paused": True})
                 yield airflow
             finally:
                 airflow.close()
