@@ -163,7 +163,7 @@ def _count(settings: Settings, clock: _Clock, files: list[Path], now: datetime) 
         lines = _ingest(settings, files)
     with clock.time("build"):
         _build(settings)
-        publish(Lake(settings.lake), now)
+        publish(Lake(settings.lake), now, settings.sources)
     return lines
 
 

@@ -51,7 +51,7 @@ November 2016. This product includes GeoLite2 data created by MaxMind, available
 The day is the local day of America/Toronto: 24 hours from 05:00 UTC on 8 November 2016. The logs of
 all 5 sources are in and cover the whole day. It was first published on 9 November 2016 at 06:00 as
 100 (preliminary, 2 of 5 sources). On 11 November 2016 at 06:00 it was restated to 250, 150.0 %
-more, for this reason: late files web03.log, web04.log, web05.log of 2016-11-08. That is 12.5 times
+more (late files web03.log, web04.log, web05.log of 2016-11-08). That is 12.5 times
 what was expected from the country's own history (20). The day is part of a surge on 8 November
 2016, still going on when the logs end: 250 sessions where 20 were expected. Declared robots are
 left out: 0 requests without a user agent or with one that the lists crawlerdetect V and
@@ -77,7 +77,7 @@ def test_a_country_that_was_not_there_at_first_was_published_as_0(storm: Publish
     said = say(storm, "FR")
     assert "counted 1 session from addresses located in France, of 311 from" in said
     assert "first published on 9 November 2016 at 06:00 as 0 (preliminary, 2 of 5" in said
-    assert "restated to 1, 1 more, for this reason: late files" in said
+    assert "restated to 1, 1 more (late files" in said
 
 
 def test_a_country_without_a_hit_is_0(storm: Publisher) -> None:
@@ -200,7 +200,7 @@ def test_restatements_down_and_up_and_of_completeness_alone() -> None:
     ]  # fmt: skip
     said = write_paragraph(figure(sessions=90, published=values))
     assert said.count("restated to") == 2
-    assert "restated to 80, 20.0 % less, for this reason: robot lists. On 12 November" in said
+    assert "restated to 80, 20.0 % less (robot lists). On 12 November" in said
     assert "restated to 90, 12.5 % more" in said
 
 

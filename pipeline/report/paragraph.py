@@ -130,8 +130,7 @@ def _say_published(figure: Figure) -> Iterator[str]:
         yield (
             f"On {wording.write_moment(one.published_at, zone)} it was restated to"
             f" {wording.write_count(one.sessions)}{_qualify(one)},"
-            f" {wording.write_change(before, one.sessions)}, for this reason:"
-            f" {_shorten(one.reason)}."
+            f" {wording.write_change(before, one.sessions)} ({_shorten(one.reason)})."
         )
     if figure.published[-1].sessions != figure.sessions:
         yield "The number above is newer and not published yet."
