@@ -40,6 +40,8 @@ class Cause:
     text: str
     waits: bool = False
     """Whether it is taken only when asked for."""
+    is_beside: bool = False
+    """Whether it is a change of the day before or after."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +140,13 @@ class Stock:
         ]
 
     def rebuilt(self, day: date) -> Parts:
-        """What the day is built from when it is rebuilt now, and why it is."""
-        return self.wanted[str(day)] | {"why": [cause.text for cause in self.causes[day]]}
+        """What the day is built from when it is rebuilt now, and why it is.
+
+        What came to the days beside it is told only when nothing came to the day itself.
+        """
+        causes = self.causes[day]
+        own = [cause for cause in causes if not cause.is_beside]
+        return self.wanted[str(day)] | {"why": [cause.text for cause in own or causes]}
 
 
 def fingerprint(parts: Parts) -> str:
@@ -182,8 +189,10 @@ class _Names:
         records = [*self._lake.past_files(), *self._records]
         return {record.file_key: escape(record.name) for record in records}
 
-    def list_files(self, file_keys: Collection[str]) -> str:
-        names = sorted(self._known.get(key, key) for key in file_keys)
+    def list_files(self, file_keys: Collection[str], hits: dict[str, int]) -> str:
+        """The files with most hits first."""
+        keys = sorted(file_keys, key=lambda key: (-hits.get(key, 0), key))
+        names = [self._known.get(key, key) for key in keys]
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         return ", ".join(names[:_SHOWN]) + more
 
@@ -221,10 +230,14 @@ def _compare_files(
 ) -> Iterator[Cause]:
     late, gone = after.keys() - before.keys(), before.keys() - after.keys()
     changed = {key for key in after.keys() & before.keys() if after[key] != before[key]}
+    beside = bool(where)
     if late:
-        yield Cause("files", f"{where}late files: {names.list_files(late)}")
+        yield Cause(
+            "files", f"{where}late files: {names.list_files(late, after)}", is_beside=beside
+        )
     if gone:
-        yield Cause("files", f"{where}files replaced or taken out: {names.list_files(gone)}")
+        text = f"{where}files replaced or taken out: {names.list_files(gone, before)}"
+        yield Cause("files", text, is_beside=beside)
     if changed:
         what = "other hits of the same files after duplicates were dropped or lines read anew"
-        yield Cause("files", f"{where}{what}: {names.list_files(changed)}")
+        yield Cause("files", f"{where}{what}: {names.list_files(changed, after)}", is_beside=beside)
