@@ -198,7 +198,7 @@ def sentences(log: str) -> list[str]:
 
 BAD = [
     ({"RAW": "empty"}, "no raw file of 2016-11-08 in empty (0 files"),
-    ({"RAW": "locked"}, "raw folder locked: locked: Permission denied"),
+    ({"RAW": "locked"}, "raw folder locked: Permission denied"),
     ({"RAW": "nowhere"}, "setting raw = 'nowhere': there is no such folder"),
     ({"TIMEZONE": "Mars"}, "setting timezone = 'Mars': not an IANA time zone"),
     ({"TIMEZONE": "UTC"}, "was made for time zone America/Toronto"),
