@@ -10,7 +10,7 @@ import functools
 import logging
 import re
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import islice
@@ -211,7 +211,11 @@ class Robots:
             self._is_saved = True
         try:
             with self._lake.lock("robots"):
-                _write_cache(self._lake, self.path, answers)
+                _write_cache(
+                    self.path,
+                    answers,
+                    lambda draft: self._lake.note_next("robots", self.path, draft),
+                )
         except (OSError, StorageError) as error:
             LOG.warning("robot cache not written: %s", error)
 
@@ -231,7 +235,9 @@ def _read_cache(path: Path) -> dict[str, bool]:
         return {}
 
 
-def _write_cache(lake: Lake, path: Path, answers: dict[str, bool]) -> None:
+def _write_cache(
+    path: Path, answers: dict[str, bool], on_draft: Callable[[Path], None] = lambda _: None
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     columns = [pa.array(answers.keys(), pa.string()), pa.array(answers.values(), pa.bool_())]
     table = pa.table(columns, schema=_CACHE_SCHEMA)
@@ -240,7 +246,7 @@ def _write_cache(lake: Lake, path: Path, answers: dict[str, bool]) -> None:
         pq.write_table(
             table, draft, compression="zstd", write_page_checksum=True, write_statistics=False
         )
-        lake.note_next("robots", path, draft)
+        on_draft(draft)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ _LIMB_BITS = 20
 _HOUR_US = 3_600_000_000
 _MINUTE_US = 60_000_000
 _INSTANT = pa.timestamp("us", "UTC")
+_NO_DATE = -(2**31)
 
 
 def count_daily(hits: pa.Table, cut: Cut, sessions: pa.Table, *, geo_is_late: bool) -> pa.Table:
@@ -156,8 +157,9 @@ def _count_visitors(cut: Cut, cell: Ints, cells: int) -> Ints:
 
 def _latest(built: pa.ChunkedArray, code: Ints, cells: int) -> pa.Array:
     """The latest date a cell; null when it has none."""
-    days = built.cast(pa.int32()).fill_null(-(2**31)).to_numpy()
-    latest = np.full(cells, -(2**31), np.int64)
-    np.maximum.at(latest, code, days)
-    none = latest == -(2**31)
+    latest = np.full(cells, _NO_DATE, np.int64)
+    days = built.cast(pa.int32()).fill_null(_NO_DATE).to_numpy()
+    for day in np.unique(days):  # few: one database a file; the latest last
+        latest[code[days == day]] = day
+    none = latest == _NO_DATE
     return pa.array(np.where(none, 0, latest).astype(np.int32), mask=none).cast(pa.date32())

@@ -133,24 +133,16 @@ def check_beside(shelf: Shelf, record: FileRecord, sealed: set[str]) -> Iterator
         yield content
     elif (count := _count_lines(content)) != record.lines:
         yield shelf.off(place, f"has {count} lines, its record has {record.lines:,}")
-    for whole in sorted(place for place in shelf.digests if _is_whole(place, key)):
-        if (
-            Path(whole).parent.name.removeprefix("day=") in sealed
-            and not (shelf.root / whole).exists()
-        ):
+    for day, share in record.whole_days.items():
+        whole = f"ledger/whole/day={day}/{key}.parquet"
+        is_there = (shelf.root / whole).exists()
+        if not is_there and (day in sealed or whole not in shelf.digests):
             continue
         read = shelf.read(whole, columns=["line_no"])
         if isinstance(read, Finding):
             yield read
-            continue
-        day = Path(whole).parent.name.removeprefix("day=")
-        share = record.whole_days.get(day)
-        if share is None or len(read) != share.hits:
-            yield shelf.off(whole, f"has {len(read):,} rows, its record says otherwise")
-
-
-def _is_whole(place: str, key: str) -> bool:
-    return place.startswith("ledger/whole/") and Path(place).stem == key
+        elif len(read) != share.hits:
+            yield shelf.off(whole, f"has {len(read):,} rows, its record has {share.hits:,} hits")
 
 
 def _count_lines(content: bytes) -> int | None:

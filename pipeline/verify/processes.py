@@ -44,8 +44,8 @@ def split_days(  # noqa: PLR0913 what the days are read and counted by
 def _make_task(shelf: Shelf, zone: str, rules: Rules, days: Sequence[Day], own: set[date]) -> Task:
     near = {day + n * _ONE_DAY for day in own for n in (-1, 0, 1)}
     its_days = tuple(day for day in days if day.day in near)
-    marks = tuple(f"day={day}/" for day in near)
-    digests = {p: d for p, d in shelf.digests.items() if any(mark in p for mark in marks)}
+    names = {f"day={day}" for day in near}
+    digests = {p: d for p, d in shelf.digests.items() if not names.isdisjoint(p.split("/"))}
     return Task(Shelf(shelf.root, digests), zone, rules, its_days, frozenset(own))
 
 

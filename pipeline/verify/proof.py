@@ -78,7 +78,7 @@ def prove_lake(
             snapshot = take_snapshot(lake.root, settings.timeout_minutes)
             findings = [*check_ledger(lake.root, snapshot), *find_strays(snapshot)]
         shelf = Shelf(lake.root, snapshot.digests)
-        days = [_day_of(day, snapshot) for day in _all_days(snapshot)]
+        days = _list_days(snapshot)
         wanted = frozenset(day.day for day in days if day.day in span)
         rules = Rules(settings.timeout_minutes, settings.key.session_key)
         parts: list[PartProof] = []
@@ -97,31 +97,29 @@ def prove_lake(
     return Proof(len(wanted), len(snapshot.records), hits, sorted(set(findings)))
 
 
-def _all_days(snapshot: Snapshot) -> list[date]:
-    """Every day that has hits, figures or a seal, in order."""
-    known = {date.fromisoformat(day) for record in snapshot.records.values() for day in record.days}
-    if snapshot.stock:
-        known |= {date.fromisoformat(day) for day in snapshot.stock.built}
-    return sorted(known)
+def _list_days(snapshot: Snapshot) -> list[Day]:
+    """Every day that has hits or figures, in order."""
+    parts: dict[date, list[FilePart]] = {}
+    for _, record in sorted(snapshot.records.items()):
+        for day in record.days:
+            parts.setdefault(date.fromisoformat(day), []).append(_part_of(record, day))
+    stock = snapshot.stock
+    known = {*parts, *(map(date.fromisoformat, stock.built) if stock else ())}
+    return [_day_of(day, tuple(parts.get(day, ())), snapshot) for day in sorted(known)]
 
 
-def _day_of(day: date, snapshot: Snapshot) -> Day:
+def _day_of(day: date, parts: tuple[FilePart, ...], snapshot: Snapshot) -> Day:
     stock = snapshot.stock
     files = stock.days.get(day) if stock else None
-    parts = tuple(
-        _part_of(record, str(day))
-        for _, record in sorted(snapshot.records.items())
-        if str(day) in record.days
-    )
     is_sealed = str(day) in snapshot.sealed
+    is_stale = stock is not None and day in stock.causes
     return Day(
         day,
         parts,
         geo_is_late=files is not None and files.geo_is_late,
         is_sealed=is_sealed,
-        is_standing=is_sealed
-        or (stock is not None and day in stock.causes and day not in stock.stale),
-        is_current=stock is not None and str(day) in stock.built and day not in stock.causes,
+        is_standing=is_sealed or (is_stale and stock is not None and day not in stock.stale),
+        is_current=stock is not None and str(day) in stock.built and not is_stale,
     )
 
 

@@ -5,6 +5,7 @@ Shares nothing with ``sql/sessions.sql`` but the formula of ``session_id``.
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -206,6 +207,7 @@ def _referrer_hosts(referrers: pa.ChunkedArray) -> pa.Array:
     return pa.array(hosts, pa.string()).dictionary_encode().take(column.indices)
 
 
+@lru_cache(maxsize=50_000)
 def referrer_host(referrer: str) -> str | None:
     """The host of an absolute http(s) URL, ASCII in lower case, without user and port."""
     scheme, _, rest = referrer.partition("://")
