@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -18,12 +19,17 @@ _OPEN_FILES = 64
 REJECTS = pa.schema([("line_no", pa.int64()), ("line", pa.string()), ("reason", pa.string())])
 
 
+class _Writer(pq.ParquetWriter):
+    def __del__(self) -> None:
+        """Close what an error left open; that the disk is still full was said before."""
+        with suppress(OSError):
+            super().__del__()
+
+
 def _open(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     # Plain types for every engine: no Arrow schema inside. Level 1 was
     # 10 to 20 % faster than level 3 on hits, and no larger.
-    return pq.ParquetWriter(
-        path, schema, compression="zstd", compression_level=1, store_schema=False
-    )
+    return _Writer(path, schema, compression="zstd", compression_level=1, store_schema=False)
 
 
 def write_table(path: Path, table: pa.Table) -> None:

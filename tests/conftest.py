@@ -23,9 +23,16 @@ Tidegauge = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
 def environment_in(zone: str) -> dict[str, str]:
-    """Return the tests' environment without the user's own settings, in a time zone."""
+    """Return the tests' environment without the user's own settings, in a time zone.
+
+    Addresses are kept, so that rejected lines can be compared to the letter.
+    """
     clean = {name: v for name, v in os.environ.items() if not name.startswith("TIDEGAUGE_")}
-    return clean | {"TIDEGAUGE_TIMEZONE": zone, "TIDEGAUGE_VISITOR_KEY": VISITOR_KEY}
+    return clean | {
+        "TIDEGAUGE_TIMEZONE": zone,
+        "TIDEGAUGE_VISITOR_KEY": VISITOR_KEY,
+        "TIDEGAUGE_ADDRESSES": "full",
+    }
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ from pipeline.raw_files import OpenRaw, find_files
 
 MIB = 1024 * 1024
 MANY = b"".join(make_line(agent=f"Firefox/{n}") for n in range(3000))
-MEMORY_MB = 700
+MEMORY_MB = 900
 
 
 @pytest.fixture

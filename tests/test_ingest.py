@@ -70,7 +70,8 @@ def test_odd_bytes_are_kept_as_written(site: Site) -> None:
 
 def test_cut_off_line_leaves_the_next_one_alone(site: Site) -> None:
     """An open quote at a line's end is that field's end; the good line after it is a hit."""
-    site.ingest(site.write("web.log", CUT_AGENT + GOOD + CUT_REQUEST + GOOD))
+    log = site.write("web.log", CUT_AGENT + GOOD + CUT_REQUEST + GOOD)
+    site.run("ingest", "--no-geo", log, env={"TIDEGAUGE_ADDRESSES": "full"})
     agents = [(row["line_no"], row["user_agent"]) for row in site.rows("hits")]
     assert agents == [(1, "Firefox/49"), (2, "Firefox/49.0"), (4, "Firefox/49.0")]
     ((reject),) = site.rows("rejects")
@@ -83,7 +84,8 @@ def test_line_over_16_mib_is_rejected_and_its_start_kept(site: Site) -> None:
     room = 16 * MIB - len(make_line(agent="")[:-1])
     longest, too_long = (make_line(agent="x" * n) for n in (room, room + 1))
     content = GOOD + longest + too_long + GOOD
-    site.ingest(site.write("web.log", content))
+    log = site.write("web.log", content)
+    site.run("ingest", "--no-geo", log, env={"TIDEGAUGE_ADDRESSES": "full"})
     record = assert_accounted(site, content, hits=3, rejected=1)
     assert record["reasons"] == {"too_long": 1}
     assert [row["line_no"] for row in site.rows("hits")] == [1, 2, 4]

@@ -26,7 +26,10 @@ def test_readme_command_runs(command: str, tmp_path: Path) -> None:
     log = site.write("access.log", GOOD)
     site.ingest(log)
     site.run("build")
-    words = [str(log) if "access.log" in word else word for word in shlex.split(command)[1:]]
+    words = [
+        str(log) if "access.log" in word else word
+        for word in shlex.split(command, comments=True)[1:]
+    ]
     if words[0] == "ingest":
         words.append("--no-geo")
     done = site.run(*words)

@@ -33,6 +33,8 @@ from pipeline import ingest, retention
 from pipeline.errors import DataError
 from pipeline.lake import Lake
 
+AGAIN = ("build", "--also", "settings")
+
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
@@ -61,7 +63,7 @@ def test_night_after_night_the_last_sealed_day_is_the_first_kept(site: Site) -> 
         retention.apply_retention(Lake(site.lake), built, TODAY + timedelta(night))
         kept = sorted(path.name[4:] for path in (site.lake / "hits").iterdir())
         assert (kept[0], sealed(site)) == (DAYS[night + 4], DAYS[: night + 5])
-        done = site.run("build", env={"TIDEGAUGE_SESSION_TIMEOUT_MINUTES": f"{9 + night}"})
+        done = site.run(*AGAIN, env={"TIDEGAUGE_SESSION_TIMEOUT_MINUTES": f"{9 + night}"})
         assert done.out.startswith(f"built {5 - night} days")
         assert len(check(site, 9 + night)) == 5 - night
 
@@ -71,13 +73,13 @@ def test_sealed_days_are_never_rebuilt(site: Site) -> None:
     delete(site)
     before = site.hashes()
     assert site.run("build").out == "built 0 days, nothing was stale\n"
-    done = site.run("build", env={"TIDEGAUGE_SESSION_TIMEOUT_MINUTES": "10"})
+    done = site.run(*AGAIN, env={"TIDEGAUGE_SESSION_TIMEOUT_MINUTES": "10"})
     assert done.out == "built 5 days: 2016-11-06 to 2016-11-10\n"
     changed = site.hashes()
     different = {path for path in before if changed.get(path) != before[path]}
     assert {day_of(path) for path in different} == {*UNSEALED, ""}
     assert not {path for path in different if path.startswith("hits")}
-    site.run("build")
+    site.run(*AGAIN)
     assert site.hashes() == before
     check(site)
 
@@ -184,10 +186,10 @@ def test_run_that_was_interrupted_is_finished_by_the_next(
     assert len(list((site.lake / "hits").iterdir())) == 10 - days_deleted
     late = site.write("late.log", make_line("03/Nov/2016:10:00:00 -0400"))
     assert "sealed" in site.ingest(late, code=1).err
-    done = site.run("build", env={"TIDEGAUGE_SESSION_TIMEOUT_MINUTES": "10"})
+    done = site.run(*AGAIN, env={"TIDEGAUGE_SESSION_TIMEOUT_MINUTES": "10"})
     assert done.out == "built 5 days: 2016-11-06 to 2016-11-10\n"
     assert len(check(site, 10)) == 5
-    site.run("build")
+    site.run(*AGAIN)
     monkeypatch.undo()
     # Days that were sealed don't count as deleted at once.
     settings = settings_of(site, at_once=1)
@@ -285,7 +287,7 @@ def test_gap_before_a_kept_day_leaves_it_unsealed(tmp_path: Path) -> None:
     site.run("build")
     delete(site)
     assert sealed(site) == DAYS[:3]
-    done = site.run("build", env={"TIDEGAUGE_SESSION_TIMEOUT_MINUTES": "10"})
+    done = site.run(*AGAIN, env={"TIDEGAUGE_SESSION_TIMEOUT_MINUTES": "10"})
     assert done.out == "built 1 days: 2016-11-05 to 2016-11-05\n"
     refused = site.ingest(site.write("late.log", lines_of(3, 0)), code=1)
     assert "up to 2016-11-03 are sealed" in refused.err
