@@ -21,7 +21,7 @@ def test_readme_shows_commands() -> None:
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if " geo fetch " not in c])
 def test_readme_command_runs(command: str, tmp_path: Path) -> None:
-    """It exits 0 on a lake of one good line; only where the logs lie is another place."""
+    """It exits 0 on a lake of one good line; only where the logs lie, and that nobody is located."""
     site = Site(tmp_path)
     log = site.write("access.log", GOOD)
     site.ingest(log)
