@@ -19,7 +19,7 @@ _OPEN_FILES = 64
 REJECTS = pa.schema([("line_no", pa.int64()), ("line", pa.string()), ("reason", pa.string())])
 
 
-class _Writer(pq.ParquetWriter):
+class _Writer(pq.ParquetWriter):  # type: ignore[misc]  # pyarrow has no types
     def __del__(self) -> None:
         """Close what an error left open; that the disk is still full was said before."""
         with suppress(OSError):
