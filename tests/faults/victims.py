@@ -69,10 +69,14 @@ def is_writing(lake: Path) -> bool:
 
 def leftovers(lake: Path) -> list[Path]:
     """What only a process at work, or a killed one, has in a lake: unfinished files."""
-    found = [path for path in lake.glob(".staging/*/**/*") if path.name != ".lock"]
-    found += lake.glob(".commit/*")
-    found += lake.rglob("*draft*")
-    return [path for path in found if path.is_file()]
+    found = []
+    for folder, _, names in os.walk(lake):  # what vanishes meanwhile is no error to it
+        parts = Path(folder).relative_to(lake).parts
+        is_work = parts[:1] in ((".staging",), (".commit",))
+        found += [
+            Path(folder, name) for name in names if (is_work and name != ".lock") or "draft" in name
+        ]
+    return found
 
 
 def serve() -> None:
