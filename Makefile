@@ -41,7 +41,7 @@ test: install-dev
 # As root on Debian it installs what it needs of the system; else it says what it leaves out.
 e2e: install-dev
 	tests/e2e/packages.sh
-	timeout --foreground --signal=INT --kill-after=2m 25m $(BIN)/python -m pytest -n 0 -rs tests/e2e
+	timeout --foreground --signal=INT --kill-after=2m 45m $(BIN)/python -m pytest -n 0 -rs tests/e2e
 
 # Processes killed at random moments; minutes.
 faults: install-dev
