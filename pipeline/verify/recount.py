@@ -24,7 +24,7 @@ COUNTED = (
     *("query", "status", "bytes_sent", "referrer", "user_agent", "is_robot", "is_asset", "is_page"),
 )
 """Columns of hits that anything derived depends on."""
-VISITS_AT_ONCE = 1_000_000
+VISITS_AT_ONCE = 500_000
 """Sessions of different visitors know nothing of each other: more are cut in parts."""
 _TALLIED = (
     *("ts", "source", "country", "geo_built", "status", "bytes_sent", "is_robot", "is_page"),
