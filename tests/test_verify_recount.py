@@ -32,6 +32,7 @@ from test_oracle_agreement import hostile_log
 
 from pipeline.days import day_start
 from pipeline.stale import PARTITIONED
+from pipeline.verify import recount as recounting
 from pipeline.verify.compare import find_difference
 from pipeline.verify.days import NO_HITS
 from pipeline.verify.recount import COUNTED, TEXTS, DayHits, Recount, Rules, recount_day
@@ -56,7 +57,7 @@ def day_hits(hits: pa.Table, day: date) -> DayHits:
     rows = hits.filter(pc.equal(hits["day"], pa.scalar(day, pa.date32()))).select(COUNTED)
     for name in TEXTS:
         rows = rows.set_column(rows.column_names.index(name), name, rows[name].cast(CODE))
-    return DayHits.of([rows.cast(NO_HITS_SCHEMA)])
+    return DayHits.join([DayHits.of(rows.cast(NO_HITS_SCHEMA))])
 
 
 NO_HITS_SCHEMA = pa.schema(
@@ -173,7 +174,7 @@ DRAWN = pa.schema(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("minutes", [1, 30, 24 * 60])
+@pytest.mark.parametrize(("minutes", "at_once"), [(1, 10**6), (30, 10**6), (30, 100), (1440, 100)])
 @pytest.mark.parametrize(
     "days",
     [
@@ -184,9 +185,17 @@ DRAWN = pa.schema(
     ids=["plain", "25 hours", "23 hours"],
 )
 def test_drawn_days_are_counted_as_by_the_models(
-    days: list[date], minutes: int, database: duckdb.DuckDBPyConnection
+    days: list[date],
+    minutes: int,
+    at_once: int,
+    database: duckdb.DuckDBPyConnection,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Sessions, daily and hourly of drawn hits are the models' in every column and in order."""
+    """Sessions, daily and hourly of drawn hits are the models' in every column and in order.
+
+    Whether all visitors are taken at once or in parts.
+    """
+    monkeypatch.setattr(recounting, "VISITS_AT_ONCE", at_once)
     ties = 0
     for seed in range(4):
         hits = draw_hits(seed, TORONTO, days, minutes)

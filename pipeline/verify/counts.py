@@ -13,23 +13,47 @@ _INSTANT = pa.timestamp("us", "UTC")
 _NO_DATE = -(2**31)
 
 
-def count_daily(hits: pa.Table, cut: Cut, sessions: pa.Table, *, geo_is_late: bool) -> pa.Table:
+class Grid:
+    """The cells that a day's hits are counted into: its countries, and its hours times these."""
+
+    def __init__(self, hits: pa.Table) -> None:
+        """Lay out for all hits of a day, in single chunks, texts as dictionaries."""
+        self.countries = sorted(pc.unique(hits["country"].cast(pa.string())).to_pylist())
+        self.first_hour, self.hours = _span(_floor(hits["ts"], _HOUR_US))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """How many countries there are, and how many hours times these."""
+        return len(self.countries), self.hours * len(self.countries)
+
+    def countries_of(self, table: pa.Table) -> Ints:
+        """Each row's country among ``countries``."""
+        return _codes_in(table["country"], self.countries)
+
+    def hours_of(self, table: pa.Table, instants: str = "ts") -> Ints:
+        """Each row's hour and country as one number."""
+        since = _floor(table[instants], _HOUR_US) - self.first_hour
+        return since * len(self.countries) + self.countries_of(table)
+
+
+def count_daily(
+    grid: Grid, hits: pa.Table, visitors: Ints, sessions: pa.Table, *, geo_is_late: bool
+) -> pa.Table:
     """The day's table ``daily``, ordered by country.
 
     Args:
+        grid: of the day.
         hits: all of the day's, in single chunks, texts as dictionaries.
-        cut: its visits in order.
-        sessions: its sessions.
+        visitors: distinct ones a country.
+        sessions: the day's.
         geo_is_late: whether any of its hits was located by a database of a later date.
     """
-    countries = _countries(hits)
-    code = _codes_in(hits["country"], countries)
-    cells = len(countries)
+    code, cells = grid.countries_of(hits), grid.size[0]
     return pa.table(
         {
-            "country": pa.array(countries, pa.string()),
-            "sessions": np.bincount(_codes_in(sessions["country"], countries), minlength=cells),
-            "visitors": _count_visitors(cut, _codes_in(cut.rows["country"], countries), cells),
+            "country": pa.array(grid.countries, pa.string()),
+            "sessions": np.bincount(grid.countries_of(sessions), minlength=cells),
+            "visitors": visitors,
             **_measure(hits, code, cells),
             "geo_built": _latest(hits["geo_built"], code, cells),
             "geo_is_late": pa.array([geo_is_late] * cells, pa.bool_()),
@@ -37,29 +61,23 @@ def count_daily(hits: pa.Table, cut: Cut, sessions: pa.Table, *, geo_is_late: bo
     )
 
 
-def count_hourly(hits: pa.Table, cut: Cut, sessions: pa.Table) -> pa.Table:
+def count_hourly(grid: Grid, hits: pa.Table, visitors: Ints, sessions: pa.Table) -> pa.Table:
     """The day's table ``hourly``, ordered by hour and country; arguments as `count_daily`'s."""
-    countries = _countries(hits)
-    hour = _floor(hits["ts"], _HOUR_US)
-    earliest, hours = _span(hour)
-    cells = hours * len(countries)
-
-    def cells_of(table: pa.Table, instants: str) -> Ints:
-        since = _floor(table[instants], _HOUR_US) - earliest
-        return since * len(countries) + _codes_in(table["country"], countries)
-
-    cell = cells_of(hits, "ts")
+    cell, cells = grid.hours_of(hits), grid.size[1]
     used = np.flatnonzero(np.bincount(cell, minlength=cells))
     columns: dict[str, Ints] = {
-        "sessions": np.bincount(cells_of(sessions, "started_at"), minlength=cells),
-        "visitors": _count_visitors(cut, cells_of(cut.rows, "ts"), cells),
+        "sessions": np.bincount(grid.hours_of(sessions, "started_at"), minlength=cells),
+        "visitors": visitors,
         **_measure(hits, cell, cells),
     }
-    starts = (earliest + used // len(countries)) * _HOUR_US
+    countries = len(grid.countries)
+    starts = (grid.first_hour + used // max(countries, 1)) * _HOUR_US
     return pa.table(
         {
             "hour": pa.array(starts).cast(_INSTANT),
-            "country": pa.array(countries, pa.string()).take(pa.array(used % len(countries))),
+            "country": pa.array(grid.countries, pa.string()).take(
+                pa.array(used % max(countries, 1))
+            ),
             **{name: values[used] for name, values in columns.items()},
         }
     )
@@ -80,11 +98,6 @@ def count_minutes(hits: pa.Table) -> pa.Table:
             "hits": counted[used],
         }
     )
-
-
-def _countries(hits: pa.Table) -> list[str]:
-    """Those present, in order of their bytes."""
-    return sorted(pc.unique(hits["country"].cast(pa.string())).to_pylist())
 
 
 def _codes_in(column: pa.ChunkedArray, values: list[str]) -> Ints:
@@ -135,7 +148,7 @@ def _sum_cells(cell: Ints, values: Ints, cells: int) -> Ints:
     return np.minimum(totals, LARGEST_BIGINT).astype(np.int64)
 
 
-def _count_visitors(cut: Cut, cell: Ints, cells: int) -> Ints:
+def count_visitors(cut: Cut, cell: Ints, cells: int) -> Ints:
     """Distinct visitors a cell, of the day's own visits.
 
     Args:

@@ -114,6 +114,8 @@ def prove_days(task: Task) -> Iterator[DayProof]:
         for past in [known for known in read if known <= day]:
             del read[past]
         yield DayProof(day, today.findings + findings, today.parts)
+        del today, after
+        pa.default_memory_pool().release_unused()
 
 
 def _tail(task: Task, proof: DayProof | None, until: date) -> tuple[date, pa.Table | None]:
@@ -133,7 +135,7 @@ def _start_us(day: date, zone: str) -> int:
 def _read_day(task: Task, day: Day) -> DayProof:
     """Read and check every file of the day's hits."""
     proof = DayProof(day.day)
-    tables: list[pa.Table] = []
+    parts: list[DayHits] = []
     for part in day.files:
         place = f"hits/day={day.day}/{part.file_key}.parquet"
         if day.is_sealed and not (task.shelf.root / place).exists():
@@ -145,10 +147,10 @@ def _read_day(task: Task, day: Day) -> DayProof:
         texts = list(_check_part(read, part, day.day, task.zone))
         proof.findings += [task.shelf.off(place, text) for text in texts]
         if not texts:
-            tables.append(read)
+            parts.append(DayHits.of(read))
             proof.parts.append(_prove_part(read, part))
-    if len(tables) == len(day.files):
-        proof.hits = DayHits.of(tables) if tables else NO_HITS
+    if len(parts) == len(day.files):
+        proof.hits = DayHits.join(parts) if parts else NO_HITS
     return proof
 
 
@@ -267,7 +269,7 @@ def _is_coded(kind: pa.DataType) -> bool:
 def _empty_hits() -> DayHits:
     code = pa.dictionary(pa.int32(), pa.string())
     kinds = [(name, code if name in TEXTS else HITS.field(name).type) for name in COUNTED]
-    return DayHits.of([pa.schema(kinds).empty_table()])
+    return DayHits.join([DayHits.of(pa.schema(kinds).empty_table())])
 
 
 NO_HITS = _empty_hits()

@@ -2,11 +2,18 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.verify.counts import count_daily, count_hourly, count_minutes
-from pipeline.verify.sessions import cut_sessions, make_sessions
+from pipeline.verify.counts import (
+    Grid,
+    count_daily,
+    count_hourly,
+    count_minutes,
+    count_visitors,
+)
+from pipeline.verify.sessions import cut_sessions, make_sessions, order_sessions
 
 TEXTS = (
     *("source", "country", "subdivision", "method", "path", "query", "referrer", "user_agent"),
@@ -17,6 +24,8 @@ COUNTED = (
     *("query", "status", "bytes_sent", "referrer", "user_agent", "is_robot", "is_asset", "is_page"),
 )
 """Columns of hits that anything derived depends on."""
+VISITS_AT_ONCE = 500_000
+"""Sessions of different visitors know nothing of each other: more are cut in parts."""
 _TALLIED = (
     *("ts", "source", "country", "geo_built", "status", "bytes_sent", "is_robot", "is_page"),
 )
@@ -47,13 +56,18 @@ class DayHits:
     visits: pa.Table
 
     @classmethod
-    def of(cls, parts: list[pa.Table]) -> "DayHits":
-        """Join the day's files, each with at least the columns ``COUNTED``."""
-        visits = [
-            part.select(_VISITS).filter(pc.invert(pc.or_(part["is_robot"], part["is_asset"])))
-            for part in parts
-        ]
-        return cls(_join([part.select(_TALLIED) for part in parts]), _join(visits))
+    def of(cls, table: pa.Table) -> "DayHits":
+        """Keep of one file's hits (with at least the columns ``COUNTED``) what is counted."""
+        is_visit = pc.invert(pc.or_(table["is_robot"], table["is_asset"]))
+        return cls(table.select(_TALLIED), table.select(_VISITS).filter(is_visit))
+
+    @classmethod
+    def join(cls, parts: list["DayHits"]) -> "DayHits":
+        """Join the day's files; takes them out of ``parts``, so that they go as they are joined."""
+        hits = _join([part.hits for part in parts])
+        visits = [part.visits for part in parts]
+        parts.clear()
+        return cls(hits, _join(visits))
 
     def tail(self, since: int) -> pa.Table:
         """The visits from an instant on, in microseconds since 1970: what the next day needs."""
@@ -89,11 +103,28 @@ def recount_day(  # noqa: PLR0913 a day depends on the days beside it
         rules: the timeout and the key of the session ids.
         geo_is_late: whether any of its hits was located by a database of a later date.
     """
-    cut = cut_sessions(before, today.visits, after, ends_at, rules.timeout_us)
-    sessions = make_sessions(cut, rules.session_key)
+    grid = Grid(today.hits)
+    by_country, by_hour = (np.zeros(size, np.int64) for size in grid.size)
+    sessions: list[pa.Table] = []
+    parts = 1 + len(today.visits) // VISITS_AT_ONCE
+    for part in range(parts):
+        ago, now, then = (_part_of(table, part, parts) for table in (before, today.visits, after))
+        cut = cut_sessions(ago, now, then, ends_at, rules.timeout_us)
+        by_country += count_visitors(cut, grid.countries_of(cut.rows), grid.size[0])
+        by_hour += count_visitors(cut, grid.hours_of(cut.rows), grid.size[1])
+        sessions.append(make_sessions(cut, rules.session_key))
+    ordered = order_sessions(sessions)
     return Recount(
-        sessions,
-        count_daily(today.hits, cut, sessions, geo_is_late=geo_is_late),
-        count_hourly(today.hits, cut, sessions),
+        ordered,
+        count_daily(grid, today.hits, by_country, ordered, geo_is_late=geo_is_late),
+        count_hourly(grid, today.hits, by_hour, ordered),
         count_minutes(today.hits),
     )
+
+
+def _part_of(visits: pa.Table, part: int, parts: int) -> pa.Table:
+    """The visits of one of several parts of all visitors."""
+    if parts == 1:
+        return visits
+    is_in_part = visits["visitor_id"].to_numpy() % parts == part
+    return visits.filter(pa.array(is_in_part)).combine_chunks()

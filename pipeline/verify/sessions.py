@@ -82,26 +82,22 @@ def _instants(table: pa.Table) -> pa.ChunkedArray:
 
 
 def make_sessions(cut: Cut, session_key: bytes) -> pa.Table:
-    """The day's own sessions as the table ``sessions``, ordered by ``started_at``, ``session_id``.
-
-    Texts are dictionary-encoded.
-    """
+    """The day's own sessions as the table ``sessions``, in no order; texts are dictionaries."""
     own = cut.is_own
     first, end = cut.first[own], cut.end[own]
     entry, leaving = _find_ends(cut, first, end)
     visitor_id, started_at = cut.visitor_id[first], cut.at[first]
-    session_id = hash_sessions(session_key, visitor_id, started_at)
-    order = np.lexsort((session_id, started_at))
-    entered, left = (cut.rows.take(pa.array(rows[order])) for rows in (entry, leaving))
+    texts = cut.rows.select(["path", "referrer", "country", "subdivision", "user_agent"])
+    entered, left = texts.take(pa.array(entry)), texts.select(["path"]).take(pa.array(leaving))
     instant = pa.timestamp("us", "UTC")
     return pa.table(
         {
-            "session_id": session_id[order],
-            "visitor_id": visitor_id[order],
-            "started_at": pa.array(started_at[order]).cast(instant),
-            "ended_at": pa.array(cut.at[end - 1][order]).cast(instant),
-            "hits": (end - first)[order],
-            **{name: sums[own][order] for name, sums in _sum_measures(cut).items()},
+            "session_id": hash_sessions(session_key, visitor_id, started_at),
+            "visitor_id": visitor_id,
+            "started_at": pa.array(started_at).cast(instant),
+            "ended_at": pa.array(cut.at[end - 1]).cast(instant),
+            "hits": end - first,
+            **{name: sums[own] for name, sums in _sum_measures(cut).items()},
             "entry_path": entered["path"],
             "exit_path": left["path"],
             "referrer_host": _referrer_hosts(entered["referrer"]),
@@ -110,6 +106,13 @@ def make_sessions(cut: Cut, session_key: bytes) -> pa.Table:
             "user_agent": entered["user_agent"],
         }
     )
+
+
+def order_sessions(parts: list[pa.Table]) -> pa.Table:
+    """Sessions of all visitors, ordered by ``started_at``, then ``session_id``."""
+    table = pa.concat_tables(parts).unify_dictionaries().combine_chunks()
+    keys = table["session_id"].to_numpy(), table["started_at"].cast(pa.int64()).to_numpy()
+    return table.take(pa.array(np.lexsort(keys)))
 
 
 def _sum_measures(cut: Cut) -> dict[str, Ints]:
