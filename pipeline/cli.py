@@ -2,87 +2,71 @@
 
 import logging
 import sys
-from datetime import UTC, datetime
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import pipeline
-from pipeline import (
-    answers,
-    compare,
-    demo,
-    forget,
-    history,
-    inspection,
-    replay,
-    report,
-    retention,
-    run,
-    watch_commands,
-)
-from pipeline.build import build
 from pipeline.database import QUERY_INTERRUPTED
 from pipeline.errors import StorageError, TidegaugeError
-from pipeline.geo.commands import app as geo_app
-from pipeline.ingest import Ingested, check_source, ingest_files
-from pipeline.lake import FileRecord, Lake
-from pipeline.options import (
-    ConfigOption,
-    Form,
-    FormOption,
-    GeoOption,
-    LakeOption,
-    LayoutOption,
-    NoGeoOption,
-    show_bytes,
-    show_steps,
-)
-from pipeline.output import print_rows, say
-from pipeline.raw_files import find_files, printable, shown
-from pipeline.reread import plan_reread, reread
-from pipeline.restatements import publish
-from pipeline.settings import Settings, load_settings
-from pipeline.site import (
-    build_settings,
-    check_zone,
-    find_zone,
-    open_lake,
-    open_maker,
-    overlap_rules,
-    read_limits,
-)
-from pipeline.stale import ASKED
-from pipeline.status import explain_stale, list_status
+from pipeline.output import say
+from pipeline.raw_files import printable
 from pipeline.storage import STORAGE_ERRORS, cause_of
-from pipeline.verify import command as verify
-from pipeline.views import write_views
+
+_MODULES = {
+    "demo": "demo",
+    "simulate": "demo",
+    "ingest": "lake_commands",
+    "build": "lake_commands",
+    "status": "lake_commands",
+    "run": "run",
+    "watch": "watch_commands",
+    "now": "watch_commands",
+    "surges": "answers",
+    "figure": "report",
+    "report": "report",
+    "history": "history",
+    "daily": "answers",
+    "hourly": "answers",
+    "expected": "answers",
+    "sql": "answers",
+    "compare": "compare",
+    "verify": "verify.command",
+    "replay": "replay",
+    "forget": "forget",
+    "retention": "retention",
+    "parse": "inspection",
+    "doctor": "inspection",
+    "geo": "geo.commands",
+}
+"""Each command's module, in the order of the help."""
+
+
+class _Commands(TyperGroup):
+    """The commands; a module is imported when a command of it is asked for."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands: dict[str, Any] = dict.fromkeys(_MODULES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import the command's module and make the commands that it has."""
+        if cmd_name in _MODULES and self.commands[cmd_name] is None:
+            its = typer.Typer()
+            import_module(f"pipeline.{_MODULES[cmd_name]}").add_to(its)
+            self.commands |= typer.main.get_group(its).commands
+        return super().get_command(ctx, cmd_name)
+
 
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Session counts per country and local day from raw web server logs, and their surges.",
 )
-app.add_typer(geo_app, name="geo")
-demo.add_to(app)
-inspection.add_to(app)
-answers.add_to(app)
-history.add_to(app)
-compare.add_to(app)
-report.add_to(app)
-retention.add_to(app)
-forget.add_to(app)
-replay.add_to(app)
-run.add_to(app)
-watch_commands.add_to(app)
-verify.add_to(app)
-
-
-Also = StrEnum("Also", {kind: kind for kind in ASKED})  # type: ignore[misc]  # known at run time
-"""The kinds of causes that a build takes only when asked to."""
 
 
 @app.callback(invoke_without_command=True)
@@ -99,155 +83,6 @@ def start(
     if version:
         print(f"tidegauge {pipeline.__version__}")
         raise typer.Exit
-
-
-@app.command()
-def ingest(  # noqa: PLR0913 one parameter an option
-    paths: Annotated[list[Path], typer.Argument(help="Raw logs, or folders of them.")],
-    log_format: LayoutOption = "combined",
-    source: Annotated[
-        str | None, typer.Option(help="Name of the server; else from each file's name.")
-    ] = None,
-    no_geo: NoGeoOption = False,
-    again: Annotated[
-        bool, typer.Option("--again", help="Read anew also what is known or was forgotten.")
-    ] = False,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
-    form: FormOption = Form.table,
-) -> None:
-    """Take raw logs (plain, gz, bz2, xz, zst) into the lake; prints its status.
-
-    For example:
-
-    tidegauge ingest /var/log/nginx/access.log*
-
-    tidegauge ingest ./raw --source web01 --no-geo
-    """
-    inspection.check_layout(log_format)
-    if source is not None:
-        check_source(source)
-    settings = load_settings(config, lake=lake, geo=geo)
-    the_lake = Lake(settings.lake)
-    found = find_files(paths, follow_links=settings.follow_links)
-    zone = find_zone(settings, the_lake)
-    check_zone(zone, found.files)
-    maker = open_maker(settings, zone, with_geo=not no_geo)
-    if zone.is_new:
-        how = "assumed (set timezone to change it)" if zone.is_assumed else "as set"
-        say(f"new lake {settings.lake}: its days are those of {zone.info.key}, {how}")
-    with show_bytes("ingesting", found.raw_bytes) as (progress, task):
-        result = ingest_files(
-            the_lake, maker, found.files,
-            source=source, again=found.files if again else (), rules=overlap_rules(settings),
-            limits=read_limits(settings),
-            on_read=lambda count: progress.update(task, advance=count),
-        )  # fmt: skip
-    result.failed.extend(found.refused)
-    write_views(the_lake)
-    is_sound = report_ingest(result)
-    print_rows(["what", "value"], list_status(settings, the_lake), form.value)
-    if not is_sound:
-        raise typer.Exit(1)
-
-
-def report_ingest(result: Ingested) -> bool:
-    """Say on stderr what was known already, damaged or failed; True when nothing was."""
-    for path, record in result.known:
-        say(f"{shown(path)}: {_say_known(record)}")
-    for record in result.added:
-        if record.overlap_lines:
-            where = f"its first {record.overlap_lines:,} lines are also in {record.overlap_with}"
-            say(f"{record.name}: {where}; {record.duplicates:,} hits dropped as duplicates")
-    records = result.added + [record for _, record in result.known]
-    damaged = [record for record in records if record.damage]
-    for record in damaged:
-        say(f"{record.name}: {record.damage}; kept the readable part, {record.lines} lines")
-    for path, why in result.failed:
-        is_named = shown(path) in why or str(path) in why
-        say(why if is_named else f"{shown(path)}: {why}")
-    return not damaged and not result.failed
-
-
-def _say_known(record: FileRecord) -> str:
-    if record.replaced_by:
-        return f"all of it is the beginning of {record.replaced_by}, skipped"
-    if record.forgotten_at:
-        return f"forgotten on {record.forgotten_at}, skipped; --again takes it in"
-    return f"already in the lake as {record.file_key}, skipped"
-
-
-@app.command("build")
-def build_command(  # noqa: PLR0913 one parameter an option
-    also: Annotated[
-        list[Also] | None,
-        typer.Option("--also", help="Take this kind of cause, too; can be given several times."),
-    ] = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Only say which days are stale, and why.")
-    ] = False,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
-    form: FormOption = Form.table,
-) -> None:
-    """Rebuild sessions, daily, hourly, days and surges of days with new or late files; publish.
-
-    With --also, what else would change figures: raw files are read again where they must be, by
-    another database (geo) or robot lists (robots); days are built anew by other definitions or
-    settings. A day whose raw file is gone is named and kept.
-
-    For example:
-
-    tidegauge build --explain
-
-    tidegauge build --also geo --also robots
-    """
-    settings = load_settings(config, lake=lake, geo=geo)
-    the_lake = open_lake(settings)
-    if explain:
-        rows = explain_stale(settings, the_lake)
-        print_rows(["day", "kind", "cause", "taken by"], rows, form.value)
-        return
-    kinds = [kind.value for kind in also or []]
-    kept = _read_again(settings, the_lake, kinds) if kinds else {}
-    with show_steps("building", None) as (progress, task):
-        days = build(
-            the_lake, build_settings(settings, the_lake),
-            lambda done, of: progress.update(task, advance=done, total=of), kinds,
-        )  # fmt: skip
-    publish(the_lake, datetime.now(UTC), settings.sources)
-    span = f": {days[0]} to {days[-1]}" if days else ", nothing was stale"
-    print(f"built {len(days)} days{span}")
-    for day, names in kept.items():
-        print(f"kept {day} as it is: its raw files are gone ({', '.join(names)})")
-
-
-def _read_again(settings: Settings, lake: Lake, kinds: list[str]) -> dict[str, list[str]]:
-    files = plan_reread(settings, lake, kinds).files
-    total = sum(path.stat().st_size for _, path in files)
-    with show_bytes("reading again", total) as (progress, task):
-        plan = reread(settings, lake, kinds, lambda count: progress.update(task, advance=count))
-    write_views(lake)
-    return plan.kept
-
-
-@app.command()
-def status(
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
-    form: FormOption = Form.table,
-) -> None:
-    """Files, days, lines by outcome, time zone, databases, stale days.
-
-    For example:
-
-    tidegauge status --format json
-    """
-    settings = load_settings(config, lake=lake, geo=geo)
-    print_rows(["what", "value"], list_status(settings, open_lake(settings)), form.value)
 
 
 def _place_of(error: Exception) -> str:

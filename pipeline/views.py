@@ -1,9 +1,17 @@
 """``lake/tidegauge.duckdb``: views over the lake's Parquet, for any DuckDB, wherever it lies."""
 
+import hashlib
+import json
 from pathlib import Path
 
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from pipeline.database import connect
-from pipeline.lake import Lake
+from pipeline.digests import digest_of, with_latest
+from pipeline.errors import LakeError
+from pipeline.lake import Lake, read_json, write_json
 from pipeline.storage import storage_named
 
 PARTITIONED = {
@@ -48,28 +56,54 @@ _FOLDER = (
 
 
 def write_views(lake: Lake) -> None:
-    """Write the database of views anew and rename it into place: open readers keep theirs."""
-    draft = lake.root / ".views.draft"
+    """Write the database of views when it is not what it should be; open readers keep theirs."""
     with storage_named(lake.root, "the next run writes the views"), lake.lock("views"):
+        path, place = lake.digests_path("views"), lake.views.name
+        known, made_of = read_json(path), _name_inputs(lake)
+        is_whole = lake.views.exists() and digest_of(lake.views) == known.get(place, [""])[-1]
+        if is_whole and known.get("made_of") == made_of:
+            return
+        draft = lake.root / ".views.draft"
         make_views(lake, draft)
-        lake.note_next("views", lake.views, draft)
+        write_json(path, with_latest(known, place, digest_of(draft)) | {"made_of": made_of})
         draft.replace(lake.views)
 
 
 def make_views(lake: Lake, draft: Path) -> None:
     """Write a database of the lake's views to ``draft``, in place of what is there."""
     draft.unlink(missing_ok=True)
+    found = _first_files(lake)
     with connect(threads=1, spill=lake.root / "views.tmp") as connection:
         connection.execute(f"ATTACH '{_quoted(str(draft))}' AS lake (STORAGE_VERSION 'v1.0.0')")
         for name, columns in PARTITIONED.items():
-            found = next((lake.root / name).glob("day=*/*.parquet"), None)
             source = f"read_parquet({_FOLDER} || '{name}/*/*.parquet', hive_partitioning = true)"
-            connection.execute(_view(name, source if found else None, f"{columns}, day DATE"))
+            connection.execute(_view(name, source if found[name] else None, f"{columns}, day DATE"))
         for name, columns in UNPARTITIONED.items():
             source = f"read_parquet({_FOLDER} || '{name}/part.parquet')"
-            found = lake.part_path(name) if lake.part_path(name).exists() else None
-            connection.execute(_view(name, source if found else None, columns))
+            connection.execute(_view(name, source if found[name] else None, columns))
         connection.execute("DETACH lake")
+
+
+def _first_files(lake: Lake) -> dict[str, Path | None]:
+    """A file of each table: a view takes its columns from it."""
+    parts = {name: next((lake.root / name).glob("day=*/*.parquet"), None) for name in PARTITIONED}
+    tables = {name: lake.part_path(name) for name in UNPARTITIONED}
+    return parts | {name: path if path.exists() else None for name, path in tables.items()}
+
+
+def _name_inputs(lake: Lake) -> str:
+    """Name what the views are made of: the texts above, DuckDB, and the columns that are there."""
+    columns = {name: path and _read_columns(path) for name, path in _first_files(lake).items()}
+    inputs = [duckdb.__version__, _FOLDER, PARTITIONED, UNPARTITIONED, columns]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]
+
+
+def _read_columns(path: Path) -> str:
+    try:
+        return str(pq.read_schema(path))
+    except pa.ArrowInvalid as error:
+        why = f"{path} is damaged: {error}; `tidegauge verify` tells what else is"
+        raise LakeError(why) from error
 
 
 def _view(name: str, source: str | None, columns: str) -> str:

@@ -107,12 +107,26 @@ def test_repetition_changes_nothing(lakes: Lakes) -> None:
 
 
 def test_second_build_writes_nothing(lakes: Lakes) -> None:
-    """A build with nothing stale touches no Parquet file and says so."""
+    """A build with nothing stale writes no file of the lake and says so."""
     site = lakes.reference
-    before = {path: path.stat().st_mtime_ns for path in site.lake.rglob("*.parquet")}
+    before = {path: path.stat() for path in site.lake.rglob("*") if path.is_file()}
     done = site.run("build")
     assert done.out == "built 0 days, nothing was stale\n"
-    assert {path: path.stat().st_mtime_ns for path in site.lake.rglob("*.parquet")} == before
+    after = {path: path.stat() for path in site.lake.rglob("*") if path.is_file()}
+    assert {path: (stat.st_ino, stat.st_mtime_ns) for path, stat in after.items()} == {
+        path: (stat.st_ino, stat.st_mtime_ns) for path, stat in before.items()
+    }
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(b"no database")])
+def test_build_repairs_the_views(lakes: Lakes, harm: Callable[[Path], None]) -> None:
+    """A database of views that is lost or damaged is written anew, though nothing is stale."""
+    site = lakes.reference
+    harm(site.lake / "tidegauge.duckdb")
+    site.run("build")
+    with duckdb.connect(str(site.lake / "tidegauge.duckdb"), read_only=True) as views:
+        (counted,) = views.execute("SELECT count(*) FROM hits").fetchall()
+    assert counted == (1500 * len(SERVERS),)
 
 
 def test_views_are_equal_in_content(lakes: Lakes) -> None:

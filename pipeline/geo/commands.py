@@ -20,7 +20,7 @@ from pipeline.site import find_zone
 if TYPE_CHECKING:
     from pipeline.geo.fetch import Fetched
 
-app = typer.Typer(
+_geo = typer.Typer(
     no_args_is_help=True,
     help="The dated address databases: what is there, what one says, how to get one.",
 )
@@ -50,7 +50,12 @@ _ANSWER_COLUMNS = [
 ]
 
 
-@app.command("list")
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.add_typer(_geo, name="geo")
+
+
+@_geo.command("list")
 def list_command(
     geo: GeoOption = None,
     lake: LakeOption = None,  # noqa: ARG001 accepted by every command
@@ -68,7 +73,7 @@ def list_command(
     print_rows(_DATABASE_COLUMNS, [_database_row(known) for known in databases], form.value)
 
 
-@app.command("lookup")
+@_geo.command("lookup")
 def lookup_command(  # noqa: PLR0913 - one parameter an option
     address: Annotated[str, typer.Argument(metavar="IP", help="An IPv4 or IPv6 address.")],
     on: DayOption = None,
@@ -100,7 +105,7 @@ def lookup_command(  # noqa: PLR0913 - one parameter an option
     print_rows(_ANSWER_COLUMNS, [row], form.value)
 
 
-@app.command("fetch")
+@_geo.command("fetch")
 def fetch_command(  # noqa: PLR0913 - one parameter an option
     source: Annotated[
         str, typer.Argument(help="dbip-lite, maxmind, a URL, or the path of a file.")
