@@ -91,7 +91,7 @@ def build_days(
         gone = sorted(set(built) - set(stock.wanted) - lake.sealed())
         for batch in batches(stale, stock.days):
             _build_batch(lake, batch, stock.days, settings)
-            built |= {str(day): stock.rebuilt(day) for day in batch}
+            built |= {str(day): stock.wanted[str(day)] for day in batch}
             write_json(lake.ledger / "built.json", built)
             on_days(len(batch), len(stale))
         for day in gone:

@@ -7,8 +7,8 @@ records what happened and when, like the ledger, and so is no pure function of t
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from glob import escape as escape_glob
 from pathlib import Path
@@ -23,8 +23,8 @@ from pipeline.database import connect
 from pipeline.days import day_start
 from pipeline.lake import Lake, put_in_place, read_json, write_json
 from pipeline.models import read_model
-from pipeline.output import escape
 from pipeline.partitions import write_table
+from pipeline.stale import FileNames, Parts, compare_parts
 from pipeline.storage import storage_named
 from pipeline.summary import is_current
 from pipeline.views import PARTITIONED, select_nothing, write_views
@@ -44,7 +44,19 @@ SCHEMA = pa.schema(
      ("sources_expected", pa.int64())]
 )  # fmt: skip
 _ORDER = [("day", "ascending"), ("country", "ascending"), ("published_at", "ascending")]
-_GONE = ("", "")
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """What a day was published from; of one that is gone from the lake, nothing."""
+
+    parts: Parts | None = None
+    """What it was counted from; None also when the ledger has lost it (of a sealed day)."""
+    completeness: str = ""
+    """How complete it was, as a hash."""
+
+
+_GONE = _Mark()
 
 
 @dataclass(frozen=True)
@@ -59,12 +71,7 @@ class Restated:
     reason: str
 
 
-def publish(
-    lake: Lake,
-    now: datetime,
-    sources: Sequence[str] = (),
-    why: Mapping[str, Sequence[str]] | None = None,
-) -> list[Restated]:
+def publish(lake: Lake, now: datetime, sources: Sequence[str] = ()) -> list[Restated]:
     """Publish the figures of days that have ended, where a number or the completeness is new.
 
     Publishing again with nothing changed writes nothing. A country that a rebuilt day no longer
@@ -75,7 +82,6 @@ def publish(
         now: aware; figures of days that end later are not published. ``published_at`` is this,
             in whole seconds, or a second after the day's last publication when that is later.
         sources: the setting; the sources expected every day.
-        why: by day (ISO), sentences that say why it was rebuilt; by default the ledger's.
 
     Returns:
         The figures that had another number before.
@@ -90,18 +96,16 @@ def publish(
             log.info("days were rebuilt since: their builder publishes them")
             return []
         completeness = read_completeness(lake)
-        marks = _mark_days(lake, built, shown, completeness, now)
-        known = read_marks(lake)
-        changed = {day: mark for day, mark in marks.items() if known.get(day, _GONE) != mark}
+        known = _read_marks(lake)
+        gone = dict.fromkeys(known.keys() - shown.keys(), _GONE)
+        marks = _mark_days(lake, built, shown, completeness, now) | gone
+        changed = {day: mark for day, mark in marks.items() if known.get(day) != mark}
         if not changed:
             return []
-        why = _reasons_of(built) if why is None else why
-        reasons = {
-            day: _write_reason(mark, known.get(day, _GONE), why.get(day, ()))
-            for day, mark in changed.items()
-        }
+        names = FileNames(lake)
+        reasons = {day: _write_reason(known.get(day), mark, names) for day, mark in changed.items()}
         added = _add_rows(lake, completeness, reasons, sorted(changed.keys() & shown.keys()), now)
-        write_json(_marks_path(lake), {**known, **changed})
+        _write_marks(lake, known | changed)
     restated = [_restated(row) for row in added if row["previous_sessions"] is not None]
     restated = [one for one in restated if one.sessions != one.previous_sessions]
     log.info("published %d values, %d restated", len(added), len(restated))
@@ -112,38 +116,32 @@ def _marks_path(lake: Lake) -> Path:
     return lake.ledger / "published.json"
 
 
-def read_marks(lake: Lake) -> dict[str, tuple[str, str]]:
-    """What each day was counted from and how complete it was when last published, as hashes."""
+def _read_marks(lake: Lake) -> dict[str, _Mark]:
+    """What each day was published from, the last time."""
     if not lake.part_path("restatements").exists():
         return {}
-    return {day: (mark[0], mark[1]) for day, mark in read_json(_marks_path(lake)).items()}
+    return {day: _Mark(**mark) for day, mark in read_json(_marks_path(lake)).items()}
+
+
+def _write_marks(lake: Lake, marks: dict[str, _Mark]) -> None:
+    write_json(_marks_path(lake), {day: asdict(mark) for day, mark in marks.items()})
 
 
 def _mark_days(
     lake: Lake,
-    built: Mapping[str, Any],
-    shown: Mapping[str, Any],
+    built: Mapping[str, Parts],
+    shown: Collection[str],
     completeness: pa.Table,
     now: datetime,
-) -> dict[str, tuple[str, str]]:
-    """Name what is to be published of each day; days published before may be gone."""
+) -> dict[str, _Mark]:
+    """Name what is to be published of each day that has ended."""
     zone = ZoneInfo(lake.identity()["timezone"])
     rows = {str(row["day"]): row for row in completeness.to_pylist()}
 
     def has_ended(day: str) -> bool:
         return day_start(date.fromisoformat(day) + timedelta(days=1), zone) <= now
 
-    marks = dict.fromkeys(read_marks(lake), _GONE)
-    for day in filter(has_ended, shown):
-        marks[day] = (_hash(_parts(built.get(day))), _hash(rows.get(day)))
-    return {day: mark for day, mark in marks.items() if mark != _GONE or day not in shown}
-
-
-def _parts(entry: Any) -> Any:
-    """What a day was built from, without what was said of it."""
-    if isinstance(entry, dict):
-        return {name: part for name, part in entry.items() if name != "why"}
-    return entry
+    return {day: _Mark(built.get(day), _hash(rows.get(day))) for day in filter(has_ended, shown)}
 
 
 def _hash(content: Any) -> str:
@@ -151,17 +149,21 @@ def _hash(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _reasons_of(built: Mapping[str, Any]) -> dict[str, list[str]]:
-    return {day: entry.get("why", []) for day, entry in built.items() if isinstance(entry, dict)}
+def _write_reason(known: _Mark | None, mark: _Mark, names: FileNames) -> str:
+    """Why the day differs from what was published, however often it was built in between.
 
-
-def _write_reason(mark: tuple[str, str], known: tuple[str, str], why: Sequence[str]) -> str:
-    """Why the day differs from what was published; the sentences are the last rebuild's."""
+    What came to the days beside it is told only when nothing came to the day itself.
+    """
     if mark == _GONE:
         return "all raw files of the day were taken out of the lake"
-    if mark[0] == known[0]:
+    if known is None or mark.parts is None or (known.parts is None and known != _GONE):
+        return "counted again"
+    if mark.parts == known.parts:
         return "how complete the day is was judged again"
-    return "; ".join(map(escape, why)) or "counted again"
+    nothing = mark.parts | {"files": {}}
+    causes = list(compare_parts(known.parts or nothing, mark.parts, names))
+    own = [cause for cause in causes if not cause.is_beside]
+    return "; ".join(cause.text for cause in own or causes) or "counted again"
 
 
 def read_completeness(lake: Lake) -> pa.Table:

@@ -122,7 +122,7 @@ class Stock:
     wanted: dict[str, Parts]
     """What each day would be built from now."""
     built: dict[str, Parts]
-    """What each day was built from, and ``why`` it last was."""
+    """What each day was built from."""
     causes: dict[date, list[Cause]]
     """Why each stale day is; a sealed one is never among them."""
 
@@ -139,20 +139,10 @@ class Stock:
             if any(not cause.waits or cause.kind in also for cause in causes)
         ]
 
-    def rebuilt(self, day: date) -> Parts:
-        """What the day is built from when it is rebuilt now, and why it is.
-
-        What came to the days beside it is told only when nothing came to the day itself.
-        """
-        causes = self.causes[day]
-        own = [cause for cause in causes if not cause.is_beside]
-        return self.wanted[str(day)] | {"why": [cause.text for cause in own or causes]}
-
 
 def fingerprint(parts: Parts) -> str:
     """Name what a day was built from."""
-    inputs = {kind: part for kind, part in parts.items() if kind != "why"}
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def take_stock(lake: Lake, timeout_minutes: int) -> Stock:
@@ -168,7 +158,7 @@ def take_stock(lake: Lake, timeout_minutes: int) -> Stock:
     # Sealed days come before all others (see `retention`): no stale day has one beside it whose
     # hits it needs and that are gone.
     sealed = lake.sealed()
-    names = _Names(lake, records)
+    names = FileNames(lake)
     causes = {
         date.fromisoformat(day): found
         for day, parts in wanted.items()
@@ -177,16 +167,16 @@ def take_stock(lake: Lake, timeout_minutes: int) -> Stock:
     return Stock(days, wanted, built, causes)
 
 
-class _Names:
+class FileNames:
     """How files are called in sentences: by their names, which only stale days need."""
 
-    def __init__(self, lake: Lake, records: list[FileRecord]) -> None:
+    def __init__(self, lake: Lake) -> None:
+        """Names from a lake's ledger."""
         self._lake = lake
-        self._records = records
 
     @cached_property
     def _known(self) -> dict[str, str]:
-        records = [*self._lake.past_files(), *self._records]
+        records = [*self._lake.past_files(), *self._lake.files()]
         return {record.file_key: escape(record.name) for record in records}
 
     def list_files(self, file_keys: Collection[str], hits: dict[str, int]) -> str:
@@ -198,7 +188,7 @@ class _Names:
 
 
 def _find_causes(
-    lake: Lake, day: str, wanted: Parts, built: dict[str, Parts], names: _Names
+    lake: Lake, day: str, wanted: Parts, built: dict[str, Parts], names: FileNames
 ) -> Iterator[Cause]:
     known = built.get(day)
     if known is None:
@@ -207,6 +197,11 @@ def _find_causes(
     # `daily` stands for all models: sessions may rightly have no rows on a day with hits.
     if not lake.part_path("daily", day).exists():
         yield Cause("missing", "its figures are missing from the lake")
+    yield from compare_parts(known, wanted, names)
+
+
+def compare_parts(known: Parts, wanted: Parts, names: FileNames) -> Iterator[Cause]:
+    """Why a day that was built from ``known`` is another when built from ``wanted``."""
     yield from _compare_files(known["files"], wanted["files"], names, "")
     for beside in sorted({*known["near"], *wanted["near"]}):
         before, after = (parts["near"].get(beside, {}) for parts in (known, wanted))
@@ -226,7 +221,7 @@ def _find_causes(
 
 
 def _compare_files(
-    before: dict[str, int], after: dict[str, int], names: _Names, where: str
+    before: dict[str, int], after: dict[str, int], names: FileNames, where: str
 ) -> Iterator[Cause]:
     late, gone = after.keys() - before.keys(), before.keys() - after.keys()
     changed = {key for key in after.keys() & before.keys() if after[key] != before[key]}

@@ -1,6 +1,6 @@
 """Lakes whose figures are published, late files taken in, and published again, at chosen times."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from pipeline.site import build_settings
 NETWORKS = {"198.51.100.0/24": "CA", "203.0.113.0/24": "US", "192.0.2.0/24": "FR"}
 PREFIXES = {"CA": "198.51.100", "US": "203.0.113", "FR": "192.0.2"}
 NINTH, ELEVENTH = "2016-11-09T06:00:00-05:00", "2016-11-11T06:00:00-05:00"
-LATE = ["late files web03.log, web04.log, web05.log of 2016-11-08"]
+LATE = "late files: web03.log, web04.log, web05.log"
 COMPLETENESS = {
     "sources_expected": pa.int64(), "share": pa.float64(), "is_preliminary": pa.bool_(),
     "is_censored": pa.bool_(), "reasons": pa.list_(pa.string()), "sources_whole": pa.int64(),
@@ -83,10 +83,9 @@ class Publisher:
         schema = pa.schema([*kept, *(pa.field(*column) for column in COMPLETENESS.items())])
         pq.write_table(pa.Table.from_pylist(rows, schema), path)
 
-    def publish(self, now: str, **why: Sequence[str]) -> list[Restated]:
-        """Publish at an instant; `d8=[...]` says why that day was rebuilt."""
-        reasons = {f"2016-11-{int(day[1:]):02}": list(said) for day, said in why.items()}
-        return publish(self.lake, datetime.fromisoformat(now), why=reasons)
+    def publish(self, now: str) -> list[Restated]:
+        """Publish at an instant."""
+        return publish(self.lake, datetime.fromisoformat(now))
 
     def rows(self, day: int, country: str) -> list[dict[str, Any]]:
         """The published values of a figure of November."""
@@ -104,4 +103,4 @@ class Publisher:
         self.deliver("web04.log", US=50, CA=10)
         self.deliver("web05.log", US=50, FR=1)
         self.build(d8=COMPLETE)
-        self.publish(ELEVENTH, d8=LATE)
+        self.publish(ELEVENTH)

@@ -14,6 +14,7 @@ from pipeline import restatements
 from pipeline.restatements import read_restatements
 
 EIGHTH = date(2016, 11, 8)
+HOSTILE = "web\x1b[31mred\u202e.log"
 
 
 @pytest.fixture
@@ -42,8 +43,8 @@ def test_the_first_value_of_every_country_and_of_their_sum_is_kept(site: Publish
 
 def test_a_late_file_restates_with_its_name_as_the_reason(site: Publisher) -> None:
     site.restate_election_night()
-    assert values(site.rows(8, "US")) == [(None, 100, "first published"), (100, 250, LATE[0])]
-    assert values(site.rows(8, "all")) == [(None, 130, "first published"), (130, 311, LATE[0])]
+    assert values(site.rows(8, "US")) == [(None, 100, "first published"), (100, 250, LATE)]
+    assert values(site.rows(8, "all")) == [(None, 130, "first published"), (130, 311, LATE)]
     was, now = site.rows(8, "CA")
     assert (was["sources"], was["is_preliminary"]) == (2, True)
     assert (now["sources"], now["is_preliminary"]) == (5, False)
@@ -56,9 +57,9 @@ def test_what_publish_returns_is_what_changed(site: Publisher) -> None:
     site.publish(NINTH)
     site.deliver("web02.log", US=1)
     site.build(d8=COMPLETE)
-    told = site.publish(ELEVENTH, d8=LATE)
+    told = site.publish(ELEVENTH)
     assert [(one.country, one.previous_sessions, one.sessions, one.reason) for one in told] == [
-        ("US", 3, 4, LATE[0]), ("all", 5, 6, LATE[0])
+        ("US", 3, 4, "late files: web02.log"), ("all", 5, 6, "late files: web02.log")
     ]  # fmt: skip
     assert [row["sessions"] for row in site.rows(8, "CA")] == [2, 2]
 
@@ -69,7 +70,7 @@ def test_publishing_again_writes_nothing(site: Publisher, monkeypatch: pytest.Mo
     path = site.lake.part_path("restatements")
     before = (path.read_bytes(), path.stat().st_mtime_ns)
     monkeypatch.setattr(restatements, "connect", None)
-    assert site.publish("2016-12-01T00:00:00Z", d8=["asked again"]) == []
+    assert site.publish("2016-12-01T00:00:00Z") == []
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
 
 
@@ -81,7 +82,7 @@ def test_a_rebuild_to_the_same_numbers_publishes_nothing(site: Publisher) -> Non
     robots = make_line("08/Nov/2016:13:00:00 -0500", client="203.0.113.1", agent="Googlebot/2.1")
     site.site.run("ingest", site.site.write("web02.log", robots))
     site.build(d8=COMPLETE)
-    site.publish(ELEVENTH, d8=LATE)
+    site.publish(ELEVENTH)
     assert len(read_restatements(site.lake)) == 2
 
 
@@ -98,36 +99,27 @@ def test_a_day_that_has_not_ended_is_not_published(site: Publisher) -> None:
     assert [row["sessions"] for row in site.rows(9, "US")] == [2]
 
 
-def take_out(site: Publisher, name: str) -> None:
-    """Take a raw file out of the lake, as if it had never come."""
-    for record in site.lake.files():
-        if record.name == name:
-            (site.lake.ledger / "files" / f"{record.file_key}.json").unlink()
-            for day in record.days:
-                site.lake.hits_path(day, record.file_key).unlink()
-
-
 def test_a_country_that_vanishes_is_restated_to_0(site: Publisher) -> None:
     """And back from there, with 0 as the value before."""
     site.deliver("web01.log", US=3)
     site.deliver("web02.log", FR=2)
     site.build()
     site.publish(NINTH)
-    take_out(site, "web02.log")
+    site.site.run("forget", "web02.log")
     site.build()
-    site.publish(ELEVENTH, d8=["web02.log was taken out"])
-    assert values(site.rows(8, "FR"))[1:] == [(2, 0, "web02.log was taken out")]
+    site.publish(ELEVENTH)
+    assert values(site.rows(8, "FR"))[1:] == [(2, 0, "files replaced or taken out: web02.log")]
     site.build()
     assert site.publish("2016-11-12T00:00:00Z") == []
     site.deliver("web09.log", FR=4)
     site.build()
-    site.publish("2016-11-13T00:00:00Z", d8=["late file web09.log"])
-    assert [row["sessions"] for row in site.rows(8, "FR")] == [2, 0, 4]
+    site.publish("2016-11-13T00:00:00Z")
+    assert values(site.rows(8, "FR"))[2:] == [(0, 4, "late files: web09.log")]
 
 
 def test_a_country_that_comes_to_a_published_day_was_0(site: Publisher) -> None:
     site.restate_election_night()
-    assert values(site.rows(8, "FR")) == [(0, 1, LATE[0])]
+    assert values(site.rows(8, "FR")) == [(0, 1, LATE)]
 
 
 def test_a_day_taken_out_of_the_lake_is_restated_to_0_once(site: Publisher) -> None:
@@ -135,7 +127,7 @@ def test_a_day_taken_out_of_the_lake_is_restated_to_0_once(site: Publisher) -> N
     site.deliver("web02.log", day=8, US=3)
     site.build()
     site.publish(NINTH)
-    take_out(site, "web02.log")
+    site.site.run("forget", "web02.log")
     site.build()
     for _ in range(2):
         site.publish(ELEVENTH)
@@ -143,19 +135,19 @@ def test_a_day_taken_out_of_the_lake_is_restated_to_0_once(site: Publisher) -> N
     assert values(site.rows(8, "US"))[1:] == values(site.rows(8, "all"))[1:] == [(3, 0, reason)]
     assert site.rows(8, "US")[1]["sources"] == 0
     assert len(site.rows(7, "US")) == 1
-    site.deliver("web02.log", day=8, US=3)
+    site.deliver("web03.log", day=8, US=3)
     site.build()
-    site.publish("2016-11-12T00:00:00Z", d8=["late file web02.log"])
-    assert [row["sessions"] for row in site.rows(8, "US")] == [3, 0, 3]
+    site.publish("2016-11-12T00:00:00Z")
+    assert values(site.rows(8, "US"))[2:] == [(0, 3, "late files: web03.log")]
 
 
 def test_a_day_judged_otherwise_is_published_with_the_same_number(site: Publisher) -> None:
     """The day was not rebuilt: why it once was is not why this changed."""
     site.deliver("web01.log", US=3)
     site.build(d8=COMPLETE)
-    site.publish(NINTH, d8=LATE)
+    site.publish(NINTH)
     site.judge(d8=PRELIMINARY)
-    assert site.publish(ELEVENTH, d8=LATE) == []
+    assert site.publish(ELEVENTH) == []
     reason = "how complete the day is was judged again"
     assert values(site.rows(8, "US"))[1:] == [(3, 3, reason)]
     assert [row["is_preliminary"] for row in site.rows(8, "US")] == [False, True]
@@ -180,7 +172,7 @@ def test_a_clock_set_back_changes_no_order(site: Publisher) -> None:
     site.publish(ELEVENTH)
     site.deliver("web02.log", US=1)
     site.build()
-    site.publish(NINTH, d8=LATE)
+    site.publish(NINTH)
     first, second = site.rows(8, "US")
     assert (second["published_at"] - first["published_at"]).total_seconds() == 1
     assert second["sessions"] == 4
@@ -201,10 +193,22 @@ def test_hostile_names_are_stored_escaped(site: Publisher) -> None:
     site.deliver("web01.log", US=3)
     site.build()
     site.publish(NINTH)
-    site.deliver("web02.log", US=1)
+    site.deliver(HOSTILE, US=1)
     site.build()
-    site.publish(ELEVENTH, d8=["late file \x1b[31mred\u202e.log"])
-    assert site.rows(8, "US")[1]["reason"] == "late file \\x1b[31mred\\u202e.log"
+    site.publish(ELEVENTH)
+    assert site.rows(8, "US")[1]["reason"] == "late files: web\\x1b[31mred\\u202e.log"
+
+
+def test_the_reason_tells_all_that_came_since_the_last_publication(site: Publisher) -> None:
+    """Built twice in between, by whom did not publish: both files are named."""
+    site.deliver("web01.log", US=3)
+    site.build()
+    site.publish(NINTH)
+    for name in ("web02.log", "web03.log"):
+        site.deliver(name, US=1)
+        site.build()
+    site.publish(ELEVENTH)
+    assert values(site.rows(8, "US"))[1:] == [(3, 5, "late files: web02.log, web03.log")]
 
 
 PUBLISH = """
@@ -213,7 +217,7 @@ from datetime import datetime
 from pathlib import Path
 from pipeline.lake import Lake
 from pipeline.restatements import publish
-publish(Lake(Path(sys.argv[1])), datetime.fromisoformat(sys.argv[2]), why={"2016-11-08": ["late"]})
+publish(Lake(Path(sys.argv[1])), datetime.fromisoformat(sys.argv[2]))
 """
 
 
