@@ -56,7 +56,7 @@ class Found:
     waiting: int
     """How many more wait for the next run."""
     refused: list[Path]
-    """Late files of days whose figures can no longer change."""
+    """Late files that begin on days whose figures can no longer change."""
     again: list[Path]
     """The day's files that the lake has, located by another database than the one in force."""
     not_yet: int = 0
@@ -106,7 +106,12 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     own = [raw for raw in missing if raw.may_hold(day)]
     late = [raw for raw in missing if with_late and not raw.may_hold(day)]
     sealed_to = max(lake.sealed(), default="")
-    refused = [raw.path for raw in own + late if raw.first_day and str(raw.first_day) <= sealed_to]
+    refused = [
+        raw.path
+        for raw in own + late
+        # One that was read before may have grown: what is new in it tells, when it is taken in.
+        if raw.first_day and str(raw.first_day) <= sealed_to and not lake.was_seen(raw.path)
+    ]
     files = [raw.path for raw in own + late if raw.path not in refused]
     again = [
         raw.path

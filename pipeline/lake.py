@@ -178,6 +178,10 @@ class Lake:
         is_same = bool(seen) and path.exists() and seen["stat"] == stat_of(path)
         return self.find(seen["file_key"]) if is_same else None
 
+    def was_seen(self, path: Path) -> bool:
+        """Whether a raw file at this path was read, whatever it held then."""
+        return self._seen_path(path).exists()
+
     def raw_paths(self) -> dict[str, list[Path]]:
         """Where each file key's raw file lies, unchanged since it was read."""
         found: dict[str, list[Path]] = {}

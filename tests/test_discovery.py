@@ -93,6 +93,20 @@ def test_what_the_lake_has_is_left_out_until_it_changes(site: Site) -> None:
     assert names(find(site, 8)) == ["web01-a.log"]
 
 
+def test_a_file_that_grew_since_its_first_day_was_sealed_is_taken_in(site: Site) -> None:
+    """Nothing of it is new for the sealed day; another file that begins there is late for it."""
+    path = site.write("web01.log", lines("06 10:00:00", "07 11:00:00"))
+    site.ingest("raw")
+    site.run("build")
+    Lake(site.lake).seal(["2016-11-06"], "2016-11-08T06:00:00Z")
+    path.write_bytes(lines("06 10:00:00", "07 11:00:00", "08 12:00:00"))
+    site.write("web02.log", lines("06 10:00:00", "08 12:00:00"))
+    found = find(site, 8, late=True)
+    assert (names(found), [path.name for path in found.refused]) == (["web01.log"], ["web02.log"])
+    site.ingest(path)
+    assert len(site.rows("hits")) == 3
+
+
 def test_a_renamed_file_is_known_once_it_was_read_again(site: Site) -> None:
     path = site.write("web01-a.log", lines("08 10:00:00"))
     site.ingest("raw")
