@@ -52,8 +52,11 @@ lint: install-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Half an hour; the commit is the one before figures carried their proof.
 bench: install-dev
-	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/bench.py --before 5eb3b03
+	$(BIN)/python benchmarks/days.py
+	$(BIN)/python benchmarks/verify.py --scale 1 --runs 1
 
 bench-surges: install-dev
 	$(BIN)/python benchmarks/surges.py

@@ -1,13 +1,16 @@
 """Tidegauge, GoAccess and gzip on the same log, in turn, best of five; then memory by length.
 
-Run by ``make bench``; needs goaccess (Debian's package) for its row. The log is simulated.
+Run by ``make bench``; needs goaccess (Debian's package) for its row, and git's history for that of
+an earlier commit. The log is simulated.
 """
 
 import argparse
+import io
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Callable
@@ -55,6 +58,19 @@ def tidegauge(log: Path, folder: Path) -> list[list[str]]:
     return [[TIDEGAUGE, "ingest", str(log), *places], [TIDEGAUGE, "build", *places]]
 
 
+def of_commit(commit: str, tree: Path) -> Callable[[Path, Path], list[list[str]]]:
+    """Tidegauge as it was at a commit, checked out to ``tree``, with the libraries of now."""
+    done = subprocess.run(["git", "archive", commit], check=True, stdout=subprocess.PIPE)
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        archive.extractall(tree, filter="data")
+    program = ["env", f"PYTHONPATH={tree}", sys.executable, "-m", "pipeline.cli"]
+
+    def commands(log: Path, folder: Path) -> list[list[str]]:
+        return [[*program, *command[1:]] for command in tidegauge(log, folder)]
+
+    return commands
+
+
 def goaccess(log: Path, folder: Path) -> list[list[str]]:
     """GoAccess on the uncompressed log, with the same database."""
     return [
@@ -93,7 +109,7 @@ def make_log(lines: int) -> Path:
     return log
 
 
-def compare(lines: int, rounds: int, goaccess_rounds: int) -> None:
+def compare(lines: int, rounds: int, goaccess_rounds: int, before: str | None) -> None:
     """Print the table of programs."""
     log = make_log(lines)
     with log.with_suffix("").open("wb") as plain:
@@ -102,6 +118,9 @@ def compare(lines: int, rounds: int, goaccess_rounds: int) -> None:
     print(f"{lines:,} lines, {size / 1e6:,.0f} MB, as gz {packed / 1e6:,.0f} MB"
           f" ({size / packed:.1f}:1), {os.cpu_count()} cores")  # fmt: skip
     programs = {"tidegauge": tidegauge, "gzip -dc": gzip}
+    tree = tempfile.TemporaryDirectory()
+    if before:
+        programs[f"tidegauge of {before}"] = of_commit(before, Path(tree.name))
     if shutil.which("goaccess"):
         programs["goaccess"] = goaccess
     runs: dict[str, list[Run]] = {name: [] for name in programs}
@@ -111,6 +130,7 @@ def compare(lines: int, rounds: int, goaccess_rounds: int) -> None:
                 runs[name].append(run_once(program, log))
                 print(f"  round {number + 1}: {name} {runs[name][-1].seconds:.2f} s", flush=True)
     log.with_suffix("").unlink()
+    tree.cleanup()
     best = {name: min(done, key=lambda run: run.seconds) for name, done in runs.items()}
     ours = best["tidegauge"].seconds
     print("\n| program | best, s | lines/s | peak MB | tidegauge is |\n|---|---|---|---|---|")
@@ -136,8 +156,9 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=4_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--goaccess-rounds", type=int, default=5, help="it takes minutes a round")
+    parser.add_argument("--before", metavar="COMMIT", help="compare with tidegauge as of then")
     options = parser.parse_args()
-    compare(options.lines, options.rounds, options.goaccess_rounds)
+    compare(options.lines, options.rounds, options.goaccess_rounds, options.before)
     show_memory(options.lines // 4)
 
 
