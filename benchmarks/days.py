@@ -19,7 +19,7 @@ from pathlib import Path
 
 COMMAND = Path(sys.executable).with_name("tidegauge")
 FIRST = datetime(2004, 1, 1, tzinfo=UTC)
-LIMIT_SECONDS = 60.0
+LIMIT_SECONDS = 90.0
 IDLE_LIMIT_SECONDS = 2.0
 SERVERS = 5
 TABLES = ("hits", "sessions", "daily", "hourly", "minutes")
