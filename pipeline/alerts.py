@@ -120,7 +120,7 @@ def _closed(row: dict[str, Any]) -> Alert:
 
 
 def _explain(row: dict[str, Any]) -> str:
-    return " Logs of a day of it are missing or damaged." if row["is_at_least"] else ""
+    return " The logs of its days are not complete." if row["is_at_least"] else ""
 
 
 def announce_surges(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[Alert]:

@@ -36,6 +36,9 @@ class Form(StrEnum):
 LakeOption = Annotated[
     Path | None, typer.Option("--lake", help="Folder of the lake.", show_default="./lake")
 ]
+RawOption = Annotated[
+    Path | None, typer.Option("--raw", help="Folder of raw logs.", show_default="./raw")
+]
 GeoOption = Annotated[
     Path | None,
     typer.Option("--geo", help="Folder of address databases.", show_default="./geo"),

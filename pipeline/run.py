@@ -4,7 +4,6 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -28,6 +27,7 @@ from pipeline.options import (
     FromOption,
     GeoOption,
     LakeOption,
+    RawOption,
     ToOption,
     show_bytes,
 )
@@ -58,9 +58,7 @@ def add_to(app: typer.Typer) -> None:
 def run(  # noqa: PLR0913 one parameter an option
     first: FromOption = None,
     last: ToOption = None,
-    raw: Annotated[
-        Path | None, typer.Option("--raw", help="Folder of raw logs.", show_default="./raw")
-    ] = None,
+    raw: RawOption = None,
     as_of: AsOfOption = None,
     lake: LakeOption = None,
     geo: GeoOption = None,

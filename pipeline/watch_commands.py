@@ -1,8 +1,6 @@
 """The commands ``now`` and ``watch``: today's finished hours, for who has to know tonight."""
 
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
@@ -20,6 +18,7 @@ from pipeline.options import (
     FormOption,
     GeoOption,
     LakeOption,
+    RawOption,
     show_bytes,
 )
 from pipeline.output import escape, print_rows, say
@@ -64,9 +63,7 @@ def now_command(  # noqa: PLR0913 one parameter an option
 
 
 def watch_command(
-    raw: Annotated[
-        Path | None, typer.Option("--raw", help="Folder of raw logs.", show_default="./raw")
-    ] = None,
+    raw: RawOption = None,
     as_of: AsOfOption = None,
     lake: LakeOption = None,
     geo: GeoOption = None,

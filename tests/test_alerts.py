@@ -233,6 +233,6 @@ def test_a_surge_on_incomplete_days_is_told_as_at_least() -> None:
     )
     assert "(at least 100 sessions); at least 200 sessions in all" in closed.body
     for alert in (opened, closed):
-        assert alert.body.endswith("Logs of a day of it are missing or damaged.")
+        assert alert.body.endswith("The logs of its days are not complete.")
     whole, _ = find_news([row], TODAY, [], TODAY - timedelta(20))
     assert not any("least" in alert.body for alert in whole)
