@@ -41,9 +41,9 @@ from pipeline.visitors import load_key
 
 _EPISODE = (date(2016, 11, 8), date(2016, 11, 9), date(2016, 11, 16))
 """Start, peak and end of the U.S. storm."""
-_FIRST_NIGHT = datetime(2016, 11, 9, 6, tzinfo=ZONE)
-"""When 8 November is counted first; the logs of three servers come two days later."""
-_LAST_NIGHT = datetime(2016, 11, 21, 6, tzinfo=ZONE)
+_NIGHTS = tuple(datetime(2016, 11, day, 6, tzinfo=ZONE) for day in (9, 11, 21))
+"""When the logs that are there are counted: of 8 November those of two servers on the first night,
+of all on the second, for the other three come two days late; on the last night all there is."""
 
 ScaleOption = Annotated[
     float, typer.Option("--scale", help="1 is the real size, 36 million lines; 0.02 takes seconds.")
@@ -108,10 +108,12 @@ def demo(
     clock = _Clock()
     with clock.time("simulate"):
         files = _simulate(out / "raw", scale)
-    early = [path for path in files if has_arrived(path, _FIRST_NIGHT)]
-    lines = _count(settings, clock, early, _FIRST_NIGHT)
-    _print_first_figure(settings, early)
-    lines += _count(settings, clock, [path for path in files if path not in early], _LAST_NIGHT)
+    lines = 0
+    for night in _NIGHTS:
+        there = [path for path in files if has_arrived(path, night)]
+        lines += _count(settings, clock, there, night)
+        if night == _NIGHTS[0]:
+            _print_first_figure(settings, there)
     _print_restatement(out, config)
     comparisons = compare(_sessions(settings), scale)
     with clock.time("report"):
@@ -167,7 +169,7 @@ def _count(settings: Settings, clock: _Clock, files: list[Path], now: datetime) 
     return lines
 
 
-def _print_first_figure(settings: Settings, early: list[Path]) -> None:
+def _print_first_figure(settings: Settings, files: list[Path]) -> None:
     """Print the figure of 8 November as it was when three servers' logs had not come yet."""
     day = _EPISODE[0]
     _, rows = query(
@@ -176,9 +178,9 @@ def _print_first_figure(settings: Settings, early: list[Path]) -> None:
         {"day": day},
     )
     ((sessions, is_preliminary),) = rows
-    there = sum(f"{day:%Y%m%d}" in path.name for path in early)
+    there = sum(f"{day:%Y%m%d}" in path.name for path in files)
     print(
-        f"As of {_FIRST_NIGHT:%Y-%m-%d %H:%M} the logs of {there} of {len(SERVERS)} servers for"
+        f"As of {_NIGHTS[0]:%Y-%m-%d %H:%M} the logs of {there} of {len(SERVERS)} servers for"
         f" {day} were there.\nFirst figure{', preliminary' if is_preliminary else ''}:"
         f" {sessions:,} sessions from the United States.",
         flush=True,
