@@ -1,0 +1,224 @@
+"""What every layout gives: fields of hits, rejected lines with their place, and what is neither."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.formats.times import TimeFormat
+
+TEXT = pa.string()
+FIELDS = pa.schema(
+    [
+        ("line_no", pa.int64()),
+        ("ts", pa.timestamp("us", "UTC")),
+        ("client", TEXT),
+        ("host", TEXT),
+        ("method", TEXT),
+        ("path", TEXT),
+        ("query", TEXT),
+        ("protocol", TEXT),
+        ("status", pa.int16()),
+        ("bytes_sent", pa.int64()),
+        ("referrer", TEXT),
+        ("user_agent", TEXT),
+        ("duration_ms", pa.float64()),
+        ("forwarded", TEXT),
+    ]
+)
+"""What a layout gives for each hit; ``client`` is the peer and ``forwarded`` a proxy's header, both
+as read."""
+
+DURATIONS = {"duration_s": 1e3, "duration_ms": 1.0, "duration_us": 1e-3, "duration_ns": 1e-6}
+"""Milliseconds in one of each unit that a layout may have its duration in."""
+
+_METHOD = re.compile("[A-Z]+")
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+://([^/?#]*+)", re.ASCII)
+_PLAIN_REQUEST = (
+    r"^(?P<method>[A-Z]+) (?P<path>/[^ ?]*)(?P<mark>\??)(?P<query>[^ ]*) (?P<protocol>HTTP/[^ ]+)$"
+)
+_PLAIN_TARGET = r"^(?P<path>/[^?]*)(?P<mark>\??)(?P<query>(?s:.*))$"
+_REQUEST = ("method", "host", "path", "query", "protocol")
+_NO_STATUS = ("", "-", "0", "000", "-1")
+_MOST_BYTES_DIGITS = 18
+_NOTHING = ("", "-")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A line that is no hit: why, and the column (1-based, in characters) where it fails."""
+
+    reason: str
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBlock:
+    """What a block's lines became: hits in line order, rejects ``(line_no, line, reason)``."""
+
+    hits: pa.Table
+    rejects: list[tuple[int, str, Rejected]]
+    blank: list[int]
+    """The blank lines' numbers."""
+    directives: list[int] = field(default_factory=list)
+    """The numbers of lines that the layout knows and that are no requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What some lines' texts became: ``hits`` of the n - k that are one; why the others are not."""
+
+    hits: pa.Table
+    wrong: dict[int, str]
+    """The field that is wrong, by row."""
+
+
+def split_target(target: str) -> tuple[str | None, str | None, str | None]:
+    """Host, path and query of a request's target; the authority of an absolute one is the host."""
+    host = None
+    if absolute := _ABSOLUTE.match(target):
+        host, target = absolute[1] or None, target[absolute.end() :]
+        host = None if host == "-" else host
+    path, mark, query = target.partition("?")
+    return host, path, query if mark else None
+
+
+def split_request(request: str) -> tuple[str | None, ...]:
+    """Method, host, path, query and protocol of a request line; all null when it is none.
+
+    Source: RFC 9112, section 3.
+    """
+    method, _, rest = request.partition(" ")
+    target, _space, last = rest.rpartition(" ")
+    if last.startswith("HTTP/"):
+        protocol: str | None = last
+    else:
+        target, protocol = rest, None
+    if not _METHOD.fullmatch(method) or not target:
+        return None, None, None, None, None
+    return method, *split_target(target), protocol
+
+
+def read_fields(
+    line_no: npt.NDArray[np.int64], texts: Mapping[str, pa.StringArray], times: TimeFormat
+) -> Read:
+    """Make hits of texts as a layout names them.
+
+    Args:
+        line_no: shape ``(n,)``.
+        texts: ``n`` each, of ``time``, or ``date`` and ``clock``; ``client``; ``request``, or
+            ``method``, ``target`` (or ``path`` and ``query``) and ``protocol``; ``host``,
+            ``status``, ``bytes``, ``referrer``, ``agent``, ``forwarded``; one of ``DURATIONS``.
+            Those that a layout lacks are null; so is ``-``, except as the agent.
+        times: how its time is written.
+    """
+    count = len(line_no)
+    columns: dict[str, pa.Array] = {"line_no": pa.array(line_no)}
+    wrong: dict[int, str] = {}
+    columns["ts"], ts_valid = times.read(_time_text(texts))
+    columns["status"], status_valid = _read_status(texts.get("status"), count)
+    columns["bytes_sent"], bytes_valid = _read_bytes(texts.get("bytes"), count)
+    columns["duration_ms"] = _read_duration(texts, count)
+    columns |= _read_request(texts, count)
+    for name, text in (("client", "client"), ("referrer", "referrer"), ("forwarded", "forwarded")):
+        columns[name] = _or_null(texts.get(text), count)
+    columns["user_agent"] = texts.get("agent", pa.nulls(count, TEXT))
+    for name, valid in (("bytes", bytes_valid), ("status", status_valid), ("time", ts_valid)):
+        wrong |= dict.fromkeys(np.flatnonzero(~valid).tolist(), name)
+    hits = pa.table({name: columns[name] for name in FIELDS.names}, FIELDS)
+    if wrong:
+        kept = np.ones(count, np.bool_)
+        kept[list(wrong)] = False
+        hits = hits.filter(pa.array(kept))
+    return Read(hits, wrong)
+
+
+def _time_text(texts: Mapping[str, pa.StringArray]) -> pa.StringArray:
+    if "time" in texts:
+        return texts["time"]
+    return pc.binary_join_element_wise(texts["date"], texts["clock"], " ")
+
+
+def _or_null(text: pa.StringArray | None, count: int) -> pa.StringArray:
+    if text is None:
+        return pa.nulls(count, TEXT)
+    return pc.if_else(pc.is_in(text, pa.array(_NOTHING)), pa.scalar(None, TEXT), text)
+
+
+def _read_status(text: pa.StringArray | None, count: int) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
+    """Statuses of 100 to 599; none where the server sent none (``-``, ``0``, ``000``, ``-1``)."""
+    if text is None:
+        return pa.nulls(count, pa.int16()), np.ones(count, np.bool_)
+    coded = text.dictionary_encode()
+    known = {str(number): number for number in range(100, 600)}
+    values = [known.get(value) for value in coded.dictionary.to_pylist()]
+    fine = [
+        v is not None or t in _NO_STATUS
+        for v, t in zip(values, coded.dictionary.to_pylist(), strict=True)
+    ]
+    indices = coded.indices.fill_null(len(values)).to_numpy()
+    status = pa.array([*values, None], pa.int16()).take(pa.array(indices))
+    return status, np.array([*fine, True], np.bool_)[indices]
+
+
+def _read_bytes(text: pa.StringArray | None, count: int) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
+    if text is None:
+        return pa.nulls(count, pa.int64()), np.ones(count, np.bool_)
+    text = _or_null(text, count)
+    is_number = pc.and_(
+        pc.ascii_is_decimal(text), pc.less_equal(pc.binary_length(text), _MOST_BYTES_DIGITS)
+    ).fill_null(False)
+    numbers = pc.if_else(is_number, text, pa.scalar(None, TEXT)).cast(pa.int64())
+    return numbers, pc.or_(is_number, text.is_null()).to_numpy(zero_copy_only=False)
+
+
+def _read_duration(texts: Mapping[str, pa.StringArray], count: int) -> pa.Array:
+    """Durations in milliseconds; none where it is no number or negative (a request broken off)."""
+    for name, factor in DURATIONS.items():
+        if name in texts:
+            is_number = pc.match_substring_regex(texts[name], r"^\d{1,15}(\.\d{1,9})?$")
+            numbers = pc.if_else(is_number.fill_null(False), texts[name], pa.scalar(None, TEXT))
+            return pc.multiply(numbers.cast(pa.float64()), factor)
+    return pa.nulls(count, pa.float64())
+
+
+def _read_request(texts: Mapping[str, pa.StringArray], count: int) -> dict[str, pa.Array]:
+    if "request" in texts:
+        parts = _split(texts["request"], _PLAIN_REQUEST, _REQUEST, split_request)
+    else:
+        parts = {name: _or_null(texts.get(name), count) for name in ("method", "protocol")}
+        if "target" in texts:
+            target = _or_null(texts["target"], count)
+            parts |= _split(target, _PLAIN_TARGET, ("host", "path", "query"), split_target)
+        else:
+            parts |= {name: _or_null(texts.get(name), count) for name in ("path", "query")}
+            parts["host"] = pa.nulls(count, TEXT)
+    if "host" in texts:
+        parts["host"] = pc.coalesce(parts["host"], _or_null(texts["host"], count))
+    return parts
+
+
+def _split(
+    text: pa.StringArray,
+    plain: str,
+    names: Sequence[str],
+    split_one: Callable[[str], tuple[str | None, ...]],
+) -> dict[str, pa.Array]:
+    """Split by a regular expression where it fits, else each distinct text by ``split_one``."""
+    found = pc.extract_regex(text, pattern=plain)
+    parts = {name: pc.struct_field(found, name) for name in names if name != "host"}
+    has_query = pc.equal(pc.struct_field(found, "mark"), "?")
+    parts["query"] = pc.if_else(has_query, parts["query"], pa.scalar(None, TEXT))
+    parts["host"] = pa.nulls(len(text), TEXT)
+    is_odd = pc.and_(found.is_null(), text.is_valid())
+    if pc.any(is_odd).as_py():
+        coded = text.filter(is_odd).dictionary_encode()
+        columns = zip(*map(split_one, coded.dictionary.to_pylist()), strict=True)
+        for name, values in zip(names, columns, strict=True):
+            odd = pa.array(values, TEXT).take(coded.indices)
+            parts[name] = pc.replace_with_mask(parts[name], is_odd, odd)
+    return parts
