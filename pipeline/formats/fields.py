@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 from pipeline.formats.times import TimeFormat
 
 TEXT = pa.string()
+BLANK = " \t\v\f\r\n"
+"""What a blank line may hold."""
 FIELDS = pa.schema(
     [
         ("line_no", pa.int64()),
@@ -45,6 +47,7 @@ _PLAIN_TARGET = r"^(?P<path>/[^?]*)(?P<mark>\??)(?P<query>(?s:.*))$"
 _REQUEST = ("method", "host", "path", "query", "protocol")
 _NO_STATUS = ("", "-", "0", "000", "-1")
 _MOST_BYTES_DIGITS = 18
+_DECIMAL = r"^\d{1,15}(\.\d{1,20})?(e-\d{1,3})?$"
 _NOTHING = ("", "-")
 
 
@@ -180,7 +183,9 @@ def _read_duration(texts: Mapping[str, pa.StringArray], count: int) -> pa.Array:
     """Durations in milliseconds; none where it is no number or negative (a request broken off)."""
     for name, factor in DURATIONS.items():
         if name in texts:
-            is_number = pc.match_substring_regex(texts[name], r"^\d{1,15}(\.\d{1,9})?$")
+            is_number = pc.match_substring_regex(
+                texts[name], _DECIMAL
+            )
             numbers = pc.if_else(is_number.fill_null(False), texts[name], pa.scalar(None, TEXT))
             return pc.multiply(numbers.cast(pa.float64()), factor)
     return pa.nulls(count, pa.float64())

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.formats.fields import FIELDS, ReadBlock, Rejected, read_fields
+from pipeline.formats.fields import BLANK, FIELDS, ReadBlock, Rejected, read_fields
 from pipeline.formats.times import TimeFormat
 
 WORD = "[^ ]+"
@@ -24,7 +24,6 @@ QUOTED = r'(?:[^"\\]|\\.)*'
 SHAPES = {"status": r"[1-5]\d\d|-|0|000|-1", "bytes": r"\d+|-"}
 """What some fields look like wherever they stand."""
 CLF = TimeFormat()
-_BLANK = " \t\v\f\r\n"
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Pattern:
     ) -> ReadBlock:
         """Read a block of lines, as ``formats.combined.read_block`` does."""
         lines = pc.replace_substring_regex(lines, pattern="\r?\n$", replacement="")
-        blank = pc.equal(pc.ascii_trim(lines, _BLANK), "")
+        blank = pc.equal(pc.ascii_trim(lines, BLANK), "")
         found = pc.extract_regex(lines, pattern=f"(?s){self.regex}")
         is_read = pc.and_(found.is_valid(), pc.invert(blank))
         known = self._find_not_hits(lines, pc.or_(blank, found.is_valid()))
