@@ -98,6 +98,8 @@ class HitMaker:
     robots: Robots
     key: VisitorKey
     addresses: Addresses = Addresses.none
+    layout: str | None = None
+    """A layout's name or a format string; found from each file's first lines when not given."""
 
     def make_hits(self, fields: pa.Table, source: str) -> tuple[pa.Table, npt.NDArray[np.int32]]:
         """Complete a block's ``fields`` (see ``formats``) to hits, with each hit's day.
@@ -109,20 +111,18 @@ class HitMaker:
             return HITS.empty_table(), np.zeros(0, np.int32)
         fields = fields.combine_chunks()
         column = {name: fields[name].chunk(0) for name in fields.column_names}
-        days = local_days(column["ts"].cast(pa.int64()).to_numpy(), self.zone)
+        days = local_days(column["ts"].cast(pa.int64()).to_numpy() // 1_000_000, self.zone)
         clients = column["client"].dictionary_encode()
         clients = _recoded(clients, canonical_clients(clients.dictionary))
         agents = column["user_agent"].dictionary_encode()
         column |= self._locate(clients, days)
         column |= self._classify(column, agents)
         column["visitor_id"] = pa.array(hash_visitors(self.key, clients, agents))
-        column["ts"] = column["ts"].cast(HITS.field("ts").type)
         column["user_agent"] = agents
         column["source"] = pa.DictionaryArray.from_arrays(
             pa.array(np.zeros(len(days), np.int32)), pa.array([source])
         )
         column["client"] = kept_clients(clients, self.addresses)
-        column["duration_ms"] = pa.nulls(len(days), HITS.field("duration_ms").type)
         for name in ("method", "protocol"):
             column[name] = column[name].dictionary_encode()
         return pa.table({name: column[name] for name in HITS.names}, HITS), days
@@ -174,7 +174,7 @@ class HitMaker:
         index = agents.indices.fill_null(len(agents.dictionary)).to_numpy(zero_copy_only=False)
         is_robot = robot_agent[index]
         is_asset = find_assets(column["path"])
-        status = column["status"].to_numpy()
+        status = column["status"].fill_null(0).to_numpy()
         is_get = pc.equal(column["method"], "GET").fill_null(False).to_numpy(zero_copy_only=False)
         succeeded = ((status >= 200) & (status < 300)) | (status == 304)
         is_page = ~is_robot & ~is_asset & is_get & succeeded

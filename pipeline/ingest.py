@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -26,7 +27,9 @@ from pipeline.blocks import Block, RawFile
 from pipeline.database import connect
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.errors import DataError, SettingsError, StorageError, TidegaugeError
-from pipeline.formats import combined
+from pipeline.formats.detection import detect, read_block
+from pipeline.formats.layouts import COMBINED, find_layout
+from pipeline.formats.reader import Part, Reader
 from pipeline.hits import EPOCH, HitMaker
 from pipeline.journal import Move
 from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake
@@ -47,6 +50,7 @@ _IN_FLIGHT = WORKERS + 1
 _SOURCE_BYTES = 100  # file systems end names at 255 bytes
 
 _thread = threading.local()
+_S = TypeVar("_S")
 _T = TypeVar("_T")
 
 
@@ -65,6 +69,7 @@ class _BlockHits:
     days: npt.NDArray[np.int32]
     rejects: list[tuple[int, str, str]]
     blank: int
+    directives: int
     hashes: Hashes
     span_us: tuple[int, int] | None
     """The earliest and the latest hit, in microseconds since 1970."""
@@ -171,6 +176,9 @@ class _FileJob:
     rules: Rules
     only_whole: bool
     again: bool
+    reader: Reader | None = None
+    rivals: tuple[str, ...] = ()
+    """Names of layouts that the first lines fit as well, with other clients."""
 
     def find_known(self) -> FileRecord | None:
         """The record of the same content from the same source, when the lake has it."""
@@ -194,7 +202,7 @@ class _FileJob:
         writer = PartitionWriter(self.folder)
         rejects = RejectWriter(self.folder / "rejects.parquet")
         tally = _Tally()
-        for part in _in_order(self.pool, self._read_block, self.raw.blocks()):
+        for part in _in_order(self.pool, self._read_block, self._cut()):
             if self.stop.is_set():
                 raise DataError(f"{self.raw.path}: interrupted, nothing of it was kept")
             writer.add(part.hits, part.days)
@@ -275,10 +283,19 @@ class _FileJob:
         """Note what was read, and how the file was then: one that grew meanwhile has changed."""
         self.lake.remember(self.raw.path, self.raw.stat, self._key())
 
-    def _read_block(self, block: Block) -> _BlockHits:
-        if not hasattr(_thread, "connection"):
-            _thread.connection = connect(threads=1)
-        read = combined.read_block(_thread.connection, block.line_no, block.lines)
+    def _cut(self) -> Iterator[tuple[Block, list[Part]]]:
+        """The blocks, each cut where its layout changes; the first lines tell the layout."""
+        if self.maker.layout:
+            self.reader = Reader(find_layout(self.maker.layout))
+        for block in self.raw.blocks():
+            if self.reader is None and (found := detect(_connection(), block.lines)):
+                self.reader = Reader(found.layout)
+                self.rivals = tuple(layout.name for layout in found.rivals)
+            yield block, (self.reader or Reader(COMBINED)).cut(block.line_no, block.lines)
+
+    def _read_block(self, cut: tuple[Block, list[Part]]) -> _BlockHits:
+        block, parts = cut
+        read = read_block(_connection(), parts, is_found=self.maker.layout is None)
         hits, days = self.maker.make_hits(read.hits, self.source)
         kept = self.maker.addresses
         rejects = [
@@ -291,7 +308,7 @@ class _FileJob:
         ]
         span = pc.min_max(hits["ts"].cast(pa.int64())).as_py() if len(hits) else None
         return _BlockHits(
-            hits, days, sorted(rejects), len(read.blank),
+            hits, days, sorted(rejects), len(read.blank), len(read.directives),
             hash_lines(block, self.maker.key.line_key),
             (span["min"], span["max"]) if span else None,
         )  # fmt: skip
@@ -327,13 +344,13 @@ class _FileJob:
             hits=sum(written.rows.values()),
             rejected=reasons.total(),
             blank=tally.blank,
-            directives=0,
+            directives=tally.directives,
             duplicates=0,
             reasons=dict(reasons),
             days=days,
             rejects_day=str(first_day) if reasons else None,
             damage=self.raw.damage,
-            layout=combined.LAYOUT,
+            layout=(self.reader.layout if self.reader else COMBINED).name,
             ingested_at=datetime.now(UTC).isoformat(timespec="seconds"),
             duration_ms=round((time.monotonic() - started) * 1000),
             first_at=_instant(min((first for first, _ in tally.spans_us), default=None)),
@@ -350,11 +367,13 @@ class _Tally:
     """What a file's blocks add up to, besides hits and rejects."""
 
     blank: int = 0
+    directives: int = 0
     hashes: list[Hashes] = field(default_factory=lambda: [np.zeros(0, np.uint32)])
     spans_us: list[tuple[int, int]] = field(default_factory=list)
 
     def add(self, part: _BlockHits) -> None:
         self.blank += part.blank
+        self.directives += part.directives
         self.hashes.append(part.hashes)
         if part.span_us:
             self.spans_us.append(part.span_us)
@@ -387,8 +406,16 @@ def _take_one(job: _FileJob, sizes: set[int], result: Ingested) -> None:
         result.failed.append((path, f"cannot be read: {error.strerror}"))
 
 
+def _connection() -> duckdb.DuckDBPyConnection:
+    """The calling thread's own."""
+    if not hasattr(_thread, "connection"):
+        _thread.connection = connect(threads=1)
+    connection: duckdb.DuckDBPyConnection = _thread.connection
+    return connection
+
+
 def _in_order(
-    pool: ThreadPoolExecutor, work: Callable[[Block], _T], blocks: Iterator[Block]
+    pool: ThreadPoolExecutor, work: Callable[[_S], _T], blocks: Iterator[_S]
 ) -> Iterator[_T]:
     """Work on several blocks at once; yield the results in the blocks' order."""
     waiting: deque[Future[_T]] = deque()

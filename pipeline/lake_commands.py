@@ -9,7 +9,6 @@ import typer
 
 from pipeline.build import build
 from pipeline.ingest import Ingested, check_source, ingest_files
-from pipeline.inspection import check_layout
 from pipeline.lake import FileRecord, Lake
 from pipeline.options import (
     ConfigOption,
@@ -53,7 +52,7 @@ def add_to(app: typer.Typer) -> None:
 
 def ingest(  # noqa: PLR0913 one parameter an option
     paths: Annotated[list[Path], typer.Argument(help="Raw logs, or folders of them.")],
-    log_format: LayoutOption = "combined",
+    log_format: LayoutOption = None,
     source: Annotated[
         str | None, typer.Option(help="Name of the server; else from each file's name.")
     ] = None,
@@ -74,10 +73,9 @@ def ingest(  # noqa: PLR0913 one parameter an option
 
     tidegauge ingest ./raw --source web01 --no-geo
     """
-    check_layout(log_format)
     if source is not None:
         check_source(source)
-    settings = load_settings(config, lake=lake, geo=geo)
+    settings = load_settings(config, lake=lake, geo=geo, log_format=log_format)
     the_lake = Lake(settings.lake)
     found = find_files(paths, follow_links=settings.follow_links)
     zone = find_zone(settings, the_lake)

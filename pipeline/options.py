@@ -62,7 +62,13 @@ AsOfOption = Annotated[
     typer.Option("--as-of", metavar="TIME", help="Run as at that time, such as 2016-11-09T06:00."),
 ]
 LayoutOption = Annotated[
-    str, typer.Option("--log-format", help="Layout of the lines: combined (reads common too).")
+    str | None,
+    typer.Option(
+        "--log-format",
+        metavar="FORMAT",
+        help="How lines are written: a name of `tidegauge formats`, or the format string of the"
+        " server's configuration. Found from each file's first lines when not given.",
+    ),
 ]
 NoGeoOption = Annotated[bool, typer.Option("--no-geo", help="Locate nobody: every country is ZZ.")]
 

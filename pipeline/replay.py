@@ -1,11 +1,10 @@
 """The command ``replay``: rejected lines are read again from their raw files by today's reader."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import typer
@@ -13,7 +12,9 @@ import typer
 from pipeline.blocks import RawFile
 from pipeline.database import connect
 from pipeline.errors import DataError, LakeError
-from pipeline.formats import combined
+from pipeline.formats.detection import read_block
+from pipeline.formats.layouts import find_layout
+from pipeline.formats.reader import Reader
 from pipeline.ingest import ingest_files
 from pipeline.lake import FileRecord, Lake
 from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption, show_bytes
@@ -80,19 +81,13 @@ def _try_again(
     path = lake.rejects_path(str(record.rejects_day), record.file_key)
     rejected = pq.ParquetFile(path).read(["line_no"])["line_no"].combine_chunks()
     hits = 0
+    reader = Reader(find_layout(record.layout))
     with connect(threads=1) as connection:
-        for line_no, lines in _pick_lines(RawFile(raw, on_read=on_read), rejected):
-            hits += len(combined.read_block(connection, line_no.to_numpy(), lines).hits)
+        for block in RawFile(raw, on_read=on_read).blocks():
+            parts = reader.cut(block.line_no, block.lines)
+            read = read_block(connection, parts, is_found=True)
+            hits += pc.sum(pc.is_in(read.hits["line_no"], value_set=rejected)).as_py() or 0
     return Replayed(record, raw, hits, is_sealed)
-
-
-def _pick_lines(raw: RawFile, wanted: pa.Array) -> Iterator[tuple[pa.Array, pa.Array]]:
-    """The wanted lines of a raw file with their numbers; those that are too long stay out."""
-    for block in raw.blocks():
-        numbers = pa.array(block.line_no)
-        is_wanted = pc.is_in(numbers, value_set=wanted)
-        if pc.any(is_wanted).as_py():
-            yield numbers.filter(is_wanted), block.lines.filter(is_wanted)
 
 
 def take_replays(settings: Settings, lake: Lake, replays: Sequence[Replayed]) -> None:

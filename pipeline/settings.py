@@ -88,6 +88,11 @@ class Settings(BaseSettings):
         description="a raw file of more than 64 MiB that is so many times its size on disk is none",
     )
     max_lines: int = Field(MAX_LINES, ge=1, description="a raw file of more lines is refused")
+    log_format: str | None = Field(
+        None,
+        description="a layout's name or a format string as it stands in the server's"
+        " configuration; found from each file's first lines when not set",
+    )
     report: Path = Field(Path("report.html"), description="the page that `run` and the DAGs write")
     timezone: Annotated[str, AfterValidator(_check_timezone)] | None = Field(
         None,

@@ -10,6 +10,7 @@ from pipeline.build import BuildSettings
 from pipeline.days import zone_name
 from pipeline.errors import DataError, GeoError, LakeError, SettingsError
 from pipeline.formats.clock import Offset, read_offsets
+from pipeline.formats.layouts import find_layout
 from pipeline.geo.databases import HOW_TO_GET_ONE, list_databases
 from pipeline.hits import HitMaker, Places
 from pipeline.lake import Lake
@@ -74,14 +75,18 @@ def open_maker(settings: Settings, zone: Zone, *, with_geo: bool) -> HitMaker:
     Raises:
         GeoError: no database of addresses, though one is wanted.
         LakeError: the lake is another zone's or key's.
+        SettingsError: there is no such layout.
     """
     databases = list_databases(settings.geo) if with_geo else []
     if with_geo and not databases:
         raise GeoError(f"no address database in {settings.geo}: {HOW_TO_GET_ONE}")
+    if settings.log_format:
+        find_layout(settings.log_format)
     key = load_key(settings)
     Lake(settings.lake).claim(zone.info.key, key.fingerprint)
     places = Places(databases, settings.geo_provider, zone.info)
-    return HitMaker(zone.info, places, Robots(settings.lake), key, settings.addresses)
+    robots = Robots(settings.lake)
+    return HitMaker(zone.info, places, robots, key, settings.addresses, settings.log_format)
 
 
 def open_lake(settings: Settings) -> Lake:

@@ -7,7 +7,6 @@ alone, and ``read_line`` alone decides what is rejected and why.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -17,36 +16,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.formats import clock
+from pipeline.formats.fields import (
+    BLANK,
+    FIELDS,
+    TEXT,
+    ReadBlock,
+    Rejected,
+    split_request,
+)
 
-_BLANK = " \t\v\f\r\n"
 _HEAD = re.compile('([^ "]+) ([^ ]+) ')
 # Atomic: a hostile line costs one pass. A trailing backslash belongs to a field that is cut off.
 _QUOTED = re.compile(r'[^"\\]*+(?:\\.?+[^"\\]*+)*+', re.DOTALL)
 _RESULT = re.compile(r'" ([1-5]\d\d) (-|\d{1,18}+)', re.ASCII)
 _STATUS = re.compile("[1-5][0-9][0-9]")
 _METHOD = re.compile("[A-Z]+")
-_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+://([^/?#]*+)", re.ASCII)
 
 LAYOUT = "combined"
-TEXT = pa.string()
-FIELDS = pa.schema(
-    [
-        ("line_no", pa.int64()),
-        ("ts", pa.timestamp("s", "UTC")),
-        ("client", TEXT),
-        ("host", TEXT),
-        ("method", TEXT),
-        ("path", TEXT),
-        ("query", TEXT),
-        ("protocol", TEXT),
-        ("status", pa.int16()),
-        ("bytes_sent", pa.int64()),
-        ("referrer", TEXT),
-        ("user_agent", TEXT),
-    ]
-)
-"""What a layout gives for each hit; ``client`` is as read."""
-
 # A quoted part that ends in a backslash may end in an escaped quote: not plain.
 _SPLIT = r"""
 WITH quoted AS (
@@ -80,35 +66,6 @@ FROM targets
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A line that is no hit: why, and the column (1-based, in characters) where it fails."""
-
-    reason: str
-    column: int
-
-
-def split_request(request: str) -> tuple[str | None, ...]:
-    """Method, host, path, query and protocol of a request line; all null when it is none.
-
-    Source: RFC 9112, section 3; an absolute target's authority is the host.
-    """
-    method, _, rest = request.partition(" ")
-    target, _space, last = rest.rpartition(" ")
-    if last.startswith("HTTP/"):
-        protocol: str | None = last
-    else:
-        target, protocol = rest, None
-    if not _METHOD.fullmatch(method) or not target:
-        return None, None, None, None, None
-    host = None
-    if absolute := _ABSOLUTE.match(target):
-        host, target = absolute[1] or None, target[absolute.end() :]
-        host = None if host == "-" else host
-    path, mark, query = target.partition("?")
-    return method, host, path, query if mark else None, protocol
-
-
 def read_line(line: str) -> dict[str, Any] | Rejected:
     """Read one line that is not blank (without its line end): its fields, or why it is none."""
     head = _HEAD.match(line)
@@ -127,7 +84,7 @@ def read_line(line: str) -> dict[str, Any] | Rejected:
         return quoted
     method, host, path, query, protocol = split_request(line[time.end() : end])
     return {
-        "ts": seconds,
+        "ts": seconds * 1_000_000,
         "client": head[1],
         "host": host,
         "method": method,
@@ -168,16 +125,6 @@ EXPLAINED = {
 """What each reason means, for ``doctor``."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadBlock:
-    """What a block's lines became: hits in line order, rejects ``(line_no, line, reason)``."""
-
-    hits: pa.Table
-    rejects: list[tuple[int, str, Rejected]]
-    blank: list[int]
-    """The blank lines' numbers."""
-
-
 def read_block(
     connection: duckdb.DuckDBPyConnection, line_no: npt.NDArray[np.int64], lines: pa.Array
 ) -> ReadBlock:
@@ -205,7 +152,7 @@ def read_block(
         return ReadBlock(plain, [], [])
     others = np.setdiff1d(np.arange(len(lines)), rows, assume_unique=True)
     rest = lines.take(pa.array(others))
-    is_blank = pc.equal(pc.ascii_trim(rest, _BLANK), "").to_numpy(zero_copy_only=False)
+    is_blank = pc.equal(pc.ascii_trim(rest, BLANK), "").to_numpy(zero_copy_only=False)
     unread = rest.filter(pa.array(~is_blank)).to_pylist()
     hits, rejects = _read_alone(line_no[others[~is_blank]].tolist(), unread)
     if hits:
@@ -216,7 +163,7 @@ def read_block(
 def _are_blank(lines: pa.Array) -> bool:
     """Whether all are empty lines: 16 MiB of them are too many to be split one by one."""
     longest = pc.max(pc.binary_length(lines)).as_py() if len(lines) else 0
-    return longest <= 2 and pc.all(pc.equal(pc.ascii_trim(lines, _BLANK), "")).as_py() is not False
+    return longest <= 2 and pc.all(pc.equal(pc.ascii_trim(lines, BLANK), "")).as_py() is not False
 
 
 def _read_alone(
@@ -238,11 +185,12 @@ def _to_hits(
     split: pa.Table, seconds: npt.NDArray[np.int64], status: pa.Array, bytes_sent: pa.Array
 ) -> pa.Table:
     columns = {name: split[name] for name in split.column_names} | {
-        "ts": pa.array(seconds).cast(FIELDS.field("ts").type),
+        "ts": pa.array(seconds * 1_000_000).cast(FIELDS.field("ts").type),
         "status": status,
         "bytes_sent": bytes_sent,
-        "host": pa.nulls(len(split), TEXT),
     }
+    lacking = set(FIELDS.names) - columns.keys()
+    columns |= {name: pa.nulls(len(split), FIELDS.field(name).type) for name in lacking}
     _read_odd_requests(columns)
     return pa.table({name: columns[name] for name in FIELDS.names}, FIELDS)
 

@@ -183,9 +183,7 @@ def _read_duration(texts: Mapping[str, pa.StringArray], count: int) -> pa.Array:
     """Durations in milliseconds; none where it is no number or negative (a request broken off)."""
     for name, factor in DURATIONS.items():
         if name in texts:
-            is_number = pc.match_substring_regex(
-                texts[name], _DECIMAL
-            )
+            is_number = pc.match_substring_regex(texts[name], _DECIMAL)
             numbers = pc.if_else(is_number.fill_null(False), texts[name], pa.scalar(None, TEXT))
             return pc.multiply(numbers.cast(pa.float64()), factor)
     return pa.nulls(count, pa.float64())

@@ -1,0 +1,99 @@
+"""The layouts that are read, by name; more are made of format strings."""
+
+from functools import cache
+from importlib import import_module
+from typing import Protocol, TypeAlias
+from zoneinfo import ZoneInfo
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.errors import SettingsError
+from pipeline.formats import combined
+from pipeline.formats.fields import ReadBlock
+from pipeline.formats.headers import HeaderLayout
+from pipeline.formats.templates import compile_format, is_format
+
+_FAMILIES = ("web_servers",)
+"""The modules of this folder with layouts, the likelier ones first."""
+
+
+class BlockLayout(Protocol):
+    """A layout that reads blocks of lines."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in settings and in the ledger."""
+
+    @property
+    def example(self) -> str:
+        """A line of it."""
+
+    def in_zone(self, zone: ZoneInfo | None) -> "BlockLayout":
+        """The same layout with local times of ``zone``."""
+
+    def read_block(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        line_no: npt.NDArray[np.int64],
+        lines: pa.Array,
+    ) -> ReadBlock:
+        """Read a block of lines, each of which becomes exactly one thing.
+
+        Args:
+            connection: the calling thread's own.
+            line_no: shape ``(n,)``, rising.
+            lines: ``n`` strings, with or without their line ends.
+        """
+
+
+class Combined:
+    """Apache's and nginx's common and combined layouts, read by ``formats.combined``."""
+
+    name = combined.LAYOUT
+    example = (
+        '203.0.113.7 - - [08/Nov/2016:20:30:00 -0500] "GET /english/ HTTP/1.1" 200 5120'
+        ' "https://example.org/" "Mozilla/5.0 (X11; Linux x86_64; rv:49.0) Firefox/49.0"'
+    )
+
+    def in_zone(self, _: ZoneInfo | None) -> "Combined":
+        """The same: its times have offsets."""
+        return self
+
+    def read_block(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        line_no: npt.NDArray[np.int64],
+        lines: pa.Array,
+    ) -> ReadBlock:
+        """Read a block of lines."""
+        return combined.read_block(connection, line_no, lines)
+
+
+Layout: TypeAlias = BlockLayout | HeaderLayout
+COMBINED = Combined()
+
+
+@cache
+def list_layouts() -> tuple[Layout, ...]:
+    """All layouts, the likelier ones first."""
+    families = (import_module(f"pipeline.formats.{name}").LAYOUTS for name in _FAMILIES)
+    return (COMBINED, *(layout for family in families for layout in family))
+
+
+def find_layout(name: str) -> Layout:
+    """The layout of a name, or of a format string.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    if is_format(name):
+        return compile_format(name)
+    known: dict[str, Layout] = {layout.name: layout for layout in list_layouts()}
+    known["common"] = COMBINED
+    if name not in known:
+        remedy = "write a format string, or one of `tidegauge formats`: " + ", ".join(known)
+        raise SettingsError("log_format", name, remedy)
+    return known[name]
