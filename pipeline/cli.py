@@ -39,6 +39,7 @@ _MODULES = {
     "retention": "retention",
     "parse": "inspection",
     "doctor": "inspection",
+    "formats": "inspection",
     "geo": "geo.commands",
 }
 """Each command's module, in the order of the help."""

@@ -27,9 +27,8 @@ from pipeline.blocks import Block, RawFile
 from pipeline.database import connect
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.errors import DataError, SettingsError, StorageError, TidegaugeError
-from pipeline.formats.detection import detect, read_block
-from pipeline.formats.layouts import COMBINED, find_layout
-from pipeline.formats.reader import Part, Reader
+from pipeline.formats.detection import Detected, FileReader
+from pipeline.formats.reader import Part
 from pipeline.hits import EPOCH, HitMaker
 from pipeline.journal import Move
 from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake
@@ -61,6 +60,8 @@ class Ingested:
     added: list[FileRecord]
     known: list[tuple[Path, FileRecord]]
     failed: list[tuple[Path, str]]
+    ambiguous: list[tuple[Path, Detected]] = field(default_factory=list)
+    """Files whose lines fit other layouts as well."""
 
 
 @dataclass(frozen=True)
@@ -176,9 +177,11 @@ class _FileJob:
     rules: Rules
     only_whole: bool
     again: bool
-    reader: Reader | None = None
-    rivals: tuple[str, ...] = ()
-    """Names of layouts that the first lines fit as well, with other clients."""
+    reader: FileReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read in the site's layout, or in the one that the lines show."""
+        self.reader = FileReader(self.maker.layout)
 
     def find_known(self) -> FileRecord | None:
         """The record of the same content from the same source, when the lake has it."""
@@ -284,18 +287,12 @@ class _FileJob:
         self.lake.remember(self.raw.path, self.raw.stat, self._key())
 
     def _cut(self) -> Iterator[tuple[Block, list[Part]]]:
-        """The blocks, each cut where its layout changes; the first lines tell the layout."""
-        if self.maker.layout:
-            self.reader = Reader(find_layout(self.maker.layout))
         for block in self.raw.blocks():
-            if self.reader is None and (found := detect(_connection(), block.lines)):
-                self.reader = Reader(found.layout)
-                self.rivals = tuple(layout.name for layout in found.rivals)
-            yield block, (self.reader or Reader(COMBINED)).cut(block.line_no, block.lines)
+            yield block, self.reader.cut(_connection(), block.line_no, block.lines)
 
     def _read_block(self, cut: tuple[Block, list[Part]]) -> _BlockHits:
         block, parts = cut
-        read = read_block(_connection(), parts, is_found=self.maker.layout is None)
+        read = self.reader.read(_connection(), parts)
         hits, days = self.maker.make_hits(read.hits, self.source)
         kept = self.maker.addresses
         rejects = [
@@ -350,7 +347,7 @@ class _FileJob:
             days=days,
             rejects_day=str(first_day) if reasons else None,
             damage=self.raw.damage,
-            layout=(self.reader.layout if self.reader else COMBINED).name,
+            layout=self.reader.layout.name,
             ingested_at=datetime.now(UTC).isoformat(timespec="seconds"),
             duration_ms=round((time.monotonic() - started) * 1000),
             first_at=_instant(min((first for first, _ in tally.spans_us), default=None)),
@@ -392,6 +389,8 @@ def _take_one(job: _FileJob, sizes: set[int], result: Ingested) -> None:
         may_be_known = not job.again and path.stat().st_size in sizes
         known = job.find_known() if may_be_known else None
         record, is_new = (known, False) if known else job.take()
+        if job.reader.detected and job.reader.detected.rivals:
+            result.ambiguous.append((path, job.reader.detected))
         if is_new:
             result.added.append(record)
         else:

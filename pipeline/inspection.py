@@ -1,4 +1,4 @@
-"""The commands that look at a raw file and touch no lake: parse and doctor."""
+"""The commands that look at a raw file and touch no lake: parse, doctor and formats."""
 
 import json
 import shutil
@@ -7,21 +7,26 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import duckdb
+import pyarrow as pa
 import typer
 
 from pipeline.blocks import Block, RawFile
 from pipeline.database import connect
-from pipeline.errors import DataError, SettingsError, StorageError
-from pipeline.formats import combined
-from pipeline.options import ConfigOption, GeoOption, LakeOption, LayoutOption
-from pipeline.output import escape, until_closed
+from pipeline.errors import DataError, StorageError
+from pipeline.formats.detection import FileReader, find_nearest
+from pipeline.formats.fields import EXPLAINED, ReadBlock, Rejected
+from pipeline.formats.layouts import COMBINED, Layout, list_layouts
+from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption, LayoutOption
+from pipeline.output import escape, print_rows, until_closed
 from pipeline.settings import load_settings
 from pipeline.site import read_limits
 
-_LAYOUTS = ("combined", "common")
 _SHOWN_FAILURES = 5
 _SHOWN_WIDTH = 100
 
@@ -30,16 +35,7 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command()(parse)
     app.command()(doctor)
-
-
-def check_layout(name: str) -> None:
-    """Refuse a layout that is not read.
-
-    Raises:
-        SettingsError: names those that are.
-    """
-    if name not in _LAYOUTS:
-        raise SettingsError("--log-format", name, f"one of {', '.join(_LAYOUTS)}")
+    app.command()(formats)
 
 
 @contextmanager
@@ -60,7 +56,7 @@ def _raw_file(file: Path, config: Path | None) -> Iterator[RawFile]:
 
 def parse(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A raw log, or - for stdin.")],
-    log_format: LayoutOption = "combined",
+    log_format: LayoutOption = None,
     lake: LakeOption = None,  # noqa: ARG001 accepted by every command
     geo: GeoOption = None,  # noqa: ARG001
     config: ConfigOption = None,
@@ -71,33 +67,79 @@ def parse(
 
     tidegauge parse access.log.gz | head -3
 
-    zcat access.log.gz | tidegauge parse -
+    zcat access.log.gz | tidegauge parse - --log-format '%h %l %u %t "%r" %>s %b %D'
     """
-    check_layout(log_format)
+    reader = FileReader(load_settings(config, log_format=log_format).log_format)
     connection = connect(threads=1)
     with until_closed(), _raw_file(file, config) as raw:
         for block in raw.blocks():
-            read = combined.read_block(connection, block.line_no, block.lines)
+            read = reader.read(connection, reader.cut(connection, block.line_no, block.lines))
             for _, row in sorted(_rows(block, read), key=lambda numbered: numbered[0]):
                 print(json.dumps(row))
         if raw.damage:
             raise DataError(f"{file}: {raw.damage}; the readable part was printed")
 
 
-def _rows(block: Block, read: combined.ReadBlock) -> Iterator[tuple[int, dict[str, Any]]]:
+def _rows(block: Block, read: ReadBlock) -> Iterator[tuple[int, dict[str, Any]]]:
     for hit in read.hits.to_pylist():
-        hit["ts"] = hit["ts"].strftime("%Y-%m-%dT%H:%M:%SZ")
-        yield hit["line_no"], hit | {"duration_ms": None}
+        hit["ts"] = _write_instant(hit["ts"])
+        yield hit["line_no"], hit
     rejects = [(number, line, why.reason) for number, line, why in read.rejects]
     rejects += [(number, head, "too_long") for number, head in block.too_long]
     for number, line, reason in rejects:
         yield number, {"rejected": reason, "line_no": number, "line": line}
-    for number in read.blank:
-        yield number, {"skipped": "blank"}
+    for kind, numbers in (("blank", read.blank), ("directive", read.directives)):
+        for number in numbers:
+            yield number, {"skipped": kind}
+
+
+def _write_instant(moment: datetime) -> str:
+    fraction = f".{moment.microsecond:06}".rstrip("0") if moment.microsecond else ""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+
+
+def formats(
+    form: FormOption = Form.table,
+    lake: LakeOption = None,  # noqa: ARG001 accepted by every command
+    geo: GeoOption = None,  # noqa: ARG001
+    config: ConfigOption = None,  # noqa: ARG001
+) -> None:
+    """The layouts that are found by themselves, each with a line of it.
+
+    Any format string of Apache's LogFormat, nginx's log_format or GoAccess is read, too:
+    --log-format.
+
+    For example:
+
+    tidegauge formats
+
+    tidegauge formats --format json
+    """
+    rows = [(layout.name, layout.example) for layout in list_layouts()]
+    print_rows(["name", "example"], rows, form.value)
+
+
+@dataclass
+class _Findings:
+    """What a file's lines are, and the first of those that fail."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    first_hit: dict[str, Any] | None = None
+    failures: list[tuple[int, str, Rejected]] = field(default_factory=list)
+
+    def add(self, block: Block, read: ReadBlock) -> None:
+        self.counts += Counter(
+            hits=len(read.hits), blank=len(read.blank), directives=len(read.directives),
+            rejected=len(read.rejects), too_long=len(block.too_long),
+        )  # fmt: skip
+        self.failures += read.rejects[: _SHOWN_FAILURES - len(self.failures)]
+        if self.first_hit is None and len(read.hits):
+            (self.first_hit,) = read.hits.slice(0, 1).to_pylist()
 
 
 def doctor(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A raw log, or - for stdin.")],
+    log_format: LayoutOption = None,
     lake: LakeOption = None,  # noqa: ARG001 accepted by every command
     geo: GeoOption = None,  # noqa: ARG001
     config: ConfigOption = None,
@@ -107,42 +149,78 @@ def doctor(
     For example:
 
     tidegauge doctor access.log.gz
+
+    tidegauge doctor access.log --log-format '%h %l %u %t "%r" %>s %b %D'
     """
     connection = connect(threads=1)
-    counts: Counter[str] = Counter()
-    failures: list[tuple[int, str, combined.Rejected]] = []
+    reader = FileReader(load_settings(config, log_format=log_format).log_format)
+    found = _Findings()
     with _raw_file(file, config) as raw:
         for block in raw.blocks():
-            read = combined.read_block(connection, block.line_no, block.lines)
-            agents = len(read.hits) - read.hits["user_agent"].null_count
-            counts += Counter(
-                combined=agents, common=len(read.hits) - agents, blank=len(read.blank),
-                rejected=len(read.rejects), too_long=len(block.too_long),
-            )  # fmt: skip
-            failures += read.rejects[: _SHOWN_FAILURES - len(failures)]
-    layout = _name_layout(counts)
-    print(f"{escape(str(file))}: {layout}")
-    print(f"{raw.lines:,} lines: " + ", ".join(f"{n:,} {kind}" for kind, n in counts.items() if n))
-    for number, line, why in failures:
+            read = reader.read(connection, reader.cut(connection, block.line_no, block.lines))
+            found.add(block, read)
+    is_read = found.counts["hits"] >= found.counts["rejected"] + found.counts["too_long"]
+    print(f"{escape(str(file))}: {_name_layout(reader, found, is_read=is_read)}")
+    counts = (f"{n:,} {kind}" for kind, n in found.counts.items() if n)
+    print(f"{raw.lines:,} lines: " + ", ".join(counts))
+    _show_rivals(reader)
+    if found.first_hit:
+        _show_hit(found.first_hit)
+    nearest = None if is_read else _nearest(connection, found)
+    for number, line, why in found.failures:
         _show_failure(number, line, why)
+    if nearest:
+        print(f"\nnearest is {nearest.name}, a line of which is\n  {nearest.example}")
+        print("set log_format to the format string that the server's configuration has")
     if raw.damage:
         raise DataError(f"{file}: {raw.damage}; the readable part has {raw.lines} lines")
-    if layout.startswith("neither"):
+    if not is_read:
         raise typer.Exit(1)
 
 
-def _name_layout(counts: Counter[str]) -> str:
-    hits = counts["combined"] + counts["common"]
-    failed = counts["rejected"] + counts["too_long"]
-    if hits == 0 or hits < failed:
-        return "neither common nor combined" if failed else "empty"
-    return "combined" if counts["combined"] >= counts["common"] else "common"
+def _name_layout(reader: FileReader, found: _Findings, *, is_read: bool) -> str:
+    if not found.counts["hits"] and not found.counts.keys() - {"blank"}:
+        return "empty"
+    if not is_read:
+        given = reader.given
+        return f"not {escape(given)}" if given else "of no layout that is known"
+    name = reader.layout.name
+    if name == COMBINED.name and found.first_hit and found.first_hit["user_agent"] is None:
+        name = "common"
+    if reader.detected is None:
+        return escape(name)
+    sure = f"{100 * reader.detected.share:.0f} % of its first lines"
+    return f'{name} ({sure}); to read it so always, set log_format = "{name}"'
 
 
-def _show_failure(number: int, line: str, why: combined.Rejected) -> None:
+def _show_rivals(reader: FileReader) -> None:
+    rivals = reader.detected.rivals if reader.detected else ()
+    if rivals:
+        names = ", ".join(layout.name for layout in rivals)
+        print(f"its lines fit {names} as well, which takes another field for the client: set"
+              " log_format to the one that the server writes")  # fmt: skip
+
+
+def _show_hit(hit: dict[str, Any]) -> None:
+    """Show a line taken apart, one field a line."""
+    print(f"\nline {hit['line_no']}")
+    for name, value in hit.items():
+        if name != "line_no" and value is not None:
+            text = _write_instant(value) if isinstance(value, datetime) else str(value)
+            print(f"  {name:<12} {escape(text)[:_SHOWN_WIDTH]}")
+
+
+def _nearest(connection: duckdb.DuckDBPyConnection, found: _Findings) -> Layout | None:
+    """The layout that reads most of the lines that fail, else comes furthest in them."""
+    lines = pa.array([line for _, line, _ in found.failures], pa.string())
+    return find_nearest(connection, lines) if len(lines) else None
+
+
+def _show_failure(number: int, line: str, why: Rejected) -> None:
     """Show the line around the place where it fails, with a mark under it."""
     start = max(0, why.column - 1 - _SHOWN_WIDTH // 2)
     before = escape(line[start : why.column - 1])
     shown = before + escape(line[why.column - 1 : start + _SHOWN_WIDTH])
-    print(f"\nline {number}, column {why.column}: {combined.EXPLAINED[why.reason]}")
+    expected = EXPLAINED.get(why.reason, f"expected the {why.reason}")
+    print(f"\nline {number}, column {why.column}, {why.reason}: {expected}")
     print(f"  {shown}\n  {' ' * len(before)}^")

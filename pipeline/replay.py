@@ -12,9 +12,8 @@ import typer
 from pipeline.blocks import RawFile
 from pipeline.database import connect
 from pipeline.errors import DataError, LakeError
-from pipeline.formats.detection import read_block
-from pipeline.formats.layouts import find_layout
-from pipeline.formats.reader import Reader
+from pipeline.formats.detection import FileReader
+from pipeline.formats.templates import is_format
 from pipeline.ingest import ingest_files
 from pipeline.lake import FileRecord, Lake
 from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption, show_bytes
@@ -81,11 +80,11 @@ def _try_again(
     path = lake.rejects_path(str(record.rejects_day), record.file_key)
     rejected = pq.ParquetFile(path).read(["line_no"])["line_no"].combine_chunks()
     hits = 0
-    reader = Reader(find_layout(record.layout))
+    reader = FileReader(record.layout if is_format(record.layout) else None)
     with connect(threads=1) as connection:
         for block in RawFile(raw, on_read=on_read).blocks():
-            parts = reader.cut(block.line_no, block.lines)
-            read = read_block(connection, parts, is_found=True)
+            parts = reader.cut(connection, block.line_no, block.lines)
+            read = reader.read(connection, parts)
             hits += pc.sum(pc.is_in(read.hits["line_no"], value_set=rejected)).as_py() or 0
     return Replayed(record, raw, hits, is_sealed)
 

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from oracle.hostile import HOSTILE_LINES, MUTATED_LINES
 
 from pipeline.database import connect
-from pipeline.formats import clock, combined
-from pipeline.formats.combined import FIELDS, Rejected, read_block, read_line
+from pipeline.formats import clock
+from pipeline.formats.combined import read_block, read_line
+from pipeline.formats.fields import EXPLAINED, FIELDS, Rejected
 
 GOOD_TIME = "10/Oct/2000:13:55:36 -0700"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -122,6 +123,10 @@ def test_any_text_is_a_time_or_not(text: str) -> None:
         assert re.fullmatch(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}", text, re.ASCII)
 
 
+NOT_THERE = {"duration_ms": None, "forwarded": None}
+"""What the layout does not have."""
+
+
 def slowly(
     lines: list[str],
 ) -> tuple[list[dict[str, Any]], list[tuple[int, str, Rejected]], list[int]]:
@@ -138,8 +143,8 @@ def slowly(
         if isinstance(read, Rejected):
             rejects.append((number, line, read))
         else:
-            moment = datetime.fromtimestamp(read["ts"], UTC)
-            hits.append({"line_no": number, **read, "ts": moment})
+            moment = datetime.fromtimestamp(read["ts"] // 1_000_000, UTC)
+            hits.append({"line_no": number, **read, "ts": moment, **NOT_THERE})
     return hits, rejects, blank
 
 
@@ -231,7 +236,7 @@ def test_rejected_line_says_why_and_where(line: str, reason: str, column: int) -
     """The reason has an explanation, and the column lies where the line fails."""
     read = read_line(line)
     assert read == Rejected(reason, column)
-    assert reason in combined.EXPLAINED
+    assert reason in EXPLAINED
 
 
 @pytest.mark.parametrize(

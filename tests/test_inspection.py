@@ -27,6 +27,7 @@ def test_parse_prints_one_object_a_line(site: Site) -> None:
             "line_no": 1, "ts": "2016-11-08T15:00:00Z", "client": "::FFFF:1.2.3.4", "host": "H",
             "method": "GET", "path": "/a", "query": "b", "protocol": "HTTP/1.1", "status": 200,
             "bytes_sent": 5, "referrer": None, "user_agent": "Firefox/49.0", "duration_ms": None,
+            "forwarded": None,
         }  # fmt: skip
         assert blank == {"skipped": "blank"}
         assert reject == {"rejected": "client", "line_no": 3, "line": "\x1b[2J"}
@@ -39,12 +40,12 @@ def test_parse_prints_one_object_a_line(site: Site) -> None:
     [
         (GOOD * 3, "combined", 0),
         (make_line().replace(b' "-" "Firefox/49.0"', b"") * 3, "common", 0),
-        (b"#Version: 1.0\n#Fields: date time\n2016-11-08 10:00:00\n", "neither", 1),
-        (b'{"a": 1}\n' * 9, "neither", 1),
+        (b"#Version: 1.0\n#Fields: date time\n2016-11-08 10:00:00\n", "of no layout", 1),
+        (b'{"a": 1}\n' * 9, "of no layout", 1),
         (GOOD * 9 + b"bad\n", "combined", 0),
         (b"", "empty", 0),
         (b"\n\n", "empty", 0),
-        (b"x" * (17 << 20) + b"\n", "neither", 1),
+        (b"x" * (17 << 20) + b"\n", "of no layout", 1),
     ],
     ids=["combined", "common", "w3c", "json", "one bad", "empty", "blank", "too long"],
 )  # fmt: skip
@@ -63,7 +64,7 @@ def test_doctor_shows_the_first_failing_lines_and_the_place(site: Site) -> None:
     """At most five failures, each with line, column, what was expected and a mark under it."""
     bad = GOOD.replace(b"Nov", b"Nox")
     done = site.run("doctor", site.write("web.log", GOOD * 20 + bad * 9))
-    assert done.out.count("column 16: expected") == 5
+    assert done.out.count("column 16, time: expected") == 5
     assert "line 21, column 16" in done.out
     shown, mark = done.out.splitlines()[-2:]
     assert shown[len(mark) - 1 :].startswith("08/Nox/2016")

@@ -114,17 +114,6 @@ def _read_referrer_and_agent(line: str, start: int) -> tuple[str | None, str | N
     return Rejected("referrer", end + 2)
 
 
-EXPLAINED = {
-    "client": "expected `client ident user [time]`: a client without spaces and quotes comes first",
-    "time": 'expected ` [10/Oct/2000:13:55:36 -0700] "` after the user, and a time that exists',
-    "request": "the quoted request is cut off",
-    "status": "expected a status of 100 to 599 and the bytes (digits or -) after the request",
-    "bytes": 'expected nothing, or ` "referrer" "agent"`, after the bytes',
-    "referrer": 'expected ` "agent"` after the referrer',
-}
-"""What each reason means, for ``doctor``."""
-
-
 def read_block(
     connection: duckdb.DuckDBPyConnection, line_no: npt.NDArray[np.int64], lines: pa.Array
 ) -> ReadBlock:

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.formats.fields import BLANK, FIELDS, ReadBlock
 from pipeline.formats.json_lines import JsonLayout
-from pipeline.formats.layouts import Layout, list_layouts
+from pipeline.formats.layouts import COMBINED, Layout, find_layout, list_layouts
 from pipeline.formats.reader import Part, Reader, join, read_parts
 
 SAMPLE_LINES = 200
@@ -75,28 +77,68 @@ def detect(connection: duckdb.DuckDBPyConnection, lines: pa.Array) -> Detected |
     return Detected(best.layout, best.share, tuple(rivals))
 
 
-def read_block(
-    connection: duckdb.DuckDBPyConnection, parts: Sequence[Part], *, is_found: bool
-) -> ReadBlock:
-    """Read a block: ``hits + rejects + blank + directives`` is always the number of lines.
+@dataclass
+class FileReader:
+    """One raw file's blocks in its layout: the one given, else the one that its lines show."""
 
-    Args:
-        connection: the calling thread's own.
-        parts: see ``Reader.cut``.
-        is_found: whether the layout was found and not given: then rejected lines are read in
-            another one when that knows nearly all of them, for a file may change its layout.
-    """
-    read = read_parts(connection, parts)
-    if not is_found or len(read.rejects) < LEAST_REJECTED:
-        return read
-    numbers = np.array([number for number, _, _ in read.rejects], np.int64)
-    lines = pa.array([line for _, line, _ in read.rejects], pa.string())
-    other = detect(connection, lines)
-    if other is None or other.share < LEAST_SHARE_OF_REJECTED:
-        return read
-    again = read_parts(connection, Reader(other.layout).cut(numbers, lines))
-    kept = ReadBlock(read.hits, [], read.blank, read.directives)
-    return join(iter((kept, again)))
+    given: str | None = None
+    """A layout's name or a format string."""
+    zone: ZoneInfo | None = None
+    """Of times without an offset; UTC when not given."""
+    detected: Detected | None = None
+    _reader: Reader | None = None
+
+    def __post_init__(self) -> None:
+        """Take the layout that is given."""
+        if self.given:
+            self._reader = Reader(find_layout(self.given), self.zone)
+
+    @property
+    def layout(self) -> Layout:
+        """The layout; combined as long as no line shows another."""
+        return self._reader.layout if self._reader else COMBINED
+
+    def cut(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        line_no: npt.NDArray[np.int64],
+        lines: pa.Array,
+    ) -> list[Part]:
+        """Cut a block where its layout changes; to be called in the order of the blocks."""
+        if self._reader is None and (found := detect(connection, lines)):
+            self.detected, self._reader = found, Reader(found.layout, self.zone)
+        return (self._reader or Reader(COMBINED)).cut(line_no, lines)
+
+    def read(self, connection: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> ReadBlock:
+        """Read a block: ``hits + rejects + blank + directives`` is always the number of lines.
+
+        Of a layout that was not given, rejected lines are read in another one that knows nearly
+        all of them: a file may change its layout.
+        """
+        read = read_parts(connection, parts)
+        if self.given or len(read.rejects) < LEAST_REJECTED:
+            return read
+        numbers = np.array([number for number, _, _ in read.rejects], np.int64)
+        lines = pa.array([line for _, line, _ in read.rejects], pa.string())
+        other = detect(connection, lines)
+        if other is None or other.share < LEAST_SHARE_OF_REJECTED:
+            return read
+        again = read_parts(connection, Reader(other.layout, self.zone).cut(numbers, lines))
+        kept = ReadBlock(read.hits, [], read.blank, read.directives)
+        return join(iter((kept, again)))
+
+
+def find_nearest(connection: duckdb.DuckDBPyConnection, sample: pa.Array) -> Layout | None:
+    """The layout that reads most of some lines, else the one that comes furthest in them."""
+    if best := rank(connection, sample):
+        return best[0].layout
+    numbers = np.arange(1, len(sample) + 1, dtype=np.int64)
+    reached: list[tuple[float, Layout]] = []
+    for layout in list_layouts():
+        rejects = read_parts(connection, Reader(layout).cut(numbers, sample)).rejects
+        reached.append((sum(why.column for _, _, why in rejects), layout))
+    furthest = max(reached, key=lambda one: one[0])
+    return furthest[1] if furthest[0] > len(sample) else None
 
 
 def rank(connection: duckdb.DuckDBPyConnection, sample: pa.Array) -> list[Candidate]:

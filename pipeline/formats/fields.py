@@ -38,6 +38,21 @@ as read."""
 DURATIONS = {"duration_s": 1e3, "duration_ms": 1.0, "duration_us": 1e-3, "duration_ns": 1e-6}
 """Milliseconds in one of each unit that a layout may have its duration in."""
 
+EXPLAINED = {
+    "client": "expected the client's address, without spaces and quotes",
+    "time": "expected a time that exists, as the layout writes it",
+    "date": "expected a date that exists",
+    "clock": "expected a time of day",
+    "request": "expected a request, such as `GET / HTTP/1.1`",
+    "status": "expected a status of 100 to 599",
+    "bytes": "expected a number of bytes, or -, and then what the layout has after them",
+    "referrer": "expected the user agent in quotes after the referrer",
+    "end": "expected the end of the line",
+    "header": "no header before it names its fields",
+    "json": "expected one JSON object",
+}
+"""What it means that a field fails, for ``doctor``."""
+
 _METHOD = re.compile("[A-Z]+")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+://([^/?#]*+)", re.ASCII)
 _PLAIN_REQUEST = (

@@ -16,7 +16,7 @@ from pipeline.formats.fields import ReadBlock
 from pipeline.formats.headers import HeaderLayout
 from pipeline.formats.templates import compile_format, is_format
 
-_FAMILIES = ("web_servers",)
+_FAMILIES: tuple[str, ...] = ()
 """The modules of this folder with layouts, the likelier ones first."""
 
 
