@@ -18,6 +18,11 @@ from pipeline.formats.reader import Part, Reader, join, read_parts
 SAMPLE_LINES = 200
 LEAST_SHARE = 0.5
 """Of the lines tried a layout reads at least so many."""
+_PLAIN = (
+    r'^[0-9A-Fa-f.:]+ - [^ "]+ \[[^\]]{26}\] "(?:[^"\\]|\\.)*" [1-5]\d\d (?:\d+|-)'
+    r'(?: "(?:[^"\\]|\\.)*" "(?:[^"\\]|\\.)*")?\r?\n?$'
+)
+"""Common and combined lines in which nothing could be anything else: no other layout is tried."""
 LEAST_REJECTED = 20
 """So many rejected lines of a block are tried in another layout."""
 LEAST_SHARE_OF_REJECTED = 0.9
@@ -65,6 +70,8 @@ def detect(connection: duckdb.DuckDBPyConnection, lines: pa.Array) -> Detected |
     sample = lines.filter(pc.not_equal(pc.ascii_trim(lines, BLANK), ""))[:SAMPLE_LINES]
     if not len(sample):
         return None
+    if pc.all(pc.match_substring_regex(sample, _PLAIN)).as_py():
+        return Detected(COMBINED, 1.0, ())
     candidates = rank(connection, sample)
     if not candidates or candidates[0].share < LEAST_SHARE:
         return None
