@@ -279,7 +279,7 @@ class _FileJob:
         if not hasattr(_thread, "connection"):
             _thread.connection = connect(threads=1)
         read = combined.read_block(_thread.connection, block.line_no, block.lines)
-        hits, days = self.maker.make_hits(read.hits, self.source)
+        hits, days = self.maker.make_hits(read.hits, self.source, combined.FORWARDED_KIND)
         kept = self.maker.addresses
         rejects = [
             (number, hide_addresses(line, kept), rejected.reason)
@@ -342,6 +342,7 @@ class _FileJob:
             robots=self.maker.robots.lists,
             addresses=self.maker.addresses.value,
             tail_bytes=self.raw.tail_bytes,
+            proxies=self.maker.proxies.name if combined.FORWARDED_KIND else None,
         )
 
 

@@ -81,7 +81,9 @@ def open_maker(settings: Settings, zone: Zone, *, with_geo: bool) -> HitMaker:
     key = load_key(settings)
     Lake(settings.lake).claim(zone.info.key, key.fingerprint)
     places = Places(databases, settings.geo_provider, zone.info)
-    return HitMaker(zone.info, places, Robots(settings.lake), key, settings.addresses)
+    return HitMaker(
+        zone.info, places, Robots(settings.lake), key, settings.addresses, settings.proxies
+    )
 
 
 def open_lake(settings: Settings) -> Lake:

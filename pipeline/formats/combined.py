@@ -28,6 +28,8 @@ _METHOD = re.compile("[A-Z]+")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+://([^/?#]*+)", re.ASCII)
 
 LAYOUT = "combined"
+FORWARDED_KIND: str | None = None
+"""Which header the column ``forwarded`` is; these layouts have none."""
 TEXT = pa.string()
 FIELDS = pa.schema(
     [
