@@ -31,11 +31,11 @@ _MAPPED = bytes(10) + b"\xff\xff"
 _COMPATIBLE = bytes(12)
 _NODE_CHARACTERS = 128
 _PORT = r"(?::(?:\d{1,5}|_[\w.-]+))?"
-_ZONE = r"(?:%[\w.~-]+)?"
+_IPV6 = r"[0-9a-f]*:[0-9a-f:.]+(?:%[\w.~-]+)?"  # with a zone id
 # Layouts that have no spaces in their fields write the one after a comma as + or %20.
 _NODE = re.compile(
     r"(?:[ \t+]|%20)*+"
-    rf"(?:([0-9.]+){_PORT}|\[([0-9a-f:.]+{_ZONE})\]{_PORT}|([0-9a-f]*:[0-9a-f:.]+{_ZONE}))[ \t]*",
+    rf"(?:([0-9.]+){_PORT}|\[({_IPV6})\]{_PORT}|({_IPV6}))[ \t]*",
     re.ASCII | re.IGNORECASE,
 )
 # Turned around, a quote is escaped when an odd number of backslashes comes after it.
