@@ -12,14 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.assets import find_assets
+from pipeline.clients import PEER, canonical_clients, choose_clients
 from pipeline.days import day_start
 from pipeline.definitions import NO_COUNTRY
 from pipeline.geo.databases import GeoDatabase, in_force
 from pipeline.geo.lookup import Locator
 from pipeline.privacy import kept_clients
+from pipeline.proxies import NO_PROXIES, TrustedProxies
 from pipeline.robots import Robots
 from pipeline.settings import Addresses
-from pipeline.visitors import VisitorKey, canonical_clients, hash_visitors
+from pipeline.visitors import VisitorKey, hash_visitors
 
 _CODE = pa.dictionary(pa.int32(), pa.string())
 HITS = pa.schema(
@@ -45,6 +47,7 @@ HITS = pa.schema(
         ("is_robot", pa.bool_()),
         ("is_asset", pa.bool_()),
         ("is_page", pa.bool_()),
+        ("client_from", _CODE),
     ]
 )
 """One row a hit, in line order (DESIGN, *The lake*)."""
@@ -98,11 +101,19 @@ class HitMaker:
     robots: Robots
     key: VisitorKey
     addresses: Addresses = Addresses.none
+    proxies: TrustedProxies = NO_PROXIES
     layout: str | None = None
     """A layout's name or a format string; found from each file's first lines when not given."""
 
-    def make_hits(self, fields: pa.Table, source: str) -> tuple[pa.Table, npt.NDArray[np.int32]]:
+    def make_hits(
+        self, fields: pa.Table, source: str, forwarded_kind: str | None = None
+    ) -> tuple[pa.Table, npt.NDArray[np.int32]]:
         """Complete a block's ``fields`` (see ``formats``) to hits, with each hit's day.
+
+        Args:
+            fields: of one layout; with a header's text in ``forwarded`` or without that column.
+            source: the server's name.
+            forwarded_kind: which header ``forwarded`` is, of ``clients.HEADERS``.
 
         Returns:
             The hits in line order and their local days, shape ``(n,)``, since 1970.
@@ -112,20 +123,28 @@ class HitMaker:
         fields = fields.combine_chunks()
         column = {name: fields[name].chunk(0) for name in fields.column_names}
         days = local_days(column["ts"].cast(pa.int64()).to_numpy() // 1_000_000, self.zone)
-        clients = column["client"].dictionary_encode()
-        clients = _recoded(clients, canonical_clients(clients.dictionary))
+        clients, column["client_from"] = self._choose(column, forwarded_kind)
         agents = column["user_agent"].dictionary_encode()
         column |= self._locate(clients, days)
         column |= self._classify(column, agents)
         column["visitor_id"] = pa.array(hash_visitors(self.key, clients, agents))
         column["user_agent"] = agents
-        column["source"] = pa.DictionaryArray.from_arrays(
-            pa.array(np.zeros(len(days), np.int32)), pa.array([source])
-        )
+        column["source"] = _repeated(source, len(days))
         column["client"] = kept_clients(clients, self.addresses)
         for name in ("method", "protocol"):
             column[name] = column[name].dictionary_encode()
         return pa.table({name: column[name] for name in HITS.names}, HITS), days
+
+    def _choose(
+        self, column: dict[str, pa.Array], kind: str | None
+    ) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:
+        """Each hit's canonical client, and why it is that one."""
+        if kind is None:
+            peers = column["client"].dictionary_encode()
+            chosen = _recoded(peers, canonical_clients(peers.dictionary))
+            return chosen, _repeated(PEER, len(chosen))
+        clients, reasons = choose_clients(column["client"], column["forwarded"], kind, self.proxies)
+        return clients.dictionary_encode(), reasons
 
     def _locate(
         self, clients: pa.DictionaryArray, days: npt.NDArray[np.int32]
@@ -183,6 +202,11 @@ class HitMaker:
             "is_asset": pa.array(is_asset),
             "is_page": pa.array(is_page),
         }
+
+
+def _repeated(value: str, rows: int) -> pa.DictionaryArray:
+    codes = pa.array(np.zeros(rows, np.int32))
+    return pa.DictionaryArray.from_arrays(codes, pa.array([value]))
 
 
 def _recoded(coded: pa.DictionaryArray, values: pa.StringArray) -> pa.DictionaryArray:

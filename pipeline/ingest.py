@@ -28,6 +28,7 @@ from pipeline.database import connect
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.errors import DataError, SettingsError, StorageError, TidegaugeError
 from pipeline.formats.detection import Detected, FileReader
+from pipeline.formats.layouts import forwarded_kind
 from pipeline.formats.reader import Part
 from pipeline.hits import EPOCH, HitMaker
 from pipeline.journal import Move
@@ -293,7 +294,9 @@ class _FileJob:
     def _read_block(self, cut: tuple[Block, list[Part]]) -> _BlockHits:
         block, parts = cut
         read = self.reader.read(_connection(), parts)
-        hits, days = self.maker.make_hits(read.hits, self.source)
+        hits, days = self.maker.make_hits(
+            read.hits, self.source, forwarded_kind(self.reader.layout)
+        )
         kept = self.maker.addresses
         rejects = [
             (number, hide_addresses(line, kept), rejected.reason)
@@ -356,6 +359,7 @@ class _FileJob:
             robots=self.maker.robots.lists,
             addresses=self.maker.addresses.value,
             tail_bytes=self.raw.tail_bytes,
+            proxies=self.maker.proxies.name if forwarded_kind(self.reader.layout) else None,
         )
 
 

@@ -92,6 +92,9 @@ class FileRecord:
     replaced_by: str | None = None
     """The file that begins with all of this one's content; its hits are in that one's."""
     forgotten_at: str | None = None
+    proxies: str | None = None
+    """The name of the trusted proxies that its clients were chosen by; None when its lines have no
+    forwarded address, so that none were asked."""
 
     @property
     def is_live(self) -> bool:

@@ -69,6 +69,8 @@ def _reasons(
     if record.definitions != DEFINITIONS_VERSION:
         version = f"version {record.definitions} of the definitions, now {DEFINITIONS_VERSION}"
         yield "definitions", f"read by {version}"
+    if record.proxies not in {None, maker.proxies.name}:
+        yield "settings", "clients chosen by other trusted_proxies than are set now"
 
 
 def _addresses(record: FileRecord, maker: HitMaker) -> list[tuple[str, str]]:

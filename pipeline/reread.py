@@ -60,7 +60,10 @@ def current_maker(settings: Settings, lake: Lake) -> HitMaker:
     except GeoError:
         databases = []
     places = Places(databases, settings.geo_provider, zone)
-    return HitMaker(zone, places, Robots(settings.lake), load_key(settings), settings.addresses)
+    return HitMaker(
+        zone, places, Robots(settings.lake), load_key(settings), settings.addresses,
+        settings.proxies, settings.log_format,
+    )  # fmt: skip
 
 
 def _main_day(record: FileRecord) -> str:

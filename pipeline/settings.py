@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from pipeline.errors import SettingsError
+from pipeline.proxies import TrustedProxies, read_proxies
 
 DEFAULT_CONFIG = Path("tidegauge.toml")
 DEFAULT_TIMEZONE = "America/Toronto"
@@ -56,10 +57,19 @@ def _check_sources(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _check_proxies(words: tuple[str, ...]) -> tuple[str, ...]:
+    read_proxies(words)
+    return words
+
+
 AlertUrls = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
 """URLs hold passwords, so they are never shown."""
 SourceNames = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_sources)
+]
+
+ProxyNames = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_proxies)
 ]
 
 
@@ -121,6 +131,11 @@ class Settings(BaseSettings):
     sources: SourceNames = Field(
         (), description="the servers that every day should have logs of; learnt when not set"
     )
+    trusted_proxies: ProxyNames = Field(
+        (),
+        description="proxies whose word on a client's address is taken: networks, addresses,"
+        " `private`, `loopback`",
+    )
     memory_limit_mb: int = Field(1200, ge=256, description="DuckDB's memory; it spills beyond")
     last_day: date | None = Field(
         None, description="of a closed site: no run is scheduled for days after it"
@@ -144,6 +159,11 @@ class Settings(BaseSettings):
     def zone_info(self) -> ZoneInfo:
         """The zone in force as ``tzinfo``."""
         return ZoneInfo(self.site_zone)
+
+    @property
+    def proxies(self) -> TrustedProxies:
+        """The networks of ``trusted_proxies``."""
+        return read_proxies(self.trusted_proxies)
 
     @classmethod
     def settings_customise_sources(

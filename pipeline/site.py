@@ -86,7 +86,9 @@ def open_maker(settings: Settings, zone: Zone, *, with_geo: bool) -> HitMaker:
     Lake(settings.lake).claim(zone.info.key, key.fingerprint)
     places = Places(databases, settings.geo_provider, zone.info)
     robots = Robots(settings.lake)
-    return HitMaker(zone.info, places, robots, key, settings.addresses, settings.log_format)
+    return HitMaker(
+        zone.info, places, robots, key, settings.addresses, settings.proxies, settings.log_format
+    )
 
 
 def open_lake(settings: Settings) -> Lake:

@@ -55,7 +55,7 @@ class DayFiles:
     hits: tuple[int, ...]
     """The hits that each file has of the day, duplicates dropped."""
     read_by: tuple[str, ...]
-    """By which definitions, robot lists and privacy setting the files were read."""
+    """By which definitions, robot lists, privacy setting and proxies the files were read."""
     geo_is_late: bool
 
     @property
@@ -80,7 +80,7 @@ def days_of(records: list[FileRecord]) -> dict[date, DayFiles]:
 
 
 def _join(day: date, entries: list[tuple[str, DayShare, FileRecord]]) -> DayFiles:
-    read_by = {f"{r.robots}, {r.definitions}, {r.addresses}" for _, _, r in entries}
+    read_by = {_read_by(record) for _, _, record in entries}
     return DayFiles(
         day,
         tuple(key for key, _, _ in entries),
@@ -89,6 +89,11 @@ def _join(day: date, entries: list[tuple[str, DayShare, FileRecord]]) -> DayFile
         tuple(sorted(read_by)),
         any(share.geo_is_late for _, share, _ in entries),
     )
+
+
+def _read_by(record: FileRecord) -> str:
+    proxies = [f"proxies {record.proxies}"] if record.proxies else []
+    return ", ".join([record.robots, str(record.definitions), record.addresses, *proxies])
 
 
 def parts_of(lake: Lake, days: dict[date, DayFiles], timeout_minutes: int) -> dict[str, Parts]:

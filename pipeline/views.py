@@ -19,7 +19,7 @@ PARTITIONED = {
     " country VARCHAR, subdivision VARCHAR, geo_built DATE, host VARCHAR, method VARCHAR,"
     " path VARCHAR, query VARCHAR, protocol VARCHAR, status SMALLINT, bytes_sent BIGINT,"
     " referrer VARCHAR, user_agent VARCHAR, duration_ms DOUBLE, is_robot BOOLEAN,"
-    " is_asset BOOLEAN, is_page BOOLEAN",
+    " is_asset BOOLEAN, is_page BOOLEAN, client_from VARCHAR",
     "rejects": "line_no BIGINT, line VARCHAR, reason VARCHAR",
     "sessions": "session_id UBIGINT, visitor_id UBIGINT, started_at TIMESTAMPTZ,"
     " ended_at TIMESTAMPTZ, hits BIGINT, pages BIGINT, bytes_sent BIGINT, errors BIGINT,"

@@ -6,10 +6,8 @@ address cannot be guessed back from its hash.
 
 import hashlib
 import hmac
-import ipaddress
 import os
 import secrets
-import socket
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,8 +21,6 @@ import pyarrow.compute as pc
 from pipeline.errors import SettingsError
 from pipeline.settings import Settings
 
-_MAPPED = bytes(10) + b"\xff\xff"
-_COMPATIBLE = bytes(12)
 _BLOCK = 64  # SHA-256's, in bytes
 
 
@@ -103,41 +99,6 @@ def _make_key(path: Path) -> None:
         pass
     finally:
         draft.unlink()
-
-
-def canonical(client: str) -> str:
-    """One spelling per address: IPv6 compressed, IPv4-mapped as IPv4; anything else as written."""
-    if ":" not in client:
-        return client
-    if "%" in client:  # a zone id, which the C library does not take
-        return _canonical_scoped(client)
-    try:
-        packed = socket.inet_pton(socket.AF_INET6, client)
-    except (OSError, ValueError):  # ValueError: a NUL in the name
-        return client
-    if packed.startswith(_MAPPED):
-        return socket.inet_ntop(socket.AF_INET, packed[12:])
-    if packed.startswith(_COMPATIBLE):  # the C library writes these with a dotted end
-        return str(ipaddress.IPv6Address(packed))
-    return socket.inet_ntop(socket.AF_INET6, packed)
-
-
-def _canonical_scoped(client: str) -> str:
-    try:
-        address = ipaddress.IPv6Address(client)
-    except ValueError:
-        return client
-    return str(address.ipv4_mapped or address)
-
-
-def canonical_clients(clients: pa.StringArray) -> pa.StringArray:
-    """``canonical`` of n distinct clients; only what holds a colon can need a change."""
-    has_colon = pc.find_substring(clients, ":").to_numpy() >= 0
-    if not has_colon.any():
-        return clients
-    mask = pa.array(has_colon)
-    changed = [canonical(client) for client in clients.filter(mask).to_pylist()]
-    return pc.replace_with_mask(clients, mask, pa.array(changed, pa.string()))
 
 
 def hash_visitors(

@@ -199,6 +199,8 @@ HITS_CHANGES: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
     "another database": (changed("geo_built", date(2016, 1, 1)), "located by"),
     "a null": (changed("country", None), "null"),
     "an address": (changed("client", "192.0.2.1"), "keeps addresses"),
+    "another choice of the client": (changed("client_from", "field"), "client_from is field"),
+    "no choice of the client": (changed("client_from", None), "client_from is null"),
     "no rows": (lambda t: t.slice(0, 0), "no rows"),
     "a column less": (lambda t: t.drop_columns("host"), "has no column host"),
     "a column more": (lambda t: t.append_column("x", t["host"]), "column more: x"),

@@ -22,6 +22,7 @@ from pipeline.geo.lookup import Locator
 from pipeline.hits import HitMaker, Places
 from pipeline.ingest import ingest_files
 from pipeline.lake import FileRecord, Lake
+from pipeline.proxies import TrustedProxies
 from pipeline.raw_files import ReadLimits, printable
 from pipeline.robots import Robots
 from pipeline.settings import Addresses
@@ -42,6 +43,7 @@ class HowToRead:
 
     overlaps: Rules
     limits: ReadLimits
+    proxies: TrustedProxies
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,8 @@ def _read_again(  # noqa: PLR0913 what is read, into what, by what
     """Fill the temporary lake; returns why a file failed, by file key."""
     key = VisitorKey(secrets.token_bytes(32))  # the counts are the same under any
     lake.claim(basis.zone.key, key.fingerprint)
-    maker = HitMaker(basis.zone, Places([database], None, basis.zone), Robots(lake.root), key)
+    places, robots = Places([database], None, basis.zone), Robots(lake.root)
+    maker = HitMaker(basis.zone, places, robots, key, proxies=how.proxies)
     for source, paths in _by_source(basis.lake, rereading.found).items():
         ingest_files(
             lake, maker, paths,

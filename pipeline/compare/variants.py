@@ -55,7 +55,7 @@ def make_variants(asked: Asked, settings: Settings) -> list[Variant]:
     found = [_timeout(minutes) for minutes in asked.timeouts]
     found += [_zone(name) for name in asked.zones]
     found += [_robots(given) for given in asked.robots]
-    how = HowToRead(overlap_rules(settings), read_limits(settings))
+    how = HowToRead(overlap_rules(settings), read_limits(settings), settings.proxies)
     chosen = [choose_database(settings.geo, file, None) for file in asked.databases]
     chosen += [choose_database(settings.geo, None, built) for built in asked.databases_built]
     found += [_places(database, how) for database in chosen]

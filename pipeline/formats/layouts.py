@@ -14,6 +14,8 @@ from pipeline.errors import SettingsError
 from pipeline.formats import combined
 from pipeline.formats.fields import ReadBlock
 from pipeline.formats.headers import HeaderLayout
+from pipeline.formats.json_lines import JsonLayout
+from pipeline.formats.pattern import Pattern
 from pipeline.formats.templates import compile_format, is_format
 
 _FAMILIES: tuple[str, ...] = ()
@@ -30,6 +32,10 @@ class BlockLayout(Protocol):
     @property
     def example(self) -> str:
         """A line of it."""
+
+    @property
+    def forwarded_kind(self) -> str | None:
+        """Which header its field ``forwarded`` is."""
 
     def in_zone(self, zone: ZoneInfo | None) -> "BlockLayout":
         """The same layout with local times of ``zone``."""
@@ -53,6 +59,7 @@ class Combined:
     """Apache's and nginx's common and combined layouts, read by ``formats.combined``."""
 
     name = combined.LAYOUT
+    forwarded_kind = None
     example = (
         '203.0.113.7 - - [08/Nov/2016:20:30:00 -0500] "GET /english/ HTTP/1.1" 200 5120'
         ' "https://example.org/" "Mozilla/5.0 (X11; Linux x86_64; rv:49.0) Firefox/49.0"'
@@ -74,6 +81,16 @@ class Combined:
 
 Layout: TypeAlias = BlockLayout | HeaderLayout
 COMBINED = Combined()
+
+
+def forwarded_kind(layout: Layout) -> str | None:
+    """Which header ``forwarded`` is, of ``clients.HEADERS``; None where a layout lacks it."""
+    if isinstance(layout, Combined):
+        return None
+    if isinstance(layout, Pattern | JsonLayout) and "forwarded" not in layout.fields:
+        return None
+    kind: str | None = layout.forwarded_kind
+    return kind
 
 
 @cache

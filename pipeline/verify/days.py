@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.clients import CHOICES, PEER
 from pipeline.days import day_start
 from pipeline.hits import EPOCH, HITS, local_days
+from pipeline.output import escape
 from pipeline.stale import PARTITIONED
 from pipeline.verify.compare import find_difference
 from pipeline.verify.findings import Finding
@@ -19,10 +21,10 @@ from pipeline.verify.parquet import Shelf
 from pipeline.verify.recount import COUNTED, TEXTS, DayHits, Rules, recount_day
 
 _ONE_DAY = timedelta(days=1)
-_CHECKED = ("line_no", "client", *COUNTED)
+_CHECKED = ("line_no", "client", "client_from", *COUNTED)
 _NEVER_NULL = (
     *("line_no", "ts", "source", "visitor_id", "country", "status"),
-    *("is_robot", "is_asset", "is_page"),
+    *("is_robot", "is_asset", "is_page", "client_from"),
 )
 
 
@@ -39,6 +41,7 @@ class FilePart:
     """So many of the file's first lines count in another file."""
     geo_built: str | None
     addresses: str
+    proxies: str | None
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ def _read_day(task: Task, day: Day) -> DayProof:
         place = f"hits/day={day.day}/{part.file_key}.parquet"
         if day.is_sealed and not (task.shelf.root / place).exists():
             continue
-        read = task.shelf.read(place, HITS, _CHECKED, TEXTS)
+        read = task.shelf.read(place, HITS, _CHECKED, (*TEXTS, "client_from"))
         if isinstance(read, Finding):
             proof.findings.append(read)
             continue
@@ -169,6 +172,8 @@ def _check_part(table: pa.Table, part: FilePart, day: date, zone: str) -> Iterat
         yield f"its source is {', '.join(sources)}, its record's {part.source}"
     if part.addresses == "none" and table["client"].null_count < len(table):
         yield "keeps addresses, which its record says it does not"
+    if unknown := {*_distinct(table["client_from"])} - (CHOICES if part.proxies else {PEER}):
+        yield f"client_from is {escape(min(unknown))}, which its file's layout can't give"
     built = [str(day) if day else None for day in _distinct(table["geo_built"])]
     if built != [part.geo_built]:
         located = ", ".join(sorted(map(str, built)))

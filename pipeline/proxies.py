@@ -1,0 +1,134 @@
+"""The proxies whose word on a client's address is taken: networks, as a site's settings list them.
+
+Only what they say is read; ``clients`` reads it.
+"""
+
+import hashlib
+import json
+import socket
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+import numpy as np
+import numpy.typing as npt
+
+_LOOPBACK = ("127.0.0.0/8", "::1/128")
+PRESETS = {
+    "loopback": _LOOPBACK,
+    "private": (
+        *_LOOPBACK,
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),  # RFC 1918
+        *("fc00::/7", "100.64.0.0/10"),  # RFC 4193, RFC 6598
+        *("169.254.0.0/16", "fe80::/10"),  # link-local
+    ),
+}
+"""Names that stand for networks in the setting ``trusted_proxies``."""
+
+_IPV4 = 0xFFFF << 32  # IPv4 addresses are counted as ::ffff:0:0/96
+_LAST_IPV4 = 0xFFFF_FFFF
+
+
+def number_of(address: str) -> int | None:
+    """The number of an address among all of IPv6, IPv4 as mapped there; None when it is none.
+
+    A zone id does not count.
+    """
+    try:
+        if ":" not in address:
+            return _IPV4 | int.from_bytes(socket.inet_pton(socket.AF_INET, address))
+        return int.from_bytes(socket.inet_pton(socket.AF_INET6, address.partition("%")[0]))
+    except (OSError, ValueError):  # ValueError: a NUL in it, or a lone surrogate
+        return None
+
+
+@dataclass(frozen=True)
+class TrustedProxies:
+    """Networks as ``(first, last)`` numbers of addresses, in order, none touching the next."""
+
+    spans: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """16 hex digits that tell these networks from others, however they were written."""
+        return hashlib.sha256(json.dumps(self.spans).encode()).hexdigest()[:16]
+
+    @cached_property
+    def _firsts(self) -> list[int]:
+        return [first for first, _ in self.spans]
+
+    def has(self, number: int | None) -> bool:
+        """Whether the address of this number is a trusted proxy's; None is no address."""
+        if number is None:
+            return False
+        at = bisect_right(self._firsts, number)
+        return at > 0 and number <= self.spans[at - 1][1]
+
+    def have_ipv4(self, addresses: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+        """``has`` of n IPv4 addresses."""
+        bounds = [
+            (max(first - _IPV4, 0), min(last - _IPV4, _LAST_IPV4) + 1)
+            for first, last in self.spans
+            if last >= _IPV4 and first <= _IPV4 + _LAST_IPV4
+        ]
+        # Every other bound ends a network: behind an odd number of them lies what is in one.
+        behind = np.searchsorted(np.array(bounds, np.int64).ravel(), addresses, side="right")
+        is_in: npt.NDArray[np.bool_] = behind % 2 == 1
+        return is_in
+
+
+NO_PROXIES = TrustedProxies()
+
+
+def read_proxies(words: Iterable[str]) -> TrustedProxies:
+    """The networks that words stand for: networks, addresses and names of ``PRESETS``.
+
+    Raises:
+        ValueError: a word is none of these, or all of IPv4 or IPv6 would be trusted; says what
+            would be right.
+    """
+    networks = [
+        _read_network(each) for word in words for each in PRESETS.get(word.lower(), (word,))
+    ]
+    spans: list[tuple[int, int]] = []
+    for first, last in sorted(map(_span_of, networks)):
+        if spans and first <= spans[-1][1] + 1:
+            spans[-1] = spans[-1][0], max(last, spans[-1][1])
+        else:
+            spans.append((first, last))
+    for first, last in spans:
+        if first <= _IPV4 and last >= _IPV4 + _LAST_IPV4:
+            raise ValueError(
+                "every address would be trusted, so every visitor could name another as the"
+                " client; list only the networks of your proxies, such as private"
+            )
+    return TrustedProxies(tuple(spans))
+
+
+def _read_network(word: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(word)
+    except ValueError:
+        pass
+    try:
+        meant = ip_network(word, strict=False)
+    except ValueError:
+        near = get_close_matches(word.lower(), PRESETS, 1)
+        hint = f"did you mean {near[0]}? Write" if near else "write"
+        raise ValueError(
+            f"{word!r} is no network; {hint} networks such as 10.0.0.0/8 or 2001:db8::/32,"
+            f" addresses, {' or '.join(PRESETS)}; in TOML a list, else with spaces between"
+        ) from None
+    address = word.partition("/")[0]
+    raise ValueError(
+        f"{word!r} has bits behind its prefix; write {meant} for the network, or {address} for that"
+        " address alone"
+    )
+
+
+def _span_of(network: IPv4Network | IPv6Network) -> tuple[int, int]:
+    base = _IPV4 if network.version == 4 else 0
+    return base + int(network.network_address), base + int(network.broadcast_address)
