@@ -54,6 +54,8 @@ class BuildSettings:
     memory_mb: int
     sources: tuple[str, ...] = ()
     """The sources expected every day; learnt when empty."""
+    drop_robotlike: bool = False
+    """Whether robot-like visitors count in no sessions, visitors and pages."""
 
 
 def build(
@@ -86,7 +88,7 @@ def build_days(
     """Rebuild the stale days' sessions, daily and hourly; returns those days, in order."""
     started = time.monotonic()
     with lake.lock("build"), storage_named(lake.root, _THEN):
-        stock = take_stock(lake, settings.timeout_minutes)
+        stock = take_stock(lake, settings.timeout_minutes, drop_robotlike=settings.drop_robotlike)
         built, stale = dict(stock.built), stock.stale_for(also)
         gone = sorted(set(built) - set(stock.wanted) - lake.sealed())
         for batch in batches(stale, stock.days):
@@ -141,6 +143,7 @@ def _build_batch(
 ) -> None:
     with lake.staging() as staging:
         connection = open_batch(lake, batch, days, settings, staging / "spill")
+        register_robotlike(connection, settings)
         sessions = _cut_sessions(connection, settings)
         connection.register("sessions", sessions)
         with ThreadPoolExecutor(1) as beside:
@@ -171,6 +174,13 @@ def open_batch(
     connection.read_parquet(files, hive_partitioning=True).create_view("hits")
     connection.register("days", _day_table(batch, near, days, settings))
     return connection
+
+
+def register_robotlike(connection: duckdb.DuckDBPyConnection, settings: BuildSettings) -> None:
+    """Find the robot-like visitors of the days at hand; the other models read who they are."""
+    robotlike = connection.execute(read_model("robotlike")).to_arrow_table()
+    connection.register("robotlike", robotlike)
+    connection.register("left_out", robotlike if settings.drop_robotlike else robotlike.slice(0, 0))
 
 
 def select_sessions(
