@@ -143,7 +143,7 @@ def _build_batch(
 ) -> None:
     with lake.staging() as staging:
         connection = open_batch(lake, batch, days, settings, staging / "spill")
-        register_robotlike(connection, settings)
+        find_robotlike(connection, settings)
         sessions = _cut_sessions(connection, settings)
         connection.register("sessions", sessions)
         with ThreadPoolExecutor(1) as beside:
@@ -176,11 +176,13 @@ def open_batch(
     return connection
 
 
-def register_robotlike(connection: duckdb.DuckDBPyConnection, settings: BuildSettings) -> None:
-    """Find the robot-like visitors of the days at hand; the other models read who they are."""
-    robotlike = connection.execute(read_model("robotlike")).to_arrow_table()
-    connection.register("robotlike", robotlike)
-    connection.register("left_out", robotlike if settings.drop_robotlike else robotlike.slice(0, 0))
+def find_robotlike(connection: duckdb.DuckDBPyConnection, settings: BuildSettings) -> None:
+    """Make ``robotlike``, which the other models read, and ``left_out``, those who do not count.
+
+    A table of DuckDB's own: its scan of Arrow refuses a filter by ids that no int64 can hold.
+    """
+    connection.sql(read_model("robotlike")).create("robotlike")
+    connection.table("robotlike").filter(str(settings.drop_robotlike)).create_view("left_out")
 
 
 def select_sessions(

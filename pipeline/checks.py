@@ -16,8 +16,8 @@ from pipeline.lake import Lake
 from pipeline.models import read_model
 from pipeline.stale import PARTITIONED, Stock, take_stock
 from pipeline.summary import is_current
+from pipeline.views import GROWN, select_nothing
 from pipeline.views import PARTITIONED as COLUMNS
-from pipeline.views import select_nothing
 
 _DAYS_AT_ONCE = 8
 _SHOWN_OFFENCES = 3
@@ -85,12 +85,15 @@ def _show_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, stock: Stock
 def _show(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) -> None:
     """Make a view of those of the files that are there; of no rows when none is."""
     files = [escape(str(path)) for path in paths if path.exists()]
-    statement = select_nothing(f"{COLUMNS[name]}, day DATE")
+    is_grown = name in GROWN
+    selects = []
     if files:
-        parts = connection.read_parquet(files, hive_partitioning=True, union_by_name=True)
+        parts = connection.read_parquet(files, hive_partitioning=True, union_by_name=is_grown)
         parts.create_view(f"{name}_parts")
-        statement += f" UNION ALL BY NAME FROM {name}_parts"
-    connection.execute(f"CREATE VIEW {name} AS {statement}")
+        selects.append(f"FROM {name}_parts")
+    if is_grown or not files:
+        selects.insert(0, select_nothing(f"{COLUMNS[name]}, day DATE"))
+    connection.execute(f"CREATE VIEW {name} AS {' UNION ALL BY NAME '.join(selects)}")
 
 
 def _run(connection: duckdb.DuckDBPyConnection, models: Iterable[str], days: list[date]) -> None:

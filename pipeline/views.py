@@ -47,7 +47,7 @@ UNPARTITIONED = {
 }
 """Every table's columns, for the views over tables that have no file yet."""
 
-_GROWN = {"sessions"}
+GROWN = {"sessions"}
 """Tables of which days built by an earlier version lack a column: it is null there."""
 
 # The folder of the database that was opened as the main one; it moves with the lake.
@@ -79,7 +79,7 @@ def make_views(lake: Lake, draft: Path) -> None:
     with connect(threads=1, spill=lake.root / "views.tmp") as connection:
         connection.execute(f"ATTACH '{_quoted(str(draft))}' AS lake (STORAGE_VERSION 'v1.0.0')")
         for name, columns in PARTITIONED.items():
-            options = "hive_partitioning = true" + (", union_by_name = true" * (name in _GROWN))
+            options = "hive_partitioning = true" + (", union_by_name = true" * (name in GROWN))
             source = f"read_parquet({_FOLDER} || '{name}/*/*.parquet', {options})"
             connection.execute(_view(name, source if found[name] else None, f"{columns}, day DATE"))
         for name, columns in UNPARTITIONED.items():
@@ -111,7 +111,7 @@ def _read_columns(path: Path) -> str:
 
 
 def _view(name: str, source: str | None, columns: str) -> str:
-    selects = [select_nothing(columns)] if name in _GROWN or not source else []
+    selects = [select_nothing(columns)] if name in GROWN or not source else []
     selects += [f"SELECT * FROM {source}"] if source else []  # noqa: S608 our own
     return f"CREATE VIEW lake.{name} AS {' UNION ALL BY NAME '.join(selects)}"
 

@@ -165,7 +165,7 @@ def figure(**changes: Any) -> Figure:
     """Make a figure of election night as a test wants it."""
     known = Figure(
         day=date(2016, 11, 8), country="US", sessions=249_950, all_sessions=600_000,
-        robot_hits=1_234, timezone="America/Toronto", session_timeout_minutes=30,
+        robot_hits=1_234, robotlike=None, timezone="America/Toronto", session_timeout_minutes=30,
         is_simulated=False,
         completeness=Completeness(0.992, 5, 6, None, False, 0.01, []),
         published=[published(9, 99_980), published(11, 249_950, 99_980)],

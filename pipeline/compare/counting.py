@@ -10,8 +10,8 @@ import pyarrow as pa
 from pipeline.build import (
     BuildSettings,
     batches,
+    find_robotlike,
     open_batch,
-    register_robotlike,
     select_sessions,
 )
 from pipeline.compare.figures import Basis, Figures
@@ -51,7 +51,7 @@ def count_days(  # noqa: PLR0913 what is counted, where, and how
             if change:
                 connection.execute("ALTER VIEW hits RENAME TO stored_hits")
                 change(connection)
-            register_robotlike(connection, settings)
+            find_robotlike(connection, settings)
             columns = "day, country, visitor_id"
             connection.register("sessions", select_sessions(connection, columns, settings))
             daily = connection.sql(read_model("daily")).project("day, country, sessions")
