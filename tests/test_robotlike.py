@@ -153,17 +153,22 @@ def test_every_session_is_judged_as_by_the_oracle(site: Site) -> None:
 
 
 def test_a_visitor_is_judged_by_the_day_its_session_starts(tmp_path: Path) -> None:
-    """40 pages about midnight, 20 on each side of it within a second: on neither day 30."""
+    """40 pages in two seconds, 20 on each side of midnight, are on neither day 30.
+
+    1 page before it and 10 after it by a short agent: the session from before it is not
+    robot-like, the one that starts after it is, and the visitor counts on the first day alone.
+    """
     site = Site(tmp_path)
     midnight = datetime(2016, 11, 9, 5, tzinfo=UTC)
     ago, then = (midnight - timedelta(seconds=1), midnight)
     split = browse("192.0.2.1", 20, 0, start=ago) + browse("192.0.2.1", 20, 0, start=then)
-    late = browse("192.0.2.2", 1, 0, start=ago) + browse("192.0.2.2", 30, 0, start=then)
-    later = browse("192.0.2.2", 1, 0, start=then + timedelta(hours=5))
+    late = browse("192.0.2.2", 1, 0, agent="short", start=ago)
+    late += browse("192.0.2.2", 9, 0, agent="short", start=then)
+    later = browse("192.0.2.2", 1, 0, agent="short", start=then + timedelta(hours=5))
     site.ingest(site.write("web01.log", b"".join(split + late + later)))
     site.run("build", env=DROP)
     rows = sorted((row["hits"], row["is_robotlike"]) for row in site.rows("sessions"))
-    assert rows == [(1, True), (31, False), (40, False)]
+    assert rows == [(1, True), (10, False), (40, False)]
     daily = [(row["sessions"], row["visitors"], row["pages"]) for row in site.rows("daily")]
     assert daily == [(2, 2, 21), (0, 1, 20)]
     site.run("verify", env=DROP)
