@@ -54,6 +54,8 @@ class BuildSettings:
     memory_mb: int
     sources: tuple[str, ...] = ()
     """The sources expected every day; learnt when empty."""
+    drop_robotlike: bool = False
+    """Whether robot-like visitors count in no sessions, visitors and pages."""
 
 
 def build(
@@ -86,7 +88,7 @@ def build_days(
     """Rebuild the stale days' sessions, daily and hourly; returns those days, in order."""
     started = time.monotonic()
     with lake.lock("build"), storage_named(lake.root, _THEN):
-        stock = take_stock(lake, settings.timeout_minutes)
+        stock = take_stock(lake, settings.timeout_minutes, drop_robotlike=settings.drop_robotlike)
         built, stale = dict(stock.built), stock.stale_for(also)
         gone = sorted(set(built) - set(stock.wanted) - lake.sealed())
         for batch in batches(stale, stock.days):
@@ -141,6 +143,7 @@ def _build_batch(
 ) -> None:
     with lake.staging() as staging:
         connection = open_batch(lake, batch, days, settings, staging / "spill")
+        find_robotlike(connection, settings)
         sessions = _cut_sessions(connection, settings)
         connection.register("sessions", sessions)
         with ThreadPoolExecutor(1) as beside:
@@ -171,6 +174,15 @@ def open_batch(
     connection.read_parquet(files, hive_partitioning=True).create_view("hits")
     connection.register("days", _day_table(batch, near, days, settings))
     return connection
+
+
+def find_robotlike(connection: duckdb.DuckDBPyConnection, settings: BuildSettings) -> None:
+    """Make ``robotlike``, which the other models read, and ``left_out``, those who do not count.
+
+    A table of DuckDB's own: its scan of Arrow refuses a filter by ids that no int64 can hold.
+    """
+    connection.sql(read_model("robotlike")).create("robotlike")
+    connection.table("robotlike").filter(str(settings.drop_robotlike)).create_view("left_out")
 
 
 def select_sessions(

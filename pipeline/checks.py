@@ -16,8 +16,8 @@ from pipeline.lake import Lake
 from pipeline.models import read_model
 from pipeline.stale import PARTITIONED, Stock, take_stock
 from pipeline.summary import is_current
+from pipeline.views import GROWN, select_nothing
 from pipeline.views import PARTITIONED as COLUMNS
-from pipeline.views import select_nothing
 
 _DAYS_AT_ONCE = 8
 _SHOWN_OFFENCES = 3
@@ -33,7 +33,7 @@ def check_days(lake: Lake, days: Iterable[date], settings: BuildSettings) -> lis
         DataError: the first rows that offend, and the rule they break.
     """
     with lake.lock("build"):  # what is read here was built from one and the same state
-        stock = take_stock(lake, settings.timeout_minutes)
+        stock = take_stock(lake, settings.timeout_minutes, drop_robotlike=settings.drop_robotlike)
         sealed = {date.fromisoformat(day) for day in lake.sealed()}
         wanted = sorted((set(days) & stock.days.keys()) - stock.causes.keys() - sealed)
         are_current = is_current(lake, shown_days(lake, stock.built), settings.sources)
@@ -85,11 +85,15 @@ def _show_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, stock: Stock
 def _show(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) -> None:
     """Make a view of those of the files that are there; of no rows when none is."""
     files = [escape(str(path)) for path in paths if path.exists()]
+    is_grown = name in GROWN
+    selects = []
     if files:
-        connection.read_parquet(files, hive_partitioning=True).create_view(name)
-    else:
-        nothing = select_nothing(f"{COLUMNS[name]}, day DATE")
-        connection.execute(f"CREATE VIEW {name} AS {nothing}")
+        parts = connection.read_parquet(files, hive_partitioning=True, union_by_name=is_grown)
+        parts.create_view(f"{name}_parts")
+        selects.append(f"FROM {name}_parts")
+    if is_grown or not files:
+        selects.insert(0, select_nothing(f"{COLUMNS[name]}, day DATE"))
+    connection.execute(f"CREATE VIEW {name} AS {' UNION ALL BY NAME '.join(selects)}")
 
 
 def _run(connection: duckdb.DuckDBPyConnection, models: Iterable[str], days: list[date]) -> None:

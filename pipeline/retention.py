@@ -134,7 +134,11 @@ def check_plan(lake: Lake, settings: Settings, plan: Sequence[OldDay]) -> None:
         )
     sealing = set(days_to_seal(plan))
     stale = [
-        day for day in take_stock(lake, settings.session_timeout_minutes).stale if day in sealing
+        day
+        for day in take_stock(
+            lake, settings.session_timeout_minutes, drop_robotlike=settings.drop_robotlike
+        ).stale
+        if day in sealing
     ]
     if stale:
         raise DataError(

@@ -109,6 +109,9 @@ class Settings(BaseSettings):
         description=f"the site's time zone; {DEFAULT_TIMEZONE} when neither set nor in the lake",
     )
     session_timeout_minutes: int = Field(30, ge=1, le=24 * 60)
+    drop_robotlike: bool = Field(
+        False, description="whether visitors whose day looks like a robot's are not counted"
+    )
     visitor_key: SecretStr | None = Field(
         None, min_length=16, description="secret of the visitor hash; else visitor_key_file"
     )

@@ -119,6 +119,7 @@ def build_settings(settings: Settings, lake: Lake) -> BuildSettings:
         key,
         settings.memory_limit_mb,
         tuple(settings.sources),
+        settings.drop_robotlike,
     )
 
 

@@ -28,6 +28,7 @@ PARTITIONED = {"sessions": "day, started_at, session_id", "daily": "day, country
 ASKED = ("geo", "robots", "definitions", "settings")
 """The kinds of causes that a build takes only when asked to."""
 Parts = dict[str, Any]
+_DROP_ROBOTLIKE = "drop_robotlike"
 _ONE_DAY = timedelta(days=1)
 _SHOWN = 5
 
@@ -96,9 +97,11 @@ def _read_by(record: FileRecord) -> str:
     return ", ".join([record.robots, str(record.definitions), record.addresses, *proxies])
 
 
-def parts_of(lake: Lake, days: dict[date, DayFiles], timeout_minutes: int) -> dict[str, Parts]:
+def parts_of(
+    lake: Lake, days: dict[date, DayFiles], timeout_minutes: int, *, drop_robotlike: bool
+) -> dict[str, Parts]:
     """What each day would be built from now, by kind."""
-    models = [read_model(model) for model in PARTITIONED]
+    models = [read_model(model) for model in (*PARTITIONED, "robotlike")]
     engines = [duckdb.__version__, pa.__version__]
     code = hashlib.sha256(json.dumps([DEFINITIONS_VERSION, engines, models]).encode()).hexdigest()
     zone_and_key = sorted(lake.identity().items())
@@ -113,7 +116,8 @@ def parts_of(lake: Lake, days: dict[date, DayFiles], timeout_minutes: int) -> di
             "geo": [list(own.geo_built), own.geo_is_late],
             "read_by": [own.read_by, *(near[beside].read_by for beside in sorted(near))],
             "definitions": code[:16],
-            "settings": [timeout_minutes, settings],
+            # The default adds nothing, so that a day built before there was a choice keeps it.
+            "settings": [timeout_minutes, settings, *([_DROP_ROBOTLIKE] if drop_robotlike else [])],
         }
 
     return {str(day): name(day) for day in days}
@@ -150,7 +154,7 @@ def fingerprint(parts: Parts) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def take_stock(lake: Lake, timeout_minutes: int) -> Stock:
+def take_stock(lake: Lake, timeout_minutes: int, *, drop_robotlike: bool) -> Stock:
     """Read the ledger and find the stale days.
 
     A day without hits that was built before is not among them: its partitions are removed.
@@ -158,7 +162,8 @@ def take_stock(lake: Lake, timeout_minutes: int) -> Stock:
     records = lake.files()
     days = days_of(records)
     # As JSON has them: lists, not tuples.
-    wanted = json.loads(json.dumps(parts_of(lake, days, timeout_minutes)))
+    parts = parts_of(lake, days, timeout_minutes, drop_robotlike=drop_robotlike)
+    wanted = json.loads(json.dumps(parts))
     built = read_json(lake.ledger / "built.json")
     # Sealed days come before all others (see `retention`): no stale day has one beside it whose
     # hits it needs and that are gone.
@@ -220,9 +225,23 @@ def compare_parts(known: Parts, wanted: Parts, names: FileNames) -> Iterator[Cau
         text = "definitions, SQL or the versions of DuckDB and Arrow have changed"
         yield Cause("definitions", text, waits=True)
     if known["settings"] != wanted["settings"]:
-        minutes = known["settings"][0], wanted["settings"][0]
-        text = f"session_timeout_minutes is {minutes[1]}, it was built with {minutes[0]}"
-        yield Cause("settings", text, waits=True)
+        yield Cause("settings", _compare_settings(known, wanted), waits=True)
+
+
+def drops_robotlike(parts: Parts) -> bool:
+    """Whether a day of these parts leaves robot-like visitors out."""
+    return _DROP_ROBOTLIKE in parts.get("settings", [])
+
+
+def _compare_settings(known: Parts, wanted: Parts) -> str:
+    minutes = [parts["settings"][0] for parts in (known, wanted)]
+    drops = [str(drops_robotlike(parts)).lower() for parts in (known, wanted)]
+    named = {"session_timeout_minutes": minutes, "drop_robotlike": drops}
+    changed = {name: values for name, values in named.items() if values[0] != values[1]}
+    return "; ".join(
+        f"{name} is {now}, it was built with {before}"
+        for name, (before, now) in (changed or {"session_timeout_minutes": minutes}).items()
+    )
 
 
 def _compare_files(

@@ -21,7 +21,9 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
     records = lake.files()
     days = sorted({day for record in records for day in record.days})
     sealed = lake.sealed()
-    stock = take_stock(lake, settings.session_timeout_minutes)
+    stock = take_stock(
+        lake, settings.session_timeout_minutes, drop_robotlike=settings.drop_robotlike
+    )
     stale = stock.stale
     rows: list[tuple[str, str | int]] = [
         ("time zone", lake.identity()["timezone"]),
@@ -43,7 +45,9 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
 
 def explain_stale(settings: Settings, lake: Lake) -> list[tuple[str, str, str, str]]:
     """Rows ``(day, kind, cause, taken by)``: why each stale day is, and what would rebuild it."""
-    stock = take_stock(lake, settings.session_timeout_minutes)
+    stock = take_stock(
+        lake, settings.session_timeout_minutes, drop_robotlike=settings.drop_robotlike
+    )
     rows = [
         (str(day), cause.kind, cause.text, f"build --also {cause.kind}" if cause.waits else "build")
         for day, causes in stock.causes.items()

@@ -24,7 +24,7 @@ PARTITIONED = {
     "sessions": "session_id UBIGINT, visitor_id UBIGINT, started_at TIMESTAMPTZ,"
     " ended_at TIMESTAMPTZ, hits BIGINT, pages BIGINT, bytes_sent BIGINT, errors BIGINT,"
     " entry_path VARCHAR, exit_path VARCHAR, referrer_host VARCHAR, country VARCHAR,"
-    " subdivision VARCHAR, user_agent VARCHAR",
+    " subdivision VARCHAR, user_agent VARCHAR, is_robotlike BOOLEAN",
     "daily": "country VARCHAR, sessions BIGINT, visitors BIGINT, pages BIGINT, hits BIGINT,"
     " bytes_sent BIGINT, errors BIGINT, robot_hits BIGINT, geo_built DATE, geo_is_late BOOLEAN",
     "hourly": "hour TIMESTAMPTZ, country VARCHAR, sessions BIGINT, visitors BIGINT,"
@@ -46,6 +46,9 @@ UNPARTITIONED = {
     " sources BIGINT, sources_expected BIGINT",
 }
 """Every table's columns, for the views over tables that have no file yet."""
+
+GROWN = {"sessions"}
+"""Tables of which days built by an earlier version lack a column: it is null there."""
 
 # The folder of the database that was opened as the main one; it moves with the lake.
 # Its own glob characters are escaped.
@@ -76,7 +79,8 @@ def make_views(lake: Lake, draft: Path) -> None:
     with connect(threads=1, spill=lake.root / "views.tmp") as connection:
         connection.execute(f"ATTACH '{_quoted(str(draft))}' AS lake (STORAGE_VERSION 'v1.0.0')")
         for name, columns in PARTITIONED.items():
-            source = f"read_parquet({_FOLDER} || '{name}/*/*.parquet', hive_partitioning = true)"
+            options = "hive_partitioning = true" + (", union_by_name = true" * (name in GROWN))
+            source = f"read_parquet({_FOLDER} || '{name}/*/*.parquet', {options})"
             connection.execute(_view(name, source if found[name] else None, f"{columns}, day DATE"))
         for name, columns in UNPARTITIONED.items():
             source = f"read_parquet({_FOLDER} || '{name}/part.parquet')"
@@ -107,8 +111,9 @@ def _read_columns(path: Path) -> str:
 
 
 def _view(name: str, source: str | None, columns: str) -> str:
-    selected = f"SELECT * FROM {source}" if source else select_nothing(columns)  # noqa: S608 our own
-    return f"CREATE VIEW lake.{name} AS {selected}"
+    selects = [select_nothing(columns)] if name in GROWN or not source else []
+    selects += [f"SELECT * FROM {source}"] if source else []  # noqa: S608 our own
+    return f"CREATE VIEW lake.{name} AS {' UNION ALL BY NAME '.join(selects)}"
 
 
 def select_nothing(columns: str) -> str:

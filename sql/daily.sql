@@ -1,18 +1,22 @@
 -- Daily: what each country did on each local day. The table that figures are taken from.
 -- grain:  day, country
--- inputs: hits (with day), sessions (with day), days (day, is_built, geo_is_late)
+-- inputs: hits (with day), sessions (with day), days (day, is_built, geo_is_late), left_out (day, visitor_id)
 -- params: none
 -- notes:  one row per country with any hit; sum(hits + robot_hits) is the number of hits; robots
 --         are excluded everywhere else, assets from visitors, pages and sessions only.
+--         left_out are the robot-like visitors of a day where the setting drop_robotlike is on: they
+--         are in no sessions, visitors and pages, and stay in hits, bytes and errors.
 --         Bytes that no BIGINT can hold (forged sizes) stop at its largest value.
 WITH started AS (
     SELECT day, country, count(*) AS sessions
     FROM sessions
+    ANTI JOIN left_out USING (day, visitor_id)
     GROUP BY day, country
 ),
 seen AS (
     SELECT day, country, count(DISTINCT visitor_id) AS visitors
     FROM hits
+    ANTI JOIN left_out USING (day, visitor_id)
     WHERE NOT is_robot AND NOT is_asset
     GROUP BY day, country
 ),
@@ -20,7 +24,7 @@ counted AS (
     SELECT
         h.day,
         h.country,
-        count(*) FILTER (WHERE h.is_page) AS pages,
+        count(*) FILTER (WHERE h.is_page AND l.visitor_id IS NULL) AS pages,
         count(*) FILTER (WHERE NOT h.is_robot) AS hits,
         least(coalesce(sum(h.bytes_sent) FILTER (WHERE NOT h.is_robot), 0), 9223372036854775807)::BIGINT AS bytes_sent,
         count(*) FILTER (WHERE NOT h.is_robot AND h.status >= 500) AS errors,
@@ -29,6 +33,7 @@ counted AS (
         any_value(d.geo_is_late) AS geo_is_late
     FROM hits AS h
     JOIN days AS d ON h.day = d.day AND d.is_built
+    LEFT JOIN left_out AS l ON h.day = l.day AND h.visitor_id = l.visitor_id
     GROUP BY h.day, h.country
 )
 SELECT

@@ -1,24 +1,29 @@
 -- Hourly: what each country did in each hour.
 -- grain:  day, hour, country
--- inputs: hits (with day), sessions (with day), days (day, is_built)
+-- inputs: hits (with day), sessions (with day), days (day, is_built), left_out (day, visitor_id)
 -- params: none
 -- notes:  `hour` is the start of the hour in UTC; a session belongs to the hour it starts. Where
 --         the site's zone is not whole hours from UTC, an hour can stand under two days.
---         Bytes that no BIGINT can hold (forged sizes) stop at its largest value.
+--         Bytes that no BIGINT can hold (forged sizes) stop at its largest value; left_out as in daily.
 WITH built AS (
-    SELECT h.*, time_bucket(INTERVAL 1 HOUR, h.ts) AS hour
+    SELECT
+        h.*,
+        time_bucket(INTERVAL 1 HOUR, h.ts) AS hour,
+        l.visitor_id IS NOT NULL AS is_left_out
     FROM hits AS h
     JOIN days AS d ON h.day = d.day AND d.is_built
+    LEFT JOIN left_out AS l ON h.day = l.day AND h.visitor_id = l.visitor_id
 ),
 started AS (
     SELECT day, time_bucket(INTERVAL 1 HOUR, started_at) AS hour, country, count(*) AS sessions
     FROM sessions
+    ANTI JOIN left_out USING (day, visitor_id)
     GROUP BY ALL
 ),
 seen AS (
     SELECT day, hour, country, count(DISTINCT visitor_id) AS visitors
     FROM built
-    WHERE NOT is_robot AND NOT is_asset
+    WHERE NOT is_left_out AND NOT is_robot AND NOT is_asset
     GROUP BY ALL
 ),
 counted AS (
@@ -26,7 +31,7 @@ counted AS (
         day,
         hour,
         country,
-        count(*) FILTER (WHERE is_page) AS pages,
+        count(*) FILTER (WHERE is_page AND NOT is_left_out) AS pages,
         count(*) FILTER (WHERE NOT is_robot) AS hits,
         least(coalesce(sum(bytes_sent) FILTER (WHERE NOT is_robot), 0), 9223372036854775807)::BIGINT AS bytes_sent,
         count(*) FILTER (WHERE NOT is_robot AND status >= 500) AS errors,

@@ -1,6 +1,6 @@
 -- Sessions: one visitor's hits in order, cut where the gap is longer than the timeout.
 -- grain:  day, session
--- inputs: hits (with day), days (day, is_built, starts_at, ends_at, keep_from)
+-- inputs: hits (with day), days (day, is_built, starts_at, ends_at, keep_from), robotlike (day, visitor_id)
 -- params: $timeout_seconds INTEGER, $session_key BLOB, $parts UBIGINT, $part UBIGINT
 -- notes:  a session belongs to the day it starts; its attributes count its own hits up to the end
 --         of the following day. Of the days beside the built ones only those hits are kept that
@@ -9,6 +9,7 @@
 --         total order of a visitor's hits (DESIGN, Order): it decides which came first when
 --         several share a second. Visitors can be taken in $parts parts, one at a time ($part
 --         from 0), to fit into memory: sessions of different visitors know nothing of each other.
+--         is_robotlike is said of the visitor's day on which the session starts.
 --         Bytes that no BIGINT can hold (forged sizes) stop at its largest value.
 WITH late_visitors AS (
     SELECT DISTINCT h.visitor_id
@@ -131,6 +132,8 @@ SELECT
         ELSE lower(t.authority) END, '') AS referrer_host,
     t.country AS country,
     t.subdivision AS subdivision,
-    t.user_agent
+    t.user_agent,
+    r.visitor_id IS NOT NULL AS is_robotlike
 FROM counted AS c
 JOIN texts AS t USING (visitor_id, started_at)
+LEFT JOIN robotlike AS r ON c.day = r.day AND c.visitor_id = r.visitor_id

@@ -37,6 +37,8 @@ INPUTS = {
     "changed": {"day": "DATE", "reason": "VARCHAR"},
     "stored_hits": TABLES["hits"],
     "robot_agents": {"user_agent": "VARCHAR"},
+    "robotlike": {"day": "DATE", "visitor_id": "UBIGINT"},
+    "left_out": {"day": "DATE", "visitor_id": "UBIGINT"},
     "places": {"client": "VARCHAR", "country": "VARCHAR", "subdivision": "VARCHAR"},
 }  # fmt: skip
 LOCAL_DAY_OF = {"hits": "ts", "sessions": "started_at", "hourly": "hour", "daily": "NULL"}

@@ -55,8 +55,8 @@ more (late files: web03.log, web04.log, web05.log). That is 12.5 times
 what was expected from the country's own history (20). The day is part of a surge on 8 November
 2016, still going on when the logs end: 250 sessions where 20 were expected. Declared robots are
 left out: 0 requests without a user agent or with one that the lists crawlerdetect V and
-crawler-user-agents V know. Robots that pose as browsers are counted as visitors. Counted by
-Tidegauge V, definitions version V."""
+crawler-user-agents V know. Robots that pose as browsers are counted as visitors; none of these
+sessions is of one whose day looks like a robot's. Counted by Tidegauge V, definitions version V."""
 
 
 def test_the_restated_night_of_one_country(storm: Publisher) -> None:
@@ -165,7 +165,7 @@ def figure(**changes: Any) -> Figure:
     """Make a figure of election night as a test wants it."""
     known = Figure(
         day=date(2016, 11, 8), country="US", sessions=249_950, all_sessions=600_000,
-        robot_hits=1_234, timezone="America/Toronto", session_timeout_minutes=30,
+        robot_hits=1_234, robotlike=None, timezone="America/Toronto", session_timeout_minutes=30,
         is_simulated=False,
         completeness=Completeness(0.992, 5, 6, None, False, 0.01, []),
         published=[published(9, 99_980), published(11, 249_950, 99_980)],

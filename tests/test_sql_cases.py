@@ -26,7 +26,7 @@ from sql_cases import (
     settings_of,
 )
 
-LEAST_CASES = {"sessions": 12, "daily": 8, "hourly": 6, "days": 3, "minutes": 6}
+LEAST_CASES = {"sessions": 12, "daily": 8, "hourly": 6, "days": 3, "minutes": 6, "robotlike": 6}
 SENTENCE = re.compile(r"[a-z0-9]+(_[a-z0-9]+){2,}")
 
 

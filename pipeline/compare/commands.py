@@ -15,7 +15,7 @@ import typer
 
 from pipeline.compare.figures import Basis, Outcome, read_basis
 from pipeline.compare.rows import COLUMNS, largest_countries, make_rows
-from pipeline.compare.variants import Asked, Variant, make_variants
+from pipeline.compare.variants import Asked, Robotlike, Variant, make_variants
 from pipeline.compare.wording import say_left_out, say_totals
 from pipeline.errors import SettingsError, StorageError
 from pipeline.lake import Lake
@@ -66,6 +66,13 @@ def compare(  # noqa: PLR0913 one parameter an option
             metavar="LIST",
         ),
     ] = None,
+    robotlike: Annotated[
+        list[Robotlike] | None,
+        typer.Option(
+            "--robotlike",
+            help="Visitors whose day looks like a robot's: counted (keep) or not (drop).",
+        ),
+    ] = None,
     geo_database: Annotated[
         list[Path] | None,
         typer.Option(
@@ -113,11 +120,13 @@ def compare(  # noqa: PLR0913 one parameter an option
 
     tidegauge compare --robots none --robots crawlerdetect --format csv
 
+    tidegauge compare --robotlike drop --country US
+
     tidegauge compare --geo-built 2016-12-07 --country US --country CA
     """
     settings = load_settings(config, lake=lake, geo=geo)
     the_lake = open_lake(settings)
-    asked = Asked(timeout or (), timezone or (), robots or (), geo_database or (),
+    asked = Asked(timeout or (), timezone or (), robots or (), robotlike or (), geo_database or (),
                   [built.date() for built in geo_built or ()])  # fmt: skip
     variants = make_variants(asked, settings)
     countries = [_read_country(code) for code in dict.fromkeys(country or ())]

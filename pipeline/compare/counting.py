@@ -7,7 +7,13 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 
-from pipeline.build import BuildSettings, batches, open_batch, select_sessions
+from pipeline.build import (
+    BuildSettings,
+    batches,
+    find_robotlike,
+    open_batch,
+    select_sessions,
+)
 from pipeline.compare.figures import Basis, Figures
 from pipeline.lake import Lake
 from pipeline.models import read_model
@@ -29,20 +35,25 @@ def count_days(  # noqa: PLR0913 what is counted, where, and how
     lake: Lake,
     files: dict[date, DayFiles],
     timeout_minutes: int,
+    drop_robotlike: bool,
     change: Change | None = None,
     on_days: OnDays = lambda _: None,
 ) -> Figures:
     """Count the sessions of ``days`` from the hits of ``files`` in ``lake``."""
     # Session ids are not looked at, so that any key will do.
     key = VisitorKey(secrets.token_bytes(32))
-    settings = BuildSettings(basis.zone, timeout_minutes, key, basis.memory_mb)
+    settings = BuildSettings(
+        basis.zone, timeout_minutes, key, basis.memory_mb, drop_robotlike=drop_robotlike
+    )
     figures: Figures = {}
     for batch in batches(days, files):
         with open_batch(lake, batch, files, settings, basis.workspace / "spill") as connection:
             if change:
                 connection.execute("ALTER VIEW hits RENAME TO stored_hits")
                 change(connection)
-            connection.register("sessions", select_sessions(connection, "day, country", settings))
+            find_robotlike(connection, settings)
+            columns = "day, country, visitor_id"
+            connection.register("sessions", select_sessions(connection, columns, settings))
             daily = connection.sql(read_model("daily")).project("day, country, sessions")
             rows = daily.fetchall()
         figures |= {(day, country): sessions for day, country, sessions in rows}

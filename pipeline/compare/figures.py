@@ -18,7 +18,7 @@ from pipeline.database import connect
 from pipeline.errors import DataError
 from pipeline.lake import Lake, read_json
 from pipeline.settings import Settings
-from pipeline.stale import Cause, DayFiles, Parts, take_stock
+from pipeline.stale import Cause, DayFiles, Parts, drops_robotlike, take_stock
 
 Figures: TypeAlias = dict[tuple[date, str], int]
 """Sessions by day and country; a day with hits has a row even when it has no sessions."""
@@ -35,6 +35,7 @@ class Basis:
     lake: Lake
     zone: ZoneInfo
     timeout_minutes: int
+    drop_robotlike: bool
     memory_mb: int
     files: dict[date, DayFiles]
     """Every day's raw files, as the ledger has them."""
@@ -77,8 +78,10 @@ def read_basis(
     """
     built = read_json(lake.ledger / "built.json")
     days = sorted(map(date.fromisoformat, shown_days(lake, built)))
-    minutes = _built_timeout(built) or settings.session_timeout_minutes
-    stock = take_stock(lake, minutes)
+    newest = _newest_with_settings(built)
+    minutes = newest["settings"][0] if newest else settings.session_timeout_minutes
+    drop = drops_robotlike(newest) if newest else settings.drop_robotlike
+    stock = take_stock(lake, minutes, drop_robotlike=drop)
     asked = [day for day in days if (first or date.min) <= day <= (last or date.max)]
     stale = {day: why for day, causes in stock.causes.items() if (why := _why_stale(causes))}
     left_out = {day: stale[day] for day in asked if day in stale}
@@ -87,17 +90,17 @@ def read_basis(
         raise DataError(f"lake {lake.root}: {_nothing(days, asked)}")
     now, flagged, completeness = _read_figures(lake, days)
     basis = Basis(
-        lake, ZoneInfo(lake.identity()["timezone"]), minutes, settings.memory_limit_mb,
+        lake, ZoneInfo(lake.identity()["timezone"]), minutes, drop, settings.memory_limit_mb,
         stock.days, now, flagged, completeness, frozenset(stale), wanted,
         is_all=first is None and last is None, workspace=workspace,
     )  # fmt: skip
     return basis, left_out
 
 
-def _built_timeout(built: dict[str, Parts]) -> int | None:
-    """The minutes that the newest day was built with, whatever is set by now."""
-    known = [built[day]["settings"][0] for day in sorted(built) if "settings" in built[day]]
-    return int(known[-1]) if known else None
+def _newest_with_settings(built: dict[str, Parts]) -> Parts | None:
+    """What the newest day was built with, whatever is set by now."""
+    known = [built[day] for day in sorted(built) if "settings" in built[day]]
+    return known[-1] if known else None
 
 
 def _why_stale(causes: Iterable[Cause]) -> str | None:

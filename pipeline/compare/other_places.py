@@ -165,7 +165,7 @@ def count_other_places(  # noqa: PLR0913 what is placed, by what, and who is tol
         days = [day for day in basis.wanted if day not in left_out]
         figures = count_days(
             basis, days, lake=lake, files=days_of(lake.files()),
-            timeout_minutes=basis.timeout_minutes,
+            timeout_minutes=basis.timeout_minutes, drop_robotlike=basis.drop_robotlike,
         )  # fmt: skip
         return Outcome(label, figures, left_out)
     finally:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -35,6 +36,13 @@ class Variant:
     count: Callable[[Basis], Outcome]
 
 
+class Robotlike(StrEnum):
+    """What is done with visitors whose day looks like a robot's."""
+
+    keep = "keep"
+    drop = "drop"
+
+
 @dataclass(frozen=True)
 class Asked:
     """The values of the options that change something."""
@@ -42,6 +50,7 @@ class Asked:
     timeouts: Sequence[int] = ()
     zones: Sequence[str] = ()
     robots: Sequence[str] = ()
+    robotlike: Sequence[Robotlike] = ()
     databases: Sequence[Path] = ()
     databases_built: Sequence[date] = ()
 
@@ -55,6 +64,7 @@ def make_variants(asked: Asked, settings: Settings) -> list[Variant]:
     found = [_timeout(minutes) for minutes in asked.timeouts]
     found += [_zone(name) for name in asked.zones]
     found += [_robots(given) for given in asked.robots]
+    found += [_robotlike(what) for what in asked.robotlike]
     how = HowToRead(overlap_rules(settings), read_limits(settings), settings.proxies)
     chosen = [choose_database(settings.geo, file, None) for file in asked.databases]
     chosen += [choose_database(settings.geo, None, built) for built in asked.databases_built]
@@ -63,32 +73,48 @@ def make_variants(asked: Asked, settings: Settings) -> list[Variant]:
         raise SettingsError(
             "compare", None,
             "nothing to change was given: give --timeout MINUTES, --timezone ZONE, --robots LIST,"
-            " --geo-database FILE or --geo-built DAY, each as often as you like",
+            " --robotlike keep or drop, --geo-database FILE or --geo-built DAY, each as often as"
+            " you like",
         )  # fmt: skip
     return list({variant.label: variant for variant in found}.values())
 
 
 def _timeout(minutes: int) -> Variant:
     label = f"timeout {minutes}"
-    return Variant(label, lambda basis: _count_hits(basis, label, minutes, None))
+    return Variant(label, lambda basis: _count_hits(basis, label, timeout_minutes=minutes))
 
 
 def _robots(given: str) -> Variant:
     rules = read_rules(given)
     return Variant(
         rules.label,
-        lambda basis: _count_hits(basis, rules.label, basis.timeout_minutes, rules.change),
+        lambda basis: _count_hits(basis, rules.label, change=rules.change),
     )
 
 
-def _count_hits(basis: Basis, label: str, timeout_minutes: int, change: Change | None) -> Outcome:
-    """Count the lake's own hits under another timeout, or changed."""
+def _robotlike(what: Robotlike) -> Variant:
+    label = f"robotlike {what}"
+    drop = what is Robotlike.drop
+    return Variant(label, lambda basis: _count_hits(basis, label, drop_robotlike=drop))
+
+
+def _count_hits(
+    basis: Basis,
+    label: str,
+    *,
+    timeout_minutes: int | None = None,
+    drop_robotlike: bool | None = None,
+    change: Change | None = None,
+) -> Outcome:
+    """Count the lake's own hits, changed or under other settings; those not given are its own."""
     left_out = without_hits(basis)
     days = [day for day in basis.wanted if day not in left_out]
     files = {day: files for day, files in basis.files.items() if has_hits(basis, day)}
     with show_steps(label, len(days)) as (progress, task):
         figures = count_days(
-            basis, days, lake=basis.lake, files=files, timeout_minutes=timeout_minutes,
+            basis, days, lake=basis.lake, files=files,
+            timeout_minutes=timeout_minutes or basis.timeout_minutes,
+            drop_robotlike=basis.drop_robotlike if drop_robotlike is None else drop_robotlike,
             change=change, on_days=lambda done: progress.update(task, advance=done),
         )  # fmt: skip
     return Outcome(label, figures, left_out)
@@ -115,7 +141,7 @@ def _places(database: GeoDatabase, how: HowToRead) -> Variant:
 
     def count(basis: Basis) -> Outcome:
         if keep_addresses(basis):
-            return _count_hits(basis, label, basis.timeout_minutes, change_places(database))
+            return _count_hits(basis, label, change=change_places(database))
         rereading = plan_rereading(basis)
         free = check_room(rereading, basis.workspace)
         say(

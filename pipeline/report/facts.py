@@ -144,6 +144,17 @@ class NameCount:
 
 
 @dataclass(frozen=True)
+class RobotlikeDay:
+    """Sessions of a day, and those of visitors whose day looks like a robot's."""
+
+    day: date
+    sessions: int
+    robotlike_sessions: int
+    is_left_out: bool
+    """Whether those do not count in the day's figures."""
+
+
+@dataclass(frozen=True)
 class Focus:
     """The country the report is about: its largest surge, or its highest day when it has none."""
 
@@ -155,6 +166,8 @@ class Focus:
     both_days: list[BothDays]
     entry_pages: list[NameCount]
     referrers: list[NameCount]
+    robotlike: list[RobotlikeDay]
+    """The country's, on the judged ones of its surge's days, or of its highest day."""
 
 
 @dataclass(frozen=True)
@@ -275,7 +288,14 @@ def _focus_on(views: Views, country: str, episodes: Sequence[SurgeEpisode]) -> F
         peak = max(history, key=lambda day: day.observed)
     beside = timedelta(DAYS_BESIDE_PEAK)
     first, last = max(peak.day - beside, history[0].day), min(peak.day + beside, history[-1].day)
-    named = {"country": country, "day": peak.day, "least": LEAST_SESSIONS}
+    start, end = (episode.start_day, episode.end_day) if episode else (peak.day, peak.day)
+    robotlike = views.ask(RobotlikeDay, "robotlike", country=country, first_day=start, last_day=end)
+    named = {
+        "country": country,
+        "day": peak.day,
+        "least": LEAST_SESSIONS,
+        "with_robotlike": not any(r.is_left_out for r in robotlike if r.day == peak.day),
+    }
     return Focus(
         country=country,
         episode=episode,
@@ -289,4 +309,5 @@ def _focus_on(views: Views, country: str, episodes: Sequence[SurgeEpisode]) -> F
         ),
         entry_pages=views.ask(NameCount, "entry_pages", **named),
         referrers=views.ask(NameCount, "referrers", **named),
+        robotlike=robotlike,
     )

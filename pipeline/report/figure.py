@@ -14,6 +14,7 @@ from pipeline.errors import GeoError, SettingsError
 from pipeline.geo.databases import list_databases
 from pipeline.history import explain_unpublished, query_history, read_code
 from pipeline.lake import FileRecord
+from pipeline.models import read_model
 from pipeline.report.accounting import CREDITS
 from pipeline.report.page import DEMO_MARK
 from pipeline.restatements import ALL
@@ -75,6 +76,15 @@ class Expectation:
 
 
 @dataclass(frozen=True)
+class Robotlike:
+    """The sessions of visitors whose day looks like a robot's."""
+
+    sessions: int
+    is_left_out: bool
+    """Whether they do not count in the figure."""
+
+
+@dataclass(frozen=True)
 class Figure:
     """A day's sessions from one country, or from all, and what is known about them."""
 
@@ -83,6 +93,8 @@ class Figure:
     sessions: int
     all_sessions: int
     robot_hits: int
+    robotlike: Robotlike | None
+    """None where the day's sessions were not judged by behaviour."""
     timezone: str
     session_timeout_minutes: int
     is_simulated: bool
@@ -119,6 +131,7 @@ def find_figure(settings: Settings, day: date, country: str) -> Figure:
         sessions=sum(row["sessions"] for row in counted),
         all_sessions=about[0]["sessions"],
         robot_hits=sum(row["robot_hits"] for row in counted),
+        robotlike=_count_robotlike(settings, day, code),
         timezone=lake.identity()["timezone"],
         session_timeout_minutes=settings.session_timeout_minutes,
         is_simulated=(lake.root.resolve().parent / DEMO_MARK).exists(),
@@ -151,6 +164,13 @@ def _choose_code(settings: Settings, country: str, on_the_day: set[str]) -> str:
         remedy = "no country of ISO 3166-1, and no hit is from there; write a code such as US"
         raise SettingsError("--country", country, remedy)
     return code
+
+
+def _count_robotlike(settings: Settings, day: date, country: str) -> Robotlike | None:
+    found = _ask(
+        settings, read_model("report/robotlike"), country=country, first_day=day, last_day=day
+    )
+    return Robotlike(found[0]["robotlike_sessions"], found[0]["is_left_out"]) if found else None
 
 
 def _read_completeness(row: dict[str, Any]) -> Completeness:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from pipeline.days import day_start
 from pipeline.definitions import NO_COUNTRY
 from pipeline.report import wording
-from pipeline.report.figure import Completeness, Figure, Published
+from pipeline.report.figure import Completeness, Figure, Published, Robotlike
 from pipeline.restatements import ALL
 
 _LONGEST_REASON = 600
@@ -182,8 +182,23 @@ def _say_robots(figure: Figure) -> Iterator[str]:
     left_out = wording.write_number_of(figure.robot_hits, "request")
     yield (
         f"Declared robots are left out: {left_out} without a user agent or with one that the lists"
-        f" {figure.robot_lists} know. Robots that pose as browsers are counted as visitors."
+        f" {figure.robot_lists} know. {_say_robotlike(figure.robotlike)}"
     )
     versions = ", ".join(map(str, figure.definitions))
     is_one = len(figure.definitions) == 1
     yield f"Counted by {figure.program}, definitions version{'' if is_one else 's'} {versions}."
+
+
+def _say_robotlike(about: Robotlike | None) -> str:
+    counted = "Robots that pose as browsers are counted as visitors"
+    if about is None:
+        return f"{counted}."
+    if not about.sessions:
+        return f"{counted}; none of these sessions is of one whose day looks like a robot's."
+    found = wording.write_number_of(about.sessions, "session")
+    if about.is_left_out:
+        return (
+            f"Visitors whose day looks like a robot's are left out ({found}); other robots that"
+            " pose as browsers are counted as visitors."
+        )
+    return f"{counted}, also those whose day looks like a robot's ({found})."

@@ -81,7 +81,7 @@ def _rules_of(settings: Settings, lake: Lake) -> BuildSettings:
         return build_settings(settings, open_lake(settings))
     return BuildSettings(
         settings.zone_info, settings.session_timeout_minutes, load_key(settings),
-        settings.memory_limit_mb,
+        settings.memory_limit_mb, drop_robotlike=settings.drop_robotlike,
     )  # fmt: skip
 
 

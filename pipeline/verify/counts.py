@@ -1,11 +1,13 @@
 """Daily, hourly and minutes of one day counted anew from its hits and recounted sessions."""
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.verify.sessions import LARGEST_BIGINT, Bools, Cut, Ints
 
+_OF_VISITS = ("visitors", "pages")
 _LIMB_BITS = 20
 _HOUR_US = 3_600_000_000
 _MINUTE_US = 60_000_000
@@ -37,15 +39,15 @@ class Grid:
 
 
 def count_daily(
-    grid: Grid, hits: pa.Table, visitors: Ints, sessions: pa.Table, *, geo_is_late: bool
+    grid: Grid, hits: pa.Table, visits: Ints, sessions: pa.Table, *, geo_is_late: bool
 ) -> pa.Table:
     """The day's table ``daily``, ordered by country.
 
     Args:
         grid: of the day.
         hits: all of the day's, in single chunks, texts as dictionaries.
-        visitors: distinct ones a country.
-        sessions: the day's.
+        visits: distinct visitors and pages, shape ``(2, countries)``.
+        sessions: those of the day that count.
         geo_is_late: whether any of its hits was located by a database of a later date.
     """
     code, cells = grid.countries_of(hits), grid.size[0]
@@ -53,7 +55,7 @@ def count_daily(
         {
             "country": pa.array(grid.countries, pa.string()),
             "sessions": np.bincount(grid.countries_of(sessions), minlength=cells),
-            "visitors": visitors,
+            **dict(zip(_OF_VISITS, visits, strict=True)),
             **_measure(hits, code, cells),
             "geo_built": _latest(hits["geo_built"], code, cells),
             "geo_is_late": pa.array([geo_is_late] * cells, pa.bool_()),
@@ -61,13 +63,13 @@ def count_daily(
     )
 
 
-def count_hourly(grid: Grid, hits: pa.Table, visitors: Ints, sessions: pa.Table) -> pa.Table:
+def count_hourly(grid: Grid, hits: pa.Table, visits: Ints, sessions: pa.Table) -> pa.Table:
     """The day's table ``hourly``, ordered by hour and country; arguments as `count_daily`'s."""
     cell, cells = grid.hours_of(hits), grid.size[1]
     used = np.flatnonzero(np.bincount(cell, minlength=cells))
     columns: dict[str, Ints] = {
         "sessions": np.bincount(grid.hours_of(sessions, "started_at"), minlength=cells),
-        "visitors": visitors,
+        **dict(zip(_OF_VISITS, visits, strict=True)),
         **_measure(hits, cell, cells),
     }
     countries = len(grid.countries)
@@ -128,7 +130,6 @@ def _measure(hits: pa.Table, cell: Ints, cells: int) -> dict[str, Ints]:
 
     sent = hits["bytes_sent"].fill_null(0).to_numpy()
     return {
-        "pages": tally(hits["is_page"].to_numpy()),
         "hits": tally(~is_robot),
         "bytes_sent": _sum_cells(cell[~is_robot], sent[~is_robot], cells),
         "errors": tally(~is_robot & (hits["status"].to_numpy() >= 500)),
@@ -148,15 +149,24 @@ def _sum_cells(cell: Ints, values: Ints, cells: int) -> Ints:
     return np.minimum(totals, LARGEST_BIGINT).astype(np.int64)
 
 
-def count_visitors(cut: Cut, cell: Ints, cells: int) -> Ints:
-    """Distinct visitors a cell, of the day's own visits.
+def count_visits(cut: Cut, cell: Ints, cells: int, left_out: npt.NDArray[np.uint64]) -> Ints:
+    """Distinct visitors and pages a cell, of the day's own visits; shape ``(2, cells)``.
 
     Args:
         cut: the visits in order.
         cell: of each of ``cut.rows``.
         cells: how many there are.
+        left_out: ids of visitors that do not count.
     """
     own = (cut.row >= 0) & (cut.row < cut.today)
+    if len(left_out):
+        own &= ~np.isin(cut.visitor_id, left_out)
+    is_page = cut.rows["is_page"].to_numpy()[cut.row[own]]
+    pages = np.bincount(cell[cut.row[own][is_page]], minlength=cells)
+    return np.stack([_count_visitors(cut, cell, cells, own), pages])
+
+
+def _count_visitors(cut: Cut, cell: Ints, cells: int, own: Bools) -> Ints:
     visitor, mine = cut.visitor_id[own], cell[cut.row[own]]
     changes = np.ones(len(visitor), np.bool_)  # most of a visitor's visits fall into one cell
     changes[1:] = (visitor[1:] != visitor[:-1]) | (mine[1:] != mine[:-1])

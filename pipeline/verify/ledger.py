@@ -61,12 +61,15 @@ class Snapshot:
         return self.texts.keys() - self.records.keys()
 
 
-def take_snapshot(root: Path, timeout_minutes: int) -> Snapshot:
+def take_snapshot(root: Path, timeout_minutes: int, *, drop_robotlike: bool) -> Snapshot:
     """Read the ledger; the caller holds the locks ``build`` and ``commit``."""
     lake = ReadableLake(root)
     places = list_places(root)
     try:
-        stock, sealed = take_stock(lake, timeout_minutes), lake.sealed()
+        stock, sealed = (
+            take_stock(lake, timeout_minutes, drop_robotlike=drop_robotlike),
+            lake.sealed(),
+        )
     except _DAMAGE:
         stock, sealed = None, set()
     return Snapshot(

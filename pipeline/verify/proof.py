@@ -75,12 +75,14 @@ def prove_lake(
     """
     with lake.lock("build"):
         with lake.lock():
-            snapshot = take_snapshot(lake.root, settings.timeout_minutes)
+            snapshot = take_snapshot(
+                lake.root, settings.timeout_minutes, drop_robotlike=settings.drop_robotlike
+            )
             findings = [*check_ledger(lake.root, snapshot), *find_strays(snapshot)]
         shelf = Shelf(lake.root, snapshot.digests)
         days = _list_days(snapshot)
         wanted = frozenset(day.day for day in days if day.day in span)
-        rules = Rules(settings.timeout_minutes, settings.key.session_key)
+        rules = Rules(settings.timeout_minutes, settings.key.session_key, settings.drop_robotlike)
         parts: list[PartProof] = []
         for proof in prove_all(
             split_days(shelf, settings.zone.key, rules, days, wanted, processes)

@@ -6,13 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.verify.counts import (
-    Grid,
-    count_daily,
-    count_hourly,
-    count_minutes,
-    count_visitors,
-)
+from pipeline.verify.counts import Grid, count_daily, count_hourly, count_minutes, count_visits
+from pipeline.verify.robotlike import Visitors, find_robotlike, take_assets
 from pipeline.verify.sessions import cut_sessions, make_sessions, order_sessions
 
 TEXTS = (
@@ -38,6 +33,8 @@ class Rules:
 
     timeout_minutes: int
     session_key: bytes
+    drop_robotlike: bool = False
+    """Whether robot-like visitors are in no sessions, visitors and pages of daily and hourly."""
 
     @property
     def timeout_us(self) -> int:
@@ -54,20 +51,24 @@ class DayHits:
 
     hits: pa.Table
     visits: pa.Table
+    with_assets: Visitors
+    """The visitors who took an asset."""
 
     @classmethod
     def of(cls, table: pa.Table) -> "DayHits":
         """Keep of one file's hits (with at least the columns ``COUNTED``) what is counted."""
         is_visit = pc.invert(pc.or_(table["is_robot"], table["is_asset"]))
-        return cls(table.select(_TALLIED), table.select(_VISITS).filter(is_visit))
+        visits = table.select(_VISITS).filter(is_visit)
+        return cls(table.select(_TALLIED), visits, take_assets(table))
 
     @classmethod
     def join(cls, parts: list["DayHits"]) -> "DayHits":
         """Join the day's files; takes them out of ``parts``, so that they go as they are joined."""
         hits = _join([part.hits for part in parts])
         visits = [part.visits for part in parts]
+        with_assets = np.unique(np.concatenate([part.with_assets for part in parts]))
         parts.clear()
-        return cls(hits, _join(visits))
+        return cls(hits, _join(visits), with_assets)
 
     def tail(self, since: int) -> pa.Table:
         """The visits from an instant on, in microseconds since 1970: what the next day needs."""
@@ -100,24 +101,29 @@ def recount_day(  # noqa: PLR0913 a day depends on the days beside it
         today: the day's hits; none of another day.
         after: the visits of the following day.
         ends_at: the end of the day, microseconds since 1970.
-        rules: the timeout and the key of the session ids.
+        rules: the timeout, the key of the session ids, and whether robot-like visitors count.
         geo_is_late: whether any of its hits was located by a database of a later date.
     """
     grid = Grid(today.hits)
-    by_country, by_hour = (np.zeros(size, np.int64) for size in grid.size)
+    by_country, by_hour = (np.zeros((2, size), np.int64) for size in grid.size)
     sessions: list[pa.Table] = []
     parts = 1 + len(today.visits) // VISITS_AT_ONCE
     for part in range(parts):
         ago, now, then = (_part_of(table, part, parts) for table in (before, today.visits, after))
+        robotlike = find_robotlike(now, today.with_assets)
+        left_out = robotlike if rules.drop_robotlike else robotlike[:0]
         cut = cut_sessions(ago, now, then, ends_at, rules.timeout_us)
-        by_country += count_visitors(cut, grid.countries_of(cut.rows), grid.size[0])
-        by_hour += count_visitors(cut, grid.hours_of(cut.rows), grid.size[1])
-        sessions.append(make_sessions(cut, rules.session_key))
+        by_country += count_visits(cut, grid.countries_of(cut.rows), grid.size[0], left_out)
+        by_hour += count_visits(cut, grid.hours_of(cut.rows), grid.size[1], left_out)
+        sessions.append(make_sessions(cut, rules.session_key, robotlike))
     ordered = order_sessions(sessions)
+    counted = ordered
+    if rules.drop_robotlike:
+        counted = ordered.filter(pc.invert(ordered["is_robotlike"])).combine_chunks()
     return Recount(
         ordered,
-        count_daily(grid, today.hits, by_country, ordered, geo_is_late=geo_is_late),
-        count_hourly(grid, today.hits, by_hour, ordered),
+        count_daily(grid, today.hits, by_country, counted, geo_is_late=geo_is_late),
+        count_hourly(grid, today.hits, by_hour, counted),
         count_minutes(today.hits),
     )
 

@@ -81,8 +81,11 @@ def _instants(table: pa.Table) -> pa.ChunkedArray:
     return table["ts"].cast(pa.int64())
 
 
-def make_sessions(cut: Cut, session_key: bytes) -> pa.Table:
-    """The day's own sessions as the table ``sessions``, in no order; texts are dictionaries."""
+def make_sessions(cut: Cut, session_key: bytes, robotlike: npt.NDArray[np.uint64]) -> pa.Table:
+    """The day's own sessions as the table ``sessions``, in no order; texts are dictionaries.
+
+    ``robotlike``: the ids of the day's robot-like visitors.
+    """
     own = cut.is_own
     first, end = cut.first[own], cut.end[own]
     entry, leaving = _find_ends(cut, first, end)
@@ -104,6 +107,7 @@ def make_sessions(cut: Cut, session_key: bytes) -> pa.Table:
             "country": entered["country"],
             "subdivision": entered["subdivision"],
             "user_agent": entered["user_agent"],
+            "is_robotlike": np.isin(visitor_id, robotlike),
         }
     )
 

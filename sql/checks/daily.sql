@@ -2,7 +2,8 @@
 -- grain:  rule, day, country
 -- inputs: daily, hits, sessions
 -- params: none
--- notes:  run after a build: a day that is not built yet offends.
+-- notes:  run after a build: a day that is not built yet offends. Whether the robot-like sessions
+--         count is a setting, which is not known here: those of a day all do or none does.
 WITH hit_counts AS (
     SELECT
         day, country,
@@ -12,7 +13,10 @@ WITH hit_counts AS (
     GROUP BY day, country
 ),
 session_counts AS (
-    SELECT day, country, count(*) AS sessions
+    SELECT
+        day, country,
+        count(*) AS sessions,
+        count(*) FILTER (WHERE is_robotlike IS NOT TRUE) AS kept
     FROM sessions
     GROUP BY day, country
 ),
@@ -30,6 +34,15 @@ offences AS (
     FROM daily AS d
     FULL JOIN session_counts AS s USING (day, country)
     WHERE d.sessions IS DISTINCT FROM coalesce(s.sessions, 0)
+        AND d.sessions IS DISTINCT FROM coalesce(s.kept, 0)
+    UNION ALL
+    SELECT
+        'robot-like sessions of a day count or do not' AS rule, day, NULL AS country,
+        concat(sum(d.sessions), ' counted, ', sum(s.sessions), ' in sessions, ', sum(s.kept), ' without') AS found
+    FROM daily AS d
+    JOIN session_counts AS s USING (day, country)
+    GROUP BY day
+    HAVING sum(d.sessions) NOT IN (sum(s.sessions), sum(s.kept))
     UNION ALL
     SELECT
         'a country has one row a day' AS rule, day, country, format('{} rows', count(*)) AS found

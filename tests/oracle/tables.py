@@ -12,6 +12,7 @@ from .counting import Measures, Session, daily_of, hourly_of, sessions_of
 from .databases import Databases
 from .lines import Blank, Hit, Rejected, read_line
 from .reading import physical_lines, read_content
+from .robotlike import Days, robotlike_days
 from .visits import ASCII_LOWER, Visit, visit_of
 
 LARGEST_BIGINT = 2**63 - 1  # ten lines of 18 nines sum to more: the column holds no more than this
@@ -29,7 +30,7 @@ COLUMNS = {
     "rejects": ["file_key", "day", "line_no", "line"],
     "sessions": [
         "day", "started_at", "ended_at", "hits", "pages", "bytes_sent", "errors", "entry_path",
-        "exit_path", "referrer_host", "country", "subdivision", "user_agent",
+        "exit_path", "referrer_host", "country", "subdivision", "user_agent", "is_robotlike",
     ],
     "daily": ["day", "country", *MEASURES, "geo_built", "geo_is_late"],
     "hourly": ["day", "hour", "country", *MEASURES],
@@ -76,11 +77,11 @@ def count_files(paths: Sequence[Path], zone: ZoneInfo, geo: Path) -> Tables:
     try:
         visits = {key: visits_of(file, zone, databases) for key, file in files.items()}
         flat = [visit for own in visits.values() for visit in own]
-        sessions = sessions_of(flat)
+        sessions, robotlike = sessions_of(flat), robotlike_days(flat)
         return Tables(
             [hit_row(files[key], v, databases) for key, own in visits.items() for v in own],
             [row for key, file in files.items() for row in reject_rows(file, visits[key])],
-            [session_row(session) for session in sessions],
+            [session_row(session, robotlike) for session in sessions],
             [(*key, *measures(row), *geo_of(key[0], databases))
              for key, row in daily_of(flat, sessions).items()],
             [(*key, *measures(row)) for key, row in hourly_of(flat, sessions).items()],
@@ -114,7 +115,7 @@ def reject_rows(file: File, visits: list[Visit]) -> Iterator[Row]:
             yield file.key, day, outcome.line_no, outcome.line
 
 
-def session_row(session: Session) -> Row:
+def session_row(session: Session, robotlike: Days) -> Row:
     """Return one row of sessions from the session's own hits."""
     first, last = session.hits[0].hit, session.hits[-1].hit
     return (
@@ -124,6 +125,7 @@ def session_row(session: Session) -> Row:
         sum(500 <= visit.hit.status <= 599 for visit in session.hits),
         first.path, last.path, referrer_host(first.referrer),
         session.start.country, session.start.subdivision, first.user_agent,
+        (session.start.day, session.start.visitor) in robotlike,
     )  # fmt: skip
 
 
