@@ -10,11 +10,12 @@ import re
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
@@ -33,7 +34,7 @@ from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake
 from pipeline.overlaps import Hashes, Lines, hash_lines
 from pipeline.partitions import PartitionWriter, RejectWriter
 from pipeline.privacy import hide_addresses
-from pipeline.raw_files import DEFAULT_LIMITS, ReadLimits, printable
+from pipeline.raw_files import DEFAULT_LIMITS, Origin, ReadLimits, printable
 from pipeline.settling import NewFile, Rules, Settled, Source
 from pipeline.steps import reach
 from pipeline.storage import storage_named
@@ -103,6 +104,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
     paths: Sequence[Path],
     *,
     source: str | None = None,
+    origins: Mapping[Path, Origin] = MappingProxyType({}),
     only_whole: bool = False,
     again: Container[Path] = (),
     rules: Rules = Rules(),  # noqa: B008 a frozen value
@@ -115,7 +117,8 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
         lake: claimed already.
         maker: what hits depend on besides their lines.
         paths: raw files, plain or compressed.
-        source: the sources' name; by the file names when not given.
+        source: the sources' name; else that of ``origins``, else by the file names.
+        origins: what the settings say of some of ``paths``.
         only_whole: refuse a damaged archive instead of keeping its readable part.
         again: those of ``paths`` to make anew although the lake has them, or was told to forget.
         rules: of lines that were sent twice.
@@ -138,7 +141,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
                 blocks,
                 staging / str(number),
                 RawFile(path, on_read, limits),
-                source or source_of(path),
+                source or (origins[path].source if path in origins else source_of(path)),
                 stop,
                 rules=rules,
                 only_whole=only_whole,

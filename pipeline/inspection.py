@@ -32,14 +32,14 @@ def add_to(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
-def check_layout(name: str) -> None:
+def check_layout(name: str, key: str = "--log-format") -> None:
     """Refuse a layout that is not read.
 
     Raises:
         SettingsError: names those that are.
     """
     if name not in _LAYOUTS:
-        raise SettingsError("--log-format", name, f"one of {', '.join(_LAYOUTS)}")
+        raise SettingsError(key, name, f"one of {', '.join(_LAYOUTS)}")
 
 
 @contextmanager
