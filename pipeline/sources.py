@@ -225,20 +225,29 @@ def _find_remote(
 ) -> list[tuple[Store, RemoteFile, Path]]:
     """Add a source's remote files; returns those that are to be fetched."""
     assert table.url is not None
-    store = _open(table)
+    store, pattern = _open(table), without_secrets(table.url.get_secret_value())
+    listed = [remote for one in expand(pattern, days) for remote in store.list(one)]
+    if not listed:
+        _check_store(store, pattern)
     wanted = []
-    for pattern in expand(without_secrets(table.url.get_secret_value()), days):
-        for remote in store.list(pattern):
-            hint = day_in_name(remote.name)
-            path = _place_of(lake, remote)
-            if path in found.origins or (hint and hint not in days):
-                continue
-            found.files.append(path)
-            found.origins[path] = Origin(table.name, table.layout, table.timezone, remote.url)
-            is_known = remote.stat is not None and lake.find_seen(path, remote.stat) is not None
-            if not is_known and not (path.exists() and stat_of(path) == remote.stat):
-                wanted.append((store, remote, path))
+    for remote in listed:
+        hint = day_in_name(remote.name)
+        path = _place_of(lake, remote)
+        if path in found.origins or (hint and hint not in days):
+            continue
+        found.files.append(path)
+        found.origins[path] = Origin(table.name, table.layout, table.timezone, remote.url)
+        is_known = remote.stat is not None and lake.find_seen(path, remote.stat) is not None
+        if not is_known and not (path.exists() and stat_of(path) == remote.stat):
+            wanted.append((store, remote, path))
     return wanted
+
+
+def _check_store(store: Store, pattern: str) -> None:
+    """Tell a store that has nothing from one that is not there."""
+    at = _fixed_length(pattern)
+    is_search = at < len(pattern) and (pattern[at] != "{" or "/" not in pattern[at:])
+    store.check_folder(pattern[:at], must_exist=is_search and set("*?[") & set(pattern) != set())
 
 
 def _place_of(lake: Lake, remote: RemoteFile) -> Path:

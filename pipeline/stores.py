@@ -4,6 +4,7 @@ The only module that reads raw logs over the network. What it raises, shows or r
 secret: URLs are without userinfo and query, and libraries' own words are not repeated.
 """
 
+import base64
 import hashlib
 import os
 import re
@@ -65,8 +66,10 @@ class Store:
     def list(self, pattern: str) -> list[RemoteFile]:
         """The files that a URL without secrets means, by name; none when it is not there.
 
+        A search may find nothing because the store is out of reach: ``check_folder`` tells.
+
         Raises:
-            StoreError: the store, or the folder to be searched, can't be reached.
+            StoreError: the store can't be reached, or refuses.
         """
         path = pattern.removeprefix(self.root)
         fixed = re.split(r"[*?\[]", path, maxsplit=1)[0]
@@ -75,13 +78,30 @@ class Store:
                 found = [self._look(path)]
             else:
                 listed = self.files.glob(path, detail=True)
-                if not listed:
-                    self.files.info(_folder_of(fixed, self.root))  # is it there at all?
                 paths = sorted(p for p, info in listed.items() if info.get("type") != "directory")
                 found = [self._look(p) for p in paths if p.startswith(fixed)]
         except Exception as error:  # noqa: BLE001 each store's library raises its own kinds
-            raise self._unreachable(_reason(error)) from None
+            raise _refuse(self.key, self.shown, _reason(error)) from None
         return [file for file in found if file]
+
+    def check_folder(self, fixed: str, *, must_exist: bool) -> None:
+        """See whether the store is there, and with ``must_exist`` the folder searched.
+
+        Args:
+            fixed: what all URLs of the source begin with.
+            must_exist: it is no folder above those of single days, which may be hidden or bare.
+
+        Raises:
+            StoreError: it is not.
+        """
+        path = fixed.removeprefix(self.root)
+        is_bucket = self.root == "s3://"  # where a prefix is no folder
+        try:
+            self.files.info(path.split("/")[0] if is_bucket else path.rpartition("/")[0] + "/")
+        except Exception as error:  # noqa: BLE001
+            is_there = _status(error) is not None or bool(self.root)
+            if must_exist or is_bucket or not is_there:
+                raise _refuse(self.key, self.shown, _reason(error)) from None
 
     def fetch(self, url: str, target: Path, most_bytes: int, on_read: Callable[[int], None]) -> int:
         """Copy a file of the store to ``target``, which appears whole; returns its bytes.
@@ -148,9 +168,6 @@ class Store:
         except Exception as error:  # noqa: BLE001
             raise DataError(f"{shown}: can't be fetched: {_reason(error)}") from None
 
-    def _unreachable(self, why: str) -> StoreError:
-        return _refuse(self.key, self.shown, why)
-
 
 def open_store(key: str, url: str) -> Store:
     """Connect to the store of a URL, which may hold a name and a password, or a signature.
@@ -198,15 +215,18 @@ def _open_http(user: str, password: str) -> Any:
     import aiohttp  # noqa: PLC0415 only who has such a source waits for the imports
     import fsspec  # noqa: PLC0415
 
+    headers = {"Accept-Encoding": "identity"}
+    if user:  # left out by the library when a redirect leads to another server
+        login = base64.b64encode(f"{user}:{password}".encode()).decode()
+        headers["Authorization"] = f"Basic {login}"
     return fsspec.filesystem(
         "https",
         skip_instance_cache=True,
         use_listings_cache=False,
         client_kwargs={
-            "auth": aiohttp.BasicAuth(user, password) if user else None,
             # Bytes as they are stored: a .gz stays one, whatever encoding the server says it is.
             "auto_decompress": False,
-            "headers": {"Accept-Encoding": "identity"},
+            "headers": headers,
             "timeout": aiohttp.ClientTimeout(None, sock_connect=20, sock_read=_WAIT_SECONDS),
             "trust_env": True,
         },
@@ -255,11 +275,6 @@ def _open_sftp(host: str, user: str, password: str) -> Any:
 
 class UnknownHostError(Exception):
     """An SFTP server's key is not the one in ``~/.ssh/known_hosts``."""
-
-
-def _folder_of(fixed: str, root: str) -> str:
-    """The folder that a glob searches; of S3 the bucket, as a prefix is no folder there."""
-    return fixed.split("/", maxsplit=1)[0] if root == "s3://" else fixed.rpartition("/")[0] + "/"
 
 
 def _changed_ns(info: dict[str, Any]) -> int | None:
