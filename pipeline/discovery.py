@@ -20,7 +20,7 @@ from pipeline.hits import Places
 from pipeline.ingest import source_of
 from pipeline.lake import FileRecord, Lake
 from pipeline.outdated import is_outdated
-from pipeline.raw_files import DEFAULT_LIMITS, RawFiles, ReadLimits, find_files, shown
+from pipeline.raw_files import DEFAULT_LIMITS, Origin, RawFiles, ReadLimits, find_files, shown
 
 MOST_FILES = 1000
 """No run takes more at once (Airflow maps a task over 1,024 at most); the next takes the rest."""
@@ -63,17 +63,19 @@ class Found:
     """How many had not arrived by the instant in question."""
     unread: list[tuple[Path, str]] = field(default_factory=list)
     """What lies in the folder and may not be read as a raw file, and why."""
+    origins: dict[Path, Origin] = field(default_factory=dict)
+    """Of those that belong to a source in settings."""
 
 
 def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     lake: Lake,
-    folder: Path,
+    raw_files: RawFiles,
     places: Places,
     day: date,
     *,
+    where: str,
     with_late: bool,
     arrived_by: datetime | None = None,
-    follow_links: bool = False,
     limits: ReadLimits = DEFAULT_LIMITS,
     may_be_empty: bool = False,
 ) -> Found:
@@ -81,27 +83,25 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
 
     Args:
         lake: what is known already.
-        folder: of raw logs.
+        raw_files: that there are.
         places: the zone, and the databases in force.
         day: a local day.
+        where: they were looked for, for people.
         with_late: whether to take files of earlier days, too.
         arrived_by: leave out what arrived later; see ``has_arrived``.
-        follow_links: also read links that lead out of the folder.
         limits: of what is read of one file.
         may_be_empty: that there is nothing of the day is no error, as it may have just begun.
 
     Raises:
-        SettingsError: there is no such folder.
-        DataError: it can't be read, or neither it nor the lake has anything of ``day``.
+        DataError: neither they nor the lake have anything of ``day``.
     """
     zone = places.zone
-    raw_files = find_raw(folder, follow_links=follow_links)
     there = [path for path in raw_files.files if has_arrived(path, arrived_by)]
     not_yet = len(raw_files.files) - len(there)
-    logs = list_raw(lake, there, zone)
+    logs = list_raw(lake, replace(raw_files, files=there), zone)
     was_counted = lake.part_path("daily", str(day)).exists()
     if not may_be_empty and not was_counted and not _has_any(logs, day, zone, limits):
-        raise DataError(_nothing_of(day, folder, logs, not_yet, raw_files.refused))
+        raise DataError(_nothing_of(day, where, logs, not_yet, raw_files.refused))
     missing = [raw for raw in logs if not raw.known and raw.begins_by(day)]
     own = [raw for raw in missing if raw.may_hold(day)]
     late = [raw for raw in missing if with_late and not raw.may_hold(day)]
@@ -121,7 +121,9 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     if str(day) <= sealed_to:
         again = []
     waiting = max(0, len(files) - MOST_FILES)
-    return Found(files[:MOST_FILES], waiting, refused, again, not_yet, raw_files.refused)
+    files = files[:MOST_FILES]
+    origins = {p: o for p, o in raw_files.origins.items() if p in {*files, *again}}
+    return Found(files, waiting, refused, again, not_yet, raw_files.refused, origins)
 
 
 def _is_outdated(record: FileRecord, day: date, places: Places) -> bool:
@@ -158,9 +160,9 @@ def find_raw(folder: Path, *, follow_links: bool) -> RawFiles:
     return find_files([folder], follow_links=follow_links)
 
 
-def list_raw(lake: Lake, files: Iterable[Path], zone: ZoneInfo) -> list[RawLog]:
+def list_raw(lake: Lake, raw_files: RawFiles, zone: ZoneInfo) -> list[RawLog]:
     """Every one of some raw files, by source and time."""
-    logs = [_look_at(lake, path, zone) for path in files]
+    logs = [_look_at(lake, path, raw_files, zone) for path in raw_files.files]
     logs.sort(key=lambda raw: (raw.source, raw.first_day or date.min, raw.path.name))
     by_source = groupby(logs, lambda raw: raw.source)
     return [placed for _, its in by_source for placed in _with_next(its)]
@@ -172,19 +174,20 @@ def _with_next(logs: Iterable[RawLog]) -> Iterator[RawLog]:
             yield replace(raw, next_day=following.first_day if following else None)
 
 
-def _look_at(lake: Lake, path: Path, zone: ZoneInfo) -> RawLog:
+def _look_at(lake: Lake, path: Path, raw_files: RawFiles, zone: ZoneInfo) -> RawLog:
     try:
-        known = lake.find_seen(path)
+        known = None if path in raw_files.unfetched else lake.find_seen(path)
     except OSError:  # gone by now or out of reach: reported when its turn comes
         known = None
     days = sorted(known.days) if known else []
     first_day = date.fromisoformat(days[0]) if days else _first_day(path, zone)
-    return RawLog(path, source_of(path), first_day, known)
+    origin = raw_files.origins.get(path)
+    return RawLog(path, origin.source if origin else source_of(path), first_day, known)
 
 
 def _first_day(path: Path, zone: ZoneInfo) -> date | None:
     head = _read(islice(RawFile(path).content(), 1))
-    return next(_days_in(head, zone), None) or _day_in_name(path.name)
+    return next(_days_in(head, zone), None) or day_in_name(path.name)
 
 
 def _last_day(path: Path, zone: ZoneInfo, limits: ReadLimits) -> date | None:
@@ -211,7 +214,7 @@ def _days_in(text: str, zone: ZoneInfo) -> Iterator[date]:
             yield datetime.fromtimestamp(seconds, zone).date()
 
 
-def _day_in_name(name: str) -> date | None:
+def day_in_name(name: str) -> date | None:
     """A hint where to look for, never what a hit is counted by."""
     if not (found := _DATED_NAME.search(name)):
         return None
@@ -235,7 +238,7 @@ def _has_any(logs: list[RawLog], day: date, zone: ZoneInfo, limits: ReadLimits) 
 
 def _nothing_of(
     day: date,
-    folder: Path,
+    where: str,
     logs: list[RawLog],
     not_yet: int,
     refused: list[tuple[Path, str]],
@@ -245,4 +248,4 @@ def _nothing_of(
     if refused:
         span += f"; {len(refused)} not read, such as {shown(refused[0][0])}: {refused[0][1]}"
     count = f"{len(logs)} files" + (f", {not_yet} more had not arrived" if not_yet else "")
-    return f"no raw file of {day} in {folder} ({count}; {span}): deliver it and run again"
+    return f"no raw file of {day} in {where} ({count}; {span}): deliver it and run again"

@@ -20,6 +20,10 @@ class SettingsError(TidegaugeError):
         super().__init__(f"setting {key} = {value!r}: {remedy}")
 
 
+class StoreError(SettingsError):
+    """A store of raw logs can't be reached or used as set; it may answer later."""
+
+
 class GeoError(TidegaugeError):
     """An address database is missing, damaged or could not be fetched. Names the file or source."""
 

@@ -10,12 +10,14 @@ import re
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 import duckdb
 import numpy as np
@@ -36,7 +38,7 @@ from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake
 from pipeline.overlaps import Hashes, Lines, hash_lines
 from pipeline.partitions import PartitionWriter, RejectWriter
 from pipeline.privacy import hide_addresses
-from pipeline.raw_files import DEFAULT_LIMITS, ReadLimits, printable
+from pipeline.raw_files import DEFAULT_LIMITS, Origin, ReadLimits, printable
 from pipeline.settling import NewFile, Rules, Settled, Source
 from pipeline.steps import reach
 from pipeline.storage import storage_named
@@ -110,6 +112,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
     paths: Sequence[Path],
     *,
     source: str | None = None,
+    origins: Mapping[Path, Origin] = MappingProxyType({}),
     only_whole: bool = False,
     again: Container[Path] = (),
     rules: Rules = Rules(),  # noqa: B008 a frozen value
@@ -122,7 +125,8 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
         lake: claimed already.
         maker: what hits depend on besides their lines.
         paths: raw files, plain or compressed.
-        source: the sources' name; by the file names when not given.
+        source: the sources' name; else that of ``origins``, else by the file names.
+        origins: what the settings say of some of ``paths``.
         only_whole: refuse a damaged archive instead of keeping its readable part.
         again: those of ``paths`` to make anew although the lake has them, or was told to forget.
         rules: of lines that were sent twice.
@@ -145,8 +149,9 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
                 blocks,
                 staging / str(number),
                 RawFile(path, on_read, limits),
-                source or source_of(path),
+                source or (origins[path].source if path in origins else source_of(path)),
                 stop,
+                _reader(maker, origins.get(path)),
                 rules=rules,
                 only_whole=only_whole,
                 again=path in again,
@@ -175,14 +180,10 @@ class _FileJob:
     raw: RawFile
     source: str
     stop: threading.Event
+    reader: FileReader
     rules: Rules
     only_whole: bool
     again: bool
-    reader: FileReader = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Read in the site's layout, or in the one that the lines show."""
-        self.reader = FileReader(self.maker.layout)
 
     def find_known(self) -> FileRecord | None:
         """The record of the same content from the same source, when the lake has it."""
@@ -407,6 +408,12 @@ def _take_one(job: _FileJob, sizes: set[int], result: Ingested) -> None:
         if error.filename != str(path):
             raise  # the lake's disk: no other file would fare better
         result.failed.append((path, f"cannot be read: {error.strerror}"))
+
+
+def _reader(maker: HitMaker, origin: Origin | None) -> FileReader:
+    """The layout is the source's, else the site's, else the one that the file's lines show."""
+    zone = ZoneInfo(origin.timezone) if origin and origin.timezone else None
+    return FileReader((origin.layout if origin else None) or maker.layout, zone)
 
 
 def _connection() -> duckdb.DuckDBPyConnection:

@@ -175,10 +175,23 @@ class Lake:
                 return _read_record(path)
         return None
 
-    def find_seen(self, path: Path) -> FileRecord | None:
-        """What is known of a raw file that has not changed since it was read, unread again."""
+    @property
+    def fetched(self) -> Path:
+        """The folder of remote files, until they have been read."""
+        return self.root / ".fetched"
+
+    def find_seen(self, path: Path, stat: list[int] | None = None) -> FileRecord | None:
+        """What is known of a raw file that has not changed since it was read, unread again.
+
+        ``stat``: of the file now, when it is elsewhere; else a fetched one that is gone was read.
+        """
         seen = read_json(self._seen_path(path))
-        is_same = bool(seen) and path.exists() and seen["stat"] == stat_of(path)
+        if not seen:
+            return None
+        if stat or path.exists():
+            is_same = seen["stat"] == (stat or stat_of(path))
+        else:
+            is_same = path.is_relative_to(self.fetched)
         return self.find(seen["file_key"]) if is_same else None
 
     def was_seen(self, path: Path) -> bool:

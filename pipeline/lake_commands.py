@@ -1,5 +1,6 @@
 """The commands that fill a lake and say what is in it: ingest, build and status."""
 
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Annotated
 import typer
 
 from pipeline.build import build
-from pipeline.ingest import Ingested, check_source, ingest_files
+from pipeline.errors import SettingsError
+from pipeline.ingest import Ingested, check_source
 from pipeline.lake import FileRecord, Lake
 from pipeline.options import (
     ConfigOption,
@@ -22,19 +24,19 @@ from pipeline.options import (
     show_steps,
 )
 from pipeline.output import print_rows, say
-from pipeline.raw_files import find_files, shown
+from pipeline.raw_files import RawFiles, find_files, shown
 from pipeline.reread import plan_reread, reread
 from pipeline.restatements import publish
 from pipeline.settings import Settings, load_settings
 from pipeline.site import (
+    Zone,
     build_settings,
     check_zone,
     find_zone,
     open_lake,
     open_maker,
-    overlap_rules,
-    read_limits,
 )
+from pipeline.sources import days_around, find_raw_files, standard_input, take_files
 from pipeline.stale import ASKED
 from pipeline.status import explain_stale, list_status
 from pipeline.views import write_views
@@ -51,7 +53,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def ingest(  # noqa: PLR0913 one parameter an option
-    paths: Annotated[list[Path], typer.Argument(help="Raw logs, or folders of them.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Raw logs, folders of them, sources in settings, or - for stdin."),
+    ],
     log_format: LayoutOption = None,
     source: Annotated[
         str | None, typer.Option(help="Name of the server; else from each file's name.")
@@ -67,36 +72,73 @@ def ingest(  # noqa: PLR0913 one parameter an option
 ) -> None:
     """Take raw logs (plain, gz, bz2, xz, zst) into the lake; prints its status.
 
+    A source whose names bear a day gives its files of the last 31 days.
+
     For example:
 
     tidegauge ingest /var/log/nginx/access.log*
 
     tidegauge ingest ./raw --source web01 --no-geo
+
+    zcat access.log.gz | tidegauge ingest - --source web01 --no-geo
     """
     if source is not None:
         check_source(source)
     settings = load_settings(config, lake=lake, geo=geo, log_format=log_format)
     the_lake = Lake(settings.lake)
-    found = find_files(paths, follow_links=settings.follow_links)
     zone = find_zone(settings, the_lake)
-    check_zone(zone, found.files)
-    maker = open_maker(settings, zone, with_geo=not no_geo)
-    if zone.is_new:
-        how = "assumed (set timezone to change it)" if zone.is_assumed else "as set"
-        say(f"new lake {settings.lake}: its days are those of {zone.info.key}, {how}")
-    with show_bytes("ingesting", found.raw_bytes) as (progress, task):
-        result = ingest_files(
-            the_lake, maker, found.files,
-            source=source, again=found.files if again else (), rules=overlap_rules(settings),
-            limits=read_limits(settings),
-            on_read=lambda count: progress.update(task, advance=count),
-        )  # fmt: skip
-    result.failed.extend(found.refused)
+    with ExitStack() as ending:
+        if Path("-") in paths:
+            if source is None:
+                raise SettingsError("--source", None, "standard input has no name: write --source")
+            copy = ending.enter_context(standard_input(the_lake, settings.max_fetch_mb))
+            paths = [copy if path == Path("-") else path for path in paths]
+        found = _find(settings, paths, zone)
+        result = _ingest(settings, found, zone, source, with_geo=not no_geo, again=again)
     write_views(the_lake)
     is_sound = _report_ingest(result)
     print_rows(["what", "value"], list_status(settings, the_lake), form.value)
     if not is_sound:
         raise typer.Exit(1)
+
+
+def _find(settings: Settings, paths: list[Path], zone: Zone) -> RawFiles:
+    """The files of paths, and of names of sources that are no paths."""
+    known = {table.name for table in settings.source}
+    names = {str(path) for path in paths if str(path) in known and not path.exists()}
+    given = [path for path in paths if str(path) not in names]
+    found = find_files(given, follow_links=settings.follow_links)
+    if names:
+        days = days_around(datetime.now(zone.info).date(), with_late=True)
+        its = find_raw_files(settings, days, names)
+        found.files.extend(its.files)
+        found.refused.extend(its.refused)
+        found.origins.update(its.origins)
+    return found
+
+
+def _ingest(  # noqa: PLR0913 the command's options
+    settings: Settings,
+    found: RawFiles,
+    zone: Zone,
+    source: str | None,
+    *,
+    with_geo: bool,
+    again: bool,
+) -> Ingested:
+    check_zone(zone, found.files)
+    maker = open_maker(settings, zone, with_geo=with_geo)
+    if zone.is_new:
+        how = "assumed (set timezone to change it)" if zone.is_assumed else "as set"
+        say(f"new lake {settings.lake}: its days are those of {zone.info.key}, {how}")
+    with show_bytes("ingesting", found.raw_bytes) as (progress, task):
+        result = take_files(
+            settings, maker, found.files,
+            source=source, origins=found.origins, again=found.files if again else (),
+            on_read=lambda count: progress.update(task, advance=count),
+        )  # fmt: skip
+    result.failed.extend(found.refused)
+    return result
 
 
 def _report_ingest(result: Ingested) -> bool:

@@ -6,11 +6,13 @@ Every step can be run again, and side by side with those of other days.
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 import pyarrow.parquet as pq
 
@@ -23,10 +25,10 @@ from pipeline.errors import DataError, GeoError
 from pipeline.figure_alerts import announce_incomplete, announce_restatements
 from pipeline.geo.databases import HOW_TO_GET_ONE, list_databases
 from pipeline.hits import Places
-from pipeline.ingest import Ingested, ingest_files
+from pipeline.ingest import Ingested
 from pipeline.lake import Lake
 from pipeline.output import escape
-from pipeline.raw_files import printable
+from pipeline.raw_files import Origin, printable
 from pipeline.report import write_report
 from pipeline.restatements import publish
 from pipeline.settings import Settings
@@ -36,9 +38,9 @@ from pipeline.site import (
     check_zone,
     find_zone,
     open_maker,
-    overlap_rules,
     read_limits,
 )
+from pipeline.sources import days_around, find_raw_files, name_places, take_files
 
 log = logging.getLogger(__name__)
 
@@ -90,11 +92,12 @@ def search_files(
     ``may_be_empty``: that there is nothing of the day yet is no error.
     """
     lake, zone = Lake(settings.lake), find_own_zone(settings)
+    raw_files = find_raw_files(settings, days_around(day, with_late=with_late))
     databases = list_databases(settings.geo)
     places = Places(databases, settings.geo_provider, zone.info)
     found = discover(
-        lake, settings.raw, places, day,
-        with_late=with_late, arrived_by=arrived_by, follow_links=settings.follow_links,
+        lake, raw_files, places, day,
+        where=name_places(settings), with_late=with_late, arrived_by=arrived_by,
         limits=read_limits(settings), may_be_empty=may_be_empty,
     )  # fmt: skip
     if found.files and not databases:
@@ -118,7 +121,22 @@ def name_file(path: Path) -> str:
 def write_jobs(found: Found) -> list[dict[str, str | bool]]:
     """The files as a scheduler keeps them: ASCII, whatever bytes their names are of."""
     jobs = [(path, False) for path in found.files] + [(path, True) for path in found.again]
-    return [{"path": quote(os.fsencode(path)), "again": again} for path, again in jobs]
+    return [_write_job(path, found.origins.get(path), again=again) for path, again in jobs]
+
+
+def _write_job(path: Path, origin: Origin | None, *, again: bool) -> dict[str, str | bool]:
+    job: dict[str, str | bool] = {"path": quote(os.fsencode(path)), "again": again}
+    fields: dict[str, str | None] = asdict(origin) if origin else {}
+    return job | {name: quote(value) for name, value in fields.items() if value is not None}
+
+
+def read_origins(job: dict[str, Any]) -> dict[Path, Origin]:
+    """What the settings said of a job's raw file, when they did."""
+    if "source" not in job:
+        return {}
+    names = ("source", "layout", "timezone", "url")
+    fields = {name: unquote(job[name]) if name in job else None for name in names}
+    return {read_path(job): Origin(**fields)}  # type: ignore[arg-type]  # the first two are there
 
 
 def read_path(job: dict[str, Any]) -> Path:
@@ -131,6 +149,7 @@ def take_in(
     paths: Sequence[Path],
     again: Sequence[Path] = (),
     on_read: Callable[[int], None] = lambda _: None,
+    origins: Mapping[Path, Origin] = MappingProxyType({}),
 ) -> Ingested:
     """Take raw files into the lake, those of ``again`` anew.
 
@@ -138,7 +157,7 @@ def take_in(
         DataError: some can't be read or are damaged; nothing of those is kept.
         GeoError: there is no database of addresses.
     """
-    result = read_files(settings, paths, again, on_read)
+    result = read_files(settings, paths, again, on_read, origins)
     refuse_failed(result.failed)
     return result
 
@@ -148,17 +167,16 @@ def read_files(
     paths: Sequence[Path],
     again: Sequence[Path] = (),
     on_read: Callable[[int], None] = lambda _: None,
+    origins: Mapping[Path, Origin] = MappingProxyType({}),
 ) -> Ingested:
     """Take raw files in as ``take_in`` does, and leave it to the caller what a failure means."""
     lake = Lake(settings.lake)
     if not paths:
         return Ingested([], [], [])
     maker = open_maker(settings, find_zone(settings, lake), with_geo=True)
-    return ingest_files(
-        lake, maker, paths,
-        only_whole=True, again=again, rules=overlap_rules(settings), limits=read_limits(settings),
-        on_read=on_read,
-    )  # fmt: skip
+    return take_files(
+        settings, maker, paths, origins=origins, only_whole=True, again=again, on_read=on_read
+    )
 
 
 def refuse_failed(failed: Sequence[tuple[Path, str]]) -> None:
@@ -174,7 +192,8 @@ def ingest_job(settings: Settings, job: dict[str, Any]) -> dict[str, int | str]:
         DataError, GeoError: as ``take_in``.
     """
     path = read_path(job)
-    result = take_in(settings, [path], [path] if job["again"] else [])
+    again = [path] if job["again"] else []
+    result = take_in(settings, [path], again, origins=read_origins(job))
     (record,) = result.added or [known for _, known in result.known]
     return {
         "file": name_file(path),
@@ -192,10 +211,12 @@ def build_stale(settings: Settings, jobs: Iterable[dict[str, Any]] = ()) -> list
     does, when a run is cleared twice and its list of files was shorter in between.)
     """
     lake = Lake(settings.lake)
-    left = [path for path in map(read_path, jobs) if lake.find_seen(path) is None]
+    lost = [job for job in jobs if lake.find_seen(read_path(job)) is None]
+    left = [read_path(job) for job in lost]
     for path in left:
         log.warning("%s: its task was lost, taken in now", name_file(path))
-    take_in(settings, left)
+    origins = {path: origin for job in lost for path, origin in read_origins(job).items()}
+    take_in(settings, left, origins=origins)
     return [str(day) for day in build_days(lake, build_settings(settings, lake))]
 
 

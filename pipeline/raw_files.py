@@ -49,11 +49,28 @@ def printable(name: str) -> str:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What the settings say of a raw file: whose it is, how it is read, where it came from."""
+
+    source: str
+    layout: str | None
+    """A layout's name or a format string; None: found from the first lines."""
+    timezone: str | None
+    """Of times without an offset; None: UTC."""
+    url: str | None = None
+    """Of a remote file, without secrets."""
+
+
+@dataclass(frozen=True)
 class RawFiles:
     """The raw files meant by some paths, and those that are not read: ``(path, why)``."""
 
     files: list[Path] = field(default_factory=list)
     refused: list[tuple[Path, str]] = field(default_factory=list)
+    origins: dict[Path, Origin] = field(default_factory=dict)
+    """Of the files that belong to a source in settings; others go by their names."""
+    unfetched: set[Path] = field(default_factory=set)
+    """Remote files that could not be fetched: tried again, and reported, when their turn comes."""
 
     @property
     def raw_bytes(self) -> int:

@@ -32,7 +32,7 @@ from pipeline.options import (
     show_bytes,
 )
 from pipeline.output import escape
-from pipeline.raw_files import RawFiles
+from pipeline.raw_files import Origin, RawFiles
 from pipeline.settings import Settings, load_settings
 from pipeline.site import find_zone
 
@@ -107,7 +107,11 @@ def _run(settings: Settings, night: Night) -> None:
     paths = found.files + found.again
     with show_bytes("ingesting", RawFiles(paths).raw_bytes) as (bar, task):
         result = take_in(
-            settings, paths, found.again, lambda count: bar.update(task, advance=count)
+            settings,
+            paths,
+            found.again,
+            lambda count: bar.update(task, advance=count),
+            found.origins,
         )
     rebuilt = build_stale(settings)
     find_surges(settings)
@@ -131,6 +135,7 @@ def _find(settings: Settings, night: Night) -> tuple[Found, list[str]]:
     """What all the days need, and a sentence for each that has nothing."""
     files: dict[Path, None] = {}
     again: dict[Path, None] = {}
+    origins: dict[Path, Origin] = {}
     missing: list[str] = []
     not_yet = 0
     for day in night.days:
@@ -143,9 +148,10 @@ def _find(settings: Settings, night: Night) -> tuple[Found, list[str]]:
             continue
         files |= dict.fromkeys(found.files)
         again |= dict.fromkeys(found.again)
+        origins |= found.origins
         not_yet = found.not_yet
     if len(missing) == len(night.days):
         raise DataError(missing[0])
     if not_yet:
         log.info("%d raw files are not there yet at %s", not_yet, night.arrived_by)
-    return Found(list(files), 0, [], list(again), not_yet), missing
+    return Found(list(files), 0, [], list(again), not_yet, origins=origins), missing

@@ -13,13 +13,25 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
+)
+from pydantic_settings import (
+    SettingsError as UnreadableError,
 )
 
 from pipeline.errors import SettingsError
@@ -30,6 +42,7 @@ DEFAULT_TIMEZONE = "America/Toronto"
 MAX_CONTENT_RATIO = 300
 """Logs compress 5 to 35 times as gz, up to 250 times in a flood of one line, zeros 1,030 times."""
 MAX_LINES = 200_000_000
+DAY_IN_PATTERN = re.compile(r"\{day:([^{}]*)\}")
 
 
 def _check_timezone(name: str) -> str:
@@ -48,13 +61,33 @@ def _split(words: Any) -> Any:
     return words.split() if isinstance(words, str) else words
 
 
-def _check_sources(names: tuple[str, ...]) -> tuple[str, ...]:
-    for name in names:
-        if not re.fullmatch(r"[\w@+~-][\w@+~.-]{0,99}", name):
-            raise ValueError(
-                f"{name!r} is no source; write names such as web01, as status has them"
-            )
-    return names
+def _check_source(name: str) -> str:
+    if not re.fullmatch(r"[\w@+~-][\w@+~.-]{0,99}", name):
+        raise ValueError(f"{name!r} is no source; write names such as web01, as status has them")
+    return name
+
+
+def _check_pattern(pattern: str) -> str:
+    codes = DAY_IN_PATTERN.findall(pattern)
+    is_whole = not set("{}").intersection(DAY_IN_PATTERN.sub("", pattern))
+    is_dated = all(re.fullmatch(r"(?:[^%]*%[YymdjbBGVu])+[^%]*", code) for code in codes)
+    if not pattern or not is_whole or not is_dated:
+        raise ValueError(
+            "write a path or glob; a day in it as {day:%Y%m%d}, of the codes Y y m d j b B G V u"
+        )
+    return pattern
+
+
+def _check_url(url: SecretStr) -> SecretStr:
+    _check_pattern(text := url.get_secret_value())
+    found = re.fullmatch(r"(s3|https?|sftp)://([^/]+)/.+", text)
+    if not found:
+        raise ValueError("write s3://bucket/key, https://host/path or sftp://user@host/path")
+    if found[1] == "s3" and "@" in found[2]:
+        raise ValueError("keys stand in AWS_ACCESS_KEY_ID and the like or ~/.aws, not in the URL")
+    if found[1].startswith("http") and "?" in text and set("*[") & set(text):
+        raise ValueError("a URL with a query names one file a day: no * and no [ in it")
+    return url
 
 
 def _check_proxies(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -65,12 +98,34 @@ def _check_proxies(words: tuple[str, ...]) -> tuple[str, ...]:
 AlertUrls = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
 """URLs hold passwords, so they are never shown."""
 SourceNames = Annotated[
-    tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_sources)
+    tuple[Annotated[str, AfterValidator(_check_source)], ...], NoDecode, BeforeValidator(_split)
 ]
 
 ProxyNames = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_proxies)
 ]
+
+
+class SourceTable(BaseModel):
+    """A table ``[[source]]``: where the raw logs of one server lie, and how they are read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, AfterValidator(_check_source)]
+    files: Annotated[str, AfterValidator(_check_pattern)] | None = None
+    url: Annotated[SecretStr, AfterValidator(_check_url)] | None = None
+    """May hold a password or a signature; see ``stores.without_secrets``."""
+    layout: str | None = None
+    """A layout's name or a format string; found from the first lines when not given."""
+    timezone: Annotated[str, AfterValidator(_check_timezone)] | None = None
+    """Of times that are written without an offset."""
+    expected: bool = True
+
+    @model_validator(mode="after")
+    def _check_place(self) -> "SourceTable":
+        if (self.files is None) == (self.url is None):
+            raise ValueError("write either files (a local path or glob) or url")
+        return self
 
 
 class Addresses(StrEnum):
@@ -139,6 +194,12 @@ class Settings(BaseSettings):
         description="proxies whose word on a client's address is taken: networks, addresses,"
         " `private`, `loopback`",
     )
+    source: tuple[SourceTable, ...] = Field(
+        (), description="tables: where the logs of a server lie; those expected join `sources`"
+    )
+    max_fetch_mb: int = Field(
+        10_000, ge=1, description="a remote file or standard input of more is refused"
+    )
     memory_limit_mb: int = Field(1200, ge=256, description="DuckDB's memory; it spills beyond")
     last_day: date | None = Field(
         None, description="of a closed site: no run is scheduled for days after it"
@@ -152,6 +213,12 @@ class Settings(BaseSettings):
     restatement_alert_share: float = Field(
         0.05, ge=0, description="a published figure that changes by more than this share alerts"
     )
+
+    @model_validator(mode="after")
+    def _join_sources(self) -> "Settings":
+        expected = [table.name for table in self.source if table.expected]
+        self.sources = tuple(dict.fromkeys([*self.sources, *expected]))
+        return self
 
     @property
     def site_zone(self) -> str:
@@ -212,6 +279,21 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
         raise SettingsError("--config", str(path), f"not valid TOML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        value = "(hidden)" if "key" in key or "alert" in key else first["input"]
+        key = _name_key(first["loc"])
+        value = "(hidden)" if _is_secret(key, first["input"]) else first["input"]
         raise SettingsError(key, value, first["msg"].removeprefix("Value error, ")) from None
+    except UnreadableError as error:
+        raise SettingsError("TIDEGAUGE_SOURCE", "(hidden)", "write JSON, or tables") from error
+
+
+def _name_key(loc: tuple[int | str, ...]) -> str:
+    """The key of a wrong setting; tables are counted from 1."""
+    if len(loc) > 1 and loc[0] == "source":
+        return ".".join([f"[[source]] {int(loc[1]) + 1}", *map(str, loc[2:])])
+    return ".".join(map(str, loc))
+
+
+def _is_secret(key: str, value: object) -> bool:
+    is_table = key.startswith(("source", "[[")) and not isinstance(value, str)
+    is_url = "://" in str(value) or (key.endswith("url") and key.startswith("[["))
+    return "key" in key or "alert" in key or "password" in key or is_table or is_url

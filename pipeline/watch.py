@@ -5,11 +5,12 @@ is taken in and counted, and its hours are compared. Its figures are never publi
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pipeline.blocks import RawFile
@@ -24,11 +25,12 @@ from pipeline.nightly import (
     find_surges,
     name_file,
     read_files,
+    read_origins,
     read_path,
     refuse_failed,
     search_files,
 )
-from pipeline.raw_files import ReadLimits
+from pipeline.raw_files import Origin, ReadLimits
 from pipeline.settings import Settings
 from pipeline.site import read_limits
 
@@ -57,6 +59,7 @@ def take_in_so_far(
     settings: Settings,
     paths: Sequence[Path],
     on_read: Callable[[int], None] = lambda _: None,
+    origins: Mapping[Path, Origin] = MappingProxyType({}),
 ) -> Ingested:
     """Take live files in as they are; the next hour replaces what has grown.
 
@@ -67,7 +70,7 @@ def take_in_so_far(
         DataError: some can't be read.
         GeoError: there is no database of addresses.
     """
-    result = read_files(settings, paths, (), on_read)
+    result = read_files(settings, paths, (), on_read, origins)
     unfinished = [
         (path, why) for path, why in result.failed if _is_unfinished(path, read_limits(settings))
     ]
@@ -92,7 +95,7 @@ def take_job_in(settings: Settings, job: dict[str, Any]) -> dict[str, int | str]
         DataError, GeoError: as ``take_in_so_far``.
     """
     path = read_path(job)
-    result = take_in_so_far(settings, [path])
+    result = take_in_so_far(settings, [path], origins=read_origins(job))
     records = result.added + [known for _, known in result.known]
     return {
         "file": name_file(path),

@@ -22,6 +22,7 @@ from pipeline.options import (
     show_bytes,
 )
 from pipeline.output import escape, print_rows, say
+from pipeline.raw_files import RawFiles
 from pipeline.settings import Settings, load_settings
 from pipeline.site import find_zone
 from pipeline.watch import build_so_far, find_alarms, find_so_far, take_in_so_far, tell_alarms
@@ -92,9 +93,11 @@ def watch_command(
 
 
 def _watch(settings: Settings, now: datetime, *, is_replay: bool) -> None:
-    files = find_so_far(settings, now, is_replay=is_replay).files
-    with show_bytes("ingesting", sum(path.stat().st_size for path in files)) as (bar, task):
-        result = take_in_so_far(settings, files, lambda count: bar.update(task, advance=count))
+    found = find_so_far(settings, now, is_replay=is_replay)
+    with show_bytes("ingesting", RawFiles(found.files).raw_bytes) as (bar, task):
+        result = take_in_so_far(
+            settings, found.files, lambda count: bar.update(task, advance=count), found.origins
+        )
     rebuilt = build_so_far(settings)
     alarms = find_alarms(settings, now)
     titles = tell_alarms(settings, alarms)

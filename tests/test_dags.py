@@ -38,6 +38,7 @@ import pipeline.errors
 policy = bag.dags["nightly"].task_dict["discover"].retry_policy
 failures = [pipeline.errors.SettingsError("day", "x", "y"), pipeline.errors.GeoError("x"),
             pipeline.errors.LakeError("x"), pipeline.errors.DataError("x"),
+            pipeline.errors.StoreError("k", "v", "x"),
             pipeline.errors.StorageError("x"), pipeline.errors.AlertError("x"), OSError("x")]
 print(json.dumps({
     "retries": {type(f).__name__: policy.evaluate(f, 1, 3).action.value for f in failures},
@@ -77,7 +78,7 @@ def test_the_folder_is_read_without_a_database_and_without_work(read: dict[str, 
 
 def test_what_may_pass_is_tried_again_and_nothing_else_of_ours(read: dict[str, Any]) -> None:
     again = {name for name, action in read["retries"].items() if action == "default"}
-    assert again == {"DataError", "StorageError", "AlertError", "OSError"}
+    assert again == {"DataError", "StorageError", "StoreError", "AlertError", "OSError"}
     assert {action for name, action in read["retries"].items() if name not in again} == {"fail"}
 
 

@@ -11,7 +11,7 @@ import pytest
 from conftest import build_database
 from lake_fixtures import Site, make_line
 
-from pipeline.discovery import Found, discover
+from pipeline.discovery import Found, discover, find_raw
 from pipeline.errors import DataError, SettingsError
 from pipeline.geo.databases import list_databases
 from pipeline.hits import Places
@@ -39,7 +39,8 @@ def find(site: Site, day: int, *, late: bool = False) -> Found:
     """Discover for a day of November 2016, with the databases of the site."""
     places = Places(list_databases(site.folder / "geo"), None, TORONTO)
     lake, raw = Lake(site.lake), site.folder / "raw"
-    return discover(lake, raw, places, date(2016, 11, day), with_late=late)
+    files = find_raw(raw, follow_links=False)
+    return discover(lake, files, places, date(2016, 11, day), where=str(raw), with_late=late)
 
 
 def names(found: Found) -> list[str]:

@@ -100,7 +100,7 @@ def list_layouts() -> tuple[Layout, ...]:
     return (COMBINED, *(layout for family in families for layout in family))
 
 
-def find_layout(name: str) -> Layout:
+def find_layout(name: str, key: str = "log_format") -> Layout:
     """The layout of a name, or of a format string.
 
     Raises:
@@ -112,5 +112,5 @@ def find_layout(name: str) -> Layout:
     known["common"] = COMBINED
     if name not in known:
         remedy = "write a format string, or one of `tidegauge formats`: " + ", ".join(known)
-        raise SettingsError("log_format", name, remedy)
+        raise SettingsError(key, name, remedy)
     return known[name]

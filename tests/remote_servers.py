@@ -1,0 +1,166 @@
+"""Real servers on loopback that serve a folder: HTTP with passwords, SFTP, and an S3 server."""
+
+import base64
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+USER, PASSWORD = "reader", "s3cr3t-of-the-store"
+S3_SERVER = shutil.which("weed") or shutil.which("moto_server")
+
+
+class WebServer(ThreadingHTTPServer):
+    """Serves a folder with its listing; counts what was sent whole."""
+
+    daemon_threads = True
+
+    def __init__(self, folder: Path) -> None:
+        """Listen on a free port of the loopback interface."""
+        super().__init__(("127.0.0.1", 0), partial(_WebHandler, directory=str(folder)))
+        self.sent: list[str] = []
+        self.cut: set[str] = set()
+        """Names of files that are cut off after half their bytes."""
+        self.password: str | None = None
+
+    def url(self, path: str, userinfo: str = "") -> str:
+        """Return the address of a path, maybe with a name and a password."""
+        return f"http://{userinfo}127.0.0.1:{self.server_port}/{path}"
+
+
+class _WebHandler(SimpleHTTPRequestHandler):
+    server: WebServer
+
+    def send_head(self) -> Any:
+        wanted = self.server.password
+        given = (self.headers["Authorization"] or "").removeprefix("Basic ")
+        if wanted and base64.b64decode(given) != f"{USER}:{wanted}".encode():
+            self.send_error(401)
+            return None
+        return super().send_head()
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        content = source.read()
+        if name := self.path.partition("?")[0].rpartition("/")[2]:
+            self.server.sent.append(name)
+        is_cut = self.path.rpartition("/")[2] in self.server.cut
+        outputfile.write(content[: len(content) // 2] if is_cut else content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def web_server(folder: Path) -> Iterator[WebServer]:
+    """Serve `folder` over HTTP."""
+    with WebServer(folder) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+
+
+@contextmanager
+def s3_server(folder: Path) -> Iterator[str]:
+    """Run an S3 server that keeps its data in `folder`; yields its address."""
+    assert S3_SERVER
+    port, volume = free_port(), free_port()
+    if S3_SERVER.endswith("weed"):
+        command = [
+            S3_SERVER, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}",
+            f"-master.port={free_port()}", f"-volume.port={volume}", f"-filer.port={free_port()}",
+            "-s3", f"-s3.port={port}",
+        ]  # fmt: skip
+    else:
+        command = [S3_SERVER, "-H", "127.0.0.1", "-p", str(port)]
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=clean, stdout=log, stderr=log)
+        try:
+            _wait_for(port, process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        assert process.poll() is None
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.1)
+    raise TimeoutError(port)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def sftp_server(folder: Path) -> Iterator[tuple[int, str]]:  # noqa: C901 three small classes, which need the package
+    """Serve `folder` by SFTP; yields the port and the line for known_hosts."""
+    import paramiko
+
+    class Login(paramiko.ServerInterface):
+        def check_auth_password(self, username: str, password: str) -> int:
+            is_right = (username, password) == (USER, PASSWORD)
+            return paramiko.AUTH_SUCCESSFUL if is_right else paramiko.AUTH_FAILED
+
+        def check_channel_request(self, kind: str, chanid: int) -> int:  # noqa: ARG002
+            return paramiko.OPEN_SUCCEEDED
+
+    class Files(paramiko.SFTPServerInterface):
+        def list_folder(self, path: str) -> Any:
+            there = folder / path.lstrip("/")
+            if not there.is_dir():
+                return paramiko.SFTP_NO_SUCH_FILE
+            return [self._look(entry) for entry in sorted(there.iterdir())]
+
+        def _look(self, path: Path) -> Any:
+            return paramiko.SFTPAttributes.from_stat(path.stat(), path.name)
+
+        def stat(self, path: str) -> Any:
+            there = folder / path.lstrip("/")
+            return self._look(there) if there.exists() else paramiko.SFTP_NO_SUCH_FILE
+
+        lstat = stat
+
+        def open(self, path: str, flags: int, attr: Any) -> Any:  # noqa: ARG002
+            handle = paramiko.SFTPHandle(flags)
+            handle.readfile = (folder / path.lstrip("/")).open("rb")
+            return handle
+
+    key = paramiko.RSAKey.generate(2048)
+    listener = socket.create_server(("127.0.0.1", 0))
+    transports: list[Any] = []
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                transport = paramiko.Transport(listener.accept()[0])
+                transports.append(transport)
+                transport.add_server_key(key)
+                transport.set_subsystem_handler("sftp", paramiko.SFTPServer, Files)
+                transport.start_server(server=Login())
+
+    threading.Thread(target=serve, daemon=True).start()
+    port = listener.getsockname()[1]
+    try:
+        yield port, f"[127.0.0.1]:{port} {key.get_name()} {key.get_base64()}\n"
+    finally:
+        listener.close()
+        for transport in transports:
+            transport.close()

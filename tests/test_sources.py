@@ -1,0 +1,319 @@
+"""Sources in settings: dates in globs, several servers, standard input, remote files over HTTP."""
+
+import gzip
+import json
+import os
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from conftest import build_default_databases
+from lake_fixtures import COMPRESS, Site, make_line
+from remote_servers import PASSWORD, USER, WebServer, free_port, web_server
+
+from pipeline.ingest import source_of
+from pipeline.nightly import find_files, ingest_job, write_jobs
+from pipeline.settings import load_settings
+from pipeline.sources import days_around, expand
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Return a site with address databases and a folder `logs`."""
+    build_default_databases(tmp_path / "geo")
+    (tmp_path / "logs").mkdir()
+    return Site(tmp_path)
+
+
+@pytest.fixture
+def web(site: Site) -> Iterator[WebServer]:
+    """Serve the site's folder `logs`."""
+    with web_server(site.folder / "logs") as server:
+        yield server
+
+
+def configure(site: Site, *tables: str) -> None:
+    text = "".join(f"[[source]]\n{table}\n" for table in tables)
+    (site.folder / "tidegauge.toml").write_text(text)
+
+
+def put(site: Site, name: str, content: bytes) -> Path:
+    path = site.folder / "logs" / name
+    path.write_bytes(content)
+    return path
+
+
+def day_of(day: int, count: int = 3, agent: str = "Firefox/50.0") -> bytes:
+    """Write lines of a day of November 2016, each of another client."""
+    return b"".join(
+        make_line(f"{day:02}/Nov/2016:10:00:{n:02} -0500", f"192.0.2.{day + n}", agent=agent)
+        for n in range(count)
+    )
+
+
+def ingested(site: Site) -> dict[str, int]:
+    return {record["name"]: record["lines"] for record in site.records().values()}
+
+
+def run(site: Site, day: int, code: int = 0) -> str:
+    done = site.run("run", "--from", f"2016-11-{day:02}", "--to", f"2016-11-{day:02}", code=code)
+    return done.out + done.err
+
+
+def assert_no_secret(site: Site, *texts: str) -> None:
+    files = [path for path in site.lake.rglob("*") if path.is_file()]
+    assert files
+    held = [path for path in files if PASSWORD.encode() in path.read_bytes()]
+    assert not held
+    assert not [path for path in files if PASSWORD in str(path)]
+    assert all(PASSWORD not in text for text in texts)
+
+
+def test_a_day_with_a_clock_change_is_one_name() -> None:
+    days = days_around(date(2016, 11, 6), with_late=False)
+    assert expand("a-{day:%Y%m%d}*.gz", days) == [
+        "a-20161105*.gz", "a-20161106*.gz", "a-20161107*.gz",
+    ]  # fmt: skip
+    spring = days_around(date(2017, 3, 12), with_late=True)
+    dated = expand("{day:%Y/%m}/a-{day:%j}", spring)
+    assert len(dated) == len(set(dated)) == 33
+    assert "2017/03/a-071" in dated  # 12 March
+    assert expand("a.log", spring) == ["a.log"]
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("web01.log.1", "web01"),
+        ("web01-20161108.gz", "web01"),
+        ("web01.log.2.zst", "web01"),
+        ("web01_log.20161108-03.bz2", "web01"),
+        ("access.log-20161108.gz", "access"),
+    ],
+)
+def test_a_source_is_the_name_before_any_rotation(name: str, source: str) -> None:
+    assert source_of(Path(name)) == source
+
+
+def test_each_table_names_its_files_source(site: Site) -> None:
+    put(site, "access-20161108.log.gz", gzip.compress(day_of(8)))
+    put(site, "access-20161108-2.log.zst", COMPRESS["zst"](day_of(8, 4, "Firefox/51.0")))
+    put(site, "access-20160101.log", day_of(8, 9))  # of another day, by its name: not looked at
+    put(site, "ssl.log.1", day_of(8, 5))
+    configure(
+        site,
+        'name = "web01"\nfiles = "logs/access-{day:%Y%m%d}*"',
+        'name = "web02"\nfiles = "logs/ssl.log*"\nexpected = false',
+    )
+    run(site, 8)
+    assert {record["source"] for record in site.records().values()} == {"web01", "web02"}
+    assert "access-20160101.log" not in ingested(site)
+    assert len(ingested(site)) == 3
+
+
+def test_the_tables_say_what_is_expected(site: Site) -> None:
+    """web02 has written nothing: the day is incomplete; web03 may be silent."""
+    put(site, "web01-20161108.log", day_of(8))
+    configure(
+        site,
+        'name = "web01"\nfiles = "logs/web01-*"',
+        'name = "web02"\nfiles = "logs/web02-*"',
+        'name = "web03"\nfiles = "logs/web03-*"\nexpected = false',
+    )
+    run(site, 8)
+    (day,) = site.rows("days")
+    assert day["sources_expected"] == 2
+    assert any("web02" in reason for reason in day["reasons"])
+    assert not any("web03" in reason for reason in day["reasons"])
+
+
+def test_the_folder_raw_counts_beside_tables_only_when_set(site: Site) -> None:
+    site.write("web09-20161108.log", day_of(8))
+    put(site, "web01-20161108.log", day_of(8, 4))
+    configure(site, 'name = "web01"\nfiles = "logs/*"')
+    run(site, 8)
+    assert list(ingested(site)) == ["web01-20161108.log"]
+    site.run("run", "--from", "2016-11-08", "--raw", "raw")
+    assert sorted(ingested(site)) == ["web01-20161108.log", "web09-20161108.log"]
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('name = "w"\nfiles = "x"\ntimezone = "Europe/Berlim"', "[[source]] 1.timezone"),
+        ('name = "w"\nfiles = "x-{day}"', "{day:%Y%m%d}"),
+        ('name = "w"\nfiles = "x-{day:%H}"', "{day:%Y%m%d}"),
+        ('name = "w"\nfiles = "{day.__class__:%Y}"', "{day:%Y%m%d}"),
+        ('name = "w"', "either files"),
+        (f'name = "w"\nfiles = "x"\nurl = "https://h/{PASSWORD}"', "either files"),
+        (f'name = "w"\nurl = "ftp://u:{PASSWORD}@h/x"', "s3://bucket/key"),
+        (f'name = "w"\nurl = "s3://u:{PASSWORD}@bucket/x"', "~/.aws"),
+        (f'name = "w"\nurl = "https://h/*?sig={PASSWORD}"', "no * and no ["),
+        (f'name = "w"\nfiles = "x"\nsecret = "{PASSWORD}"', "[[source]] 1.secret"),
+        ('name = "../w"\nfiles = "x"', "is no source"),
+        ('name = "w"\nfiles = "nowhere/x*"', "source.w.files"),
+        ('name = "w"\nfiles = "logs/x*"\nlayout = "nonsense"', "source.w.layout"),
+    ],
+)
+def test_a_wrong_table_names_the_key_and_the_remedy(site: Site, table: str, said: str) -> None:
+    configure(site, table)
+    done = site.run("run", "--from", "2016-11-08", code=2)
+    assert said in done.err
+    assert len(done.err.strip().splitlines()) == 1
+    if "secret =" not in table:  # what stands behind an unknown key may be anything
+        assert PASSWORD not in done.err
+
+
+def test_a_glob_leads_out_of_its_folder_only_when_it_may(site: Site) -> None:
+    """Who may write into a server's log folder can't have other files read."""
+    private = site.folder / "private.txt"
+    private.write_bytes(day_of(8, 9))
+    put(site, "web01-20161108.log", day_of(8))
+    (site.folder / "logs" / "web01-2.log").symlink_to(private)
+    os.mkfifo(site.folder / "logs" / "web01-3.log")
+    configure(site, 'name = "web01"\nfiles = "logs/web01*"')
+    said = site.ingest("web01", code=1).err
+    assert "web01-2.log: is a link out of its folder" in said
+    assert "web01-3.log" in said
+    assert list(ingested(site)) == ["web01-20161108.log"]
+
+
+def test_standard_input_is_a_source(site: Site) -> None:
+    archive = gzip.compress(day_of(8))
+    assert "--source" in site.run("ingest", "-", "--no-geo", stdin=archive, code=2).err
+    for _ in range(2):
+        site.run("ingest", "-", "--source", "web01", "--no-geo", stdin=archive)
+    (record,) = site.records().values()
+    assert (record["source"], record["lines"]) == ("web01", 3)
+    assert not list(site.lake.rglob("stdin"))
+    env = {"TIDEGAUGE_MAX_FETCH_MB": "1"}
+    big = b"x" * 1_000_001
+    args = ("ingest", "-", "--source", "web02", "--no-geo")
+    assert "max_fetch_mb" in site.run(*args, stdin=big, code=1, env=env).err
+
+
+def test_a_web_server_is_read_once(site: Site, web: WebServer) -> None:
+    web.password = PASSWORD
+    for day in (7, 8):
+        put(site, f"access-201611{day:02}.log.gz", gzip.compress(day_of(day)))
+    url = web.url("access-{day:%Y%m%d}.log.gz?token=" + PASSWORD, f"{USER}:{PASSWORD}@")
+    configure(site, f'name = "web01"\nurl = "{url}"')
+    said = run(site, 8)
+    assert ingested(site) == {"access-20161107.log.gz": 3, "access-20161108.log.gz": 3}
+    assert sorted(web.sent) == ["access-20161107.log.gz", "access-20161108.log.gz"]
+    before = site.hashes()
+    said += run(site, 8)
+    said += site.run("ingest", "web01", "--no-geo").err
+    assert len(web.sent) == 2, "known: not fetched again"
+    assert site.hashes() == before
+    assert not [path for path in (site.lake / ".fetched").rglob("*") if path.is_file()]
+    assert_no_secret(site, said)
+
+
+def test_a_remote_file_that_grew_takes_the_place_of_what_it_was(site: Site, web: WebServer) -> None:
+    path = put(site, "access.log", day_of(8))
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    configure(site, f'name = "web01"\nurl = "{web.url("access.log")}"')
+    run(site, 8)
+    put(site, "access.log", day_of(8, 5))
+    run(site, 8)
+    assert ingested(site) == {"access.log": 5}
+
+
+def test_wildcards_search_a_web_servers_listing(site: Site, web: WebServer) -> None:
+    put(site, "access-20161108-a.log", day_of(8))
+    put(site, "access-20161108-b.log", day_of(8, 4, "Firefox/51.0"))
+    put(site, "error-20161108.log", b"no access log\n")
+    configure(site, f'name = "web01"\nurl = "{web.url("access-{day:%Y%m%d}-*.log")}"')
+    run(site, 8)
+    assert sorted(ingested(site)) == ["access-20161108-a.log", "access-20161108-b.log"]
+
+
+def test_one_bad_remote_file_is_reported_and_the_rest_taken_in(site: Site, web: WebServer) -> None:
+    for letter in "abcde":
+        content = day_of(8, agent=f"Firefox/{ord(letter)}")
+        put(site, f"{letter}-20161108.log.gz", gzip.compress(content))
+    bad = gzip.compress(os.urandom(4096))[:-50]
+    put(site, "bad-20161108.log.gz", bad)
+    web.cut.add("e-20161108.log.gz")
+    configure(site, f'name = "web01"\nurl = "{web.url("*-{day:%Y%m%d}.log.gz")}"')
+    said = run(site, 8, code=1).splitlines()[-1]
+    assert "bad-20161108.log.gz" in said
+    assert "e-20161108.log.gz" in said
+    assert [name[0] for name in sorted(ingested(site))] == list("abcd")
+    web.cut.clear()
+    (site.folder / "logs" / "bad-20161108.log.gz").unlink()
+    run(site, 8)
+    assert [name[0] for name in sorted(ingested(site))] == list("abcde")
+
+
+def test_an_unreachable_store_is_one_sentence(site: Site, web: WebServer) -> None:
+    web.password = PASSWORD[::-1]
+    denied = web.url("x-{day:%d}.log?sig=" + PASSWORD, f"{USER}:{PASSWORD}@")
+    gone = f"http://{USER}:{PASSWORD}@127.0.0.1:{free_port()}/x-*.log"
+    for url, why in ((denied, "HTTP 401"), (gone, "Connection refused")):
+        configure(site, f'name = "web01"\nurl = "{url}"')
+        done = site.run("run", "--from", "2016-11-08", code=2)
+        assert "setting source.web01.url" in done.err
+        assert why in done.err
+        assert "check the address" in done.err
+        assert len(done.err.strip().splitlines()) == 1
+        assert PASSWORD not in done.err
+
+
+def test_a_folder_that_a_web_server_lacks_is_no_empty_one(site: Site, web: WebServer) -> None:
+    configure(site, f'name = "web01"\nurl = "{web.url("nowhere/*.log")}"')
+    assert "source.web01.url" in site.run("run", "--from", "2016-11-08", code=2).err
+
+
+def test_a_too_large_remote_file_is_refused(site: Site, web: WebServer) -> None:
+    put(site, "a-20161108.log", day_of(8))
+    put(site, "b-20161108.log", b"x" * 1_000_001)
+    configure(site, f'name = "web01"\nurl = "{web.url("*-{day:%Y%m%d}.log")}"')
+    env = {"TIDEGAUGE_MAX_FETCH_MB": "1"}
+    done = site.run("run", "--from", "2016-11-08", code=1, env=env)
+    assert "b-20161108.log: has more than 1 MB: not fetched; set max_fetch_mb" in done.err
+    assert list(ingested(site)) == ["a-20161108.log"]
+    assert "b-20161108.log" not in web.sent
+
+
+def test_a_remote_name_leads_nowhere(site: Site, web: WebServer) -> None:
+    names = ["..\n..%2f..%2fx.log", "a\x1b[31m.log", ".hidden.log", "-" * 200 + ".log"]
+    for number, name in enumerate(names):
+        put(site, name, day_of(8, agent=f"Firefox/{number}"))
+    before = {path for path in site.folder.iterdir() if path.name != "lake"}
+    configure(site, f'name = "web01"\nurl = "{web.url("*.log")}"')
+    site.run("ingest", "web01", "--no-geo")
+    stored = [record["name"] for record in site.records().values()]
+    assert len(stored) == 4
+    assert all(re.fullmatch(r"[\w@+~-][\w@+~.-]*", name) for name in stored)
+    assert {path for path in site.folder.iterdir() if path.name != "lake"} == before | {
+        site.folder / "tidegauge.toml"
+    }
+
+
+def test_jobs_of_a_scheduler_hold_no_secret_and_fetch_what_is_gone(
+    site: Site, web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task may run on another day than the one that listed, after its file was removed."""
+    web.password = PASSWORD
+    put(site, "access-20161108.log", day_of(8))
+    url = web.url("access-{day:%Y%m%d}.log", f"{USER}:{PASSWORD}@")
+    configure(site, f'name = "web01"\nurl = "{url}"\ntimezone = "Europe/Berlin"')
+    monkeypatch.chdir(site.folder)
+    for name, value in site.environment().items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    now = datetime(2016, 11, 9, 12, tzinfo=UTC)
+    found = find_files(settings, date(2016, 11, 8), now, with_late=False)
+    (job,) = write_jobs(found)
+    assert PASSWORD not in json.dumps(job)
+    assert PASSWORD not in repr(settings)
+    assert job["timezone"] == "Europe/Berlin"
+    assert web.sent == ["access-20161108.log"]
+    found.files[0].unlink()
+    assert ingest_job(settings, job)["hits"] == 3
+    assert ingest_job(settings, job)["hits"] == 3  # cleared and run again: known
+    assert web.sent == ["access-20161108.log"] * 2

@@ -1,0 +1,174 @@
+"""Sources in a real S3 server and a real SFTP server, both on loopback."""
+
+import gzip
+
+# ruff: noqa: F811 the fixture `site` is that of test_sources
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from remote_servers import PASSWORD, S3_SERVER, USER, free_port, s3_server, sftp_server
+from test_sources import (
+    Site,
+    assert_no_secret,
+    configure,
+    day_of,
+    ingested,
+    put,
+    run,
+    site,  # noqa: F401
+)
+
+
+@pytest.fixture(scope="module")
+def s3_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run an S3 server; skips where there is none, or no client for it."""
+    pytest.importorskip("s3fs")
+    if S3_SERVER is None:
+        pytest.skip("neither weed nor moto_server is on PATH")
+    with s3_server(tmp_path_factory.mktemp("s3")) as address:
+        yield address
+
+
+@pytest.fixture
+def s3(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a client with an empty bucket `logs`, its keys in the environment as a user's."""
+    import s3fs
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_address)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "reader")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", PASSWORD)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    client = s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False)
+    if client.exists("logs"):
+        client.rm("logs", recursive=True)
+    client.mkdir("logs")
+    return client
+
+
+def test_a_bucket_is_read_once(site: Site, s3: Any) -> None:
+    for day in (7, 8, 9, 20):
+        s3.pipe(f"logs/in/web01-201611{day:02}-00.gz", gzip.compress(day_of(day)))
+    s3.pipe("logs/in/web02-20161108-00.gz", gzip.compress(day_of(8, 5)))
+    configure(site, 'name = "web01"\nurl = "s3://logs/in/web01-{day:%Y%m%d}*.gz"')
+    said = run(site, 8)
+    assert sorted(ingested(site)) == ["web01-20161107-00.gz", "web01-20161108-00.gz"]
+    before = site.hashes()
+    said += run(site, 8)
+    assert site.hashes() == before
+    assert "fetched 2 of 2" not in run(site, 8)
+    assert not [path for path in (site.lake / ".fetched").rglob("*.gz") if "20161108" in path.name]
+    assert_no_secret(site, said)
+
+
+def test_an_object_written_anew_is_read_anew(site: Site, s3: Any) -> None:
+    """Same size, same second: only the entity tag tells."""
+    configure(site, 'name = "web01"\nurl = "s3://logs/live.log"')
+    s3.pipe("logs/live.log", day_of(8))
+    run(site, 8)
+    s3.pipe("logs/live.log", day_of(8).replace(b"GET /a", b"GET /b"))
+    run(site, 8)
+    assert len(ingested(site)) == 1
+    assert sum(record["lines"] for record in site.records().values()) == 6
+
+
+def test_an_objects_name_leads_nowhere(site: Site, s3: Any) -> None:
+    for number, key in enumerate(("logs/a/..;..x.log", "logs/a/...", "logs/a/%2e%2e%2fy.log")):
+        s3.pipe(key, day_of(8, agent=f"Firefox/{number}"))
+    configure(site, 'name = "web01"\nurl = "s3://logs/a/**"')
+    site.run("ingest", "web01", "--no-geo")
+    assert sorted(ingested(site)) == ["log", "~..x.log", "~2e~2e~2fy.log"]
+    assert {path.name for path in site.folder.iterdir()} == {
+        "geo",
+        "lake",
+        "logs",
+        "tidegauge.toml",
+    }
+
+
+def test_a_bucket_that_is_not_there_is_one_sentence(site: Site, s3: Any) -> None:
+    assert s3
+    for url in ("s3://nowhere/web01-*.gz", "s3://nowhere/web01.gz"):
+        configure(site, f'name = "web01"\nurl = "{url}"')
+        done = site.run("run", "--from", "2016-11-08", code=2)
+        assert "setting source.web01.url" in done.err
+        assert len(done.err.strip().splitlines()) == 1
+
+
+def test_a_store_that_does_not_answer_is_one_sentence(
+    site: Site,
+    s3: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert s3
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    configure(site, 'name = "web01"\nurl = "s3://logs/web01-*.gz"')
+    done = site.run("run", "--from", "2016-11-08", code=2)
+    assert "setting source.web01.url" in done.err
+    assert len(done.err.strip().splitlines()) == 1
+    assert PASSWORD not in done.err
+
+
+@pytest.fixture
+def sftp(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Serve the folder `logs`; the server's key is known to the user."""
+    pytest.importorskip("paramiko")
+    home = site.folder / "home"
+    (home / ".ssh").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    with sftp_server(site.folder / "logs") as (port, known):
+        (home / ".ssh" / "known_hosts").write_text(known)
+        yield port
+
+
+def sftp_url(port: int, path: str, password: str = PASSWORD) -> str:
+    return f"sftp://{USER}:{password}@127.0.0.1:{port}/{path}"
+
+
+def test_an_sftp_server_is_read_once(site: Site, sftp: int) -> None:
+    for day in (7, 8, 20):
+        put(site, f"web01-201611{day:02}.log.gz", gzip.compress(day_of(day)))
+    put(site, "web01-20161108.big.log", day_of(8, 50, "Firefox/51.0") * 2000)  # many messages
+    configure(site, f'name = "web01"\nurl = "{sftp_url(sftp, "web01-{day:%Y%m%d}*")}"')
+    said = run(site, 8)
+    assert len(ingested(site)) == 3
+    before = site.hashes()
+    said += run(site, 8)
+    assert site.hashes() == before
+    assert said.count("fetched 3 of 3") <= 1
+    assert_no_secret(site, said)
+
+
+@pytest.mark.parametrize("what", ["password", "host key", "folder"])
+def test_an_sftp_server_that_is_not_as_expected_is_one_sentence(
+    site: Site,
+    sftp: int,
+    what: str,
+) -> None:
+    wrong = PASSWORD + "x" if what == "password" else PASSWORD
+    path = "nowhere/x*" if what == "folder" else "x*"
+    if what == "host key":
+        (site.folder / "home" / ".ssh" / "known_hosts").write_text("")
+    configure(site, f'name = "web01"\nurl = "{sftp_url(sftp, path, wrong)}"')
+    done = site.run("run", "--from", "2016-11-08", code=2)
+    assert "setting source.web01.url" in done.err
+    assert ("known_hosts" in done.err) == (what == "host key")
+    assert len(done.err.strip().splitlines()) == 1
+    assert PASSWORD not in done.err
+
+
+def test_a_missing_package_names_the_extra(
+    site: Site,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import sys
+
+    registry = sys.modules["fsspec.registry"]._registry
+
+    for package, scheme in (("s3fs", "s3"), ("paramiko", "sftp")):
+        monkeypatch.setitem(sys.modules, package, None)
+        monkeypatch.delitem(registry, scheme, raising=False)
+        configure(site, f'name = "web01"\nurl = "{scheme}://host/x*.gz"')
+        done = site.run("run", "--from", "2016-11-08", code=2)
+        assert f"pip install 'tidegauge[{scheme}]'" in done.err
