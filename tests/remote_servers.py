@@ -1,10 +1,11 @@
 """Real servers on loopback that serve a folder: HTTP with passwords, SFTP, and an S3 server."""
 
 import base64
+import json
 import os
-import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 USER, PASSWORD = "reader", "s3cr3t-of-the-store"
-S3_SERVER = shutil.which("weed") or shutil.which("moto_server")
+S3_SERVER = Path(sys.executable).with_name("weed")
 
 
 class WebServer(ThreadingHTTPServer):
@@ -69,19 +70,27 @@ def web_server(folder: Path) -> Iterator[WebServer]:
             server.shutdown()
 
 
+S3_USERS = {
+    "identities": [
+        {
+            "name": "reader",
+            "credentials": [{"accessKey": "reader", "secretKey": PASSWORD}],
+            "actions": ["Admin", "Read", "List", "Write"],
+        }
+    ]
+}
+
+
 @contextmanager
 def s3_server(folder: Path) -> Iterator[str]:
     """Run an S3 server that keeps its data in `folder`; yields its address."""
-    assert S3_SERVER
-    port, volume = free_port(), free_port()
-    if S3_SERVER.endswith("weed"):
-        command = [
-            S3_SERVER, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}",
-            f"-master.port={free_port()}", f"-volume.port={volume}", f"-filer.port={free_port()}",
-            "-s3", f"-s3.port={port}",
-        ]  # fmt: skip
-    else:
-        command = [S3_SERVER, "-H", "127.0.0.1", "-p", str(port)]
+    port, master, volume, filer = (free_port(below=55_000) for _ in range(4))
+    (folder / "s3.json").write_text(json.dumps(S3_USERS))
+    command = [
+        S3_SERVER, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}",
+        f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}",
+        "-s3", f"-s3.port={port}", f"-s3.config={folder / 's3.json'}",
+    ]  # fmt: skip
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, env=clean, stdout=log, stderr=log)
@@ -89,7 +98,7 @@ def s3_server(folder: Path) -> Iterator[str]:
             _wait_for(port, process)
             yield f"http://127.0.0.1:{port}"
         finally:
-            process.terminate()
+            process.kill()  # its data goes with the test
             process.wait(20)
 
 
@@ -102,11 +111,14 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     raise TimeoutError(port)
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+def free_port(below: int = 65_536) -> int:
+    """Return a port that nobody listens on; the S3 server also takes those 10,000 above its own."""
+    while True:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            port = int(listener.getsockname()[1])
+        if port < below:
+            return port
 
 
 @contextmanager

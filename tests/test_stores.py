@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from remote_servers import PASSWORD, S3_SERVER, USER, free_port, s3_server, sftp_server
+from remote_servers import PASSWORD, USER, free_port, s3_server, sftp_server
 from test_sources import (
     Site,
     assert_no_secret,
@@ -22,10 +22,7 @@ from test_sources import (
 
 @pytest.fixture(scope="module")
 def s3_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run an S3 server; skips where there is none, or no client for it."""
-    pytest.importorskip("s3fs")
-    if S3_SERVER is None:
-        pytest.skip("neither weed nor moto_server is on PATH")
+    """Run an S3 server."""
     with s3_server(tmp_path_factory.mktemp("s3")) as address:
         yield address
 
@@ -112,7 +109,6 @@ def test_a_store_that_does_not_answer_is_one_sentence(
 @pytest.fixture
 def sftp(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Serve the folder `logs`; the server's key is known to the user."""
-    pytest.importorskip("paramiko")
     home = site.folder / "home"
     (home / ".ssh").mkdir(parents=True)
     monkeypatch.setenv("HOME", str(home))
