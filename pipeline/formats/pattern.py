@@ -23,6 +23,11 @@ QUOTED = r'(?:[^"\\]|\\.)*'
 """What stands between quotes; Apache and nginx escape quotes and backslashes in it."""
 SHAPES = {"status": r"[1-5]\d\d|-|0|000|-1", "bytes": r"\d+|-"}
 """What some fields look like wherever they stand."""
+SYSLOG = (
+    r"(?:<\d{1,3}>)?(?:1 )?(?:[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[^ ]+) "
+    r"(?:[^ ]+ )?(?:[^ \[\]]+(?:\[\d+\])?:|[^ ]+ [^ ]+ [^ ]+ -) "
+)
+"""What a syslog daemon writes before a message: RFC 3164, section 4.1, or RFC 5424, section 6."""
 CLF = TimeFormat()
 _BLANK = " \t\v\f\r\n"
 
@@ -94,9 +99,12 @@ class Pattern:
         )
 
     def _find_not_hits(self, lines: pa.Array, others: pa.Array) -> pa.Array:
-        if self.not_hits is None:
-            return pa.array(np.zeros(len(lines), np.bool_))
-        return pc.and_(pc.match_substring_regex(lines, self.not_hits), pc.invert(others))
+        left = np.flatnonzero(~others.to_numpy(zero_copy_only=False))
+        known = np.zeros(len(lines), np.bool_)
+        if self.not_hits is not None and len(left):
+            matched = pc.match_substring_regex(lines.take(pa.array(left)), f"(?s){self.not_hits}")
+            known[left] = matched.to_numpy(zero_copy_only=False)
+        return pa.array(known)
 
     def _explain(
         self,
