@@ -13,8 +13,9 @@ from pipeline.formats.times import TimeFormat
 _ISO = TimeFormat("iso")
 _SECONDS = r"-?\d+(?:\.\d+)?|-"
 _STATUS, _BYTES = (Segment(SHAPES[name], name) for name in ("status", "bytes"))
-# AWS does not escape: a quote ends a field only before a space.
+# AWS does not escape: a quote ends a field only before a space, a URL's last one does not.
 _INSIDE = '(?:[^"]|"[^ ])*'
+_REQUEST = '(?:[^"]|"[^ ]|" HTTP/)*'
 _NETWORK = r"tls \d\.\d \d{4}-\d\d-\d\dT[^ ]+ net/"
 """An entry of a Network Load Balancer."""
 _TCP = r'[^"]* "- - - "'
@@ -30,7 +31,7 @@ ALB = Pattern(
     "alb",
     (
         Segment("(?:https?|h2|grpcs|wss?) "), *_BALANCED, _STATUS,
-        Segment(r" [^ ]+ (?:\d+|-) "), _BYTES, literal(' "'), Segment(_INSIDE, "request"),
+        Segment(r" [^ ]+ (?:\d+|-) "), _BYTES, literal(' "'), Segment(_REQUEST, "request"),
         literal('" "'), Segment(_INSIDE, "agent"), Segment('" [^ "]+ [^ "]+'),
     ),
     _ISO,
@@ -42,7 +43,7 @@ ALB = Pattern(
     '"Root=1-58337262-36d228ad5d99923122bbe354" "www.example.com" "-" 0 '
     '2024-10-10T11:55:36.110000Z "forward" "-" "-" "10.0.0.1:80" "200" "-" "-" '
     'TID_0123456789abcdef "-" "-" "-"',
-    rest="(?: .*)?",
+    rest="(?: |$)",
     not_hits=or_no_hit(_NETWORK),
 )  # fmt: skip
 """Application Load Balancer; ``duration_ms`` is what the target took until it began to answer."""
@@ -51,14 +52,14 @@ ELB = Pattern(
     "elb",
     (
         *_BALANCED, Segment(r"[1-5]\d\d", "status"), Segment(r" [^ ]+ (?:\d+|-) "), _BYTES,
-        literal(' "'), Segment(_INSIDE, "request"), literal('" "'), Segment(_INSIDE, "agent"),
+        literal(' "'), Segment(_REQUEST, "request"), literal('" "'), Segment(_INSIDE, "agent"),
         Segment('" [^ "]+ [^ "]+'),
     ),
     _ISO,
     "2024-10-10T11:55:36.123456Z my-balancer 192.0.2.10:2817 10.0.0.1:80 0.001 0.012 0.000 "
     '200 200 340 2326 "GET https://www.example.com:443/a?b=c HTTP/1.1" "Mozilla/5.0" '
     "ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2",
-    rest="(?: .*)?",
+    rest="(?: |$)",
     not_hits=or_no_hit(_TCP, _NETWORK),
 )  # fmt: skip
 """Classic Load Balancer."""
@@ -67,7 +68,7 @@ ELB_2014 = Pattern(
     "elb_2014",
     (
         *_BALANCED, Segment(r"[1-5]\d\d", "status"), Segment(r" [^ ]+ (?:\d+|-) "), _BYTES,
-        literal(' "'), Segment(_INSIDE, "request"), literal('"'),
+        literal(' "'), Segment(_REQUEST, "request"), literal('"'),
     ),
     _ISO,
     "2014-10-10T11:55:36.123456Z my-balancer 192.0.2.10:2817 10.0.0.1:80 0.001 0.012 0.000 "
@@ -81,7 +82,7 @@ S3 = Pattern(
     (
         Segment(r"[^ ]+ [^ ]+ \["), Segment(CLF.pattern, "time"), literal("] "),
         Segment("[^ ]+", "client"), Segment(r' [^ ]+ [^ ]+ (?:REST|WEBSITE|SOAP)\.[^ ]+ [^ ]+ "?'),
-        Segment(_INSIDE, "request"), Segment('"? '), _STATUS, Segment(" [^ ]+ "), _BYTES,
+        Segment(_REQUEST, "request"), Segment('"? '), _STATUS, Segment(" [^ ]+ "), _BYTES,
         Segment(r" (?:\d+|-) "), Segment(r"\d+|-", "duration_ms"), Segment(r' (?:\d+|-) "?'),
         Segment(_INSIDE, "referrer"), Segment('"? "?'), Segment(_INSIDE, "agent"),
         Segment('"? [^ "]+(?: [^ ]+ [^ ]+ [^ ]+ [^ ]+ |)'), Segment("[^ ]*", "host"),
@@ -92,7 +93,7 @@ S3 = Pattern(
     '"GET /a.html?b=c HTTP/1.1" 200 - 2326 2326 12 11 "https://example.org/" "Mozilla/5.0" - '
     "s9lzHYrFp76ZVxRcpX9EXAMPLE= SigV4 ECDHE-RSA-AES128-GCM-SHA256 AuthHeader "
     "example-bucket.s3.eu-central-1.amazonaws.com TLSv1.2 - -",
-    rest="(?: .*)?",
+    rest="(?: |$)",
     not_hits=or_no_hit(r"[^ ]+ [^ ]+ \[[^\]]*\] [^ ]+ [^ ]+ [^ ]* ?(?:S3|BATCH)\.[^ ]+ "),
 )  # fmt: skip
 """S3 server access log.

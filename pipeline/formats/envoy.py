@@ -44,7 +44,7 @@ ISTIO = Pattern(
     '"192.0.2.10,198.51.100.7" "Mozilla/5.0" "cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2" '
     '"www.example.com" "10.0.0.1:80" inbound|80|| 127.0.0.6:40001 10.0.0.1:80 203.0.113.9:40002 '
     "outbound_.80_._.web.default.svc.cluster.local default",
-    rest=r"\]?:\d+(?: .*)?",
+    rest=r"\]?:\d+(?: |$)",
     not_hits=_NOT_HITS,
 )  # fmt: skip
 """Istio; the peer is ``%DOWNSTREAM_REMOTE_ADDRESS%``. Up to 1.8 Mixer's status, in quotes, stood

@@ -34,7 +34,7 @@ HAPROXY = Pattern(
     "Oct 10 13:55:36 balancer haproxy[1234]: 192.0.2.10:33317 [10/Oct/2024:13:55:36.655] "
     "http-in~ static/srv1 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 {www.example.com|} {} "
     '"GET /a?b=c HTTP/1.1"',
-    rest='(?:".*)?',
+    rest='(?:"|$)',
     not_hits=_NOT_HITS,
 )  # fmt: skip
 """``option httplog``, also ``httpslog``, which appends fields.
@@ -54,7 +54,7 @@ HAPROXY_CLF = Pattern(
     "Oct 10 13:55:36 balancer haproxy[1234]: 192.0.2.10 - - [10/Oct/2024:11:55:36 +0000] "
     '"GET /a?b=c HTTP/1.1" 200 2750 "" "" 33317 655 "http-in" "static" "srv1" 10 0 30 69 109 '
     '"----" 1 1 1 1 0 0 0 "" ""',
-    rest=" .*",
+    rest=" ",
     not_hits=_NOT_HITS,
 )  # fmt: skip
 """``option httplog clf``: its referrer and agent are always empty, so the line has none."""

@@ -48,7 +48,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Pattern:
-    """A layout whose lines are ``segments`` from their first to their last character."""
+    """A layout whose lines are ``segments`` from the first to the last character."""
 
     name: str
     segments: tuple[Segment, ...]
@@ -57,7 +57,7 @@ class Pattern:
     forwarded_kind: str = "x-forwarded-for"
     """What header ``forwarded`` is: see ``clients``."""
     rest: str = ""
-    """What may follow the last segment: fields that later versions of a server add."""
+    """What follows the last segment of a line that goes on: fields that later versions add."""
     not_hits: str | None = None
     """Lines that are no requests, as RE2: error logs, other modes, empty records."""
 
@@ -68,7 +68,7 @@ class Pattern:
     @cached_property
     def regex(self) -> str:
         """The whole line's."""
-        return f"^{''.join(segment.regex for segment in self.segments)}{self.rest}$"
+        return f"^{''.join(segment.regex for segment in self.segments)}{self.rest or '$'}"
 
     @cached_property
     def fields(self) -> tuple[str, ...]:
@@ -114,21 +114,25 @@ class Pattern:
         others: npt.NDArray[np.int64],
     ) -> Iterator[tuple[int, str, Rejected]]:
         """Say where each line fails: in a field that is wrong, or the first that is missing."""
-        failures = {row: self._locate(lines[row].as_py(), name) for row, name in wrong.items()}
+        failures: dict[int, Rejected] = {}
+        for name in sorted(set(wrong.values())):
+            rows = np.array([row for row, field in wrong.items() if field == name], np.int64)
+            failures |= self._locate(lines, rows, name)
         failures |= self._find_failures(lines, others)
         for row in sorted(failures):
             yield int(line_no[row]), lines[row].as_py(), failures[row]
 
-    def _locate(self, line: str, name: str) -> Rejected:
-        """The place of a field that is there."""
+    def _locate(
+        self, lines: pa.Array, rows: npt.NDArray[np.int64], name: str
+    ) -> dict[int, Rejected]:
+        """The place of a field that is there, in each of some lines."""
         at = self.fields.index(name) if name in self.fields else 0
         names = [number for number, segment in enumerate(self.segments) if segment.field]
-        return Rejected(name, self._length(line, names[at]) + 1)
-
-    def _length(self, line: str, count: int) -> int:
-        """How much of a line its first ``count`` segments take."""
-        found = pc.extract_regex(pa.array([line]), pattern=self._prefix(count))
-        return len(found[0]["taken"].as_py()) if found[0].is_valid else 0
+        found = pc.extract_regex(lines.take(pa.array(rows)), pattern=self._prefix(names[at]))
+        taken = pc.utf8_length(pc.struct_field(found, "taken")).fill_null(0).to_pylist()
+        return {
+            int(row): Rejected(name, length + 1) for row, length in zip(rows, taken, strict=True)
+        }
 
     def _prefix(self, count: int) -> str:
         texts = "".join(f"(?:{segment.shape})" for segment in self.segments[:count])

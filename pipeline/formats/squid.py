@@ -27,7 +27,7 @@ SQUID = Pattern(
     _EPOCH,
     "1728561336.123     12 192.0.2.10 TCP_MISS/200 2326 GET http://www.example.com/a?b=c - "
     "HIER_DIRECT/198.51.100.7 text/html",
-    rest="(?: .*)?",
+    rest="(?: |$)",
     not_hits=or_no_hit(
         r" *\d+\.\d{3} +-?\d+ [^ ]+ UDP_", r" *\d+\.\d{3} +-?\d+ [^ ]+ [^ ]+ \d+ [^ ]+ error:"
     ),
@@ -46,7 +46,7 @@ SQUID_COMBINED = Pattern(
     "192.0.2.10 - - [10/Oct/2024:13:55:36 +0200] "
     '"GET http://www.example.com/a?b=c HTTP/1.1" 200 2326 "https://example.org/" "Mozilla/5.0" '
     "TCP_MISS:HIER_DIRECT",
-    rest="(?: .*)?",
+    rest="(?: |$)",
     not_hits=or_no_hit(r'[^"]*"[^ "]+ error:', r'[^"]*"[^"]*" \d+ \d+ "[^"]*" "[^"]*" UDP_'),
 )  # fmt: skip
 """``combined``, whose tail is Squid's result and where the answer came from."""

@@ -76,7 +76,7 @@ NGINX_INGRESS = Pattern(
     example='192.0.2.10 - - [10/Oct/2024:13:55:36 +0000] "GET /a?b=c HTTP/1.1" 200 2326 '
     '"https://example.org/" "Mozilla/5.0" 512 0.012 [default-web-80] [] 10.0.0.5:8080 2326 0.011 '
     "200 0123456789abcdef0123456789abcdef",
-    rest=".+",
+    rest=".",
     not_hits=_NOT_HITS,
 )
 """ingress-nginx's ``upstreaminfo``; several upstreams, and older versions with fewer fields.
@@ -183,7 +183,7 @@ COUCHBASE = Pattern(
     ),
     example="192.0.2.10 - Administrator [10/Oct/2024:13:55:36 +0000] "
     '"GET /pools/default?b=c HTTP/1.1" 200 512 - "curl/8.5.0" Request took 5ms',
-    rest=r"(?:(?:ms)?|[^\d ].*)",
+    rest=r"(?:(?:ms)?$|[^\d ])",
     not_hits=_NOT_HITS,
 )  # fmt: skip
 """Couchbase Server's http_access.log: the referrer without quotes, and how it ended in words or
