@@ -79,13 +79,13 @@ class Pattern:
         self, _: duckdb.DuckDBPyConnection, line_no: npt.NDArray[np.int64], lines: pa.Array
     ) -> ReadBlock:
         """Read a block of lines, as ``formats.combined.read_block`` does."""
-        lines = pc.replace_substring_regex(lines, pattern="\r?\n$", replacement="")
+        lines = _without_ends(lines)
         blank = pc.equal(pc.ascii_trim(lines, _BLANK), "")
         found = pc.extract_regex(lines, pattern=f"(?s){self.regex}")
         is_read = pc.and_(found.is_valid(), pc.invert(blank))
         known = self._find_not_hits(lines, pc.or_(blank, found.is_valid()))
         rows = np.flatnonzero(is_read.to_numpy(zero_copy_only=False))
-        chosen = found.take(pa.array(rows))
+        chosen = found if len(rows) == len(lines) else found.take(pa.array(rows))
         texts = {name: pc.struct_field(chosen, name) for name in self.fields}
         read = read_fields(line_no[rows], texts, self.times)
         rejects = {int(rows[row]): name for row, name in read.wrong.items()}
@@ -163,6 +163,14 @@ class Pattern:
         """A segment's field; of what stands between two, the one that comes next."""
         following = (segment.field for segment in self.segments[number:] if segment.field)
         return next(following, "end")
+
+
+def _without_ends(lines: pa.Array) -> pa.Array:
+    """Lines without their newline and one carriage return before it."""
+    lines = pc.ascii_rtrim(lines, "\n")
+    if pc.any(pc.ends_with(lines, "\r")).as_py():
+        lines = pc.replace_substring_regex(lines, pattern="\r$", replacement="")
+    return lines
 
 
 def _numbers(line_no: npt.NDArray[np.int64], chosen: pa.Array) -> list[int]:
