@@ -18,7 +18,7 @@ from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.pattern import Pattern
 from pipeline.formats.templates import compile_format, is_format
 
-_FAMILIES: tuple[str, ...] = ()
+_FAMILIES = ("web_servers", "aws", "haproxy", "squid", "envoy", "fastly")
 """The modules of this folder with layouts, the likelier ones first."""
 
 

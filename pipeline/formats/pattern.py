@@ -23,6 +23,11 @@ QUOTED = r'(?:[^"\\]|\\.)*'
 """What stands between quotes; Apache and nginx escape quotes and backslashes in it."""
 SHAPES = {"status": r"[1-5]\d\d|-|0|000|-1", "bytes": r"\d+|-"}
 """What some fields look like wherever they stand."""
+SYSLOG = (
+    r"(?:<\d{1,3}>)?(?:1 )?(?:[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[^ ]+) "
+    r"(?:[^ ]+ )?(?:[^ \[\]]+(?:\[\d+\])?:|[^ ]+ [^ ]+ [^ ]+ -) "
+)
+"""What a syslog daemon writes before a message: RFC 3164, section 4.1, or RFC 5424, section 6."""
 CLF = TimeFormat()
 
 
@@ -42,7 +47,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Pattern:
-    """A layout whose lines are ``segments`` from their first to their last character."""
+    """A layout whose lines are ``segments`` from the first to the last character."""
 
     name: str
     segments: tuple[Segment, ...]
@@ -51,7 +56,7 @@ class Pattern:
     forwarded_kind: str = "x-forwarded-for"
     """What header ``forwarded`` is: see ``clients``."""
     rest: str = ""
-    """What may follow the last segment: fields that later versions of a server add."""
+    """What follows the last segment of a line that goes on: fields that later versions add."""
     not_hits: str | None = None
     """Lines that are no requests, as RE2: error logs, other modes, empty records."""
 
@@ -62,7 +67,7 @@ class Pattern:
     @cached_property
     def regex(self) -> str:
         """The whole line's."""
-        return f"^{''.join(segment.regex for segment in self.segments)}{self.rest}$"
+        return f"^{''.join(segment.regex for segment in self.segments)}{self.rest or '$'}"
 
     @cached_property
     def fields(self) -> tuple[str, ...]:
@@ -73,13 +78,13 @@ class Pattern:
         self, _: duckdb.DuckDBPyConnection, line_no: npt.NDArray[np.int64], lines: pa.Array
     ) -> ReadBlock:
         """Read a block of lines, as ``formats.combined.read_block`` does."""
-        lines = pc.replace_substring_regex(lines, pattern="\r?\n$", replacement="")
+        lines = _without_ends(lines)
         blank = pc.equal(pc.ascii_trim(lines, BLANK), "")
         found = pc.extract_regex(lines, pattern=f"(?s){self.regex}")
         is_read = pc.and_(found.is_valid(), pc.invert(blank))
         known = self._find_not_hits(lines, pc.or_(blank, found.is_valid()))
         rows = np.flatnonzero(is_read.to_numpy(zero_copy_only=False))
-        chosen = found.take(pa.array(rows))
+        chosen = found if len(rows) == len(lines) else found.take(pa.array(rows))
         texts = {name: pc.struct_field(chosen, name) for name in self.fields}
         read = read_fields(line_no[rows], texts, self.times)
         rejects = {int(rows[row]): name for row, name in read.wrong.items()}
@@ -93,9 +98,12 @@ class Pattern:
         )
 
     def _find_not_hits(self, lines: pa.Array, others: pa.Array) -> pa.Array:
-        if self.not_hits is None:
-            return pa.array(np.zeros(len(lines), np.bool_))
-        return pc.and_(pc.match_substring_regex(lines, self.not_hits), pc.invert(others))
+        left = np.flatnonzero(~others.to_numpy(zero_copy_only=False))
+        known = np.zeros(len(lines), np.bool_)
+        if self.not_hits is not None and len(left):
+            matched = pc.match_substring_regex(lines.take(pa.array(left)), f"(?s){self.not_hits}")
+            known[left] = matched.to_numpy(zero_copy_only=False)
+        return pa.array(known)
 
     def _explain(
         self,
@@ -105,21 +113,25 @@ class Pattern:
         others: npt.NDArray[np.int64],
     ) -> Iterator[tuple[int, str, Rejected]]:
         """Say where each line fails: in a field that is wrong, or the first that is missing."""
-        failures = {row: self._locate(lines[row].as_py(), name) for row, name in wrong.items()}
+        failures: dict[int, Rejected] = {}
+        for name in sorted(set(wrong.values())):
+            rows = np.array([row for row, field in wrong.items() if field == name], np.int64)
+            failures |= self._locate(lines, rows, name)
         failures |= self._find_failures(lines, others)
         for row in sorted(failures):
             yield int(line_no[row]), lines[row].as_py(), failures[row]
 
-    def _locate(self, line: str, name: str) -> Rejected:
-        """The place of a field that is there."""
+    def _locate(
+        self, lines: pa.Array, rows: npt.NDArray[np.int64], name: str
+    ) -> dict[int, Rejected]:
+        """The place of a field that is there, in each of some lines."""
         at = self.fields.index(name) if name in self.fields else 0
         names = [number for number, segment in enumerate(self.segments) if segment.field]
-        return Rejected(name, self._length(line, names[at]) + 1)
-
-    def _length(self, line: str, count: int) -> int:
-        """How much of a line its first ``count`` segments take."""
-        found = pc.extract_regex(pa.array([line]), pattern=self._prefix(count))
-        return len(found[0]["taken"].as_py()) if found[0].is_valid else 0
+        found = pc.extract_regex(lines.take(pa.array(rows)), pattern=self._prefix(names[at]))
+        taken = pc.utf8_length(pc.struct_field(found, "taken")).fill_null(0).to_pylist()
+        return {
+            int(row): Rejected(name, length + 1) for row, length in zip(rows, taken, strict=True)
+        }
 
     def _prefix(self, count: int) -> str:
         texts = "".join(f"(?:{segment.shape})" for segment in self.segments[:count])
@@ -150,6 +162,14 @@ class Pattern:
         """A segment's field; of what stands between two, the one that comes next."""
         following = (segment.field for segment in self.segments[number:] if segment.field)
         return next(following, "end")
+
+
+def _without_ends(lines: pa.Array) -> pa.Array:
+    """Lines without their newline and one carriage return before it."""
+    lines = pc.ascii_rtrim(lines, "\n")
+    if pc.any(pc.ends_with(lines, "\r")).as_py():
+        lines = pc.replace_substring_regex(lines, pattern="\r$", replacement="")
+    return lines
 
 
 def _numbers(line_no: npt.NDArray[np.int64], chosen: pa.Array) -> list[int]:

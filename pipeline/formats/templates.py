@@ -200,8 +200,9 @@ def _merge_times(directives: list[Directive]) -> list[Directive]:
     run = directives[first : last + 1]
     kinds = [one.times.kind if one.times else one.text.replace("%", "%%") for one in run]
     parts = [one for one in run if one.is_literal or (one.times and "%" in one.times.kind)]
-    if len(parts) < len(run):
-        return directives
+    letters = re.findall("%(.)", expand("".join(kinds)).replace("%%", ""))
+    if len(parts) < len(run) or len(set(letters)) < len(letters):
+        return directives  # not one time: an epoch, or begin and end
     merged = _strftime("".join(one.text for one in run), "".join(kinds))
     return [*directives[:first], merged, *directives[last + 1 :]]
 

@@ -1,0 +1,105 @@
+"""Access logs of AWS: Application and Classic Load Balancer, and S3.
+
+Fields that AWS adds come last, so every layout is open there. A Network Load Balancer logs TLS
+connections, which are no requests.
+Sources: Elastic Load Balancing, "Access logs" for each kind of load balancer; Amazon S3, "Server
+access log format".
+"""
+
+from pipeline.formats.error_logs import or_no_hit
+from pipeline.formats.pattern import CLF, SHAPES, Pattern, Segment, literal
+from pipeline.formats.times import TimeFormat
+
+_ISO = TimeFormat("iso")
+_SECONDS = r"-?\d+(?:\.\d+)?|-"
+_STATUS, _BYTES = (Segment(SHAPES[name], name) for name in ("status", "bytes"))
+# AWS does not escape: a quote ends a field only before a space, a URL's last one does not.
+_INSIDE = '(?:[^"]|"[^ ])*'
+_REQUEST = '(?:[^"]|"[^ ]|" HTTP/)*'
+_NETWORK = r"tls \d\.\d \d{4}-\d\d-\d\dT[^ ]+ net/"
+"""An entry of a Network Load Balancer."""
+_TCP = r'[^"]* "- - - "'
+"""An entry of a TCP listener: no method, no URL, no status."""
+
+_BALANCED = (
+    Segment(_ISO.pattern, "time"), Segment(r" [^ ]+ \[?"), Segment(r"[^ \[\]]+", "client"),
+    Segment(rf"\]?:\d+ [^ ]+ (?:{_SECONDS}) "), Segment(_SECONDS, "duration_s"),
+    Segment(rf" (?:{_SECONDS}) "),
+)  # fmt: skip
+
+ALB = Pattern(
+    "alb",
+    (
+        Segment("(?:https?|h2|grpcs|wss?) "), *_BALANCED, _STATUS,
+        Segment(r" [^ ]+ (?:\d+|-) "), _BYTES, literal(' "'), Segment(_REQUEST, "request"),
+        literal('" "'), Segment(_INSIDE, "agent"), Segment('" [^ "]+ [^ "]+'),
+    ),
+    _ISO,
+    "https 2024-10-10T11:55:36.123456Z app/my-balancer/50dc6c495c0c9188 192.0.2.10:2817 "
+    "10.0.0.1:80 0.001 0.012 0.000 200 200 340 2326 "
+    '"GET https://www.example.com:443/a?b=c HTTP/1.1" "Mozilla/5.0" '
+    "ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 "
+    "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/web/73e2d6bc24d8a067 "
+    '"Root=1-58337262-36d228ad5d99923122bbe354" "www.example.com" "-" 0 '
+    '2024-10-10T11:55:36.110000Z "forward" "-" "-" "10.0.0.1:80" "200" "-" "-" '
+    'TID_0123456789abcdef "-" "-" "-"',
+    rest="(?: |$)",
+    not_hits=or_no_hit(_NETWORK),
+)  # fmt: skip
+"""Application Load Balancer; ``duration_ms`` is what the target took until it began to answer."""
+
+ELB = Pattern(
+    "elb",
+    (
+        *_BALANCED, Segment(r"[1-5]\d\d", "status"), Segment(r" [^ ]+ (?:\d+|-) "), _BYTES,
+        literal(' "'), Segment(_REQUEST, "request"), literal('" "'), Segment(_INSIDE, "agent"),
+        Segment('" [^ "]+ [^ "]+'),
+    ),
+    _ISO,
+    "2024-10-10T11:55:36.123456Z my-balancer 192.0.2.10:2817 10.0.0.1:80 0.001 0.012 0.000 "
+    '200 200 340 2326 "GET https://www.example.com:443/a?b=c HTTP/1.1" "Mozilla/5.0" '
+    "ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2",
+    rest="(?: |$)",
+    not_hits=or_no_hit(_TCP, _NETWORK),
+)  # fmt: skip
+"""Classic Load Balancer."""
+
+ELB_2014 = Pattern(
+    "elb_2014",
+    (
+        *_BALANCED, Segment(r"[1-5]\d\d", "status"), Segment(r" [^ ]+ (?:\d+|-) "), _BYTES,
+        literal(' "'), Segment(_REQUEST, "request"), literal('"'),
+    ),
+    _ISO,
+    "2014-10-10T11:55:36.123456Z my-balancer 192.0.2.10:2817 10.0.0.1:80 0.001 0.012 0.000 "
+    '200 200 340 2326 "GET https://www.example.com:443/a?b=c HTTP/1.1"',
+    not_hits=or_no_hit(_TCP, _NETWORK),
+)  # fmt: skip
+"""Classic Load Balancer before it logged the user agent and TLS."""
+
+S3 = Pattern(
+    "s3",
+    (
+        Segment(r"[^ ]+ [^ ]+ \["), Segment(CLF.pattern, "time"), literal("] "),
+        Segment("[^ ]+", "client"), Segment(r' [^ ]+ [^ ]+ (?:REST|WEBSITE|SOAP)\.[^ ]+ [^ ]+ "?'),
+        Segment(_REQUEST, "request"), Segment('"? '), _STATUS, Segment(" [^ ]+ "), _BYTES,
+        Segment(r" (?:\d+|-) "), Segment(r"\d+|-", "duration_ms"), Segment(r' (?:\d+|-) "?'),
+        Segment(_INSIDE, "referrer"), Segment('"? "?'), Segment(_INSIDE, "agent"),
+        Segment('"? [^ "]+(?: [^ ]+ [^ ]+ [^ ]+ [^ ]+ |)'), Segment("[^ ]*", "host"),
+    ),
+    CLF,
+    "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be example-bucket "
+    "[10/Oct/2024:11:55:36 +0000] 192.0.2.10 - 3E57427F3EXAMPLE REST.GET.OBJECT a.html "
+    '"GET /a.html?b=c HTTP/1.1" 200 - 2326 2326 12 11 "https://example.org/" "Mozilla/5.0" - '
+    "s9lzHYrFp76ZVxRcpX9EXAMPLE= SigV4 ECDHE-RSA-AES128-GCM-SHA256 AuthHeader "
+    "example-bucket.s3.eu-central-1.amazonaws.com TLSv1.2 - -",
+    rest="(?: |$)",
+    not_hits=or_no_hit(r"[^ ]+ [^ ]+ \[[^\]]*\] [^ ]+ [^ ]+ [^ ]* ?(?:S3|BATCH)\.[^ ]+ "),
+)  # fmt: skip
+"""S3 server access log.
+
+Operations ``S3.*`` (lifecycle) and ``BATCH.DELETE.OBJECT`` (one object of a request that has its
+own record) are no requests. The host is there when the record has the fields from host ID on.
+"""
+
+LAYOUTS = (ALB, ELB, ELB_2014, S3)

@@ -1,0 +1,198 @@
+"""Layouts of web servers that begin with, or grow from, the common and the combined layout.
+
+Apache, nginx, Tomcat, Jetty and Varnish write common and combined themselves, as does "NCSA
+extended": ``combined.py`` reads both. Here is what they and others put before, between or behind.
+Every layout ends where its last field ends.
+"""
+
+from pipeline.formats.error_logs import or_no_hit
+from pipeline.formats.pattern import CLF, QUOTED, SHAPES, Pattern, Segment, literal
+
+CLIENT = Segment('[^ "]+', "client")
+HOST = Segment('[^ ":]+', "host")
+TIME = Segment(CLF.pattern, "time")
+STATUS, BYTES = (Segment(SHAPES[name], name) for name in ("status", "bytes"))
+REFERRER, AGENT = (Segment(QUOTED, name) for name in ("referrer", "agent"))
+_PORT = Segment(r"(?::\d{1,5})? ")
+_USER = Segment(r" [^ ]+ .+? \[")
+"""The identity and the user, who may have spaces in the name."""
+_RESULT = (Segment(QUOTED, "request"), literal('" '), STATUS, literal(" "), BYTES)
+COMMON = (CLIENT, _USER, TIME, literal('] "'), *_RESULT)
+QUOTES = (literal(' "'), REFERRER, literal('" "'), AGENT, literal('"'))
+COMBINED = (*COMMON, *QUOTES)
+_NOT_HITS = or_no_hit()
+
+VHOST_COMMON = Pattern(
+    "vhost_common",
+    (HOST, _PORT, *COMMON),
+    example="www.example.com 192.0.2.10 - - [10/Oct/2024:13:55:36 +0200] "
+    '"GET /a?b=c HTTP/1.1" 200 2326',
+    not_hits=_NOT_HITS,
+)
+"""Apache's ``%v %h %l %u %t "%r" %>s %b``, also with ``%v:%p``.
+
+Source: mod_log_config, examples, "Common Log Format with Virtual Host".
+"""
+
+VHOST_COMBINED = Pattern(
+    "vhost_combined",
+    (HOST, _PORT, *COMBINED),
+    example="www.example.com:443 2001:db8::10 - - [10/Oct/2024:13:55:36 +0200] "
+    '"GET /a?b=c HTTP/1.1" 200 2326 "https://example.org/" "Mozilla/5.0"',
+    not_hits=_NOT_HITS,
+)
+"""Apache's ``%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i"``, also without port.
+
+Source: Debian's apache2.conf, ``vhost_combined``; mod_log_config.
+"""
+
+COMBINED_FORWARDED = Pattern(
+    "combined_forwarded",
+    (*COMBINED, literal(' "'), Segment(QUOTED, "forwarded"), literal('"')),
+    example='192.0.2.10 - - [10/Oct/2024:13:55:36 +0200] "GET /a?b=c HTTP/1.1" 200 2326 '
+    '"https://example.org/" "Mozilla/5.0" "198.51.100.7, 203.0.113.9"',
+    not_hits=_NOT_HITS,
+)
+"""nginx's ``main``: combined and ``"$http_x_forwarded_for"``.
+
+Source: the nginx.conf that nginx's packages install, ``log_format main``.
+"""
+
+NGINX_REQUEST_TIME = Pattern(
+    "nginx_request_time",
+    (*COMBINED, literal(" "), Segment(r"\d+\.\d{3}", "duration_s")),
+    example='192.0.2.10 - - [10/Oct/2024:13:55:36 +0200] "GET /a?b=c HTTP/1.1" 200 2326 '
+    '"https://example.org/" "Mozilla/5.0" 0.012',
+    not_hits=_NOT_HITS,
+)
+"""Combined and ``$request_time``: seconds with milliseconds.
+
+Source: ngx_http_log_module, ``$request_time``.
+"""
+
+NGINX_INGRESS = Pattern(
+    "nginx_ingress",
+    (*COMBINED, Segment(r" \d+ "), Segment(r"\d+\.\d{3}", "duration_s"), Segment(r" \[[^\]]*\] ")),
+    example='192.0.2.10 - - [10/Oct/2024:13:55:36 +0000] "GET /a?b=c HTTP/1.1" 200 2326 '
+    '"https://example.org/" "Mozilla/5.0" 512 0.012 [default-web-80] [] 10.0.0.5:8080 2326 0.011 '
+    "200 0123456789abcdef0123456789abcdef",
+    rest=".",
+    not_hits=_NOT_HITS,
+)
+"""ingress-nginx's ``upstreaminfo``; several upstreams, and older versions with fewer fields.
+
+Source: ingress-nginx, user guide, log format.
+"""
+
+APACHE_DURATION = Pattern(
+    "apache_duration",
+    (*COMBINED, literal(" "), Segment(r"\d+", "duration_us")),
+    example='192.0.2.10 - - [10/Oct/2024:13:55:36 +0200] "GET /a?b=c HTTP/1.1" 200 2326 '
+    '"https://example.org/" "Mozilla/5.0" 12345',
+    not_hits=_NOT_HITS,
+)
+"""Combined and ``%D``: microseconds, in Tomcat from version 10 too.
+
+Source: mod_log_config, ``%D``.
+"""
+
+COMBINEDIO = Pattern(
+    "combinedio",
+    (*COMBINED, Segment(r" \d+ \d+")),
+    example='192.0.2.10 - - [10/Oct/2024:13:55:36 +0200] "GET /a?b=c HTTP/1.1" 200 2326 '
+    '"https://example.org/" "Mozilla/5.0" 412 2710',
+    not_hits=_NOT_HITS,
+)
+"""Combined and ``%I %O``, all bytes of request and response; ``bytes_sent`` stays the body's.
+
+Source: Apache's httpd.conf, ``combinedio``; mod_logio.
+"""
+
+TOMCAT_DURATION = Pattern(
+    "tomcat_duration",
+    (*COMMON, literal(" "), Segment(r"\d+", "duration_ms")),
+    example="192.0.2.10 - - [10/Oct/2024:13:55:36 +0200] "
+    '"GET /shop/cart?id=7 HTTP/1.1" 200 2326 12',
+    not_hits=_NOT_HITS,
+)
+"""Common and ``%D`` as Tomcat up to version 9 writes it: milliseconds.
+
+Source: Tomcat 9, Access Log Valve, ``%D``.
+"""
+
+JETTY_LATENCY = Pattern(
+    "jetty_latency",
+    (*COMBINED, Segment(' (?:- |"[^"]*" )?'), Segment(r"\d+", "duration_ms")),
+    example="192.0.2.10 - - [10/Oct/2024:13:55:36 +0000] "
+    '"GET /a?b=c HTTP/1.1" 200 2326 "https://example.org/" "Mozilla/5.0" 12',
+    not_hits=_NOT_HITS,
+)
+"""Combined, cookies when they are logged, and the latency in milliseconds; Tomcat's combined
+with ``%D`` too.
+
+Source: Jetty, NCSARequestLog, ``setLogLatency`` and ``setLogCookies``.
+"""
+
+ICECAST2 = Pattern(
+    "icecast2",
+    (*COMBINED, literal(" "), Segment(r"\d+", "duration_s")),
+    example='192.0.2.10 - - [10/Oct/2024:13:55:36 +0200] "GET /live.ogg HTTP/1.1" 200 734003 '
+    '"-" "VLC/3.0.18" 314',
+    not_hits=_NOT_HITS,
+)
+"""Combined and the seconds that the listener was connected.
+
+Source: Icecast 2, ``logging_access`` in logging.c.
+"""
+
+OVH = Pattern(
+    "ovh",
+    (
+        CLIENT, literal(" "), Segment(r'[^ ":]+\.[^ ":]+', "host"), _PORT, Segment(r".+? \["),
+        TIME, literal('] "'), *_RESULT, *QUOTES,
+    ),
+    example="192.0.2.10 www.example.com - [10/Oct/2024:13:55:36 +0200] "
+    '"GET /a?b=c HTTP/1.1" 200 2326 "https://example.org/" "Mozilla/5.0"',
+    not_hits=_NOT_HITS,
+)  # fmt: skip
+"""OVHcloud's web hosting: combined with the site in the identity's place.
+
+Source: Matomo's log importer, format ``ovh`` (OVHcloud does not publish one).
+"""
+
+GANDI = Pattern(
+    "gandi",
+    (
+        HOST, _PORT, CLIENT, _USER, TIME, literal("] ("), Segment(r"\d+", "duration_s"),
+        literal(' s) "'), *_RESULT, *QUOTES,
+    ),
+    example="www.example.com 192.0.2.10 - - [10/Oct/2024:13:55:36 +0000] (0 s) "
+    '"GET /a?b=c HTTP/1.1" 200 2326 "https://example.org/" "Mozilla/5.0"',
+    not_hits=_NOT_HITS,
+)  # fmt: skip
+"""Gandi's Simple Hosting: combined with the site before and the seconds taken after the time.
+
+Source: Matomo's log importer, format ``gandi`` (Gandi does not publish one).
+"""
+
+COUCHBASE = Pattern(
+    "couchbase",
+    (
+        *COMMON, literal(" "), Segment("[^ ]+", "referrer"), literal(' "'), AGENT, literal('" '),
+        Segment("(?:Request took ||.*? )"), Segment(r"\d*", "duration_ms"),
+    ),
+    example="192.0.2.10 - Administrator [10/Oct/2024:13:55:36 +0000] "
+    '"GET /pools/default?b=c HTTP/1.1" 200 512 - "curl/8.5.0" Request took 5ms',
+    rest=r"(?:(?:ms)?$|[^\d ])",
+    not_hits=_NOT_HITS,
+)  # fmt: skip
+"""Couchbase Server's http_access.log: the referrer without quotes, and how it ended in words or
+milliseconds.
+
+Source: Couchbase Server, Manage Logging, ``http_access.log``.
+"""
+
+LAYOUTS = (
+    VHOST_COMBINED, VHOST_COMMON, NGINX_INGRESS, COMBINED_FORWARDED, NGINX_REQUEST_TIME,
+    COMBINEDIO, APACHE_DURATION, TOMCAT_DURATION, JETTY_LATENCY, ICECAST2, GANDI, OVH, COUCHBASE,
+)  # fmt: skip

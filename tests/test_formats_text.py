@@ -1,0 +1,341 @@
+"""The text layouts: what each reads of its example, of hostile lines, and what is no request."""
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline.formats import aws, envoy, fastly, haproxy, squid, web_servers
+from pipeline.formats.fields import FIELDS, ReadBlock
+from pipeline.formats.pattern import Pattern
+
+FAMILIES = (web_servers, fastly, aws, haproxy, squid, envoy)
+LAYOUTS = {layout.name: layout for family in FAMILIES for layout in family.LAYOUTS}
+
+NOON = datetime(2024, 10, 10, 11, 55, 36, tzinfo=UTC)
+"""13:55:36 +0200."""
+TWO = datetime(2024, 10, 10, 13, 55, 36, tzinfo=UTC)
+COMMON = {
+    "ts": NOON, "client": "192.0.2.10", "method": "GET", "path": "/a", "query": "b=c",
+    "protocol": "HTTP/1.1", "status": 200, "bytes_sent": 2326,
+}  # fmt: skip
+COMBINED = COMMON | {"referrer": "https://example.org/", "user_agent": "Mozilla/5.0"}
+HOST = {"host": "www.example.com"}
+BALANCED = COMMON | {
+    "ts": NOON.replace(microsecond=123456), "host": "www.example.com:443", "duration_ms": 12.0,
+}  # fmt: skip
+BROWSER = {"user_agent": "Mozilla/5.0"}
+EXPECTED: dict[str, dict[str, Any]] = {
+    "vhost_combined": COMBINED | HOST | {"client": "2001:db8::10"},
+    "vhost_common": COMMON | HOST,
+    "nginx_ingress": COMBINED | {"ts": TWO, "duration_ms": 12.0},
+    "combined_forwarded": COMBINED | {"forwarded": "198.51.100.7, 203.0.113.9"},
+    "nginx_request_time": COMBINED | {"duration_ms": 12.0},
+    "combinedio": COMBINED,
+    "apache_duration": COMBINED | {"duration_ms": 12.345},
+    "tomcat_duration": COMMON | {"path": "/shop/cart", "query": "id=7", "duration_ms": 12.0},
+    "jetty_latency": COMBINED | {"ts": TWO, "duration_ms": 12.0},
+    "icecast2": COMMON
+    | {"path": "/live.ogg", "query": None, "bytes_sent": 734003}
+    | {"user_agent": "VLC/3.0.18", "duration_ms": 314_000.0},
+    "gandi": COMBINED | HOST | {"ts": TWO, "duration_ms": 0.0},
+    "ovh": COMBINED | HOST,
+    "couchbase": COMMON
+    | {"ts": TWO, "path": "/pools/default", "bytes_sent": 512}
+    | {"user_agent": "curl/8.5.0", "duration_ms": 5.0},
+    "fastly": COMBINED | {"ts": TWO, "protocol": "HTTP/2"},
+    "fastly_common": COMMON | {"ts": TWO, "protocol": "HTTP/2"},
+    "alb": BALANCED | BROWSER,
+    "elb": BALANCED | BROWSER,
+    "elb_2014": BALANCED | {"ts": BALANCED["ts"].replace(year=2014)},
+    "s3": COMBINED
+    | {"path": "/a.html", "host": "example-bucket.s3.eu-central-1.amazonaws.com"}
+    | {"duration_ms": 12.0},
+    "haproxy": COMMON
+    | {"ts": TWO.replace(microsecond=655_000), "bytes_sent": 2750, "duration_ms": 109.0},
+    "haproxy_clf": COMMON | {"bytes_sent": 2750, "duration_ms": 109.0},
+    "squid": COMMON
+    | HOST
+    | {"ts": NOON.replace(microsecond=123_000), "protocol": None, "duration_ms": 12.0},
+    "squid_combined": COMBINED | HOST,
+    "envoy": COMMON
+    | HOST
+    | BROWSER
+    | {"ts": NOON.replace(microsecond=123_000), "client": None, "forwarded": "192.0.2.10"}
+    | {"duration_ms": 12.0},
+    "istio": COMMON
+    | HOST
+    | BROWSER
+    | {"ts": NOON.replace(microsecond=123_000), "client": "203.0.113.9", "duration_ms": 12.0}
+    | {"forwarded": "192.0.2.10,198.51.100.7"},
+}
+
+
+def read(layout: Pattern, *lines: str) -> ReadBlock:
+    """Read lines with a layout; line numbers count from 1."""
+    with duckdb.connect() as connection:
+        return layout.read_block(connection, np.arange(1, len(lines) + 1), pa.array(lines))
+
+
+def read_hit(layout: Pattern, line: str) -> dict[str, Any]:
+    """Read a line that is a hit."""
+    block = read(layout, line)
+    assert (len(block.hits), block.rejects, block.directives) == (1, [], [])
+    return block.hits.to_pylist()[0]
+
+
+def changed(name: str, old: str, new: str) -> dict[str, Any]:
+    """Read a layout's example with one part replaced."""
+    layout = LAYOUTS[name]
+    assert old in layout.example
+    return read_hit(layout, layout.example.replace(old, new))
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_an_example_has_exactly_these_fields(name: str) -> None:
+    hit = read_hit(LAYOUTS[name], LAYOUTS[name].example + "\r\n")
+    assert hit == dict.fromkeys(FIELDS.names) | {"line_no": 1} | EXPECTED[name]
+
+
+def test_names_differ() -> None:
+    assert len(LAYOUTS) == sum(len(family.LAYOUTS) for family in FAMILIES) == len(EXPECTED)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_error_logs_are_no_requests_and_the_lines_beside_them_are(name: str) -> None:
+    errors = (
+        "[Wed Oct 09 14:32:52 2024] [error] [client 192.0.2.1] client denied: /srv/a",
+        (
+            "[Wed Oct 09 14:32:52.902022 2024] [core:error] [pid 35708:tid 4328636416] [client "
+            "192.0.2.1:40000] File does not exist: /srv/favicon.ico"
+        ),
+        (
+            '2024/10/09 14:32:52 [error] 12#12: *7 open() "/srv/a" failed (2: No such file), client'
+            ': 192.0.2.1, server: www.example.com, request: "GET /a HTTP/1.1"'
+        ),
+        "2024/10/09 14:32:52 [notice] 1#1: signal process started",
+    )
+    block = read(LAYOUTS[name], errors[0], LAYOUTS[name].example, *errors[1:], "", "nonsense")
+    assert block.hits["line_no"].to_pylist() == [2]
+    assert block.directives == [1, 3, 4, 5]
+    assert block.blank == [6]
+    assert [number for number, _, _ in block.rejects] == [7]
+
+
+def test_what_only_looks_like_an_error_log_is_rejected() -> None:
+    lines = ("[error] x", "2024/10/09 14:32:52 GET /a", "[Wed Oct 09 2024] [error] x")
+    assert len(read(web_servers.VHOST_COMBINED, *lines).rejects) == 3
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize(
+    "tail", ["\x00", '"' * 2000, "\\" * 2001, " {" * 2000, "\x1b[31m", "é" * 500, "' OR 1=1 --"]
+)
+def test_a_hostile_tail_loses_no_line(name: str, tail: str) -> None:
+    layout = LAYOUTS[name]
+    middle = len(layout.example) // 2
+    lines = [
+        layout.example + tail, tail + layout.example, tail,
+        layout.example[:middle] + tail + layout.example[middle:], layout.example[:middle],
+    ]  # fmt: skip
+    block = read(layout, *lines)
+    assert len(block.hits) + len(block.rejects) + len(block.directives) == len(lines)
+    assert all(1 <= why.column <= len(line) + 1 for _, line, why in block.rejects)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "reason"),
+    [
+        ("vhost_combined", "10/Oct/2024", "31/Feb/2024", "time"),
+        ("apache_duration", " 200 ", " 999 ", "status"),
+        ("combined_forwarded", '"198.51.100.7, 203.0.113.9"', "", "forwarded"),
+        ("haproxy", "[10/Oct/2024:13:55:36.655]", "[10/Oct/2024:25:55:36.655]", "time"),
+        ("haproxy", " 2750 ", " lots ", "bytes"),
+        ("alb", "192.0.2.10:2817", "192.0.2.10", "duration_s"),
+        ("alb", "https ", "carrier-pigeon ", "time"),
+        ("s3", "[10/Oct/2024:11:55:36 +0000]", "-", "time"),
+        ("squid", "1728561336.123", "1728561336", "time"),
+        ("envoy", "2024-10-10T11:55:36.123Z", "2024-13-10T11:55:36.123Z", "time"),
+    ],
+)
+def test_a_wrong_field_is_named(name: str, old: str, new: str, reason: str) -> None:
+    block = read(LAYOUTS[name], LAYOUTS[name].example.replace(old, new))
+    assert [why.reason for _, _, why in block.rejects] == [reason]
+
+
+def test_many_wrong_times_are_each_told_where() -> None:
+    wrong = web_servers.VHOST_COMMON.example.replace("10/Oct", "31/Feb")
+    block = read(web_servers.VHOST_COMMON, *[wrong, "a" + wrong] * 500)
+    at = wrong.index("31/Feb") + 1
+    assert [why.column for _, _, why in block.rejects] == [at, at + 1] * 500
+
+
+def test_a_virtual_host_has_a_port_or_none() -> None:
+    assert changed("vhost_combined", "com:443 ", "com ")["host"] == "www.example.com"
+    assert changed("vhost_common", "com ", "com:8080 ")["host"] == "www.example.com"
+
+
+def test_quotes_in_headers_stay_inside() -> None:
+    agent = r"x\" 500 0 \"-\" \"y"
+    hit = changed("combined_forwarded", "Mozilla/5.0", agent)
+    assert (hit["user_agent"], hit["forwarded"]) == (agent, "198.51.100.7, 203.0.113.9")
+    user = changed("apache_duration", "10 - - [", '10 - a [b] "c [')
+    assert (user["status"], user["path"]) == (200, "/a")
+
+
+def test_ingress_with_several_upstreams() -> None:
+    hit = changed("nginx_ingress", "10.0.0.5:8080 2326", "10.0.0.5:8080, 10.0.0.6:8080 0, 2326")
+    assert hit["duration_ms"] == 12.0
+
+
+def test_jetty_logs_cookies_before_the_latency() -> None:
+    assert changed("jetty_latency", '" 12', '" "a=b" 12')["duration_ms"] == 12.0
+    assert changed("jetty_latency", '" 12', '" - 12')["duration_ms"] == 12.0
+
+
+@pytest.mark.parametrize("tail", ["Unauthorized attempt", "404 not found", "Not modified", ""])
+def test_couchbase_ends_in_words(tail: str) -> None:
+    assert changed("couchbase", "Request took 5ms", tail)["duration_ms"] is None
+
+
+@pytest.mark.parametrize("name", ["alb", "elb", "elb_2014"])
+@pytest.mark.parametrize(
+    ("written", "client"),
+    [("[2001:db8::1]:443", "2001:db8::1"), ("2001:db8::1:443", "2001:db8::1")],
+)
+def test_a_load_balancers_client_is_the_address(name: str, written: str, client: str) -> None:
+    assert changed(name, "192.0.2.10:2817", written)["client"] == client
+
+
+def test_alb_types_and_fields_to_come() -> None:
+    for kind in ("http", "h2", "grpcs", "ws", "wss"):
+        assert changed("alb", "https ", f"{kind} ")["path"] == "/a"
+    assert changed("alb", ' "-" "-" "-"', ' "-" "-" "-" "new" -')["user_agent"] == "Mozilla/5.0"
+    assert changed("alb", "10.0.0.1:80 0.001 0.012 0.000", "- -1 -1 -1")["duration_ms"] is None
+    assert changed("alb", "GET https://www.example.com:443/a?b=c HTTP/1.1", "- http://x:80- -")[
+        "method"
+    ] is None  # fmt: skip
+    assert changed("alb", "Mozilla/5.0", 'a"b\\')["user_agent"] == 'a"b\\'
+
+
+def test_connections_of_load_balancers_are_no_requests() -> None:
+    tcp = (
+        "2024-10-10T11:55:36.123456Z my-balancer 192.0.2.10:2817 10.0.0.1:80 0.001069 0.000028 "
+        '0.000041 - - 82 305 "- - - "'
+    )
+    tls = (
+        "tls 2.0 2024-10-10T11:55:36 net/my-nlb/c6e77e28c25b2234 g3d4b5e8bb8464cd 192.0.2.10:51341 "
+        "10.0.0.1:443 5 2 98 246 - arn:aws:acm:eu-central-1:123456789012:certificate/a - "
+        "ECDHE-RSA-AES128-SHA tlsv12 - www.example.com - - -"
+    )
+    assert read(aws.ELB, tcp + ' "-" - -', tls, aws.ELB.example).directives == [1, 2]
+    assert read(aws.ELB_2014, tcp, tls).directives == [1, 2]
+    assert read(aws.ALB, tls, aws.ALB.example).directives == [1]
+
+
+def test_s3_quotes_dashes_and_later_fields() -> None:
+    assert changed("s3", "/a.html?b=c", '/a"b"?c="d"')["path"] == '/a"b"'
+    assert changed("s3", '"GET /a.html?b=c HTTP/1.1"', "-")["method"] is None
+    old = changed("s3", LAYOUTS["s3"].example.partition('5.0" -')[2], "")
+    assert (old["host"], old["user_agent"]) == (None, "Mozilla/5.0")
+    later = changed("s3", "TLSv1.2 - -", "TLSv1.2 - - - new")
+    assert later["host"] == "example-bucket.s3.eu-central-1.amazonaws.com"
+    none = changed("s3", " 200 - 2326 2326 12 11 ", " - - - - - - ")
+    assert (none["status"], none["bytes_sent"], none["duration_ms"]) == (None, None, None)
+
+
+def test_s3_lifecycle_and_batches_are_no_requests() -> None:
+    owner = "79a5 bucket [10/Oct/2024:11:55:36 +0000]"
+    expired = f'{owner} - AmazonS3 3E57 S3.EXPIRE.OBJECT a - - - - 7 - - "-" "-" - x= - - - - - -'
+    batch = f"{owner} 192.0.2.10 79a5 3E57 BATCH.DELETE.OBJECT a - 204 - - 7 - - - - - x= - - - - -"
+    assert read(aws.S3, expired, batch).directives == [1, 2]
+
+
+def test_haproxy_variants() -> None:
+    prefix, _, bare = haproxy.HAPROXY.example.partition("]: ")
+    assert read_hit(haproxy.HAPROXY, bare)["client"] == "192.0.2.10"
+    assert changed("haproxy", "192.0.2.10:", "2001:db8::1:")["client"] == "2001:db8::1"
+    assert changed("haproxy", "{www.example.com|} {} ", "")["path"] == "/a"
+    assert changed("haproxy", "{www.example.com|}", "{Mozilla/5.0 (X11; U)|a}")["path"] == "/a"
+    early = changed("haproxy", "/109 200 2750", "/+109 200 +2750")
+    assert (early["duration_ms"], early["bytes_sent"]) == (109.0, 2750)
+    aborted = changed("haproxy", "10/0/30/69/109 200", "-1/-1/-1/-1/-1 -1")
+    assert (aborted["status"], aborted["duration_ms"]) == (None, None)
+    bad = changed("haproxy", "GET /a?b=c HTTP/1.1", "<BADREQ>")
+    assert (bad["method"], bad["path"]) == (None, None)
+    cut = changed("haproxy", ' HTTP/1.1"', "")
+    assert (cut["path"], cut["query"], cut["protocol"]) == ("/a", "b=c", None)
+    for syslog in (
+        "2024-10-10T13:55:36+02:00 balancer haproxy[1234",
+        "<134>Oct  9 13:55:36 haproxy[1234",
+    ):
+        assert read_hit(haproxy.HAPROXY, f"{syslog}]: {bare}")["path"] == "/a"
+    assert read_hit(haproxy.HAPROXY, f"<134>1 2024-10-10T13:55:36Z lb haproxy 1 - - {bare}")
+    assert prefix.endswith("haproxy[1234")
+
+
+def test_haproxy_writes_local_time() -> None:
+    local = haproxy.HAPROXY.in_zone(ZoneInfo("Europe/Berlin"))
+    assert read_hit(local, local.example)["ts"] == NOON.replace(microsecond=655_000)
+
+
+def test_haproxy_lines_that_are_no_requests() -> None:
+    lines = (
+        (
+            "Oct 10 13:55:36 lb haproxy[1]: 192.0.2.10:40962 [10/Oct/2024:13:55:36.285] main "
+            "app/<NOSRV> -1/-1/1 212 SC 1/1/0/0/0 0/0"
+        ),
+        "192.0.2.10:40962 [10/Oct/2024:13:55:36.285] main app/a 0/1/+5 +212 -- 1/1/0/0/0 0/0",
+        (
+            "Oct 10 13:55:36 lb haproxy[1]: 192.0.2.10:40962 [10/Oct/2024:13:55:36.285] "
+            "https-in/1: SSL handshake failure"
+        ),
+        "Oct 10 13:55:36 lb haproxy[1]: Server app/a is DOWN, reason: Layer4 timeout.",
+        "Oct 10 13:55:36 lb haproxy[1]: Connect from 192.0.2.10:33312 to 10.0.3.31:80 (www/HTTP)",
+    )
+    assert read(haproxy.HAPROXY, *lines).directives == [1, 2, 3, 4, 5]
+
+
+def test_squid_requests_and_what_is_none() -> None:
+    tunnel = changed("squid", "GET http://www.example.com/a?b=c", "CONNECT www.example.com:443")
+    assert (tunnel["method"], tunnel["path"]) == ("CONNECT", "www.example.com:443")
+    assert changed("squid", "TCP_MISS/200", "TCP_MISS_ABORTED/000")["status"] is None
+    assert changed("squid", " - HIER", " a user HIER")["path"] == "/a"
+    assert changed("squid", "text/html", "text/html [Host: a\\r\\n] [b]")["path"] == "/a"
+    none = (
+        (
+            "1728561336.123      0 192.0.2.10 NONE/000 0 NONE error:transaction-end-before-headers "
+            "- HIER_NONE/- -"
+        ),
+        "1728561336.123      0 192.0.2.10 NONE/400 3887 NONE error:invalid-request - HIER_NONE/- -",
+        (
+            "1728561336.123      0 192.0.2.10 UDP_MISS/000 64 ICP_QUERY http://www.example.com/ - "
+            "HIER_NONE/- -"
+        ),
+    )
+    assert read(squid.SQUID, *none).directives == [1, 2, 3]
+    combined = squid.SQUID_COMBINED.example.replace(
+        "GET http://www.example.com/a?b=c HTTP/1.1", "NONE error:invalid-request HTTP/0.0"
+    )
+    assert read(squid.SQUID_COMBINED, combined).directives == [1]
+
+
+def test_envoy_dashes_connections_and_quotes() -> None:
+    hit = changed("envoy", '12 11 "192.0.2.10"', '12 - "-"')
+    assert (hit["forwarded"], hit["duration_ms"]) == (None, 12.0)
+    assert changed("envoy", " 200 - ", " 0 DC ")["status"] is None
+    forged = changed("envoy", "Mozilla/5.0", 'a" "b" "evil.example" "10.0.0.9:80')
+    assert forged["host"] == "www.example.com"
+    tcp = '[2024-10-10T11:55:36.123Z] "- - -" 0 - 120 240 12 - "-" "-" "-" "-" "10.0.0.1:80"'
+    assert read(envoy.ENVOY, tcp).directives == [1]
+    istio = tcp.replace(" 0 - ", ' 0 - - - "-" ') + " a b c 192.0.2.10:4 - -"
+    assert read(envoy.ISTIO, istio).directives == [1]
+
+
+def test_istio_old_default_and_addresses_of_version_6() -> None:
+    assert changed("istio", ' via_upstream - "-" ', ' "-" "-" ')["client"] == "203.0.113.9"
+    assert changed("istio", "203.0.113.9:", "[2001:db8::9]:")["client"] == "2001:db8::9"
