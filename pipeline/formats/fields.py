@@ -114,7 +114,7 @@ def read_fields(
     Args:
         line_no: shape ``(n,)``.
         texts: ``n`` each, of ``time``, or ``date`` and ``clock``; ``client``; ``request``, or
-            ``method``, ``target`` (or ``path`` and ``query``) and ``protocol``; ``host``,
+            ``method``, ``target`` (or ``path``), ``query`` and ``protocol``; ``host``,
             ``status``, ``bytes``, ``referrer``, ``agent``, ``forwarded``; one of ``DURATIONS``.
             Those that a layout lacks are null; so is ``-``, except as the agent.
         times: how its time is written.
@@ -183,9 +183,7 @@ def _read_duration(texts: Mapping[str, pa.StringArray], count: int) -> pa.Array:
     """Durations in milliseconds; none where it is no number or negative (a request broken off)."""
     for name, factor in DURATIONS.items():
         if name in texts:
-            is_number = pc.match_substring_regex(
-                texts[name], _DECIMAL
-            )
+            is_number = pc.match_substring_regex(texts[name], _DECIMAL)
             numbers = pc.if_else(is_number.fill_null(False), texts[name], pa.scalar(None, TEXT))
             return pc.multiply(numbers.cast(pa.float64()), factor)
     return pa.nulls(count, pa.float64())
@@ -199,6 +197,8 @@ def _read_request(texts: Mapping[str, pa.StringArray], count: int) -> dict[str, 
         if "target" in texts:
             target = _or_null(texts["target"], count)
             parts |= _split(target, _PLAIN_TARGET, ("host", "path", "query"), split_target)
+            if "query" in texts:
+                parts["query"] = pc.coalesce(parts["query"], _or_null(texts["query"], count))
         else:
             parts |= {name: _or_null(texts.get(name), count) for name in ("path", "query")}
             parts["host"] = pa.nulls(count, TEXT)

@@ -4,8 +4,8 @@ RE2 reads a block of lines in time linear in their length, whatever a line holds
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.formats.escapes import Decoder, decode
 from pipeline.formats.fields import BLANK, FIELDS, ReadBlock, Rejected, read_fields
 from pipeline.formats.times import TimeFormat
 
@@ -54,6 +55,8 @@ class Pattern:
     """What may follow the last segment: fields that later versions of a server add."""
     not_hits: str | None = None
     """Lines that are no requests, as RE2: error logs, other modes, empty records."""
+    decoders: Mapping[str, Decoder] = field(default_factory=dict)
+    """What makes a field's value of its text, by field."""
 
     def in_zone(self, zone: ZoneInfo | None) -> "Pattern":
         """The same layout with local times of ``zone``."""
@@ -81,7 +84,7 @@ class Pattern:
         rows = np.flatnonzero(is_read.to_numpy(zero_copy_only=False))
         chosen = found.take(pa.array(rows))
         texts = {name: pc.struct_field(chosen, name) for name in self.fields}
-        read = read_fields(line_no[rows], texts, self.times)
+        read = read_fields(line_no[rows], decode(texts, self.decoders), self.times)
         rejects = {int(rows[row]): name for row, name in read.wrong.items()}
         left = pc.or_(pc.or_(is_read, blank), known)
         others = np.flatnonzero(~left.to_numpy(zero_copy_only=False))
@@ -112,7 +115,7 @@ class Pattern:
 
     def _locate(self, line: str, name: str) -> Rejected:
         """The place of a field that is there."""
-        at = self.fields.index(name) if name in self.fields else 0
+        at = next((self.fields.index(one) for one in (name, "date") if one in self.fields), 0)
         names = [number for number, segment in enumerate(self.segments) if segment.field]
         return Rejected(name, self._length(line, names[at]) + 1)
 

@@ -27,13 +27,14 @@ _APACHE_FIELDS = {
     "O": "bytes", "v": "host", "V": "host", "m": "method", "U": "path",
     "H": "protocol", "D": "duration_us", "T": "duration_s", "t": "time",
 }  # fmt: skip
+_APACHE_SHAPES = {"U": r"[^ ?\"]*", "D": r"-?\d+|-", "T": r"-?\d+(?:\.\d+)?|-"}
 _APACHE_OTHERS = frozenset("ACefFiIkKlLnopPRuSX")
 _HEADERS = {
     "referer": "referrer", "referrer": "referrer", "user-agent": "agent", "host": "host",
     "x-forwarded-for": "forwarded", "forwarded": "forwarded", "true-client-ip": "forwarded",
     "cf-connecting-ip": "forwarded",
 }  # fmt: skip
-_NGINX_FIELDS = {
+NGINX_FIELDS = {
     "remote_addr": "client", "request": "request", "status": "status",
     "body_bytes_sent": "bytes", "bytes_sent": "bytes", "http_referer": "referrer",
     "http_user_agent": "agent", "http_x_forwarded_for": "forwarded",
@@ -44,7 +45,7 @@ _NGINX_FIELDS = {
     "query_string": "query", "server_protocol": "protocol", "request_time": "duration_s",
     "time_local": "time", "time_iso8601": "time", "msec": "time",
 }  # fmt: skip
-_NGINX_TIMES = {"time_local": "clf", "time_iso8601": "iso", "msec": "epoch_s"}
+NGINX_TIMES = {"time_local": "clf", "time_iso8601": "iso", "msec": "epoch_s"}
 _GOACCESS_FIELDS = {
     "h": "client", "r": "request", "m": "method", "U": "target", "q": "query", "H": "protocol",
     "s": "status", "b": "bytes", "R": "referrer", "u": "agent", "D": "duration_us",
@@ -111,7 +112,8 @@ def _assemble(directives: list[Directive], name: str, example: str) -> Pattern:
     times = next((d.times for n, d in enumerate(directives) if d.times and n in chosen), None)
     kinds = [d.forwarded for n, d in enumerate(directives) if d.forwarded and n in chosen]
     return Pattern(
-        name, tuple(segments), times or TimeFormat("iso"), example, *kinds[:1]
+        name, tuple(segments), times or TimeFormat("iso"), example,
+        forwarded_kind=kinds[0] if kinds else Pattern.forwarded_kind,
     )  # fmt: skip
 
 
@@ -148,33 +150,32 @@ def _refuse(text: str, what: str, remedy: str) -> SettingsError:
 def _apache(text: str) -> Iterator[Directive]:
     text = text.replace(r"\"", '"').replace(r"\t", "\t")
     for part, found in _parts(text, _APACHE):
-        if found is None:
-            yield Directive(part, is_literal=True)
-            continue
-        letter, argument = found["letter"], found["argument"]
-        if letter == "%":
-            yield Directive("%", is_literal=True)
-        elif letter == "t":
-            yield from _apache_time(part, argument)
-        elif letter == "i" and argument is not None:
-            yield _header(part, argument)
-        elif letter == "T" and argument is not None:
-            if argument not in _UNITS:
-                raise _refuse(text, f"the unit of {part}", "s, ms or us")
-            yield Directive(part, _UNITS[argument], r"-?\d+(?:\.\d+)?|-")
-        elif letter == "q":
+        if found is None or found["letter"] == "%":
+            yield Directive("%" if found else part, is_literal=True)
+        elif found["letter"] == "t":
+            yield from _apache_time(part, found["argument"])
+        elif found["letter"] == "q":
             yield Directive("", shape=r"\??")
             yield Directive(part, "query", '[^ "]*')
-        elif letter in _APACHE_FIELDS:
-            field = _APACHE_FIELDS[letter]
-            shape = {"U": r"[^ ?\"]*", "D": r"-?\d+|-", "T": r"-?\d+(?:\.\d+)?|-"}.get(letter)
-            is_final = (letter == "s" and ">" in part) or letter in "bB" or argument == "c"
-            yield Directive(part, field, shape, is_final=is_final)
-        elif letter in _APACHE_OTHERS or letter in ("^ti", "^to"):
-            yield Directive(part)
         else:
-            known = "".join(sorted(_APACHE_FIELDS.keys() | _APACHE_OTHERS))
-            raise _refuse(text, f"{part} is no directive of Apache's LogFormat", f"% and {known}")
+            yield _apache_directive(text, part, found["letter"], found["argument"])
+
+
+def _apache_directive(text: str, part: str, letter: str, argument: str | None) -> Directive:
+    if letter == "i" and argument is not None:
+        return _header(part, argument)
+    if letter == "T" and argument is not None:
+        if argument not in _UNITS:
+            raise _refuse(text, f"the unit of {part}", "s, ms or us")
+        return Directive(part, _UNITS[argument], r"-?\d+(?:\.\d+)?|-")
+    if letter in _APACHE_FIELDS:
+        is_final = (letter == "s" and ">" in part) or letter in "bB" or argument == "c"
+        shape = _APACHE_SHAPES.get(letter)
+        return Directive(part, _APACHE_FIELDS[letter], shape, is_final=is_final)
+    if letter in _APACHE_OTHERS or letter in ("^ti", "^to"):
+        return Directive(part)
+    known = "".join(sorted(_APACHE_FIELDS.keys() | _APACHE_OTHERS))
+    raise _refuse(text, f"{part} is no directive of Apache's LogFormat", f"% and {known}")
 
 
 def _apache_time(part: str, argument: str | None) -> Iterator[Directive]:
@@ -227,8 +228,8 @@ def _nginx(text: str) -> Iterator[Directive]:
             yield Directive(part, is_literal=True)
             continue
         name = found["braced"] or found["name"]
-        field = _NGINX_FIELDS.get(name)
-        kind = _NGINX_TIMES.get(name)
+        field = NGINX_FIELDS.get(name)
+        kind = NGINX_TIMES.get(name)
         forwarded = None
         if field == "forwarded":
             forwarded = re.sub("^(http|proxy_add)_", "", name).replace("_", "-")
