@@ -46,8 +46,8 @@ FRONT_DOOR = JsonLayout(
     only={**_ACCESS_LOG, "properties.isReceivedFromClient": "(?i)^true$"},
     decoders={"protocol": http_version, "target": _without_default_port},
 )
-"""``timeTaken`` is in seconds; ``requestUri`` has its port. What an edge asked of its origin shield is logged once more, with
-``isReceivedFromClient`` false."""
+"""``timeTaken`` is in seconds; ``requestUri`` has its port. What an edge asked of its origin shield
+is logged once more, with ``isReceivedFromClient`` false."""
 
 _GATEWAY = {
     "time": ("timeStamp", "time"),

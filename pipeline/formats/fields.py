@@ -193,7 +193,12 @@ def _read_request(texts: Mapping[str, pa.StringArray], count: int) -> dict[str, 
     if "request" in texts:
         parts = _split(texts["request"], _PLAIN_REQUEST, _REQUEST, split_request)
     else:
-        parts = {name: _or_null(texts.get(name), count) for name in ("method", "protocol")}
+        method = _or_null(texts.get("method"), count)
+        is_method = pc.match_substring_regex(method, r"\A[A-Z]+\z")
+        parts = {
+            "method": pc.if_else(is_method, method, pa.scalar(None, TEXT)),
+            "protocol": _or_null(texts.get("protocol"), count),
+        }
         if "target" in texts:
             target = _or_null(texts["target"], count)
             parts |= _split(target, _PLAIN_TARGET, ("host", "path", "query"), split_target)

@@ -48,17 +48,17 @@ class HeaderLayout:
 
     def sections(
         self, lines: pa.Array, current: Pattern | None
-    ) -> tuple[list[tuple[int, int, Pattern | None]], Pattern | None]:
+    ) -> tuple[list[tuple[int, int, Pattern]], Pattern]:
         """Cut a block where the header changes.
 
         Args:
             lines: ``n`` of them.
-            current: the layout in force before; None before the first header. Of a header that
-                lacks what a hit needs it is one that no line fits.
+            current: the layout in force before; None before the first block.
 
         Returns:
             ``(start, end, layout)`` of each part, none of them with a header line but its first;
-            and the layout in force after the block.
+            and the layout in force after the block. Where no header or one that lacks what a hit
+            needs is in force, it is one that no line fits (``header``).
         """
         is_header = pc.match_substring_regex(lines, self.header).to_numpy(zero_copy_only=False)
         found, start, pattern = [], 0, current or self._default
@@ -70,8 +70,12 @@ class HeaderLayout:
         return found, pattern
 
     @property
-    def _default(self) -> Pattern | None:
-        return self.default and self.default.in_zone(self.zone)
+    def _default(self) -> Pattern:
+        return (self.default or self._unreadable).in_zone(self.zone)
+
+    @property
+    def _unreadable(self) -> Pattern:
+        return Pattern(self.name, (Segment(_NOTHING, "header"), Segment("", "time")))
 
     def _directives(self, lines: pa.Array, row: int) -> str:
         """A header line and the directives right before it."""
@@ -84,5 +88,4 @@ class HeaderLayout:
         return "\n".join(text.rstrip("\r\n") for text in texts)
 
     def _of(self, text: str) -> Pattern:
-        made = self._compiled(text) or Pattern(self.name, (Segment(_NOTHING, "header"),))
-        return made.in_zone(self.zone)
+        return (self._compiled(text) or self._unreadable).in_zone(self.zone)

@@ -158,5 +158,5 @@ def load_template(text: str) -> object:
     """The JSON value of a format string; None when it is none."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

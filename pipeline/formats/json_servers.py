@@ -95,13 +95,10 @@ server and duration."""
 
 LAYOUTS = (CADDY, TRAEFIK_JSON, TRAEFIK)
 
-_STRING_OR_VARIABLE = re.compile(r'"(?:[^"\\]|\\.)*"|\$\{?\w+\}?', re.ASCII | re.DOTALL)
+_STRING_OR_VARIABLE = re.compile(r'"(?:[^"\\]|\\.)*"|\$(?:\w+|\{\w+\})', re.ASCII | re.DOTALL)
 _PIECE = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
-_VARIABLE = re.compile(r"\$\{?(\w+)\}?", re.ASCII)
-_URL = re.compile(
-    r"(?:\$scheme|https?)://\$\{?(?:http_host|host|server_name)\}?\$\{?request_uri\}?"
-)
-_CLIENT = "$remote_addr"
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})", re.ASCII)
+_URL = re.compile(r"(?:\$scheme|https?)://\$(?:http_host|host|server_name)\$request_uri")
 _REQUEST = frozenset({"request", "method", "target", "path"})
 
 
@@ -145,14 +142,16 @@ def _variables(template: object) -> Iterator[tuple[str, str, str]]:
     for pointer, value in find_strings(template):
         if _URL.fullmatch(value):
             yield pointer, "request_uri", "target"
-        elif (found := _VARIABLE.fullmatch(value)) and found[1] in NGINX_FIELDS:
-            yield pointer, found[1], NGINX_FIELDS[found[1]]
+        elif found := _VARIABLE.fullmatch(value):
+            variable = found[1] or found[2]
+            if variable in NGINX_FIELDS:
+                yield pointer, variable, NGINX_FIELDS[variable]
 
 
 def _check(text: str, places: Mapping[str, object]) -> None:
     remedies = {
         "a time": ({"time"}, "$time_iso8601, $time_local or $msec"),
-        "a client": ({"client"}, _CLIENT),
+        "a client": ({"client"}, "$remote_addr"),
         "a request": (_REQUEST, "$request, or $request_method and $request_uri"),
     }
     for what, (fields, remedy) in remedies.items():
@@ -164,6 +163,7 @@ _FIELDS = (
     "time", "client", "host", "request", "method", "target", "path", "query", "protocol", "status",
     "bytes", "referrer", "agent", "duration", "forwarded",
 )  # fmt: skip
+_PLACE = re.compile(r"(?:/[^/]*)+|[^./][^.]*(?:\.[^.]+)*", re.DOTALL)
 _UNITS = {name.removeprefix("duration_"): name for name in DURATIONS}
 
 
@@ -186,12 +186,8 @@ def layout_of_map(
     for field, place in places.items():
         if field not in _FIELDS:
             raise SettingsError(f"{key}.{field}", place, f"write one of {', '.join(_FIELDS)}")
-        if not isinstance(place, str) or "" in place.removeprefix("/").split(
-            "/" if place[:1] == "/" else "."
-        ):
-            remedy = (
-                "write keys with dots between, as request.uri, or a JSON pointer, as /request/uri"
-            )
+        if not _PLACE.fullmatch(str(place)):
+            remedy = "write keys with dots between, as request.uri, or a pointer, as /request/uri"
             raise SettingsError(f"{key}.{field}", place, remedy)
     for needed in ("time", "client"):
         if needed not in places:
