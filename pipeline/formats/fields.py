@@ -129,7 +129,7 @@ def read_fields(
     Args:
         line_no: shape ``(n,)``.
         texts: ``n`` each, of ``time``, or ``date`` and ``clock``; ``client``; ``request``, or
-            ``method``, ``target`` (or ``path`` and ``query``) and ``protocol``; ``host``,
+            ``method``, ``target`` (or ``path``), ``query`` and ``protocol``; ``host``,
             ``status``, ``bytes``, ``referrer``, ``agent``, ``forwarded``; one of ``DURATIONS``.
             Those that a layout lacks are null; so is ``-``, except as the agent.
         times: how its time is written.
@@ -208,10 +208,17 @@ def _read_request(texts: Mapping[str, pa.StringArray], count: int) -> dict[str, 
     if "request" in texts:
         parts = _split(texts["request"], _PLAIN_REQUEST, _REQUEST, split_request)
     else:
-        parts = {name: _or_null(texts.get(name), count) for name in ("method", "protocol")}
+        method = _or_null(texts.get("method"), count)
+        is_method = pc.match_substring_regex(method, r"\A[A-Z]+\z")
+        parts = {
+            "method": pc.if_else(is_method, method, pa.scalar(None, TEXT)),
+            "protocol": _or_null(texts.get("protocol"), count),
+        }
         if "target" in texts:
             target = _or_null(texts["target"], count)
             parts |= _split(target, _PLAIN_TARGET, ("host", "path", "query"), split_target)
+            if "query" in texts:
+                parts["query"] = pc.coalesce(parts["query"], _or_null(texts["query"], count))
         else:
             parts |= {name: _or_null(texts.get(name), count) for name in ("path", "query")}
             parts["host"] = pa.nulls(count, TEXT)

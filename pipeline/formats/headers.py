@@ -4,7 +4,7 @@ Source: W3C's working draft *Extended Log File Format*. A header holds until the
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.formats.pattern import Pattern
+from pipeline.formats.pattern import Pattern, Segment
+
+_NOTHING = r"[^\x00-\x{10FFFF}]"
+"""What no line looks like."""
+_MOST_DIRECTIVES = 16
+"""So many directives before a header are looked at."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,8 @@ class HeaderLayout:
     header: str
     """What a header line looks like, as RE2."""
     compile: Callable[[str], Pattern | None]
-    """Make the layout of a header line; None when it lacks what a hit needs."""
+    """Make the layout of a header line, with the directives right before it (``#Software``) as
+    lines before it; None when it lacks what a hit needs."""
     default: Pattern | None = None
     """The layout of lines before any header."""
     directive: str = "^#"
@@ -34,10 +40,7 @@ class HeaderLayout:
 
     def in_zone(self, zone: ZoneInfo | None) -> "HeaderLayout":
         """The same layout with local times of ``zone``."""
-        return HeaderLayout(
-            self.name, self.header, self.compile, self.default, self.directive, self.example,
-            self.forwarded_kind, zone,
-        )  # fmt: skip
+        return replace(self, zone=zone)
 
     @cached_property
     def _compiled(self) -> Callable[[str], Pattern | None]:
@@ -45,30 +48,44 @@ class HeaderLayout:
 
     def sections(
         self, lines: pa.Array, current: Pattern | None
-    ) -> tuple[list[tuple[int, int, Pattern | None]], Pattern | None]:
+    ) -> tuple[list[tuple[int, int, Pattern]], Pattern]:
         """Cut a block where the header changes.
 
         Args:
             lines: ``n`` of them.
-            current: the layout in force before; None before the first header.
+            current: the layout in force before; None before the first block.
 
         Returns:
             ``(start, end, layout)`` of each part, none of them with a header line but its first;
-            and the layout in force after the block.
+            and the layout in force after the block. Where no header or one that lacks what a hit
+            needs is in force, it is one that no line fits (``header``).
         """
         is_header = pc.match_substring_regex(lines, self.header).to_numpy(zero_copy_only=False)
         found, start, pattern = [], 0, current or self._default
         for row in np.flatnonzero(is_header).tolist():
             if row > start:
                 found.append((start, row, pattern))
-            start, pattern = row, self._of(lines[row].as_py())
+            start, pattern = row, self._of(self._directives(lines, row))
         found.append((start, len(lines), pattern))
         return found, pattern
 
     @property
-    def _default(self) -> Pattern | None:
-        return self.default and self.default.in_zone(self.zone)
+    def _default(self) -> Pattern:
+        return (self.default or self._unreadable).in_zone(self.zone)
 
-    def _of(self, line: str) -> Pattern | None:
-        made = self._compiled(line.rstrip("\r\n"))
-        return made and made.in_zone(self.zone)
+    @property
+    def _unreadable(self) -> Pattern:
+        return Pattern(self.name, (Segment(_NOTHING, "header"), Segment("", "time")))
+
+    def _directives(self, lines: pa.Array, row: int) -> str:
+        """A header line and the directives right before it."""
+        before = lines[max(row - _MOST_DIRECTIVES, 0) : row]
+        others = np.flatnonzero(
+            ~pc.match_substring_regex(before, self.directive).to_numpy(zero_copy_only=False)
+        )
+        first = int(others[-1]) + 1 if len(others) else 0
+        texts = [*before[first:].to_pylist(), lines[row].as_py()]
+        return "\n".join(text.rstrip("\r\n") for text in texts)
+
+    def _of(self, text: str) -> Pattern:
+        return (self._compiled(text) or self._unreadable).in_zone(self.zone)

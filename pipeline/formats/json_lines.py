@@ -5,7 +5,7 @@ lines, and nginx with ``escape=json``.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.formats.escapes import Decoder, decode
 from pipeline.formats.fields import BLANK, ReadBlock, Rejected, read_fields
 from pipeline.formats.times import TimeFormat
 
@@ -43,6 +44,10 @@ class JsonLayout:
     forwarded_kind: str = "x-forwarded-for"
     marks: tuple[str, ...] = ()
     """Places that must be there for an object to be this layout's."""
+    only: Mapping[str, str] = field(default_factory=dict)
+    """What a place's text must look like where it is there, as RE2; else it is no request."""
+    decoders: Mapping[str, Decoder] = field(default_factory=dict)
+    """What makes a field's value of its text, by field."""
 
     def in_zone(self, zone: ZoneInfo | None) -> "JsonLayout":
         """The same layout with local times of ``zone``."""
@@ -61,19 +66,23 @@ class JsonLayout:
     ) -> ReadBlock:
         """Read a block of lines, as ``formats.combined.read_block`` does."""
         places = [(name, place) for name, its in self.places.items() for place in its]
-        pointers = [pointer_of(place) for place in (*(p for _, p in places), *self.marks)]
+        others_of = (*self.marks, *self.only)
+        pointers = [pointer_of(place) for place in (*(p for _, p in places), *others_of)]
         connection.register("block", pa.table({"line": lines}))
         table = connection.execute(_EXTRACT, {"places": pointers}).to_arrow_table()
         columns = _columns(table["texts"], len(pointers))
         texts = _join([name for name, _ in places], columns)
         is_object = table["is_object"].combine_chunks()
-        is_marked = _all_there(columns[len(places) :], is_object)
+        marks, only = (
+            columns[len(places) :][: len(self.marks)],
+            columns[len(pointers) - len(self.only) :],
+        )
+        is_marked = _all_there(marks, is_object) & _all_match(only, self.only.values())
         is_request = _any_there([texts[name] for name in _REQUEST if name in texts], is_marked)
         rows = np.flatnonzero(is_request)
         taken = pa.array(rows)
-        read = read_fields(
-            line_no[rows], {name: text.take(taken) for name, text in texts.items()}, self.times
-        )
+        texts = decode({name: text.take(taken) for name, text in texts.items()}, self.decoders)
+        read = read_fields(line_no[rows], texts, self.times)
         blank = pc.equal(pc.ascii_trim(lines, BLANK), "").to_numpy(zero_copy_only=False)
         others = is_object.to_numpy(zero_copy_only=False) & ~is_request
         wrong = {int(rows[row]): name for row, name in read.wrong.items()}
@@ -120,6 +129,15 @@ def _all_there(columns: list[pa.Array], among: pa.Array) -> npt.NDArray[np.bool_
     return there
 
 
+def _all_match(columns: list[pa.Array], shapes: Iterable[str]) -> npt.NDArray[np.bool_] | bool:
+    """Whether the texts that are there look as they must; True when nothing is asked."""
+    matched: npt.NDArray[np.bool_] | bool = True
+    for column, shape in zip(columns, shapes, strict=True):
+        fits = pc.match_substring_regex(column, shape).fill_null(True)
+        matched = matched & fits.to_numpy(zero_copy_only=False)
+    return matched
+
+
 def _any_there(columns: list[pa.Array], among: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     there = np.zeros(len(among), np.bool_)
     for column in columns:
@@ -140,5 +158,5 @@ def load_template(text: str) -> object:
     """The JSON value of a format string; None when it is none."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -18,7 +18,10 @@ from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.pattern import Pattern
 from pipeline.formats.templates import compile_format, is_format
 
-_FAMILIES = ("web_servers", "aws", "haproxy", "squid", "envoy", "fastly")
+_FAMILIES = (
+    *("web_servers", "json_servers", "w3c", "aws", "haproxy", "envoy", "cdn", "google", "azure"),
+    *("fastly", "squid", "zeek"),
+)
 """The modules of this folder with layouts, the likelier ones first."""
 
 

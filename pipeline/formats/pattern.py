@@ -4,8 +4,8 @@ RE2 reads a block of lines in time linear in their length, whatever a line holds
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.formats.escapes import Decoder, decode
 from pipeline.formats.fields import BLANK, FIELDS, ReadBlock, Rejected, read_fields
 from pipeline.formats.times import TimeFormat
 
@@ -59,6 +60,8 @@ class Pattern:
     """What follows the last segment of a line that goes on: fields that later versions add."""
     not_hits: str | None = None
     """Lines that are no requests, as RE2: error logs, other modes, empty records."""
+    decoders: Mapping[str, Decoder] = field(default_factory=dict)
+    """What makes a field's value of its text, by field."""
 
     def in_zone(self, zone: ZoneInfo | None) -> "Pattern":
         """The same layout with local times of ``zone``."""
@@ -86,7 +89,7 @@ class Pattern:
         rows = np.flatnonzero(is_read.to_numpy(zero_copy_only=False))
         chosen = found if len(rows) == len(lines) else found.take(pa.array(rows))
         texts = {name: pc.struct_field(chosen, name) for name in self.fields}
-        read = read_fields(line_no[rows], texts, self.times)
+        read = read_fields(line_no[rows], decode(texts, self.decoders), self.times)
         rejects = {int(rows[row]): name for row, name in read.wrong.items()}
         left = pc.or_(pc.or_(is_read, blank), known)
         others = np.flatnonzero(~left.to_numpy(zero_copy_only=False))
@@ -125,7 +128,7 @@ class Pattern:
         self, lines: pa.Array, rows: npt.NDArray[np.int64], name: str
     ) -> dict[int, Rejected]:
         """The place of a field that is there, in each of some lines."""
-        at = self.fields.index(name) if name in self.fields else 0
+        at = next((self.fields.index(one) for one in (name, "date") if one in self.fields), 0)
         names = [number for number, segment in enumerate(self.segments) if segment.field]
         found = pc.extract_regex(lines.take(pa.array(rows)), pattern=self._prefix(names[at]))
         taken = pc.utf8_length(pc.struct_field(found, "taken")).fill_null(0).to_pylist()

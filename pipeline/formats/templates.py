@@ -34,7 +34,7 @@ _HEADERS = {
     "x-forwarded-for": "forwarded", "forwarded": "forwarded", "true-client-ip": "forwarded",
     "cf-connecting-ip": "forwarded",
 }  # fmt: skip
-_NGINX_FIELDS = {
+NGINX_FIELDS = {
     "remote_addr": "client", "request": "request", "status": "status",
     "body_bytes_sent": "bytes", "bytes_sent": "bytes", "http_referer": "referrer",
     "http_user_agent": "agent", "http_x_forwarded_for": "forwarded",
@@ -45,7 +45,7 @@ _NGINX_FIELDS = {
     "query_string": "query", "server_protocol": "protocol", "request_time": "duration_s",
     "time_local": "time", "time_iso8601": "time", "msec": "time",
 }  # fmt: skip
-_NGINX_TIMES = {"time_local": "clf", "time_iso8601": "iso", "msec": "epoch_s"}
+NGINX_TIMES = {"time_local": "clf", "time_iso8601": "iso", "msec": "epoch_s"}
 _GOACCESS_FIELDS = {
     "h": "client", "r": "request", "m": "method", "U": "target", "q": "query", "H": "protocol",
     "s": "status", "b": "bytes", "R": "referrer", "u": "agent", "D": "duration_us",
@@ -112,7 +112,8 @@ def _assemble(directives: list[Directive], name: str, example: str) -> Pattern:
     times = next((d.times for n, d in enumerate(directives) if d.times and n in chosen), None)
     kinds = [d.forwarded for n, d in enumerate(directives) if d.forwarded and n in chosen]
     return Pattern(
-        name, tuple(segments), times or TimeFormat("iso"), example, *kinds[:1]
+        name, tuple(segments), times or TimeFormat("iso"), example,
+        forwarded_kind=kinds[0] if kinds else Pattern.forwarded_kind,
     )  # fmt: skip
 
 
@@ -228,8 +229,8 @@ def _nginx(text: str) -> Iterator[Directive]:
             yield Directive(part, is_literal=True)
             continue
         name = found["braced"] or found["name"]
-        field = _NGINX_FIELDS.get(name)
-        kind = _NGINX_TIMES.get(name)
+        field = NGINX_FIELDS.get(name)
+        kind = NGINX_TIMES.get(name)
         forwarded = None
         if field == "forwarded":
             forwarded = re.sub("^(http|proxy_add)_", "", name).replace("_", "-")

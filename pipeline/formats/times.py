@@ -29,10 +29,16 @@ _END = int(datetime(_LAST_YEAR + 1, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 _MOST_OFFSET_MINUTES = 14 * 60
 _EPOCH_UNITS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 """Microseconds in one of each unit."""
+_NANOS = r"^(\d{1,16})\d{3}$"
+_EPOCH_DIGITS = r"^(\d{10})(\d{3}|\d{6}|\d{9})$"
+"""Seconds, and what milli-, micro- and nanoseconds have more: 2001 to 2286."""
+_OTHERS = {"epoch_ns": r"\d{4,19}", "iso_or_epoch": rf"{_CALENDARS['iso']}|{_NUMBER}|\d{{19}}"}
 PATTERNS = {
     kind: re.sub(r"\?P<\w+>", "?:", pattern)
-    for kind, pattern in {**_CALENDARS, **dict.fromkeys(_EPOCH_UNITS, _NUMBER)}.items()
-}
+    for kind, pattern in {
+        **_CALENDARS, **dict.fromkeys(_EPOCH_UNITS, _NUMBER), **_OTHERS,
+    }.items()
+}  # fmt: skip
 """What a time of each kind looks like, for RE2."""
 
 Ints = npt.NDArray[np.int64]
@@ -44,7 +50,8 @@ class TimeFormat:
     """How a layout writes its time, and in which zone where it does not say."""
 
     kind: str = "clf"
-    """``clf``, ``iso``, ``epoch_s``, ``epoch_ms``, ``epoch_us``, or an strftime format."""
+    """``clf``, ``iso``, ``epoch_s``, ``epoch_ms``, ``epoch_us``, ``epoch_ns``, ``iso_or_epoch``
+    (the unit by the number of digits), or an strftime format."""
     zone: ZoneInfo | None = None
     """Of times without an offset; UTC when not given."""
 
@@ -66,6 +73,11 @@ class TimeFormat:
             micros, valid, is_local = _read_calendar(_CALENDARS[self.kind], texts)
         elif self.kind in _EPOCH_UNITS:
             return _read_epoch(texts, _EPOCH_UNITS[self.kind])
+        elif self.kind == "epoch_ns":
+            micros_text = pc.replace_substring_regex(texts, pattern=_NANOS, replacement=r"\1")
+            return _read_epoch(micros_text, 1)
+        elif self.kind == "iso_or_epoch":
+            micros, valid, is_local = _read_either(texts)
         else:
             micros, valid, is_local = self._read_strftime(texts)
         return np.where(is_local, self._from_local(micros), micros), valid
@@ -126,6 +138,14 @@ def _read_epoch(texts: pa.StringArray, unit: int) -> tuple[Ints, Flags]:
     fraction = _read_fractions(pc.struct_field(found, "fraction").fill_null(""))
     valid &= whole < _END // unit
     return np.where(valid, whole * unit + fraction * unit // 1_000_000, 0), valid
+
+
+def _read_either(texts: pa.StringArray) -> tuple[Ints, Flags, Flags]:
+    """Read calendar times and numbers, in seconds when they have ten digits."""
+    seconds = pc.replace_substring_regex(texts, pattern=_EPOCH_DIGITS, replacement=r"\1.\2")
+    epoch, is_epoch = _read_epoch(seconds, _EPOCH_UNITS["epoch_s"])
+    micros, valid, is_local = _read_calendar(_CALENDARS["iso"], texts)
+    return np.where(is_epoch, epoch, micros), is_epoch | valid, is_local & ~is_epoch
 
 
 def _ints(texts: pa.StringArray) -> Ints:

@@ -1,0 +1,84 @@
+"""What the layouts escape in a field, and how it is undone."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+from urllib.parse import unquote, unquote_plus
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Decoder: TypeAlias = Callable[[pa.StringArray], pa.StringArray]
+"""Makes ``n`` values of ``n`` texts; null stays null."""
+
+_HEX = re.compile(r"\\x([0-9A-Fa-f]{2})")
+
+
+def decode(
+    texts: Mapping[str, pa.StringArray], decoders: Mapping[str, Decoder]
+) -> dict[str, pa.StringArray]:
+    """Make values of those fields that have a decoder."""
+    return {
+        name: decoders[name](text) if name in decoders else text for name, text in texts.items()
+    }
+
+
+def plus_is_space(texts: pa.StringArray) -> pa.StringArray:
+    """Put the spaces back for which ``+`` stands."""
+    return pc.replace_substring(texts, pattern="+", replacement=" ")
+
+
+def percent_is_escaped(texts: pa.StringArray) -> pa.StringArray:
+    """Take the escape of ``%`` itself back, and leave a URL's own escapes."""
+    return pc.replace_substring(texts, pattern="%25", replacement="%")
+
+
+def quotes_are_doubled(texts: pa.StringArray) -> pa.StringArray:
+    """Undo what CSV (RFC 4180) does to quotes in a quoted field."""
+    return pc.replace_substring(texts, pattern='""', replacement='"')
+
+
+def http_version(texts: pa.StringArray) -> pa.StringArray:
+    """Write a bare version (``1.1``, ``2.0.0.0``) as the protocol that it is of."""
+    return pc.replace_substring_regex(texts, pattern=r"^(\d+\.\d+).*$", replacement=r"HTTP/\1")
+
+
+def percent_decoded(texts: pa.StringArray) -> pa.StringArray:
+    """Undo URL encoding (RFC 1738)."""
+    return _each(unquote, texts)
+
+
+def form_decoded(texts: pa.StringArray) -> pa.StringArray:
+    """Undo URL encoding; where ``(`` or ``/`` is encoded too, ``+`` is a space."""
+    return _each(_decode_form, texts)
+
+
+def twice_decoded(texts: pa.StringArray) -> pa.StringArray:
+    """Undo URL encoding, once more where the spaces are still encoded."""
+    return _each(_decode_twice, texts)
+
+
+def hex_decoded(texts: pa.StringArray) -> pa.StringArray:
+    r"""Undo ``\x09`` and its like, which stand for bytes of UTF-8."""
+    return _each(_decode_hex, texts)
+
+
+def _decode_form(text: str) -> str:
+    return unquote_plus(text) if "%2F" in text or "%28" in text else unquote(text)
+
+
+def _decode_twice(text: str) -> str:
+    once = unquote(text)
+    return unquote(once) if "%20" in once and " " not in once else once
+
+
+def _decode_hex(text: str) -> str:
+    data = _HEX.sub(lambda found: chr(int(found[1], 16)), text.encode().decode("latin-1"))
+    return data.encode("latin-1").decode(errors="replace")
+
+
+def _each(function: Callable[[str], str], texts: pa.StringArray) -> pa.StringArray:
+    """Call a function once for each distinct text."""
+    coded = texts.dictionary_encode()
+    values = [function(text) for text in coded.dictionary.to_pylist()]
+    return pa.array(values, pa.string()).take(coded.indices)

@@ -1,0 +1,312 @@
+"""W3C extended logs, whose ``#Fields:`` line names what stands in the lines after it.
+
+Sources: W3C working draft WD-logfile-960323 *Extended Log File Format*; Microsoft, *W3C Logging*
+(HTTP Server API) and IIS's defaults; Amazon CloudFront Developer Guide, *Standard logging
+reference* and *Streaming distribution log file format*; Imperva, *Log file structure* (W3C);
+SHOUTcast DNAS, whose W3C log has one form.
+
+Dates and times are UTC, as the draft has it, until a zone is set; SHOUTcast writes local ones.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.formats.escapes import (
+    Decoder,
+    percent_decoded,
+    percent_is_escaped,
+    plus_is_space,
+    quotes_are_doubled,
+    twice_decoded,
+)
+from pipeline.formats.headers import HeaderLayout
+from pipeline.formats.pattern import SHAPES, Pattern, Segment
+from pipeline.formats.times import TimeFormat
+
+_HEADER = r"(?i)^#Fields:"
+_NAMES = {
+    "date": "date", "time": "clock", "c-ip": "client", "cs-method": "method",
+    "cs-uri-stem": "path", "cs-uri": "target", "cs-uri-query": "query", "cs-version": "protocol",
+    "cs-protocol-version": "protocol", "sc-status": "status", "c-status": "status",
+    "sc-bytes": "bytes", "cs-host": "host", "cs(host)": "host", "cs(user-agent)": "agent",
+    "cs(referer)": "referrer", "cs(referrer)": "referrer", "x-forwarded-for": "forwarded",
+    "cs(x-forwarded-for)": "forwarded", "time-taken": "duration_s",
+}  # fmt: skip
+"""The draft's identifiers, and those of the products that several of them share."""
+_SHAPES = {
+    "date": r"\d{4}-\d\d-\d\d", "clock": r"\d\d:\d\d:\d\d(?:\.\d{1,9})?", **SHAPES,
+}  # fmt: skip
+_NEEDED = (frozenset({"date"}), frozenset({"clock"}), frozenset({"client"}),
+           frozenset({"method", "path", "target", "status"}))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a product writes W3C extended logs."""
+
+    name: str
+    marks: frozenset[str] = frozenset()
+    """Names of fields of which a header of this product has one; none: any header is its."""
+    software: str | None = None
+    """What its ``#Software:`` line looks like."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Fields that it names otherwise than ``_NAMES``, or means something else by."""
+    before: str = ""
+    between: str = " "
+    after: str = ""
+    """What stands before, between and behind a line's fields, as RE2."""
+    shape: str = r"[^ ]+"
+    shapes: Mapping[str, str] = field(default_factory=dict)
+    """What a field looks like, and those that look otherwise, by their names in the header."""
+    decoders: Mapping[str, Decoder] = field(default_factory=dict)
+    not_hits: tuple[str, str] | None = None
+    """A name in the header, and what its field looks like in lines that are no requests."""
+
+    def is_of(self, names: Iterable[str], directives: str) -> bool:
+        """Whether a header is this product's."""
+        if self.software and re.search(self.software, directives, re.IGNORECASE | re.MULTILINE):
+            return True
+        return not self.marks or not self.marks.isdisjoint(names)
+
+
+IIS = Dialect(
+    "iis",
+    frozenset({"s-sitename", "s-computername", "sc-substatus", "sc-win32-status"}),
+    r"^#Software: Microsoft ",
+    {"time-taken": "duration_ms"},
+    # A space becomes a plus; a plus stays one, so that "+" can stand for either, mostly the first.
+    decoders={"agent": plus_is_space},
+)
+"""``time-taken`` is in milliseconds; user agents have ``+`` for each space."""
+
+CLOUDFRONT = Dialect(
+    "cloudfront",
+    frozenset({"x-edge-location"}),
+    # cs(Host) is the distribution's name; x-host-header is what the viewer asked for.
+    names={"cs(host)": "", "x-host-header": "host"},
+    between="\t",
+    shape=r"[^\t]*",
+    decoders={
+        "agent": twice_decoded,
+        "path": percent_is_escaped,
+        "query": percent_is_escaped,
+        "referrer": percent_is_escaped,
+    },
+)
+"""URL-encodes fields, ``%`` to ``%25``. In user agents of some years spaces are encoded twice
+(``%2520``). ``time-taken`` is in seconds. Addresses of proxies are in ``x-forwarded-for``."""
+
+CLOUDFRONT_RTMP = Dialect(
+    "cloudfront_rtmp",
+    frozenset({"x-cf-client-id"}),
+    names={"cs-uri-stem": "target", "c-referrer": "referrer", "c-user-agent": "agent"},
+    between="\t",
+    shape=r"[^\t]*",
+    shapes={"x-event": "play"},
+    decoders={"agent": percent_decoded, "query": percent_is_escaped},
+    not_hits=("x-event", "connect|disconnect|stop|pause|unpause|seek"),
+)
+"""A stream that begins to play is a hit; the other events of a connection are none."""
+
+INCAPSULA = Dialect(
+    "incapsula",
+    frozenset({"cs-clapp", "cs-clappsig", "s-suid"}),
+    r"^#Software: Incapsula",
+    {"cs-uri-stem": "", "cs-bytes": "bytes", "s-xff": "forwarded"},
+    before='"',
+    between='" "',
+    after='"',
+    shape=r'(?:[^"\\]|\\.)*',
+    shapes={"sc-status": r"[1-5]\d\d|-?", "cs-bytes": r"\d*"},
+)
+"""Every field stands in quotes; ``cs-uri`` has no scheme; ``cs-bytes`` is the content's length."""
+
+SHOUTCAST = Dialect(
+    "shoutcast",
+    frozenset({"avgbandwidth"}),
+    r"^#Software: SHOUTcast",
+    {"cs-uri-stem": "target", "x-duration": "duration_s"},
+    decoders={"agent": percent_decoded},
+)
+"""One line a listener, when he leaves: ``x-duration`` is in seconds."""
+
+W3C = Dialect(
+    "w3c",
+    between=r"[ \t]+",
+    shape=r'"(?:[^"]|"")*"|[^ \t"][^ \t]*',
+)
+"""The draft: whitespace between fields, strings in quotes, ``time-taken`` in seconds."""
+
+_DIALECTS = (IIS, CLOUDFRONT, CLOUDFRONT_RTMP, INCAPSULA, SHOUTCAST, W3C)
+
+
+def compile_header(text: str, only: Dialect | None = None) -> Pattern | None:
+    """Make the layout of a ``#Fields:`` line and the directives before it.
+
+    Args:
+        text: lines, the last of which is the header.
+        only: the product it must be of; any when not given.
+    """
+    *directives, header = text.split("\n")
+    names = header.partition(":")[2].lower().split()
+    dialect = next(one for one in _DIALECTS if one.is_of(names, "\n".join(directives)))
+    if only not in (None, dialect):
+        return None
+    fields = _choose(dialect, names)
+    if any(needed.isdisjoint(fields) for needed in _NEEDED):
+        return None
+    return _assemble(dialect, names, fields)
+
+
+def _choose(dialect: Dialect, names: list[str]) -> list[str | None]:
+    """The field of each name; None when it has none or had it before."""
+    known = {**_NAMES, **dialect.names}
+    if "cs-uri-stem" in names and known["cs-uri-stem"]:
+        known["cs-uri"] = ""
+    fields: list[str | None] = []
+    for name in names:
+        made = known.get(name) or None
+        fields.append(None if made in fields else made)
+    return fields
+
+
+def _assemble(dialect: Dialect, names: list[str], fields: list[str | None]) -> Pattern:
+    segments = [Segment(dialect.before)]
+    for number, (name, made) in enumerate(zip(names, fields, strict=True)):
+        if number:
+            segments.append(Segment(dialect.between))
+        shape = dialect.shapes.get(name) or (made and _SHAPES.get(made)) or dialect.shape
+        segments.append(Segment(shape, made))
+    segments.append(Segment(f"{dialect.after}[ \t]*"))
+    return Pattern(
+        dialect.name, tuple(segments), TimeFormat("iso"), not_hits=_not_hits(dialect, names),
+        decoders=_decoders(dialect, fields),
+    )  # fmt: skip
+
+
+def _not_hits(dialect: Dialect, names: list[str]) -> str | None:
+    if dialect.not_hits is None or dialect.not_hits[0] not in names:
+        return None
+    before = f"(?:(?:{dialect.shape}){dialect.between}){{{names.index(dialect.not_hits[0])}}}"
+    return f"^{before}(?:{dialect.not_hits[1]}){dialect.between}"
+
+
+def _decoders(dialect: Dialect, fields: Iterable[str | None]) -> Mapping[str, Decoder]:
+    if dialect is W3C:
+        return {made: _unquoted for made in fields if made and made not in _SHAPES}
+    if dialect is INCAPSULA:
+        return {"target": _with_scheme}
+    return dialect.decoders
+
+
+def _unquoted(texts: pa.StringArray) -> pa.StringArray:
+    """Take a string out of its quotes, which are doubled in it."""
+    is_quoted = pc.starts_with(texts, '"')
+    inner = quotes_are_doubled(pc.utf8_slice_codeunits(texts, 1, -1))
+    return pc.if_else(is_quoted, inner, texts)
+
+
+def _with_scheme(texts: pa.StringArray) -> pa.StringArray:
+    """Put a scheme before ``host/path``, so that it is an absolute target."""
+    return pc.replace_substring_regex(
+        texts, pattern=r"^([^/?#]+)(/|$)", replacement=r"http://\1\2", max_replacements=1
+    )
+
+
+def _layout(dialect: Dialect, example: str, default: Pattern | None = None) -> HeaderLayout:
+    only = None if dialect is W3C else dialect
+    return HeaderLayout(
+        dialect.name, _HEADER, partial(compile_header, only=only), default, example=example
+    )
+
+
+def _default(dialect: Dialect, names: str, *last: Segment, rest: str = "") -> Pattern:
+    """The layout of lines without a header: fields in order, and some that may follow."""
+    made = _assemble(dialect, names.split(), _choose(dialect, names.split()))
+    return Pattern(
+        made.name, (*made.segments[:-1], *last), made.times, rest=rest,
+        not_hits=made.not_hits, decoders=made.decoders,
+    )  # fmt: skip
+
+
+_IIS_DEFAULT = _default(
+    IIS,
+    "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent)"
+    " cs(Referer) sc-status sc-substatus sc-win32-status".lower(),
+    Segment(" "),
+    Segment(r"\d*?", "bytes"),
+    Segment(r"(?: \d+ )?"),
+    Segment(r"\d+", "duration_ms"),
+)
+"""What IIS 7 to 10 log unless told otherwise, and with sc-bytes and cs-bytes before time-taken."""
+_CLOUDFRONT_DEFAULT = _default(
+    CLOUDFRONT,
+    "date time x-edge-location sc-bytes c-ip cs-method cs(host) cs-uri-stem sc-status cs(referer)"
+    " cs(user-agent) cs-uri-query cs(cookie) x-edge-result-type x-edge-request-id x-host-header"
+    " cs-protocol cs-bytes time-taken x-forwarded-for ssl-protocol ssl-cipher"
+    " x-edge-response-result-type",
+    Segment("\t?"),
+    Segment(r"HTTP/[0-9.]+|-|", "protocol"),
+    rest=r"(?:\t[^\t]*)*",
+)
+"""The 23 and 24 fields of old, the 33 of now, and those that will be added."""
+_RTMP_DEFAULT = _default(
+    CLOUDFRONT_RTMP,
+    "date time x-edge-location c-ip x-event sc-bytes x-cf-status x-cf-client-id cs-uri-stem"
+    " cs-uri-query c-referrer x-page-url c-user-agent x-sname x-sname-query x-file-ext x-sid",
+)
+_SHOUTCAST_DEFAULT = _default(
+    SHOUTCAST,
+    "c-ip c-dns date time cs-uri-stem c-status cs(user-agent) sc-bytes x-duration avgbandwidth",
+)
+
+LAYOUTS = (
+    _layout(
+        IIS,
+        "2016-11-08 20:30:00 192.0.2.1 GET /english/index.asp lang=en 443 - 203.0.113.7"
+        " Mozilla/5.0+(Windows+NT+10.0;+Win64;+x64) https://example.org/ 200 0 0 5120 314 46",
+        _IIS_DEFAULT,
+    ),
+    _layout(
+        CLOUDFRONT,
+        "2016-11-08\t20:30:00\tYUL62-C1\t5120\t203.0.113.7\tGET\td111111abcdef8.cloudfront.net"
+        "\t/english/a%2520b.html\t200\thttps://example.org/\tMozilla/5.0%20(X11;%20Linux)\tlang=en"
+        "\t-\tHit\tdocumentation==\twww.example.com\thttps\t314\t0.046\t-\tTLSv1.3"
+        "\tTLS_AES_128_GCM_SHA256\tHit\tHTTP/2.0\t-\t-\t50000\t0.046\tHit\ttext/html\t5000\t-\t-",
+        _CLOUDFRONT_DEFAULT,
+    ),
+    _layout(
+        CLOUDFRONT_RTMP,
+        "2016-11-08\t20:30:00\tYUL62\t203.0.113.7\tplay\t5120\tOK\tdocumentation"
+        "\trtmp://example.cloudfront.net/cfx/st\tkey=value\thttps://example.org/player.swf"
+        "\thttps://example.org/\tLNX%2010,0,32,18\tmyvideo\t-\tflv\t1",
+        _RTMP_DEFAULT,
+    ),
+    _layout(
+        INCAPSULA,
+        "#Software: Incapsula LOGS API\n"
+        "#Fields: date time cs-clapp cs(User-Agent) cs-uri cs-version c-ip cs-method"
+        " cs-uri-query sc-status s-xff cs-bytes cs(Referrer)\n"
+        '"2016-11-08" "20:30:00" "Firefox" "Mozilla/5.0 (X11; Linux)" "www.example.com/english/"'
+        ' "HTTP/1.1" "203.0.113.7" "GET" "lang=en" "200" "198.51.100.9" "5120"'
+        ' "https://example.org/"',
+    ),
+    _layout(
+        SHOUTCAST,
+        "203.0.113.7 203.0.113.7 2016-11-08 20:30:00 /stream?title=Unknown 200"
+        " Example%20Player%2F1.0 5120 46 128",
+        _SHOUTCAST_DEFAULT,
+    ),
+    _layout(
+        W3C,
+        "#Version: 1.0\n"
+        "#Fields: time date c-ip cs-method cs-uri sc-status sc-bytes time-taken cs(User-Agent)\n"
+        "20:30:00 2016-11-08 203.0.113.7 GET /english/?lang=en 200 5120 0.046"
+        ' "Mozilla/5.0 (""X"")"',
+    ),
+)
