@@ -1,7 +1,7 @@
 """Finds a file's layout by trying all of them on its first lines."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from pipeline.formats.fields import BLANK, FIELDS, ReadBlock
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.layouts import COMBINED, Layout, find_layout, list_layouts
+from pipeline.formats.pattern import Pattern, without_ends
 from pipeline.formats.reader import Part, Reader, join, read_parts
 
 SAMPLE_LINES = 200
@@ -20,9 +21,11 @@ LEAST_SHARE = 0.5
 """Of the lines tried a layout reads at least so many."""
 _PLAIN = (
     r'^[0-9A-Fa-f.:]+ - [^ "]+ \[[^\]]{26}\] "(?:[^"\\]|\\.)*" [1-5]\d\d (?:\d+|-)'
-    r'(?: "(?:[^"\\]|\\.)*" "(?:[^"\\]|\\.)*")?\r?\n?$'
+    r'(?: "(?:[^"\\]|\\.)*" "(?:[^"\\]|\\.)*")?$'
 )
 """Common and combined lines in which nothing could be anything else: no other layout is tried."""
+_WHOLE = r'" [1-5]\d\d (?:\d+|-)(?: "(?:[^"\\]|\\.)*" "(?:[^"\\]|\\.)*")?$'
+"""How a common or combined line ends that has nothing after it."""
 LEAST_REJECTED = 20
 """So many rejected lines of a block are tried in another layout."""
 LEAST_SHARE_OF_REJECTED = 0.9
@@ -42,7 +45,8 @@ class Candidate:
     """Of its hits those whose client is an address."""
     fields: int
     """How many fields it finds."""
-    clients: tuple[str | None, ...]
+    told: tuple[list[str | None], list[float | None]]
+    """Each hit's client and duration."""
 
     @property
     def rank(self) -> tuple[float, float, int]:
@@ -57,7 +61,7 @@ class Detected:
     layout: Layout
     share: float
     rivals: tuple[Layout, ...]
-    """Those that fit as well and say that another was the client."""
+    """Those that fit as well and find another client or duration."""
 
 
 def detect(connection: duckdb.DuckDBPyConnection, lines: pa.Array) -> Detected | None:
@@ -68,6 +72,7 @@ def detect(connection: duckdb.DuckDBPyConnection, lines: pa.Array) -> Detected |
         lines: a file's first ones; ``SAMPLE_LINES`` that are not blank are looked at.
     """
     sample = lines.filter(pc.not_equal(pc.ascii_trim(lines, BLANK), ""))[:SAMPLE_LINES]
+    sample = without_ends(sample)
     if not len(sample):
         return None
     if pc.all(pc.match_substring_regex(sample, _PLAIN)).as_py():
@@ -77,9 +82,7 @@ def detect(connection: duckdb.DuckDBPyConnection, lines: pa.Array) -> Detected |
         return None
     best = candidates[0]
     rivals = [
-        one.layout
-        for one in candidates[1:]
-        if one.rank == best.rank and one.clients != best.clients
+        one.layout for one in candidates[1:] if one.rank == best.rank and one.told != best.told
     ]
     return Detected(best.layout, best.share, tuple(rivals))
 
@@ -160,12 +163,26 @@ def rank(connection: duckdb.DuckDBPyConnection, sample: pa.Array) -> list[Candid
 
 def _try(connection: duckdb.DuckDBPyConnection, layout: Layout, sample: pa.Array) -> Candidate:
     numbers = np.arange(1, len(sample) + 1, dtype=np.int64)
-    read = read_parts(connection, Reader(layout).cut(numbers, sample))
-    known = len(read.hits) + (len(read.directives) if len(read.hits) else 0)
-    return Candidate(
-        layout, known / len(sample), _share_of_addresses(read), _count_fields(read),
-        tuple(read.hits["client"].to_pylist()),
-    )  # fmt: skip
+    parts = [_matching(part) for part in Reader(layout).cut(numbers, sample)]
+    read = read_parts(connection, [part for part in parts if len(part.lines)])
+    known = len(read.hits) + len(read.directives) if len(read.hits) else 0
+    if layout is COMBINED:  # it reads on over what follows the agent
+        known = pc.sum(pc.match_substring_regex(sample, _WHOLE)).as_py()
+    addresses = _share_of_addresses(read)
+    told = (read.hits["client"].to_pylist(), read.hits["duration_ms"].to_pylist())
+    return Candidate(layout, known / len(sample), addresses, _count_fields(read), told)
+
+
+def _matching(part: Part) -> Part:
+    """The lines of a part that its layout knows: to say why it does not know others takes long."""
+    if not isinstance(part.layout, Pattern):
+        return part
+    known = pc.match_substring_regex(part.lines, f"(?s){part.layout.regex}")
+    for others in (part.layout.not_hits, part.directive):
+        if others:
+            known = pc.or_(known, pc.match_substring_regex(part.lines, others))
+    chosen = known.to_numpy(zero_copy_only=False)
+    return replace(part, line_no=part.line_no[chosen], lines=part.lines.filter(known))
 
 
 def _share_of_addresses(read: ReadBlock) -> float:

@@ -81,7 +81,7 @@ class Pattern:
         self, _: duckdb.DuckDBPyConnection, line_no: npt.NDArray[np.int64], lines: pa.Array
     ) -> ReadBlock:
         """Read a block of lines, as ``formats.combined.read_block`` does."""
-        lines = _without_ends(lines)
+        lines = without_ends(lines)
         blank = pc.equal(pc.ascii_trim(lines, BLANK), "")
         found = pc.extract_regex(lines, pattern=f"(?s){self.regex}")
         is_read = pc.and_(found.is_valid(), pc.invert(blank))
@@ -167,7 +167,7 @@ class Pattern:
         return next(following, "end")
 
 
-def _without_ends(lines: pa.Array) -> pa.Array:
+def without_ends(lines: pa.Array) -> pa.Array:
     """Lines without their newline and one carriage return before it."""
     lines = pc.ascii_rtrim(lines, "\n")
     if pc.any(pc.ends_with(lines, "\r")).as_py():

@@ -178,7 +178,7 @@ Source: Matomo's log importer, format ``gandi`` (Gandi does not publish one).
 COUCHBASE = Pattern(
     "couchbase",
     (
-        *COMMON, literal(" "), Segment("[^ ]+", "referrer"), literal(' "'), AGENT, literal('" '),
+        *COMMON, literal(" "), Segment('[^" ]+', "referrer"), literal(' "'), AGENT, literal('" '),
         Segment("(?:Request took ||.*? )"), Segment(r"\d*", "duration_ms"),
     ),
     example="192.0.2.10 - Administrator [10/Oct/2024:13:55:36 +0000] "
