@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.formats import aws, envoy, fastly, haproxy, squid, web_servers
-from pipeline.formats.fields import FIELDS, ReadBlock
+from pipeline.formats.fields import FIELDS, ReadBlock, split_request
 from pipeline.formats.pattern import Pattern
 
 FAMILIES = (web_servers, fastly, aws, haproxy, squid, envoy)
@@ -339,3 +339,18 @@ def test_envoy_dashes_connections_and_quotes() -> None:
 def test_istio_old_default_and_addresses_of_version_6() -> None:
     assert changed("istio", ' via_upstream - "-" ', ' "-" "-" ')["client"] == "203.0.113.9"
     assert changed("istio", "203.0.113.9:", "[2001:db8::9]:")["client"] == "2001:db8::9"
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        "GET /a?b=c HTTP/1.1", "GET http://a.example/b?c HTTP/1.1", "GET http:///b HTTP/1.1",
+        "GET http://-/b HTTP/1.1", "GET http://a HTTP/1.1", "GET http://a?x HTTP/1.1",
+        "GET http://u@h:8/p#x?y HTTP/1.0", "GET //a/b HTTP/1.1", "CONNECT a:1 HTTP/1.1",
+        "get / HTTP/1.1", "-", "", "GET http://a b/c HTTP/1.1", "GET 9http://a/ HTTP/1.1",
+    ],
+)  # fmt: skip
+def test_a_block_splits_requests_as_one_alone_is_split(request_line: str) -> None:
+    hit = changed("combinedio", "GET /a?b=c HTTP/1.1", request_line)
+    names = ("method", "host", "path", "query", "protocol")
+    assert tuple(hit[name] for name in names) == split_request(request_line)

@@ -55,10 +55,12 @@ EXPLAINED = {
 
 _METHOD = re.compile("[A-Z]+")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+://([^/?#]*+)", re.ASCII)
+_ORIGIN = r"(?:[A-Za-z][A-Za-z0-9+.-]*://(?P<host>[^/?# ]+))?"
 _PLAIN_REQUEST = (
-    r"^(?P<method>[A-Z]+) (?P<path>/[^ ?]*)(?P<mark>\??)(?P<query>[^ ]*) (?P<protocol>HTTP/[^ ]+)$"
+    rf"^(?P<method>[A-Z]+) {_ORIGIN}(?P<path>/[^ ?]*)(?P<mark>\??)(?P<query>[^ ]*)"
+    " (?P<protocol>HTTP/[^ ]+)$"
 )
-_PLAIN_TARGET = r"^(?P<path>/[^?]*)(?P<mark>\??)(?P<query>(?s:.*))$"
+_PLAIN_TARGET = rf"^{_ORIGIN}(?P<path>/[^?]*)(?P<mark>\??)(?P<query>(?s:.*))$"
 _REQUEST = ("method", "host", "path", "query", "protocol")
 _NO_STATUS = ("", "-", "0", "000", "-1")
 _MOST_BYTES_DIGITS = 18
@@ -235,10 +237,10 @@ def _split(
 ) -> dict[str, pa.Array]:
     """Split by a regular expression where it fits, else each distinct text by ``split_one``."""
     found = pc.extract_regex(text, pattern=plain)
-    parts = {name: pc.struct_field(found, name) for name in names if name != "host"}
+    parts = {name: pc.struct_field(found, name) for name in names}
     has_query = pc.equal(pc.struct_field(found, "mark"), "?")
     parts["query"] = pc.if_else(has_query, parts["query"], pa.scalar(None, TEXT))
-    parts["host"] = pa.nulls(len(text), TEXT)
+    parts["host"] = _or_null(parts["host"], len(text))
     is_odd = pc.and_(found.is_null(), text.is_valid())
     if pc.any(is_odd).as_py():
         coded = text.filter(is_odd).dictionary_encode()
