@@ -19,14 +19,14 @@ from pipeline.formats.escapes import Decoder, decode
 from pipeline.formats.fields import BLANK, ReadBlock, Rejected, read_fields
 from pipeline.formats.times import TimeFormat
 
+# Parsed once: what begins with a brace and is JSON is an object.
 _EXTRACT = """
-SELECT json_extract_string(object, $places) AS texts, object IS NOT NULL AS is_object
-FROM (
-    SELECT CASE WHEN line LIKE '%{%' AND json_valid(line) AND json_type(line) = 'OBJECT'
-        THEN line END AS object
-    FROM block
-)
+SELECT CASE WHEN starts_with(ltrim(line, $spaces), '{')
+    THEN try(json_extract_string(line, $places)) END AS texts
+FROM block
 """
+_SPACES = " \t\r\n"
+"""What JSON has around a value (RFC 8259, section 2)."""
 _REQUEST = ("request", "method", "target", "path", "status")
 """Fields of which a request has at least one; an object without is something else's record."""
 
@@ -69,10 +69,12 @@ class JsonLayout:
         others_of = (*self.marks, *self.only)
         pointers = [pointer_of(place) for place in (*(p for _, p in places), *others_of)]
         connection.register("block", pa.table({"line": lines}))
-        table = connection.execute(_EXTRACT, {"places": pointers}).to_arrow_table()
+        table = connection.execute(
+            _EXTRACT, {"places": pointers, "spaces": _SPACES}
+        ).to_arrow_table()
         columns = _columns(table["texts"], len(pointers))
         texts = _join([name for name, _ in places], columns)
-        is_object = table["is_object"].combine_chunks()
+        is_object = table["texts"].combine_chunks().is_valid()
         marks, only = (
             columns[len(places) :][: len(self.marks)],
             columns[len(pointers) - len(self.only) :],

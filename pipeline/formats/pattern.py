@@ -76,13 +76,13 @@ class Pattern:
         self, _: duckdb.DuckDBPyConnection, line_no: npt.NDArray[np.int64], lines: pa.Array
     ) -> ReadBlock:
         """Read a block of lines, as ``formats.combined.read_block`` does."""
-        lines = pc.replace_substring_regex(lines, pattern="\r?\n$", replacement="")
+        lines = pc.ascii_rtrim(lines, "\r\n")
         blank = pc.equal(pc.ascii_trim(lines, BLANK), "")
         found = pc.extract_regex(lines, pattern=f"(?s){self.regex}")
         is_read = pc.and_(found.is_valid(), pc.invert(blank))
         known = self._find_not_hits(lines, pc.or_(blank, found.is_valid()))
         rows = np.flatnonzero(is_read.to_numpy(zero_copy_only=False))
-        chosen = found.take(pa.array(rows))
+        chosen = found if len(rows) == len(lines) else found.take(pa.array(rows))
         texts = {name: pc.struct_field(chosen, name) for name in self.fields}
         read = read_fields(line_no[rows], decode(texts, self.decoders), self.times)
         rejects = {int(rows[row]): name for row, name in read.wrong.items()}
