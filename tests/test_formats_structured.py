@@ -148,15 +148,13 @@ def test_hostile_lines_are_rejected_and_the_lines_beside_them_are_read(connectio
 @pytest.mark.parametrize("name", LAYOUTS)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
-def test_damaged_example_becomes_one_thing(name, data) -> None:
+def test_damaged_example_becomes_one_thing(connection, name, data) -> None:
     """A line cut off or with characters put in is a hit, rejected, blank or known to be none."""
     *header, line = LAYOUTS[name].example.split("\n")
     at = data.draw(st.integers(0, len(line)))
     inserted = data.draw(st.text(st.sampled_from('"\\\t ,{}[]-#\x00\u00e9%+0'), max_size=4))
     damaged = line[:at] + inserted + line[at + data.draw(st.integers(0, 5)) :]
-    opened = connect(threads=1)
-    assert len(kinds_of(opened, name, *header, damaged)) == len(header) + 1
-    opened.close()
+    assert len(kinds_of(connection, name, *header, damaged)) == len(header) + 1
 
 
 # Header, separator, what a name's value is; the fields that a hit needs.

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 Decoder: TypeAlias = Callable[[pa.StringArray], pa.StringArray]
 """Makes ``n`` values of ``n`` texts; null stays null."""
 
+_VERSION = re.compile(r"\A(\d+\.\d+).*", re.ASCII | re.DOTALL)
 _HEX = re.compile(r"\\x([0-9A-Fa-f]{2})")
 
 
@@ -40,7 +41,7 @@ def quotes_are_doubled(texts: pa.StringArray) -> pa.StringArray:
 
 def http_version(texts: pa.StringArray) -> pa.StringArray:
     """Write a bare version (``1.1``, ``2.0.0.0``) as the protocol that it is of."""
-    return pc.replace_substring_regex(texts, pattern=r"^(\d+\.\d+).*$", replacement=r"HTTP/\1")
+    return _each(lambda text: _VERSION.sub(r"HTTP/\1", text), texts)
 
 
 def percent_decoded(texts: pa.StringArray) -> pa.StringArray:
@@ -60,7 +61,8 @@ def twice_decoded(texts: pa.StringArray) -> pa.StringArray:
 
 def hex_decoded(texts: pa.StringArray) -> pa.StringArray:
     r"""Undo ``\x09`` and its like, which stand for bytes of UTF-8."""
-    return _each(_decode_hex, texts)
+    has_any = pc.any(pc.match_substring(texts, pattern=r"\x")).as_py()
+    return _each(_decode_hex, texts) if has_any else texts
 
 
 def _decode_form(text: str) -> str:

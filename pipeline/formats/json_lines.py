@@ -5,8 +5,9 @@ lines, and nginx with ``escape=json``.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -17,16 +18,16 @@ import pyarrow.compute as pc
 
 from pipeline.formats.escapes import Decoder, decode
 from pipeline.formats.fields import BLANK, ReadBlock, Rejected, read_fields
-from pipeline.formats.times import TimeFormat
+from pipeline.formats.times import Flags, TimeFormat
 
+# Parsed once: what begins with a brace and is JSON is an object.
 _EXTRACT = """
-SELECT json_extract_string(object, $places) AS texts, object IS NOT NULL AS is_object
-FROM (
-    SELECT CASE WHEN line LIKE '%{%' AND json_valid(line) AND json_type(line) = 'OBJECT'
-        THEN line END AS object
-    FROM block
-)
+SELECT CASE WHEN starts_with(ltrim(line, $spaces), '{')
+    THEN try(json_extract_string(line, $places)) END AS texts
+FROM block
 """
+_SPACES = " \t\r\n"
+"""What JSON has around a value (RFC 8259, section 2)."""
 _REQUEST = ("request", "method", "target", "path", "status")
 """Fields of which a request has at least one; an object without is something else's record."""
 
@@ -65,26 +66,18 @@ class JsonLayout:
         lines: pa.Array,
     ) -> ReadBlock:
         """Read a block of lines, as ``formats.combined.read_block`` does."""
-        places = [(name, place) for name, its in self.places.items() for place in its]
-        others_of = (*self.marks, *self.only)
-        pointers = [pointer_of(place) for place in (*(p for _, p in places), *others_of)]
-        connection.register("block", pa.table({"line": lines}))
-        table = connection.execute(_EXTRACT, {"places": pointers}).to_arrow_table()
-        columns = _columns(table["texts"], len(pointers))
-        texts = _join([name for name, _ in places], columns)
-        is_object = table["is_object"].combine_chunks()
-        marks, only = (
-            columns[len(places) :][: len(self.marks)],
-            columns[len(pointers) - len(self.only) :],
-        )
-        is_marked = _all_there(marks, is_object) & _all_match(only, self.only.values())
+        is_object, columns = self._extract(connection, lines)
+        texts = {name: _first([columns[one] for one in its]) for name, its in self.places.items()}
+        is_marked = _all_there([columns[one] for one in self.marks], is_object)
+        is_marked = _all_match(columns, self.only, is_marked)
         is_request = _any_there([texts[name] for name in _REQUEST if name in texts], is_marked)
         rows = np.flatnonzero(is_request)
-        taken = pa.array(rows)
-        texts = decode({name: text.take(taken) for name, text in texts.items()}, self.decoders)
+        if len(rows) < len(lines):
+            texts = {name: text.take(pa.array(rows)) for name, text in texts.items()}
+        texts = decode(texts, self.decoders)
         read = read_fields(line_no[rows], texts, self.times)
-        blank = pc.equal(pc.ascii_trim(lines, BLANK), "").to_numpy(zero_copy_only=False)
-        others = is_object.to_numpy(zero_copy_only=False) & ~is_request
+        blank = _find_blank(lines, ~is_object)
+        others = is_object & ~is_request
         wrong = {int(rows[row]): name for row, name in read.wrong.items()}
         garbage = np.flatnonzero(~blank & ~is_request & ~others).tolist()
         rejects = sorted(wrong | dict.fromkeys(garbage, "json"))
@@ -99,6 +92,20 @@ class JsonLayout:
             line_no[others].tolist(),
         )
 
+    def _extract(
+        self, connection: duckdb.DuckDBPyConnection, lines: pa.Array
+    ) -> tuple[Flags, dict[str, pa.Array]]:
+        """Which lines are objects, and the texts at each place."""
+        asked = (*chain.from_iterable(self.places.values()), *self.marks, *self.only)
+        places = list(dict.fromkeys(asked))
+        connection.register("block", pa.table({"line": lines}))
+        given = {"places": [pointer_of(place) for place in places], "spaces": _SPACES}
+        texts = connection.execute(_EXTRACT, given).to_arrow_table()["texts"].combine_chunks()
+        is_object: Flags = texts.is_valid().to_numpy(zero_copy_only=False)
+        if not is_object.any():
+            return is_object, dict.fromkeys(places, pa.nulls(len(lines), pa.string()))
+        return is_object, {place: pc.list_element(texts, n) for n, place in enumerate(places)}
+
 
 def pointer_of(place: str) -> str:
     """Write a place as a JSON pointer (RFC 6901)."""
@@ -107,38 +114,35 @@ def pointer_of(place: str) -> str:
     return "".join(f"/{key.replace('~', '~0').replace('/', '~1')}" for key in place.split("."))
 
 
-def _columns(texts: pa.ChunkedArray, width: int) -> list[pa.Array]:
-    lists = texts.combine_chunks()
-    if not len(lists) or lists.null_count == len(lists):
-        return [pa.nulls(len(lists), pa.string()) for _ in range(width)]
-    return [pc.list_element(lists, place) for place in range(width)]
+def _find_blank(lines: pa.Array, among: Flags) -> Flags:
+    blank = np.zeros(len(lines), np.bool_)
+    others = lines.filter(pa.array(among))
+    blank[among] = pc.equal(pc.ascii_trim(others, BLANK), "").to_numpy(zero_copy_only=False)
+    return blank
 
 
-def _join(names: list[str], columns: list[pa.Array]) -> dict[str, pa.Array]:
-    """A field's text is that of the first of its places which has one."""
-    texts: dict[str, pa.Array] = {}
-    for name, column in zip(names, columns, strict=False):
-        texts[name] = pc.coalesce(texts[name], column) if name in texts else column
-    return texts
+def _first(columns: list[pa.Array]) -> pa.Array:
+    """The text of the first place that has one."""
+    return pc.coalesce(*columns) if len(columns) > 1 else columns[0]
 
 
-def _all_there(columns: list[pa.Array], among: pa.Array) -> npt.NDArray[np.bool_]:
-    there: npt.NDArray[np.bool_] = among.to_numpy(zero_copy_only=False)
+def _all_there(columns: list[pa.Array], among: Flags) -> Flags:
+    there = among.copy()
     for column in columns:
-        there = there & column.is_valid().to_numpy(zero_copy_only=False)
+        there &= column.is_valid().to_numpy(zero_copy_only=False)
     return there
 
 
-def _all_match(columns: list[pa.Array], shapes: Iterable[str]) -> npt.NDArray[np.bool_] | bool:
-    """Whether the texts that are there look as they must; True when nothing is asked."""
-    matched: npt.NDArray[np.bool_] | bool = True
-    for column, shape in zip(columns, shapes, strict=True):
-        fits = pc.match_substring_regex(column, shape).fill_null(True)
-        matched = matched & fits.to_numpy(zero_copy_only=False)
+def _all_match(columns: dict[str, pa.Array], shapes: Mapping[str, str], among: Flags) -> Flags:
+    """Whether the texts that are there look as they must."""
+    matched = among.copy()
+    for place, shape in shapes.items():
+        fits = pc.match_substring_regex(columns[place], shape).fill_null(True)
+        matched &= fits.to_numpy(zero_copy_only=False)
     return matched
 
 
-def _any_there(columns: list[pa.Array], among: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _any_there(columns: list[pa.Array], among: Flags) -> Flags:
     there = np.zeros(len(among), np.bool_)
     for column in columns:
         there |= column.is_valid().to_numpy(zero_copy_only=False)

@@ -213,9 +213,8 @@ def _unquoted(texts: pa.StringArray) -> pa.StringArray:
 
 def _with_scheme(texts: pa.StringArray) -> pa.StringArray:
     """Put a scheme before ``host/path``, so that it is an absolute target."""
-    return pc.replace_substring_regex(
-        texts, pattern=r"^([^/?#]+)(/|$)", replacement=r"http://\1\2", max_replacements=1
-    )
+    is_path = pc.is_in(pc.utf8_slice_codeunits(texts, 0, 1), pa.array(["/", "-", ""]))
+    return pc.if_else(is_path, texts, pc.binary_join_element_wise("http://", texts, ""))
 
 
 def _layout(dialect: Dialect, example: str, default: Pattern | None = None) -> HeaderLayout:

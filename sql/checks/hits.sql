@@ -3,17 +3,18 @@
 -- inputs: hits
 -- params: none
 -- notes:  the zone is not known here: a local day lies within 14 hours of the same UTC day.
+--         A hit to which the server sent no status has none.
 WITH offences AS (
     SELECT 'a hit says whose, when and what it is' AS rule, day, source, line_no
     FROM hits
-    WHERE ts IS NULL OR visitor_id IS NULL OR country IS NULL OR status IS NULL
+    WHERE ts IS NULL OR visitor_id IS NULL OR country IS NULL
         OR is_robot IS NULL OR is_asset IS NULL OR is_page IS NULL
     UNION ALL
     SELECT 'a page is a successful GET of a person' AS rule, day, source, line_no
     FROM hits
     WHERE is_page <> (
         NOT is_robot AND NOT is_asset AND coalesce(method = 'GET', false)
-        AND (status BETWEEN 200 AND 299 OR status = 304)
+        AND coalesce(status BETWEEN 200 AND 299 OR status = 304, false)
     )
     UNION ALL
     SELECT 'an empty agent is a robot, none is not' AS rule, day, source, line_no
