@@ -163,7 +163,8 @@ def doctor(
     print(f"{escape(str(file))}: {_name_layout(reader, found, is_read=is_read)}")
     counts = (f"{n:,} {kind}" for kind, n in found.counts.items() if n)
     print(f"{raw.lines:,} lines: " + ", ".join(counts))
-    _show_rivals(reader)
+    if reader.detected and reader.detected.rivals:
+        print(reader.detected.say_rivals())
     if found.first_hit:
         _show_hit(found.first_hit)
     nearest = None if is_read else _nearest(connection, found)
@@ -191,14 +192,6 @@ def _name_layout(reader: FileReader, found: _Findings, *, is_read: bool) -> str:
         return escape(name)
     sure = f"{100 * reader.detected.share:.0f} % of its first lines"
     return f'{name} ({sure}); to read it so always, set log_format = "{name}"'
-
-
-def _show_rivals(reader: FileReader) -> None:
-    rivals = reader.detected.rivals if reader.detected else ()
-    if rivals:
-        names = ", ".join(layout.name for layout in rivals)
-        print(f"its lines fit {names} as well, which takes another field for the client: set"
-              " log_format to the one that the server writes")  # fmt: skip
 
 
 def _show_hit(hit: dict[str, Any]) -> None:

@@ -158,6 +158,8 @@ def take_in(
         GeoError: there is no database of addresses.
     """
     result = read_files(settings, paths, again, on_read, origins)
+    for path, found in result.ambiguous:
+        log.warning("%s: %s", name_file(path), found.say_rivals())
     refuse_failed(result.failed)
     return result
 

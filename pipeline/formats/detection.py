@@ -24,8 +24,11 @@ _PLAIN = (
     r'(?: "(?:[^"\\]|\\.)*" "(?:[^"\\]|\\.)*")?$'
 )
 """Common and combined lines in which nothing could be anything else: no other layout is tried."""
-_WHOLE = r'" [1-5]\d\d (?:\d+|-)(?: "(?:[^"\\]|\\.)*" "(?:[^"\\]|\\.)*")?$'
-"""How a common or combined line ends that has nothing after it."""
+_WHOLE = (
+    r'^[^"]*"(?:[^"\\]|\\.)*" [1-5]\d\d (?:\d+|-)'
+    r'(?: "(?:[^"\\]|\\.)*" "(?:[^"\\]|\\.)*")?$'
+)
+"""Common and combined lines that have nothing after their last field."""
 LEAST_REJECTED = 20
 """So many rejected lines of a block are tried in another layout."""
 LEAST_SHARE_OF_REJECTED = 0.9
@@ -62,6 +65,14 @@ class Detected:
     share: float
     rivals: tuple[Layout, ...]
     """Those that fit as well and find another client or duration."""
+
+    def say_rivals(self) -> str:
+        """Say what else the lines could be, and how to choose."""
+        others = " or ".join(layout.name for layout in self.rivals)
+        return (
+            f"read as {self.layout.name}, but its lines could be {others} as well, with another"
+            " client or duration: set log_format to what the server writes"
+        )
 
 
 def detect(connection: duckdb.DuckDBPyConnection, lines: pa.Array) -> Detected | None:

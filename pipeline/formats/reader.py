@@ -10,22 +10,19 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.formats.fields import BLANK, FIELDS, ReadBlock, Rejected
+from pipeline.formats.fields import FIELDS, ReadBlock
 from pipeline.formats.headers import HeaderLayout
 from pipeline.formats.layouts import BlockLayout, Layout
 from pipeline.formats.pattern import Pattern
 
-NO_HEADER = "header"
-"""Why lines are rejected that no header names the fields of."""
-
 
 @dataclass(frozen=True)
 class Part:
-    """Lines of a block that are read in one layout; None when they can't be."""
+    """Lines of a block that are read in one layout."""
 
     line_no: npt.NDArray[np.int64]
     lines: pa.Array
-    layout: BlockLayout | None
+    layout: BlockLayout
     directive: str | None = None
     """Lines of it that are no records, as RE2."""
 
@@ -79,18 +76,6 @@ def _read_part(connection: duckdb.DuckDBPyConnection, part: Part) -> ReadBlock:
             [int(n) for n, t in zip(line_no, texts, strict=True) if not t.strip()],
         )
     return ReadBlock(read.hits, read.rejects, read.blank, [*directives.tolist(), *read.directives])
-
-
-def _reject(line_no: npt.NDArray[np.int64], lines: pa.Array) -> ReadBlock:
-    numbered = [
-        (number, line.rstrip("\r\n"))
-        for number, line in zip(line_no.tolist(), lines.to_pylist(), strict=True)
-    ]
-    return ReadBlock(
-        FIELDS.empty_table(),
-        [(number, text, Rejected(NO_HEADER, 1)) for number, text in numbered if text.strip(BLANK)],
-        [number for number, text in numbered if not text.strip(BLANK)],
-    )
 
 
 def join(reads: Iterator[ReadBlock]) -> ReadBlock:
