@@ -62,19 +62,7 @@ def _read_part(connection: duckdb.DuckDBPyConnection, part: Part) -> ReadBlock:
         chosen = is_one.to_numpy(zero_copy_only=False)
         directives, line_no = line_no[chosen], line_no[~chosen]
         lines = lines.filter(pc.invert(is_one))
-    if part.layout:
-        read = part.layout.read_block(connection, line_no, lines)
-    else:
-        texts = [line.rstrip("\r\n") for line in lines.to_pylist()]
-        read = ReadBlock(
-            FIELDS.empty_table(),
-            [
-                (int(n), t, Rejected(NO_HEADER, 1))
-                for n, t in zip(line_no, texts, strict=True)
-                if t.strip()
-            ],
-            [int(n) for n, t in zip(line_no, texts, strict=True) if not t.strip()],
-        )
+    read = part.layout.read_block(connection, line_no, lines)
     return ReadBlock(read.hits, read.rejects, read.blank, [*directives.tolist(), *read.directives])
 
 
