@@ -38,9 +38,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 def commands() -> Iterator[tuple[str, ...]]:
     """Every command and subcommand as it is typed."""
-    top = typer.main.get_command(app)
-    for name, command in top.commands.items():  # type: ignore[attr-defined]
-        inner = getattr(command, "commands", None)
+    top = typer.main.get_group(app)
+    for name in top.commands:
+        inner = getattr(top.get_command(None, name), "commands", None)  # type: ignore[arg-type]
         yield from [(name, each) for each in inner] if inner else [(name,)]
 
 

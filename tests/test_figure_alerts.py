@@ -48,7 +48,7 @@ def test_a_large_restatement_is_announced_once(site: Publisher, hook: Hook) -> N
         announce(settings)
     assert hook.titles == ["Figures of 2016-11-08 were restated"]
     assert hook.received[0]["body"] == (
-        f"Sessions: all countries 130 to 311 (+139.2 %), US 100 to 250 (+150.0 %). Why: {LATE[0]}."
+        f"Sessions: all countries 130 to 311 (+139.2 %), US 100 to 250 (+150.0 %). Why: {LATE}."
     )
 
 
@@ -73,7 +73,7 @@ def test_a_first_value_and_a_small_change_are_no_news(site: Publisher, hook: Hoo
     announce(settings)
     site.deliver("web02.log", US=10)
     site.build()
-    site.publish(ELEVENTH, d8=LATE)
+    site.publish(ELEVENTH)
     announce(settings)
     assert hook.titles == []
     announce(settings.model_copy(update={"restatement_alert_share": 0.04}))
@@ -92,7 +92,7 @@ def test_a_figure_that_creeps_is_announced_when_it_has_moved_far(
     for number in range(1, 4):
         site.deliver(f"web0{number}.log", US=8)
         site.build()
-        site.publish(f"2016-11-1{number}T00:00:00Z", d8=LATE)
+        site.publish(f"2016-11-1{number}T00:00:00Z")
         announce(settings)
         told.append(len(hook.titles))
     assert told == [0, 1, 1]
@@ -105,7 +105,7 @@ def test_a_country_of_few_sessions_raises_no_alert(site: Publisher, hook: Hook) 
     site.publish(NINTH)
     site.deliver("web02.log", FR=3)
     site.build()
-    site.publish(ELEVENTH, d8=LATE)
+    site.publish(ELEVENTH)
     announce(settings_of(site, hook))
     assert hook.titles == []
 
@@ -143,9 +143,9 @@ def test_hostile_names_are_escaped_in_alerts(site: Publisher, hook: Hook) -> Non
     site.deliver("web01.log", US=200)
     site.build(d8=PRELIMINARY | {"reasons": [f"no {evil}"]})
     site.publish(NINTH)
-    site.deliver("web02.log", US=200)
+    site.deliver(evil, US=200)
     site.build(d8=PRELIMINARY | {"reasons": [f"no {evil}"]})
-    site.publish(ELEVENTH, d8=[f"late file {evil}"])
+    site.publish(ELEVENTH)
     settings = settings_of(site, hook)
     announce(settings)
     announce_incomplete(settings, TENTH, TODAY, is_asked=False)

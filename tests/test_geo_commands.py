@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 from conftest import build_database
-from typer.models import CommandInfo
 from typer.testing import CliRunner, Result
 
+from pipeline.cli import app
 from pipeline.errors import GeoError, SettingsError
 from pipeline.geo.check import KNOWN_COUNTRIES
-from pipeline.geo.commands import app
 
 BUILT = "2016-11-03T11:31:32Z"
 
@@ -35,7 +34,7 @@ def build(path: Path, built: str, place: str) -> None:
 
 
 def run(*args: str) -> Result:
-    return CliRunner().invoke(app, args, catch_exceptions=False)
+    return CliRunner().invoke(app, ["geo", *args], catch_exceptions=False)
 
 
 def test_list_shows_what_is_there(site: Path) -> None:
@@ -133,12 +132,11 @@ def test_fetch_takes_the_account_from_the_settings(
     assert "s3cr3t" not in str(raised.value)
 
 
-@pytest.mark.parametrize("command", app.registered_commands, ids=lambda command: command.name)
-def test_help_shows_examples_that_run(site: Path, command: CommandInfo) -> None:
+@pytest.mark.parametrize("command", ["list", "lookup", "fetch"])
+def test_help_shows_examples_that_run(site: Path, command: str) -> None:
     """Each example works as printed, but for the one that needs the network."""
     build(site / "GeoLite2-City_20161103.tar.gz", BUILT, "US-CA")
-    assert command.name
-    shown = run(command.name, "--help").stdout
+    shown = run(command, "--help").stdout
     examples = re.findall(r"^ *tidegauge geo (.*\S) *$", shown, re.MULTILINE)
     assert examples
     for example in examples:

@@ -13,7 +13,7 @@ from test_report_page import Page, text_of
 from pipeline.report import write_report
 
 __all__ = ["browser"]
-HOSTILE = "late file <img src=x onerror=alert(8)>\x1b[31m\u202e.log"
+HOSTILE = "web06 <img src=x onerror=alert(8)>\x1b[31m\u202e.log"
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +24,9 @@ def storm(tmp_path_factory: pytest.TempPathFactory) -> Publisher:
         site.deliver(f"web01-{day}.log", day=day, US=20, CA=30)
     site.build()
     site.restate_election_night()
-    site.deliver("web06.log", US=1)
+    site.deliver(HOSTILE, US=1)
     site.build(d8=COMPLETE)
-    site.publish("2016-11-12T06:00:00-05:00", d8=[HOSTILE])
+    site.publish("2016-11-12T06:00:00-05:00")
     return site
 
 
@@ -43,7 +43,7 @@ def test_first_and_last_value_with_why_and_when(storm: Publisher) -> None:
         "2016-11-08all", "2016-11-08Unit", "2016-11-08Cana", "2016-11-08Fran"
     ]  # fmt: skip
     assert "100251+1512016-11-09 06:00, preliminary, 2 of 5 sources2016-11-12 06:00" in rows[1]
-    assert "for the 2nd timelate file <img src=x" in rows[1]
+    assert "for the 2nd timelate files: web06 <img src=x" in rows[1]
     assert "0" in rows[3]
     assert "times of America/Toronto" in section
 
