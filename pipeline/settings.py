@@ -10,7 +10,7 @@ from datetime import date
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -35,7 +35,9 @@ from pydantic_settings import (
 )
 
 from pipeline.errors import SettingsError
-from pipeline.proxies import TrustedProxies, read_proxies
+
+if TYPE_CHECKING:
+    from pipeline.proxies import TrustedProxies
 
 DEFAULT_CONFIG = Path("tidegauge.toml")
 DEFAULT_TIMEZONE = "America/Toronto"
@@ -91,6 +93,8 @@ def _check_url(url: SecretStr) -> SecretStr:
 
 
 def _check_proxies(words: tuple[str, ...]) -> tuple[str, ...]:
+    from pipeline.proxies import read_proxies  # noqa: PLC0415 numpy is not for parsing DAGs
+
     read_proxies(words)
     return words
 
@@ -231,8 +235,10 @@ class Settings(BaseSettings):
         return ZoneInfo(self.site_zone)
 
     @property
-    def proxies(self) -> TrustedProxies:
+    def proxies(self) -> "TrustedProxies":
         """The networks of ``trusted_proxies``."""
+        from pipeline.proxies import read_proxies  # noqa: PLC0415 numpy is not for parsing DAGs
+
         return read_proxies(self.trusted_proxies)
 
     @classmethod

@@ -1,12 +1,15 @@
 """Sources in a real S3 server and a real SFTP server, both on loopback."""
 
 import gzip
+import time
 
 # ruff: noqa: F811 the fixture `site` is that of test_sources
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from remote_servers import PASSWORD, USER, free_port, s3_server, sftp_server
 from test_sources import (
     Site,
@@ -37,9 +40,13 @@ def s3(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", PASSWORD)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     client = s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False)
-    if client.exists("logs"):
-        client.rm("logs", recursive=True)
-    client.mkdir("logs")
+    for _ in range(60):  # it answers before all its parts do
+        with suppress(OSError, EndpointConnectionError):
+            if client.exists("logs"):
+                client.rm("logs", recursive=True)
+            client.mkdir("logs")
+            break
+        time.sleep(1)
     return client
 
 

@@ -18,7 +18,7 @@ from pipeline.formats.reader import Part, Reader, join, read_parts
 
 SAMPLE_LINES = 200
 LEAST_SHARE = 0.5
-"""Of the lines tried a layout reads at least so many."""
+"""Of the lines tried a layout reads at least so many; of its clients so many are addresses."""
 _PLAIN = (
     r'^[0-9A-Fa-f.:]+ - [^ "]+ \[[^\]]{26}\] "(?:[^"\\]|\\.)*" [1-5]\d\d (?:\d+|-)'
     r'(?: "(?:[^"\\]|\\.)*" "(?:[^"\\]|\\.)*")?$'
@@ -45,7 +45,7 @@ class Candidate:
     share: float
     """Of the lines that are not blank those that it knows."""
     addresses: float
-    """Of its hits those whose client is an address."""
+    """Of its hits those whose client is an address; a layout may have none."""
     fields: int
     """How many fields it finds."""
     told: tuple[list[str | None], list[float | None]]
@@ -89,7 +89,7 @@ def detect(connection: duckdb.DuckDBPyConnection, lines: pa.Array) -> Detected |
     if pc.all(pc.match_substring_regex(sample, _PLAIN)).as_py():
         return Detected(COMBINED, 1.0, ())
     candidates = rank(connection, sample)
-    if not candidates or candidates[0].share < LEAST_SHARE:
+    if not candidates or min(candidates[0].rank[:2]) < LEAST_SHARE:
         return None
     best = candidates[0]
     rivals = [
@@ -199,7 +199,7 @@ def _matching(part: Part) -> Part:
 def _share_of_addresses(read: ReadBlock) -> float:
     if not len(read.hits):
         return 0.0
-    is_address = pc.match_substring_regex(read.hits["client"], _ADDRESS).fill_null(False)
+    is_address = pc.match_substring_regex(read.hits["client"], _ADDRESS).fill_null(True)
     return float(pc.mean(is_address.cast(pa.float64())).as_py())
 
 
