@@ -93,9 +93,10 @@ def _check_url(url: SecretStr) -> SecretStr:
 
 
 def _check_proxies(words: tuple[str, ...]) -> tuple[str, ...]:
-    from pipeline.proxies import read_proxies  # noqa: PLC0415 numpy is not for parsing DAGs
+    if words:  # NumPy is not for where DAGs are parsed
+        from pipeline.proxies import read_proxies  # noqa: PLC0415
 
-    read_proxies(words)
+        read_proxies(words)
     return words
 
 

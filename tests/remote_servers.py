@@ -84,31 +84,38 @@ S3_USERS = {
 @contextmanager
 def s3_server(folder: Path) -> Iterator[str]:
     """Run an S3 server that keeps its data in `folder`; yields its address."""
-    port, master, volume, filer = (free_port(below=55_000) for _ in range(4))
     (folder / "s3.json").write_text(json.dumps(S3_USERS))
-    command = [
-        S3_SERVER, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}",
-        f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}",
-        "-s3", f"-s3.port={port}", f"-s3.config={folder / 's3.json'}",
-    ]  # fmt: skip
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=clean, stdout=log, stderr=log)
-        try:
-            _wait_for(port, process)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.kill()  # its data goes with the test
-            process.wait(20)
+        for number in range(5):  # it takes more ports than it is given, which others may have
+            port, master, volume, filer = (free_port(below=55_000) for _ in range(4))
+            data = folder / str(number)
+            data.mkdir()
+            command = [
+                S3_SERVER, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={data}",
+                f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}",
+                "-s3", f"-s3.port={port}", f"-s3.config={folder / 's3.json'}",
+            ]  # fmt: skip
+            process = subprocess.Popen(command, env=clean, stdout=log, stderr=log)
+            try:
+                if _wait_for(port, process):
+                    yield f"http://127.0.0.1:{port}"
+                    return
+            finally:
+                process.kill()  # its data goes with the test
+                process.wait(20)
+    raise TimeoutError((folder / "log").read_text()[-2000:])
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until somebody listens; False when the process has ended."""
     for _ in range(300):
-        assert process.poll() is None
+        if process.poll() is not None:
+            return False
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
+            return True
         time.sleep(0.1)
-    raise TimeoutError(port)
+    return False
 
 
 def free_port(below: int = 65_536) -> int:

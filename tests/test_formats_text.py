@@ -65,7 +65,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "envoy": COMMON
     | HOST
     | BROWSER
-    | {"ts": NOON.replace(microsecond=123_000), "client": None, "forwarded": "192.0.2.10"}
+    | {"ts": NOON.replace(microsecond=123_000), "client": "-", "forwarded": "192.0.2.10"}
     | {"duration_ms": 12.0},
     "istio": COMMON
     | HOST

@@ -22,6 +22,8 @@ from test_sources import (
     site,  # noqa: F401
 )
 
+pytestmark = pytest.mark.xdist_group("stores")  # one S3 server for all
+
 
 @pytest.fixture(scope="module")
 def s3_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

@@ -45,7 +45,7 @@ class Candidate:
     share: float
     """Of the lines that are not blank those that it knows."""
     addresses: float
-    """Of its hits those whose client is an address; a layout may have none."""
+    """Of its hits those whose client is an address."""
     fields: int
     """How many fields it finds."""
     told: tuple[list[str | None], list[float | None]]
@@ -179,7 +179,8 @@ def _try(connection: duckdb.DuckDBPyConnection, layout: Layout, sample: pa.Array
     known = len(read.hits) + len(read.directives) if len(read.hits) else 0
     if layout is COMBINED:  # it reads on over what follows the agent
         known = pc.sum(pc.match_substring_regex(sample, _WHOLE)).as_py()
-    addresses = _share_of_addresses(read)
+    has_client = not isinstance(layout, Pattern) or "client" in layout.fields
+    addresses = _share_of_addresses(read) if has_client else 1.0
     told = (read.hits["client"].to_pylist(), read.hits["duration_ms"].to_pylist())
     return Candidate(layout, known / len(sample), addresses, _count_fields(read), told)
 
@@ -199,7 +200,7 @@ def _matching(part: Part) -> Part:
 def _share_of_addresses(read: ReadBlock) -> float:
     if not len(read.hits):
         return 0.0
-    is_address = pc.match_substring_regex(read.hits["client"], _ADDRESS).fill_null(True)
+    is_address = pc.match_substring_regex(read.hits["client"], _ADDRESS)
     return float(pc.mean(is_address.cast(pa.float64())).as_py())
 
 

@@ -133,7 +133,7 @@ def read_fields(
         texts: ``n`` each, of ``time``, or ``date`` and ``clock``; ``client``; ``request``, or
             ``method``, ``target`` (or ``path``), ``query`` and ``protocol``; ``host``,
             ``status``, ``bytes``, ``referrer``, ``agent``, ``forwarded``; one of ``DURATIONS``.
-            Those that a layout lacks are null; so is ``-``, except as the agent.
+            Those that a layout lacks are null; so is ``-``, except as the client and the agent.
         times: how its time is written.
     """
     count = len(line_no)
@@ -144,8 +144,9 @@ def read_fields(
     columns["bytes_sent"], bytes_valid = _read_bytes(texts.get("bytes"), count)
     columns["duration_ms"] = _read_duration(texts, count)
     columns |= _read_request(texts, count)
-    for name, text in (("client", "client"), ("referrer", "referrer"), ("forwarded", "forwarded")):
-        columns[name] = _or_null(texts.get(text), count)
+    columns["client"] = _or_null(texts.get("client"), count).fill_null("-")
+    for name in ("referrer", "forwarded"):
+        columns[name] = _or_null(texts.get(name), count)
     columns["user_agent"] = texts.get("agent", pa.nulls(count, TEXT))
     for name, valid in (("bytes", bytes_valid), ("status", status_valid), ("time", ts_valid)):
         wrong |= dict.fromkeys(np.flatnonzero(~valid).tolist(), name)
