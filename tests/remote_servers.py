@@ -94,7 +94,7 @@ def s3_server(folder: Path) -> Iterator[str]:
             command = [
                 S3_SERVER, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={data}",
                 f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}",
-                "-s3", f"-s3.port={port}", f"-s3.config={folder / 's3.json'}",
+                "-s3", f"-s3.port={port}", f"-s3.config={folder / 's3.json'}", "-s3.port.iceberg=0",
             ]  # fmt: skip
             process = subprocess.Popen(command, env=clean, stdout=log, stderr=log)
             try:
