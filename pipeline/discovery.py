@@ -6,16 +6,21 @@ the next file of its source begins.
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import groupby, islice, pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import pyarrow as pa
+
 from pipeline.blocks import RawFile
-from pipeline.errors import DataError, SettingsError
+from pipeline.database import connect
+from pipeline.errors import DataError, SettingsError, StoreError
 from pipeline.formats.clock import IN_LINE, read_time
+from pipeline.formats.detection import FileReader
 from pipeline.hits import Places
 from pipeline.ingest import source_of
 from pipeline.lake import FileRecord, Lake
@@ -24,6 +29,8 @@ from pipeline.raw_files import DEFAULT_LIMITS, Origin, RawFiles, ReadLimits, fin
 
 MOST_FILES = 1000
 """No run takes more at once (Airflow maps a task over 1,024 at most); the next takes the rest."""
+_LOOK_LINES = 200
+"""So many are read in their layout to see of which day they are."""
 _DATED_NAME = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?!\d)")
 
 
@@ -32,7 +39,7 @@ class RawLog:
     """One raw file of a source, and what the lake has of it already."""
 
     path: Path
-    source: str
+    origin: Origin
     first_day: date | None
     """The local day of its first hit; None when neither its head nor its name tells."""
     known: FileRecord | None
@@ -65,6 +72,8 @@ class Found:
     """What lies in the folder and may not be read as a raw file, and why."""
     origins: dict[Path, Origin] = field(default_factory=dict)
     """Of those that belong to a source in settings."""
+    unreached: list[StoreError] = field(default_factory=list)
+    """The stores out of reach: to be raised when the files are taken in."""
 
 
 def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
@@ -94,6 +103,7 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
 
     Raises:
         DataError: neither they nor the lake have anything of ``day``.
+        StoreError: likewise, and a store is out of reach.
     """
     zone = places.zone
     there = [path for path in raw_files.files if has_arrived(path, arrived_by)]
@@ -101,6 +111,8 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     logs = list_raw(lake, replace(raw_files, files=there), zone)
     was_counted = lake.part_path("daily", str(day)).exists()
     if not may_be_empty and not was_counted and not _has_any(logs, day, zone, limits):
+        if raw_files.unreached:
+            raise raw_files.unreached[0]
         raise DataError(_nothing_of(day, where, logs, not_yet, raw_files.refused))
     missing = [raw for raw in logs if not raw.known and raw.begins_by(day)]
     own = [raw for raw in missing if raw.may_hold(day)]
@@ -123,7 +135,9 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     waiting = max(0, len(files) - MOST_FILES)
     files = files[:MOST_FILES]
     origins = {p: o for p, o in raw_files.origins.items() if p in {*files, *again}}
-    return Found(files, waiting, refused, again, not_yet, raw_files.refused, origins)
+    return Found(
+        files, waiting, refused, again, not_yet, raw_files.refused, origins, raw_files.unreached
+    )
 
 
 def _is_outdated(record: FileRecord, day: date, places: Places) -> bool:
@@ -163,8 +177,8 @@ def find_raw(folder: Path, *, follow_links: bool) -> RawFiles:
 def list_raw(lake: Lake, raw_files: RawFiles, zone: ZoneInfo) -> list[RawLog]:
     """Every one of some raw files, by source and time."""
     logs = [_look_at(lake, path, raw_files, zone) for path in raw_files.files]
-    logs.sort(key=lambda raw: (raw.source, raw.first_day or date.min, raw.path.name))
-    by_source = groupby(logs, lambda raw: raw.source)
+    logs.sort(key=lambda raw: (raw.origin.source, raw.first_day or date.min, raw.path.name))
+    by_source = groupby(logs, lambda raw: raw.origin.source)
     return [placed for _, its in by_source for placed in _with_next(its)]
 
 
@@ -180,22 +194,23 @@ def _look_at(lake: Lake, path: Path, raw_files: RawFiles, zone: ZoneInfo) -> Raw
     except OSError:  # gone by now or out of reach: reported when its turn comes
         known = None
     days = sorted(known.days) if known else []
-    first_day = date.fromisoformat(days[0]) if days else _first_day(path, zone)
-    origin = raw_files.origins.get(path)
-    return RawLog(path, origin.source if origin else source_of(path), first_day, known)
+    origin = raw_files.origins.get(path, Origin(source_of(path)))
+    first_day = date.fromisoformat(days[0]) if days else _first_day(path, zone, origin)
+    return RawLog(path, origin, first_day, known)
 
 
-def _first_day(path: Path, zone: ZoneInfo) -> date | None:
+def _first_day(path: Path, zone: ZoneInfo, origin: Origin) -> date | None:
     head = _read(islice(RawFile(path).content(), 1))
-    return next(_days_in(head, zone), None) or day_in_name(path.name)
+    return next(_days_in([head], zone, origin), None) or day_in_name(path.name)
 
 
-def _last_day(path: Path, zone: ZoneInfo, limits: ReadLimits) -> date | None:
+def _last_day(path: Path, zone: ZoneInfo, origin: Origin, limits: ReadLimits) -> date | None:
     try:
-        tail = _read(deque(RawFile(path, limits=limits).content(), maxlen=2))
+        content = RawFile(path, limits=limits).content()
+        head, tail = _read(islice(content, 1)), _read(deque(content, maxlen=2))
     except DataError:
         return None
-    return max(_days_in(tail, zone), default=None)
+    return max(_days_in([head, tail] if tail else [head], zone, origin), default=None)
 
 
 def _read(pieces: Iterable[bytes]) -> str:
@@ -206,12 +221,37 @@ def _read(pieces: Iterable[bytes]) -> str:
         return ""
 
 
-def _days_in(text: str, zone: ZoneInfo) -> Iterator[date]:
-    for line in text.splitlines():
+def _days_in(texts: Sequence[str], zone: ZoneInfo, origin: Origin) -> Iterator[date]:
+    """The local days of the hits in the last of a file's texts: by Apache's times, else by layout.
+
+    Apache's are found without asking for the layout, which takes many times longer.
+    """
+    is_apaches = False
+    for line in texts[-1].splitlines():
         time = IN_LINE.search(line)
         seconds = read_time(time[1]) if time else None
         if seconds is not None:
+            is_apaches = True
             yield datetime.fromtimestamp(seconds, zone).date()
+    if not is_apaches:
+        for instant in _read_by_layout(texts, origin):
+            yield datetime.fromtimestamp(instant, zone).date()
+
+
+def _read_by_layout(texts: Sequence[str], origin: Origin) -> list[float]:
+    """The instants of some hits in the last text; those before may hold a header."""
+    reader = FileReader(origin.layout, origin.zone)
+    instants: list[float] = []
+    with connect(threads=1) as connection:
+        for number, text in enumerate(texts):
+            lines = text.splitlines()
+            some = pa.array(
+                lines[:_LOOK_LINES] if number == 0 else lines[-_LOOK_LINES:], pa.string()
+            )
+            parts = reader.cut(connection, np.arange(1, len(some) + 1, dtype=np.int64), some)
+            hits = reader.read(connection, parts).hits
+            instants = (hits["ts"].cast(pa.int64()).to_numpy() / 1e6).tolist()
+    return instants
 
 
 def day_in_name(name: str) -> date | None:
@@ -232,7 +272,7 @@ def _has_any(logs: list[RawLog], day: date, zone: ZoneInfo, limits: ReadLimits) 
     if any(raw.known and (str(day) in raw.known.days or raw.first_day == day) for raw in logs):
         return True
     # Only its end tells whether an earlier file goes on into the day.
-    ends = (_last_day(raw.path, zone, limits) for raw in unread if raw.may_hold(day))
+    ends = (_last_day(raw.path, zone, raw.origin, limits) for raw in unread if raw.may_hold(day))
     return any(end is not None and end >= day for end in ends)
 
 

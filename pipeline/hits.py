@@ -102,8 +102,6 @@ class HitMaker:
     key: VisitorKey
     addresses: Addresses = Addresses.none
     proxies: TrustedProxies = NO_PROXIES
-    layout: str | None = None
-    """A layout's name or a format string; found from each file's first lines when not given."""
 
     def make_hits(
         self, fields: pa.Table, source: str, forwarded_kind: str | None = None

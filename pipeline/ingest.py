@@ -17,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 import duckdb
 import numpy as np
@@ -111,7 +110,6 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
     maker: HitMaker,
     paths: Sequence[Path],
     *,
-    source: str | None = None,
     origins: Mapping[Path, Origin] = MappingProxyType({}),
     only_whole: bool = False,
     again: Container[Path] = (),
@@ -125,8 +123,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
         lake: claimed already.
         maker: what hits depend on besides their lines.
         paths: raw files, plain or compressed.
-        source: the sources' name; else that of ``origins``, else by the file names.
-        origins: what the settings say of some of ``paths``.
+        origins: what is said of some of ``paths``; the others' sources are by their names.
         only_whole: refuse a damaged archive instead of keeping its readable part.
         again: those of ``paths`` to make anew although the lake has them, or was told to forget.
         rules: of lines that were sent twice.
@@ -149,9 +146,8 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
                 blocks,
                 staging / str(number),
                 RawFile(path, on_read, limits),
-                source or (origins[path].source if path in origins else source_of(path)),
+                origins.get(path) or Origin(source_of(path)),
                 stop,
-                _reader(maker, origins.get(path)),
                 rules=rules,
                 only_whole=only_whole,
                 again=path in again,
@@ -178,12 +174,15 @@ class _FileJob:
     pool: ThreadPoolExecutor
     folder: Path
     raw: RawFile
-    source: str
+    origin: Origin
     stop: threading.Event
-    reader: FileReader
     rules: Rules
     only_whole: bool
     again: bool
+
+    def __post_init__(self) -> None:
+        """Make its reader."""
+        self.reader = FileReader(self.origin.layout, self.origin.zone)
 
     def find_known(self) -> FileRecord | None:
         """The record of the same content from the same source, when the lake has it."""
@@ -242,7 +241,7 @@ class _FileJob:
         with self.lake.lock():
             known = self.lake.find(record.file_key)
             if not known or self.again:
-                source = Source(self.lake, self.source, self.rules, self.folder)
+                source = Source(self.lake, self.origin.source, self.rules, self.folder)
                 settled = source.add(new)
                 self.lake.commit(self._spare_sealed(record, settled))
                 record = next(r for r in settled.records if r.file_key == record.file_key)
@@ -296,7 +295,7 @@ class _FileJob:
         block, parts = cut
         read = self.reader.read(_connection(), parts)
         hits, days = self.maker.make_hits(
-            read.hits, self.source, forwarded_kind(self.reader.layout)
+            read.hits, self.origin.source, forwarded_kind(self.reader.layout)
         )
         kept = self.maker.addresses
         rejects = [
@@ -315,7 +314,7 @@ class _FileJob:
         )  # fmt: skip
 
     def _key(self) -> str:
-        return f"{self.source}-{self.raw.digest.hexdigest()[:16]}"
+        return f"{self.origin.source}-{self.raw.digest.hexdigest()[:16]}"
 
     def _record(
         self,
@@ -336,7 +335,7 @@ class _FileJob:
             )
         return FileRecord(
             file_key=self._key(),
-            source=self.source,
+            source=self.origin.source,
             name=printable(self.raw.path.name),
             sha256=self.raw.digest.hexdigest(),
             raw_bytes=self.raw.raw_bytes,
@@ -361,6 +360,9 @@ class _FileJob:
             addresses=self.maker.addresses.value,
             tail_bytes=self.raw.tail_bytes,
             proxies=self.maker.proxies.name if forwarded_kind(self.reader.layout) else None,
+            given=self.origin.layout,
+            timezone=self.origin.timezone,
+            url=self.origin.url,
         )
 
 
@@ -408,12 +410,6 @@ def _take_one(job: _FileJob, sizes: set[int], result: Ingested) -> None:
         if error.filename != str(path):
             raise  # the lake's disk: no other file would fare better
         result.failed.append((path, f"cannot be read: {error.strerror}"))
-
-
-def _reader(maker: HitMaker, origin: Origin | None) -> FileReader:
-    """The layout is the source's, else the site's, else the one that the file's lines show."""
-    zone = ZoneInfo(origin.timezone) if origin and origin.timezone else None
-    return FileReader((origin.layout if origin else None) or maker.layout, zone)
 
 
 def _connection() -> duckdb.DuckDBPyConnection:

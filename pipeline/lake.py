@@ -95,6 +95,12 @@ class FileRecord:
     proxies: str | None = None
     """The name of the trusted proxies that its clients were chosen by; None when its lines have no
     forwarded address, so that none were asked."""
+    given: str | None = None
+    """The layout that was set for it; None: found from its lines."""
+    timezone: str | None = None
+    """That was set for its times without an offset; None: UTC."""
+    url: str | None = None
+    """Of a remote file, without secrets."""
 
     @property
     def is_live(self) -> bool:

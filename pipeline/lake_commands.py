@@ -1,6 +1,7 @@
 """The commands that fill a lake and say what is in it: ingest, build and status."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +11,7 @@ import typer
 
 from pipeline.build import build
 from pipeline.errors import SettingsError
-from pipeline.ingest import Ingested, check_source
+from pipeline.ingest import Ingested, check_source, source_of
 from pipeline.lake import FileRecord, Lake
 from pipeline.options import (
     ConfigOption,
@@ -24,7 +25,7 @@ from pipeline.options import (
     show_steps,
 )
 from pipeline.output import print_rows, say
-from pipeline.raw_files import RawFiles, find_files, shown
+from pipeline.raw_files import Origin, RawFiles, find_files, shown
 from pipeline.reread import plan_reread, reread
 from pipeline.restatements import publish
 from pipeline.settings import Settings, load_settings
@@ -94,10 +95,13 @@ def ingest(  # noqa: PLR0913 one parameter an option
             copy = ending.enter_context(standard_input(the_lake, settings.max_fetch_mb))
             paths = [copy if path == Path("-") else path for path in paths]
         found = _find(settings, paths, zone)
-        result = _ingest(settings, found, zone, source, with_geo=not no_geo, again=again)
+        _name_sources(settings, found, source, log_format)
+        result = _ingest(settings, found, zone, with_geo=not no_geo, again=again)
     write_views(the_lake)
     is_sound = _report_ingest(result)
     print_rows(["what", "value"], list_status(settings, the_lake), form.value)
+    if found.unreached:
+        raise found.unreached[0]
     if not is_sound:
         raise typer.Exit(1)
 
@@ -114,17 +118,29 @@ def _find(settings: Settings, paths: list[Path], zone: Zone) -> RawFiles:
         found.files.extend(its.files)
         found.refused.extend(its.refused)
         found.origins.update(its.origins)
+        found.unreached.extend(its.unreached)
     return found
 
 
-def _ingest(  # noqa: PLR0913 the command's options
-    settings: Settings,
-    found: RawFiles,
-    zone: Zone,
-    source: str | None,
-    *,
-    with_geo: bool,
-    again: bool,
+def _name_sources(
+    settings: Settings, found: RawFiles, source: str | None, log_format: str | None
+) -> None:
+    """Give each file what is said of its source; what the command says comes first."""
+    tables = {table.name: table for table in reversed(settings.source)}
+    for path in found.files:
+        name = source or source_of(path)
+        table = tables.get(name)
+        by_name = Origin(name, table.layout, table.timezone) if table else Origin(name)
+        origin = found.origins.get(path, by_name)
+        found.origins[path] = replace(
+            origin,
+            source=source or origin.source,
+            layout=log_format or origin.layout or settings.log_format,
+        )
+
+
+def _ingest(
+    settings: Settings, found: RawFiles, zone: Zone, *, with_geo: bool, again: bool
 ) -> Ingested:
     check_zone(zone, found.files)
     maker = open_maker(settings, zone, with_geo=with_geo)
@@ -134,7 +150,7 @@ def _ingest(  # noqa: PLR0913 the command's options
     with show_bytes("ingesting", found.raw_bytes) as (progress, task):
         result = take_files(
             settings, maker, found.files,
-            source=source, origins=found.origins, again=found.files if again else (),
+            origins=found.origins, again=found.files if again else (),
             on_read=lambda count: progress.update(task, advance=count),
         )  # fmt: skip
     result.failed.extend(found.refused)
@@ -215,8 +231,7 @@ def build_command(  # noqa: PLR0913 one parameter an option
 
 
 def _read_again(settings: Settings, lake: Lake, kinds: list[str]) -> dict[str, list[str]]:
-    files = plan_reread(settings, lake, kinds).files
-    total = sum(path.stat().st_size for _, path in files)
+    total = plan_reread(settings, lake, kinds).raw_bytes
     with show_bytes("reading again", total) as (progress, task):
         plan = reread(settings, lake, kinds, lambda count: progress.update(task, advance=count))
     write_views(lake)

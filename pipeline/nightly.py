@@ -61,6 +61,7 @@ def find_files(
         SettingsError: the day has not ended; the raw folder or the zone is wrong.
         LakeError: the lake is another zone's or key's.
         DataError: nothing of the day is there, or the folder can't be read.
+        StoreError: nothing of the day is there, and a store is out of reach.
         GeoError: there is no database of addresses, or a damaged one.
     """
     check_day(day, now, find_own_zone(settings).info)
@@ -119,7 +120,13 @@ def name_file(path: Path) -> str:
 
 
 def write_jobs(found: Found) -> list[dict[str, str | bool]]:
-    """The files as a scheduler keeps them: ASCII, whatever bytes their names are of."""
+    """The files as a scheduler keeps them: ASCII, whatever bytes their names are of.
+
+    Raises:
+        StoreError: a store is out of reach; it may answer when the scheduler tries again.
+    """
+    if found.unreached:
+        raise found.unreached[0]
     jobs = [(path, False) for path in found.files] + [(path, True) for path in found.again]
     return [_write_job(path, found.origins.get(path), again=again) for path, again in jobs]
 

@@ -4,12 +4,15 @@ They stay as they are until somebody asks: then their raw files are read again (
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.hits import EPOCH, HitMaker, Places
 from pipeline.lake import DayShare, FileRecord
+from pipeline.output import escape
+from pipeline.raw_files import Origin
+from pipeline.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -39,21 +42,34 @@ def find_outdated(records: Iterable[FileRecord], places: Places, sealed: set[str
     return sorted({day for day, share in unsealed if is_outdated(share, day, places)})
 
 
+def origin_of(record: FileRecord, settings: Settings) -> Origin:
+    """How a raw file would be read again: as its source's tables say now, else as it was."""
+    was = Origin(record.source, record.given, record.timezone, record.url)
+    now = [
+        replace(was, layout=table.layout or settings.log_format, timezone=table.timezone)
+        for table in settings.source
+        if table.name == record.source
+    ]
+    if not now:
+        return replace(was, layout=settings.log_format or record.given)
+    return was if was in now else now[0]
+
+
 def list_outdated(
-    records: Iterable[FileRecord], maker: HitMaker, sealed: set[str]
+    records: Iterable[FileRecord], maker: HitMaker, settings: Settings, sealed: set[str]
 ) -> list[Outdated]:
     """Every file and unsealed day whose hits or rejects would come out otherwise, by day."""
     found: list[Outdated] = []
     for record in records:
+        by_settings = _by_settings(record, maker, origin_of(record, settings))
         for day, share in record.read_days.items():
             if day not in sealed:
                 at = date.fromisoformat(day)
-                reasons = [*_reasons(record, share, at, maker), *_addresses(record, maker)]
+                reasons = [*_reasons(record, share, at, maker), *by_settings]
                 found += [Outdated(kind, at, record.file_key, text) for kind, text in reasons]
         if record.rejects_day and not record.read_days:
             at = date.fromisoformat(record.rejects_day)
-            reasons = _addresses(record, maker)
-            found += [Outdated(kind, at, record.file_key, text) for kind, text in reasons]
+            found += [Outdated(kind, at, record.file_key, text) for kind, text in by_settings]
     return sorted(found, key=lambda one: (one.day, one.kind, one.file_key))
 
 
@@ -73,8 +89,16 @@ def _reasons(
         yield "settings", "clients chosen by other trusted_proxies than are set now"
 
 
-def _addresses(record: FileRecord, maker: HitMaker) -> list[tuple[str, str]]:
-    """The reason of a file of which another part of the addresses is kept than is set."""
-    if record.addresses == maker.addresses.value:
-        return []
-    return [("settings", f"addresses kept: {record.addresses}, now {maker.addresses.value}")]
+def _by_settings(record: FileRecord, maker: HitMaker, origin: Origin) -> list[tuple[str, str]]:
+    """The reasons of a file whose rejected lines would be others, too."""
+    found = []
+    if record.addresses != maker.addresses.value:
+        found.append(f"addresses kept: {record.addresses}, now {maker.addresses.value}")
+    if record.given != origin.layout:
+        names = [
+            escape(layout or "found from its lines") for layout in (record.given, origin.layout)
+        ]
+        found.append("layout: {}, now {}".format(*names))
+    if record.timezone != origin.timezone:
+        found.append(f"local times of {record.timezone or 'UTC'}, now {origin.timezone or 'UTC'}")
+    return [("settings", text) for text in found]

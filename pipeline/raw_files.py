@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, StoreError
 from pipeline.output import escape
 from pipeline.settings import MAX_CONTENT_RATIO, MAX_LINES
 
@@ -50,15 +51,20 @@ def printable(name: str) -> str:
 
 @dataclass(frozen=True)
 class Origin:
-    """What the settings say of a raw file: whose it is, how it is read, where it came from."""
+    """What is said of a raw file: whose it is, how it is read, where it came from."""
 
     source: str
-    layout: str | None
+    layout: str | None = None
     """A layout's name or a format string; None: found from the first lines."""
-    timezone: str | None
+    timezone: str | None = None
     """Of times without an offset; None: UTC."""
     url: str | None = None
     """Of a remote file, without secrets."""
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The time zone."""
+        return ZoneInfo(self.timezone) if self.timezone else None
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,8 @@ class RawFiles:
     """Of the files that belong to a source in settings; others go by their names."""
     unfetched: set[Path] = field(default_factory=set)
     """Remote files that could not be fetched: tried again, and reported, when their turn comes."""
+    unreached: list[StoreError] = field(default_factory=list)
+    """The stores out of reach: to be raised when the others' files are taken in."""
 
     @property
     def raw_bytes(self) -> int:

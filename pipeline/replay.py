@@ -13,13 +13,14 @@ from pipeline.blocks import RawFile
 from pipeline.database import connect
 from pipeline.errors import DataError, LakeError
 from pipeline.formats.detection import FileReader
-from pipeline.formats.templates import is_format
-from pipeline.ingest import ingest_files
 from pipeline.lake import FileRecord, Lake
 from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption, show_bytes
+from pipeline.outdated import origin_of
 from pipeline.output import escape, print_rows
+from pipeline.reread import read_again
 from pipeline.settings import Settings, load_settings
-from pipeline.site import find_zone, open_lake, open_maker, overlap_rules
+from pipeline.site import find_zone, open_lake, open_maker
+from pipeline.sources import raw_again
 from pipeline.views import write_views
 
 COLUMNS = ["file", "file_key", "rejected", "now hits", "what was done"]
@@ -51,10 +52,8 @@ def add_to(app: typer.Typer) -> None:
     app.command("replay")(replay)
 
 
-def find_replays(
-    lake: Lake, names: Collection[str], on_read: Callable[[int], None] = lambda _: None
-) -> list[Replayed]:
-    """Try today's reader on the rejected lines of every raw file, or of those named.
+def list_rejected(lake: Lake, names: Collection[str]) -> list[FileRecord]:
+    """The raw files with rejected lines, or those named.
 
     Raises:
         LakeError: a name is of no file with rejected lines.
@@ -67,20 +66,22 @@ def find_replays(
             f"lake {lake.root} has no rejected lines of {', '.join(sorted(unknown))}: give a file's"
             " name or key, or none for all"
         )
-    return [_try_again(lake, record, lake.raw_paths(), on_read) for record in chosen]
+    return chosen
 
 
-def _try_again(
-    lake: Lake, record: FileRecord, raws: dict[str, list[Path]], on_read: Callable[[int], None]
+def try_again(
+    settings: Settings, record: FileRecord, raw: Path | None, on_read: Callable[[int], None]
 ) -> Replayed:
+    """Try today's reader on the rejected lines of a raw file, which lies at ``raw``."""
+    lake = Lake(settings.lake)
     is_sealed = not lake.sealed().isdisjoint(record.read_days)
-    raw = next(iter(raws.get(record.file_key, [])), None)
     if raw is None or is_sealed:
         return Replayed(record, raw, None, is_sealed)
     path = lake.rejects_path(str(record.rejects_day), record.file_key)
     rejected = pq.ParquetFile(path).read(["line_no"])["line_no"].combine_chunks()
     hits = 0
-    reader = FileReader(record.layout if is_format(record.layout) else None)
+    origin = origin_of(record, settings)
+    reader = FileReader(origin.layout, origin.zone)
     with connect(threads=1) as connection:
         for block in RawFile(raw, on_read=on_read).blocks():
             parts = reader.cut(connection, block.line_no, block.lines)
@@ -100,12 +101,9 @@ def take_replays(settings: Settings, lake: Lake, replays: Sequence[Replayed]) ->
             continue
         with_geo = any(share.geo_built for share in one.record.read_days.values())
         maker = open_maker(settings, find_zone(settings, lake), with_geo=with_geo)
-        done = ingest_files(
-            lake, maker, [one.raw],
-            source=one.record.source, again=[one.raw], rules=overlap_rules(settings),
-        )  # fmt: skip
-        if done.failed:
-            raise DataError(f"{escape(one.record.name)}: {done.failed[0][1]}")
+        raws = {one.record.file_key: one.raw}
+        if failed := read_again(settings, lake, maker, [one.record], raws).failed:
+            raise DataError(f"{escape(one.record.name)}: {failed[0][1]}")
 
 
 def replay(  # noqa: PLR0913 one parameter an option
@@ -133,13 +131,20 @@ def replay(  # noqa: PLR0913 one parameter an option
     """
     settings = load_settings(config, lake=lake, geo=geo)
     the_lake = open_lake(settings)
-    raws = the_lake.raw_paths()
-    total = sum(r.raw_bytes for r in the_lake.files() if r.rejected and r.file_key in raws)
-    with show_bytes("reading rejected lines", total) as (bar, task):
-        found = find_replays(the_lake, files or [], lambda count: bar.update(task, advance=count))
-    if not dry_run:
-        take_replays(settings, the_lake, found)
-        write_views(the_lake)
+    records = list_rejected(the_lake, files or [])
+    total = sum(record.raw_bytes for record in records)
+    with raw_again(settings, records, the_lake.fetched) as raws:
+        with show_bytes("reading rejected lines", total) as (bar, task):
+            found = [
+                try_again(
+                    settings, record, raws.get(record.file_key),
+                    lambda count: bar.update(task, advance=count),
+                )
+                for record in records
+            ]  # fmt: skip
+        if not dry_run:
+            take_replays(settings, the_lake, found)
+            write_views(the_lake)
     print_rows(COLUMNS, [one.row for one in found], form.value)
     if any(one.raw is None for one in found):
         raise typer.Exit(1)

@@ -5,7 +5,7 @@ the other.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +14,14 @@ from pipeline.geo.databases import list_databases
 from pipeline.hits import HitMaker, Places
 from pipeline.ingest import Ingested, ingest_files
 from pipeline.lake import FileRecord, Lake
-from pipeline.outdated import Outdated, list_outdated
+from pipeline.outdated import Outdated, list_outdated, origin_of
 from pipeline.output import escape
 from pipeline.raw_files import printable
 from pipeline.robots import Robots
 from pipeline.settings import Settings
 from pipeline.settling import Source
 from pipeline.site import find_zone, open_maker, overlap_rules, read_limits
+from pipeline.sources import raw_again
 from pipeline.visitors import load_key
 
 
@@ -29,25 +30,37 @@ class Plan:
     """What is outdated, which raw files are read again for it, and the days that can't be."""
 
     outdated: list[Outdated]
-    files: list[tuple[FileRecord, Path]]
+    files: list[FileRecord]
     kept: dict[str, list[str]]
     """Days that keep their hits, with the names of their raw files that are gone."""
 
+    @property
+    def raw_bytes(self) -> int:
+        """What is read again."""
+        return sum(record.raw_bytes for record in self.files)
 
-def plan_reread(settings: Settings, lake: Lake, kinds: Collection[str]) -> Plan:
-    """Find what would be read again for causes of ``kinds``."""
+
+def plan_reread(
+    settings: Settings, lake: Lake, kinds: Collection[str], there: Container[str] | None = None
+) -> Plan:
+    """Find what would be read again for causes of ``kinds``.
+
+    ``there``: keys of the raw files that can be; None: a remote one is taken to be where it was.
+    """
     records = {record.file_key: record for record in lake.files()}
     maker = current_maker(settings, lake)
-    found = list_outdated(records.values(), maker, lake.sealed())
-    wanted = {one.file_key for one in found if one.kind in kinds}
-    raw = lake.raw_paths()
+    found = list_outdated(records.values(), maker, settings, lake.sealed())
+    wanted = [records[key] for key in sorted({one.file_key for one in found if one.kind in kinds})]
+    if there is None:
+        there = lake.raw_paths().keys() | {record.file_key for record in wanted if record.url}
     kept = defaultdict(list)
-    for key in sorted(wanted - raw.keys()):
-        kept[_main_day(records[key])].append(escape(records[key].name))
+    for record in wanted:
+        if record.file_key not in there:
+            kept[_main_day(record)].append(escape(record.name))
     files = [
-        (records[key], raw[key][0])
-        for key in sorted(wanted & raw.keys())
-        if _main_day(records[key]) not in kept and not _is_sealed(records[key], lake)
+        record
+        for record in wanted
+        if _main_day(record) not in kept and not _is_sealed(record, lake)
     ]
     return Plan(found, files, dict(kept))
 
@@ -62,7 +75,7 @@ def current_maker(settings: Settings, lake: Lake) -> HitMaker:
     places = Places(databases, settings.geo_provider, zone)
     return HitMaker(
         zone, places, Robots(settings.lake), load_key(settings), settings.addresses,
-        settings.proxies, settings.log_format,
+        settings.proxies,
     )  # fmt: skip
 
 
@@ -88,41 +101,41 @@ def reread(
         DataError: a raw file could not be read; the others were.
         GeoError: there is no database of addresses, though hits were located.
     """
-    plan = plan_reread(settings, lake, kinds)
     if "settings" in kinds:
         _settle_anew(settings, lake)
+    wanted = plan_reread(settings, lake, kinds).files
     failed: list[tuple[Path, str]] = []
-    for (source, with_geo), files in _grouped(plan.files).items():
-        maker = open_maker(settings, find_zone(settings, lake), with_geo=with_geo)
-        done = _read_again(settings, lake, maker, source, files, on_read)
-        failed += done.failed
+    with raw_again(settings, wanted, lake.fetched) as raws:
+        plan = plan_reread(settings, lake, kinds, raws)
+        for with_geo, records in _by_geo(plan.files).items():
+            maker = open_maker(settings, find_zone(settings, lake), with_geo=with_geo)
+            failed += read_again(settings, lake, maker, records, raws, on_read).failed
     if failed:
         raise DataError("; ".join(f"{escape(printable(p.name))}: {why}" for p, why in failed))
     return plan
 
 
-def _grouped(
-    files: Iterable[tuple[FileRecord, Path]],
-) -> dict[tuple[str, bool], list[Path]]:
+def _by_geo(records: Iterable[FileRecord]) -> dict[bool, list[FileRecord]]:
     found = defaultdict(list)
-    for record, path in files:
-        with_geo = any(share.geo_built for share in record.read_days.values())
-        found[record.source, with_geo].append(path)
+    for record in records:
+        found[any(share.geo_built for share in record.read_days.values())].append(record)
     return found
 
 
-def _read_again(  # noqa: PLR0913 what is read, by what
+def read_again(  # noqa: PLR0913 what is read, by what
     settings: Settings,
     lake: Lake,
     maker: HitMaker,
-    source: str,
-    files: list[Path],
-    on_read: Callable[[int], None],
+    records: Iterable[FileRecord],
+    raws: Mapping[str, Path],
+    on_read: Callable[[int], None] = lambda _: None,
 ) -> Ingested:
+    """Take raw files of ``records``, which lie at ``raws``, into a lake: theirs or another."""
+    origins = {raws[record.file_key]: origin_of(record, settings) for record in records}
     return ingest_files(
-        lake, maker, files,
-        source=source, again=files, rules=overlap_rules(settings), limits=read_limits(settings),
-        on_read=on_read,
+        lake, maker, list(origins),
+        origins=origins, again=origins, rules=overlap_rules(settings),
+        limits=read_limits(settings), on_read=on_read,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import typer
 from pipeline.alerts import Failure, announce_failure
 from pipeline.days import last_ended_day, read_as_of
 from pipeline.discovery import Found
-from pipeline.errors import DataError, SettingsError, TidegaugeError
+from pipeline.errors import DataError, SettingsError, StoreError, TidegaugeError
 from pipeline.lake import Lake
 from pipeline.nightly import (
     build_stale,
@@ -127,6 +127,8 @@ def _run(settings: Settings, night: Night) -> None:
     print(f"report: {escape(page)}")
     for title in alerts:
         print(f"alert:  {escape(title)}")
+    if found.unreached:
+        raise found.unreached[0]
     if missing:
         raise DataError("; ".join(missing))
 
@@ -136,22 +138,28 @@ def _find(settings: Settings, night: Night) -> tuple[Found, list[str]]:
     files: dict[Path, None] = {}
     again: dict[Path, None] = {}
     origins: dict[Path, Origin] = {}
-    missing: list[str] = []
+    missing: list[TidegaugeError] = []
+    unreached: dict[str, StoreError] = {}
     not_yet = 0
     for day in night.days:
         try:
             found = find_files(
                 settings, day, night.now, with_late=night.with_late, arrived_by=night.arrived_by
             )
-        except DataError as error:
-            missing.append(str(error))
+        except (DataError, StoreError) as error:
+            missing.append(error)
             continue
         files |= dict.fromkeys(found.files)
         again |= dict.fromkeys(found.again)
         origins |= found.origins
+        unreached |= {error.key: error for error in found.unreached}
         not_yet = found.not_yet
     if len(missing) == len(night.days):
-        raise DataError(missing[0])
+        raise missing[0]
     if not_yet:
         log.info("%d raw files are not there yet at %s", not_yet, night.arrived_by)
-    return Found(list(files), 0, [], list(again), not_yet, origins=origins), missing
+    found = Found(
+        list(files), 0, [], list(again), not_yet,
+        origins=origins, unreached=list(unreached.values()),
+    )  # fmt: skip
+    return found, [str(error) for error in missing]

@@ -86,9 +86,7 @@ def open_maker(settings: Settings, zone: Zone, *, with_geo: bool) -> HitMaker:
     Lake(settings.lake).claim(zone.info.key, key.fingerprint)
     places = Places(databases, settings.geo_provider, zone.info)
     robots = Robots(settings.lake)
-    return HitMaker(
-        zone.info, places, robots, key, settings.addresses, settings.proxies, settings.log_format
-    )
+    return HitMaker(zone.info, places, robots, key, settings.addresses, settings.proxies)
 
 
 def open_lake(settings: Settings) -> Lake:

@@ -14,16 +14,18 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 from pipeline.discovery import day_in_name, find_raw
-from pipeline.errors import DataError, SettingsError
+from pipeline.errors import DataError, SettingsError, StoreError
 from pipeline.formats.layouts import find_layout
 from pipeline.hits import HitMaker
-from pipeline.ingest import Ingested, ingest_files
+from pipeline.ingest import Ingested, ingest_files, source_of
 from pipeline.lake import FileRecord, Lake, stat_of
 from pipeline.options import show_bytes
+from pipeline.output import escape
 from pipeline.raw_files import Origin, RawFiles, find_files, lasting_path, shown
 from pipeline.settings import DAY_IN_PATTERN, Settings, SourceTable
 from pipeline.site import overlap_rules, read_limits
@@ -60,16 +62,15 @@ def find_raw_files(
     """The raw files of the sources in settings (of ``names`` only) and of the folder ``raw``.
 
     The folder counts when it is set or when there are no tables. Remote files that the lake lacks
-    are fetched; one that can't be fetched stops no other.
+    are fetched; one that can't be fetched, or a store out of reach, stops no other.
 
     Raises:
-        SettingsError: there is no such folder or layout, or (StoreError) a store is out of reach.
+        SettingsError: there is no such folder or layout.
         DataError: the folder can't be read.
         StorageError: the lake's disk is full.
     """
     found = RawFiles()
     wanted: list[tuple[Store, RemoteFile, Path]] = []
-    lake = Lake(settings.lake)
     for table in settings.source:
         if names is not None and table.name not in names:
             continue
@@ -78,13 +79,19 @@ def find_raw_files(
         if table.url is None:
             _find_local(settings, table, days, found)
         else:
-            wanted += _find_remote(lake, table, days, found)
+            try:
+                wanted += _find_remote(settings, table, days, found)
+            except StoreError as error:
+                found.unreached.append(error)
     _fetch(settings, wanted, found)
     is_raw_read = not settings.source or "raw" in settings.model_fields_set
     if names is None and is_raw_read:
         rest = find_raw(settings.raw, follow_links=settings.follow_links)
         ours = set(map(lasting_path, found.files))
-        found.files.extend(path for path in rest.files if lasting_path(path) not in ours)
+        others = [path for path in rest.files if lasting_path(path) not in ours]
+        found.files.extend(others)
+        if layout := settings.log_format:
+            found.origins.update({path: Origin(source_of(path), layout) for path in others})
         found.refused.extend(rest.refused)
     return found
 
@@ -101,7 +108,6 @@ def take_files(  # noqa: PLR0913 what is read, by what, and how strictly
     paths: Sequence[Path],
     *,
     origins: Mapping[Path, Origin],
-    source: str | None = None,
     only_whole: bool = False,
     again: Sequence[Path] = (),
     on_read: Callable[[int], None],
@@ -115,7 +121,7 @@ def take_files(  # noqa: PLR0913 what is read, by what, and how strictly
     done = {path for path, _ in [*known, *unfetched]}
     result = ingest_files(
         lake, maker, [path for path in paths if path not in done],
-        source=source, origins=origins, only_whole=only_whole, again=again,
+        origins=origins, only_whole=only_whole, again=again,
         rules=overlap_rules(settings), limits=read_limits(settings), on_read=on_read,
     )  # fmt: skip
     for path in set(paths).difference(path for path, _ in result.failed):
@@ -124,6 +130,55 @@ def take_files(  # noqa: PLR0913 what is read, by what, and how strictly
     result.known.extend(known)
     result.failed.extend(unfetched)
     return result
+
+
+@contextmanager
+def raw_again(
+    settings: Settings, records: Iterable[FileRecord], folder: Path
+) -> Iterator[dict[str, Path]]:
+    """Where raw files of a lake lie, unchanged since they were read, by file key.
+
+    Remote ones are fetched into ``folder`` meanwhile. What can't be had is left out; of a remote
+    file a warning says why.
+
+    Raises:
+        StorageError: the disk is full.
+    """
+    lake = Lake(settings.lake)
+    local = {key: paths[0] for key, paths in lake.raw_paths().items()}
+    found, fetched = {}, []
+    try:
+        for record in records:
+            if record.file_key in local:
+                found[record.file_key] = local[record.file_key]
+            elif record.url:
+                try:
+                    path = _fetch_again(settings, record, folder)
+                except (DataError, SettingsError) as error:
+                    log.warning("%s", error)
+                    continue
+                fetched.append(path)
+                found[record.file_key] = path
+        yield found
+    finally:
+        for path in fetched:
+            path.unlink(missing_ok=True)
+            path.parent.rmdir()
+
+
+def _fetch_again(settings: Settings, record: FileRecord, folder: Path) -> Path:
+    lake, url = Lake(settings.lake), str(record.url)
+    store = _open(_table_of(settings, Origin(record.source, url=url)))
+    remote = next(iter(store.list(url)), None)
+    if remote is None:
+        raise DataError(f"{escape(url)}: nothing is there any more")
+    seen = lake.find_seen(_place_of(lake.fetched, remote), remote.stat) if remote.stat else None
+    if seen is None or seen.file_key != record.file_key:
+        raise DataError(f"{escape(url)}: has changed since it was read")
+    path = _place_of(folder, remote)
+    with storage_named(folder, "nothing was changed"):
+        store.fetch(url, path, settings.max_fetch_mb * 1_000_000, lambda _: None)
+    return path
 
 
 @contextmanager
@@ -202,7 +257,7 @@ def _find_local(
             why = f"is a link out of its folder, to {shown(real)}; set follow_links = true"
             found.refused.append((path, why))
     its = find_files(given, follow_links=settings.follow_links)
-    origin = Origin(table.name, table.layout, table.timezone)
+    origin = _origin(settings, table)
     new = [path for path in dict.fromkeys(its.files) if path not in found.origins]
     found.files.extend(new)
     found.refused.extend(its.refused)
@@ -222,10 +277,11 @@ def _fixed_length(pattern: str) -> int:
 
 
 def _find_remote(
-    lake: Lake, table: SourceTable, days: Sequence[date], found: RawFiles
+    settings: Settings, table: SourceTable, days: Sequence[date], found: RawFiles
 ) -> list[tuple[Store, RemoteFile, Path]]:
     """Add a source's remote files; returns those that are to be fetched."""
     assert table.url is not None
+    lake = Lake(settings.lake)
     store, pattern = _open(table), without_secrets(table.url.get_secret_value())
     listed = [remote for one in expand(pattern, days) for remote in store.list(one)]
     if not listed:
@@ -233,15 +289,19 @@ def _find_remote(
     wanted = []
     for remote in listed:
         hint = day_in_name(remote.name)
-        path = _place_of(lake, remote)
+        path = _place_of(lake.fetched, remote)
         if path in found.origins or (hint and hint not in days):
             continue
         found.files.append(path)
-        found.origins[path] = Origin(table.name, table.layout, table.timezone, remote.url)
+        found.origins[path] = replace(_origin(settings, table), url=remote.url)
         is_known = remote.stat is not None and lake.find_seen(path, remote.stat) is not None
         if not is_known and not (path.exists() and stat_of(path) == remote.stat):
             wanted.append((store, remote, path))
     return wanted
+
+
+def _origin(settings: Settings, table: SourceTable) -> Origin:
+    return Origin(table.name, table.layout or settings.log_format, table.timezone)
 
 
 def _check_store(store: Store, pattern: str) -> None:
@@ -251,8 +311,8 @@ def _check_store(store: Store, pattern: str) -> None:
     store.check_folder(pattern[:at], must_exist=is_search and set("*?[") & set(pattern) != set())
 
 
-def _place_of(lake: Lake, remote: RemoteFile) -> Path:
-    return lake.fetched / hashlib.sha256(remote.url.encode()).hexdigest()[:32] / remote.name
+def _place_of(folder: Path, remote: RemoteFile) -> Path:
+    return folder / hashlib.sha256(remote.url.encode()).hexdigest()[:32] / remote.name
 
 
 def _fetch(

@@ -18,6 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.definitions import DEFINITIONS_VERSION
+from pipeline.formats.layouts import COMBINED
 from pipeline.lake import DayShare, FileRecord, Lake, read_json
 from pipeline.models import read_model
 from pipeline.output import escape
@@ -56,7 +57,7 @@ class DayFiles:
     hits: tuple[int, ...]
     """The hits that each file has of the day, duplicates dropped."""
     read_by: tuple[str, ...]
-    """By which definitions, robot lists, privacy setting and proxies the files were read."""
+    """By which definitions, robot lists, privacy, proxies and layout the files were read."""
     geo_is_late: bool
 
     @property
@@ -93,8 +94,14 @@ def _join(day: date, entries: list[tuple[str, DayShare, FileRecord]]) -> DayFile
 
 
 def _read_by(record: FileRecord) -> str:
-    proxies = [f"proxies {record.proxies}"] if record.proxies else []
-    return ", ".join([record.robots, str(record.definitions), record.addresses, *proxies])
+    # The commonest layout adds nothing, so that a day built before there was a choice keeps it.
+    others = {
+        "proxies": record.proxies,
+        "layout": record.layout if record.layout != COMBINED.name else None,
+        "times in": record.timezone,
+    }
+    said = [f"{name} {value}" for name, value in others.items() if value]
+    return ", ".join([record.robots, str(record.definitions), record.addresses, *said])
 
 
 def parts_of(

@@ -110,6 +110,8 @@ def _watch(settings: Settings, now: datetime, *, is_replay: bool) -> None:
         )
     for title in titles:
         print(f"alert:  {escape(title)}")
+    if found.unreached:
+        raise found.unreached[0]
 
 
 def _clock(settings: Settings, as_of: str | None) -> datetime:

@@ -6,7 +6,8 @@ read again into a temporary lake outside the lake, under a visitor key that is t
 
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -20,13 +21,12 @@ from pipeline.errors import SettingsError, StorageError
 from pipeline.geo.databases import GeoDatabase, list_databases, read_database
 from pipeline.geo.lookup import Locator
 from pipeline.hits import HitMaker, Places
-from pipeline.ingest import ingest_files
 from pipeline.lake import FileRecord, Lake
-from pipeline.proxies import TrustedProxies
-from pipeline.raw_files import ReadLimits, printable
+from pipeline.raw_files import printable
+from pipeline.reread import read_again
 from pipeline.robots import Robots
-from pipeline.settings import Addresses
-from pipeline.settling import Rules
+from pipeline.settings import Addresses, Settings
+from pipeline.sources import raw_again
 from pipeline.stale import DayFiles, days_of
 from pipeline.visitors import VisitorKey
 
@@ -35,15 +35,6 @@ _BYTES_PER_HIT = 60
 """Of a lake whose hits are all gone; else its own is measured."""
 _MARGIN = 1.2
 _PLACES = pa.schema([(name, pa.string()) for name in ("client", "country", "subdivision")])
-
-
-@dataclass(frozen=True)
-class HowToRead:
-    """As the lake's own ingest reads."""
-
-    overlaps: Rules
-    limits: ReadLimits
-    proxies: TrustedProxies
 
 
 @dataclass(frozen=True)
@@ -103,11 +94,15 @@ def _needed_files(basis: Basis) -> list[str]:
     return sorted({key for day in near for key in basis.files[day].file_keys})
 
 
-def plan_rereading(basis: Basis) -> Rereading:
-    """Find the raw files of the days compared and the days before them."""
+@contextmanager
+def plan_rereading(settings: Settings, basis: Basis) -> Iterator[Rereading]:
+    """Find the raw files of the days compared and the days before them; remote ones are fetched."""
     records = [record for key in _needed_files(basis) if (record := basis.lake.find(key))]
-    paths = basis.lake.raw_paths()
-    found = {r.file_key: paths[r.file_key][0] for r in records if r.file_key in paths}
+    with raw_again(settings, records, basis.workspace) as found:
+        yield _plan(basis, records, found)
+
+
+def _plan(basis: Basis, records: list[FileRecord], found: dict[str, Path]) -> Rereading:
     missing = {
         record.file_key: f"{record.name}: its raw file is gone, or has changed since it was read"
         for record in records
@@ -154,13 +149,13 @@ def count_other_places(  # noqa: PLR0913 what is placed, by what, and who is tol
     database: GeoDatabase,
     rereading: Rereading,
     label: str,
-    how: HowToRead,
+    settings: Settings,
     on_read: Callable[[int], None],
 ) -> Outcome:
     """Count the sessions of the days compared as ``database`` alone would place them."""
     lake = Lake(basis.workspace / f"lake-{secrets.token_hex(4)}")
     try:
-        failed = _read_again(basis, lake, database, rereading, how, on_read)
+        failed = _read_again(basis, lake, database, rereading, settings, on_read)
         left_out = _without_raw(basis, rereading.missing | failed)
         days = [day for day in basis.wanted if day not in left_out]
         figures = count_days(
@@ -177,33 +172,21 @@ def _read_again(  # noqa: PLR0913 what is read, into what, by what
     lake: Lake,
     database: GeoDatabase,
     rereading: Rereading,
-    how: HowToRead,
+    settings: Settings,
     on_read: Callable[[int], None],
 ) -> dict[str, str]:
     """Fill the temporary lake; returns why a file failed, by file key."""
     key = VisitorKey(secrets.token_bytes(32))  # the counts are the same under any
     lake.claim(basis.zone.key, key.fingerprint)
     places, robots = Places([database], None, basis.zone), Robots(lake.root)
-    maker = HitMaker(basis.zone, places, robots, key, proxies=how.proxies)
-    for source, paths in _by_source(basis.lake, rereading.found).items():
-        ingest_files(
-            lake, maker, paths,
-            source=source, rules=how.overlaps, limits=how.limits, on_read=on_read,
-        )  # fmt: skip
+    maker = HitMaker(basis.zone, places, robots, key, proxies=settings.proxies)
+    records = [record for file in rereading.found if (record := basis.lake.find(file))]
+    read_again(settings, lake, maker, records, rereading.found, on_read)
     return {
         file_key: f"{printable(path.name)}: it could not be read as before"
         for file_key, path in rereading.found.items()
         if lake.find(file_key) is None
     }
-
-
-def _by_source(lake: Lake, found: dict[str, Path]) -> dict[str, list[Path]]:
-    grouped: dict[str, list[Path]] = {}
-    for file_key, path in found.items():
-        record = lake.find(file_key)
-        if record:
-            grouped.setdefault(record.source, []).append(path)
-    return grouped
 
 
 def _without_raw(basis: Basis, missing: dict[str, str]) -> dict[date, str]:

@@ -11,7 +11,6 @@ from pipeline.compare.counting import Change, count_days
 from pipeline.compare.figures import Basis, Outcome, has_hits, without_hits
 from pipeline.compare.other_days import count_other_days
 from pipeline.compare.other_places import (
-    HowToRead,
     change_places,
     check_room,
     choose_database,
@@ -25,7 +24,6 @@ from pipeline.geo.databases import GeoDatabase
 from pipeline.options import show_bytes, show_steps
 from pipeline.output import say
 from pipeline.settings import Settings
-from pipeline.site import overlap_rules, read_limits
 
 
 @dataclass(frozen=True)
@@ -65,10 +63,9 @@ def make_variants(asked: Asked, settings: Settings) -> list[Variant]:
     found += [_zone(name) for name in asked.zones]
     found += [_robots(given) for given in asked.robots]
     found += [_robotlike(what) for what in asked.robotlike]
-    how = HowToRead(overlap_rules(settings), read_limits(settings), settings.proxies)
     chosen = [choose_database(settings.geo, file, None) for file in asked.databases]
     chosen += [choose_database(settings.geo, None, built) for built in asked.databases_built]
-    found += [_places(database, how) for database in chosen]
+    found += [_places(database, settings) for database in chosen]
     if not found:
         raise SettingsError(
             "compare", None,
@@ -136,24 +133,25 @@ def _zone(name: str) -> Variant:
     return Variant(label, count)
 
 
-def _places(database: GeoDatabase, how: HowToRead) -> Variant:
+def _places(database: GeoDatabase, settings: Settings) -> Variant:
     label = f"geo {database.provider} {database.build_date}"
 
     def count(basis: Basis) -> Outcome:
         if keep_addresses(basis):
             return _count_hits(basis, label, change=change_places(database))
-        rereading = plan_rereading(basis)
-        free = check_room(rereading, basis.workspace)
-        say(
-            f"{label}: {len(rereading.found)} raw files ({_megabytes(rereading.raw_bytes)}) are"
-            f" read again into a temporary lake of about {_megabytes(rereading.needed_bytes)} in"
-            f" {basis.workspace} ({_megabytes(free)} free)"
-        )
-        with show_bytes(label, rereading.raw_bytes) as (progress, task):
-            return count_other_places(
-                basis, database, rereading, label, how,
-                on_read=lambda count: progress.update(task, advance=count),
-            )  # fmt: skip
+        with plan_rereading(settings, basis) as rereading:
+            free = check_room(rereading, basis.workspace)
+            say(
+                f"{label}: {len(rereading.found)} raw files ({_megabytes(rereading.raw_bytes)}) are"
+                " read again into a temporary lake of about"
+                f" {_megabytes(rereading.needed_bytes)} in {basis.workspace}"
+                f" ({_megabytes(free)} free)"
+            )
+            with show_bytes(label, rereading.raw_bytes) as (progress, task):
+                return count_other_places(
+                    basis, database, rereading, label, settings,
+                    on_read=lambda count: progress.update(task, advance=count),
+                )  # fmt: skip
 
     return Variant(label, count)
 
