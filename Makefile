@@ -34,8 +34,10 @@ demo: install
 airflow: install-airflow
 	$(BIN)/python -m pipeline.standalone --port $(PORT)
 
+# No test takes minutes: one that hangs fails with its stack, and the others go on.
 test: install-dev
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	timeout --foreground --signal=INT --kill-after=1m 50m \
+		$(BIN)/python -m pytest -n auto --dist loadgroup --timeout=600
 
 # Minutes: a real Airflow, a browser, PostgreSQL and Docker. Screenshots are in ./e2e-artefacts.
 # As root on Debian it installs what it needs of the system; else it says what it leaves out.

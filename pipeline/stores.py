@@ -236,16 +236,18 @@ def _open_http(user: str, password: str) -> Any:
 def _open_s3() -> Any:
     import fsspec  # noqa: PLC0415
 
-    return fsspec.filesystem(
+    files = fsspec.filesystem(
         "s3",
         skip_instance_cache=True,
         use_listings_cache=False,
         config_kwargs={
             "connect_timeout": 10,
             "read_timeout": _WAIT_SECONDS,
-            "retries": {"max_attempts": 2},
+            "retries": {"max_attempts": 1},
         },
     )
+    files.retries = 2  # on top of the other: five would wait for a dead server for half an hour
+    return files
 
 
 def _open_sftp(host: str, user: str, password: str) -> Any:
@@ -259,7 +261,7 @@ def _open_sftp(host: str, user: str, password: str) -> Any:
                 raise UnknownHostError
 
     name, _, port = host.partition(":")
-    return fsspec.filesystem(
+    files = fsspec.filesystem(
         "sftp",
         skip_instance_cache=True,
         host=name,
@@ -271,6 +273,8 @@ def _open_sftp(host: str, user: str, password: str) -> Any:
         auth_timeout=20,
         host_key_policy=KnownHosts(),
     )
+    files.ftp.get_channel().settimeout(_WAIT_SECONDS)
+    return files
 
 
 class UnknownHostError(Exception):

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 USER, PASSWORD = "reader", "s3cr3t-of-the-store"
+READY = "ready"
+"""A bucket that an S3 server has when it is."""
 S3_SERVER = Path(sys.executable).with_name("weed")
 
 
@@ -95,11 +97,15 @@ def s3_server(folder: Path) -> Iterator[str]:
                 S3_SERVER, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={data}",
                 f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}",
                 "-s3", f"-s3.port={port}", f"-s3.config={folder / 's3.json'}", "-s3.port.iceberg=0",
+                # Room for more than one bucket, on a full disk, too.
+                "-volume.max=100", "-master.volumeSizeLimitMB=64", "-volume.minFreeSpace=1MiB",
+                "-master.telemetry=false",
             ]  # fmt: skip
             process = subprocess.Popen(command, env=clean, stdout=log, stderr=log)
+            address = f"http://127.0.0.1:{port}"
             try:
-                if _wait_for(port, process):
-                    yield f"http://127.0.0.1:{port}"
+                if _is_ready(address, process):
+                    yield address
                     return
             finally:
                 process.kill()  # its data goes with the test
@@ -107,14 +113,25 @@ def s3_server(folder: Path) -> Iterator[str]:
     raise TimeoutError((folder / "log").read_text()[-2000:])
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> bool:
-    """Wait until somebody listens; False when the process has ended."""
-    for _ in range(300):
-        if process.poll() is not None:
-            return False
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+def _is_ready(address: str, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until it stores an object: it listens before all its parts do their work."""
+    import botocore.session
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    client = botocore.session.get_session().create_client(
+        "s3", endpoint_url=address, region_name="us-east-1",
+        aws_access_key_id="reader", aws_secret_access_key=PASSWORD,
+        config=Config(connect_timeout=2, read_timeout=5, retries={"max_attempts": 0}),
+    )  # fmt: skip
+    end = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < end:
+        with suppress(BotoCoreError, ClientError):
+            client.create_bucket(Bucket=READY)
+        with suppress(BotoCoreError, ClientError):
+            client.put_object(Bucket=READY, Key="x", Body=b"x")
             return True
-        time.sleep(0.1)
+        time.sleep(0.2)
     return False
 
 

@@ -1,15 +1,12 @@
 """Sources in a real S3 server and a real SFTP server, both on loopback."""
 
 import gzip
-import time
 
 # ruff: noqa: F811 the fixture `site` is that of test_sources
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
 from remote_servers import PASSWORD, USER, free_port, s3_server, sftp_server
 from test_sources import (
     Site,
@@ -42,13 +39,10 @@ def s3(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", PASSWORD)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     client = s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False)
-    for _ in range(60):  # it answers before all its parts do
-        with suppress(OSError, EndpointConnectionError):
-            if client.exists("logs"):
-                client.rm("logs", recursive=True)
-            client.mkdir("logs")
-            break
-        time.sleep(1)
+    if not client.exists("logs"):
+        client.mkdir("logs")
+    for path in client.find("logs"):
+        client.rm(path)
     return client
 
 
