@@ -51,6 +51,8 @@ _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|(.))", re.DOTALL | re.IGNORECASE)
 _PLAIN_FOR = "(?i)^for=(?P<last>[0-9.]{7,15})(?:;proto=https?)?$"
 _PLAIN_HOPS = 3
 _NONE, _CHOSEN, _PEER_KEPT, _PROXY_KEPT = range(4)
+NO_PEER = "-"
+"""The peer where a layout has none."""
 PEER = "peer"
 """``client_from`` where there is no header, or whoever connected is not trusted."""
 
@@ -86,7 +88,13 @@ def choose_clients(
     peers, headers = peer.dictionary_encode(), forwarded.fill_null("").dictionary_encode()
     at_peer, at_header = (coded.indices.to_numpy() for coded in (peers, headers))
     read_peers = [_read_node(text) for text in peers.dictionary.to_pylist()]
-    is_proxy = np.array([trusted.has(read[1]) if read else False for read in read_peers], np.bool_)
+    is_proxy = np.array(
+        [
+            trusted.has(read[1]) if read else trusted.has_unlogged and text == NO_PEER
+            for text, read in zip(peers.dictionary.to_pylist(), read_peers, strict=True)
+        ],
+        np.bool_,
+    )
     asked = np.unique(at_header[is_proxy[at_peer]])
     named, read = _read_headers(headers.dictionary.take(pa.array(asked)), kind, trusted)
     place = np.searchsorted(asked, at_header)  # of another row's header where its peer is no proxy

@@ -17,6 +17,7 @@ import pyarrow as pa
 import typer
 
 from pipeline.blocks import Block, RawFile
+from pipeline.clients import NO_PEER
 from pipeline.database import connect
 from pipeline.errors import DataError, StorageError
 from pipeline.formats.detection import FileReader, find_nearest
@@ -24,6 +25,7 @@ from pipeline.formats.fields import EXPLAINED, ReadBlock, Rejected
 from pipeline.formats.layouts import COMBINED, Layout, list_layouts
 from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption, LayoutOption
 from pipeline.output import escape, print_rows, until_closed
+from pipeline.proxies import UNLOGGED
 from pipeline.settings import load_settings
 from pipeline.site import read_limits
 
@@ -201,6 +203,11 @@ def _show_hit(hit: dict[str, Any]) -> None:
         if name != "line_no" and value is not None:
             text = _write_instant(value) if isinstance(value, datetime) else str(value)
             print(f"  {name:<12} {escape(text)[:_SHOWN_WIDTH]}")
+    if hit["client"] == NO_PEER and hit["forwarded"]:
+        print(
+            f'the layout does not log who connected: trusted_proxies = ["{UNLOGGED}"] takes the'
+            " client from the header of the proxy that wrote it"
+        )
 
 
 def _nearest(connection: duckdb.DuckDBPyConnection, found: _Findings) -> Layout | None:

@@ -27,6 +27,8 @@ PRESETS = {
     ),
 }
 """Names that stand for networks in the setting ``trusted_proxies``."""
+UNLOGGED = "unlogged"
+"""The name there that stands for whoever connected where a layout does not log that (Envoy's)."""
 
 _IPV4 = 0xFFFF << 32  # IPv4 addresses are counted as ::ffff:0:0/96
 _LAST_IPV4 = 0xFFFF_FFFF
@@ -50,11 +52,14 @@ class TrustedProxies:
     """Networks as ``(first, last)`` numbers of addresses, in order, none touching the next."""
 
     spans: tuple[tuple[int, int], ...] = ()
+    has_unlogged: bool = False
+    """Whether a peer that the layout does not log is one."""
 
     @property
     def name(self) -> str:
-        """16 hex digits that tell these networks from others, however they were written."""
-        return hashlib.sha256(json.dumps(self.spans).encode()).hexdigest()[:16]
+        """16 hex digits that tell these proxies from others, however they were written."""
+        known = [*self.spans, UNLOGGED] if self.has_unlogged else self.spans
+        return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:16]
 
     @cached_property
     def _firsts(self) -> list[int]:
@@ -84,14 +89,18 @@ NO_PROXIES = TrustedProxies()
 
 
 def read_proxies(words: Iterable[str]) -> TrustedProxies:
-    """The networks that words stand for: networks, addresses and names of ``PRESETS``.
+    """The proxies that words stand for: networks, addresses, names of ``PRESETS``, ``UNLOGGED``.
 
     Raises:
         ValueError: a word is none of these, or all of IPv4 or IPv6 would be trusted; says what
             would be right.
     """
+    names = list(words)
     networks = [
-        _read_network(each) for word in words for each in PRESETS.get(word.lower(), (word,))
+        _read_network(each)
+        for name in names
+        if name.lower() != UNLOGGED
+        for each in PRESETS.get(name.lower(), (name,))
     ]
     spans: list[tuple[int, int]] = []
     for first, last in sorted(map(_span_of, networks)):
@@ -105,7 +114,7 @@ def read_proxies(words: Iterable[str]) -> TrustedProxies:
                 "every address would be trusted, so every visitor could name another as the"
                 " client; list only the networks of your proxies, such as private"
             )
-    return TrustedProxies(tuple(spans))
+    return TrustedProxies(tuple(spans), any(name.lower() == UNLOGGED for name in names))
 
 
 def _read_network(word: str) -> IPv4Network | IPv6Network:
@@ -116,11 +125,12 @@ def _read_network(word: str) -> IPv4Network | IPv6Network:
     try:
         meant = ip_network(word, strict=False)
     except ValueError:
-        near = get_close_matches(word.lower(), PRESETS, 1)
+        near = get_close_matches(word.lower(), (*PRESETS, UNLOGGED), 1)
         hint = f"did you mean {near[0]}? Write" if near else "write"
         raise ValueError(
             f"{word!r} is no network; {hint} networks such as 10.0.0.0/8 or 2001:db8::/32,"
-            f" addresses, {' or '.join(PRESETS)}; in TOML a list, else with spaces between"
+            f" addresses, {', '.join(PRESETS)} or {UNLOGGED}; in TOML a list, else with spaces"
+            " between"
         ) from None
     address = word.partition("/")[0]
     raise ValueError(

@@ -259,6 +259,23 @@ def test_header_of_one_address_holds_one(kind: str) -> None:
         assert choose("10.0.0.1", wrong, kind) == ("10.0.0.1", f"peer: unreadable {kind}")
 
 
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [(["private"], ("-", "peer")), (["unlogged", "private"], ("203.0.113.7", "x-forwarded-for"))],
+)
+def test_a_peer_that_is_not_logged_is_trusted_by_its_own_name(
+    words: list[str], found: tuple[str, str]
+) -> None:
+    """Envoy's own log has only the header, to which it appends who connected."""
+    proxies = read_proxies(words)
+    header = pa.array(["198.51.100.9, 203.0.113.7, 10.0.0.1"])
+    clients, reasons = choose_clients(pa.array(["-"]), header, "x-forwarded-for", proxies)
+    assert (clients[0].as_py(), reasons[0].as_py()) == found
+    garbage, _ = choose_clients(pa.array(["x"]), header, "x-forwarded-for", proxies)
+    assert garbage[0].as_py() == "x"
+    assert proxies.name != read_proxies([*words, "192.0.2.1"]).name
+
+
 def test_field_of_a_format_is_read_as_a_list() -> None:
     assert choose("10.0.0.1", "6.6.6.6, 203.0.113.9", "field") == ("203.0.113.9", "field")
 
