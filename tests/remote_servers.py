@@ -96,7 +96,8 @@ def s3_server(folder: Path) -> Iterator[str]:
             command = [
                 S3_SERVER, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={data}",
                 f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}",
-                "-s3", f"-s3.port={port}", f"-s3.config={folder / 's3.json'}", "-s3.port.iceberg=0",
+                "-s3", f"-s3.port={port}", f"-s3.config={folder / 's3.json'}",
+                "-s3.port.iceberg=0", "-s3.port.lance=0",  # else on fixed ports
                 # Room for more than one bucket, on a full disk, too.
                 "-volume.max=100", "-master.volumeSizeLimitMB=64", "-volume.minFreeSpace=1MiB",
                 "-master.telemetry=false",
