@@ -27,6 +27,8 @@ TIDEGAUGE_VISITOR_KEY={visitor}
 RAW_DIR=./raw
 # Any other setting of tidegauge, for example:
 #TIDEGAUGE_TIMEZONE=America/Toronto
+# Tables [[source]], here as JSON; with s3:// AWS_ACCESS_KEY_ID and the others of AWS, too.
+#TIDEGAUGE_SOURCE='[{{"name": "web01", "url": "s3://logs/web01-{{day:%Y%m%d}}*.gz"}}]'
 
 # Where the web page listens.
 #BIND=127.0.0.1
