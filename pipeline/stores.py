@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import secrets
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -281,6 +282,19 @@ class UnknownHostError(Exception):
     """An SFTP server's key is not the one in ``~/.ssh/known_hosts``."""
 
 
+_REASONS = {
+    UnknownHostError: (
+        "its key is not in ~/.ssh/known_hosts; ssh-keyscan adds it once you have checked it"
+    ),
+    ssl.SSLCertVerificationError: (
+        "its certificate is signed by nobody known here; SSL_CERT_FILE names who else is"
+    ),
+    ssl.SSLError: "no TLS with it",
+    FileNotFoundError: "no such file, folder or bucket",
+    PermissionError: "access is refused",
+}
+
+
 def _changed_ns(info: dict[str, Any]) -> int | None:
     tag = str(info.get("ETag") or "")
     changed = info.get("LastModified") or info.get("mtime") or info.get("Last-Modified")
@@ -319,12 +333,9 @@ def _reason(error: BaseException) -> str:
     cause = error.__cause__ or error
     if status := _status(error):
         return f"HTTP {status}"
-    if isinstance(cause, UnknownHostError):
-        return "its key is not in ~/.ssh/known_hosts; ssh-keyscan adds it once you have checked it"
-    if isinstance(cause, FileNotFoundError):
-        return "no such file, folder or bucket"
-    if isinstance(cause, PermissionError):
-        return "access is refused"
+    for kind, why in _REASONS.items():
+        if isinstance(cause, kind):
+            return why
     if isinstance(cause, OSError) and cause.errno:
         return os.strerror(cause.errno) if cause.errno > 0 else "no such host"
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(cause).__name__).lower()

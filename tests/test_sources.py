@@ -4,6 +4,8 @@ import gzip
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import build_default_databases
 from lake_fixtures import COMPRESS, Site, make_line
-from remote_servers import PASSWORD, USER, WebServer, free_port, web_server
+from remote_servers import PASSWORD, USER, WebServer, free_port, web_server, write_certificate
 
 from pipeline.ingest import source_of
 from pipeline.nightly import find_files, ingest_job, write_jobs
@@ -261,6 +263,26 @@ def test_an_unreachable_store_is_one_sentence(site: Site, web: WebServer) -> Non
         assert "check the address" in done.err
         assert len(done.err.strip().splitlines()) == 1
         assert PASSWORD not in done.err
+
+
+def test_tls_is_read_when_the_certificate_is_known(site: Site) -> None:
+    put(site, "a-20161108.log", day_of(8))
+    certificate = site.folder / "server.pem"
+    write_certificate(certificate)
+    with web_server(site.folder / "logs", certificate) as server:
+        url = server.url("a-{day:%Y%m%d}.log").replace("http:", "https:")
+        configure(site, f'name = "web01"\nurl = "{url}"')
+        done = site.run("run", "--from", "2016-11-08", code=2)
+        assert "setting source.web01.url" in done.err
+        assert "certificate" in done.err
+        assert len(done.err.strip().splitlines()) == 1
+        subprocess.run(  # its own process: the certificates known are read once
+            [Path(sys.executable).with_name("tidegauge"), "run", "--from", "2016-11-08"],
+            env=site.environment({"SSL_CERT_FILE": str(certificate)}),
+            cwd=site.folder,
+            check=True,
+        )
+    assert ingested(site) == {"a-20161108.log": 3}
 
 
 def test_a_folder_that_a_web_server_lacks_is_no_empty_one(site: Site, web: WebServer) -> None:
