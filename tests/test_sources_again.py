@@ -2,12 +2,17 @@
 
 import gzip
 import json
+from datetime import UTC, date, datetime
 
 # ruff: noqa: F811 the fixtures `site` and `web` are those of test_sources
 import pytest
 from lake_fixtures import Site
 from remote_servers import WebServer, free_port
 from test_sources import configure, day_of, ingested, put, run, site, web  # noqa: F401
+
+from pipeline.errors import StoreError
+from pipeline.nightly import find_files, write_jobs
+from pipeline.settings import load_settings
 
 IIS = b"""#Software: Microsoft Internet Information Services 10.0
 #Fields: date time c-ip cs-method cs-uri-stem cs-uri-query sc-status cs(User-Agent)
@@ -100,7 +105,9 @@ def test_a_day_whose_remote_file_is_gone_keeps_its_hits(
     assert {row["client"] for row in site.rows("hits")} == before == {None}
 
 
-def test_a_store_out_of_reach_stops_no_other_source(site: Site) -> None:
+def test_a_store_out_of_reach_stops_no_other_source(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(site, "web02-20161108.log", day_of(8))
     configure(
         site,
@@ -112,6 +119,13 @@ def test_a_store_out_of_reach_stops_no_other_source(site: Site) -> None:
         assert "setting source.web01.url" in done.err
         assert ingested(site) == {"web02-20161108.log": 3}
     assert [row["sessions"] for row in site.rows("daily")]
+    monkeypatch.chdir(site.folder)
+    for name, value in site.environment().items():
+        monkeypatch.setenv(name, value)
+    now = datetime(2016, 11, 9, 12, tzinfo=UTC)
+    found = find_files(load_settings(), date(2016, 11, 8), now, with_late=False)
+    with pytest.raises(StoreError, match=r"source\.web01\.url"):
+        write_jobs(found)  # Airflow tries again
 
 
 def test_a_file_of_any_layout_is_found_by_the_times_in_it(site: Site) -> None:
