@@ -22,6 +22,7 @@ from pipeline.database import connect
 from pipeline.errors import DataError, StorageError
 from pipeline.formats.detection import FileReader, find_nearest
 from pipeline.formats.fields import EXPLAINED, ReadBlock, Rejected
+from pipeline.formats.json_lines import JsonLayout, load_template
 from pipeline.formats.layouts import COMBINED, Layout, list_layouts
 from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption, LayoutOption
 from pipeline.output import escape, print_rows, until_closed
@@ -172,7 +173,12 @@ def doctor(
     nearest = None if is_read else _nearest(connection, found)
     for number, line, why in found.failures:
         _show_failure(number, line, why)
-    if nearest:
+    if nearest and not isinstance(nearest, JsonLayout) and _are_json(found):
+        print(
+            "\nthe lines are JSON objects: write where their fields are into a table"
+            " [formats.NAME] of tidegauge.toml, and log_format = NAME (docs/formats.md)"
+        )
+    elif nearest:
         print(f"\nnearest is {nearest.name}, a line of which is\n  {nearest.example}")
         print("set log_format to the format string that the server's configuration has")
     if raw.damage:
@@ -214,6 +220,10 @@ def _nearest(connection: duckdb.DuckDBPyConnection, found: _Findings) -> Layout 
     """The layout that reads most of the lines that fail, else comes furthest in them."""
     lines = pa.array([line for _, line, _ in found.failures], pa.string())
     return find_nearest(connection, lines) if len(lines) else None
+
+
+def _are_json(found: _Findings) -> bool:
+    return all(isinstance(load_template(line), dict) for _, line, _ in found.failures)
 
 
 def _show_failure(number: int, line: str, why: Rejected) -> None:

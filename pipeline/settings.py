@@ -160,8 +160,13 @@ class Settings(BaseSettings):
     max_lines: int = Field(MAX_LINES, ge=1, description="a raw file of more lines is refused")
     log_format: str | None = Field(
         None,
-        description="a layout's name or a format string as it stands in the server's"
-        " configuration; found from each file's first lines when not set",
+        description="a layout's name, one of `formats`, or a format string as it stands in the"
+        " server's configuration; found from each file's first lines when not set",
+    )
+    formats: dict[str, dict[str, str]] = Field(
+        {},
+        description="tables: maps from fields to places in JSON logs, by the name that `log_format`"
+        " and `layout` may have",
     )
     report: Path = Field(Path("report.html"), description="the page that `run` and the DAGs write")
     timezone: Annotated[str, AfterValidator(_check_timezone)] | None = Field(
@@ -223,6 +228,21 @@ class Settings(BaseSettings):
     def _join_sources(self) -> "Settings":
         expected = [table.name for table in self.source if table.expected]
         self.sources = tuple(dict.fromkeys([*self.sources, *expected]))
+        return self
+
+    @model_validator(mode="after")
+    def _resolve_formats(self) -> "Settings":
+        """Replace names of ``formats`` by what stands for them, which needs no settings."""
+        if not self.formats:
+            return self
+        from pipeline.formats.layouts import read_maps  # noqa: PLC0415 not for parsing DAGs
+
+        maps = read_maps(self.formats)
+        self.log_format = maps.get(self.log_format or "", self.log_format)
+        self.source = tuple(
+            table.model_copy(update={"layout": maps.get(table.layout or "", table.layout)})
+            for table in self.source
+        )
         return self
 
     @property

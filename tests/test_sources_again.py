@@ -138,3 +138,48 @@ def test_a_file_of_any_layout_is_found_by_the_times_in_it(site: Site) -> None:
     assert "no raw file of 2016-11-07" in said
     run(site, 8)
     assert sorted(ingested(site)) == ["web01.log.6", "web01.log.8"], "6 may go on until 8 begins"
+
+
+MAP = """
+[formats.app]
+time = "@timestamp"
+client = "source.ip"
+target = "/url/original"
+duration = "event.took"
+duration_unit = "us"
+"""
+
+
+def test_a_map_of_json_has_a_name_for_a_table(site: Site) -> None:
+    record = {
+        "@timestamp": "2016-11-08T10:00:00",
+        "source": {"ip": "192.0.2.8"},
+        "url": {"original": "/a?b"},
+        "event": {"took": 1500},
+    }
+    put(site, "web01.log", json.dumps(record).encode())
+    table = 'name = "web01"\nfiles = "logs/web01*"\nlayout = "app"\ntimezone = "America/Toronto"'
+    (site.folder / "tidegauge.toml").write_text(f"[[source]]\n{table}\n{MAP}")
+    run(site, 8)
+    site.run("build", "--also", "settings", env={"TIDEGAUGE_ADDRESSES": "full"})
+    (hit,) = site.rows("hits")
+    assert (hit["client"], hit["path"], hit["query"]) == ("192.0.2.8", "/a", "b")
+    assert (hit["ts"].hour, hit["duration_ms"]) == (15, 1.5)
+    (record,) = site.records().values()
+    assert record["layout"] == "app"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (MAP.replace('"us"', '"minutes"'), "formats.app.duration_unit = 'minutes': write s, ms"),
+        (MAP.replace("client", "clients"), "formats.app.clients = 'source.ip': write one of time"),
+        (MAP.replace("formats.app", "formats.caddy"), "formats = 'caddy': a layout has this name"),
+        ("[formats.app]\ntime = 1\n", "formats.app.time"),
+    ],
+)
+def test_an_impossible_map_is_one_sentence(site: Site, text: str, said: str) -> None:
+    (site.folder / "tidegauge.toml").write_text(text)
+    done = site.run("run", "--from", "2016-11-08", code=2)
+    assert said in done.err
+    assert len(done.err.strip().splitlines()) == 1

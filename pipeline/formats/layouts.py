@@ -1,5 +1,6 @@
 """The layouts that are read, by name; more are made of format strings."""
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from typing import Protocol, TypeAlias
@@ -15,6 +16,7 @@ from pipeline.formats import combined
 from pipeline.formats.fields import ReadBlock
 from pipeline.formats.headers import HeaderLayout
 from pipeline.formats.json_lines import JsonLayout
+from pipeline.formats.json_settings import compile_json, write_map
 from pipeline.formats.pattern import Pattern
 from pipeline.formats.templates import compile_format, is_format
 
@@ -104,16 +106,31 @@ def list_layouts() -> tuple[Layout, ...]:
 
 
 def find_layout(name: str, key: str = "log_format") -> Layout:
-    """The layout of a name, or of a format string.
+    """The layout of a name, of a format string, or of a map of JSON.
 
     Raises:
         SettingsError: there is none.
     """
     if is_format(name):
-        return compile_format(name)
+        return compile_json(name) or compile_format(name)
     known: dict[str, Layout] = {layout.name: layout for layout in list_layouts()}
     known["common"] = COMBINED
     if name not in known:
         remedy = "write a format string, or one of `tidegauge formats`: " + ", ".join(known)
         raise SettingsError(key, name, remedy)
     return known[name]
+
+
+def read_maps(maps: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Maps of JSON in settings as texts that ``find_layout`` reads, by name.
+
+    Raises:
+        SettingsError: one is impossible, or has the name of a layout.
+    """
+    names = {layout.name for layout in list_layouts()}
+    texts = {name: write_map(name, entries) for name, entries in maps.items()}
+    for name, text in texts.items():
+        if name in names or is_format(name):
+            raise SettingsError("formats", name, "a layout has this name: write another")
+        find_layout(text)
+    return texts

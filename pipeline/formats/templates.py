@@ -75,8 +75,8 @@ class Directive:
 
 
 def is_format(text: str) -> bool:
-    """Whether it is a format string, and not a layout's name."""
-    return "%" in text or "$" in text
+    """Whether it is a format string or a map of JSON, and not a layout's name."""
+    return "%" in text or "$" in text or text.lstrip().startswith("{")
 
 
 def compile_format(text: str, name: str = "", example: str = "") -> Pattern:
