@@ -35,6 +35,30 @@ def test_parse_prints_one_object_a_line(site: Site) -> None:
     assert not site.lake.exists()
 
 
+APACHE_ERROR = b"[Tue Nov 08 20:30:00.123456 2016] [core:error] [pid 7] AH00128: x\n"
+NGINX_ERROR = (
+    b'2016/11/08 20:30:00 [error] 12#12: *1 open() "/x" failed, request: "GET / HTTP/1.1"\n'
+)
+TLS_SESSION = (
+    b"tls 2.0 2018-12-20T02:59:40 net/lb/c6e77e28c25b2234 g3d4b5e8bb8464cd 192.0.2.7:51341"
+    b" 192.0.2.9:443 5 2 98 246 - - - ECDHE tlsv12 - lb.example.com - - -\n"
+)
+TCP_SESSION = (
+    b"Feb  6 12:12:56 host haproxy[14387]: 192.0.2.7:33313 [06/Feb/2009:12:12:51.443] fnt"
+    b" bck/srv1 0/0/5007 212 -- 0/0/0/0/3 0/0\n"
+)
+
+
+@pytest.mark.parametrize("line", [APACHE_ERROR, NGINX_ERROR, TLS_SESSION, TCP_SESSION])
+def test_a_file_of_what_is_no_request_is_known_and_no_garbage(site: Site, line: bytes) -> None:
+    path = site.write("error.log", line * 30)
+    said = site.run("doctor", path).out
+    assert "no_requests" in said
+    assert "30 lines: 30 directives" in said
+    mixed = site.write("mixed.log", GOOD * 200 + line * 30)
+    assert "230 lines: 200 hits, 30 directives" in site.run("doctor", mixed).out
+
+
 @pytest.mark.parametrize(
     ("content", "says", "code"),
     [

@@ -12,7 +12,13 @@ import pyarrow.compute as pc
 
 from pipeline.formats.fields import BLANK, FIELDS, ReadBlock
 from pipeline.formats.json_lines import JsonLayout
-from pipeline.formats.layouts import COMBINED, Layout, find_layout, list_layouts
+from pipeline.formats.layouts import (
+    COMBINED,
+    NO_REQUESTS,
+    Layout,
+    find_layout,
+    list_layouts,
+)
 from pipeline.formats.pattern import Pattern, without_ends
 from pipeline.formats.reader import Part, Reader, join, read_parts
 
@@ -176,7 +182,8 @@ def _try(connection: duckdb.DuckDBPyConnection, layout: Layout, sample: pa.Array
     numbers = np.arange(1, len(sample) + 1, dtype=np.int64)
     parts = [_matching(part) for part in Reader(layout).cut(numbers, sample)]
     read = read_parts(connection, [part for part in parts if len(part.lines)])
-    known = len(read.hits) + len(read.directives) if len(read.hits) else 0
+    is_one = len(read.hits) > 0 or layout.name == NO_REQUESTS.name
+    known = len(read.hits) + len(read.directives) if is_one else 0
     if layout is COMBINED:  # it reads on over what follows the agent
         known = pc.sum(pc.match_substring_regex(sample, _WHOLE)).as_py()
     has_client = not isinstance(layout, Pattern) or "client" in layout.fields

@@ -12,10 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.formats.pattern import Pattern, Segment
+from pipeline.formats.pattern import NO_LINE, Pattern, Segment
 
-_NOTHING = r"[^\x00-\x{10FFFF}]"
-"""What no line looks like."""
 _MOST_DIRECTIVES = 16
 """So many directives before a header are looked at."""
 
@@ -75,7 +73,7 @@ class HeaderLayout:
 
     @property
     def _unreadable(self) -> Pattern:
-        return Pattern(self.name, (Segment(_NOTHING, "header"), Segment("", "time")))
+        return Pattern(self.name, (Segment(NO_LINE, "header"), Segment("", "time")))
 
     def _directives(self, lines: pa.Array, row: int) -> str:
         """A header line and the directives right before it."""

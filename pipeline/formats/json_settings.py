@@ -98,7 +98,9 @@ def compile_json(text: str) -> JsonLayout | None:
     if not isinstance(entries, dict):
         if "%" in text or not text.lstrip().startswith("{"):
             return None
-        raise SettingsError("--log-format", text, "it is no JSON: mind its commas, quotes and braces")
+        raise SettingsError(
+            "--log-format", text, "it is no JSON: mind its commas, quotes and braces"
+        )
     name = str(entries.pop(_NAME, "json"))
     time = str(entries.pop("time_format", "iso"))
     unit = str(entries.pop("duration_unit", "ms"))

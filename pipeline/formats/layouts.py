@@ -1,6 +1,7 @@
 """The layouts that are read, by name; more are made of format strings."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from typing import Protocol, TypeAlias
@@ -17,7 +18,7 @@ from pipeline.formats.fields import ReadBlock
 from pipeline.formats.headers import HeaderLayout
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.json_settings import compile_json, write_map
-from pipeline.formats.pattern import Pattern
+from pipeline.formats.pattern import NO_LINE, Pattern, Segment
 from pipeline.formats.templates import compile_format, is_format
 
 _FAMILIES = (
@@ -84,6 +85,13 @@ class Combined:
         return combined.read_block(connection, line_no, lines)
 
 
+NO_REQUESTS = Pattern(
+    "no_requests",
+    (Segment(NO_LINE, "request"), Segment("", "time")),
+    example="[Tue Nov 08 20:30:00.123456 2016] [core:error] [pid 7] AH00128: File does not exist",
+)
+"""Files of what the other layouts know as no requests: error logs, TCP and TLS sessions."""
+
 Layout: TypeAlias = BlockLayout | HeaderLayout
 COMBINED = Combined()
 
@@ -102,7 +110,10 @@ def forwarded_kind(layout: Layout) -> str | None:
 def list_layouts() -> tuple[Layout, ...]:
     """All layouts, the likelier ones first."""
     families = (import_module(f"pipeline.formats.{name}").LAYOUTS for name in _FAMILIES)
-    return (COMBINED, *(layout for family in families for layout in family))
+    layouts = (COMBINED, *(layout for family in families for layout in family))
+    known = (layout.not_hits for layout in layouts if isinstance(layout, Pattern))
+    not_hits = "|".join(dict.fromkeys(one for one in known if one))
+    return (*layouts, replace(NO_REQUESTS, not_hits=not_hits))
 
 
 def find_layout(name: str, key: str = "log_format") -> Layout:

@@ -22,6 +22,8 @@ from pipeline.formats.times import TimeFormat
 WORD = "[^ ]+"
 QUOTED = r'(?:[^"\\]|\\.)*'
 """What stands between quotes; Apache and nginx escape quotes and backslashes in it."""
+NO_LINE = r"[^\x00-\x{10FFFF}]"
+"""What no line looks like."""
 SHAPES = {"status": r"[1-5]\d\d|-|0|000|-1", "bytes": r"\d+|-"}
 """What some fields look like wherever they stand."""
 SYSLOG = (
