@@ -16,13 +16,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.formats.escapes import Decoder, decode
-from pipeline.formats.fields import BLANK, FIELDS, ReadBlock, Rejected, read_fields
+from pipeline.formats.fields import (
+    BLANK,
+    FIELDS,
+    ReadBlock,
+    Rejected,
+    extract_in_steps,
+    read_fields,
+)
 from pipeline.formats.times import TimeFormat
 
 WORD = "[^ ]+"
 QUOTED = r'(?:[^"\\]|\\.)*'
 """What stands between quotes; Apache and nginx escape quotes and backslashes in it."""
-SHAPES = {"status": r"[1-5]\d\d|-|0|000|-1", "bytes": r"\d+|-"}
+SHAPES = {"status": r"[1-5]\d\d|-1??|0(?:00)??", "bytes": r"\d+|-"}
 """What some fields look like wherever they stand."""
 SYSLOG = (
     r"(?:<\d{1,3}>)?(?:1 )?(?:[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[^ ]+) "
@@ -30,6 +37,9 @@ SYSLOG = (
 )
 """What a syslog daemon writes before a message: RFC 3164, section 4.1, or RFC 5424, section 6."""
 CLF = TimeFormat()
+_MOST_FIELDS = 3
+"""Of a step: RE2's fast engine (OnePass) takes four groups, and the fourth is the rest."""
+_FIRST_CHARACTER = re.compile(r"(\\[^A-Za-z0-9]|\\t|[ \t\"/:,;-])(?![*+?{|])")
 
 
 @dataclass(frozen=True)
@@ -39,11 +49,22 @@ class Segment:
     shape: str
     """A regular expression of RE2 without groups."""
     field: str | None = None
+    plain: str | None = None
+    """What it looks like in nearly all lines, where that is easier to read: of the texts that
+    ``shape`` could take in a line the one that is tried first."""
 
     @property
     def regex(self) -> str:
         """With a group of the field's name."""
-        return f"(?P<{self.field}>{self.shape})" if self.field else f"(?:{self.shape})"
+        return self._named(self.shape)
+
+    @property
+    def plain_regex(self) -> str:
+        """The same of ``plain``."""
+        return self._named(self.shape if self.plain is None else self.plain)
+
+    def _named(self, shape: str) -> str:
+        return f"(?P<{self.field}>{shape})" if self.field else f"(?:{shape})"
 
 
 @dataclass(frozen=True)
@@ -58,6 +79,8 @@ class Pattern:
     """What header ``forwarded`` is: see ``clients``."""
     rest: str = ""
     """What follows the last segment of a line that goes on: fields that later versions add."""
+    plain_rest: str = ""
+    """What does in nearly all lines, as a segment's ``plain``."""
     not_hits: str | None = None
     """Lines that are no requests, as RE2: error logs, other modes, empty records."""
     decoders: Mapping[str, Decoder] = field(default_factory=dict)
@@ -73,9 +96,45 @@ class Pattern:
         return f"^{''.join(segment.regex for segment in self.segments)}{self.rest or '$'}"
 
     @cached_property
+    def _steps(self) -> tuple[str, ...]:
+        """The plain line's regular expression, cut into several: each reads what the last left.
+
+        A regular expression prefers, from left to right, what is tried first. So where every step
+        matches, the whole one would have taken the same; where one does not, the whole decides.
+        A cut is made where a character that the field before it does not hold ends that field.
+        """
+        steps, start = [], 0
+        while len(_fields_of(self.segments[start:])) > _MOST_FIELDS + 1:
+            ends = [
+                end
+                for end in range(start + 1, len(self.segments))
+                if self._first_after(end) and 0 < len(_fields_of(self.segments[start:end]))
+            ]
+            near = [e for e in ends if len(_fields_of(self.segments[start:e])) <= _MOST_FIELDS]
+            if not ends:
+                break
+            end = near[-1] if near else ends[0]
+            steps.append(f"{self._join(start, end)}(?P<rest>{self._first_after(end)}.*)")
+            start = end
+        last = self.plain_rest or self.rest or "$"
+        return (*steps, f"{self._join(start, len(self.segments))}{last}")
+
+    def _join(self, start: int, end: int) -> str:
+        return "(?s)^" + "".join(one.plain_regex for one in self.segments[start:end])
+
+    def _first_after(self, end: int) -> str | None:
+        """The character that ends a segment, as RE2; None when it is not known."""
+        before, after = self.segments[end - 1 : end + 1]
+        first = _FIRST_CHARACTER.match(after.shape if after.plain is None else after.plain)
+        shape = before.shape if before.plain is None else before.plain
+        if after.field or not first or re.fullmatch(shape, _unescape(first[1]), re.DOTALL):
+            return None
+        return first[1]
+
+    @cached_property
     def fields(self) -> tuple[str, ...]:
         """The names of the fields it has, in order."""
-        return tuple(segment.field for segment in self.segments if segment.field)
+        return _fields_of(self.segments)
 
     def read_block(
         self, _: duckdb.DuckDBPyConnection, line_no: npt.NDArray[np.int64], lines: pa.Array
@@ -83,12 +142,12 @@ class Pattern:
         """Read a block of lines, as ``formats.combined.read_block`` does."""
         lines = without_ends(lines)
         blank = pc.equal(pc.ascii_trim(lines, BLANK), "")
-        found = pc.extract_regex(lines, pattern=f"(?s){self.regex}")
-        is_read = pc.and_(found.is_valid(), pc.invert(blank))
-        known = self._find_not_hits(lines, pc.or_(blank, found.is_valid()))
+        texts, is_found = self._extract(lines)
+        is_read = pc.and_(is_found, pc.invert(blank))
+        known = self._find_not_hits(lines, pc.or_(blank, is_found))
         rows = np.flatnonzero(is_read.to_numpy(zero_copy_only=False))
-        chosen = found if len(rows) == len(lines) else found.take(pa.array(rows))
-        texts = {name: pc.struct_field(chosen, name) for name in self.fields}
+        if len(rows) < len(lines):
+            texts = {name: text.take(pa.array(rows)) for name, text in texts.items()}
         read = read_fields(line_no[rows], decode(texts, self.decoders), self.times)
         rejects = {int(rows[row]): name for row, name in read.wrong.items()}
         left = pc.or_(pc.or_(is_read, blank), known)
@@ -99,6 +158,19 @@ class Pattern:
             _numbers(line_no, blank),
             _numbers(line_no, known),
         )
+
+    def _extract(self, lines: pa.Array) -> tuple[dict[str, pa.Array], pa.Array]:
+        """The fields' texts, and which lines have them."""
+        texts, is_found = extract_in_steps(lines, self._steps)
+        is_odd = pc.invert(is_found)
+        whole = f"(?s){self.regex}"
+        if self._steps == (whole,) or not pc.any(is_odd).as_py():
+            return texts, is_found
+        odd, is_odd_found = extract_in_steps(lines.filter(is_odd), (whole,))
+        texts = {
+            name: pc.replace_with_mask(text, is_odd, odd[name]) for name, text in texts.items()
+        }
+        return texts, pc.replace_with_mask(is_found, is_odd, is_odd_found)
 
     def _find_not_hits(self, lines: pa.Array, others: pa.Array) -> pa.Array:
         left = np.flatnonzero(~others.to_numpy(zero_copy_only=False))
@@ -173,6 +245,14 @@ def without_ends(lines: pa.Array) -> pa.Array:
     if pc.any(pc.ends_with(lines, "\r")).as_py():
         lines = pc.replace_substring_regex(lines, pattern="\r$", replacement="")
     return lines
+
+
+def _fields_of(segments: tuple[Segment, ...]) -> tuple[str, ...]:
+    return tuple(segment.field for segment in segments if segment.field)
+
+
+def _unescape(text: str) -> str:
+    return "\t" if text == r"\t" else text[-1]
 
 
 def _numbers(line_no: npt.NDArray[np.int64], chosen: pa.Array) -> list[int]:

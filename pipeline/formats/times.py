@@ -80,6 +80,7 @@ class TimeFormat:
             micros, valid, is_local = _read_either(texts)
         else:
             micros, valid, is_local = self._read_strftime(texts)
+        micros = np.where(valid, micros, 0)  # a year 9999 has no offset
         return np.where(is_local, self._from_local(micros), micros), valid
 
     def _read_strftime(self, texts: pa.StringArray) -> tuple[Ints, Flags, Flags]:
