@@ -36,6 +36,10 @@ SYSLOG = (
     r"(?:[^ ]+ )?(?:[^ \[\]]+(?:\[\d+\])?:|[^ ]+ [^ ]+ [^ ]+ -) "
 )
 """What a syslog daemon writes before a message: RFC 3164, section 4.1, or RFC 5424, section 6."""
+PLAIN_SYSLOG = (
+    r"(?:<\d{1,3}>)?[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d [^ ]+ [^ :\[\]]+(?:\[\d+\])?: "
+)
+"""The same of RFC 3164, with a host."""
 CLF = TimeFormat()
 _MOST_FIELDS = 3
 """Of a step: RE2's fast engine (OnePass) takes four groups, and the fourth is the rest."""

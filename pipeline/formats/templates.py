@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pipeline.errors import SettingsError
 from pipeline.formats.pattern import QUOTED, SHAPES, Pattern, Segment
-from pipeline.formats.times import PATTERNS, TimeFormat, expand, pattern_of
+from pipeline.formats.times import PATTERNS, PLAIN_ISO, TimeFormat, expand, pattern_of
 
 _APACHE = re.compile(
     r"%(?:[<>]|!?\d{3}(?:,\d{3})*)*(?:\{(?P<argument>[^}]*)\})?[<>]?(?P<letter>\^t[io]|[A-Za-z%])"
@@ -108,7 +108,8 @@ def _assemble(directives: list[Directive], name: str, example: str) -> Pattern:
         before = directives[number - 1].text[-1:] if number else ""
         after = directives[number + 1] if number + 1 < len(directives) else None
         shape = one.shape or _shape(one, before, after)
-        segments.append(Segment(shape, one.field if number in chosen else None))
+        field = one.field if number in chosen else None
+        segments.append(Segment(shape, field, _plain(one, shape, after)))
     times = next((d.times for n, d in enumerate(directives) if d.times and n in chosen), None)
     kinds = [d.forwarded for n, d in enumerate(directives) if d.forwarded and n in chosen]
     return Pattern(
@@ -141,6 +142,14 @@ def _shape(one: Directive, before: str, after: Directive | None) -> str:
     if after.is_literal:
         return f"[^{re.escape(after.text[0])}]*"
     return "[^ ]*?"
+
+
+def _plain(one: Directive, shape: str, after: Directive | None) -> str | None:
+    if one.times and one.times.kind == "iso":
+        return PLAIN_ISO
+    if shape == ".*?" and after and after.is_literal:
+        return f"[^{re.escape(after.text[0])}]*"
+    return None
 
 
 def _refuse(text: str, what: str, remedy: str) -> SettingsError:
