@@ -7,11 +7,10 @@ access log format".
 """
 
 from pipeline.formats.error_logs import or_no_hit
-from pipeline.formats.pattern import CLF, SHAPES, Pattern, Segment, literal
+from pipeline.formats.pattern import CLF, DECIMAL, SHAPES, Pattern, Segment, literal
 from pipeline.formats.times import PLAIN_ISO, TimeFormat
 
 _ISO = TimeFormat("iso")
-_SECONDS = r"\d+(?:\.\d+)?|-(?:\d+(?:\.\d+)?)?"
 _STATUS, _BYTES = (Segment(SHAPES[name], name) for name in ("status", "bytes"))
 # AWS does not escape: a quote ends a field only before a space, a URL's last one does not.
 _INSIDE = '(?:[^"]|"[^ ])*'
@@ -25,8 +24,8 @@ _TCP = r'[^"]* "- - - "'
 _BALANCED = (
     Segment(_ISO.pattern, "time", PLAIN_ISO), Segment(r" [^ ]+ \[?"),
     Segment(r"[^ \[\]]+", "client", r"[^ \[\]:]+"),
-    Segment(rf"\]?:\d+ [^ ]+ (?:{_SECONDS}) "), Segment(_SECONDS, "duration_s"),
-    Segment(rf" (?:{_SECONDS}) "),
+    Segment(rf"\]?:\d+ [^ ]+ (?:{DECIMAL}) "), Segment(DECIMAL, "duration_s"),
+    Segment(rf" (?:{DECIMAL}) "),
 )  # fmt: skip
 
 ALB = Pattern(

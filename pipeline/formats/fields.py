@@ -57,7 +57,7 @@ _METHOD = re.compile("[A-Z]+")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+://([^/?#]*+)", re.ASCII)
 _ORIGIN = r"(?:[A-Za-z][A-Za-z0-9+.-]*://(?P<host>[^/?# ]+))?"
 _PLAIN_REQUEST = (
-    rf"^(?P<method>[A-Z]+) {_ORIGIN}(?P<path>/[^ ?]*)(?P<rest>[ ?](?s:.*))",
+    rf"^(?P<taken>(?P<method>[A-Z]+) {_ORIGIN}(?P<path>/[^ ?]*))[ ?]",
     r"^(?P<query>(?:\?[^ ]*)?) (?P<protocol>HTTP/[^ ]+)$",
 )
 _PLAIN_TARGET = (rf"^{_ORIGIN}(?P<path>/[^?]*)(?P<query>(?:\?(?s:.*))?)$",)
@@ -256,17 +256,32 @@ def _split(
 def extract_in_steps(
     texts: pa.StringArray, steps: Sequence[str]
 ) -> tuple[dict[str, pa.StringArray], pa.BooleanArray]:
-    """Read texts by regular expressions, each of which reads the group ``rest`` of the last.
+    """Read texts by regular expressions, each of which goes on behind the last's group ``taken``.
 
-    RE2 reads several times as fast with at most four groups (and where each character tells how to
-    go on) as with more.
+    RE2 reads several times as fast with at most four groups, where each character tells how to go
+    on, as with more; and it does not look at what follows a step.
 
     Returns:
         each group's ``n`` texts, and which of the ``n`` all steps matched; of the others the
         groups' texts mean nothing.
     """
-    parts: dict[str, pa.StringArray] = {"rest": texts}
+    parts: dict[str, pa.StringArray] = {}
+    is_found = None
     for step in steps:
-        found = pc.extract_regex(parts.pop("rest"), pattern=step)
+        found = pc.extract_regex(texts, pattern=step)
+        is_found = pc.and_(is_found, found.is_valid()) if is_found else found.is_valid()
         parts |= {group.name: pc.struct_field(found, group.name) for group in found.type}
-    return parts, found.is_valid()
+        if "taken" in parts:
+            texts = _skip(texts, pc.binary_length(parts.pop("taken")))
+    return parts, is_found
+
+
+def _skip(texts: pa.StringArray, lengths: pa.Int32Array) -> pa.StringArray:
+    """What follows so many bytes of each text."""
+    count = len(texts)
+    offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: count + 1]
+    bounds = np.empty(2 * count + 1, np.int32)
+    bounds[::2] = offsets
+    bounds[1::2] = offsets[:-1] + lengths.fill_null(0).to_numpy()
+    halves = pa.StringArray.from_buffers(2 * count, pa.py_buffer(bounds), texts.buffers()[2])
+    return halves.take(pa.array(np.arange(1, 2 * count, 2)))

@@ -31,6 +31,8 @@ QUOTED = r'(?:[^"\\]|\\.)*'
 """What stands between quotes; Apache and nginx escape quotes and backslashes in it."""
 SHAPES = {"status": r"[1-5]\d\d|-1??|0(?:00)??", "bytes": r"\d+|-"}
 """What some fields look like wherever they stand."""
+DECIMAL = r"\d+(?:\.\d+)?|-(?:\d+(?:\.\d+)?)?"
+"""A number, or a minus for none."""
 SYSLOG = (
     r"(?:<\d{1,3}>)?(?:1 )?(?:[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[^ ]+) "
     r"(?:[^ ]+ )?(?:[^ \[\]]+(?:\[\d+\])?:|[^ ]+ [^ ]+ [^ ]+ -) "
@@ -42,7 +44,7 @@ PLAIN_SYSLOG = (
 """The same of RFC 3164, with a host."""
 CLF = TimeFormat()
 _MOST_FIELDS = 3
-"""Of a step: RE2's fast engine (OnePass) takes four groups, and the fourth is the rest."""
+"""Of a step: RE2's fast engine (OnePass) takes four groups, and one is all that it took."""
 _FIRST_CHARACTER = re.compile(r"(\\[^A-Za-z0-9]|\\t|[ \t\"/:,;-])(?![*+?{|])")
 
 
@@ -118,13 +120,13 @@ class Pattern:
             if not ends:
                 break
             end = near[-1] if near else ends[0]
-            steps.append(f"{self._join(start, end)}(?P<rest>{self._first_after(end)}.*)")
+            steps.append(f"(?s)^(?P<taken>{self._join(start, end)}){self._first_after(end)}")
             start = end
         last = self.plain_rest or self.rest or "$"
-        return (*steps, f"{self._join(start, len(self.segments))}{last}")
+        return (*steps, f"(?s)^{self._join(start, len(self.segments))}{last}")
 
     def _join(self, start: int, end: int) -> str:
-        return "(?s)^" + "".join(one.plain_regex for one in self.segments[start:end])
+        return "".join(one.plain_regex for one in self.segments[start:end])
 
     def _first_after(self, end: int) -> str | None:
         """The character that ends a segment, as RE2; None when it is not known."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.errors import SettingsError
-from pipeline.formats.pattern import QUOTED, SHAPES, Pattern, Segment
+from pipeline.formats.pattern import DECIMAL, QUOTED, SHAPES, Pattern, Segment
 from pipeline.formats.times import PATTERNS, PLAIN_ISO, TimeFormat, expand, pattern_of
 
 _APACHE = re.compile(
@@ -27,7 +27,7 @@ _APACHE_FIELDS = {
     "O": "bytes", "v": "host", "V": "host", "m": "method", "U": "path",
     "H": "protocol", "D": "duration_us", "T": "duration_s", "t": "time",
 }  # fmt: skip
-_APACHE_SHAPES = {"U": r"[^ ?\"]*", "D": r"-?\d+|-", "T": r"-?\d+(?:\.\d+)?|-"}
+_APACHE_SHAPES = {"U": r"[^ ?\"]*", "D": r"\d+|-\d*", "T": DECIMAL}
 _APACHE_OTHERS = frozenset("ACefFiIkKlLnopPRuSX")
 _HEADERS = {
     "referer": "referrer", "referrer": "referrer", "user-agent": "agent", "host": "host",
@@ -176,7 +176,7 @@ def _apache_directive(text: str, part: str, letter: str, argument: str | None) -
     if letter == "T" and argument is not None:
         if argument not in _UNITS:
             raise _refuse(text, f"the unit of {part}", "s, ms or us")
-        return Directive(part, _UNITS[argument], r"-?\d+(?:\.\d+)?|-")
+        return Directive(part, _UNITS[argument], DECIMAL)
     if letter in _APACHE_FIELDS:
         is_final = (letter == "s" and ">" in part) or letter in "bB" or argument == "c"
         shape = _APACHE_SHAPES.get(letter)
