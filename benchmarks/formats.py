@@ -192,7 +192,7 @@ def measure_hostile(connection: duckdb.DuckDBPyConnection, case: Case) -> tuple[
 def main() -> int:
     """Read the options and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--lines", type=int, default=30_000)
+    parser.add_argument("--lines", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--layouts", nargs="*", help="only these")
     parser.add_argument("--speed", action="store_true", help="only the speed")

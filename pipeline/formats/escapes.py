@@ -65,6 +65,14 @@ def hex_decoded(texts: pa.StringArray) -> pa.StringArray:
     return _each(_decode_hex, texts) if _may_hold(texts, "\\") else texts
 
 
+def decode_where(pattern: str, decoder: Decoder, texts: pa.StringArray) -> pa.StringArray:
+    """Make values of those texts that match; the others stay as they are."""
+    is_one = pc.match_substring_regex(texts, pattern).fill_null(False)
+    if not pc.any(is_one).as_py():
+        return texts
+    return pc.replace_with_mask(texts, is_one, decoder(texts.filter(is_one)))
+
+
 def _may_hold(texts: pa.StringArray, character: str) -> bool:
     """Whether an ASCII character is in the memory of texts, which slices share."""
     data = texts.buffers()[2]

@@ -104,7 +104,11 @@ class JsonLayout:
         is_object: Flags = texts.is_valid().to_numpy(zero_copy_only=False)
         if not is_object.any():
             return is_object, dict.fromkeys(places, pa.nulls(len(lines), pa.string()))
-        return is_object, {place: pc.list_element(texts, n) for n, place in enumerate(places)}
+        values, starts = texts.flatten(), (np.cumsum(is_object) - 1) * len(places)
+        return is_object, {
+            place: values.take(pa.array(starts + number, mask=~is_object))
+            for number, place in enumerate(places)
+        }
 
 
 def pointer_of(place: str) -> str:

@@ -7,11 +7,13 @@ and the common log format that it adds to); nginx's ngx_http_log_module.
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import SettingsError
+from pipeline.formats.escapes import decode_where
 from pipeline.formats.fields import DURATIONS
 from pipeline.formats.json_lines import JsonLayout, find_strings, load_template
 from pipeline.formats.templates import NGINX_FIELDS, NGINX_TIMES, compile_format
@@ -52,7 +54,7 @@ CADDY = JsonLayout(
     '"user_id":"","duration":0.046,"size":5120,"status":200}',
     marks=("request.method", "request.uri"),
     only={"logger": r"^http\.log\.access"},
-    decoders={"client": _without_port},
+    decoders={"client": partial(decode_where, r"[\[\]:]", _without_port)},
 )
 """Up to 2.4 the client is ``remote_addr``, with its port, and ``common_log`` says all once more. An
 error of a handler is logged with its request a second time, by another ``logger``."""
