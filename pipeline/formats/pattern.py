@@ -208,36 +208,38 @@ class Pattern:
         """The place of a field that is there, in each of some lines."""
         at = next((self.fields.index(one) for one in (name, "date") if one in self.fields), 0)
         names = [number for number, segment in enumerate(self.segments) if segment.field]
-        found = pc.extract_regex(lines.take(pa.array(rows)), pattern=self._prefix(names[at]))
-        taken = pc.utf8_length(pc.struct_field(found, "taken")).fill_null(0).to_pylist()
-        return {
-            int(row): Rejected(name, length + 1) for row, length in zip(rows, taken, strict=True)
-        }
-
-    def _prefix(self, count: int) -> str:
-        texts = "".join(f"(?:{segment.shape})" for segment in self.segments[:count])
-        return f"(?s)^(?P<taken>{texts})"
+        return self._reject(lines, rows, names[at], name)
 
     def _find_failures(self, lines: pa.Array, rows: npt.NDArray[np.int64]) -> dict[int, Rejected]:
         """The first segment that each of some lines lacks."""
         failures: dict[int, Rejected] = {}
-        taken = np.zeros(len(rows), np.int64)
-        for count in range(1, len(self.segments) + 1):
+        left = [(rows, 0, len(self.segments))]
+        while left:
+            rows, least, most = left.pop()
             if not len(rows):
-                break
-            found = pc.extract_regex(lines.take(pa.array(rows)), pattern=self._prefix(count))
-            matched = found.is_valid().to_numpy(zero_copy_only=False)
-            name = self._name(count - 1)
-            failures |= {
-                int(row): Rejected(name, int(at) + 1)
-                for row, at in zip(rows[~matched], taken[~matched], strict=True)
-            }
-            lengths = pc.utf8_length(pc.struct_field(found, "taken")).fill_null(0)
-            taken, rows = lengths.to_numpy()[matched], rows[matched]
-        failures |= {
-            int(row): Rejected("end", int(at) + 1) for row, at in zip(rows, taken, strict=True)
-        }
+                continue
+            if least == most:
+                failures |= self._reject(lines, rows, least, self._name(least))
+                continue
+            count = (least + most + 1) // 2
+            found = pc.match_substring_regex(lines.take(pa.array(rows)), self._prefix(count))
+            is_there = found.to_numpy(zero_copy_only=False)
+            left += [(rows[is_there], count, most), (rows[~is_there], least, count - 1)]
         return failures
+
+    def _prefix(self, count: int) -> str:
+        return "(?s)^" + "".join(f"(?:{segment.shape})" for segment in self.segments[:count])
+
+    def _reject(
+        self, lines: pa.Array, rows: npt.NDArray[np.int64], count: int, name: str
+    ) -> dict[int, Rejected]:
+        """Reject lines where so many segments end."""
+        texts = lines.take(pa.array(rows))
+        behind = pc.replace_substring_regex(texts, pattern=self._prefix(count), replacement="")
+        taken = pc.subtract(pc.utf8_length(texts), pc.utf8_length(behind)).to_pylist()
+        return {
+            int(row): Rejected(name, length + 1) for row, length in zip(rows, taken, strict=True)
+        }
 
     def _name(self, number: int) -> str:
         """A segment's field; of what stands between two, the one that comes next."""
