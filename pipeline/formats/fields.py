@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +68,8 @@ _NO_STATUS = ("", "-", "0", "000", "-1")
 _MOST_BYTES_DIGITS = 18
 _DECIMAL = r"^\d{1,15}(\.\d{1,20})?(e-\d{1,3})?$"
 _NOTHING = ("", "-")
+_MOST_PLACES = 16
+"""So many places are looked at to find the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,21 @@ class ReadBlock:
     """The blank lines' numbers."""
     directives: list[int] = field(default_factory=list)
     """The numbers of lines that the layout knows and that are no requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """A step of ``extract_in_steps``: a field that ends where what follows it is found.
+
+    The last place counts; where there are more than a few, the step does not match.
+    """
+
+    field: str
+    following: str
+    """What follows it, as RE2 without groups."""
+
+
+Step: TypeAlias = str | Until
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +272,7 @@ def _split(
 
 
 def extract_in_steps(
-    texts: pa.StringArray, steps: Sequence[str]
+    texts: pa.StringArray, steps: Sequence[Step]
 ) -> tuple[dict[str, pa.StringArray], pa.BooleanArray]:
     """Read texts by regular expressions, each of which goes on behind the last's group ``taken``.
 
@@ -266,22 +284,45 @@ def extract_in_steps(
         groups' texts mean nothing.
     """
     parts: dict[str, pa.StringArray] = {}
-    is_found = None
+    is_found = texts.is_valid()
     for step in steps:
-        found = pc.extract_regex(texts, pattern=step)
-        is_found = pc.and_(is_found, found.is_valid()) if is_found else found.is_valid()
-        parts |= {group.name: pc.struct_field(found, group.name) for group in found.type}
+        if isinstance(step, Until):
+            taken, is_one = _take_until(texts, step.following)
+            parts |= {step.field: taken, "taken": taken}
+        else:
+            found = pc.extract_regex(texts, pattern=step)
+            parts |= {group.name: pc.struct_field(found, group.name) for group in found.type}
+            is_one = found.is_valid()
+        is_found = pc.and_(is_found, is_one)
         if "taken" in parts:
-            texts = _skip(texts, pc.binary_length(parts.pop("taken")))
+            lengths = pc.binary_length(parts.pop("taken")).fill_null(0)
+            texts = _half(texts, lengths.to_numpy(), 1)
     return parts, is_found
 
 
-def _skip(texts: pa.StringArray, lengths: pa.Int32Array) -> pa.StringArray:
-    """What follows so many bytes of each text."""
+def _take_until(texts: pa.StringArray, following: str) -> tuple[pa.StringArray, pa.BooleanArray]:
+    """What stands before the last place where something matches, and where there is one."""
+    ends = np.full(len(texts), -1, np.int32)
+    is_more = np.ones(len(texts), np.bool_)
+    for _ in range(_MOST_PLACES):
+        rest = _half(texts, ends + 1, 1)
+        before = pc.replace_substring_regex(rest, pattern=f"(?s)(?:{following}).*", replacement="")
+        lengths = pc.binary_length(before).to_numpy()
+        is_more = lengths < pc.binary_length(rest).to_numpy()
+        ends = np.where(is_more, ends + 1 + lengths, ends)
+        if not is_more.any():
+            break
+    return _half(texts, np.maximum(ends, 0), 0), pa.array((ends >= 0) & ~is_more)
+
+
+def _half(
+    texts: pa.StringArray, lengths: npt.NDArray[np.int32], number: Literal[0, 1]
+) -> pa.StringArray:
+    """The first so many bytes of each text (0), or what follows them (1)."""
     count = len(texts)
     offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: count + 1]
     bounds = np.empty(2 * count + 1, np.int32)
     bounds[::2] = offsets
-    bounds[1::2] = offsets[:-1] + lengths.fill_null(0).to_numpy()
+    bounds[1::2] = np.minimum(offsets[:-1] + lengths, offsets[1:])
     halves = pa.StringArray.from_buffers(2 * count, pa.py_buffer(bounds), texts.buffers()[2])
-    return halves.take(pa.array(np.arange(1, 2 * count, 2)))
+    return halves.take(pa.array(np.arange(number, 2 * count, 2)))

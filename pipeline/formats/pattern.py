@@ -21,12 +21,16 @@ from pipeline.formats.fields import (
     FIELDS,
     ReadBlock,
     Rejected,
+    Step,
+    Until,
     extract_in_steps,
     read_fields,
 )
 from pipeline.formats.times import TimeFormat
 
 WORD = "[^ ]+"
+ANYTHING = ".*"
+"""A field that may hold what follows it, which is then looked for in a step of its own."""
 QUOTED = r'(?:[^"\\]|\\.)*'
 """What stands between quotes; Apache and nginx escape quotes and backslashes in it."""
 SHAPES = {"status": r"[1-5]\d\d|-1??|0(?:00)??", "bytes": r"\d+|-"}
@@ -58,6 +62,8 @@ class Segment:
     plain: str | None = None
     """What it looks like in nearly all lines, where that is easier to read: of the texts that
     ``shape`` could take in a line the one that is tried first."""
+    is_step: bool = False
+    """Whether it is read alone, because what follows may look like it."""
 
     @property
     def regex(self) -> str:
@@ -102,31 +108,42 @@ class Pattern:
         return f"^{''.join(segment.regex for segment in self.segments)}{self.rest or '$'}"
 
     @cached_property
-    def _steps(self) -> tuple[str, ...]:
+    def _steps(self) -> tuple[Step, ...]:
         """The plain line's regular expression, cut into several: each reads what the last left.
 
         A regular expression prefers, from left to right, what is tried first. So where every step
         matches, the whole one would have taken the same; where one does not, the whole decides.
-        A cut is made where a character that the field before it does not hold ends that field.
         """
-        steps, start = [], 0
-        while len(_fields_of(self.segments[start:])) > _MOST_FIELDS + 1:
-            ends = [
-                end
-                for end in range(start + 1, len(self.segments))
-                if self._first_after(end) and 0 < len(_fields_of(self.segments[start:end]))
-            ]
-            near = [e for e in ends if len(_fields_of(self.segments[start:e])) <= _MOST_FIELDS]
-            if not ends:
-                break
-            end = near[-1] if near else ends[0]
-            steps.append(f"(?s)^(?P<taken>{self._join(start, end)}){self._first_after(end)}")
+        steps: list[Step] = []
+        start, count = 0, len(self.segments)
+        while start < count:
+            first, (end, after) = self.segments[start], self._find_cut(start)
+            regex = "".join(segment.plain_regex for segment in self.segments[start:end])
+            if first.field and first.shape == ANYTHING:
+                steps.append(Until(first.field, self._shapes(end) + (self.rest or "$")))
+            elif end < count:
+                steps.append(f"(?s)^(?P<taken>{regex}){after}")
+            else:
+                steps.append(f"(?s)^{regex}{self.plain_rest or self.rest or '$'}")
             start = end
-        last = self.plain_rest or self.rest or "$"
-        return (*steps, f"(?s)^{self._join(start, len(self.segments))}{last}")
+        return tuple(steps)
 
-    def _join(self, start: int, end: int) -> str:
-        return "".join(one.plain_regex for one in self.segments[start:end])
+    def _find_cut(self, start: int) -> tuple[int, str]:
+        """Where a step ends, and the character after it: one that the step's last field lacks."""
+        if self.segments[start].is_step:
+            return start + 1, ""
+        count = len(self.segments)
+        end = next((n for n in range(start, count) if self.segments[n].is_step), count)
+        if len(_fields_of(self.segments[start:end])) <= _MOST_FIELDS + (end == count):
+            return end, ""
+        cuts = [
+            (cut, first, len(_fields_of(self.segments[start:cut])))
+            for cut in range(start + 1, end)
+            if (first := self._first_after(cut))
+        ]
+        few = [(cut, first) for cut, first, fields in cuts if 0 < fields <= _MOST_FIELDS]
+        many = [(cut, first) for cut, first, fields in cuts if fields > _MOST_FIELDS]
+        return few[-1] if few else many[0] if many else (end, "")
 
     def _first_after(self, end: int) -> str | None:
         """The character that ends a segment, as RE2; None when it is not known."""
@@ -228,7 +245,11 @@ class Pattern:
         return failures
 
     def _prefix(self, count: int) -> str:
-        return "(?s)^" + "".join(f"(?:{segment.shape})" for segment in self.segments[:count])
+        return f"(?s)^{self._shapes(0, count)}"
+
+    def _shapes(self, start: int, end: int | None = None) -> str:
+        """Segments without groups."""
+        return "".join(f"(?:{segment.shape})" for segment in self.segments[start:end])
 
     def _reject(
         self, lines: pa.Array, rows: npt.NDArray[np.int64], count: int, name: str
