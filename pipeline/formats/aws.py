@@ -13,9 +13,10 @@ from pipeline.formats.times import PLAIN_ISO, TimeFormat
 _ISO = TimeFormat("iso")
 _STATUS, _BYTES = (Segment(SHAPES[name], name) for name in ("status", "bytes"))
 # AWS does not escape: a quote ends a field only before a space, a URL's last one does not.
-_INSIDE = '(?:[^"]|"[^ ])*'
-_REQUEST = '(?:[^"]|"[^ ]|" HTTP/)*'
-_NO_QUOTE = '[^"]*'
+_REFERRER, _AGENT = (
+    Segment('(?:[^"]|"[^ ])*', name, plain='[^"]*') for name in ("referrer", "agent")
+)
+_REQUEST = Segment('(?:[^"]|"[^ ]|" HTTP/)*', "request", plain='[^"]*')
 _NETWORK = r"tls \d\.\d \d{4}-\d\d-\d\dT[^ ]+ net/"
 """An entry of a Network Load Balancer."""
 _TCP = r'[^"]* "- - - "'
@@ -32,8 +33,8 @@ ALB = Pattern(
     "alb",
     (
         Segment("(?:https?|h2|grpcs|wss?) "), *_BALANCED, _STATUS,
-        Segment(r" [^ ]+ (?:\d+|-) "), _BYTES, literal(' "'), Segment(_REQUEST, "request", _NO_QUOTE),
-        literal('" "'), Segment(_INSIDE, "agent", _NO_QUOTE), Segment('" [^ "]+ [^ "]+'),
+        Segment(r" [^ ]+ (?:\d+|-) "), _BYTES, literal(' "'), _REQUEST, literal('" "'), _AGENT,
+        Segment('" [^ "]+ [^ "]+'),
     ),
     _ISO,
     "https 2024-10-10T11:55:36.123456Z app/my-balancer/50dc6c495c0c9188 192.0.2.10:2817 "
@@ -53,8 +54,7 @@ ELB = Pattern(
     "elb",
     (
         *_BALANCED, Segment(r"[1-5]\d\d", "status"), Segment(r" [^ ]+ (?:\d+|-) "), _BYTES,
-        literal(' "'), Segment(_REQUEST, "request", _NO_QUOTE), literal('" "'), Segment(_INSIDE, "agent", _NO_QUOTE),
-        Segment('" [^ "]+ [^ "]+'),
+        literal(' "'), _REQUEST, literal('" "'), _AGENT, Segment('" [^ "]+ [^ "]+'),
     ),
     _ISO,
     "2024-10-10T11:55:36.123456Z my-balancer 192.0.2.10:2817 10.0.0.1:80 0.001 0.012 0.000 "
@@ -69,7 +69,7 @@ ELB_2014 = Pattern(
     "elb_2014",
     (
         *_BALANCED, Segment(r"[1-5]\d\d", "status"), Segment(r" [^ ]+ (?:\d+|-) "), _BYTES,
-        literal(' "'), Segment(_REQUEST, "request", _NO_QUOTE), literal('"'),
+        literal(' "'), _REQUEST, literal('"'),
     ),
     _ISO,
     "2014-10-10T11:55:36.123456Z my-balancer 192.0.2.10:2817 10.0.0.1:80 0.001 0.012 0.000 "
@@ -84,9 +84,10 @@ S3 = Pattern(
     (
         Segment(r"[^ ]+ [^ ]+ \["), Segment(CLF.pattern, "time"), literal("] "),
         Segment("[^ ]+", "client"), Segment(f'{_OPERATION}"?', plain=f'{_OPERATION}"'),
-        Segment(_REQUEST, "request", _NO_QUOTE), Segment('"? ', plain='" '), _STATUS, Segment(" [^ ]+ "), _BYTES,
-        Segment(r" (?:\d+|-) "), Segment(r"\d+|-", "duration_ms"), Segment(r' (?:\d+|-) "?', plain=r' (?:\d+|-) "'),
-        Segment(_INSIDE, "referrer", _NO_QUOTE), Segment('"? "?', plain='" "'), Segment(_INSIDE, "agent", _NO_QUOTE),
+        _REQUEST, Segment('"? ', plain='" '), _STATUS, Segment(" [^ ]+ "), _BYTES,
+        Segment(r" (?:\d+|-) "), Segment(r"\d+|-", "duration_ms"),
+        Segment(r' (?:\d+|-) "?', plain=r' (?:\d+|-) "'), _REFERRER,
+        Segment('"? "?', plain='" "'), _AGENT,
         Segment(
             '"? [^ "]+(?: [^ ]+ [^ ]+ [^ ]+ [^ ]+ |)', plain='" [^ "]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ '
         ),

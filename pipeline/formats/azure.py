@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from pipeline.formats.escapes import decode_where, http_version, plus_is_space
 from pipeline.formats.json_lines import JsonLayout
 
-
 _PLAIN_443 = "(?i)^https://[^/?#:]*:443(?:[/?#]|$)"
 """What most targets look like; the port's is their first ``:443``."""
 

@@ -36,7 +36,7 @@ ENVOY = Pattern(
 ISTIO = Pattern(
     "istio",
     (
-        *_BEGIN, 
+        *_BEGIN,
         Segment(
             r' [^ ]+ (?:"[^"]*"|[^"]+) "[^"]*" \d+ ', plain=r' [^ ]+ [^ "]+ [^ "]+ "[^"]*" \d+ '
         ),

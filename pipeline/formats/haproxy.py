@@ -49,8 +49,9 @@ that could not be read: a hit without method and path, as elsewhere.
 HAPROXY_CLF = Pattern(
     "haproxy_clf",
     (
-        _PREFIX, Segment(r"[^ \"]+", "client", '[^ "<T]+'), literal(" - - ["), _TIME, literal('] "'),
-        Segment('[^"]*', "request"), literal('" '), _STATUS, Segment(r" \+?"), _BYTES,
+        _PREFIX, Segment(r"[^ \"]+", "client", '[^ "<T]+'), literal(" - - ["), _TIME,
+        literal('] "'), Segment('[^"]*', "request"), literal('" '), _STATUS, Segment(r" \+?"),
+        _BYTES,
         Segment(r' "" "" \d+ \d{1,3} (?:"[^"]*" ){3}(?:-?\d+ ){4}\+?'), _DURATION,
     ),
     CLF,

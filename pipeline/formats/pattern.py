@@ -49,7 +49,8 @@ PLAIN_SYSLOG = (
 CLF = TimeFormat()
 _MOST_FIELDS = 3
 """Of a step: RE2's fast engine (OnePass) takes four groups, and one is all that it took."""
-_FIRST_CHARACTER = re.compile(r"(\\[^A-Za-z0-9]|\\t|[ \t\"/:,;-])(?![*+?{|])")
+_FIRST_CHARACTER = re.compile(r"(\\[^A-Za-z0-9]|\\t|[ \t\"/:,;-]|\[[^^\]]+\])(?![*?{|])")
+_ASCII = [chr(number) for number in range(128)]
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,8 @@ class Pattern:
         return f"^{''.join(segment.regex for segment in self.segments)}{self.rest or '$'}"
 
     @cached_property
-    def _steps(self) -> tuple[Step, ...]:
-        """The plain line's regular expression, cut into several: each reads what the last left.
+    def steps(self) -> tuple[Step, ...]:
+        """What reads plain lines: their regular expression in parts, each behind the last.
 
         A regular expression prefers, from left to right, what is tried first. So where every step
         matches, the whole one would have taken the same; where one does not, the whole decides.
@@ -119,7 +120,7 @@ class Pattern:
         while start < count:
             first, (end, after) = self.segments[start], self._find_cut(start)
             regex = "".join(segment.plain_regex for segment in self.segments[start:end])
-            if first.field and first.shape == ANYTHING:
+            if first.is_step and first.shape == ANYTHING and first.field:
                 steps.append(Until(first.field, self._shapes(end) + (self.rest or "$")))
             elif end < count:
                 steps.append(f"(?s)^(?P<taken>{regex}){after}")
@@ -149,8 +150,11 @@ class Pattern:
         """The character that ends a segment, as RE2; None when it is not known."""
         before, after = self.segments[end - 1 : end + 1]
         first = _FIRST_CHARACTER.match(after.shape if after.plain is None else after.plain)
+        if after.field or not first:
+            return None
         shape = before.shape if before.plain is None else before.plain
-        if after.field or not first or re.fullmatch(shape, _unescape(first[1]), re.DOTALL):
+        ends = [one for one in _ASCII if re.fullmatch(first[1], one)]
+        if any(re.fullmatch(shape, one, re.DOTALL) for one in ends):
             return None
         return first[1]
 
@@ -184,10 +188,10 @@ class Pattern:
 
     def _extract(self, lines: pa.Array) -> tuple[dict[str, pa.Array], pa.Array]:
         """The fields' texts, and which lines have them."""
-        texts, is_found = extract_in_steps(lines, self._steps)
+        texts, is_found = extract_in_steps(lines, self.steps)
         is_odd = pc.invert(is_found)
         whole = f"(?s){self.regex}"
-        if self._steps == (whole,) or not pc.any(is_odd).as_py():
+        if self.steps == (whole,) or not pc.any(is_odd).as_py():
             return texts, is_found
         odd, is_odd_found = extract_in_steps(lines.filter(is_odd), (whole,))
         texts = {
@@ -278,10 +282,6 @@ def without_ends(lines: pa.Array) -> pa.Array:
 
 def _fields_of(segments: tuple[Segment, ...]) -> tuple[str, ...]:
     return tuple(segment.field for segment in segments if segment.field)
-
-
-def _unescape(text: str) -> str:
-    return "\t" if text == r"\t" else text[-1]
 
 
 def _numbers(line_no: npt.NDArray[np.int64], chosen: pa.Array) -> list[int]:

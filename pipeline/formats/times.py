@@ -20,9 +20,7 @@ _CALENDARS = {
     "clf": rf"(?P<day>\d\d)/(?P<month>[A-Z][a-z][a-z])/(?P<year>\d{{4}}):{_CLOCK} ?{_OFFSET}",
     "iso": rf"(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d)[T ]{_CLOCK} ?{_OFFSET}",
 }
-PLAIN_ISO = (
-    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"
-)
+PLAIN_ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"
 """With its offset, and without a space before it: what it ends with is seen at once."""
 _ISO_UTC = r"^(?:19[7-9]\d|20\d\d)-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$"
 _MONTHS = pa.array(

@@ -63,8 +63,6 @@ class Dialect:
     shape: str = r"[^ ]+"
     shapes: Mapping[str, str] = field(default_factory=dict)
     """What a field looks like, and those that look otherwise, by their names in the header."""
-    plain: str | None = None
-    """A shape that does in nearly all lines: see ``Segment``."""
     decoders: Mapping[str, Decoder] = field(default_factory=dict)
     not_hits: tuple[str, str] | None = None
     """A name in the header, and what its field looks like in lines that are no requests."""
@@ -140,8 +138,7 @@ SHOUTCAST = Dialect(
 W3C = Dialect(
     "w3c",
     between=r"[ \t]+",
-    shape=r'"(?:[^"]|"")*"|[^ \t"][^ \t]*',
-    plain=r'"[^"]*"|[^ \t"][^ \t]*',
+    shape=r'(?:"[^"]*")+|[^ \t"][^ \t]*',
 )
 """The draft: whitespace between fields, strings in quotes, ``time-taken`` in seconds."""
 
@@ -184,8 +181,7 @@ def _assemble(dialect: Dialect, names: list[str], fields: list[str | None]) -> P
         if number:
             segments.append(Segment(dialect.between))
         shape = dialect.shapes.get(name) or (made and _SHAPES.get(made)) or dialect.shape
-        plain = dialect.plain if shape == dialect.shape else None
-        segments.append(Segment(shape, made, plain))
+        segments.append(Segment(shape, made))
     segments.append(Segment(f"{dialect.after}[ \t]*", plain=dialect.after))
     return Pattern(
         dialect.name, tuple(segments), TimeFormat("iso"), not_hits=_not_hits(dialect, names),
