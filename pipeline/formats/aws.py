@@ -7,32 +7,34 @@ access log format".
 """
 
 from pipeline.formats.error_logs import or_no_hit
-from pipeline.formats.pattern import CLF, SHAPES, Pattern, Segment, literal
-from pipeline.formats.times import TimeFormat
+from pipeline.formats.pattern import CLF, DECIMAL, SHAPES, Pattern, Segment, literal
+from pipeline.formats.times import PLAIN_ISO, TimeFormat
 
 _ISO = TimeFormat("iso")
-_SECONDS = r"-?\d+(?:\.\d+)?|-"
 _STATUS, _BYTES = (Segment(SHAPES[name], name) for name in ("status", "bytes"))
 # AWS does not escape: a quote ends a field only before a space, a URL's last one does not.
-_INSIDE = '(?:[^"]|"[^ ])*'
-_REQUEST = '(?:[^"]|"[^ ]|" HTTP/)*'
+_REFERRER, _AGENT = (
+    Segment('(?:[^"]|"[^ ])*', name, plain='[^"]*') for name in ("referrer", "agent")
+)
+_REQUEST = Segment('(?:[^"]|"[^ ]|" HTTP/)*', "request", plain='[^"]*')
 _NETWORK = r"tls \d\.\d \d{4}-\d\d-\d\dT[^ ]+ net/"
 """An entry of a Network Load Balancer."""
 _TCP = r'[^"]* "- - - "'
 """An entry of a TCP listener: no method, no URL, no status."""
 
 _BALANCED = (
-    Segment(_ISO.pattern, "time"), Segment(r" [^ ]+ \[?"), Segment(r"[^ \[\]]+", "client"),
-    Segment(rf"\]?:\d+ [^ ]+ (?:{_SECONDS}) "), Segment(_SECONDS, "duration_s"),
-    Segment(rf" (?:{_SECONDS}) "),
+    Segment(_ISO.pattern, "time", PLAIN_ISO), Segment(r" [^ ]+ \[?"),
+    Segment(r"[^ \[\]]+", "client", r"[^ \[\]:]+"),
+    Segment(rf"\]?:\d+ [^ ]+ (?:{DECIMAL}) "), Segment(DECIMAL, "duration_s"),
+    Segment(rf" (?:{DECIMAL}) "),
 )  # fmt: skip
 
 ALB = Pattern(
     "alb",
     (
         Segment("(?:https?|h2|grpcs|wss?) "), *_BALANCED, _STATUS,
-        Segment(r" [^ ]+ (?:\d+|-) "), _BYTES, literal(' "'), Segment(_REQUEST, "request"),
-        literal('" "'), Segment(_INSIDE, "agent"), Segment('" [^ "]+ [^ "]+'),
+        Segment(r" [^ ]+ (?:\d+|-) "), _BYTES, literal(' "'), _REQUEST, literal('" "'), _AGENT,
+        Segment('" [^ "]+ [^ "]+'),
     ),
     _ISO,
     "https 2024-10-10T11:55:36.123456Z app/my-balancer/50dc6c495c0c9188 192.0.2.10:2817 "
@@ -52,8 +54,7 @@ ELB = Pattern(
     "elb",
     (
         *_BALANCED, Segment(r"[1-5]\d\d", "status"), Segment(r" [^ ]+ (?:\d+|-) "), _BYTES,
-        literal(' "'), Segment(_REQUEST, "request"), literal('" "'), Segment(_INSIDE, "agent"),
-        Segment('" [^ "]+ [^ "]+'),
+        literal(' "'), _REQUEST, literal('" "'), _AGENT, Segment('" [^ "]+ [^ "]+'),
     ),
     _ISO,
     "2024-10-10T11:55:36.123456Z my-balancer 192.0.2.10:2817 10.0.0.1:80 0.001 0.012 0.000 "
@@ -68,7 +69,7 @@ ELB_2014 = Pattern(
     "elb_2014",
     (
         *_BALANCED, Segment(r"[1-5]\d\d", "status"), Segment(r" [^ ]+ (?:\d+|-) "), _BYTES,
-        literal(' "'), Segment(_REQUEST, "request"), literal('"'),
+        literal(' "'), _REQUEST, literal('"'),
     ),
     _ISO,
     "2014-10-10T11:55:36.123456Z my-balancer 192.0.2.10:2817 10.0.0.1:80 0.001 0.012 0.000 "
@@ -77,15 +78,20 @@ ELB_2014 = Pattern(
 )  # fmt: skip
 """Classic Load Balancer before it logged the user agent and TLS."""
 
+_OPERATION = r" [^ ]+ [^ ]+ (?:REST|WEBSITE|SOAP)\.[^ ]+ [^ ]+ "
 S3 = Pattern(
     "s3",
     (
         Segment(r"[^ ]+ [^ ]+ \["), Segment(CLF.pattern, "time"), literal("] "),
-        Segment("[^ ]+", "client"), Segment(r' [^ ]+ [^ ]+ (?:REST|WEBSITE|SOAP)\.[^ ]+ [^ ]+ "?'),
-        Segment(_REQUEST, "request"), Segment('"? '), _STATUS, Segment(" [^ ]+ "), _BYTES,
-        Segment(r" (?:\d+|-) "), Segment(r"\d+|-", "duration_ms"), Segment(r' (?:\d+|-) "?'),
-        Segment(_INSIDE, "referrer"), Segment('"? "?'), Segment(_INSIDE, "agent"),
-        Segment('"? [^ "]+(?: [^ ]+ [^ ]+ [^ ]+ [^ ]+ |)'), Segment("[^ ]*", "host"),
+        Segment("[^ ]+", "client"), Segment(f'{_OPERATION}"?', plain=f'{_OPERATION}"'),
+        _REQUEST, Segment('"? ', plain='" '), _STATUS, Segment(" [^ ]+ "), _BYTES,
+        Segment(r" (?:\d+|-) "), Segment(r"\d+|-", "duration_ms"),
+        Segment(r' (?:\d+|-) "?', plain=r' (?:\d+|-) "'), _REFERRER,
+        Segment('"? "?', plain='" "'), _AGENT,
+        Segment(
+            '"? [^ "]+(?: [^ ]+ [^ ]+ [^ ]+ [^ ]+ |)', plain='" [^ "]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ '
+        ),
+        Segment("[^ ]*", "host"),
     ),
     CLF,
     "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be example-bucket "

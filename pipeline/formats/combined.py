@@ -2,11 +2,13 @@
 
 ``client ident user [time] "request" status bytes`` and, for combined, ``"referrer" "agent"``
 (https://httpd.apache.org/docs/2.4/logs.html). A block is split by DuckDB on quotes, then on
-spaces; a line that does not come apart that way is read again by ``read_line``, slowly and
-alone, and ``read_line`` alone decides what is rejected and why.
+spaces; what does not come apart that way, as a line with an escaped quote, is read by regular
+expressions; and what these do not read by ``read_line``, slowly and alone: it alone decides what is
+rejected and why.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
@@ -22,8 +24,10 @@ from pipeline.formats.fields import (
     TEXT,
     ReadBlock,
     Rejected,
+    extract_in_steps,
     split_request,
 )
+from pipeline.formats.pattern import QUOTED, without_ends
 
 _HEAD = re.compile('([^ "]+) ([^ ]+) ')
 # Atomic: a hostile line costs one pass. A trailing backslash belongs to a field that is cut off.
@@ -64,6 +68,20 @@ SELECT line_no, is_plain, time_text, client, status, bytes_sent, referrer, user_
     protocol
 FROM targets
 """
+_ESCAPED_HEAD = (
+    r'^(?P<taken>(?P<client>[^ "]+) [^ ]+ [^ ]+ '
+    r"(?P<time>\[\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d) (?P<zone>[+-]\d{4}\])) "
+)
+_ESCAPED_RESULT = rf' "(?P<request>{QUOTED})" (?P<status>[1-5]\d\d) (?P<bytes_sent>\d{{1,18}}|-)'
+_ESCAPED = (
+    (
+        _ESCAPED_HEAD,
+        f"(?s)^(?P<taken>{_ESCAPED_RESULT}) ",
+        f'(?s)^ "(?P<referrer>{QUOTED})" "(?P<user_agent>{QUOTED})"',
+    ),
+    (_ESCAPED_HEAD, f"(?s)^{_ESCAPED_RESULT}$"),
+)
+"""Combined and common lines that ``read_line`` would read alike, for ``extract_in_steps``."""
 
 
 def read_line(line: str) -> dict[str, Any] | Rejected:
@@ -130,29 +148,52 @@ def read_block(
     split = connection.execute(_SPLIT).to_arrow_table().combine_chunks()
     rows = np.flatnonzero(split["is_plain"])
     split = split.filter(split["is_plain"]) if len(rows) < len(lines) else split
-    seconds, valid = clock.read_times(_fixed_width(split["time_text"], clock.WIDTH))
-    status, status_valid = _read_status(split["status"])
-    bytes_sent, bytes_valid = _read_bytes(split["bytes_sent"])
-    valid &= status_valid & bytes_valid
-    plain = _to_hits(split, seconds, status, bytes_sent)
-    if not valid.all():
-        rows, plain = rows[valid], plain.filter(pa.array(valid))
+    plain, valid = _to_hits(split)
+    rows = rows[valid]
     if len(rows) == len(lines):
         return ReadBlock(plain, [], [])
     others = np.setdiff1d(np.arange(len(lines)), rows, assume_unique=True)
     rest = lines.take(pa.array(others))
     is_blank = pc.equal(pc.ascii_trim(rest, BLANK), "").to_numpy(zero_copy_only=False)
-    unread = rest.filter(pa.array(~is_blank)).to_pylist()
-    hits, rejects = _read_alone(line_no[others[~is_blank]].tolist(), unread)
-    if hits:
-        plain = pa.concat_tables([plain, pa.Table.from_pylist(hits, FIELDS)]).sort_by("line_no")
-    return ReadBlock(plain, rejects, line_no[others[is_blank]].tolist())
+    numbers, unread, tables = line_no[others[~is_blank]], rest.filter(pa.array(~is_blank)), [plain]
+    for steps in _ESCAPED:
+        hits, is_read = _read_escaped(numbers, unread, steps)
+        tables.append(hits)
+        numbers, unread = numbers[~is_read], unread.filter(pa.array(~is_read))
+    alone, rejects = _read_alone(numbers.tolist(), unread.to_pylist())
+    tables.append(pa.Table.from_pylist(alone, FIELDS))
+    blank = line_no[others[is_blank]].tolist()
+    return ReadBlock(pa.concat_tables(tables).sort_by("line_no"), rejects, blank)
 
 
 def _are_blank(lines: pa.Array) -> bool:
     """Whether all are empty lines: 16 MiB of them are too many to be split one by one."""
     longest = pc.max(pc.binary_length(lines)).as_py() if len(lines) else 0
     return longest <= 2 and pc.all(pc.equal(pc.ascii_trim(lines, BLANK), "")).as_py() is not False
+
+
+def _read_escaped(
+    line_no: npt.NDArray[np.int64], lines: pa.Array, steps: Sequence[str]
+) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
+    """The hits among lines that regular expressions take apart, and which lines they are."""
+    texts, is_found = extract_in_steps(without_ends(lines), steps)
+    is_read: npt.NDArray[np.bool_] = is_found.to_numpy(zero_copy_only=False).copy()
+    columns = {name: text.filter(is_found) for name, text in texts.items()}
+    nothing = pa.nulls(int(is_read.sum()), TEXT)
+    referrer = columns.get("referrer", nothing)
+    hits, valid = _to_hits(
+        pa.table({
+            **dict.fromkeys(("method", "path", "query", "protocol"), nothing),
+            "line_no": line_no[is_read],
+            "time_text": pc.binary_join_element_wise(columns["time"], columns["zone"], ""),
+            "odd_request": columns["request"],
+            "referrer": pc.if_else(pc.equal(referrer, "-"), pa.scalar(None, TEXT), referrer),
+            "user_agent": columns.get("user_agent", nothing),
+            **{name: columns[name] for name in ("client", "status", "bytes_sent")},
+        })
+    )  # fmt: skip
+    is_read[is_read] = valid
+    return hits, is_read
 
 
 def _read_alone(
@@ -170,9 +211,12 @@ def _read_alone(
     return hits, rejects
 
 
-def _to_hits(
-    split: pa.Table, seconds: npt.NDArray[np.int64], status: pa.Array, bytes_sent: pa.Array
-) -> pa.Table:
+def _to_hits(split: pa.Table) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
+    """The hits of ``n`` lines' texts, and which of the ``n`` are one."""
+    seconds, valid = clock.read_times(_fixed_width(split["time_text"], clock.WIDTH))
+    status, status_valid = _read_status(split["status"])
+    bytes_sent, bytes_valid = _read_bytes(split["bytes_sent"])
+    valid &= status_valid & bytes_valid
     columns = {name: split[name] for name in split.column_names} | {
         "ts": pa.array(seconds * 1_000_000).cast(FIELDS.field("ts").type),
         "status": status,
@@ -181,7 +225,8 @@ def _to_hits(
     lacking = set(FIELDS.names) - columns.keys()
     columns |= {name: pa.nulls(len(split), FIELDS.field(name).type) for name in lacking}
     _read_odd_requests(columns)
-    return pa.table({name: columns[name] for name in FIELDS.names}, FIELDS)
+    hits = pa.table({name: columns[name] for name in FIELDS.names}, FIELDS)
+    return (hits if valid.all() else hits.filter(pa.array(valid))), valid
 
 
 def _read_odd_requests(columns: dict[str, Any]) -> None:

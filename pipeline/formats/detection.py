@@ -35,6 +35,8 @@ _WHOLE = (
     r'(?: "(?:[^"\\]|\\.)*" "(?:[^"\\]|\\.)*")?$'
 )
 """Common and combined lines that have nothing after their last field."""
+_TIME = r" \[\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] \""
+"""What every common and combined line holds."""
 LEAST_REJECTED = 20
 """So many rejected lines of a block are tried in another layout."""
 LEAST_SHARE_OF_REJECTED = 0.9
@@ -194,12 +196,15 @@ def _try(connection: duckdb.DuckDBPyConnection, layout: Layout, sample: pa.Array
 
 def _matching(part: Part) -> Part:
     """The lines of a part that its layout knows: to say why it does not know others takes long."""
-    if not isinstance(part.layout, Pattern):
+    shapes: tuple[str | None, ...] = (_TIME,)
+    if isinstance(part.layout, Pattern):
+        shapes = (f"(?s){part.layout.regex}", part.layout.not_hits, part.directive)
+    elif part.layout is not COMBINED:
         return part
-    known = pc.match_substring_regex(part.lines, f"(?s){part.layout.regex}")
-    for others in (part.layout.not_hits, part.directive):
-        if others:
-            known = pc.or_(known, pc.match_substring_regex(part.lines, others))
+    known = pa.array(np.zeros(len(part.lines), np.bool_))
+    for shape in shapes:
+        if shape:
+            known = pc.or_(known, pc.match_substring_regex(part.lines, shape))
     chosen = known.to_numpy(zero_copy_only=False)
     return replace(part, line_no=part.line_no[chosen], lines=part.lines.filter(known))
 

@@ -5,7 +5,7 @@ log format", and that of Istio up to 1.8.
 """
 
 from pipeline.formats.error_logs import or_no_hit
-from pipeline.formats.pattern import SHAPES, Pattern, Segment, literal
+from pipeline.formats.pattern import ANYTHING, SHAPES, Pattern, Segment, literal
 from pipeline.formats.times import TimeFormat
 
 _ISO = TimeFormat("iso")
@@ -19,7 +19,7 @@ _BEGIN = (
 # Envoy does not escape quotes in headers: the agent takes what the headers around it leave.
 _END = (
     Segment(r"\d+", "bytes"), literal(" "), Segment(r"\d+", "duration_ms"), Segment(r' [^ ]+ "'),
-    Segment('[^"]*', "forwarded"), literal('" "'), Segment(".*", "agent"),
+    Segment('[^"]*', "forwarded"), literal('" "'), Segment(ANYTHING, "agent", is_step=True),
     Segment('" "[^"]*" "'), Segment('[^"]*', "host"), Segment('" "[^"]*"'),
 )  # fmt: skip
 
@@ -36,8 +36,12 @@ ENVOY = Pattern(
 ISTIO = Pattern(
     "istio",
     (
-        *_BEGIN, Segment(r' [^ ]+ (?:"[^"]*"|[^"]+) "[^"]*" \d+ '), *_END,
-        Segment(r" [^ ]+ [^ ]+ [^ ]+ \[?"), Segment(r"[^ \[\]]+", "client"),
+        *_BEGIN,
+        Segment(
+            r' [^ ]+ (?:"[^"]*"|[^"]+) "[^"]*" \d+ ', plain=r' [^ ]+ [^ "]+ [^ "]+ "[^"]*" \d+ '
+        ),
+        *_END, Segment(r" [^ ]+ [^ ]+ [^ ]+ \[?"),
+        Segment(r"[^ \[\]]+", "client", r"[^ \[\]:]+"),
     ),
     _ISO,
     '[2024-10-10T11:55:36.123Z] "GET /a?b=c HTTP/1.1" 200 - via_upstream - "-" 0 2326 12 11 '

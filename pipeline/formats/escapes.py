@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 from urllib.parse import unquote, unquote_plus
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -61,8 +62,21 @@ def twice_decoded(texts: pa.StringArray) -> pa.StringArray:
 
 def hex_decoded(texts: pa.StringArray) -> pa.StringArray:
     r"""Undo ``\x09`` and its like, which stand for bytes of UTF-8."""
-    has_any = pc.any(pc.match_substring(texts, pattern=r"\x")).as_py()
-    return _each(_decode_hex, texts) if has_any else texts
+    return _each(_decode_hex, texts) if _may_hold(texts, "\\") else texts
+
+
+def decode_where(pattern: str, decoder: Decoder, texts: pa.StringArray) -> pa.StringArray:
+    """Make values of those texts that match; the others stay as they are."""
+    is_one = pc.match_substring_regex(texts, pattern).fill_null(False)
+    if not pc.any(is_one).as_py():
+        return texts
+    return pc.replace_with_mask(texts, is_one, decoder(texts.filter(is_one)))
+
+
+def _may_hold(texts: pa.StringArray, character: str) -> bool:
+    """Whether an ASCII character is in the memory of texts, which slices share."""
+    data = texts.buffers()[2]
+    return data is not None and bool((np.frombuffer(data, np.uint8) == ord(character)).any())
 
 
 def _decode_form(text: str) -> str:

@@ -44,7 +44,8 @@ def compile_header(text: str) -> Pattern | None:
     for number, name in enumerate(names):
         if number:
             segments.append(literal('","'))
-        segments.append(Segment(_SHAPES.get(name, _QUOTED), _NAMES.get(name)))
+        shape = _SHAPES.get(name, _QUOTED)
+        segments.append(Segment(shape, _NAMES.get(name), '[^"]*' if shape == _QUOTED else None))
     no_client = rf'^(?:"{_QUOTED}",){{{names.index("c_ip")}}}"",'
     texts = ("target", "referrer", "agent")
     return Pattern(

@@ -7,12 +7,14 @@ characters are encoded as ``#XX``).
 """
 
 from pipeline.formats.error_logs import or_no_hit
-from pipeline.formats.pattern import CLF, SHAPES, SYSLOG, Pattern, Segment, literal
+from pipeline.formats.pattern import CLF, PLAIN_SYSLOG, SHAPES, SYSLOG, Pattern, Segment, literal
 
 _STATUS, _BYTES = (Segment(SHAPES[name], name) for name in ("status", "bytes"))
 _TIME = Segment(CLF.pattern, "time")
 _DURATION = Segment(r"-?\d+", "duration_ms")
-_PREFIX = Segment(f"(?:{SYSLOG})?")
+_PREFIX = Segment(f"(?:{SYSLOG})?", plain=f"(?:{PLAIN_SYSLOG})?", is_step=True)
+# As a step of its own the prefix must not be missing where a client looks like a part of one: plain
+# clients have no `<`, as a priority has, and no `T`, as an ISO time has.
 _ACCEPTED = rf"(?:{SYSLOG})?[^ ]+:\d+ \[[^\]]*\] "
 _NOT_HITS = or_no_hit(
     _ACCEPTED + r"[^ ]+ [^ /]+/[^ ]+ -?\d+/-?\d+/\+?-?\d+ \+?\d+ [^ ]{2} ",
@@ -21,13 +23,14 @@ _NOT_HITS = or_no_hit(
     r"Enabling|Disabling|Loading|New worker|Current worker|\[[A-Z]+\]) ",
 )
 
+_COUNTS = r'[^ ]{4} (?:\d+/){4}\+?\d+ \d+/\d+ (?:\{[^}]*\} )*"'
 HAPROXY = Pattern(
     "haproxy",
     (
-        _PREFIX, Segment(r"[^ \"]+", "client"), Segment(r":\d+ \["), _TIME,
+        _PREFIX, Segment(r"[^ \"]+", "client", '[^ ":<T]+'), Segment(r":\d+ \["), _TIME,
         Segment(r"\] [^ ]+ [^ /]+/[^ ]+ (?:-?\d+/){4}\+?"), _DURATION, literal(" "), _STATUS,
         Segment(r" \+?"), _BYTES,
-        Segment(r' .*? [^ ]{4} (?:\d+/){4}\+?\d+ \d+/\d+ (?:\{[^}]*\} )*"'),
+        Segment(f" .*? {_COUNTS}", plain=f" [^ ]+ [^ ]+ {_COUNTS}"),
         Segment('[^"]*', "request"),
     ),
     CLF,
@@ -46,8 +49,9 @@ that could not be read: a hit without method and path, as elsewhere.
 HAPROXY_CLF = Pattern(
     "haproxy_clf",
     (
-        _PREFIX, Segment(r"[^ \"]+", "client"), literal(" - - ["), _TIME, literal('] "'),
-        Segment('[^"]*', "request"), literal('" '), _STATUS, Segment(r" \+?"), _BYTES,
+        _PREFIX, Segment(r"[^ \"]+", "client", '[^ "<T]+'), literal(" - - ["), _TIME,
+        literal('] "'), Segment('[^"]*', "request"), literal('" '), _STATUS, Segment(r" \+?"),
+        _BYTES,
         Segment(r' "" "" \d+ \d{1,3} (?:"[^"]*" ){3}(?:-?\d+ ){4}\+?'), _DURATION,
     ),
     CLF,

@@ -20,14 +20,13 @@ from pipeline.formats.escapes import Decoder, decode
 from pipeline.formats.fields import BLANK, ReadBlock, Rejected, read_fields
 from pipeline.formats.times import Flags, TimeFormat
 
-# Parsed once: what begins with a brace and is JSON is an object.
-_EXTRACT = """
-SELECT CASE WHEN starts_with(ltrim(line, $spaces), '{')
-    THEN try(json_extract_string(line, $places)) END AS texts
+# Parsed once: what begins with a brace, behind JSON's spaces (RFC 8259, section 2), and is JSON is
+# an object. The places are one text: DuckDB looks for pandas at each of a list.
+_EXTRACT = r"""
+SELECT CASE WHEN starts_with(ltrim(line, E' \t\r\n'), '{')
+    THEN try(json_extract_string(line, from_json($places, '["VARCHAR"]'))) END AS texts
 FROM block
 """
-_SPACES = " \t\r\n"
-"""What JSON has around a value (RFC 8259, section 2)."""
 _REQUEST = ("request", "method", "target", "path", "status")
 """Fields of which a request has at least one; an object without is something else's record."""
 
@@ -99,12 +98,16 @@ class JsonLayout:
         asked = (*chain.from_iterable(self.places.values()), *self.marks, *self.only)
         places = list(dict.fromkeys(asked))
         connection.register("block", pa.table({"line": lines}))
-        given = {"places": [pointer_of(place) for place in places], "spaces": _SPACES}
+        given = {"places": json.dumps([pointer_of(place) for place in places])}
         texts = connection.execute(_EXTRACT, given).to_arrow_table()["texts"].combine_chunks()
         is_object: Flags = texts.is_valid().to_numpy(zero_copy_only=False)
         if not is_object.any():
             return is_object, dict.fromkeys(places, pa.nulls(len(lines), pa.string()))
-        return is_object, {place: pc.list_element(texts, n) for n, place in enumerate(places)}
+        values, starts = texts.flatten(), (np.cumsum(is_object) - 1) * len(places)
+        return is_object, {
+            place: values.take(pa.array(starts + number, mask=~is_object))
+            for number, place in enumerate(places)
+        }
 
 
 def pointer_of(place: str) -> str:

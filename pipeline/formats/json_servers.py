@@ -4,9 +4,12 @@ Sources: Caddy, *How Logging Works* and *log* directive; Traefik, *Access Logs* 
 and the common log format that it adds to).
 """
 
+from functools import partial
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.formats.escapes import decode_where
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.templates import compile_format
 from pipeline.formats.times import TimeFormat
@@ -46,7 +49,7 @@ CADDY = JsonLayout(
     '"user_id":"","duration":0.046,"size":5120,"status":200}',
     marks=("request.method", "request.uri"),
     only={"logger": r"^http\.log\.access"},
-    decoders={"client": _without_port},
+    decoders={"client": partial(decode_where, r"[\[\]:]", _without_port)},
 )
 """Up to 2.4 the client is ``remote_addr``, with its port, and ``common_log`` says all once more. An
 error of a handler is logged with its request a second time, by another ``logger``."""

@@ -16,22 +16,41 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.formats.escapes import Decoder, decode
-from pipeline.formats.fields import BLANK, FIELDS, ReadBlock, Rejected, read_fields
+from pipeline.formats.fields import (
+    BLANK,
+    ReadBlock,
+    Rejected,
+    Step,
+    Until,
+    extract_in_steps,
+    read_fields,
+)
 from pipeline.formats.times import TimeFormat
 
-WORD = "[^ ]+"
+ANYTHING = ".*"
+"""A field that may hold what follows it, which is then looked for in a step of its own."""
 QUOTED = r'(?:[^"\\]|\\.)*'
 """What stands between quotes; Apache and nginx escape quotes and backslashes in it."""
 NO_LINE = r"[^\x00-\x{10FFFF}]"
 """What no line looks like."""
-SHAPES = {"status": r"[1-5]\d\d|-|0|000|-1", "bytes": r"\d+|-"}
+SHAPES = {"status": r"[1-5]\d\d|-1??|0(?:00)??", "bytes": r"\d+|-"}
 """What some fields look like wherever they stand."""
+DECIMAL = r"\d+(?:\.\d+)?|-(?:\d+(?:\.\d+)?)?"
+"""A number, or a minus for none."""
 SYSLOG = (
     r"(?:<\d{1,3}>)?(?:1 )?(?:[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[^ ]+) "
     r"(?:[^ ]+ )?(?:[^ \[\]]+(?:\[\d+\])?:|[^ ]+ [^ ]+ [^ ]+ -) "
 )
 """What a syslog daemon writes before a message: RFC 3164, section 4.1, or RFC 5424, section 6."""
+PLAIN_SYSLOG = (
+    r"(?:<\d{1,3}>)?[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d [^ ]+ [^ :\[\]]+(?:\[\d+\])?: "
+)
+"""The same of RFC 3164, with a host."""
 CLF = TimeFormat()
+_MOST_FIELDS = 3
+"""Of a step: RE2's fast engine (OnePass) takes four groups, and one is all that it took."""
+_FIRST_CHARACTER = re.compile(r"(\\[^A-Za-z0-9]|\\t|[ \t\"/:,;-]|\[[^^\]]+\])(?![*?{|])")
+_ASCII = [chr(number) for number in range(128)]
 
 
 @dataclass(frozen=True)
@@ -41,11 +60,24 @@ class Segment:
     shape: str
     """A regular expression of RE2 without groups."""
     field: str | None = None
+    plain: str | None = None
+    """What it looks like in nearly all lines, where that is easier to read: of the texts that
+    ``shape`` could take in a line the one that is tried first."""
+    is_step: bool = False
+    """Whether it is read alone, because what follows may look like it."""
 
     @property
     def regex(self) -> str:
         """With a group of the field's name."""
-        return f"(?P<{self.field}>{self.shape})" if self.field else f"(?:{self.shape})"
+        return self._named(self.shape)
+
+    @property
+    def plain_regex(self) -> str:
+        """The same of ``plain``."""
+        return self._named(self.shape if self.plain is None else self.plain)
+
+    def _named(self, shape: str) -> str:
+        return f"(?P<{self.field}>{shape})" if self.field else f"(?:{shape})"
 
 
 @dataclass(frozen=True)
@@ -60,6 +92,8 @@ class Pattern:
     """What header ``forwarded`` is: see ``clients``."""
     rest: str = ""
     """What follows the last segment of a line that goes on: fields that later versions add."""
+    plain_rest: str = ""
+    """What does in nearly all lines, as a segment's ``plain``."""
     not_hits: str | None = None
     """Lines that are no requests, as RE2: error logs, other modes, empty records."""
     decoders: Mapping[str, Decoder] = field(default_factory=dict)
@@ -75,9 +109,59 @@ class Pattern:
         return f"^{''.join(segment.regex for segment in self.segments)}{self.rest or '$'}"
 
     @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """What reads plain lines: their regular expression in parts, each behind the last.
+
+        A regular expression prefers, from left to right, what is tried first. So where every step
+        matches, the whole one would have taken the same; where one does not, the whole decides.
+        """
+        steps: list[Step] = []
+        start, count = 0, len(self.segments)
+        while start < count:
+            first, (end, after) = self.segments[start], self._find_cut(start)
+            regex = "".join(segment.plain_regex for segment in self.segments[start:end])
+            if first.is_step and first.shape == ANYTHING and first.field:
+                steps.append(Until(first.field, self._shapes(end) + (self.rest or "$")))
+            elif end < count:
+                steps.append(f"(?s)^(?P<taken>{regex}){after}")
+            else:
+                steps.append(f"(?s)^{regex}{self.plain_rest or self.rest or '$'}")
+            start = end
+        return tuple(steps)
+
+    def _find_cut(self, start: int) -> tuple[int, str]:
+        """Where a step ends, and the character after it: one that the step's last field lacks."""
+        if self.segments[start].is_step:
+            return start + 1, ""
+        count = len(self.segments)
+        end = next((n for n in range(start, count) if self.segments[n].is_step), count)
+        if len(_fields_of(self.segments[start:end])) <= _MOST_FIELDS + (end == count):
+            return end, ""
+        cuts = [
+            (cut, first, len(_fields_of(self.segments[start:cut])))
+            for cut in range(start + 1, end)
+            if (first := self._first_after(cut))
+        ]
+        few = [(cut, first) for cut, first, fields in cuts if 0 < fields <= _MOST_FIELDS]
+        many = [(cut, first) for cut, first, fields in cuts if fields > _MOST_FIELDS]
+        return few[-1] if few else many[0] if many else (end, "")
+
+    def _first_after(self, end: int) -> str | None:
+        """The character that ends a segment, as RE2; None when it is not known."""
+        before, after = self.segments[end - 1 : end + 1]
+        first = _FIRST_CHARACTER.match(after.shape if after.plain is None else after.plain)
+        if after.field or not first:
+            return None
+        shape = before.shape if before.plain is None else before.plain
+        ends = [one for one in _ASCII if re.fullmatch(first[1], one)]
+        if any(re.fullmatch(shape, one, re.DOTALL) for one in ends):
+            return None
+        return first[1]
+
+    @cached_property
     def fields(self) -> tuple[str, ...]:
         """The names of the fields it has, in order."""
-        return tuple(segment.field for segment in self.segments if segment.field)
+        return _fields_of(self.segments)
 
     def read_block(
         self, _: duckdb.DuckDBPyConnection, line_no: npt.NDArray[np.int64], lines: pa.Array
@@ -85,12 +169,12 @@ class Pattern:
         """Read a block of lines, as ``formats.combined.read_block`` does."""
         lines = without_ends(lines)
         blank = pc.equal(pc.ascii_trim(lines, BLANK), "")
-        found = pc.extract_regex(lines, pattern=f"(?s){self.regex}")
-        is_read = pc.and_(found.is_valid(), pc.invert(blank))
-        known = self._find_not_hits(lines, pc.or_(blank, found.is_valid()))
+        texts, is_found = self._extract(lines)
+        is_read = pc.and_(is_found, pc.invert(blank))
+        known = self._find_not_hits(lines, pc.or_(blank, is_found))
         rows = np.flatnonzero(is_read.to_numpy(zero_copy_only=False))
-        chosen = found if len(rows) == len(lines) else found.take(pa.array(rows))
-        texts = {name: pc.struct_field(chosen, name) for name in self.fields}
+        if len(rows) < len(lines):
+            texts = {name: text.take(pa.array(rows)) for name, text in texts.items()}
         read = read_fields(line_no[rows], decode(texts, self.decoders), self.times)
         rejects = {int(rows[row]): name for row, name in read.wrong.items()}
         left = pc.or_(pc.or_(is_read, blank), known)
@@ -101,6 +185,19 @@ class Pattern:
             _numbers(line_no, blank),
             _numbers(line_no, known),
         )
+
+    def _extract(self, lines: pa.Array) -> tuple[dict[str, pa.Array], pa.Array]:
+        """The fields' texts, and which lines have them."""
+        texts, is_found = extract_in_steps(lines, self.steps)
+        is_odd = pc.invert(is_found)
+        whole = f"(?s){self.regex}"
+        if self.steps == (whole,) or not pc.any(is_odd).as_py():
+            return texts, is_found
+        odd, is_odd_found = extract_in_steps(lines.filter(is_odd), (whole,))
+        texts = {
+            name: pc.replace_with_mask(text, is_odd, odd[name]) for name, text in texts.items()
+        }
+        return texts, pc.replace_with_mask(is_found, is_odd, is_odd_found)
 
     def _find_not_hits(self, lines: pa.Array, others: pa.Array) -> pa.Array:
         left = np.flatnonzero(~others.to_numpy(zero_copy_only=False))
@@ -132,36 +229,42 @@ class Pattern:
         """The place of a field that is there, in each of some lines."""
         at = next((self.fields.index(one) for one in (name, "date") if one in self.fields), 0)
         names = [number for number, segment in enumerate(self.segments) if segment.field]
-        found = pc.extract_regex(lines.take(pa.array(rows)), pattern=self._prefix(names[at]))
-        taken = pc.utf8_length(pc.struct_field(found, "taken")).fill_null(0).to_pylist()
-        return {
-            int(row): Rejected(name, length + 1) for row, length in zip(rows, taken, strict=True)
-        }
-
-    def _prefix(self, count: int) -> str:
-        texts = "".join(f"(?:{segment.shape})" for segment in self.segments[:count])
-        return f"(?s)^(?P<taken>{texts})"
+        return self._reject(lines, rows, names[at], name)
 
     def _find_failures(self, lines: pa.Array, rows: npt.NDArray[np.int64]) -> dict[int, Rejected]:
         """The first segment that each of some lines lacks."""
         failures: dict[int, Rejected] = {}
-        taken = np.zeros(len(rows), np.int64)
-        for count in range(1, len(self.segments) + 1):
+        left = [(rows, 0, len(self.segments))]
+        while left:
+            rows, least, most = left.pop()
             if not len(rows):
-                break
-            found = pc.extract_regex(lines.take(pa.array(rows)), pattern=self._prefix(count))
-            matched = found.is_valid().to_numpy(zero_copy_only=False)
-            name = self._name(count - 1)
-            failures |= {
-                int(row): Rejected(name, int(at) + 1)
-                for row, at in zip(rows[~matched], taken[~matched], strict=True)
-            }
-            lengths = pc.utf8_length(pc.struct_field(found, "taken")).fill_null(0)
-            taken, rows = lengths.to_numpy()[matched], rows[matched]
-        failures |= {
-            int(row): Rejected("end", int(at) + 1) for row, at in zip(rows, taken, strict=True)
-        }
+                continue
+            if least == most:
+                failures |= self._reject(lines, rows, least, self._name(least))
+                continue
+            count = (least + most + 1) // 2
+            found = pc.match_substring_regex(lines.take(pa.array(rows)), self._prefix(count))
+            is_there = found.to_numpy(zero_copy_only=False)
+            left += [(rows[is_there], count, most), (rows[~is_there], least, count - 1)]
         return failures
+
+    def _prefix(self, count: int) -> str:
+        return f"(?s)^{self._shapes(0, count)}"
+
+    def _shapes(self, start: int, end: int | None = None) -> str:
+        """Segments without groups."""
+        return "".join(f"(?:{segment.shape})" for segment in self.segments[start:end])
+
+    def _reject(
+        self, lines: pa.Array, rows: npt.NDArray[np.int64], count: int, name: str
+    ) -> dict[int, Rejected]:
+        """Reject lines where so many segments end."""
+        texts = lines.take(pa.array(rows))
+        behind = pc.replace_substring_regex(texts, pattern=self._prefix(count), replacement="")
+        taken = pc.subtract(pc.utf8_length(texts), pc.utf8_length(behind)).to_pylist()
+        return {
+            int(row): Rejected(name, length + 1) for row, length in zip(rows, taken, strict=True)
+        }
 
     def _name(self, number: int) -> str:
         """A segment's field; of what stands between two, the one that comes next."""
@@ -177,6 +280,10 @@ def without_ends(lines: pa.Array) -> pa.Array:
     return lines
 
 
+def _fields_of(segments: tuple[Segment, ...]) -> tuple[str, ...]:
+    return tuple(segment.field for segment in segments if segment.field)
+
+
 def _numbers(line_no: npt.NDArray[np.int64], chosen: pa.Array) -> list[int]:
     numbers: list[int] = line_no[chosen.to_numpy(zero_copy_only=False)].tolist()
     return numbers
@@ -185,6 +292,3 @@ def _numbers(line_no: npt.NDArray[np.int64], chosen: pa.Array) -> list[int]:
 def literal(text: str) -> Segment:
     """What stands between two fields, as it is."""
     return Segment(re.escape(text))
-
-
-NOTHING = ReadBlock(FIELDS.empty_table(), [], [])

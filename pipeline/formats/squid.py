@@ -14,6 +14,7 @@ _STATUS, _BYTES = (Segment(SHAPES[name], name) for name in ("status", "bytes"))
 _EPOCH = TimeFormat("epoch_s")
 _TARGET = r'(?:/[^ "]*|[^ :/"]+://[^ "]*|[^ /"]+:\d+|urn:[^ "]+|\*)'
 """Every form of a request's target (RFC 9112, section 3.2), but not ``error:...``."""
+_PLAIN_TARGET = r'(?:/[^ "]*|[^ :/"]+:(?://[^ "]*|\d+))'
 
 SQUID = Pattern(
     "squid",
@@ -21,8 +22,8 @@ SQUID = Pattern(
         Segment(" *"), Segment(r"\d+\.\d{3}", "time"), Segment(" +"),
         Segment(r"-?\d+", "duration_ms"), literal(" "), Segment('[^ "]+', "client"),
         Segment(" [A-TV-Z][A-Z_]*/"), _STATUS, literal(" "), _BYTES, literal(" "),
-        Segment("[^ ]+", "method"), literal(" "), Segment(_TARGET, "target"),
-        Segment(" .+? [A-Z_]+/[^ ]+ [^ ]+"),
+        Segment("[^ ]+", "method"), literal(" "), Segment(_TARGET, "target", _PLAIN_TARGET),
+        Segment(" .+? [A-Z_]+/[^ ]+ [^ ]+", plain=" [^ ]+ [A-Z_]+/[^ ]+ [^ ]+"),
     ),
     _EPOCH,
     "1728561336.123     12 192.0.2.10 TCP_MISS/200 2326 GET http://www.example.com/a?b=c - "
@@ -37,8 +38,13 @@ SQUID = Pattern(
 SQUID_COMBINED = Pattern(
     "squid_combined",
     (
-        Segment('[^ "]+', "client"), Segment(r" [^ ]+ .+? \["), Segment(CLF.pattern, "time"),
-        literal('] "'), Segment(rf"[^ \"]+ {_TARGET} HTTP/\d+\.\d+", "request"), literal('" '),
+        Segment('[^ "]+', "client"), Segment(r" [^ ]+ .+? \[", plain=r" [^ ]+ [^ ]+ \["),
+        Segment(CLF.pattern, "time"), literal('] "'),
+        Segment(
+            rf"[^ \"]+ {_TARGET} HTTP/\d+\.\d+", "request",
+            rf"[^ \"]+ {_PLAIN_TARGET} HTTP/\d+\.\d+",
+        ),
+        literal('" '),
         _STATUS, literal(" "), _BYTES, literal(' "'), Segment(QUOTED, "referrer"), literal('" "'),
         Segment(QUOTED, "agent"), Segment('" [A-TV-Z][A-Z_]*:[A-Z_]+'),
     ),

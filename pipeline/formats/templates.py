@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.errors import SettingsError
-from pipeline.formats.pattern import QUOTED, SHAPES, Pattern, Segment
-from pipeline.formats.times import PATTERNS, TimeFormat, expand, pattern_of
+from pipeline.formats.pattern import DECIMAL, QUOTED, SHAPES, Pattern, Segment
+from pipeline.formats.times import PATTERNS, PLAIN_ISO, TimeFormat, expand, pattern_of
 
 _APACHE = re.compile(
     r"%(?:[<>]|!?\d{3}(?:,\d{3})*)*(?:\{(?P<argument>[^}]*)\})?[<>]?(?P<letter>\^t[io]|[A-Za-z%])"
@@ -27,7 +27,7 @@ _APACHE_FIELDS = {
     "O": "bytes", "v": "host", "V": "host", "m": "method", "U": "path",
     "H": "protocol", "D": "duration_us", "T": "duration_s", "t": "time",
 }  # fmt: skip
-_APACHE_SHAPES = {"U": r"[^ ?\"]*", "D": r"-?\d+|-", "T": r"-?\d+(?:\.\d+)?|-"}
+_APACHE_SHAPES = {"U": r"[^ ?\"]*", "D": r"\d+|-\d*", "T": DECIMAL}
 _APACHE_OTHERS = frozenset("ACefFiIkKlLnopPRuSX")
 _HEADERS = {
     "referer": "referrer", "referrer": "referrer", "user-agent": "agent", "host": "host",
@@ -108,7 +108,8 @@ def _assemble(directives: list[Directive], name: str, example: str) -> Pattern:
         before = directives[number - 1].text[-1:] if number else ""
         after = directives[number + 1] if number + 1 < len(directives) else None
         shape = one.shape or _shape(one, before, after)
-        segments.append(Segment(shape, one.field if number in chosen else None))
+        field = one.field if number in chosen else None
+        segments.append(Segment(shape, field, _plain(one, shape, after)))
     times = next((d.times for n, d in enumerate(directives) if d.times and n in chosen), None)
     kinds = [d.forwarded for n, d in enumerate(directives) if d.forwarded and n in chosen]
     return Pattern(
@@ -143,6 +144,14 @@ def _shape(one: Directive, before: str, after: Directive | None) -> str:
     return "[^ ]*?"
 
 
+def _plain(one: Directive, shape: str, after: Directive | None) -> str | None:
+    if one.times and one.times.kind == "iso":
+        return PLAIN_ISO
+    if shape == ".*?" and after and after.is_literal:
+        return f"[^{re.escape(after.text[0])}]*"
+    return None
+
+
 def _refuse(text: str, what: str, remedy: str) -> SettingsError:
     return SettingsError("--log-format", text, f"{what}: {remedy}")
 
@@ -167,7 +176,7 @@ def _apache_directive(text: str, part: str, letter: str, argument: str | None) -
     if letter == "T" and argument is not None:
         if argument not in _UNITS:
             raise _refuse(text, f"the unit of {part}", "s, ms or us")
-        return Directive(part, _UNITS[argument], r"-?\d+(?:\.\d+)?|-")
+        return Directive(part, _UNITS[argument], DECIMAL)
     if letter in _APACHE_FIELDS:
         is_final = (letter == "s" and ">" in part) or letter in "bB" or argument == "c"
         shape = _APACHE_SHAPES.get(letter)

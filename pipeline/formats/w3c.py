@@ -138,7 +138,7 @@ SHOUTCAST = Dialect(
 W3C = Dialect(
     "w3c",
     between=r"[ \t]+",
-    shape=r'"(?:[^"]|"")*"|[^ \t"][^ \t]*',
+    shape=r'(?:"[^"]*")+|[^ \t"][^ \t]*',
 )
 """The draft: whitespace between fields, strings in quotes, ``time-taken`` in seconds."""
 
@@ -182,7 +182,7 @@ def _assemble(dialect: Dialect, names: list[str], fields: list[str | None]) -> P
             segments.append(Segment(dialect.between))
         shape = dialect.shapes.get(name) or (made and _SHAPES.get(made)) or dialect.shape
         segments.append(Segment(shape, made))
-    segments.append(Segment(f"{dialect.after}[ \t]*"))
+    segments.append(Segment(f"{dialect.after}[ \t]*", plain=dialect.after))
     return Pattern(
         dialect.name, tuple(segments), TimeFormat("iso"), not_hits=_not_hits(dialect, names),
         decoders=_decoders(dialect, fields),
@@ -249,7 +249,7 @@ _CLOUDFRONT_DEFAULT = _default(
     " cs(user-agent) cs-uri-query cs(cookie) x-edge-result-type x-edge-request-id x-host-header"
     " cs-protocol cs-bytes time-taken x-forwarded-for ssl-protocol ssl-cipher"
     " x-edge-response-result-type",
-    Segment("\t?"),
+    Segment("\t?", plain="\t"),
     Segment(r"HTTP/[0-9.]+|-|", "protocol"),
     rest=r"(?:\t[^\t]*)*",
 )

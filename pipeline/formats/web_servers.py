@@ -14,7 +14,7 @@ TIME = Segment(CLF.pattern, "time")
 STATUS, BYTES = (Segment(SHAPES[name], name) for name in ("status", "bytes"))
 REFERRER, AGENT = (Segment(QUOTED, name) for name in ("referrer", "agent"))
 _PORT = Segment(r"(?::\d{1,5})? ")
-_USER = Segment(r" [^ ]+ .+? \[")
+_USER = Segment(r" [^ ]+ .+? \[", plain=r" [^ ]+ [^ ]+ \[")
 """The identity and the user, who may have spaces in the name."""
 _RESULT = (Segment(QUOTED, "request"), literal('" '), STATUS, literal(" "), BYTES)
 COMMON = (CLIENT, _USER, TIME, literal('] "'), *_RESULT)
@@ -148,8 +148,8 @@ Source: Icecast 2, ``logging_access`` in logging.c.
 OVH = Pattern(
     "ovh",
     (
-        CLIENT, literal(" "), Segment(r'[^ ":]+\.[^ ":]+', "host"), _PORT, Segment(r".+? \["),
-        TIME, literal('] "'), *_RESULT, *QUOTES,
+        CLIENT, literal(" "), Segment(r'[^ ":]+\.[^ ":]+', "host", r'[^ ":.]+(?:\.[^ ":.]+)+'),
+        _PORT, Segment(r".+? \[", plain=r"[^ ]+ \["), TIME, literal('] "'), *_RESULT, *QUOTES,
     ),
     example="192.0.2.10 www.example.com - [10/Oct/2024:13:55:36 +0200] "
     '"GET /a?b=c HTTP/1.1" 200 2326 "https://example.org/" "Mozilla/5.0"',
@@ -179,11 +179,12 @@ COUCHBASE = Pattern(
     "couchbase",
     (
         *COMMON, literal(" "), Segment('[^" ]+', "referrer"), literal(' "'), AGENT, literal('" '),
-        Segment("(?:Request took ||.*? )"), Segment(r"\d*", "duration_ms"),
+        Segment("(?:Request took ||.*? )", plain="Request took "), Segment(r"\d*", "duration_ms"),
     ),
     example="192.0.2.10 - Administrator [10/Oct/2024:13:55:36 +0000] "
     '"GET /pools/default?b=c HTTP/1.1" 200 512 - "curl/8.5.0" Request took 5ms',
     rest=r"(?:(?:ms)?$|[^\d ])",
+    plain_rest="ms$",
     not_hits=_NOT_HITS,
 )  # fmt: skip
 """Couchbase Server's http_access.log: the referrer without quotes, and how it ended in words or

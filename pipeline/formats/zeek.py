@@ -57,7 +57,7 @@ def _compile(names: list[str], *, origin_may_lack: bool = False) -> Pattern | No
     segments: list[Segment] = []
     for number, name in enumerate(names):
         if origin_may_lack and name == "origin":
-            segments[-1:] = [Segment(rf"\t{_SHAPES[name]}")]
+            segments[-1:] = [Segment(rf"\t{_SHAPES[name]}", plain=r"\t[^\t]*\t")]
             continue
         shape = _FIELD if name == "origin" else _SHAPES.get(name, _FIELD)
         segments += [Segment(shape, _NAMES.get(name)), Segment(r"\t")][
