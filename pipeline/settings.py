@@ -308,9 +308,18 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
         first = error.errors()[0]
         key = _name_key(first["loc"])
         value = "(hidden)" if _is_secret(key, first["input"]) else first["input"]
-        raise SettingsError(key, value, first["msg"].removeprefix("Value error, ")) from None
+        raise SettingsError(key, value, _remedy(first["type"], first["msg"], key)) from None
     except UnreadableError as error:
         raise SettingsError("TIDEGAUGE_SOURCE", "(hidden)", "write JSON, or tables") from error
+
+
+def _remedy(kind: str, message: str, key: str) -> str:
+    if kind != "extra_forbidden":
+        return message.removeprefix("Value error, ")
+    model: type[BaseModel] = SourceTable if key.startswith("[[source]]") else Settings
+    near = get_close_matches(key.rpartition(".")[2], model.model_fields, 1, 0.5)
+    known = f"did you mean {near[0]}?" if near else f"known are {', '.join(model.model_fields)}"
+    return f"no such key; {known}"
 
 
 def _name_key(loc: tuple[int | str, ...]) -> str:

@@ -60,8 +60,9 @@ WRONG = {
     "session_timeout_minutes = 1.5": ("session_timeout_minutes", "1.5", "integer"),
     "memory_limit_mb = 1": ("memory_limit_mb", "1", "256"),
     "lake = 7": ("lake", "7", "path"),
-    'laek = "x"': ("laek", "'x'", "not permitted"),
-    "[site]\nlake = 1": ("site", "{'lake': 1}", "not permitted"),
+    'laek = "x"': ("laek", "'x'", "no such key; did you mean lake?"),
+    '[[source]]\nname = "a"\nfile = "b"': ("[[source]] 1.file", "'b'", "did you mean files?"),
+    "[site]\nlake = 1": ("site", "{'lake': 1}", "no such key"),
     "lake = ": ("--config", "tidegauge.toml", "not valid TOML"),
     'lake = "\xff"': ("--config", "tidegauge.toml", "not valid"),
 }
