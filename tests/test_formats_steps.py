@@ -27,14 +27,14 @@ TWICE = (0.2, 0.5, 0.8)
 
 
 def patterns() -> dict[str, tuple[Pattern, str]]:
-    """Each layout that is one regular expression, with a line of it."""
+    """Each layout of requests that is one regular expression, with a line of it."""
     found = {}
     for layout in list_layouts():
         if isinstance(layout, HeaderLayout):
             header = pa.array(layout.example.split("\n"))
             _, pattern = layout.sections(header, None)
             found[layout.name] = pattern, header[-1].as_py().replace('(""X"")', "(X)")
-        elif isinstance(layout, Pattern):
+        elif isinstance(layout, Pattern) and layout.fields != ("request", "time"):
             found[layout.name] = layout, layout.example
     return found
 
