@@ -427,6 +427,19 @@ def test_a_request_in_parts(form: str, target: str, expected: tuple[str | None, 
     assert read == ("GET", "HTTP/1.1", *expected)
 
 
+@pytest.mark.parametrize("client", ["2001:db8::1", "192.0.2.10"])
+def test_a_port_before_a_tab(client: str) -> None:
+    line = f"{client}:4444\t{D}\tGET /a\tb.example:443\t-"
+    form = "$remote_addr:$remote_port\t[$time_local]\t$request\t$host:$server_port\t$http_x"
+    assert read_as(form, line, "client", "host", "path") == (client, "b.example", "/a")
+
+
+def test_a_header_before_a_quote_may_hold_spaces() -> None:
+    form = '%h %t "%r" %{X-Forwarded-For}i "%{Referer}i"'
+    line = f'192.0.2.10 {D} "GET / HTTP/1.1" evil one, 6.6.6.6 "-"'
+    assert read_as(form, line, "client", "forwarded") == ("192.0.2.10", "evil one, 6.6.6.6")
+
+
 def test_a_path_alone_in_quotes() -> None:
     assert read_as('%h %t "%U" "%q" %>s', rf'::1 {D} "/a\" b" "?x=1" 200', "path", "query") == (
         r"/a\" b", "x=1",

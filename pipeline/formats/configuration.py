@@ -38,7 +38,7 @@ def read_configured(text: str) -> tuple[str, str]:
     if _SINGLE_QUOTED.fullmatch(text) or _QUOTED.fullmatch(text):
         return _join(text, None)
     bare = _GOACCESS.sub("", text, count=1) if _GOACCESS.match(text) else text
-    return _unescape(bare).rstrip("\r\n"), "default"
+    return _unescape(bare).strip("\r\n"), "default"
 
 
 def _join(text: str, most: int | None) -> tuple[str, str]:

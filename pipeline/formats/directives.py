@@ -58,7 +58,7 @@ _GOACCESS_OTHERS = frozenset("^eCMkK~")
 _UNITS = {"ms": "duration_ms", "us": "duration_us", "s": "duration_s"}
 MARK = r"\??"
 """The question mark before a query that may be empty."""
-PORT = r'[^ :/"]*'
+PORT = r"[\d-]*"
 
 
 @dataclass(frozen=True)

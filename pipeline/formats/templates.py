@@ -5,7 +5,9 @@ address colons, a forwarding header both. So each looks like what its server wri
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from pipeline.errors import SettingsError
 from pipeline.formats.configuration import read_configured
@@ -49,7 +51,16 @@ class _Place:
     @property
     def stop(self) -> str:
         """The first character of the text that comes next."""
-        return next((one.text[0] for one in self.rest if one.is_literal), "")
+        return next(self._stops, "")
+
+    @property
+    def stop_of_next(self) -> str:
+        """The same of the directive that comes next."""
+        return next(islice(self._stops, 1, None), "")
+
+    @property
+    def _stops(self) -> Iterator[str]:
+        return (one.text[0] for one in self.rest if one.is_literal)
 
     @property
     def is_alone_in_quotes(self) -> bool:
@@ -157,7 +168,7 @@ def _shape(one: Directive, place: _Place, quoted: str) -> str:
     if one.field in ("target", "path", "query"):
         return _target_shape(one, place)
     if one.text in _WITH_SPACES and place.has_list:
-        return "[^ ]+"  # with spaces a user could name another peer, and a forged list too
+        return "[^ ]*"  # with spaces a user could name another peer, and a forged list too
     if one.field == "request" or one.text in _WITH_SPACES:
         return ".*?"
     return _address_shape(one, place) or _token_shape(one, place)
@@ -166,14 +177,13 @@ def _shape(one: Directive, place: _Place, quoted: str) -> str:
 def _address_shape(one: Directive, place: _Place) -> str | None:
     """A client, a host or a header of clients where what follows does not end it."""
     if _is_list(one, place):
-        return FORWARDED
+        is_ended = place.after_is_literal and place.rest[0].text[:2] == ' "'
+        return QUOTED if is_ended else FORWARDED
     if place.follows_list:
         return "[^ ,]+"
-    if one.field == "client" and place.stop == ":":
-        return "[^ ]*"  # version 6: it ends at its last colon
-    if one.field == "host" and (place.stop == ":" or not place.after_is_literal):
-        return '[^ /?"]*'
-    return None
+    if one.field in ("client", "host") and place.stop == ":":  # of version 6: to its last colon
+        return f'[^ "/{re.escape(place.stop_of_next.replace(":", ""))}]*'
+    return '[^ /?"]*' if one.field == "host" and not place.after_is_literal else None
 
 
 def _token_shape(one: Directive, place: _Place) -> str:
@@ -187,14 +197,14 @@ def _token_shape(one: Directive, place: _Place) -> str:
 
 def _target_shape(one: Directive, place: _Place) -> str:
     """A target, a path or a query: the longest, as it may hold spaces and what follows has none."""
-    has_query = any(other.field == "query" for other in place.rest)
+    has_query = any(other.field == "query" for other in place.rest[:3])
     mark = "?" if one.field == "path" and has_query else ""
     if place.is_quoted:
         part, rest = rf'(?:[^"\\{mark}]|\\.)*', QUOTED
         until_mark = r'(?:[^"\\?]|\\.)*'
     else:
         ends = re.escape(place.stop) or " "
-        part, rest, until_mark = f'[^{ends}"{mark}]*', f'[^{ends}"]*', f'[^{ends}"?]*'
+        part, rest, until_mark = f"[^{ends}{mark}]*", f"[^{ends}]*", f"[^{ends}?]*"
     if place.after and place.after.shape == NO_QUERY:
         return rf"{until_mark}\?{rest}|{until_mark}?"
     return part
