@@ -24,9 +24,8 @@ _APACHE_FIELDS = {
     "H": "protocol", "D": "duration_us", "T": "duration_s", "t": "time",
 }  # fmt: skip
 _APACHE_SHAPES = {"D": r"\d+|-\d*", "T": DECIMAL}
-_APACHE_OTHERS = frozenset("ACefFiIkKlLnopPRuSX")
-_APACHE_NAMED = frozenset({"x", "c", "^ti", "^to"})
-"""They have a name in braces: what mod_ssl knows, and trailers."""
+_APACHE_OTHERS = frozenset("ACcefFiIkKlLnopPRuSXx") | {"^ti", "^to", "^FB"}
+"""Also those of mod_ssl (``%{...}x``, ``%{...}c``) and mod_logio."""
 _HEADERS = {
     "referer": "referrer", "referrer": "referrer", "user-agent": "agent", "host": "host",
     "x-forwarded-for": "forwarded", "forwarded": "forwarded", "true-client-ip": "forwarded",
@@ -114,11 +113,9 @@ def _apache_directive(part: str, letter: str, argument: str | None) -> Directive
         is_final = (letter == "s" and ">" in part) or letter in "bB" or argument == "c"
         shape = _APACHE_SHAPES.get(letter)
         return Directive(part, _APACHE_FIELDS[letter], shape, is_final=is_final)
-    if letter in _APACHE_OTHERS or letter == "^FB" or (letter in _APACHE_NAMED and argument):
+    if letter in _APACHE_OTHERS:
         return Directive(part, shape=PORT if letter == "p" else None)
-    if letter in _APACHE_NAMED:
-        raise ValueError(f"{part} has no name: write it in braces, as %{{SSL_PROTOCOL}}x")
-    known = "".join(sorted(_APACHE_FIELDS.keys() | _APACHE_OTHERS))
+    known = " ".join(sorted(_APACHE_FIELDS.keys() | _APACHE_OTHERS))
     raise ValueError(f"{part} is no directive of Apache's LogFormat: write % and one of {known}")
 
 

@@ -13,7 +13,7 @@ from pipeline.formats.configuration import read_configured
 from pipeline.formats.directives import NGINX_FIELDS, NGINX_TIMES, forwarded_header
 from pipeline.formats.fields import DURATIONS
 from pipeline.formats.json_lines import JsonLayout, find_strings, load_template
-from pipeline.formats.times import PATTERNS, TimeFormat, expand, pattern_of
+from pipeline.formats.times import PATTERNS, TimeFormat, expand, find_missing, pattern_of
 
 _STRING_OR_VARIABLE = re.compile(r'"(?:[^"\\]|\\.)*"|\$(?:\w+|\{\w+\})', re.ASCII | re.DOTALL)
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})", re.ASCII)
@@ -172,4 +172,6 @@ def _time_kind(key: str, time: str) -> str:
     except KeyError as error:
         why = f"%{error.args[0]} is not read: {remedy}"
         raise SettingsError(f"{key}.time_format", time, why) from None
+    if missing := find_missing(expand(time)):
+        raise SettingsError(f"{key}.time_format", time, f"it has no {missing}: {remedy}")
     return expand(time)
