@@ -1,6 +1,7 @@
 """The text layouts: what each reads of its example, of hostile lines, and what is no request."""
 
 from datetime import UTC, datetime
+from time import process_time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -434,6 +435,12 @@ def test_a_port_before_a_tab(client: str) -> None:
     assert read_as(form, line, "client", "host", "path") == (client, "b.example", "/a")
 
 
+def test_a_peer_behind_the_list_and_a_comma() -> None:
+    line = f'6.6.6.6, 7.7.7.7, 203.0.113.5 - - {D} "GET / HTTP/1.1" 200 5'
+    read = read_as(LISTED.replace("i %h", "i, %h"), line, "client", "forwarded")
+    assert read == ("203.0.113.5", "6.6.6.6, 7.7.7.7")
+
+
 def test_a_header_before_a_quote_may_hold_spaces() -> None:
     form = '%h %t "%r" %{X-Forwarded-For}i "%{Referer}i"'
     line = f'192.0.2.10 {D} "GET / HTTP/1.1" evil one, 6.6.6.6 "-"'
@@ -592,3 +599,13 @@ def test_a_bad_string_is_refused_with_its_key(form: str, said: str) -> None:
     with pytest.raises(SettingsError, match=r"^setting source\.web01\.layout = ") as caught:
         find_layout(form, "source.web01.layout")
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("request_form", ["%r", "%m %U%q %H"])
+def test_a_long_hostile_line_is_rejected_soon(request_form: str) -> None:
+    layout = compile_format(f'%h %l %u %t "{request_form}" %>s %b %D')
+    line = f'1.2.3.4 - - {D} "GET /{"[ " * 400_000}" 200 45'
+    started = process_time()
+    ((_, _, why),) = read(layout, line).rejects
+    assert process_time() - started < 1  # a tenth of it here
+    assert (why.reason, why.column) == ("duration_us", len(line) + 1)

@@ -36,7 +36,7 @@ class _Place:
     has_list: bool
     """Whether a forwarding header without quotes stands before it."""
     follows_list: bool
-    """Whether only a space stands between."""
+    """Whether no more than a comma and a space stand between."""
 
     @property
     def after(self) -> Directive | None:
@@ -145,7 +145,7 @@ def _places(directives: list[Directive]) -> list[_Place]:
         before = directives[number - 1] if number else None
         place = _Place(
             before, tuple(directives[number + 1 :]), is_quoted, bool(lists),
-            before is not None and before.text == " " and lists[-1:] == [number - 2],
+            before is not None and before.text in (" ", ", ") and lists[-1:] == [number - 2],
         )  # fmt: skip
         places.append(place)
         if one.is_literal:
@@ -156,7 +156,7 @@ def _places(directives: list[Directive]) -> list[_Place]:
 
 
 def _is_list(one: Directive, place: _Place) -> bool:
-    return one.field == "forwarded" and not place.is_quoted and place.stop == " "
+    return one.field == "forwarded" and not place.is_quoted and place.stop in (" ", ",")
 
 
 def _shape(one: Directive, place: _Place, quoted: str) -> str:
