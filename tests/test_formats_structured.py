@@ -577,6 +577,7 @@ def test_map_makes_a_layout(connection, time, value) -> None:
         ({}, "iso", "minutes", "formats.mine.duration_unit = 'minutes': write s, ms, us or ns"),
         ({}, "yesterday", "ms", "formats.mine.time_format = 'yesterday': write clf, iso"),
         ({}, "%Q", "ms", "formats.mine.time_format = '%Q': %Q is not read"),
+        ({}, "%H:%M", "ms", "formats.mine.time_format = '%H:%M': it has no year: write clf"),
     ],
 )
 def test_impossible_map_is_refused_with_the_remedy(changed, time, unit, said) -> None:

@@ -1,6 +1,7 @@
 """The text layouts: what each reads of its example, of hostile lines, and what is no request."""
 
 from datetime import UTC, datetime
+from time import process_time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,9 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline.errors import SettingsError
 from pipeline.formats import aws, envoy, fastly, haproxy, squid, web_servers
 from pipeline.formats.fields import FIELDS, ReadBlock, split_request
+from pipeline.formats.json_lines import JsonLayout
+from pipeline.formats.json_settings import compile_json
+from pipeline.formats.layouts import find_layout
 from pipeline.formats.pattern import Pattern
+from pipeline.formats.templates import compile_format
 
 FAMILIES = (web_servers, fastly, aws, haproxy, squid, envoy)
 LAYOUTS = {layout.name: layout for family in FAMILIES for layout in family.LAYOUTS}
@@ -75,13 +81,13 @@ EXPECTED: dict[str, dict[str, Any]] = {
 }
 
 
-def read(layout: Pattern, *lines: str) -> ReadBlock:
+def read(layout: Pattern | JsonLayout, *lines: str) -> ReadBlock:
     """Read lines with a layout; line numbers count from 1."""
     with duckdb.connect() as connection:
         return layout.read_block(connection, np.arange(1, len(lines) + 1), pa.array(lines))
 
 
-def read_hit(layout: Pattern, line: str) -> dict[str, Any]:
+def read_hit(layout: Pattern | JsonLayout, line: str) -> dict[str, Any]:
     """Read a line that is a hit."""
     block = read(layout, line)
     assert (len(block.hits), block.rejects, block.directives) == (1, [], [])
@@ -354,3 +360,252 @@ def test_a_block_splits_requests_as_one_alone_is_split(request_line: str) -> Non
     hit = changed("combinedio", "GET /a?b=c HTTP/1.1", request_line)
     names = ("method", "host", "path", "query", "protocol")
     assert tuple(hit[name] for name in names) == split_request(request_line)
+
+
+D = "[10/Oct/2024:13:55:36 +0200]"
+REST = f'{D} "GET /a?b=c HTTP/1.1" 200 2326'
+LISTED = '%{X-Forwarded-For}i %h %l %u %t "%r" %>s %b'
+ADDED = '$proxy_add_x_forwarded_for $remote_addr - $remote_user [$time_local] "$request"'
+
+
+def read_as(form: str, line: str, *names: str) -> tuple[Any, ...]:
+    """Some fields of a line that a format string reads."""
+    hit = read_hit(compile_format(form), line)
+    return tuple(hit[name] for name in names)
+
+
+@pytest.mark.parametrize("form", [LISTED, ADDED + " $status $body_bytes_sent", LISTED + " %D"])
+@pytest.mark.parametrize(
+    "forwarded",
+    ["6.6.6.6, 7.7.7.7", "6.6.6.6,7.7.7.7 , 8.8.8.8", 'for="[::1]", for=a; proto=b', "evil, ", ""],
+)
+def test_a_forwarding_header_without_quotes_is_a_list(form: str, forwarded: str) -> None:
+    forwarded = forwarded.replace('"', r"\"")
+    line = f"{forwarded} 203.0.113.5 - - {REST}" + " 7" * ("%D" in form)
+    read = read_as(form, line, "client", "forwarded", "path")
+    assert read == ("203.0.113.5", forwarded or None, "/a")
+
+
+@pytest.mark.parametrize("forged", ["6.6.6.6 9.9.9.9 - -", "a b", "1.2.3.4 5.6.7.8, 9.9.9.9"])
+def test_a_forged_list_names_no_other_peer(forged: str) -> None:
+    block = read(compile_format(LISTED), f"{forged} 203.0.113.5 - - {REST}")
+    assert set(block.hits["client"].to_pylist()) <= {"203.0.113.5"}
+
+
+@pytest.mark.parametrize("form", ["$remote_addr:$remote_port", "%h:%{remote}p", "%a:%{c}p"])
+@pytest.mark.parametrize("client", ["2001:db8::1", "192.0.2.10", "::ffff:192.0.2.10"])
+def test_an_address_before_a_port_ends_at_the_last_colon(form: str, client: str) -> None:
+    rest = '[$time_local] "$request"' if "$" in form else '%t "%r"'
+    read = read_as(f"{form} {rest}", f'{client}:4444 {D} "GET / HTTP/1.1"', "client", "path")
+    assert read == (client, "/")
+
+
+@pytest.mark.parametrize(
+    ("form", "target", "expected"),
+    [
+        ("$uri$is_args$args", "/a?x=1-", (None, "/a", "x=1-")),
+        ("$uri$is_args$args", "/a", (None, "/a", None)),
+        ("$uri$is_args$args", "/a-", (None, "/a", None)),
+        ("$uri$is_args$args", "/a b?x=1 y", (None, "/a b", "x=1 y")),
+        ("$scheme://$host$request_uri", "https://b.example/a?x=1", ("b.example", "/a", "x=1")),
+        ("$host:$server_port$uri", "[::1]:8080/a:1", ("[::1]", "/a:1", None)),
+        ("$host$request_uri", "b.example/a?x=1", ("b.example", "/a", "x=1")),
+        ("$host$uri", "b.example/a", ("b.example", "/a", None)),
+        ("$request_uri", "/a b?x=1", (None, "/a b", "x=1")),
+        ("%U%q", "/a b?x=1", (None, "/a b", "x=1")),
+        ("%U %q", "/a b ?x=1", (None, "/a b", "x=1")),
+        ("%U%q", r"/a\"b", (None, r"/a\"b", None)),
+        ("%U", "/a?b c", (None, "/a?b c", None)),
+    ],
+)
+def test_a_request_in_parts(form: str, target: str, expected: tuple[str | None, ...]) -> None:
+    if "$" in form:
+        form = f'$remote_addr [$time_local] "$request_method {form} $server_protocol"'
+    else:
+        form = f'%h %t "%m {form} %H"'
+    line = f'192.0.2.10 {D} "GET {target} HTTP/1.1"'
+    read = read_as(form, line, "method", "protocol", "host", "path", "query")
+    assert read == ("GET", "HTTP/1.1", *expected)
+
+
+@pytest.mark.parametrize("client", ["2001:db8::1", "192.0.2.10"])
+def test_a_port_before_a_tab(client: str) -> None:
+    line = f"{client}:4444\t{D}\tGET /a\tb.example:443\t-"
+    form = "$remote_addr:$remote_port\t[$time_local]\t$request\t$host:$server_port\t$http_x"
+    assert read_as(form, line, "client", "host", "path") == (client, "b.example", "/a")
+
+
+def test_a_peer_behind_the_list_and_a_comma() -> None:
+    line = f'6.6.6.6, 7.7.7.7, 203.0.113.5 - - {D} "GET / HTTP/1.1" 200 5'
+    read = read_as(LISTED.replace("i %h", "i, %h"), line, "client", "forwarded")
+    assert read == ("203.0.113.5", "6.6.6.6, 7.7.7.7")
+
+
+def test_a_header_before_a_quote_may_hold_spaces() -> None:
+    form = '%h %t "%r" %{X-Forwarded-For}i "%{Referer}i"'
+    line = f'192.0.2.10 {D} "GET / HTTP/1.1" evil one, 6.6.6.6 "-"'
+    assert read_as(form, line, "client", "forwarded") == ("192.0.2.10", "evil one, 6.6.6.6")
+
+
+def test_a_path_alone_in_quotes() -> None:
+    assert read_as('%h %t "%U" "%q" %>s', rf'::1 {D} "/a\" b" "?x=1" 200', "path", "query") == (
+        r"/a\" b", "x=1",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("form", "written", "duration"),
+    [
+        ("%T/%D", "0/12345", 12.345), ("%D %T", "12345 0", 12.345), ("%{ms}T %{us}T", "12 12345",
+        12.345), ("%T %{ms}T", "0 12", 12.0), ("%^FB %D %I %O %S", "7 12345 1 2 3", 12.345),
+    ],
+)  # fmt: skip
+def test_the_finest_duration_counts(form: str, written: str, duration: float) -> None:
+    line = f'192.0.2.10 {D} "GET / HTTP/1.1" {written}'
+    assert read_as(f'%h %t "%r" {form}', line, "duration_ms") == (duration,)
+
+
+@pytest.mark.parametrize(
+    ("form", "written", "moment"),
+    [
+        ("%{sec}t.%{msec_frac}t", "1728561336.123", NOON.replace(microsecond=123_000)),
+        ("%{%s}t.%{usec_frac}t", "1728561336.000123", NOON.replace(microsecond=123)),
+        ("%{%s}t", "1728561336", NOON),
+        ("[%{%e/%b/%Y:%T %z}t]", "[ 1/Oct/2024:13:55:36 +0200]", NOON.replace(day=1)),
+        ("%{%c}t", "Thu Oct 10 11:55:36 2024", NOON),
+        ("%{%c}t", "Tue Oct  1 11:55:36 2024", NOON.replace(day=1)),
+        ("%{%F %T %Z}t", "2024-10-10 11:55:36 GMT", NOON),
+        ("%{%F %T %Z}t", "2024-10-10 13:55:36 CEST", NOON),
+        ("%{%F %T %Z}t", "2024-10-27 02:30:00 CET", datetime(2024, 10, 27, 1, 30, tzinfo=UTC)),
+        ("%{%F %T %Z}t", "2024-10-27 02:30:00 CEST", datetime(2024, 10, 27, 0, 30, tzinfo=UTC)),
+        ("%{%F}t %{%T}t %{%z}t", "2024-10-10 13:55:36 +0200", NOON),
+        ("%{%F %T %Z}t", "2024-10-10 13:55:36 EST", None),
+    ],
+)
+def test_times_of_apache(form: str, written: str, moment: datetime | None) -> None:
+    layout = compile_format(f'%h {form} "%r"')
+    zone = None if "%c" in form else ZoneInfo("Europe/Berlin")
+    block = read(layout.in_zone(zone), f'192.0.2.10 {written} "GET / HTTP/1.1"')
+    assert block.hits["ts"].to_pylist() == ([moment] if moment else [])
+
+
+def test_directives_of_apaches_own_modules() -> None:
+    form = (
+        "%400,501{User-agent}i %!200,304{Referer}i %A %{a}C %{a}e %f %H %k %L %{c}L %m %{a}n %{a}o"
+        " %p %{local}p %P %{tid}P %R %X %I %O %S %^FB %{a}^ti %{a}^to %{SSL_PROTOCOL}x"
+        ' %{SSL_CIPHER}c %h %l %u %t "%r" %>s %b'
+    )
+    before = " ".join(["-"] * 9 + ["-"] + ["-"] * 17)
+    assert form.partition(" %h")[0].count("%") == before.count("-") == 27
+    assert read_as(form, f"{before} 192.0.2.10 - - {REST}", "client", "status") == (
+        "192.0.2.10", 200,
+    )  # fmt: skip
+
+
+PIECES = """'$remote_addr - $remote_user [$time_local] "$request" '
+                      '$status $body_bytes_sent' # and so on
+                      ' "$http_referer" "$http_user_agent"'"""
+QUOTED_LINE = f'192.0.2.10 - - {REST} "-" "x"'
+
+
+@pytest.mark.parametrize(
+    ("form", "line"),
+    [
+        (PIECES, QUOTED_LINE),
+        (f"log_format main {PIECES};", QUOTED_LINE),
+        (f"\n    log_format  main\n  escape=default {PIECES};\n", QUOTED_LINE),
+        (f"log_format main escape=json {PIECES};", QUOTED_LINE.replace('"x"', r'"\"x\u001f"')),
+        (f"escape=none {PIECES}", QUOTED_LINE.replace('"x"', '"say "hi" \\"')),
+        ('"$remote_addr - [$time_local] \\"$request\\" "\n"$status"', f"192.0.2.10 - {REST[:-5]}"),
+        (r'LogFormat "%h %l %u %t \"%r\" %>s %b" combined', QUOTED_LINE[:-8]),
+        (r'"%h %l %u %t \"%r\" %>s %b"', QUOTED_LINE[:-8]),
+        (r"%h %l %u %t \"%r\" %>s %b\n", QUOTED_LINE[:-8]),
+        (r'CustomLog "logs/a b" "%h %l %u %t \"%r\" %>s %b" env=a', QUOTED_LINE[:-8]),
+        (r'LogFormat "%h\t%t\t%m\t%U%q\t%H\t%s" a', f"192.0.2.10\t{D}\tGET\t/a?b=c\tHTTP/1.1\t200"),
+        (r"$remote_addr\t[$time_local]\t$request\t$status", f"192.0.2.10\t{D}\tGET /a\t200"),
+        ('log-format %h %^[%d:%t %^] "%r" %s %b', f"192.0.2.10 - - {REST}"),
+    ],
+)
+def test_strings_as_they_stand_in_the_configuration(form: str, line: str) -> None:
+    assert read_as(form, line, "client", "path", "status") == ("192.0.2.10", "/a", 200)
+
+
+def test_a_value_of_json_or_none_is_kept_as_written() -> None:
+    for escape, agent in (("json", r"\"x\u001f"), ("none", 'say "hi" \\')):
+        line = QUOTED_LINE.replace('"x"', f'"{agent}"')
+        assert read_as(f"escape={escape} {PIECES}", line, "user_agent") == (agent,)
+
+
+def test_a_whole_directive_with_json() -> None:
+    layout = find_layout(
+        """log_format json escape=json '{"time":"$time_iso8601","who":"$http_x_forwarded_for",'
+        '"do":"$request_method $uri$is_args$args $server_protocol","of":"$remote_user"}';"""
+    )
+    assert isinstance(layout, JsonLayout)
+    line = '{"time":"2024-10-10T13:55:36+02:00","who":"6.6.6.6","do":"GET /a?b HTTP/2.0","of":""}'
+    hit = read_hit(layout, line)
+    assert (hit["client"], hit["forwarded"], hit["path"], hit["query"]) == (
+        "-", "6.6.6.6", "/a", "b",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        '%{X-Forwarded-For}i %l %u %t "%r" %>s %b',
+        '$http_x_forwarded_for - $remote_user [$time_local] "$request" $status $body_bytes_sent',
+        '~h{, } - - [%d:%t %^] "%r" %s %b',
+        '~h{," } - - [%x] "%r" %s %b',
+    ],
+)
+@pytest.mark.parametrize("forwarded", ["6.6.6.6", "6.6.6.6, 7.7.7.7"])
+def test_a_log_without_its_peer_is_read(form: str, forwarded: str) -> None:
+    read = read_as(form, f"{forwarded} - - {REST}", "client", "forwarded", "bytes_sent")
+    assert read == ("-", forwarded, 2326)
+
+
+def test_a_map_without_its_peer_is_read() -> None:
+    layout = compile_json('{"time": "t", "request": "r", "forwarded": "f"}')
+    assert layout is not None
+    hit = read_hit(layout, '{"t": "2024-10-10T11:55:36Z", "r": "GET / HTTP/1.1", "f": "6.6.6.6"}')
+    assert (hit["client"], hit["forwarded"]) == ("-", "6.6.6.6")
+
+
+@pytest.mark.parametrize(
+    "time", ["1728561336", "1728561336000", "2024-10-10T13:55:36+02:00", D[1:-1]]
+)
+def test_goaccess_date_and_time_in_one(time: str) -> None:
+    line = f'"6.6.6.6, 7.7.7.7" [{time}] TLSv1.3 AES   "GET /a HTTP/1.1" 200'
+    read = read_as('~h{," } [%x] %K %k %~"%r" %s', line, "ts", "forwarded", "path")
+    assert read == (NOON, "6.6.6.6, 7.7.7.7", "/a")
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ('%t "%r"', "it has no client: add %h or $remote_addr"),
+        ('%h "%r"', "it has no time: add %t"),
+        ('%h %{%Q}t "%r"', "%Q of %{%Q}t in a time is not read: write %Y"),
+        ('%h %{%T}t "%r"', "its time has no year: write date and time of day side by side"),
+        ('%h %{%F}t "%r" %{%T}t', "its time has no hour"),
+        ('%h %t "%r" %Z', "is no directive"),
+        ('%h %t "%r" %{min}T', "the unit of %{min}T: write s, ms or us"),
+        ('%h %t "%r" %x %y', "%y is no specifier of GoAccess"),
+        ("{", "it is no JSON"),
+        ('{"a": "$time_iso8601"}', "it has not a client"),
+    ],
+)
+def test_a_bad_string_is_refused_with_its_key(form: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=r"^setting source\.web01\.layout = ") as caught:
+        find_layout(form, "source.web01.layout")
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("request_form", ["%r", "%m %U%q %H"])
+def test_a_long_hostile_line_is_rejected_soon(request_form: str) -> None:
+    layout = compile_format(f'%h %l %u %t "{request_form}" %>s %b %D')
+    line = f'1.2.3.4 - - {D} "GET /{"[ " * 400_000}" 200 45'
+    started = process_time()
+    ((_, _, why),) = read(layout, line).rejects
+    assert process_time() - started < 1  # a tenth of it here
+    assert (why.reason, why.column) == ("duration_us", len(line) + 1)

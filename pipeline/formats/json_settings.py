@@ -9,29 +9,36 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from pipeline.errors import SettingsError
+from pipeline.formats.configuration import read_configured
+from pipeline.formats.directives import NGINX_FIELDS, NGINX_TIMES, forwarded_header
 from pipeline.formats.fields import DURATIONS
 from pipeline.formats.json_lines import JsonLayout, find_strings, load_template
-from pipeline.formats.templates import NGINX_FIELDS, NGINX_TIMES
-from pipeline.formats.times import PATTERNS, TimeFormat, expand, pattern_of
+from pipeline.formats.times import PATTERNS, TimeFormat, expand, find_missing, pattern_of
 
 _STRING_OR_VARIABLE = re.compile(r'"(?:[^"\\]|\\.)*"|\$(?:\w+|\{\w+\})', re.ASCII | re.DOTALL)
-_PIECE = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})", re.ASCII)
-_URL = re.compile(r"(?:\$scheme|https?)://\$(?:http_host|host|server_name)\$request_uri")
+_TARGET = r"\$(?:request_uri|(?:document_)?uri\$is_args\$(?:args|query_string))"
+_WHOLE = {
+    "target": re.compile(rf"(?:(?:\$scheme|https?)://\$(?:http_host|host|server_name))?{_TARGET}"),
+    "request": re.compile(rf"\$request_method {_TARGET} \$server_protocol"),
+}
+"""Values of several variables that are one field."""
+_CLIENT = frozenset({"client", "forwarded"})
 _REQUEST = frozenset({"request", "method", "target", "path"})
 
 
-def compile_json_template(text: str, name: str = "") -> JsonLayout | None:
+def compile_json_template(text: str, name: str = "", key: str = "log_format") -> JsonLayout | None:
     """Make a layout of nginx's ``log_format ... escape=json``; None when it is no JSON object.
 
     Args:
         text: the format, as one string or in the quoted pieces of a configuration file.
         name: what to call it; itself when not given.
+        key: the setting that has the text.
 
     Raises:
         SettingsError: it is one, and lacks time, client or request.
     """
-    whole = "".join(_PIECE.findall(text)) if text.lstrip().startswith("'") else text
+    whole, _ = read_configured(text)
     quoted = _STRING_OR_VARIABLE.sub(
         lambda found: found[0] if found[0][0] == '"' else f'"{found[0]}"', whole
     )
@@ -46,36 +53,42 @@ def compile_json_template(text: str, name: str = "") -> JsonLayout | None:
         if field == "time":
             times = TimeFormat(NGINX_TIMES[variable])
         elif field == "forwarded" and field not in places:
-            forwarded = re.sub("^(http|proxy_add)_", "", variable).replace("_", "-")
+            forwarded = forwarded_header(variable)
         # bytes_sent has the head too: the body's count comes first where both are there.
         places[field].insert(0 if variable == "body_bytes_sent" else len(places[field]), pointer)
-    _check(text, places)
+    _check(key, text, places)
     return JsonLayout(
         name or text, {field: tuple(its) for field, its in places.items()}, times,
-        forwarded_kind=forwarded, marks=(places["time"][0], places["client"][0]),
+        forwarded_kind=forwarded, marks=_marks({field: its[0] for field, its in places.items()}),
     )  # fmt: skip
 
 
 def _variables(template: object) -> Iterator[tuple[str, str, str]]:
     """Pointer, variable and field of each value that is one variable and no more."""
     for pointer, value in find_strings(template):
-        if _URL.fullmatch(value):
-            yield pointer, "request_uri", "target"
+        whole = next((field for field, form in _WHOLE.items() if form.fullmatch(value)), None)
+        if whole:
+            yield pointer, value, whole
         elif found := _VARIABLE.fullmatch(value):
             variable = found[1] or found[2]
             if variable in NGINX_FIELDS:
                 yield pointer, variable, NGINX_FIELDS[variable]
 
 
-def _check(text: str, places: Mapping[str, object]) -> None:
+def _marks(places: Mapping[str, str]) -> tuple[str, ...]:
+    """Where the time and the peer stand; a forwarding header is not in every line."""
+    return tuple(places[field] for field in ("time", "client") if field in places)
+
+
+def _check(key: str, text: str, places: Mapping[str, object]) -> None:
     remedies = {
         "a time": ({"time"}, "$time_iso8601, $time_local or $msec"),
-        "a client": ({"client"}, "$remote_addr"),
+        "a client": (_CLIENT, "$remote_addr"),
         "a request": (_REQUEST, "$request, or $request_method and $request_uri"),
     }
     for what, (fields, remedy) in remedies.items():
         if fields.isdisjoint(places):
-            raise SettingsError("--log-format", text, f"it has not {what}: add {remedy}")
+            raise SettingsError(key, text, f"it has not {what}: add {remedy}")
 
 
 def write_map(name: str, entries: Mapping[str, str]) -> str:
@@ -86,21 +99,19 @@ def write_map(name: str, entries: Mapping[str, str]) -> str:
     return json.dumps({_NAME: name, **entries}, ensure_ascii=False)
 
 
-def compile_json(text: str) -> JsonLayout | None:
+def compile_json(text: str, key: str = "log_format") -> JsonLayout | None:
     """Make a layout of a template of nginx's or of a map; None when it is neither.
 
     Raises:
         SettingsError: it is one, and lacks something or has something that is not known.
     """
     if "$" in text:
-        return compile_json_template(text)
+        return compile_json_template(text, key=key)
     entries = load_template(text)
     if not isinstance(entries, dict):
         if "%" in text or not text.lstrip().startswith("{"):
             return None
-        raise SettingsError(
-            "--log-format", text, "it is no JSON: mind its commas, quotes and braces"
-        )
+        raise SettingsError(key, text, "it is no JSON: mind its commas, quotes and braces")
     name = str(entries.pop(_NAME, "json"))
     time = str(entries.pop("time_format", "iso"))
     unit = str(entries.pop("duration_unit", "ms"))
@@ -138,8 +149,8 @@ def layout_of_map(
         if not _PLACE.fullmatch(str(place)):
             remedy = "write keys with dots between, as request.uri, or a pointer, as /request/uri"
             raise SettingsError(f"{key}.{field}", place, remedy)
-    for needed in ("time", "client"):
-        if needed not in places:
+    for needed, ones in (("time", {"time"}), ("client", _CLIENT)):
+        if places.keys().isdisjoint(ones):
             raise SettingsError(f"{key}.{needed}", None, f"write where the {needed} stands")
     if _REQUEST.isdisjoint(places):
         remedy = "write where the request stands: request, or method and target, or path"
@@ -147,8 +158,7 @@ def layout_of_map(
     if duration_unit not in _UNITS:
         raise SettingsError(f"{key}.duration_unit", duration_unit, "write s, ms, us or ns")
     fields = {_UNITS[duration_unit] if f == "duration" else f: (p,) for f, p in places.items()}
-    marks = (places["time"], places["client"])
-    return JsonLayout(name, fields, TimeFormat(_time_kind(key, time)), marks=marks)
+    return JsonLayout(name, fields, TimeFormat(_time_kind(key, time)), marks=_marks(places))
 
 
 def _time_kind(key: str, time: str) -> str:
@@ -162,4 +172,6 @@ def _time_kind(key: str, time: str) -> str:
     except KeyError as error:
         why = f"%{error.args[0]} is not read: {remedy}"
         raise SettingsError(f"{key}.time_format", time, why) from None
+    if missing := find_missing(expand(time)):
+        raise SettingsError(f"{key}.time_format", time, f"it has no {missing}: {remedy}")
     return expand(time)

@@ -123,7 +123,7 @@ def find_layout(name: str, key: str = "log_format") -> Layout:
         SettingsError: there is none.
     """
     if is_format(name):
-        return compile_json(name) or compile_format(name)
+        return compile_json(name, key) or compile_format(name, key=key)
     known: dict[str, Layout] = {layout.name: layout for layout in list_layouts()}
     known["common"] = COMBINED
     if name not in known:

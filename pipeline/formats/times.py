@@ -35,7 +35,10 @@ _EPOCH_UNITS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 _NANOS = r"^(\d{1,16})\d{3}$"
 _EPOCH_DIGITS = r"^(\d{10})(\d{3}|\d{6}|\d{9})$"
 """Seconds, and what milli-, micro- and nanoseconds have more: 2001 to 2286."""
-_OTHERS = {"epoch_ns": r"\d{4,19}", "iso_or_epoch": rf"{_CALENDARS['iso']}|{_NUMBER}|\d{{19}}"}
+_EITHER = rf"{_CALENDARS['iso']}|{_NUMBER}|\d{{19}}"
+_OTHERS = {
+    "epoch_ns": r"\d{4,19}", "iso_or_epoch": _EITHER, "any": rf"{_CALENDARS['clf']}|{_EITHER}",
+}  # fmt: skip
 PATTERNS = {
     kind: re.sub(r"\?P<\w+>", "?:", pattern)
     for kind, pattern in {
@@ -54,7 +57,7 @@ class TimeFormat:
 
     kind: str = "clf"
     """``clf``, ``iso``, ``epoch_s``, ``epoch_ms``, ``epoch_us``, ``epoch_ns``, ``iso_or_epoch``
-    (the unit by the number of digits), or an strftime format."""
+    (the unit by the number of digits), ``any`` (that or ``clf``), or an strftime format."""
     zone: ZoneInfo | None = None
     """Of times without an offset; UTC when not given."""
 
@@ -83,13 +86,15 @@ class TimeFormat:
             return _read_epoch(micros_text, 1)
         elif self.kind == "iso_or_epoch":
             micros, valid, is_local = _read_either(texts)
+        elif self.kind == "any":
+            micros, valid, is_local = _read_any(texts)
         else:
             micros, valid, is_local = self._read_strftime(texts)
         micros = np.where(valid, micros, 0)  # a year 9999 has no offset
         return np.where(is_local, self._from_local(micros), micros), valid
 
     def _read_strftime(self, texts: pa.StringArray) -> tuple[Ints, Flags, Flags]:
-        read = [_strptime(text, self.kind) for text in texts.to_pylist()]
+        read = [self._read_one(text) for text in texts.to_pylist()]
         micros = [0 if one is None else _micros_of(one.replace(tzinfo=one.tzinfo or UTC))
                   for one in read]  # fmt: skip
         return (
@@ -97,6 +102,26 @@ class TimeFormat:
             np.array([one is not None for one in read], np.bool_),
             np.array([one is not None and one.tzinfo is None for one in read], np.bool_),
         )
+
+    def _read_one(self, text: str) -> datetime | None:
+        form = re.sub("%(.)", lambda found: "%d" if found[1] == "e" else found[0], self.kind)
+        if "%Z" not in form.replace("%%", ""):
+            return _strptime(text, form)
+        pattern = pattern_of(self.kind).replace(_ZONE_NAME, f"({_ZONE_NAME})")
+        found = re.fullmatch(pattern, text)
+        if found is None:
+            return None
+        wall = _strptime(f"{text[: found.start(1)]}UTC{text[found.end(1) :]}", form)
+        return wall and self._in_named(wall, found[1])
+
+    def _in_named(self, wall: datetime, name: str) -> datetime | None:
+        """A time in the zone of this name: UTC, or one that ``zone`` has at that time."""
+        if wall.tzinfo is not None:
+            return wall
+        if name in ("UTC", "GMT", "Z"):
+            return wall.replace(tzinfo=UTC)
+        both = [wall.replace(tzinfo=self.zone, fold=fold) for fold in (0, 1)] if self.zone else []
+        return next((moment for moment in both if moment.tzname() == name), None)
 
     def _from_local(self, micros: Ints) -> Ints:
         """The instants of wall-clock times; of one that comes twice the first."""
@@ -167,6 +192,12 @@ def _read_either(texts: pa.StringArray) -> tuple[Ints, Flags, Flags]:
     return np.where(is_epoch, epoch, micros), is_epoch | valid, is_local & ~is_epoch
 
 
+def _read_any(texts: pa.StringArray) -> tuple[Ints, Flags, Flags]:
+    clf, is_clf, is_clf_local = _read_calendar(_CALENDARS["clf"], texts)
+    micros, valid, is_local = _read_either(texts)
+    return np.where(is_clf, clf, micros), is_clf | valid, np.where(is_clf, is_clf_local, is_local)
+
+
 def _ints(texts: pa.StringArray) -> Ints:
     filled = pc.if_else(pc.equal(texts, ""), "0", texts)
     numbers: Ints = filled.cast(pa.int64()).to_numpy()
@@ -211,19 +242,31 @@ def _micros_of(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
+_ZONE_NAME = r"[A-Z]{1,5}|[+-]\d\d(?:\d\d)?"
 _DIRECTIVES = {
     "Y": r"\d{4}", "m": r"\d\d", "d": r"\d\d", "e": r" ?\d{1,2}", "H": r"\d\d", "M": r"\d\d",
     "S": r"\d\d", "y": r"\d\d", "b": "[A-Za-z]{3}", "B": "[A-Za-z]{3,9}", "a": "[A-Za-z]{3}",
     "A": "[A-Za-z]{6,9}", "z": r"[+-]\d\d:?\d\d", "j": r"\d{3}", "p": "[AaPp][Mm]", "I": r"\d\d",
-    "f": r"\d{1,6}", "%": "%",
+    "f": r"\d{1,6}", "%": "%", "Z": f"(?:{_ZONE_NAME})",
 }  # fmt: skip
-_SHORT = {"T": "%H:%M:%S", "D": "%m/%d/%y", "F": "%Y-%m-%d", "R": "%H:%M", "h": "%b", "e": "%d",
-          "n": " ", "t": " "}  # fmt: skip
+_SHORT = {
+    "T": "%H:%M:%S", "D": "%m/%d/%y", "F": "%Y-%m-%d", "R": "%H:%M", "h": "%b", "n": " ",
+    "t": " ", "c": "%a %b %e %H:%M:%S %Y", "x": "%m/%d/%y", "X": "%H:%M:%S", "r": "%I:%M:%S %p",
+}  # fmt: skip
+"""As the C locale has them, in which servers run."""
+_PARTS = {"year": "Yy", "month": "mbBj", "day": "dej", "hour": "HI"}
 
 
 def expand(text: str) -> str:
     """Write an strftime format's short forms out, as ``datetime.strptime`` wants them."""
-    return re.sub("%([TDFRhent])", lambda found: _SHORT[found[1]], text)
+    return re.sub("%(.)", lambda found: _SHORT.get(found[1], found[0]), text)
+
+
+def find_missing(kind: str) -> str | None:
+    """What an strftime format lacks to be an instant; None of the other kinds."""
+    letters = set(re.findall("%(.)", kind))
+    lacking = (part for part, ones in _PARTS.items() if letters.isdisjoint(ones))
+    return next(lacking, None) if "%" in kind else None
 
 
 def pattern_of(text: str) -> str:
