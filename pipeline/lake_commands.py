@@ -165,8 +165,8 @@ def _report_ingest(result: Ingested) -> bool:
         if record.overlap_lines:
             where = f"its first {record.overlap_lines:,} lines are also in {record.overlap_with}"
             say(f"{record.name}: {where}; {record.duplicates:,} hits dropped as duplicates")
-    for path, found in result.ambiguous:
-        say(f"{shown(path)}: {found.say_rivals()}")
+    for path, doubt in result.ambiguous:
+        say(f"{shown(path)}: {doubt}")
     records = result.added + [record for _, record in result.known]
     damaged = [record for record in records if record.damage]
     for record in damaged:
