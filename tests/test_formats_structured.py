@@ -457,6 +457,74 @@ def test_older_caddy_has_the_client_with_its_port(connection, address, client) -
     assert hits_of(connection, "caddy", json.dumps(record))[0]["client"] == client
 
 
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("google_load_balancer", "httpRequest.remoteIp"),
+        ("azure_front_door", "properties.clientIp"),
+        ("azure_gateway", "properties.clientIP"),
+        ("azure_gateway_v1", "properties.clientIP"),
+    ],
+)
+def test_a_port_makes_no_other_client(connection, name, place) -> None:
+    example = LAYOUTS[name].example
+    key = place.rpartition(".")[2]
+    lines = [
+        example.replace(f'"{key}":"203.0.113.7"', f'"{key}":"{address}"')
+        for address in ("203.0.113.7:50000", "[2001:db8::7]:50000", "2001:db8::7")
+    ]
+    clients = [hit["client"] for hit in hits_of(connection, name, *lines)]
+    assert clients == ["203.0.113.7", "2001:db8::7", "2001:db8::7"]
+
+
+@pytest.mark.parametrize(
+    ("header", "forwarded"),
+    [
+        (["6.6.6.6", "203.0.113.5"], "6.6.6.6, 203.0.113.5"),
+        (["203.0.113.5"], "203.0.113.5"),
+        ("[2001:db8::7]:443", "[2001:db8::7]:443"),
+        ([1], "[1]"),
+        ([], None),
+    ],
+)
+def test_repeated_lines_of_a_header_are_one_list(connection, header, forwarded) -> None:
+    """In order: what a visitor writes stands before what the proxy appends."""
+    caddy, traefik = (json.loads(LAYOUTS[name].example) for name in ("caddy", "traefik_json"))
+    caddy["request"]["headers"]["X-Forwarded-For"] = header
+    traefik["request_X-Forwarded-For"] = header
+    for name, record in (("caddy", caddy), ("traefik_json", traefik)):
+        assert hits_of(connection, name, json.dumps(record))[0]["forwarded"] == forwarded
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        "2016/11/08 15:30:00", "2016/11/08 15:30:00.123", "08/Nov/2016:20:30:00 +0000",
+        1478637000123.456, 1478637000123, "2016-11-08T20:30:00.123Z",
+        "2016-11-08T15:30:00.123-0500",
+    ],
+)  # fmt: skip
+def test_caddy_writes_times_in_several_ways(connection, stamp) -> None:
+    """``wall`` and ``wall_milli`` are the server's own time."""
+    record = json.loads(LAYOUTS["caddy"].example) | {"ts": stamp}
+    zone = ZoneInfo("America/Toronto")
+    (hit,) = hits_of(connection, "caddy", json.dumps(record), zone=zone)
+    assert hit["ts"].replace(microsecond=0) == TS
+    wrong = json.dumps(record | {"ts": "08/Nox/2016:20:30:00 +0000"})
+    assert kinds_of(connection, "caddy", wrong) == ["time"]
+
+
+@pytest.mark.parametrize(
+    ("written", "duration_ms"),
+    [("46ms", 46.0), ("1.5s", 1500.0), ("1m0.5s", 60_500.0), ("12.5\u00b5s", 0.0125), ("0s", 0.0),
+     ("soon ms", None), (0.046, 46.0)],
+)  # fmt: skip
+def test_caddy_may_write_durations_with_units(connection, written, duration_ms) -> None:
+    record = json.loads(LAYOUTS["caddy"].example) | {"duration": written}
+    (hit,) = hits_of(connection, "caddy", json.dumps(record, ensure_ascii=False))
+    assert hit["duration_ms"] == (None if duration_ms is None else pytest.approx(duration_ms))
+
+
 @pytest.mark.parametrize("url", ["https://www.example.com:443/a", "http://www.example.com:80/a"])
 def test_front_door_names_no_default_port(connection, url) -> None:
     record = json.loads(LAYOUTS["azure_front_door"].example)
