@@ -316,6 +316,48 @@ def test_many_headers_in_a_row_cost_no_more_than_their_number(connection) -> Non
     assert set(kinds_of(connection, "iis", *lines)) == {"directive"}
 
 
+@pytest.mark.parametrize("name", ["iis", "w3c"])
+@pytest.mark.parametrize("size", [1, 2, 9])
+def test_fields_alone_change_no_product(connection, name, size) -> None:
+    """IIS writes a header anew when its fields change; only #Software: names another product."""
+    fields = "date time c-ip cs-uri-stem cs(User-Agent) time-taken"
+    line = "2016-11-08 20:30:00 203.0.113.7 /a A+B 46"
+    lines = [f"#Fields: {fields} sc-substatus", f"{line} 0", f"#Fields: {fields}", line]
+    blocks = [lines[at : at + size] for at in range(0, 4, size)]
+    parts = read(connection, LAYOUTS[name], blocks)
+    hits = [hit for part in parts for hit in part.hits.to_pylist()]
+    assert [(hit["user_agent"], hit["duration_ms"]) for hit in hits] == [("A B", 46.0)] * 2
+    other = [*lines[:2], "#Software: Example Proxy 1.0", *lines[2:]]
+    assert kinds_of(connection, "iis", *other)[-1] == "header"
+
+
+def test_a_time_without_a_date_is_of_the_day_of_the_directive(connection) -> None:
+    """Without that it is of no day."""
+    header = "#Software: Microsoft Internet Information Services 5.0", "#Version: 1.0"
+    fields, line = (
+        "#Fields: time c-ip cs-method cs-uri-stem sc-status",
+        "20:30:00 203.0.113.7 GET / 200",
+    )
+    dated = [*header, "#Date: 2016-11-08 20:00:00", fields, line]
+    (hit,) = hits_of(connection, "iis", *dated)
+    assert hit["ts"] == TS
+    assert kinds_of(connection, "iis", *header, fields, line)[-1] == "header"
+    impossible = [text.replace("11-08", "13-08") for text in dated]
+    assert kinds_of(connection, "iis", *impossible)[-1] == "time"
+
+
+def test_connections_of_http_sys_are_no_requests(connection) -> None:
+    """HTTPERR logs what was closed before a request came; one that was refused has a status."""
+    lines = [
+        "#Software: Microsoft HTTP API 2.0", "#Version: 1.0", "#Date: 2016-11-08 20:00:00",
+        "#Fields: date time c-ip c-port s-ip s-port cs-version cs-method cs-uri sc-status x y z",
+        "2016-11-08 20:30:00 203.0.113.7 50000 192.0.2.1 80 - - - - - Timer_ConnectionIdle -",
+        "2016-11-08 20:30:00 203.0.113.7 50000 192.0.2.1 80 - - - 400 - Hostname -",
+        "2016-11-08 20:30:00 203.0.113.7 50000 192.0.2.1 80 HTTP/1.1 GET / 503 1 AppOffline x",
+    ]  # fmt: skip
+    assert kinds_of(connection, "w3c", *lines) == [*["directive"] * 5, "hit", "hit"]
+
+
 def test_times_are_utc_until_a_zone_is_set(connection) -> None:
     """SHOUTcast and some IIS write local ones."""
     example = LAYOUTS["iis"].example

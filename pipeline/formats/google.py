@@ -35,7 +35,7 @@ _FIELDS = (
 )
 
 
-def compile_header(text: str) -> Pattern | None:
+def compile_header(text: str, _before: str | None = None) -> Pattern | None:
     """Make the layout of a usage log's header row; None when it lacks what a hit needs."""
     names = next(csv.reader([text.rsplit("\n", 1)[-1]]), [])
     if any(needed not in names for needed in _NEEDED):
