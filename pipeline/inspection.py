@@ -170,6 +170,9 @@ def doctor(
         print(escape(doubt))
     if found.first_hit:
         _show_hit(found.first_hit)
+    if raw.is_utf_16:
+        print(f"it is UTF-16: convert it first (iconv -f UTF-16 -t UTF-8 {escape(str(file))})")
+        raise typer.Exit(1)
     nearest = None if is_read else _nearest(connection, found)
     for number, line, why in found.failures:
         _show_failure(number, line, why)
