@@ -5,6 +5,7 @@ that they, and all that is made of them, depend on the content alone. Nothing he
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -31,6 +32,10 @@ from pipeline.raw_files import (
 BLOCK_BYTES = 16 * 1024 * 1024
 BLOCK_LINES = 250_000
 _READ_BYTES = 1024 * 1024
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_UTF_16 = re.compile(rb"(?s)(?:\xff\xfe)?(?:[^\0]\0){8}|(?:\xfe\xff)?(?:\0[^\0]){8}")
+"""The beginning of text in UTF-16 that a log can be, with its byte order mark or without."""
+_ZIP = b"PK\x03\x04"
 _LOOK_BYTES = 4 * 1024 * 1024  # before the first block is made into lines
 
 
@@ -64,6 +69,8 @@ class RawFile:
     """Size and time of change (ns) when it was opened, as ``lake.stat_of``."""
     damage: str | None = None
     """Why the rest could not be read, when only the first part could."""
+    is_utf_16: bool = False
+    """Whether it is text that must be converted first."""
     digest: Any = field(default_factory=hashlib.sha256)
 
     def blocks(self) -> Iterator[Block]:
@@ -72,10 +79,12 @@ class RawFile:
         Raises:
             DataError: the file cannot be opened or read at all.
         """
-        carry = b""
+        carry, is_begun = b"", False
         long_head: bytes | None = None  # the kept part of a line already over the limit
         for pieces in self._chunks():
             data = b"".join([carry, *pieces])
+            if not is_begun:  # Windows' editors and PowerShell mark UTF-8; it is no part of a line
+                data, is_begun = data.removeprefix(_BYTE_ORDER_MARK), True
             if long_head is not None:
                 end = data.find(b"\n")
                 if end < 0:
@@ -146,6 +155,8 @@ class RawFile:
                 self.stat = [raw.stat.st_size, raw.stat.st_mtime_ns]
                 self._check_holes(raw)
                 for piece in self._pieces(raw):
+                    if not self.content_bytes:
+                        self._look_at(piece)
                     self.digest.update(piece)
                     self.content_bytes += len(piece)
                     yield piece
@@ -154,6 +165,15 @@ class RawFile:
             raise DataError(
                 f"{shown(self.path)}: cannot be read: {error.strerror or error}"
             ) from error
+
+    def _look_at(self, beginning: bytes) -> None:
+        """Find out what is no text of lines."""
+        if beginning.startswith(_ZIP):
+            raise DataError(
+                f"{shown(self.path)}: is a zip archive, which may hold several files: nothing of it"
+                " was kept; unzip it first"
+            )
+        self.is_utf_16 = _UTF_16.match(beginning) is not None
 
     def _pieces(self, raw: OpenRaw) -> Iterator[bytes]:
         magic = raw.read(MAGIC_BYTES)

@@ -216,7 +216,7 @@ def _last_day(path: Path, zone: ZoneInfo, origin: Origin, limits: ReadLimits) ->
 def _read(pieces: Iterable[bytes]) -> str:
     """Join what can be read: a file that can't be is reported when it is taken in."""
     try:
-        return b"".join(pieces).decode("utf-8", "replace")
+        return b"".join(pieces).decode("utf-8-sig", "replace")
     except DataError:
         return ""
 

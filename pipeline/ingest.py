@@ -28,7 +28,7 @@ from pipeline.blocks import Block, RawFile
 from pipeline.database import connect
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.errors import DataError, SettingsError, StorageError, TidegaugeError
-from pipeline.formats.detection import Detected, FileReader
+from pipeline.formats.detection import FileReader
 from pipeline.formats.layouts import forwarded_kind
 from pipeline.formats.reader import Part
 from pipeline.hits import EPOCH, HitMaker
@@ -62,8 +62,8 @@ class Ingested:
     added: list[FileRecord]
     known: list[tuple[Path, FileRecord]]
     failed: list[tuple[Path, str]]
-    ambiguous: list[tuple[Path, Detected]] = field(default_factory=list)
-    """Files whose lines fit other layouts as well."""
+    ambiguous: list[tuple[Path, str]] = field(default_factory=list)
+    """Files whose lines may be of another layout, and why."""
 
 
 @dataclass(frozen=True)
@@ -396,8 +396,8 @@ def _take_one(job: _FileJob, sizes: set[int], result: Ingested) -> None:
         may_be_known = not job.again and path.stat().st_size in sizes
         known = job.find_known() if may_be_known else None
         record, is_new = (known, False) if known else job.take()
-        if job.reader.detected and job.reader.detected.rivals:
-            result.ambiguous.append((path, job.reader.detected))
+        if doubt := job.reader.say_doubt():
+            result.ambiguous.append((path, hide_addresses(doubt, job.maker.addresses)))
         if is_new:
             result.added.append(record)
         else:

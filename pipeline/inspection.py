@@ -166,10 +166,13 @@ def doctor(
     print(f"{escape(str(file))}: {_name_layout(reader, found, is_read=is_read)}")
     counts = (f"{n:,} {kind}" for kind, n in found.counts.items() if n)
     print(f"{raw.lines:,} lines: " + ", ".join(counts))
-    if reader.detected and reader.detected.rivals:
-        print(reader.detected.say_rivals())
+    if doubt := reader.say_doubt():
+        print(escape(doubt))
     if found.first_hit:
         _show_hit(found.first_hit)
+    if raw.is_utf_16:
+        print(f"it is UTF-16: convert it first (iconv -f UTF-16 -t UTF-8 {escape(str(file))})")
+        raise typer.Exit(1)
     nearest = None if is_read else _nearest(connection, found)
     for number, line, why in found.failures:
         _show_failure(number, line, why)
@@ -196,6 +199,10 @@ def _name_layout(reader: FileReader, found: _Findings, *, is_read: bool) -> str:
     name = reader.layout.name
     if name == COMBINED.name and found.first_hit and found.first_hit["user_agent"] is None:
         name = "common"
+    hits = reader.count_hits()
+    if len(hits) > 1:
+        counts = ", ".join(f"{layout} ({n:,} hits)" for layout, n in hits.most_common())
+        return f"{counts}: its lines are of several layouts, so set no log_format"
     if reader.detected is None:
         return escape(name)
     sure = f"{100 * reader.detected.share:.0f} % of its first lines"

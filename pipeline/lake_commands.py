@@ -115,11 +115,20 @@ def _find(settings: Settings, paths: list[Path], zone: Zone) -> RawFiles:
     if names:
         days = days_around(datetime.now(zone.info).date(), with_late=True)
         its = find_raw_files(settings, days, names)
+        _say_unmatched(settings, its, names)
         found.files.extend(its.files)
         found.refused.extend(its.refused)
         found.origins.update(its.origins)
         found.unreached.extend(its.unreached)
     return found
+
+
+def _say_unmatched(settings: Settings, its: RawFiles, names: set[str]) -> None:
+    """Say which local sources have no file; a store out of reach says so itself."""
+    matched = {origin.source for origin in its.origins.values()}
+    for table in settings.source:
+        if table.files and table.name in names - matched:
+            say(f"source {table.name}: no file matches {table.files}")
 
 
 def _name_sources(
@@ -158,23 +167,34 @@ def _ingest(
 
 
 def _report_ingest(result: Ingested) -> bool:
-    """Say on stderr what was known already, damaged or failed; True when nothing was."""
+    """Say on stderr what was known already, damaged, unread or failed; True when all was read."""
     for path, record in result.known:
         say(f"{shown(path)}: {_say_known(record)}")
     for record in result.added:
         if record.overlap_lines:
             where = f"its first {record.overlap_lines:,} lines are also in {record.overlap_with}"
             say(f"{record.name}: {where}; {record.duplicates:,} hits dropped as duplicates")
-    for path, found in result.ambiguous:
-        say(f"{shown(path)}: {found.say_rivals()}")
+    for path, doubt in result.ambiguous:
+        say(f"{shown(path)}: {doubt}")
     records = result.added + [record for _, record in result.known]
     damaged = [record for record in records if record.damage]
     for record in damaged:
         say(f"{record.name}: {record.damage}; kept the readable part, {record.lines} lines")
+    unread = [record for record in records if _is_unread(record)]
+    for record in unread:
+        reasons = ", ".join(f"{why} {n:,}" for why, n in sorted(record.reasons.items()))
+        lines = f"none of its {record.lines:,} lines could be read ({reasons})"
+        say(f"{record.name}: {lines}: `tidegauge doctor {record.name}` shows why")
     for path, why in result.failed:
         is_named = shown(path) in why or str(path) in why
         say(why if is_named else f"{shown(path)}: {why}")
-    return not damaged and not result.failed
+    return not damaged and not unread and not result.failed
+
+
+def _is_unread(record: FileRecord) -> bool:
+    """Whether nothing of a file was a line of a log."""
+    is_here = not record.replaced_by and not record.forgotten_at
+    return is_here and 0 < record.rejected == record.lines - record.blank
 
 
 def _say_known(record: FileRecord) -> str:

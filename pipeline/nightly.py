@@ -165,8 +165,8 @@ def take_in(
         GeoError: there is no database of addresses.
     """
     result = read_files(settings, paths, again, on_read, origins)
-    for path, found in result.ambiguous:
-        log.warning("%s: %s", name_file(path), found.say_rivals())
+    for path, doubt in result.ambiguous:
+        log.warning("%s: %s", name_file(path), escape(doubt))
     refuse_failed(result.failed)
     return result
 

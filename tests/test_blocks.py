@@ -16,6 +16,7 @@ from lake_fixtures import COMPRESS
 
 from pipeline import blocks
 from pipeline.blocks import RawFile
+from pipeline.discovery import _read
 from pipeline.errors import DataError
 
 RANDOM = random.Random(3)
@@ -194,3 +195,14 @@ def test_lines_are_text_with_odd_bytes_written_out(
     r"""Bytes that are not UTF-8 become \xhh; all else stays as it is."""
     path = written(tmp_path_factory.getbasetemp() / "text", content)
     assert read(path)[1] == lines_of(content)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    """The digest stays the whole content's; a mark in another place stays, too."""
+    content = b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n"
+    raw = RawFile(written(tmp_path / "x", content))
+    assert [block.lines.to_pylist() for block in raw.blocks()] == [["a\n", "\ufeffb\n"]]
+    assert (raw.digest.hexdigest(), raw.content_bytes) == (hashlib.sha256(content).hexdigest(), 10)
+    assert _read([content]) == "a\n\ufeffb\n"
+    alone = RawFile(written(tmp_path / "alone", content[:3]))
+    assert (list(alone.blocks()), alone.lines, alone.tail_bytes) == ([], 0, 0)

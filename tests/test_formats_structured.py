@@ -316,6 +316,48 @@ def test_many_headers_in_a_row_cost_no_more_than_their_number(connection) -> Non
     assert set(kinds_of(connection, "iis", *lines)) == {"directive"}
 
 
+@pytest.mark.parametrize("name", ["iis", "w3c"])
+@pytest.mark.parametrize("size", [1, 2, 9])
+def test_fields_alone_change_no_product(connection, name, size) -> None:
+    """IIS writes a header anew when its fields change; only #Software: names another product."""
+    fields = "date time c-ip cs-uri-stem cs(User-Agent) time-taken"
+    line = "2016-11-08 20:30:00 203.0.113.7 /a A+B 46"
+    lines = [f"#Fields: {fields} sc-substatus", f"{line} 0", f"#Fields: {fields}", line]
+    blocks = [lines[at : at + size] for at in range(0, 4, size)]
+    parts = read(connection, LAYOUTS[name], blocks)
+    hits = [hit for part in parts for hit in part.hits.to_pylist()]
+    assert [(hit["user_agent"], hit["duration_ms"]) for hit in hits] == [("A B", 46.0)] * 2
+    other = [*lines[:2], "#Software: Example Proxy 1.0", *lines[2:]]
+    assert kinds_of(connection, "iis", *other)[-1] == "header"
+
+
+def test_a_time_without_a_date_is_of_the_day_of_the_directive(connection) -> None:
+    """Without that it is of no day."""
+    header = "#Software: Microsoft Internet Information Services 5.0", "#Version: 1.0"
+    fields, line = (
+        "#Fields: time c-ip cs-method cs-uri-stem sc-status",
+        "20:30:00 203.0.113.7 GET / 200",
+    )
+    dated = [*header, "#Date: 2016-11-08 20:00:00", fields, line]
+    (hit,) = hits_of(connection, "iis", *dated)
+    assert hit["ts"] == TS
+    assert kinds_of(connection, "iis", *header, fields, line)[-1] == "header"
+    impossible = [text.replace("11-08", "13-08") for text in dated]
+    assert kinds_of(connection, "iis", *impossible)[-1] == "time"
+
+
+def test_connections_of_http_sys_are_no_requests(connection) -> None:
+    """HTTPERR logs what was closed before a request came; one that was refused has a status."""
+    lines = [
+        "#Software: Microsoft HTTP API 2.0", "#Version: 1.0", "#Date: 2016-11-08 20:00:00",
+        "#Fields: date time c-ip c-port s-ip s-port cs-version cs-method cs-uri sc-status x y z",
+        "2016-11-08 20:30:00 203.0.113.7 50000 192.0.2.1 80 - - - - - Timer_ConnectionIdle -",
+        "2016-11-08 20:30:00 203.0.113.7 50000 192.0.2.1 80 - - - 400 - Hostname -",
+        "2016-11-08 20:30:00 203.0.113.7 50000 192.0.2.1 80 HTTP/1.1 GET / 503 1 AppOffline x",
+    ]  # fmt: skip
+    assert kinds_of(connection, "w3c", *lines) == [*["directive"] * 5, "hit", "hit"]
+
+
 def test_times_are_utc_until_a_zone_is_set(connection) -> None:
     """SHOUTcast and some IIS write local ones."""
     example = LAYOUTS["iis"].example
@@ -455,6 +497,74 @@ def test_older_caddy_has_the_client_with_its_port(connection, address, client) -
     } | {"remote_addr": address}
     record["common_log"] = '203.0.113.7 - - [08/Nov/2016:20:30:00 +0000] "GET / HTTP/2.0" 200 1'
     assert hits_of(connection, "caddy", json.dumps(record))[0]["client"] == client
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("google_load_balancer", "httpRequest.remoteIp"),
+        ("azure_front_door", "properties.clientIp"),
+        ("azure_gateway", "properties.clientIP"),
+        ("azure_gateway_v1", "properties.clientIP"),
+    ],
+)
+def test_a_port_makes_no_other_client(connection, name, place) -> None:
+    example = LAYOUTS[name].example
+    key = place.rpartition(".")[2]
+    lines = [
+        example.replace(f'"{key}":"203.0.113.7"', f'"{key}":"{address}"')
+        for address in ("203.0.113.7:50000", "[2001:db8::7]:50000", "2001:db8::7")
+    ]
+    clients = [hit["client"] for hit in hits_of(connection, name, *lines)]
+    assert clients == ["203.0.113.7", "2001:db8::7", "2001:db8::7"]
+
+
+@pytest.mark.parametrize(
+    ("header", "forwarded"),
+    [
+        (["6.6.6.6", "203.0.113.5"], "6.6.6.6, 203.0.113.5"),
+        (["203.0.113.5"], "203.0.113.5"),
+        ("[2001:db8::7]:443", "[2001:db8::7]:443"),
+        ([1], "[1]"),
+        ([], None),
+    ],
+)
+def test_repeated_lines_of_a_header_are_one_list(connection, header, forwarded) -> None:
+    """In order: what a visitor writes stands before what the proxy appends."""
+    caddy, traefik = (json.loads(LAYOUTS[name].example) for name in ("caddy", "traefik_json"))
+    caddy["request"]["headers"]["X-Forwarded-For"] = header
+    traefik["request_X-Forwarded-For"] = header
+    for name, record in (("caddy", caddy), ("traefik_json", traefik)):
+        assert hits_of(connection, name, json.dumps(record))[0]["forwarded"] == forwarded
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        "2016/11/08 15:30:00", "2016/11/08 15:30:00.123", "08/Nov/2016:20:30:00 +0000",
+        1478637000123.456, 1478637000123, "2016-11-08T20:30:00.123Z",
+        "2016-11-08T15:30:00.123-0500",
+    ],
+)  # fmt: skip
+def test_caddy_writes_times_in_several_ways(connection, stamp) -> None:
+    """``wall`` and ``wall_milli`` are the server's own time."""
+    record = json.loads(LAYOUTS["caddy"].example) | {"ts": stamp}
+    zone = ZoneInfo("America/Toronto")
+    (hit,) = hits_of(connection, "caddy", json.dumps(record), zone=zone)
+    assert hit["ts"].replace(microsecond=0) == TS
+    wrong = json.dumps(record | {"ts": "08/Nox/2016:20:30:00 +0000"})
+    assert kinds_of(connection, "caddy", wrong) == ["time"]
+
+
+@pytest.mark.parametrize(
+    ("written", "duration_ms"),
+    [("46ms", 46.0), ("1.5s", 1500.0), ("1m0.5s", 60_500.0), ("12.5\u00b5s", 0.0125), ("0s", 0.0),
+     ("soon ms", None), (0.046, 46.0)],
+)  # fmt: skip
+def test_caddy_may_write_durations_with_units(connection, written, duration_ms) -> None:
+    record = json.loads(LAYOUTS["caddy"].example) | {"duration": written}
+    (hit,) = hits_of(connection, "caddy", json.dumps(record, ensure_ascii=False))
+    assert hit["duration_ms"] == (None if duration_ms is None else pytest.approx(duration_ms))
 
 
 @pytest.mark.parametrize("url", ["https://www.example.com:443/a", "http://www.example.com:80/a"])

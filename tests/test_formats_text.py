@@ -333,6 +333,8 @@ def test_squid_requests_and_what_is_none() -> None:
 def test_envoy_dashes_connections_and_quotes() -> None:
     hit = changed("envoy", '12 11 "192.0.2.10"', '12 - "-"')
     assert (hit["forwarded"], hit["duration_ms"]) == (None, 12.0)
+    unread = changed("envoy", '"GET /a?b=c HTTP/1.1" 200 -', '"- - HTTP/1.1" 400 DPE')
+    assert (unread["method"], unread["path"], unread["status"]) == (None, None, 400)
     assert changed("envoy", " 200 - ", " 0 DC ")["status"] is None
     forged = changed("envoy", "Mozilla/5.0", 'a" "b" "evil.example" "10.0.0.9:80')
     assert forged["host"] == "www.example.com"

@@ -1,7 +1,9 @@
 """Ingest: every physical line of every file, however hostile, ends as exactly one kind."""
 
 import gzip
+import io
 import json
+import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,7 +57,8 @@ LINES: dict[str, tuple[bytes, dict[str, int]]] = {
 def test_every_line_ends_as_one_kind(case: str, site: Site) -> None:
     """The five kinds add up to the newlines counted, in the ledger and in the Parquet files."""
     content, expected = LINES[case]
-    done = site.ingest("--format", "json", site.write("web.log", content))
+    log = site.write("web.log", content)
+    done = site.ingest("--format", "json", log, code=int([*expected] == ["rejected"]))
     assert_accounted(site, content, **expected)
     status = {row["what"]: row["value"] for row in json.loads(done.out)}
     assert status["lines"] == count_lines(content)
@@ -98,8 +101,8 @@ def test_line_over_16_mib_is_rejected_and_its_start_kept(site: Site) -> None:
 def test_line_of_several_blocks_is_one_line(end: bytes, site: Site) -> None:
     """A line of 40 MiB is one rejected line, alone or with a good one after it."""
     content = b"z" * (40 * MIB) + end
-    site.ingest(site.write("web.log.gz", gzip.compress(content, 1)))
     expected = {"hits": 1} if end.endswith(GOOD) else {}
+    site.ingest(site.write("web.log.gz", gzip.compress(content, 1)), code=int(not expected))
     assert_accounted(site, content, rejected=1, **expected)
 
 
@@ -141,7 +144,7 @@ def test_lines_of_many_offsets_fall_on_their_own_local_days(site: Site) -> None:
 def test_rejects_lie_on_the_day_of_the_first_hit(site: Site) -> None:
     """A file's rejects have its first hit's day, or 1970-01-01 when it has no hit."""
     site.ingest(site.write("a.log", b"bad\n" + make_line("10/Nov/2016:01:00:00 -0500") + GOOD))
-    site.ingest(site.write("b.log", b"bad\n"))
+    site.ingest(site.write("b.log", b"bad\n"), code=1)
     days = {path.parent.name for path in (site.lake / "rejects").rglob("*.parquet")}
     assert days == {"day=2016-11-10", "day=1970-01-01"}
 
@@ -216,3 +219,35 @@ def test_odd_file_name_is_no_obstacle(name: bytes, site: Site) -> None:
     assert not {"\x1b", "\u202e"} & {*done.out, *done.err}
     site.run("build")
     assert [row["hits"] for row in site.rows("daily")] == [2]
+
+
+def test_file_of_which_no_line_is_read_is_bad(site: Site) -> None:
+    """It is accounted and said, each time; one with a hit or a directive is not."""
+    bad, good = site.write("bad.log", b"x\n\n" * 3), site.write("good.log", b"x\n" + GOOD)
+    for _ in range(2):
+        said = site.ingest(bad, good, code=1).err
+        assert "bad.log: none of its 6 lines could be read (client 3): `tidegauge doctor" in said
+        assert "good.log: none" not in said
+    assert len(site.records()) == 2
+
+
+def test_zip_archive_is_refused_and_stops_no_other(site: Site) -> None:
+    """Its names and stored files could be taken for lines."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("web.log", GOOD * 9)
+    done = site.ingest(site.write("a.zip", archive.getvalue()), site.write("web.log", GOOD), code=1)
+    assert "a.zip: is a zip archive" in done.err
+    assert "unzip it first" in done.err
+    assert [record["name"] for record in site.records().values()] == ["web.log"]
+
+
+def test_source_without_a_file_is_said(site: Site) -> None:
+    site.write("web01.log", GOOD)
+    (site.folder / "tidegauge.toml").write_text(
+        '[[source]]\nname = "web01"\nfiles = "raw/web01*"\n'
+        '[[source]]\nname = "web02"\nfiles = "raw/web02-*.log"\n'
+    )
+    said = site.ingest("web01", "web02").err
+    assert "source web02: no file matches raw/web02-*.log" in said
+    assert "web01: no file" not in said

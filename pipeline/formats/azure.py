@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.formats.escapes import decode_where, http_version, plus_is_space
-from pipeline.formats.json_lines import JsonLayout
+from pipeline.formats.json_lines import JsonLayout, address_alone
 
 _PLAIN_443 = "(?i)^https://[^/?#:]*:443(?:[/?#]|$)"
 """What most targets look like; the port's is their first ``:443``."""
@@ -56,7 +56,11 @@ FRONT_DOOR = JsonLayout(
     '"httpStatusCode":"200","hostName":"www.example.com","referer":"https://example.org/"}}',
     marks=("properties.clientIp", "properties.requestUri", "properties.httpStatusCode"),
     only={**_ACCESS_LOG, "properties.isReceivedFromClient": "(?i)^true$"},
-    decoders={"protocol": http_version, "target": _without_default_port},
+    decoders={
+        "client": address_alone,
+        "protocol": http_version,
+        "target": _without_default_port,
+    },
 )
 """``timeTaken`` is in seconds; ``requestUri`` has its port. What an edge asked of its origin shield
 is logged once more, with ``isReceivedFromClient`` false."""
@@ -87,6 +91,7 @@ GATEWAY = JsonLayout(
     '"timeTaken":0.046,"host":"backend.example.com","originalHost":"www.example.com"}}',
     marks=("timeStamp", *_GATEWAY_MARKS),
     only=_ACCESS_LOG,
+    decoders={"client": address_alone},
 )
 """v2: ``timeTaken`` is in seconds."""
 
@@ -101,7 +106,7 @@ GATEWAY_V1 = JsonLayout(
     '"timeTaken":46,"host":"www.example.com"}}',
     marks=("time", *_GATEWAY_MARKS),
     only={**_ACCESS_LOG, "timeStamp": "^$"},
-    decoders={"agent": plus_is_space},
+    decoders={"agent": plus_is_space, "client": address_alone},
 )
 """v1, which has no ``timeStamp``: ``timeTaken`` is in milliseconds, and IIS's ``+`` in agents."""
 

@@ -1,7 +1,8 @@
 """Finds a file's layout by trying all of them on its first lines."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -15,6 +16,7 @@ from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.layouts import (
     COMBINED,
     NO_REQUESTS,
+    Combined,
     Layout,
     find_layout,
     list_layouts,
@@ -40,6 +42,9 @@ _TIME = r" \[\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] \""
 LEAST_REJECTED = 20
 """So many rejected lines of a block are tried in another layout."""
 LEAST_SHARE_OF_REJECTED = 0.9
+_FALLBACK = Combined()
+"""Combined as long as no line shows a layout."""
+_SHOWN_WIDTH = 100
 _ADDRESS = (
     r"^\[?(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.%\w]*)\]?(?::\d+)?$"
 )
@@ -96,13 +101,11 @@ def detect(connection: duckdb.DuckDBPyConnection, lines: pa.Array) -> Detected |
         return None
     if pc.all(pc.match_substring_regex(sample, _PLAIN)).as_py():
         return Detected(COMBINED, 1.0, ())
-    candidates = rank(connection, sample)
-    if not candidates or min(candidates[0].rank[:2]) < LEAST_SHARE:
+    fitting = [one for one in rank(connection, sample) if min(one.rank[:2]) >= LEAST_SHARE]
+    if not fitting:
         return None
-    best = candidates[0]
-    rivals = [
-        one.layout for one in candidates[1:] if one.rank == best.rank and one.told != best.told
-    ]
+    best = fitting[0]
+    rivals = [one.layout for one in fitting[1:] if one.rank == best.rank and one.told != best.told]
     return Detected(best.layout, best.share, tuple(rivals))
 
 
@@ -116,6 +119,9 @@ class FileReader:
     """Of times without an offset; UTC when not given."""
     detected: Detected | None = None
     _reader: Reader | None = None
+    # Blocks are read in several threads: an append is safe, a sum is not.
+    _hits: list[tuple[str, int]] = field(default_factory=list)
+    _guesses: list["_Guess"] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Take the layout that is given."""
@@ -136,7 +142,7 @@ class FileReader:
         """Cut a block where its layout changes; to be called in the order of the blocks."""
         if self._reader is None and (found := detect(connection, lines)):
             self.detected, self._reader = found, Reader(found.layout, self.zone)
-        return (self._reader or Reader(COMBINED)).cut(line_no, lines)
+        return (self._reader or Reader(_FALLBACK)).cut(line_no, lines)
 
     def read(self, connection: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> ReadBlock:
         """Read a block: ``hits + rejects + blank + directives`` is always the number of lines.
@@ -145,6 +151,9 @@ class FileReader:
         all of them: a file may change its layout.
         """
         read = read_parts(connection, parts)
+        if any(part.layout is _FALLBACK for part in parts):
+            self._guesses.append(_guess(read))
+        self._hits.append((self.layout.name, len(read.hits)))
         if self.given or len(read.rejects) < LEAST_REJECTED:
             return read
         numbers = np.array([number for number, _, _ in read.rejects], np.int64)
@@ -153,8 +162,50 @@ class FileReader:
         if other is None or other.share < LEAST_SHARE_OF_REJECTED:
             return read
         again = read_parts(connection, Reader(other.layout, self.zone).cut(numbers, lines))
+        self._hits.append((other.layout.name, len(again.hits)))
         kept = ReadBlock(read.hits, [], read.blank, read.directives)
         return join(iter((kept, again)))
+
+    def count_hits(self) -> Counter[str]:
+        """The hits by layout, of the layouts that have some."""
+        counts = Counter[str]()
+        for name, hits in self._hits:
+            counts[name] += hits
+        return +counts
+
+    def say_doubt(self) -> str | None:
+        """Say why the layout may be another one, and how to choose; None when there is no doubt."""
+        if self.detected and self.detected.rivals:
+            return self.detected.say_rivals()
+        hits = sum(guess.hits for guess in self._guesses)
+        addresses = sum(guess.addresses for guess in self._guesses)
+        others = [guess.other for guess in self._guesses if guess.other]
+        if not others or addresses >= LEAST_SHARE * hits:
+            return None
+        client = min(others)[1][:_SHOWN_WIDTH]
+        return (
+            f"read as combined, as no layout fits, but {hits - addresses:,} of its {hits:,} clients"
+            f" are no addresses, the first is {client}: set log_format to the format string of the"
+            ' server\'s configuration, or to "combined" if they are names of hosts'
+        )
+
+
+@dataclass(frozen=True)
+class _Guess:
+    """Whether a block that was read as combined for want of a layout seems to be it."""
+
+    hits: int
+    addresses: int
+    """Of the clients those that are one."""
+    other: tuple[int, str] | None
+    """The first client that is none, with its line's number."""
+
+
+def _guess(read: ReadBlock) -> _Guess:
+    is_other = pc.invert(pc.match_substring_regex(read.hits["client"], _ADDRESS))
+    others = read.hits.select(["line_no", "client"]).filter(is_other)
+    first = next(((row["line_no"], row["client"]) for row in others[:1].to_pylist()), None)
+    return _Guess(len(read.hits), len(read.hits) - len(others), first)
 
 
 def find_nearest(connection: duckdb.DuckDBPyConnection, sample: pa.Array) -> Layout | None:

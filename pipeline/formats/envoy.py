@@ -10,11 +10,11 @@ from pipeline.formats.times import TimeFormat
 
 _ISO = TimeFormat("iso")
 _NOT_HITS = or_no_hit(r'\[[^\]]*\] "- - -" ')
-"""A TCP connection."""
+"""A TCP connection; a request that could not be read is ``- - HTTP/1.1``."""
 
 _BEGIN = (
     literal("["), Segment(_ISO.pattern, "time"), literal('] "'),
-    Segment('[A-Z][^"]*', "request"), literal('" '), Segment(SHAPES["status"], "status"),
+    Segment('(?:[A-Z]|- - H)[^"]*', "request"), literal('" '), Segment(SHAPES["status"], "status"),
 )  # fmt: skip
 # Envoy does not escape quotes in headers: the agent takes what the headers around it leave.
 _END = (

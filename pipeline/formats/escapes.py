@@ -42,27 +42,27 @@ def quotes_are_doubled(texts: pa.StringArray) -> pa.StringArray:
 
 def http_version(texts: pa.StringArray) -> pa.StringArray:
     """Write a bare version (``1.1``, ``2.0.0.0``) as the protocol that it is of."""
-    return _each(lambda text: _VERSION.sub(r"HTTP/\1", text), texts)
+    return decode_each(lambda text: _VERSION.sub(r"HTTP/\1", text), texts)
 
 
 def percent_decoded(texts: pa.StringArray) -> pa.StringArray:
     """Undo URL encoding (RFC 1738)."""
-    return _each(unquote, texts)
+    return decode_each(unquote, texts)
 
 
 def form_decoded(texts: pa.StringArray) -> pa.StringArray:
     """Undo URL encoding; where ``(`` or ``/`` is encoded too, ``+`` is a space."""
-    return _each(_decode_form, texts)
+    return decode_each(_decode_form, texts)
 
 
 def twice_decoded(texts: pa.StringArray) -> pa.StringArray:
     """Undo URL encoding, once more where the spaces are still encoded."""
-    return _each(_decode_twice, texts)
+    return decode_each(_decode_twice, texts)
 
 
 def hex_decoded(texts: pa.StringArray) -> pa.StringArray:
     r"""Undo ``\x09`` and its like, which stand for bytes of UTF-8."""
-    return _each(_decode_hex, texts) if _may_hold(texts, "\\") else texts
+    return decode_each(_decode_hex, texts) if _may_hold(texts, "\\") else texts
 
 
 def decode_where(pattern: str, decoder: Decoder, texts: pa.StringArray) -> pa.StringArray:
@@ -93,7 +93,7 @@ def _decode_hex(text: str) -> str:
     return data.encode("latin-1").decode(errors="replace")
 
 
-def _each(function: Callable[[str], str], texts: pa.StringArray) -> pa.StringArray:
+def decode_each(function: Callable[[str], str], texts: pa.StringArray) -> pa.StringArray:
     """Call a function once for each distinct text."""
     coded = texts.dictionary_encode()
     values = [function(text) for text in coded.dictionary.to_pylist()]

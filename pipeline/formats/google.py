@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline.formats.escapes import quotes_are_doubled
 from pipeline.formats.headers import HeaderLayout
-from pipeline.formats.json_lines import JsonLayout
+from pipeline.formats.json_lines import JsonLayout, address_alone
 from pipeline.formats.pattern import SHAPES, Pattern, Segment, literal
 from pipeline.formats.times import TimeFormat
 
@@ -35,7 +35,7 @@ _FIELDS = (
 )
 
 
-def compile_header(text: str) -> Pattern | None:
+def compile_header(text: str, _before: str | None = None) -> Pattern | None:
     """Make the layout of a usage log's header row; None when it lacks what a hit needs."""
     names = next(csv.reader([text.rsplit("\n", 1)[-1]]), [])
     if any(needed not in names for needed in _NEEDED):
@@ -91,7 +91,7 @@ LOAD_BALANCER = JsonLayout(
     '"requestUrl":"https://www.example.com/english/?lang=en","responseSize":"5120","status":200,'
     '"userAgent":"Mozilla/5.0 (X11; Linux)"},"timestamp":"2016-11-08T20:30:00.123456789Z"}',
     marks=("httpRequest.remoteIp",),
-    decoders={"duration_s": _without_unit},
+    decoders={"client": address_alone, "duration_s": _without_unit},
 )
 """``latency`` is a duration in JSON's form of protocol buffers: seconds and an ``s``."""
 

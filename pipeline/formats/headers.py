@@ -25,9 +25,10 @@ class HeaderLayout:
     name: str
     header: str
     """What a header line looks like, as RE2."""
-    compile: Callable[[str], Pattern | None]
+    compile: Callable[[str, str | None], Pattern | None]
     """Make the layout of a header line, with the directives right before it (``#Software``) as
-    lines before it; None when it lacks what a hit needs."""
+    lines before it, and of the name of the layout that the header before made; None when it lacks
+    what a hit needs."""
     default: Pattern | None = None
     """The layout of lines before any header."""
     directive: str = "^#"
@@ -41,7 +42,7 @@ class HeaderLayout:
         return replace(self, zone=zone)
 
     @cached_property
-    def _compiled(self) -> Callable[[str], Pattern | None]:
+    def _compiled(self) -> Callable[[str, str | None], Pattern | None]:
         return lru_cache(64)(self.compile)
 
     def sections(
@@ -60,20 +61,21 @@ class HeaderLayout:
         """
         is_header = pc.match_substring_regex(lines, self.header).to_numpy(zero_copy_only=False)
         found, start, pattern = [], 0, current or self._default
+        before = current.name if current else None
         for row in np.flatnonzero(is_header).tolist():
             if row > start:
                 found.append((start, row, pattern))
-            start, pattern = row, self._of(self._directives(lines, row))
+            start, pattern = row, self._of(self._directives(lines, row), before)
+            before = pattern.name
         found.append((start, len(lines), pattern))
         return found, pattern
 
     @property
     def _default(self) -> Pattern:
-        return (self.default or self._unreadable).in_zone(self.zone)
+        return (self.default or self._unreadable("")).in_zone(self.zone)
 
-    @property
-    def _unreadable(self) -> Pattern:
-        return Pattern(self.name, (Segment(NO_LINE, "header"), Segment("", "time")))
+    def _unreadable(self, name: str) -> Pattern:
+        return Pattern(name, (Segment(NO_LINE, "header"), Segment("", "time")))
 
     def _directives(self, lines: pa.Array, row: int) -> str:
         """A header line and the directives right before it."""
@@ -85,5 +87,6 @@ class HeaderLayout:
         texts = [*before[first:].to_pylist(), lines[row].as_py()]
         return "\n".join(text.rstrip("\r\n") for text in texts)
 
-    def _of(self, text: str) -> Pattern:
-        return (self._compiled(text) or self._unreadable).in_zone(self.zone)
+    def _of(self, text: str, before: str | None) -> Pattern:
+        made = self._compiled(text, before) or self._unreadable(before or "")
+        return made.in_zone(self.zone)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.formats.escapes import Decoder, decode
+from pipeline.formats.escapes import Decoder, decode, decode_each, decode_where
 from pipeline.formats.fields import BLANK, ReadBlock, Rejected, read_fields
 from pipeline.formats.times import Flags, TimeFormat
 
@@ -74,6 +74,8 @@ class JsonLayout:
         if len(rows) < len(lines):
             texts = {name: text.take(pa.array(rows)) for name, text in texts.items()}
         texts = decode(texts, self.decoders)
+        if "forwarded" in texts:
+            texts["forwarded"] = decode_where(r"^\[", _join_lists, texts["forwarded"])
         read = read_fields(line_no[rows], texts, self.times)
         blank = _find_blank(lines, ~is_object)
         others = is_object & ~is_request
@@ -108,6 +110,33 @@ class JsonLayout:
             place: values.take(pa.array(starts + number, mask=~is_object))
             for number, place in enumerate(places)
         }
+
+
+def address_alone(texts: pa.StringArray) -> pa.StringArray:
+    """Take the port off an address, and an IPv6 address out of its brackets."""
+    return decode_where(r"[\[\]:]", _without_port, texts)
+
+
+def _without_port(texts: pa.StringArray) -> pa.StringArray:
+    return pc.replace_substring_regex(
+        texts, pattern=r"^\[?([0-9A-Fa-f:]*:[0-9A-Fa-f.]*|[0-9.]+)(?:\]:\d+|\]|:\d+)?$",
+        replacement=r"\1",
+    )  # fmt: skip
+
+
+def _join_lists(texts: pa.StringArray) -> pa.StringArray:
+    """Make one list of a header that was sent in several lines (RFC 9110, section 5.3).
+
+    The last line is the last proxy's: the first alone would be what a visitor writes.
+    """
+    return decode_each(_join_list, texts)
+
+
+def _join_list(text: str) -> str:
+    values = load_template(text)
+    if isinstance(values, list) and all(isinstance(value, str) for value in values):
+        return ", ".join(values)
+    return text
 
 
 def pointer_of(place: str) -> str:

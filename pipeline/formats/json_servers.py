@@ -4,23 +4,43 @@ Sources: Caddy, *How Logging Works* and *log* directive; Traefik, *Access Logs* 
 and the common log format that it adds to).
 """
 
+import re
 from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.formats.escapes import decode_where
-from pipeline.formats.json_lines import JsonLayout
+from pipeline.formats.escapes import decode_each, decode_where
+from pipeline.formats.json_lines import JsonLayout, address_alone
 from pipeline.formats.templates import compile_format
 from pipeline.formats.times import TimeFormat
 
+_WALL = r"^(\d{4})/(\d\d)/(\d\d) "
+_MILLIS = r"^(\d{10})(\d{3})\.(\d{1,6})\d*$"
+_COMMON_LOG = r"^\d\d/[A-Z][a-z][a-z]/\d{4}:"
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_SECONDS = {"h": 3600, "m": 60, "s": 1, "ms": 1e-3, "\u00b5s": 1e-6, "us": 1e-6, "ns": 1e-9}
 
-def _without_port(texts: pa.StringArray) -> pa.StringArray:
-    """Take the port off an address, and an IPv6 address out of its brackets."""
-    return pc.replace_substring_regex(
-        texts, pattern=r"^\[?([0-9A-Fa-f:]*:[0-9A-Fa-f.]*|[0-9.]+)(?:\]:\d+|\]|:\d+)?$",
-        replacement=r"\1",
-    )  # fmt: skip
+
+def _read_times(texts: pa.StringArray) -> pa.StringArray:
+    """Write times of Caddy's ``wall``, ``unix_milli_float`` and ``common_log`` as the others."""
+    for pattern, written in ((_WALL, r"\1-\2-\3 "), (_MILLIS, r"\1.\2\3")):
+        texts = pc.replace_substring_regex(texts, pattern=pattern, replacement=written)
+    return decode_where(_COMMON_LOG, partial(decode_each, _write_iso), texts)
+
+
+def _write_iso(text: str) -> str:
+    day, month, rest = text.split("/", 2)
+    number = _MONTHS.index(month) + 1 if month in _MONTHS else 0
+    return f"{rest[:4]}-{number:02}-{day} {rest[5:]}"
+
+
+def _read_duration(text: str) -> str:
+    """Seconds of a duration as Go writes it: ``1m2.5s``, ``46ms``."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|m|[\u00b5un]?s)", text, re.ASCII)
+    if "".join(map("".join, parts)) != text:
+        return text
+    return f"{sum(float(number) * _SECONDS[unit] for number, unit in parts):.9f}"
 
 
 CADDY = JsonLayout(
@@ -38,7 +58,7 @@ CADDY = JsonLayout(
         "referrer": ("request.headers.Referer.0",),
         "agent": ("request.headers.User-Agent.0",),
         "duration_s": ("duration",),
-        "forwarded": ("request.headers.X-Forwarded-For.0",),
+        "forwarded": ("request.headers.X-Forwarded-For",),
     },
     TimeFormat("iso_or_epoch"),
     example='{"level":"info","ts":1478637000.123456,"logger":"http.log.access",'
@@ -49,10 +69,15 @@ CADDY = JsonLayout(
     '"user_id":"","duration":0.046,"size":5120,"status":200}',
     marks=("request.method", "request.uri"),
     only={"logger": r"^http\.log\.access"},
-    decoders={"client": partial(decode_where, r"[\[\]:]", _without_port)},
+    decoders={
+        "client": address_alone,
+        "time": partial(decode_where, r"/|^\d{13}\.", _read_times),
+        "duration_s": partial(decode_where, "[hms]$", partial(decode_each, _read_duration)),
+    },
 )
-"""Up to 2.4 the client is ``remote_addr``, with its port, and ``common_log`` says all once more. An
-error of a handler is logged with its request a second time, by another ``logger``."""
+"""``time_format`` may be any that has a name (``wall`` is local time), durations may have units. Up
+to 2.4 the client is ``remote_addr``, with its port, and ``common_log`` says all once more. An error
+of a handler is logged with its request a second time, by another ``logger``."""
 
 TRAEFIK_JSON = JsonLayout(
     "traefik_json",

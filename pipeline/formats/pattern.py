@@ -47,6 +47,7 @@ PLAIN_SYSLOG = (
 )
 """The same of RFC 3164, with a host."""
 CLF = TimeFormat()
+_REQUEST = ("request", "method", "target", "path", "status")
 _MOST_FIELDS = 3
 """Of a step: RE2's fast engine (OnePass) takes four groups, and one is all that it took."""
 _FIRST_CHARACTER = re.compile(r"(\\[^A-Za-z0-9]|\\t|[ \t\"/:,;-]|\[[^^\]]+\])(?![*?{|])")
@@ -98,6 +99,10 @@ class Pattern:
     """Lines that are no requests, as RE2: error logs, other modes, empty records."""
     decoders: Mapping[str, Decoder] = field(default_factory=dict)
     """What makes a field's value of its text, by field."""
+    constants: Mapping[str, str] = field(default_factory=dict)
+    """Fields that no line has, as they are the same in all."""
+    needs_request: bool = False
+    """Whether a line that has neither method, target nor status is no request."""
 
     def in_zone(self, zone: ZoneInfo | None) -> "Pattern":
         """The same layout with local times of ``zone``."""
@@ -170,11 +175,13 @@ class Pattern:
         lines = without_ends(lines)
         blank = pc.equal(pc.ascii_trim(lines, BLANK), "")
         texts, is_found = self._extract(lines)
-        is_read = pc.and_(is_found, pc.invert(blank))
-        known = self._find_not_hits(lines, pc.or_(blank, is_found))
+        is_empty = pc.and_(is_found, self._find_empty(texts))
+        is_read = pc.and_not(pc.and_not(is_found, blank), is_empty)
+        known = pc.or_(is_empty, self._find_not_hits(lines, pc.or_(blank, is_found)))
         rows = np.flatnonzero(is_read.to_numpy(zero_copy_only=False))
         if len(rows) < len(lines):
             texts = {name: text.take(pa.array(rows)) for name, text in texts.items()}
+        texts |= {name: pa.repeat(value, len(rows)) for name, value in self.constants.items()}
         read = read_fields(line_no[rows], decode(texts, self.decoders), self.times)
         rejects = {int(rows[row]): name for row, name in read.wrong.items()}
         left = pc.or_(pc.or_(is_read, blank), known)
@@ -198,6 +205,14 @@ class Pattern:
             name: pc.replace_with_mask(text, is_odd, odd[name]) for name, text in texts.items()
         }
         return texts, pc.replace_with_mask(is_found, is_odd, is_odd_found)
+
+    def _find_empty(self, texts: Mapping[str, pa.Array]) -> pa.Array:
+        """Of lines that were found those that are no request as they say nothing of one."""
+        said = [texts[name] for name in _REQUEST if name in texts] if self.needs_request else []
+        is_empty = pa.repeat(bool(said), len(next(iter(texts.values()))))
+        for text in said:
+            is_empty = pc.and_(is_empty, pc.is_in(text, pa.array(["-", ""])))
+        return is_empty
 
     def _find_not_hits(self, lines: pa.Array, others: pa.Array) -> pa.Array:
         left = np.flatnonzero(~others.to_numpy(zero_copy_only=False))

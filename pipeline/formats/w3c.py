@@ -10,7 +10,7 @@ Dates and times are UTC, as the draft has it, until a zone is set; SHOUTcast wri
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pyarrow as pa
@@ -43,6 +43,8 @@ _SHAPES = {
 }  # fmt: skip
 _NEEDED = (frozenset({"date"}), frozenset({"clock"}), frozenset({"client"}),
            frozenset({"method", "path", "target", "status"}))  # fmt: skip
+_SOFTWARE = re.compile("^#Software:", re.IGNORECASE | re.MULTILINE)
+_DATE = re.compile(r"^#Date:\s*(\d{4}-\d\d-\d\d)", re.IGNORECASE | re.MULTILINE | re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -145,22 +147,32 @@ W3C = Dialect(
 _DIALECTS = (IIS, CLOUDFRONT, CLOUDFRONT_RTMP, INCAPSULA, SHOUTCAST, W3C)
 
 
-def compile_header(text: str, only: Dialect | None = None) -> Pattern | None:
+def compile_header(
+    text: str, before: str | None = None, only: Dialect | None = None
+) -> Pattern | None:
     """Make the layout of a ``#Fields:`` line and the directives before it.
+
+    Lines with a time and no date are of the day of ``#Date:``, also past midnight.
 
     Args:
         text: lines, the last of which is the header.
+        before: the product of the header before: a ``#Fields:`` alone does not change it.
         only: the product it must be of; any when not given.
     """
     *directives, header = text.split("\n")
     names = header.partition(":")[2].lower().split()
-    dialect = next(one for one in _DIALECTS if one.is_of(names, "\n".join(directives)))
+    said = "\n".join(directives)
+    dialect = next(one for one in _DIALECTS if one.is_of(names, said))
+    if dialect is W3C and not _SOFTWARE.search(said):
+        dialect = next((one for one in _DIALECTS if one.name == before), W3C)
     if only not in (None, dialect):
         return None
     fields = _choose(dialect, names)
-    if any(needed.isdisjoint(fields) for needed in _NEEDED):
+    date = _DATE.search(said) if "date" not in fields else None
+    constants = {"date": date[1]} if date else {}
+    if any(needed.isdisjoint([*fields, *constants]) for needed in _NEEDED):
         return None
-    return _assemble(dialect, names, fields)
+    return replace(_assemble(dialect, names, fields), constants=constants)
 
 
 def _choose(dialect: Dialect, names: list[str]) -> list[str | None]:
@@ -185,7 +197,7 @@ def _assemble(dialect: Dialect, names: list[str], fields: list[str | None]) -> P
     segments.append(Segment(f"{dialect.after}[ \t]*", plain=dialect.after))
     return Pattern(
         dialect.name, tuple(segments), TimeFormat("iso"), not_hits=_not_hits(dialect, names),
-        decoders=_decoders(dialect, fields),
+        decoders=_decoders(dialect, fields), needs_request=True,
     )  # fmt: skip
 
 

@@ -5,11 +5,15 @@ extended": ``combined.py`` reads both. Here is what they and others put before, 
 Every layout ends where its last field ends.
 """
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from pipeline.formats.error_logs import or_no_hit
 from pipeline.formats.pattern import CLF, QUOTED, SHAPES, Pattern, Segment, literal
 
 CLIENT = Segment('[^ "]+', "client")
-HOST = Segment('[^ ":]+', "host")
+HOST = Segment(r'[^ ":,\[]+|\[[0-9A-Fa-f:.]+\]', "host")
+"""A name or an address, one of version 6 in brackets; a comma after it makes it a list's first."""
 TIME = Segment(CLF.pattern, "time")
 STATUS, BYTES = (Segment(SHAPES[name], name) for name in ("status", "bytes"))
 REFERRER, AGENT = (Segment(QUOTED, name) for name in ("referrer", "agent"))
@@ -21,6 +25,11 @@ COMMON = (CLIENT, _USER, TIME, literal('] "'), *_RESULT)
 QUOTES = (literal(' "'), REFERRER, literal('" "'), AGENT, literal('"'))
 COMBINED = (*COMMON, *QUOTES)
 _NOT_HITS = or_no_hit()
+
+
+def _without_unit(texts: pa.StringArray) -> pa.StringArray:
+    return pc.replace_substring_regex(texts, pattern="ms$", replacement="")
+
 
 VHOST_COMMON = Pattern(
     "vhost_common",
@@ -178,14 +187,16 @@ Source: Matomo's log importer, format ``gandi`` (Gandi does not publish one).
 COUCHBASE = Pattern(
     "couchbase",
     (
-        *COMMON, literal(" "), Segment('[^" ]+', "referrer"), literal(' "'), AGENT, literal('" '),
-        Segment("(?:Request took ||.*? )", plain="Request took "), Segment(r"\d*", "duration_ms"),
+        *COMMON, literal(" "), Segment('-|[A-Za-z][A-Za-z0-9+.-]*:[^" ]*', "referrer"),
+        literal(' "'), AGENT, literal('" '), Segment("(?:Request took |)", plain="Request took "),
+        Segment(r"\d+ms|", "duration_ms", r"\d+ms"),
     ),
     example="192.0.2.10 - Administrator [10/Oct/2024:13:55:36 +0000] "
     '"GET /pools/default?b=c HTTP/1.1" 200 512 - "curl/8.5.0" Request took 5ms',
-    rest=r"(?:(?:ms)?$|[^\d ])",
-    plain_rest="ms$",
+    rest=r"(?:$|[A-Za-z]|\d+ [A-Za-z])",
+    plain_rest="$",
     not_hits=_NOT_HITS,
+    decoders={"duration_ms": _without_unit},
 )  # fmt: skip
 """Couchbase Server's http_access.log: the referrer without quotes, and how it ended in words or
 milliseconds.

@@ -45,7 +45,7 @@ _BRO = (
 """Bro up to 2.4."""
 
 
-def compile_header(text: str) -> Pattern | None:
+def compile_header(text: str, _before: str | None = None) -> Pattern | None:
     """Make the layout of a ``#fields`` line; None when it is another log's than http."""
     header = text.rsplit("\n", 1)[-1]
     return _compile(header.split("\t")[1:])
