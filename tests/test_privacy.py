@@ -277,7 +277,7 @@ def test_what_was_kept_is_taken_out_when_settings_are_asked_for(tmp_path: Path) 
     site = Site(tmp_path)
     write_secret(site)
     site.write("web02.log", f"{SECRET[0]} garbage\n".encode())
-    site.run("ingest", "--no-geo", "raw", code=1, env={"TIDEGAUGE_ADDRESSES": "full"})
+    site.run("ingest", "--no-geo", "raw", env={"TIDEGAUGE_ADDRESSES": "full"})
     figures = {n: d for n, d in site.hashes().items() if not n.startswith(("hits", "rejects"))}
     assert SECRET[0] in "".join(row["line"] for row in site.rows("rejects"))
     site.run("build")
