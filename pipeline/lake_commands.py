@@ -167,7 +167,7 @@ def _ingest(
 
 
 def _report_ingest(result: Ingested) -> bool:
-    """Say on stderr what was known already, damaged, unread or failed; True when all was read."""
+    """Say on stderr what was known, damaged, unread or failed; False for damaged and failed."""
     for path, record in result.known:
         say(f"{shown(path)}: {_say_known(record)}")
     for record in result.added:
