@@ -310,7 +310,9 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
         value = "(hidden)" if _is_secret(key, first["input"]) else first["input"]
         raise SettingsError(key, value, _remedy(first["type"], first["msg"], key)) from None
     except UnreadableError as error:
-        raise SettingsError("TIDEGAUGE_SOURCE", "(hidden)", "write JSON, or tables") from error
+        named = re.search(r'field "(\w+)"', str(error))
+        key = f"TIDEGAUGE_{named[1].upper()}" if named else "TIDEGAUGE_*"
+        raise SettingsError(key, "(hidden)", "write JSON, or tables in tidegauge.toml") from error
 
 
 def _remedy(kind: str, message: str, key: str) -> str:

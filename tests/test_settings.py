@@ -90,6 +90,15 @@ def test_wrong_variable_is_named(name: str, value: str, monkeypatch: pytest.Monk
         load_settings()
 
 
+@pytest.mark.parametrize("name", ["SOURCE", "FORMATS"])
+def test_variable_that_is_no_json_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its value is not shown: it may hold a store's password."""
+    monkeypatch.setenv(f"TIDEGAUGE_{name}", '{"s3cr3t')
+    with pytest.raises(SettingsError, match=rf"TIDEGAUGE_{name} = '\(hidden\)': write JSON") as e:
+        load_settings()
+    assert "s3cr3t" not in str(e.value)
+
+
 def test_unknown_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """A misspelt TIDEGAUGE_ variable is an error, as a misspelt key in the file is."""
     monkeypatch.setenv("TIDEGAUGE_TIMZONE", "UTC")
