@@ -20,7 +20,7 @@ from pipeline.blocks import RawFile
 from pipeline.database import connect
 from pipeline.errors import DataError, SettingsError, StoreError
 from pipeline.formats.clock import IN_LINE, read_time
-from pipeline.formats.detection import FileReader
+from pipeline.formats.detection import SAMPLE_LINES, FileReader
 from pipeline.hits import Places
 from pipeline.ingest import source_of
 from pipeline.lake import FileRecord, Lake
@@ -29,8 +29,6 @@ from pipeline.raw_files import DEFAULT_LIMITS, Origin, RawFiles, ReadLimits, fin
 
 MOST_FILES = 1000
 """No run takes more at once (Airflow maps a task over 1,024 at most); the next takes the rest."""
-_LOOK_LINES = 200
-"""So many are read in their layout to see of which day they are."""
 _DATED_NAME = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?!\d)")
 
 
@@ -246,7 +244,7 @@ def _read_by_layout(texts: Sequence[str], origin: Origin) -> list[float]:
         for number, text in enumerate(texts):
             lines = text.splitlines()
             some = pa.array(
-                lines[:_LOOK_LINES] if number == 0 else lines[-_LOOK_LINES:], pa.string()
+                lines[:SAMPLE_LINES] if number == 0 else lines[-SAMPLE_LINES:], pa.string()
             )
             parts = reader.cut(connection, np.arange(1, len(some) + 1, dtype=np.int64), some)
             hits = reader.read(connection, parts).hits

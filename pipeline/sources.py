@@ -13,7 +13,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -163,7 +163,8 @@ def raw_again(
     finally:
         for path in fetched:
             path.unlink(missing_ok=True)
-            path.parent.rmdir()
+            with suppress(OSError):  # another process may be at work in it
+                path.parent.rmdir()
 
 
 def _fetch_again(settings: Settings, record: FileRecord, folder: Path) -> Path:

@@ -23,6 +23,8 @@ _WHOLE = {
     "request": re.compile(rf"\$request_method {_TARGET} \$server_protocol"),
 }
 """Values of several variables that are one field."""
+_NAME = "name"
+"""Where a map that is written as one text has its name."""
 _CLIENT = frozenset({"client", "forwarded"})
 _REQUEST = frozenset({"request", "method", "target", "path"})
 
@@ -118,7 +120,6 @@ def compile_json(text: str, key: str = "log_format") -> JsonLayout | None:
     return layout_of_map(name, entries, time, unit)
 
 
-_NAME = "name"
 _FIELDS = (
     "time", "client", "host", "request", "method", "target", "path", "query", "protocol", "status",
     "bytes", "referrer", "agent", "duration", "forwarded",
