@@ -56,19 +56,23 @@ def airflow(
         leave_out("the PostgreSQL", reason)
 
 
-def deliver_yesterday(raw: Path) -> None:
-    """Write a raw file of yesterday: the hits of 10 November with that date."""
-    yesterday = datetime.now(ZONE) - timedelta(days=1)
+def deliver_night(raw: Path, run: dict[str, str]) -> None:
+    """Write the raw file that a scheduled run waits for: the hits of 10 November with its date.
+
+    Its day ended at the last midnight before 06:00: not yesterday's, from midnight till then.
+    """
+    day = when(run, "data_interval_end").astimezone(ZONE).date() - timedelta(days=1)
     lines = gzip.decompress((raw / "east-20161110.log.gz").read_bytes()).splitlines(keepends=True)
-    then, now = b"[10/Nov/2016:", f"[{yesterday:%d/%b/%Y}:".encode()
+    then, now = b"[10/Nov/2016:", f"[{day:%d/%b/%Y}:".encode()
     content = b"".join(line.replace(then, now) for line in lines if then in line)
-    (raw / f"east-{yesterday:%Y%m%d}.log.gz").write_bytes(gzip.compress(content))
+    (raw / f"east-{day:%Y%m%d}.log.gz").write_bytes(gzip.compress(content))
 
 
 def scheduled_run(airflow: Standalone) -> dict[str, Any]:
+    """The night's run; a second one follows when it becomes 06:00 during the test."""
     runs = airflow.rest.ask("GET", "dags/nightly/dagRuns?limit=100")["dag_runs"]
-    (run,) = [run for run in runs if run["run_type"] == "scheduled"]
-    return run
+    scheduled = [run for run in runs if run["run_type"] == "scheduled"]
+    return min(scheduled, key=lambda run: when(run, "logical_date"))
 
 
 def when(run: dict[str, str], what: str) -> datetime:
@@ -90,8 +94,9 @@ def test_days_run_backwards_while_the_schedule_fires(
         "nightly", str(EIGHT[0]), str(EIGHT[-1]), run_backwards=True, max_active_runs=4
     )
     wait_for(lambda: finished(airflow) >= 2, BACKFILL_S)
-    deliver_yesterday(airflow.home / "raw")
-    night = scheduled_run(airflow)["dag_run_id"]  # it waits for a file; a person need not
+    waiting = scheduled_run(airflow)  # for a file; a person need not
+    deliver_night(airflow.home / "raw", waiting)
+    night = waiting["dag_run_id"]
     again = {"dag_run_id": night, "dry_run": False, "only_failed": False}
     airflow.rest.ask("POST", "dags/nightly/clearTaskInstances", json=again)
     runs = airflow.wait_for_backfill(BACKFILL_S)
