@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime, timedelta
 from xml.etree import ElementTree as ET
 from zoneinfo import ZoneInfo
 
-import altair as alt
 import pytest
 
 from pipeline.errors import SettingsError
@@ -104,10 +103,16 @@ def test_wording() -> None:
 def test_text_in_a_chart_stays_text() -> None:
     """Labels and descriptions cannot become elements, attributes or links."""
     hostile = "</text><script>alert(1)</script><image href='http://x/'/>\"&"
-    data = alt.InlineData(values=[{"name": hostile, "n": 1}])
-    chart = alt.Chart(data, title=hostile).mark_bar(aria=True, href="http://x/").encode(
-        x=alt.X("name:N", title=hostile), y="n:Q", description="name:N"
-    )  # fmt: skip
+    chart = {
+        "title": hostile,
+        "data": {"values": [{"name": hostile, "n": 1}]},
+        "mark": {"type": "bar", "aria": True, "href": "http://x/"},
+        "encoding": {
+            "x": {"field": "name", "type": "nominal", "title": hostile},
+            "y": {"field": "n", "type": "quantitative"},
+            "description": {"field": "name", "type": "nominal"},
+        },
+    }
     root = ET.fromstring(draw(chart, 300, 200))  # noqa: S314 our own drawing
     assert {element.tag for element in root.iter()} <= {"svg", "g", "path", "line", "text", "title"}
     assert not {"href", "style"} & {name for element in root.iter() for name in element.attrib}

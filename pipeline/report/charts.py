@@ -1,12 +1,13 @@
-"""The report's charts as Altair specifications: numbers and dates only, no text from a log line."""
+"""The report's charts as Vega-Lite specifications: numbers and dates, no text from a log line.
+
+https://vega.github.io/vega-lite/docs/spec.html
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
-
-import altair as alt
 
 from pipeline.report.facts import BothDays, HistoryDay, Hour, SurgeEpisode
 from pipeline.report.wording import write_count, write_hour, write_part, write_share
@@ -18,7 +19,11 @@ _HOVER_DAYS = 150
 """More days than this are too narrow to point at: they have no tooltips and no dots."""
 
 
-Layers = alt.LayerChart | alt.FacetChart
+Spec = dict[str, Any]
+_OBSERVED = {"field": "observed", "type": "quantitative"}
+_EXPECTED = {"field": "expected", "type": "quantitative"}
+_SAID = {"field": "said", "type": "nominal"}
+"""A mark's description: its tooltip."""
 
 
 @dataclass(frozen=True)
@@ -59,79 +64,89 @@ def choose_dates(first: date, last: date, most: int) -> list[date]:
 
 def draw_history(
     history: Sequence[HistoryDay], episodes: Sequence[SurgeEpisode], size: Size
-) -> Layers:
+) -> Spec:
     """One country's sessions per local day, the expected band, its episodes shaded.
 
     ``history``: at least one day, in order; days without hits leave a gap in the line.
     """
     x = _day_axis(history[0].day, history[-1].day, size)
-    data = alt.InlineData(values=[_history_row(day) for day in _with_gaps(history)])
-    base = alt.Chart(data)
-    y = alt.Y("observed:Q", title="sessions per local day", axis=_count_axis(size))
-    layers: list[Any] = [
+    y = _OBSERVED | {"title": "sessions per local day", "axis": _count_axis(size)}
+    band = {"type": "area", "color": "var(--band)"}
+    expected = _line("var(--expected)", 1.5) | {"strokeDash": [5, 3]}
+    layers = [
         _shade(history, episodes, x),
-        base.mark_area(color="var(--band)").encode(x=x, y=alt.Y("expected:Q"), y2="upper:Q"),
-        base.mark_line(color="var(--expected)", strokeDash=[5, 3], strokeWidth=1.5).encode(
-            x=x, y=alt.Y("expected:Q")
-        ),
-        base.mark_line(color="var(--observed)", strokeWidth=2).encode(x=x, y=y),
+        _layer(band, x=x, y=_EXPECTED, y2={"field": "upper"}),
+        _layer(expected, x=x, y=_EXPECTED),
+        _layer(_line("var(--observed)", 2), x=x, y=y),
     ]
-    return alt.layer(*layers, *_points(history, base, x, size), *_lower_bounds(base, x))
+    rows = [_history_row(day) for day in _with_gaps(history)]
+    return {
+        "data": {"values": rows},
+        "layer": [*layers, *_points(history, x, size), *_lower_bounds(x)],
+    }
 
 
-def _lower_bounds(base: alt.Chart, x: alt.X) -> list[alt.Chart]:
+def _layer(mark: Spec, where: str | None = None, **encoding: Spec) -> Spec:
+    """One mark for each row ``where`` a Vega expression is true, or for all."""
+    layer = {"mark": mark, "encoding": encoding}
+    return layer if where is None else layer | {"transform": [{"filter": where}]}
+
+
+def _line(color: str, width: float) -> Spec:
+    return {"type": "line", "color": color, "strokeWidth": width}
+
+
+def _lower_bounds(x: Spec) -> list[Spec]:
     """A ring on days of which logs are missing, an arrowhead over those with many failures."""
-    y = alt.Y("observed:Q")
-    rings = base.transform_filter("datum.is_preliminary").mark_point(
-        filled=True, opacity=1, strokeWidth=2, size=70
-    )
-    heads = base.transform_filter("datum.is_censored").mark_point(
-        filled=True, opacity=1, shape="triangle-up", size=60, yOffset=-12
-    )
-    rim = alt.condition("datum.is_surge", alt.value("var(--surge)"), alt.value("var(--observed)"))
+    ring = _point(70) | {"strokeWidth": 2}
+    head = _point(60) | {"shape": "triangle-up", "yOffset": -12}
+    surge = {"test": "datum.is_surge", "value": "var(--surge)"}
+    rim = {"condition": surge, "value": "var(--observed)"}
+    paper, error = {"value": "var(--paper)"}, {"value": "var(--error)"}
     return [
-        rings.encode(x=x, y=y, fill=alt.value("var(--paper)"), stroke=rim),
-        heads.encode(x=x, y=y, color=alt.value("var(--error)")),
+        _layer(ring, "datum.is_preliminary", x=x, y=_OBSERVED, fill=paper, stroke=rim),
+        _layer(head, "datum.is_censored", x=x, y=_OBSERVED, color=error),
     ]
 
 
-def _points(
-    history: Sequence[HistoryDay], base: alt.Chart, x: alt.X, size: Size
-) -> list[alt.Chart]:
+def _point(size: int) -> Spec:
+    return {"type": "point", "filled": True, "opacity": 1, "size": size}
+
+
+def _points(history: Sequence[HistoryDay], x: Spec, size: Size) -> list[Spec]:
     """Dots on flagged days, and an unseen rule over each day that carries its tooltip."""
-    seen = base.transform_filter("isValid(datum.observed)")
-    dots = seen.mark_point(filled=True, opacity=1).encode(
-        x=x, y=alt.Y("observed:Q"),
-        color=alt.ColorValue("var(--observed)"), size=alt.SizeValue(26),
-    )  # fmt: skip
-    flagged = dots.transform_filter("datum.is_surge").encode(
-        color=alt.ColorValue("var(--surge)"), size=alt.SizeValue(60)
-    )
+    seen = "isValid(datum.observed)"
+    dot = _point(26) | {"color": "var(--observed)"}
+    flag = _point(60) | {"color": "var(--surge)"}
+    flagged = _layer(flag, f"{seen} && datum.is_surge", x=x, y=_OBSERVED)
     days = (history[-1].day - history[0].day).days + 1
     if days > _HOVER_DAYS:
         return [flagged]
-    hover = seen.mark_rule(aria=True, opacity=0, strokeWidth=(size.width - 52) / days).encode(
-        x=x, description="said:N"
-    )
-    return [dots, flagged, hover]
+    rule = {"type": "rule", "aria": True, "opacity": 0, "strokeWidth": (size.width - 52) / days}
+    return [
+        _layer(dot, seen, x=x, y=_OBSERVED),
+        flagged,
+        _layer(rule, seen, x=x, description=_SAID),
+    ]
 
 
 def draw_overview(
     history: Sequence[HistoryDay], episodes: Sequence[SurgeEpisode], size: Size
-) -> Layers:
+) -> Spec:
     """All days of one country as a thin line, its episodes shaded."""
     x = _day_axis(history[0].day, history[-1].day, size)
     rows = [
         {"day": _ms(day.day), "observed": day.observed, "is_surge": day.is_surge}
         for day in _with_gaps(history)
     ]
-    base = alt.Chart(alt.InlineData(values=rows))
-    y = alt.Y("observed:Q", title="sessions per local day", axis=_count_axis(size))
-    line = base.mark_line(color="var(--observed)", strokeWidth=0.8).encode(x=x, y=y)
-    flagged = base.transform_filter("datum.is_surge").mark_point(
-        filled=True, opacity=1, color="var(--surge)", size=14
-    )
-    return alt.layer(_shade(history, episodes, x), line, flagged.encode(x=x, y=y))
+    y = _OBSERVED | {"title": "sessions per local day", "axis": _count_axis(size)}
+    flag = _point(14) | {"color": "var(--surge)"}
+    layers = [
+        _shade(history, episodes, x),
+        _layer(_line("var(--observed)", 0.8), x=x, y=y),
+        _layer(flag, "datum.is_surge", x=x, y=y),
+    ]
+    return {"data": {"values": rows}, "layer": layers}
 
 
 def _with_gaps(history: Sequence[HistoryDay]) -> list[Any]:
@@ -174,7 +189,7 @@ def _history_row(day: HistoryDay) -> dict[str, Any]:
     return row
 
 
-def _shade(history: Sequence[HistoryDay], episodes: Sequence[SurgeEpisode], x: alt.X) -> alt.Chart:
+def _shade(history: Sequence[HistoryDay], episodes: Sequence[SurgeEpisode], x: Spec) -> Spec:
     first, last = history[0].day, history[-1].day
     spans = [
         {
@@ -184,27 +199,26 @@ def _shade(history: Sequence[HistoryDay], episodes: Sequence[SurgeEpisode], x: a
         for e in episodes
         if e.end_day >= first and e.start_day <= last
     ]
-    shade = alt.Chart(alt.InlineData(values=spans)).mark_rect(color="var(--shade)", opacity=1)
-    start: alt.X = x.copy()
-    start.shorthand = "from:T"
-    shaded: alt.Chart = shade.encode(x=start, x2="to:Q")
-    return shaded
+    shade = {"type": "rect", "color": "var(--shade)", "opacity": 1}
+    layer = _layer(shade, x=x | {"field": "from"}, x2={"field": "to"})
+    return {"data": {"values": spans}} | layer
 
 
-def _day_axis(first: date, last: date, size: Size) -> alt.X:
-    values = [_ms(day) for day in choose_dates(first, last, size.most_dates)]
-    axis = alt.Axis(
-        values=values, format="%Y-%m-%d", title=None, labelFlush=True, labelOverlap=True
-    )
+def _day_axis(first: date, last: date, size: Size) -> Spec:
+    axis = {
+        "values": [_ms(day) for day in choose_dates(first, last, size.most_dates)],
+        "format": "%Y-%m-%d", "title": None, "labelFlush": True, "labelOverlap": True,
+    }  # fmt: skip
     domain = [_edge(first, -_HALF_DAY), _edge(last, _HALF_DAY)]
-    return alt.X("day:T", axis=axis, scale=alt.Scale(type="utc", domain=domain, nice=False))
+    scale = {"type": "utc", "domain": domain, "nice": False}
+    return {"field": "day", "type": "temporal", "axis": axis, "scale": scale}
 
 
-def _count_axis(size: Size) -> alt.Axis:
-    return alt.Axis(format=",d", tickMinStep=1, tickCount=4 if size.is_narrow else 5)
+def _count_axis(size: Size) -> Spec:
+    return {"format": ",d", "tickMinStep": 1, "tickCount": 4 if size.is_narrow else 5}
 
 
-def draw_hours(hours: Sequence[Hour], zone: ZoneInfo) -> Layers:
+def draw_hours(hours: Sequence[Hour], zone: ZoneInfo) -> Spec:
     """The country's sessions that began in each hour; ``hours`` in order, none left out."""
     rows = [
         {
@@ -217,7 +231,7 @@ def draw_hours(hours: Sequence[Hour], zone: ZoneInfo) -> Layers:
     return _hour_bars(rows, _hour_labels(hours, zone), y, "var(--observed)")
 
 
-def draw_error_hours(hours: Sequence[Hour], zone: ZoneInfo) -> Layers:
+def draw_error_hours(hours: Sequence[Hour], zone: ZoneInfo) -> Spec:
     """The share of all requests in each hour that got a 5xx answer."""
     rows = []
     for place, hour in enumerate(hours):
@@ -228,10 +242,13 @@ def draw_error_hours(hours: Sequence[Hour], zone: ZoneInfo) -> Layers:
     return _hour_bars(rows, _hour_labels(hours, zone), y, "var(--error)")
 
 
-def _hour_axis(rows: list[dict[str, Any]], title: str, form: str) -> alt.Y:
+def _hour_axis(rows: list[dict[str, Any]], title: str, form: str) -> Spec:
     top = max((row["value"] or 0 for row in rows), default=0)
-    scale = alt.Scale(domain=[0, top or 1], nice=bool(top))
-    return alt.Y("value:Q", title=title, scale=scale, axis=alt.Axis(format=form, tickCount=3))
+    return {
+        "field": "value", "type": "quantitative", "title": title,
+        "scale": {"domain": [0, top or 1], "nice": bool(top)},
+        "axis": {"format": form, "tickCount": 3},
+    }  # fmt: skip
 
 
 def _hour_labels(hours: Sequence[Hour], zone: ZoneInfo) -> dict[int, list[str]]:
@@ -245,26 +262,29 @@ def _hour_labels(hours: Sequence[Hour], zone: ZoneInfo) -> dict[int, list[str]]:
 
 
 def _hour_bars(
-    rows: list[dict[str, Any]], labels: dict[int, list[str]], y: alt.Y, color: str
-) -> Layers:
+    rows: list[dict[str, Any]], labels: dict[int, list[str]], y: Spec, color: str
+) -> Spec:
     written = ", ".join(f"'{n}': {label!r}" for n, label in sorted(labels.items()))
-    axis = alt.Axis(
-        values=sorted(labels), labelExpr=f"({{{written}}})[datum.value]", title=None, labelAngle=0,
-        labelAlign="left", labelBaseline="top", labelPadding=6, ticks=False,
-    )  # fmt: skip
-    scale = alt.Scale(domain=[row["place"] for row in rows], paddingInner=0.2)
-    bars = alt.Chart(alt.InlineData(values=rows)).mark_bar(color=color, aria=True)
+    axis = {
+        "values": sorted(labels), "labelExpr": f"({{{written}}})[datum.value]", "title": None,
+        "labelAngle": 0, "labelAlign": "left", "labelBaseline": "top", "labelPadding": 6,
+        "ticks": False,
+    }  # fmt: skip
+    place = {"field": "place", "type": "ordinal"}
+    scale = {"domain": [row["place"] for row in rows], "paddingInner": 0.2}
+    bar = {"type": "bar", "color": color, "aria": True}
+    rule = {"type": "rule", "color": "var(--axis)", "strokeDash": [2, 3]}
     midnights = [{"place": n} for n, label in labels.items() if n and len(label) > 1]
-    rule = alt.Chart(alt.InlineData(values=midnights)).mark_rule(
-        color="var(--axis)", strokeDash=[2, 3]
-    )
-    return alt.layer(
-        rule.encode(x=alt.X("place:O", bandPosition=0)),
-        bars.encode(x=alt.X("place:O", axis=axis, scale=scale), y=y, description="said:N"),
-    )
+    return {
+        "layer": [
+            {"data": {"values": midnights}} | _layer(rule, x=place | {"bandPosition": 0}),
+            {"data": {"values": rows}}
+            | _layer(bar, x=place | {"axis": axis, "scale": scale}, y=y, description=_SAID),
+        ]
+    }
 
 
-def draw_both_days(days: Sequence[BothDays], size: Size) -> alt.Chart:
+def draw_both_days(days: Sequence[BothDays], size: Size) -> Spec:
     """The same sessions by local day and by UTC day, two bars a day."""
     rows = [
         {
@@ -275,13 +295,21 @@ def draw_both_days(days: Sequence[BothDays], size: Size) -> alt.Chart:
         for kind, sessions in (("local", day.local_sessions), ("UTC", day.utc_sessions))
     ]  # fmt: skip
     label = "[slice(datum.value, 5), slice(datum.value, 0, 4)]" if size.is_narrow else "datum.value"
-    colors = alt.Scale(domain=["local", "UTC"], range=["var(--observed)", "var(--other)"])
-    chart: alt.Chart = alt.Chart(alt.InlineData(values=rows)).mark_bar(aria=True).encode(
-        x=alt.X("day:O", title=None, axis=alt.Axis(labelAngle=0, labelExpr=label, ticks=False),
-                scale=alt.Scale(paddingInner=0.25)),
-        xOffset=alt.XOffset("kind:N", sort=["local", "UTC"]),
-        y=alt.Y("sessions:Q", title="sessions per day", axis=_count_axis(size)),
-        color=alt.Color("kind:N", scale=colors, legend=None),
-        description="said:N",
+    kind = {"field": "kind", "type": "nominal"}
+    colors = {"domain": ["local", "UTC"], "range": ["var(--observed)", "var(--other)"]}
+    bars = _layer(
+        {"type": "bar", "aria": True},
+        x={
+            "field": "day", "type": "ordinal", "title": None,
+            "axis": {"labelAngle": 0, "labelExpr": label, "ticks": False},
+            "scale": {"paddingInner": 0.25},
+        },
+        xOffset=kind | {"sort": ["local", "UTC"]},
+        y={
+            "field": "sessions", "type": "quantitative", "title": "sessions per day",
+            "axis": _count_axis(size),
+        },
+        color=kind | {"scale": colors, "legend": None},
+        description=_SAID,
     )  # fmt: skip
-    return chart
+    return {"data": {"values": rows}} | bars

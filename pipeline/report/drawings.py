@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from pipeline.report import charts, svg
 from pipeline.report.facts import Facts, Focus, HistoryDay
 from pipeline.report.hours import fill_hours
 
@@ -34,9 +35,6 @@ def choose_window(focus: Focus) -> list[HistoryDay]:
 
 def draw_charts(facts: Facts, focus: Focus) -> dict[str, Drawing]:
     """Draw every chart of the page, by the name that the templates use."""
-    # Imported here: Altair takes half a second, which commands without charts should not wait.
-    from pipeline.report import charts, svg  # noqa: PLC0415
-
     wide, narrow = charts.Size(960, 320, 9), charts.Size(358, 270, 4, is_narrow=True)
 
     def draw(make: Callable[[charts.Size], Any], share: float = 1.0) -> Drawing:

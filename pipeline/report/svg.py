@@ -8,7 +8,6 @@ import itertools
 import xml.etree.ElementTree as ET
 from typing import Any
 
-import altair as alt
 import vl_convert
 from markupsafe import Markup
 
@@ -38,14 +37,13 @@ _CONFIG: dict[str, Any] = {
 }  # fmt: skip
 
 
-def draw(chart: alt.TopLevelMixin, width: int, height: int) -> Markup:
-    """Render a chart ``width`` by ``height`` CSS pixels, axes included, safe to stand in a page."""
-    spec = chart.to_dict()
-    spec.update(
-        width=width, height=height, config=_CONFIG, padding=0,
-        autosize={"type": "fit", "contains": "padding"},
-    )  # fmt: skip
-    drawn = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
+def draw(chart: dict[str, Any], width: int, height: int) -> Markup:
+    """Render a Vega-Lite chart, axes included, in CSS pixels; safe to stand in a page."""
+    frame = {
+        "width": width, "height": height, "config": _CONFIG, "padding": 0,
+        "autosize": {"type": "fit", "contains": "padding"},
+    }  # fmt: skip
+    drawn = vl_convert.vegalite_to_svg(chart | frame, allowed_base_urls=[])
     root = ET.fromstring(drawn)  # noqa: S314 our own drawing, and no entity survives the rebuild
     clean = _rebuild(root)
     for attribute in ("width", "height"):
