@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-from airflow_rest import Airflow
+from airflow_rest import ENDED, Airflow
 
 CHECKOUT = Path(__file__).parents[2]
 START_S, STOP_S = 300, 90
@@ -106,22 +106,29 @@ class Standalone:
         end = time.monotonic() + seconds
         while True:
             run: dict[str, str] = self.rest.ask("GET", f"dags/{dag}/dagRuns/{run_id}")
-            if run["state"] in {"success", "failed"}:
+            if run["state"] in ENDED:
                 return run
             assert time.monotonic() < end, run
             time.sleep(1)
 
     def wait_for_backfill(self, seconds: float) -> list[dict[str, str]]:
-        """Wait until no backfill of `nightly` is open; returns the runs of all of them, by date."""
+        """Wait until no run of a backfill of `nightly` is open; returns all of them, by date."""
         end = time.monotonic() + seconds
         while True:
             runs = self.rest.backfill_runs("nightly")
-            backfills = self.rest.ask("GET", "backfills?dag_id=nightly")["backfills"]
-            if backfills and all(backfill["completed_at"] for backfill in backfills):
+            if runs and all(run["state"] in ENDED for run in runs):
                 return sorted(runs, key=lambda run: run["logical_date"])
             assert time.monotonic() < end, [(run["dag_run_id"], run["state"]) for run in runs]
             self.look()
-            time.sleep(3)
+            time.sleep(2)
+
+    def wait_for_another_backfill(self, seconds: float) -> None:
+        """Wait until the scheduler, which looks every half minute, sees that the last one ended."""
+        end = time.monotonic() + seconds
+        backfills = "backfills?dag_id=nightly"
+        while not all(one["completed_at"] for one in self.rest.ask("GET", backfills)["backfills"]):
+            assert time.monotonic() < end
+            time.sleep(1)
 
 
 def weigh(processes: list[psutil.Process]) -> tuple[int, int]:

@@ -178,6 +178,7 @@ def test_ctrl_c_in_the_middle_leaves_no_process_and_the_next_start_goes_on(
     """
     password, earlier = airflow.password, airflow.rest.backfill_runs("nightly")
     written = date_parquet(airflow.home / "lake")
+    airflow.wait_for_another_backfill(60)
     open_nightly(page, airflow)
     run_backfill(fill_backfill(page, "2016/11/08", "2016/11/10", "All Runs"), 3)
     airflow.wait_for_running_task(BACKFILL_S)
@@ -206,6 +207,7 @@ def test_all_runs_in_utc_are_the_same_days_and_rebuild_a_lost_lake(
     """
     earlier = {run["dag_run_id"]: ended(run) for run in airflow.rest.backfill_runs("nightly")}
     shutil.rmtree(airflow.home / "lake")
+    airflow.wait_for_another_backfill(60)
     open_nightly(page, airflow)
     choose_time_zone(page, "UTC")
     run_backfill(fill_backfill(page, "2016/11/01", "2016/11/16", "All Runs"), 16)
