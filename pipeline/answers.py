@@ -19,6 +19,7 @@ from pipeline.options import (
     GeoOption,
     LakeOption,
     ToOption,
+    read_country,
 )
 from pipeline.output import print_rows
 from pipeline.settings import Settings, load_settings
@@ -52,7 +53,7 @@ def _table_command(table: str) -> Any:
     ) -> None:
         settings = load_settings(config, lake=lake, geo=geo)
         bound = {
-            "country": country.upper() if country else None,
+            "country": read_country(country) if country else None,
             "first_day": _day(first) or date.min,
             "last_day": _day(last) or date.max,
         }

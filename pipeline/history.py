@@ -18,9 +18,9 @@ from pipeline.options import (
     GeoOption,
     LakeOption,
     ToOption,
+    read_country,
 )
 from pipeline.output import print_rows
-from pipeline.restatements import ALL
 from pipeline.settings import Settings, load_settings
 from pipeline.site import open_lake
 
@@ -56,7 +56,7 @@ def history(  # noqa: PLR0913 one parameter an option
     settings = load_settings(config, lake=lake, geo=geo)
     if day and (first or last):
         raise SettingsError("--day", str(day.date()), "give either --day, or --from and --to")
-    code = read_code(country) if country else None
+    code = read_country(country, may_be_all=True) if country else None
     span = (_date(first) or date.min, _date(last) or date.max)
     if day:
         span = (day.date(), day.date())
@@ -71,11 +71,6 @@ def history(  # noqa: PLR0913 one parameter an option
         zone = ZoneInfo(open_lake(settings).identity()["timezone"])
         columns, rows = _for_reading(columns, rows, zone)
     print_rows(columns, rows, form.value)
-
-
-def read_code(country: str) -> str:
-    """The country's code as the lake has it: ``all`` for the total, else upper case."""
-    return ALL if country.lower() == ALL else country.upper()
 
 
 def _date(given: datetime | None) -> date | None:

@@ -66,6 +66,16 @@ class Ingested:
     """Files whose lines may be of another layout, and why."""
 
 
+def explain_unread(record: FileRecord) -> str | None:
+    """Say why no line of a file could be read, and how to see more; None when one could."""
+    is_here = not record.replaced_by and not record.forgotten_at
+    if not is_here or not 0 < record.rejected == record.lines - record.blank:
+        return None
+    reasons = ", ".join(f"{why} {n:,}" for why, n in sorted(record.reasons.items()))
+    lines = f"none of its {record.lines:,} lines could be read ({reasons})"
+    return f"{lines}: `tidegauge doctor {record.name}` shows why"
+
+
 @dataclass(frozen=True)
 class _BlockHits:
     hits: pa.Table

@@ -11,7 +11,7 @@ import typer
 
 from pipeline.build import build
 from pipeline.errors import SettingsError
-from pipeline.ingest import Ingested, check_source, source_of
+from pipeline.ingest import Ingested, check_source, explain_unread, source_of
 from pipeline.lake import FileRecord, Lake
 from pipeline.options import (
     ConfigOption,
@@ -180,21 +180,13 @@ def _report_ingest(result: Ingested) -> bool:
     damaged = [record for record in records if record.damage]
     for record in damaged:
         say(f"{record.name}: {record.damage}; kept the readable part, {record.lines} lines")
-    unread = [record for record in records if _is_unread(record)]
-    for record in unread:
-        reasons = ", ".join(f"{why} {n:,}" for why, n in sorted(record.reasons.items()))
-        lines = f"none of its {record.lines:,} lines could be read ({reasons})"
-        say(f"{record.name}: {lines}: `tidegauge doctor {record.name}` shows why")
+    for record in records:
+        if unread := explain_unread(record):
+            say(f"{record.name}: {unread}")
     for path, why in result.failed:
         is_named = shown(path) in why or str(path) in why
         say(why if is_named else f"{shown(path)}: {why}")
     return not damaged and not result.failed  # lines are data, whatever became of them
-
-
-def _is_unread(record: FileRecord) -> bool:
-    """Whether nothing of a file was a line of a log."""
-    is_here = not record.replaced_by and not record.forgotten_at
-    return is_here and 0 < record.rejected == record.lines - record.blank
 
 
 def _say_known(record: FileRecord) -> str:

@@ -1,5 +1,6 @@
 """The options that commands share, and how a step's progress is shown."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -22,6 +23,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from pipeline.errors import SettingsError
 from pipeline.output import progress_console
 
 
@@ -79,6 +81,20 @@ class _RateColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
         """Write the rate; empty before the first step."""
         return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+
+
+def read_country(given: str, *, may_be_all: bool = False) -> str:
+    """The country's code as a lake has it, in upper case; ``all`` where that is the total.
+
+    Raises:
+        SettingsError: it is no code of two letters.
+    """
+    if may_be_all and given.lower() == "all":
+        return "all"
+    if not re.fullmatch("[A-Za-z]{2}", given):
+        or_all = ", or all" if may_be_all else ""
+        raise SettingsError("--country", given, f"write a code of two letters, such as US{or_all}")
+    return given.upper()
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from pipeline.options import (
     GeoOption,
     LakeOption,
     RawOption,
+    read_country,
     show_bytes,
 )
 from pipeline.output import escape, print_rows, say
@@ -57,7 +58,7 @@ def now_command(  # noqa: PLR0913 one parameter an option
     """
     settings = load_settings(config, lake=lake, geo=geo)
     so_far = read_day_so_far(settings, _clock(settings, as_of))
-    wanted = {country.upper()} if country else _choose(so_far.rows)
+    wanted = {read_country(country)} if country else _choose(so_far.rows)
     _say_how_far(so_far)
     rows = [row for row in so_far.rows if row.country in wanted]
     print_rows(_COLUMNS, [[getattr(row, name) for name in _COLUMNS] for row in rows], form.value)

@@ -169,6 +169,11 @@ def test_rows_are_chosen_by_country_and_day(built: Site) -> None:
         row for row in everything if (row["country"], row["day"]) == (country, "2016-11-09")
     ]
     assert json.loads(built.run("daily", "--country", "QQ", "--format", "json").out) == []
+    for command in ("daily", "hourly", "expected", "surges", "history"):
+        refused = built.run(command, "--country", "USA", code=2).err
+        assert "--country = 'USA': write a code of two letters, such as US" in refused
+    refused = built.run("daily", "--country", "all", code=2).err
+    assert "two letters" in refused
 
 
 def test_sql_answers_and_explains(built: Site) -> None:

@@ -316,6 +316,20 @@ def test_a_remote_name_leads_nowhere(site: Site, web: WebServer) -> None:
     }
 
 
+def test_a_night_names_the_file_of_which_no_line_is_read(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As `ingest` does; the day is counted from the others."""
+    put(site, "web01-20161108.log", b"x\n" * 3)
+    put(site, "web02-20161108.log", day_of(8))
+    configure(
+        site, 'name = "web01"\nfiles = "logs/web01*"', 'name = "web02"\nfiles = "logs/web02*"'
+    )
+    run(site, 8)
+    assert "web01-20161108.log: none of its 3 lines could be read (client 3)" in caplog.text
+    assert "web02-20161108.log: none" not in caplog.text
+
+
 def test_jobs_of_a_scheduler_hold_no_secret_and_fetch_what_is_gone(
     site: Site, web: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,5 @@
 """The command ``compare``: options in, rows on stdout, what they mean on stderr."""
 
-import re
 import signal
 import tempfile
 import threading
@@ -27,6 +26,7 @@ from pipeline.options import (
     GeoOption,
     LakeOption,
     ToOption,
+    read_country,
 )
 from pipeline.output import print_rows, say
 from pipeline.settings import load_settings
@@ -129,7 +129,7 @@ def compare(  # noqa: PLR0913 one parameter an option
     asked = Asked(timeout or (), timezone or (), robots or (), robotlike or (), geo_database or (),
                   [built.date() for built in geo_built or ()])  # fmt: skip
     variants = make_variants(asked, settings)
-    countries = [_read_country(code) for code in dict.fromkeys(country or ())]
+    countries = [read_country(code) for code in dict.fromkeys(country or ())]
     with _open_workspace(the_lake) as workspace, storage_named(the_lake.root, _THEN):
         basis, left_out = read_basis(settings, the_lake, _day(first), _day(last), workspace)
         say_left_out("all variants", left_out)
@@ -142,12 +142,6 @@ def compare(  # noqa: PLR0913 one parameter an option
 
 def _day(given: datetime | None) -> date | None:
     return given.date() if given else None
-
-
-def _read_country(code: str) -> str:
-    if not re.fullmatch("[A-Za-z]{2}", code):
-        raise SettingsError("--country", code, "write a code of two letters, such as US")
-    return code.upper()
 
 
 def _count(basis: Basis, variant: Variant) -> Outcome:

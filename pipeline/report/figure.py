@@ -12,7 +12,7 @@ from pipeline.answers import query
 from pipeline.definitions import NO_COUNTRY
 from pipeline.errors import GeoError, SettingsError
 from pipeline.geo.databases import list_databases
-from pipeline.history import explain_unpublished, query_history, read_code
+from pipeline.history import explain_unpublished, query_history
 from pipeline.lake import FileRecord
 from pipeline.models import read_model
 from pipeline.report.accounting import CREDITS
@@ -156,7 +156,8 @@ def _choose_code(settings: Settings, country: str, on_the_day: set[str]) -> str:
     Raises:
         SettingsError: it is no ISO 3166-1 code, and no hit of any day is from there.
     """
-    code = country if country in on_the_day else read_code(country)
+    code = ALL if country.lower() == ALL else country.upper()
+    code = country if country in on_the_day else code
     if code in on_the_day or code in (ALL, NO_COUNTRY) or code in pytz.country_names:
         return code
     known = _ask(settings, "SELECT 1 FROM daily WHERE country = $code LIMIT 1", code=code)
