@@ -41,9 +41,14 @@ test: install-dev
 
 # Minutes: a real Airflow, a browser, PostgreSQL and Docker. Screenshots are in ./e2e-artefacts.
 # As root on Debian it installs what it needs of the system; else it says what it leaves out.
+# What has to be fast runs alone.
+E2E := timeout --foreground --signal=INT --kill-after=2m 30m $(BIN)/python -m pytest -rs
 e2e: install-dev
 	tests/e2e/packages.sh
-	timeout --foreground --signal=INT --kill-after=2m 45m $(BIN)/python -m pytest -n 0 -rs tests/e2e
+	rm -f e2e-artefacts/measured.txt
+	$(E2E) -n 2 --dist loadfile tests/e2e/test_backwards_postgres.py tests/e2e/test_docker.py
+	$(E2E) -n 0 tests/e2e/test_dag_folder.py tests/e2e/test_standalone_ui.py
+	cat e2e-artefacts/measured.txt
 
 # Processes killed at random moments; minutes.
 faults: install-dev

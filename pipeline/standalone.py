@@ -33,6 +33,7 @@ from pipeline.storm.clock import DAYS
 from pipeline.storm.simulate import simulate
 
 DAGS = Path(__file__).parents[1] / "dags"
+PRELOAD = Path(__file__).with_name("airflow_preload.py")
 START_TIMEOUT_S = 240
 STOP_TIMEOUT_S = 15
 """How long running tasks may take to end; one cut off is run again after the next start."""
@@ -104,11 +105,15 @@ def _check_port(port: int) -> None:
 def prepare(home: Path, scale: float) -> None:
     """Make the home folder and, unless they are there, the simulated logs."""
     geo, raw, unfinished = (home / name for name in ("geo", "raw", "raw.unfinished"))
-    geo.mkdir(parents=True, exist_ok=True)
+    links = {
+        geo / find_database().name: find_database(),
+        home / "config" / "airflow_local_settings.py": PRELOAD,
+    }
+    for link, target in links.items():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)  # to an environment that may be gone
+        link.symlink_to(target)
     (home / DEMO_MARK).touch()
-    database = geo / find_database().name
-    database.unlink(missing_ok=True)  # of an environment that may be gone
-    database.symlink_to(find_database())
     if raw.exists():
         return
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -154,7 +159,7 @@ def _environment(home: Home) -> dict[str, str]:
         "AIRFLOW__CORE__DAGS_FOLDER": DAGS,
         "AIRFLOW__CORE__LOAD_EXAMPLES": False,
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": False,
-        "AIRFLOW__CORE__PARALLELISM": 4,  # as many as runs at once; a quarter of it is waiting
+        "AIRFLOW__CORE__PARALLELISM": 4,  # as many as runs at once
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": home.port,
         "AIRFLOW__API__BASE_URL": home.url,
@@ -163,6 +168,9 @@ def _environment(home: Home) -> dict[str, str]:
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": 60,
         "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": 20,
         "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": 5,
+        # Between two heartbeats Airflow may not see that a task has ended, and keeps its place.
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": 1,
+        "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": 15,
         "TIDEGAUGE_RAW": home.path / "raw",
         "TIDEGAUGE_GEO": home.path / "geo",
         "TIDEGAUGE_LAKE": home.path / "lake",

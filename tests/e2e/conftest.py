@@ -1,6 +1,5 @@
 """What the end-to-end tests share: a folder for what they leave to be seen, and measurements."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import pytest
 from lakes import make_raw
 
 CHECKOUT = Path(__file__).parents[2]
-_measured = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture(scope="session")
@@ -26,18 +24,11 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def measure(request: pytest.FixtureRequest, artefacts: Path) -> Callable[[str, str], None]:
-    """Keep a measurement; all are printed at the end and written to the artefacts."""
-    lines = request.config.stash.setdefault(_measured, [f"{os.cpu_count()} cores"])
+def measure(artefacts: Path) -> Callable[[str, str], None]:
+    """Add a measurement to those among the artefacts."""
 
     def keep(what: str, value: str) -> None:
-        lines.append(f"{what:<64} {value}")
-        (artefacts / "measured.txt").write_text("\n".join(lines) + "\n")
+        with (artefacts / "measured.txt").open("a") as lines:
+            lines.write(f"{what:<67} {value}\n")
 
     return keep
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was measured."""
-    for line in terminalreporter.config.stash.get(_measured, []):
-        terminalreporter.write_line(line)

@@ -111,7 +111,7 @@ def test_days_run_backwards_while_the_schedule_fires(
     first = min(when(run, "start_date") for run in runs)
     seconds = (max(when(run, "end_date") for run in runs) - first).total_seconds()
     measure(
-        "8 days backwards, PostgreSQL, and a night between: seconds per day",
+        "8 days backwards, PostgreSQL, Docker beside it: seconds per day",
         f"{seconds / len(EIGHT):.1f}",
     )
     memory = " / ".join(f"{taken / 1e6:,.0f} MB" for taken in airflow.most_memory)
