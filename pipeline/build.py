@@ -108,10 +108,14 @@ def build_days(
 def build_tables(lake: Lake, settings: BuildSettings) -> None:
     """Rewrite days, expected, surges and the views when any day was rebuilt since."""
     with lake.lock("build"), storage_named(lake.root, _THEN):
-        built = read_json(lake.ledger / "built.json")
-        days = shown_days(lake, built)
-        build_summary(lake, days, settings.zone, settings.sources, settings.memory_mb)
-        write_views(lake)
+        refresh_tables(lake, settings)
+
+
+def refresh_tables(lake: Lake, settings: BuildSettings) -> None:
+    """Do what ``build_tables`` does, for one who holds the lake's lock ``build``."""
+    days = shown_days(lake, read_json(lake.ledger / "built.json"))
+    build_summary(lake, days, settings.zone, settings.sources, settings.memory_mb)
+    write_views(lake)
 
 
 def shown_days(lake: Lake, built: dict[str, Parts]) -> dict[str, str]:

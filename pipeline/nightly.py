@@ -30,7 +30,7 @@ from pipeline.lake import Lake
 from pipeline.output import escape
 from pipeline.raw_files import Origin, printable
 from pipeline.report import write_report
-from pipeline.restatements import publish
+from pipeline.restatements import publish, publish_backfilled
 from pipeline.settings import Settings
 from pipeline.site import (
     Zone,
@@ -263,12 +263,17 @@ def check_built(settings: Settings, day: date, rebuilt: Iterable[str]) -> dict[s
     }
 
 
-def write_page(settings: Settings, now: datetime) -> str:
+def write_page(settings: Settings, now: datetime, backfilled: date | None = None) -> str:
     """Publish: keep the figures of the days that have ended, write the report; returns its place.
 
-    The report goes to the place in settings and names the figures that were restated.
+    Of a backfill only those of its day. The report goes to the place in settings and names the
+    figures that were restated.
     """
-    publish(Lake(settings.lake), now, settings.sources)
+    lake = Lake(settings.lake)
+    if backfilled:
+        publish_backfilled(lake, backfilled, now, build_settings(settings, lake))
+    else:
+        publish(lake, now, settings.sources)
     return str(write_report(settings, settings.report))
 
 

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.build import shown_days
+from pipeline.build import BuildSettings, refresh_tables, shown_days
 from pipeline.database import connect
 from pipeline.days import day_start
 from pipeline.lake import Lake, put_in_place, read_json, write_json
@@ -95,17 +95,41 @@ def publish(lake: Lake, now: datetime, sources: Sequence[str] = ()) -> list[Rest
         if not lake.part_path("days").exists() or not is_current(lake, shown, sources):
             log.info("days were rebuilt since: their builder publishes them")
             return []
-        completeness = read_completeness(lake)
         known = _read_marks(lake)
         gone = dict.fromkeys(known.keys() - shown.keys(), _GONE)
-        marks = _mark_days(lake, built, shown, completeness, now) | gone
-        changed = {day: mark for day, mark in marks.items() if known.get(day) != mark}
-        if not changed:
-            return []
-        names = FileNames(lake)
-        reasons = {day: _write_reason(known.get(day), mark, names) for day, mark in changed.items()}
-        added = _add_rows(lake, completeness, reasons, sorted(changed.keys() & shown.keys()), now)
-        _write_marks(lake, known | changed)
+        return _publish(lake, _mark_days(lake, built, shown, now) | gone, known, now)
+
+
+def publish_backfilled(
+    lake: Lake, day: date, now: datetime, settings: BuildSettings
+) -> list[Restated]:
+    """Publish the figures of a day that a backfill has counted, as ``publish`` does.
+
+    A backfill works on several days at once, and of the others the lake may have half the files.
+    The day after is published again when it was before: its first sessions may have begun on this
+    one.
+    """
+    with lake.lock("build"), storage_named(lake.root, "the next run publishes what is due"):
+        refresh_tables(lake, settings)
+        built = read_json(lake.ledger / "built.json")
+        known = _read_marks(lake)
+        wanted = {str(day)} | ({str(day + timedelta(days=1))} & known.keys())
+        shown = wanted & shown_days(lake, built).keys()
+        return _publish(lake, _mark_days(lake, built, shown, now), known, now)
+
+
+def _publish(
+    lake: Lake, marks: Mapping[str, _Mark], known: Mapping[str, _Mark], now: datetime
+) -> list[Restated]:
+    """Publish what differs from what is known of the days; the tables are current."""
+    changed = {day: mark for day, mark in marks.items() if known.get(day) != mark}
+    if not changed:
+        return []
+    names = FileNames(lake)
+    reasons = {day: _write_reason(known.get(day), mark, names) for day, mark in changed.items()}
+    counted = sorted(day for day, mark in changed.items() if mark != _GONE)
+    added = _add_rows(lake, reasons, counted, now)
+    _write_marks(lake, {**known, **changed})
     restated = [_restated(row) for row in added if row["previous_sessions"] is not None]
     restated = [one for one in restated if one.sessions != one.previous_sessions]
     log.info("published %d values, %d restated", len(added), len(restated))
@@ -128,15 +152,11 @@ def _write_marks(lake: Lake, marks: dict[str, _Mark]) -> None:
 
 
 def _mark_days(
-    lake: Lake,
-    built: Mapping[str, Parts],
-    shown: Collection[str],
-    completeness: pa.Table,
-    now: datetime,
+    lake: Lake, built: Mapping[str, Parts], shown: Collection[str], now: datetime
 ) -> dict[str, _Mark]:
     """Name what is to be published of each day that has ended."""
     zone = ZoneInfo(lake.identity()["timezone"])
-    rows = {str(row["day"]): row for row in completeness.to_pylist()}
+    rows = {str(row["day"]): row for row in read_completeness(lake).to_pylist()}
 
     def has_ended(day: str) -> bool:
         return day_start(date.fromisoformat(day) + timedelta(days=1), zone) <= now
@@ -184,12 +204,12 @@ def read_restatements(lake: Lake) -> pa.Table:
 
 
 def _add_rows(
-    lake: Lake, completeness: pa.Table, reasons: dict[str, str], counted: list[str], now: datetime
+    lake: Lake, reasons: dict[str, str], counted: list[str], now: datetime
 ) -> list[dict[str, Any]]:
     """Put what is new into the table and return it."""
     published = read_restatements(lake)
     connection = connect(threads=1)
-    connection.register("completeness", completeness)
+    connection.register("completeness", read_completeness(lake))
     connection.register("published", published)
     days = pa.array([date.fromisoformat(day) for day in reasons], pa.date32())
     connection.register("changed", pa.table({"day": days, "reason": list(reasons.values())}))

@@ -11,7 +11,9 @@ from lake_fixtures import make_line
 from restated_lakes import COMPLETE, ELEVENTH, LATE, NINTH, PRELIMINARY, Publisher
 
 from pipeline import restatements
-from pipeline.restatements import read_restatements
+from pipeline.build import build_days
+from pipeline.restatements import publish_backfilled, read_restatements
+from pipeline.site import build_settings
 
 EIGHTH = date(2016, 11, 8)
 HOSTILE = "web\x1b[31mred\u202e.log"
@@ -245,3 +247,43 @@ def test_the_command_build_publishes(site: Publisher) -> None:
     query = "SELECT country, sessions FROM restatements ORDER BY country"
     done = site.site.run("sql", query, "--format", "csv")
     assert done.out == "country,sessions\nUS,3\nall,3\n"
+
+
+def test_a_backfill_publishes_its_day_and_none_that_is_still_at_work(site: Publisher) -> None:
+    """Of the 9th, half the files are there when the 8th is done; its first value is the whole."""
+    site.deliver("web01-08.log", day=8, US=3)
+    site.deliver("web01-09.log", day=9, US=1)
+    backfill(site, day=8)
+    site.deliver("web02-09.log", day=9, US=4)
+    backfill(site, day=9)
+    assert values(site.rows(8, "US")) == [(None, 3, "first published")]
+    assert values(site.rows(9, "US")) == [(None, 5, "first published")]
+    before = read_restatements(site.lake)
+    backfill(site, day=9)
+    backfill(site, day=8)
+    assert site.publish(ELEVENTH) == []
+    assert read_restatements(site.lake) == before
+
+
+def test_a_backfill_that_goes_backwards_restates_the_day_after(site: Publisher) -> None:
+    """Its first session turns out to have begun the evening before."""
+    late = make_line("08/Nov/2016:23:55:00 -0500", client="203.0.113.1", agent="Firefox/50.0")
+    early = make_line("09/Nov/2016:00:05:00 -0500", client="203.0.113.1", agent="Firefox/50.0")
+    site.deliver("web01-10.log", day=10, US=1)
+    site.site.run("ingest", site.site.write("web01-09.log", early))
+    backfill(site, day=9)
+    assert values(site.rows(9, "US")) == [(None, 1, "first published")]
+    site.site.run("ingest", site.site.write("web01-08.log", late))
+    backfill(site, day=8)
+    (row,) = site.rows(8, "US")
+    assert row["sessions"] == 1
+    first, then = site.rows(9, "US")
+    assert (first["sessions"], then["previous_sessions"], then["sessions"]) == (1, 1, 0)
+    assert site.rows(10, "US") == [], "it is at work"
+
+
+def backfill(site: Publisher, day: int) -> None:
+    """End a backfill's run of a day of November while another one has just rebuilt days."""
+    settings = build_settings(site.settings, site.lake)
+    build_days(site.lake, settings)  # without the tables, which `publish` would leave to others
+    publish_backfilled(site.lake, date(2016, 11, day), datetime.fromisoformat(ELEVENTH), settings)

@@ -62,6 +62,12 @@ def counted_sessions(lake: Path) -> dict[tuple[str, str], int]:
     return {(day, country): sessions for day, country, sessions in rows}
 
 
+def count_restated(lake: Path) -> int:
+    """Figures that were published more than once with different numbers."""
+    table = duckdb.from_parquet(f"{lake}/restatements/part.parquet")
+    return len(table.filter("previous_sessions != sessions").fetchall())
+
+
 def hash_parquet(lake: Path) -> dict[str, str]:
     """SHA-256 of every Parquet file of the lake, by path."""
     return {

@@ -25,6 +25,7 @@ from browser import (
 from lakes import (
     SIXTEEN,
     count_by_command,
+    count_restated,
     counted_sessions,
     date_parquet,
     hash_parquet,
@@ -133,6 +134,7 @@ def test_lake_has_the_simulators_figures(airflow: Standalone) -> None:
     planned = simulated_sessions()
     assert planned["2016-11-09", "US"] == round(742_915 * 0.005)
     assert counted_sessions(airflow.home / "lake") == planned
+    assert count_restated(airflow.home / "lake") == 0, "published only when it was whole"
 
 
 def test_lake_equals_the_command_lines(
