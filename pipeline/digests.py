@@ -78,7 +78,8 @@ def _change(root: Path, key: str, changed: Mapping[str, str | None], staging: Pa
     target = root / FOLDER / f"{key}.json"
     known = read_content(target.read_text()) if target.exists() else {}
     now = {place: digest for place, digest in {**known, **changed}.items() if digest}
-    if not now:
+    is_left = (place in changed or (root / place).exists() for place in now)
+    if not any(is_left):  # what retention has deleted
         return Move(None, target)
     staging.mkdir(parents=True, exist_ok=True)
     draft = staging / f".{secrets.token_hex(8)}.draft"

@@ -64,6 +64,19 @@ class Ingested:
     failed: list[tuple[Path, str]]
     ambiguous: list[tuple[Path, str]] = field(default_factory=list)
     """Files whose lines may be of another layout, and why."""
+    shortened: list[FileRecord] = field(default_factory=list)
+    """Files of before that turned out to begin with lines of one that was added."""
+
+    @property
+    def overlapping(self) -> list[FileRecord]:
+        """The files whose first lines are also in another one, as far as that is news."""
+        return [record for record in [*self.added, *self.shortened] if record.overlap_lines]
+
+
+def explain_overlap(record: FileRecord) -> str:
+    """Say which of a file's lines are also in another one, and what became of their hits."""
+    where = f"its first {record.overlap_lines:,} lines are also in {record.overlap_with}"
+    return f"{where}; {record.duplicates:,} hits dropped as duplicates"
 
 
 def explain_unread(record: FileRecord) -> str | None:
@@ -193,17 +206,25 @@ class _FileJob:
     def __post_init__(self) -> None:
         """Make its reader."""
         self.reader = FileReader(self.origin.layout, self.origin.zone)
+        self.shortened: list[FileRecord] = []
 
     def find_known(self) -> FileRecord | None:
         """The record of the same content from the same source, when the lake has it."""
         for _ in self.raw.content():
             pass
-        known = self.lake.find(self._key())
+        known = self._known()
         if known:
             with self.lake.lock():
                 self._remember()
         self.raw = RawFile(self.raw.path, self.raw.on_read, self.raw.limits)
         return known
+
+    def _known(self) -> FileRecord | None:
+        """The content's record, unless it was part of a file that is forgotten by now."""
+        known = last = self.lake.find(self._key())
+        while last and last.replaced_by:
+            last = self.lake.find(last.replaced_by)
+        return known if last and (last == known or last.is_live) else None
 
     def take(self) -> tuple[FileRecord, bool]:
         """Read, write and commit the file; returns its accounting and whether it is new.
@@ -249,11 +270,14 @@ class _FileJob:
     def _commit(self, new: NewFile) -> tuple[FileRecord, bool]:
         record = new.record
         with self.lake.lock():
-            known = self.lake.find(record.file_key)
+            known = self._known()
             if not known or self.again:
                 source = Source(self.lake, self.origin.source, self.rules, self.folder)
                 settled = source.add(new)
                 self.lake.commit(self._spare_sealed(record, settled))
+                self.shortened = [
+                    other for other in settled.records if other.overlap_with == record.file_key
+                ]
                 record = next(r for r in settled.records if r.file_key == record.file_key)
             self._remember()
         if known and not self.again:
@@ -408,6 +432,7 @@ def _take_one(job: _FileJob, sizes: set[int], result: Ingested) -> None:
         record, is_new = (known, False) if known else job.take()
         if doubt := job.reader.say_doubt():
             result.ambiguous.append((path, hide_addresses(doubt, job.maker.addresses)))
+        result.shortened.extend(job.shortened)
         if is_new:
             result.added.append(record)
         else:

@@ -11,7 +11,7 @@ import typer
 
 from pipeline.build import build
 from pipeline.errors import SettingsError
-from pipeline.ingest import Ingested, check_source, explain_unread, source_of
+from pipeline.ingest import Ingested, check_source, explain_overlap, explain_unread, source_of
 from pipeline.lake import FileRecord, Lake
 from pipeline.options import (
     ConfigOption,
@@ -170,10 +170,8 @@ def _report_ingest(result: Ingested) -> bool:
     """Say on stderr what was known, damaged, unread or failed; False for damaged and failed."""
     for path, record in result.known:
         say(f"{shown(path)}: {_say_known(record)}")
-    for record in result.added:
-        if record.overlap_lines:
-            where = f"its first {record.overlap_lines:,} lines are also in {record.overlap_with}"
-            say(f"{record.name}: {where}; {record.duplicates:,} hits dropped as duplicates")
+    for record in result.overlapping:
+        say(f"{record.name}: {explain_overlap(record)}")
     for path, doubt in result.ambiguous:
         say(f"{shown(path)}: {doubt}")
     records = result.added + [record for _, record in result.known]

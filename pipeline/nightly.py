@@ -25,7 +25,7 @@ from pipeline.errors import DataError, GeoError
 from pipeline.figure_alerts import announce_incomplete, announce_restatements
 from pipeline.geo.databases import HOW_TO_GET_ONE, list_databases
 from pipeline.hits import Places
-from pipeline.ingest import Ingested, explain_unread
+from pipeline.ingest import Ingested, explain_overlap, explain_unread
 from pipeline.lake import Lake
 from pipeline.output import escape
 from pipeline.raw_files import Origin, printable
@@ -167,6 +167,8 @@ def take_in(
     result = read_files(settings, paths, again, on_read, origins)
     for path, doubt in result.ambiguous:
         log.warning("%s: %s", name_file(path), escape(doubt))
+    for record in result.overlapping:
+        log.warning("%s: %s", record.name, explain_overlap(record))
     for record in result.added:
         if unread := explain_unread(record):
             log.warning("%s: %s", record.name, unread)

@@ -71,10 +71,13 @@ def _hash_each(block: Block) -> list[int]:
         return []
     ends = np.frombuffer(lines.buffers()[1], np.int32)[lines.offset : lines.offset + len(lines) + 1]
     data = memoryview(lines.buffers()[2])
-    has_end = len(data) and data[int(ends[-1]) - 1] == ord("\n")
-    pairs = list(pairwise(ends.tolist()))
-    last = pairs.pop()
     take = xxhash.xxh3_64_intdigest
+    pairs = list(pairwise(ends.tolist()))
+    if b"\r" in lines.buffers()[2].to_pybytes():
+        texts = (bytes(data[start:end]).removesuffix(b"\n") for start, end in pairs)
+        return [take(text.removesuffix(b"\r")) for text in texts]
+    has_end = len(data) and data[int(ends[-1]) - 1] == ord("\n")
+    last = pairs.pop()
     found = [take(data[start : end - 1]) for start, end in pairs]
     return [*found, _hash(bytes(data[last[0] : last[1] - bool(has_end)]))]
 
@@ -153,11 +156,16 @@ def _summed(hashes: Hashes, powers: _Ints) -> _Ints:
 
 
 def largest_overlap(file_key: str, lines: Mapping[str, Lines], least: int) -> Overlap:
-    """The longest overlap of one file with any of the others; of equal ones, the first key's."""
-    found = [
-        (-find_overlap(others, lines[file_key], least), key)
-        for key, others in lines.items()
-        if key != file_key
-    ]
+    """The longest overlap of one file with any of the others; of equal ones, the first key's.
+
+    Where each of two files begins with what ends the other (or they are the same lines in other
+    bytes), only one drops them: the one that has more of them, else the later key.
+    """
+    own = lines[file_key]
+    found = []
+    for key, other in lines.items():
+        count = find_overlap(other, own, least) if key != file_key else 0
+        if count and (find_overlap(own, other, least), key) < (count, file_key):
+            found.append((-count, key))
     count, key = min(found, default=(0, ""))
     return Overlap(-count, key) if count else NO_OVERLAP

@@ -79,7 +79,10 @@ class Source:
         later = next((k for k in near if self._is_earlier(new.record, k, None)), None)
         if later:
             record = replace(new.record, replaced_by=later)
-            return Settled([self._write(record)], [record])
+            settled = self._settle(near if old else [], {key}, None)
+            moves = [*settled.moves, self._write(record)]
+            moves += _removals(self._paths_of(old) if old else [], moves)
+            return Settled(moves, [record, *settled.records])
         earlier = [k for k in near if self._is_earlier(self._live[k], key, new.raw)]
         replaced = [replace(self._live.pop(k), replaced_by=key) for k in earlier]
         self._live[key] = new.record
@@ -102,8 +105,9 @@ class Source:
         return Settled([*moves, self._write(record)], [record, *settled.records])
 
     def settle_all(self) -> Settled:
-        """Settle every file anew: the rules have changed."""
-        return self._settle(sorted(self._live), set(self._live), None)
+        """Settle every file anew that retention has left something of: the rules have changed."""
+        kept = [key for key in sorted(self._live) if self._lake.lines_path(key).exists()]
+        return self._settle(kept, set(kept), None)
 
     def _near(self, record: FileRecord) -> list[str]:
         """The other files whose hits' times meet the record's; those without hits may.
@@ -190,6 +194,9 @@ class Source:
         moves: list[Move] = []
         for day, share in whole.items():
             hits, kept_whole = lake.hits_path(day, key), lake.whole_path(day, key)
+            if fresh is None and not hits.exists() and not kept_whole.exists():
+                days |= {day: record.days[day]} if day in record.days else {}
+                continue  # deleted by retention: the day stays as it is
             was_cut = fresh is None and share.first_line <= before
             is_cut = share.first_line <= drops
             if not is_cut:

@@ -240,6 +240,11 @@ def drops_robotlike(parts: Parts) -> bool:
     return _DROP_ROBOTLIKE in parts.get("settings", [])
 
 
+def session_timeout(parts: Parts | None, otherwise: int) -> int:
+    """Minutes without a hit that ended a session when the day was counted; else ``otherwise``."""
+    return int(parts["settings"][0]) if parts and "settings" in parts else otherwise
+
+
 def _compare_settings(known: Parts, wanted: Parts) -> str:
     minutes = [parts["settings"][0] for parts in (known, wanted)]
     drops = [str(drops_robotlike(parts)).lower() for parts in (known, wanted)]

@@ -13,13 +13,14 @@ from pipeline.definitions import NO_COUNTRY
 from pipeline.errors import GeoError, SettingsError
 from pipeline.geo.databases import list_databases
 from pipeline.history import explain_unpublished, query_history
-from pipeline.lake import FileRecord
+from pipeline.lake import FileRecord, read_json
 from pipeline.models import read_model
 from pipeline.report.accounting import CREDITS
 from pipeline.report.page import DEMO_MARK
 from pipeline.restatements import ALL
 from pipeline.settings import Settings
 from pipeline.site import open_lake
+from pipeline.stale import session_timeout
 
 CENSORED_SHARE = 0.05
 """From this share of 5xx answers on, so many were refused that a count is a lower bound."""
@@ -133,7 +134,9 @@ def find_figure(settings: Settings, day: date, country: str) -> Figure:
         robot_hits=sum(row["robot_hits"] for row in counted),
         robotlike=_count_robotlike(settings, day, code),
         timezone=lake.identity()["timezone"],
-        session_timeout_minutes=settings.session_timeout_minutes,
+        session_timeout_minutes=session_timeout(
+            read_json(lake.ledger / "built.json").get(str(day)), settings.session_timeout_minutes
+        ),
         is_simulated=(lake.root.resolve().parent / DEMO_MARK).exists(),
         completeness=_read_completeness(about[0]),
         published=_list_published(settings, day, code),

@@ -19,6 +19,7 @@ from markupsafe import Markup
 import pipeline
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.errors import SettingsError, StorageError
+from pipeline.lake import Lake, read_json
 from pipeline.output import escape
 from pipeline.report import wording
 from pipeline.report.accounting import account_for, credit_databases, span_databases
@@ -27,6 +28,7 @@ from pipeline.report.facts import Facts, Focus, gather_facts
 from pipeline.report.hours import fill_hours, mark_whole_days
 from pipeline.settings import Settings
 from pipeline.site import open_lake
+from pipeline.stale import session_timeout
 
 DEMO_MARK = ".tidegauge-demo"
 """A file beside the lake that the demo puts there: what the lake holds is simulated."""
@@ -116,13 +118,19 @@ def make_page(settings: Settings, comparisons: Sequence[Figure], country: str | 
         comparisons=comparisons,
         zone=ZoneInfo(facts.zone),
         is_simulated=bool(comparisons) or (lake.root.resolve().parent / DEMO_MARK).exists(),
-        timeout_minutes=settings.session_timeout_minutes,
+        timeouts=_timeouts(lake, settings.session_timeout_minutes),
         version=pipeline.__version__,
         definitions_version=DEFINITIONS_VERSION,
         style=Markup(style),  # noqa: S704 our own file
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         **_local_hours(facts, facts.focus),
     )
+
+
+def _timeouts(lake: Lake, otherwise: int) -> list[int]:
+    """The session timeouts that the lake's days were counted with, in minutes."""
+    built = read_json(lake.ledger / "built.json")
+    return sorted({session_timeout(parts, otherwise) for parts in built.values()}) or [otherwise]
 
 
 def _environment() -> jinja2.Environment:

@@ -37,7 +37,7 @@ class ReadableLake(Lake):
                 _RECORD.validate_json(json.dumps(asdict(record)), strict=True)
         except _DAMAGE:
             return None
-        return record
+        return record if record is None or record.file_key == file_key else None
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,15 @@ def take_snapshot(root: Path, timeout_minutes: int, *, drop_robotlike: bool) -> 
 
 
 def list_places(root: Path) -> set[str]:
-    """Every file below the lake's folder but hidden ones and what is in hidden folders."""
+    """Every file below the lake's folder but hidden ones and what is in hidden folders.
+
+    Hidden Parquet is listed: views would read it.
+    """
     places: set[str] = set()
     for parent, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        places |= {place_of(root, Path(parent, name)) for name in names if name[0] != "."}
+        seen = [name for name in names if name[0] != "." or name.endswith(".parquet")]
+        places |= {place_of(root, Path(parent, name)) for name in seen}
     return places
 
 

@@ -1,0 +1,174 @@
+"""Files whose lines meet: dropped once, come back, whatever was forgotten or deleted meanwhile."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from lake_fixtures import Site, make_line
+
+TODAY = datetime.now(ZoneInfo("America/Toronto")).date()
+START = datetime(TODAY.year, TODAY.month, TODAY.day, 5, tzinfo=UTC) - timedelta(days=5)
+KEPT: dict[str, str | None] = {"TIDEGAUGE_HITS_KEPT_DAYS": "3"}
+
+
+def lines(first: int, last: int, minutes: float = 0.1) -> bytes:
+    """Write the lines of a server from number `first` to before `last`, from five days ago on."""
+    return b"".join(
+        make_line(f"{START + timedelta(minutes=n * minutes):%d/%b/%Y:%H:%M:%S} +0000", f"/{n}")
+        for n in range(first, last)
+    )
+
+
+def take(site: Site, *files: Path | str, code: int = 0) -> str:
+    done = site.ingest(*files, code=code)
+    site.run("build")
+    return done.out + done.err
+
+
+def hits(site: Site) -> int:
+    return sum(row["hits"] for row in site.rows("daily"))
+
+
+def delete(site: Site) -> None:
+    site.run("retention", "--delete", env=KEPT)
+
+
+def shifts(mark: bytes) -> bytes:
+    """Fifty lines in blocks of ten, u v u v u or v u v u v."""
+    blocks = {b"u": lines(0, 10), b"v": lines(10, 20)}
+    other = b"v" if mark == b"u" else b"u"
+    return (blocks[mark] + blocks[other]) * 2 + blocks[mark]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """Return a site whose lake is sound at the end of the test."""
+    site = Site(tmp_path)
+    yield site
+    site.run("verify")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "count"),
+    [
+        (lines(0, 30), b"\xef\xbb\xbf" + lines(0, 30), 30),
+        (lines(0, 30), lines(0, 30).replace(b"\n", b"\r\n"), 30),
+        (lines(0, 30), lines(0, 40).replace(b"\n", b"\r\n"), 40),
+        (shifts(b"u"), shifts(b"v"), 60),
+    ],
+    ids=["byte order mark", "CR LF", "CR LF and longer", "each begins with the other's end"],
+)
+@pytest.mark.parametrize("turn", [1, -1])
+def test_the_same_lines_in_other_bytes_count_once(
+    site: Site, one: bytes, other: bytes, count: int, turn: int
+) -> None:
+    files = [site.write("web01-a.log", one), site.write("web01-b.log", other)]
+    for path in files[::turn]:
+        take(site, path)
+    assert hits(site) == count
+
+
+def test_an_overlap_is_said_in_either_order(site: Site) -> None:
+    """Also when the file that is shortened came before."""
+    later = site.write("web01-b.log", lines(35, 100))
+    take(site, later)
+    said = take(site, site.write("web01-a.log", lines(0, 60)))
+    assert "web01-b.log: its first 25 lines are also in web01-" in said
+    assert "25 hits dropped as duplicates" in said
+    assert hits(site) == 100
+
+
+def test_an_earlier_state_of_a_forgotten_file_is_taken_in(site: Site) -> None:
+    """In any order: what counts is the files that are there."""
+    early = site.write("web01-a.log", lines(0, 60))
+    grown = site.write("web01-b.log", lines(0, 100))
+    take(site, early, grown)
+    assert hits(site) == 100
+    site.run("forget", "web01-b.log")
+    take(site, early)
+    assert hits(site) == 60
+    assert "skipped" in take(site, early)
+    take(site, grown)
+    assert hits(site) == 60, "forgotten"
+    site.ingest("--again", grown)
+    site.run("build")
+    assert hits(site) == 100
+
+
+def test_an_earlier_state_read_again_leaves_no_hits(site: Site) -> None:
+    """Its cut-off last line alone did not tell it from a file of its own."""
+    early = site.write("web05-a.log", lines(0, 10)[:-40])
+    grown = site.write("web05-b.log", lines(0, 40))
+    take(site, grown)
+    shutil.move(grown, site.folder / "hold")
+    take(site, early)
+    shutil.move(site.folder / "hold", grown)
+    take(site, grown)
+    site.ingest("--again", early)
+    site.run("build")
+    assert hits(site) == 40
+    places = [path.parent.name for path in site.lake.glob("ledger/*/web05-*.json")]
+    assert sorted(places) == ["digests", "files", "replaced"]
+
+
+def test_a_file_that_meets_sealed_hits_is_refused_alone(site: Site) -> None:
+    take(site, site.write("web01-c.log", lines(150, 420, 10)))
+    delete(site)
+    before = hits(site)
+    late = site.write("web01-d.log", lines(0, 180, 10))
+    others = (
+        site.write("web01-z.log", lines(560, 600, 10)),
+        site.write("web02-ok.log", lines(600, 640, 10)),
+    )
+    said = take(site, late, *others, code=1)
+    assert "web01-d.log: has hits of" in said
+    assert "are sealed" in said
+    assert hits(site) == before + 80
+
+
+def test_settings_can_change_after_hits_were_deleted(site: Site) -> None:
+    """Also when a log without hits meets the files of which nothing is left."""
+    take(
+        site, site.write("web01-p.log", lines(0, 60, 10)), site.write("web01-e.log", b""),
+        site.write("web01-q.log", lines(600, 640, 10)),
+    )  # fmt: skip
+    delete(site)
+    before = hits(site)
+    site.run("build", "--also", "settings", env={"TIDEGAUGE_DROP_OVERLAPS": "false"})
+    site.run("build", "--also", "settings")
+    assert hits(site) == before
+
+
+def test_a_file_grows_across_sealed_days(site: Site) -> None:
+    path = site.write("web01-a.log", lines(0, 700, 10))
+    take(site, path)
+    delete(site)
+    site.run("verify")
+    before = hits(site)
+    path.write_bytes(lines(0, 705, 10))
+    take(site, path)
+    assert hits(site) == before + 5
+
+
+def test_hidden_parquet_is_found(tmp_path: Path) -> None:
+    """Views read it: a day would be there twice."""
+    site = Site(tmp_path)
+    take(site, site.write("web01.log", lines(0, 30)))
+    (part,) = site.lake.glob("daily/*/part.parquet")
+    shutil.copy(part, part.with_name("._part.parquet"))
+    assert "._part.parquet" in site.run("verify", code=1).out
+
+
+def test_swapped_records_are_found(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    take(site, site.write("web01.log", lines(0, 30)), site.write("web02.log", lines(0, 30)))
+    one, other = site.lake.glob("ledger/files/*.json")
+    texts = one.read_bytes(), other.read_bytes()
+    one.write_bytes(texts[1])
+    other.write_bytes(texts[0])
+    said = site.run("verify", code=1).out
+    assert one.name in said
+    assert other.name in said
