@@ -168,10 +168,10 @@ def take_in(
     for path, doubt in result.ambiguous:
         log.warning("%s: %s", name_file(path), escape(doubt))
     for record in result.overlapping:
-        log.warning("%s: %s", record.name, explain_overlap(record))
+        log.warning("%s: %s", escape(record.name), explain_overlap(record))
     for record in result.added:
         if unread := explain_unread(record):
-            log.warning("%s: %s", record.name, unread)
+            log.warning("%s: %s", escape(record.name), escape(unread))
     refuse_failed(result.failed)
     return result
 
