@@ -115,10 +115,10 @@ def test_an_earlier_state_read_again_leaves_no_hits(site: Site) -> None:
 
 
 def test_a_file_that_meets_sealed_hits_is_refused_alone(site: Site) -> None:
-    take(site, site.write("web01-c.log", lines(150, 420, 10)))
+    take(site, site.write("web01-c.log", lines(20, 420, 10)))
     delete(site)
     before = hits(site)
-    late = site.write("web01-d.log", lines(0, 180, 10))
+    late = site.write("web01-d.log", lines(0, 60, 10))
     others = (
         site.write("web01-z.log", lines(560, 600, 10)),
         site.write("web02-ok.log", lines(600, 640, 10)),
