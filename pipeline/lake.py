@@ -224,8 +224,17 @@ class Lake:
         return self.ledger / "seen" / f"{name}.json"
 
     def identity(self) -> dict[str, str]:
-        """Time zone and key fingerprint the lake was made with; empty for a new lake."""
-        return read_json(self.ledger / "lake.json")
+        """Time zone and key fingerprint the lake was made with; empty for a new lake.
+
+        Raises:
+            LakeError: one of them is missing.
+        """
+        known = read_json(self.ledger / "lake.json")
+        if known and not known.keys() >= {"timezone", "visitor_key"}:
+            raise LakeError(
+                f"lake {self.root}: ledger/lake.json is damaged, it lacks what it is for"
+            )
+        return known
 
     def sealed(self) -> set[str]:
         """Days (ISO) whose figures stand: what they were counted from is deleted, or will be."""

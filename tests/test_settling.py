@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from lake_fixtures import Site, make_line
 
+from pipeline.lake import write_json
+
 TODAY = datetime.now(ZoneInfo("America/Toronto")).date()
 START = datetime(TODAY.year, TODAY.month, TODAY.day, 5, tzinfo=UTC) - timedelta(days=5)
 KEPT: dict[str, str | None] = {"TIDEGAUGE_HITS_KEPT_DAYS": "3"}
@@ -172,3 +174,46 @@ def test_swapped_records_are_found(tmp_path: Path) -> None:
     said = site.run("verify", code=1).out
     assert one.name in said
     assert other.name in said
+
+
+def test_lost_and_stray_records_are_found(tmp_path: Path) -> None:
+    """A forgotten file would come back, an earlier state be read again."""
+    site = Site(tmp_path)
+    early, grown = site.write("web01-a.log", lines(0, 30)), site.write("web01-b.log", lines(0, 50))
+    other = site.write("web02.log", lines(0, 30))
+    take(site, early)
+    take(site, grown, other)
+    site.run("forget", "web02.log")
+    site.run("build")
+    site.run("verify")
+    for kind in ("replaced", "forgotten"):
+        (record,) = (site.lake / "ledger" / kind).glob("*.json")
+        shutil.move(record, tmp_path / "hold")
+        assert f"{record.name}" in site.run("verify", code=1).out
+        shutil.move(tmp_path / "hold", record)
+        stray = record.with_name("web09-0123456789abcdef.json")
+        shutil.copy(record, stray)
+        assert stray.name in site.run("verify", code=1).out
+        stray.unlink()
+    (live,) = (site.lake / "ledger" / "files").glob("*.json")
+    shutil.copy(live, site.lake / "ledger" / "forgotten")
+    assert f"ledger/forgotten/{live.name}" in site.run("verify", code=1).out
+
+
+@pytest.mark.parametrize("table", ["days", "surges", "expected", "restatements"])
+def test_stray_parquet_of_a_table_of_all_days_is_found(table: str, tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    take(site, site.write("web01.log", lines(0, 30)))
+    part = site.lake / table / "part.parquet"
+    part.parent.mkdir(exist_ok=True)
+    (part.parent / "x.parquet").write_bytes(b"x")
+    assert f"{table}/x.parquet" in site.run("verify", code=1).out
+
+
+def test_a_lake_that_has_lost_its_zone_is_a_sentence(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    take(site, site.write("web01.log", lines(0, 30)))
+    write_json(site.lake / "ledger" / "lake.json", {"visitor_key": "x"})
+    for command in (["verify"], ["daily"], ["build"], ["ingest", "--no-geo", "raw"]):
+        done = site.run(*command, code=2)
+        assert "lake.json is damaged" in done.err

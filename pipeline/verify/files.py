@@ -19,6 +19,7 @@ from pipeline.verify.lines import LineSet, find_shared
 from pipeline.verify.parquet import Shelf
 
 _OF_RAW_FILES = ("hits", "rejects", "ledger/whole", "ledger/lines")
+_OF_ALL_DAYS = ("days", "expected", "surges", "restatements")
 _KINDS = ("lines", "hits", "rejected", "blank", "directives", "duplicates")
 
 
@@ -170,6 +171,8 @@ def find_strays(snapshot: Snapshot) -> Iterator[Finding]:
             day = path.parent.name.removeprefix("day=")
             if place != f"{model}/day={day}/part.parquet" or day not in days:
                 yield Finding(model, place, "is a stray: no build has written it")
+        elif model in _OF_ALL_DAYS and place != f"{model}/part.parquet":
+            yield Finding(model, place, "is a stray: no build has written it")
         elif path.parent == FOLDER and "-" in path.stem and path.stem not in snapshot.texts:
             yield Finding("ledger", place, "is a stray: no record of the ledger has its file")
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from pipeline.digests import FOLDER, is_intact, read_content
 from pipeline.errors import LakeError
-from pipeline.lake import FileRecord, Lake
+from pipeline.lake import RECORD_KINDS, FileRecord, Lake
 from pipeline.stale import Stock, take_stock
 from pipeline.verify.findings import Finding, place_of
 from pipeline.verify.parquet import Digests
@@ -133,6 +133,32 @@ def check_ledger(root: Path, snapshot: Snapshot) -> Iterator[Finding]:
         wanted |= {"ledger/summary.json", (FOLDER / "tables.json").as_posix()}
     for place in sorted(wanted - snapshot.places):
         yield Finding("ledger", place, "is missing")
+    yield from _check_past_records(root, snapshot)
+    yield from _check_seen(root, snapshot)
+
+
+def _check_past_records(root: Path, snapshot: Snapshot) -> Iterator[Finding]:
+    """Whether each record of a file that is not in the lake any more is where it belongs."""
+    folders = {f"ledger/{kind}" for kind in RECORD_KINDS[1:]}
+    for place in sorted(place for place in snapshot.places if place.rpartition("/")[0] in folders):
+        key = Path(place).stem
+        if _check_text(root / place):
+            continue  # said
+        if read_content((root / place).read_text()).get("file_key") != key:
+            yield Finding("ledger", place, "is the record of another raw file")
+        elif key in snapshot.records:
+            yield Finding("ledger", place, "is a stray: the raw file is in the lake")
+
+
+def _check_seen(root: Path, snapshot: Snapshot) -> Iterator[Finding]:
+    """Whether what was read of each path has a record: else it would be taken in again."""
+    for place in sorted(place for place in snapshot.places if place.startswith("ledger/seen/")):
+        if _check_text(root / place):
+            continue  # said
+        key = read_content((root / place).read_text()).get("file_key")
+        records = [root / "ledger" / kind / f"{key}.json" for kind in RECORD_KINDS]
+        if not any(record.exists() for record in records):
+            yield Finding("ledger", f"{key}.json", "is missing: a raw file was read that is its")
 
 
 def _check_text(path: Path) -> str | None:
