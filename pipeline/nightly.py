@@ -276,7 +276,8 @@ def write_page(settings: Settings, now: datetime, backfilled: date | None = None
         publish_backfilled(lake, backfilled, now, build_settings(settings, lake))
     else:
         publish(lake, now, settings.sources)
-    return str(write_report(settings, settings.report))
+    with lake.lock("build"):  # a run beside this one would replace files that the page reads
+        return str(write_report(settings, settings.report))
 
 
 def tell(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[str]:
