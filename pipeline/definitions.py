@@ -4,7 +4,7 @@ A change of what is counted raises ``DEFINITIONS_VERSION``: every derived partit
 its fingerprint and becomes stale.
 """
 
-DEFINITIONS_VERSION = 2
+DEFINITIONS_VERSION = 3
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 KEPT_OF_LONG_LINE = 4096
