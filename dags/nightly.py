@@ -85,7 +85,7 @@ def nightly() -> None:
     def report() -> str:
         from pipeline.nightly import write_page
 
-        return write_page(load_settings(), now(), current_day() if is_backfill() else None)
+        return write_page(load_settings(), now(), [current_day()], alone=is_backfill())
 
     @task
     def notify() -> list[str]:

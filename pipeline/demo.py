@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -165,7 +165,8 @@ def _count(settings: Settings, clock: _Clock, files: list[Path], now: datetime) 
         lines = _ingest(settings, files)
     with clock.time("build"):
         _build(settings)
-        publish(Lake(settings.lake), now, settings.sources)
+        lake, yesterday = Lake(settings.lake), now.date() - timedelta(days=1)
+        publish(lake, now, build_settings(settings, lake), [yesterday])
     return lines
 
 

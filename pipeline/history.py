@@ -99,9 +99,11 @@ def explain_unpublished(settings: Settings, day: date) -> str:
         return "the day's logs have no hit from there, so it is 0"
     if not count:
         return "the lake has no days yet"
-    _, built = query(settings, "SELECT count(*) FROM days WHERE day = $day", {"day": day})
-    if built[0][0]:
-        return "`tidegauge build` publishes the figures of days that have ended"
+    _, built = query(settings, "SELECT is_preliminary FROM days WHERE day = $day", {"day": day})
+    if built:
+        how = "`tidegauge build` publishes the figures of days that have ended"
+        run = f"`tidegauge run --from {day} --to {day}` what is there of this one"
+        return f"{how} and whose logs are all there; {run}" if built[0][0] else how
     return f"the lake has no hits of that day; its days are {first} to {last}"
 
 

@@ -228,12 +228,13 @@ def build_command(  # noqa: PLR0913 one parameter an option
         return
     kinds = [kind.value for kind in also or []]
     kept = _read_again(settings, the_lake, kinds) if kinds else {}
+    made_with = build_settings(settings, the_lake)
     with show_steps("building", None) as (progress, task):
         days = build(
-            the_lake, build_settings(settings, the_lake),
-            lambda done, of: progress.update(task, advance=done, total=of), kinds,
+            the_lake, made_with, lambda done, of: progress.update(task, advance=done, total=of),
+            kinds,
         )  # fmt: skip
-    publish(the_lake, datetime.now(UTC), settings.sources)
+    publish(the_lake, datetime.now(UTC), made_with)
     span = f": {days[0]} to {days[-1]}" if days else ", nothing was stale"
     print(f"built {len(days)} days{span}")
     for day, names in kept.items():

@@ -6,7 +6,7 @@ Every step can be run again, and side by side with those of other days.
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ from pipeline.lake import Lake
 from pipeline.output import escape
 from pipeline.raw_files import Origin, printable
 from pipeline.report import write_report
-from pipeline.restatements import publish, publish_backfilled
+from pipeline.restatements import publish
 from pipeline.settings import Settings
 from pipeline.site import (
     Zone,
@@ -265,17 +265,16 @@ def check_built(settings: Settings, day: date, rebuilt: Iterable[str]) -> dict[s
     }
 
 
-def write_page(settings: Settings, now: datetime, backfilled: date | None = None) -> str:
-    """Publish: keep the figures of the days that have ended, write the report; returns its place.
+def write_page(
+    settings: Settings, now: datetime, about: Collection[date], *, alone: bool = False
+) -> str:
+    """Publish the figures of ended days, write the report; returns its place.
 
-    Of a backfill only those of its day. The report goes to the place in settings and names the
-    figures that were restated.
+    ``about``: the days that the run is about; ``alone``, of a backfill, publishes no others. The
+    report goes to the place in settings and names the figures that were restated.
     """
     lake = Lake(settings.lake)
-    if backfilled:
-        publish_backfilled(lake, backfilled, now, build_settings(settings, lake))
-    else:
-        publish(lake, now, settings.sources)
+    publish(lake, now, build_settings(settings, lake), about, alone=alone)
     with lake.lock("build"):  # a run beside this one would replace files that the page reads
         return str(write_report(settings, settings.report))
 

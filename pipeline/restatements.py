@@ -7,7 +7,7 @@ records what happened and when, like the ledger, and so is no pure function of t
 import hashlib
 import json
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from glob import escape as escape_glob
@@ -26,7 +26,6 @@ from pipeline.models import read_model
 from pipeline.partitions import write_table
 from pipeline.stale import FileNames, Parts, compare_parts
 from pipeline.storage import storage_named
-from pipeline.summary import is_current
 from pipeline.views import PARTITIONED, select_nothing, write_views
 
 log = logging.getLogger(__name__)
@@ -71,17 +70,30 @@ class Restated:
     reason: str
 
 
-def publish(lake: Lake, now: datetime, sources: Sequence[str] = ()) -> list[Restated]:
+def publish(
+    lake: Lake,
+    now: datetime,
+    settings: BuildSettings,
+    about: Collection[date] = (),
+    *,
+    alone: bool = False,
+) -> list[Restated]:
     """Publish the figures of days that have ended, where a number or the completeness is new.
 
-    Publishing again with nothing changed writes nothing. A country that a rebuilt day no longer
-    has is restated to 0, and so are all of a day that is no longer in the lake.
+    A day is published when a run is about it, when all that is expected of it is there, or when it
+    was published before: what one file brings of a neighbouring day is no figure yet. Publishing
+    again with nothing changed writes nothing. A country that a rebuilt day no longer has is
+    restated to 0, and so are all of a day that is no longer in the lake.
 
     Args:
-        lake: one that was built; days rebuilt since its tables were are left to who rebuilt them.
+        lake: one whose days are built; its tables are made anew where they lag behind.
         now: aware; figures of days that end later are not published. ``published_at`` is this,
             in whole seconds, or a second after the day's last publication when that is later.
-        sources: the setting; the sources expected every day.
+        settings: what the tables are made with.
+        about: the days that the run is about.
+        alone: of a backfill, which works on several days at once: of other days the lake may have
+            half the files. Only ``about`` is looked at, and the day after when it was published
+            before: its first sessions may have begun on this one.
 
     Returns:
         The figures that had another number before.
@@ -90,32 +102,17 @@ def publish(lake: Lake, now: datetime, sources: Sequence[str] = ()) -> list[Rest
         StorageError: the disk is full or can't be written; the next publication makes up for it.
     """
     with lake.lock("build"), storage_named(lake.root, "the next run publishes what is due"):
-        built = read_json(lake.ledger / "built.json")
-        shown = shown_days(lake, built)
-        if not lake.part_path("days").exists() or not is_current(lake, shown, sources):
-            log.info("days were rebuilt since: their builder publishes them")
-            return []
-        known = _read_marks(lake)
-        gone = dict.fromkeys(known.keys() - shown.keys(), _GONE)
-        return _publish(lake, _mark_days(lake, built, shown, now) | gone, known, now)
-
-
-def publish_backfilled(
-    lake: Lake, day: date, now: datetime, settings: BuildSettings
-) -> list[Restated]:
-    """Publish the figures of a day that a backfill has counted, as ``publish`` does.
-
-    A backfill works on several days at once, and of the others the lake may have half the files.
-    The day after is published again when it was before: its first sessions may have begun on this
-    one.
-    """
-    with lake.lock("build"), storage_named(lake.root, "the next run publishes what is due"):
         refresh_tables(lake, settings)
         built = read_json(lake.ledger / "built.json")
-        known = _read_marks(lake)
-        wanted = {str(day)} | ({str(day + timedelta(days=1))} & known.keys())
-        shown = wanted & shown_days(lake, built).keys()
-        return _publish(lake, _mark_days(lake, built, shown, now), known, now)
+        known, asked = _read_marks(lake), {str(day) for day in about}
+        shown = set(shown_days(lake, built))
+        gone = dict.fromkeys(known.keys() - shown, _GONE)
+        if alone:
+            after = {str(day + timedelta(days=1)) for day in about}
+            shown, gone = shown & (asked | after & known.keys()), {}
+        due = _find_due(lake, shown, asked | known.keys(), now)
+        marks = {day: _Mark(built.get(day), completeness) for day, completeness in due.items()}
+        return _publish(lake, marks | gone, known, now)
 
 
 def _publish(
@@ -151,17 +148,18 @@ def _write_marks(lake: Lake, marks: dict[str, _Mark]) -> None:
     write_json(_marks_path(lake), {day: asdict(mark) for day, mark in marks.items()})
 
 
-def _mark_days(
-    lake: Lake, built: Mapping[str, Parts], shown: Collection[str], now: datetime
-) -> dict[str, _Mark]:
-    """Name what is to be published of each day that has ended."""
+def _find_due(
+    lake: Lake, shown: Iterable[str], asked: Collection[str], now: datetime
+) -> dict[str, str]:
+    """The ended days that are ``asked`` for or lack nothing, and how complete each is, hashed."""
     zone = ZoneInfo(lake.identity()["timezone"])
     rows = {str(row["day"]): row for row in read_completeness(lake).to_pylist()}
 
-    def has_ended(day: str) -> bool:
-        return day_start(date.fromisoformat(day) + timedelta(days=1), zone) <= now
+    def is_due(day: str) -> bool:
+        has_ended = day_start(date.fromisoformat(day) + timedelta(days=1), zone) <= now
+        return has_ended and (day in asked or (day in rows and not rows[day]["is_preliminary"]))
 
-    return {day: _Mark(built.get(day), _hash(rows.get(day))) for day in filter(has_ended, shown)}
+    return {day: _hash(rows.get(day)) for day in filter(is_due, shown)}
 
 
 def _hash(content: Any) -> str:

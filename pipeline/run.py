@@ -116,7 +116,7 @@ def _run(settings: Settings, night: Night) -> None:
     rebuilt = build_stale(settings)
     find_surges(settings)
     told = [check_built(settings, day, rebuilt if day == days[-1] else ()) for day in days]
-    page = write_page(settings, now)
+    page = write_page(settings, now, days)
     today = now.astimezone(find_zone(settings, Lake(settings.lake)).info).date()
     alerts = tell(settings, days[-1], today, is_asked=False)
     not_yet = f", {found.not_yet} not there yet" if night.arrived_by else ""

@@ -1,6 +1,6 @@
 """Lakes whose figures are published, late files taken in, and published again, at chosen times."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -83,9 +83,11 @@ class Publisher:
         schema = pa.schema([*kept, *(pa.field(*column) for column in COMPLETENESS.items())])
         pq.write_table(pa.Table.from_pylist(rows, schema), path)
 
-    def publish(self, now: str) -> list[Restated]:
-        """Publish at an instant."""
-        return publish(self.lake, datetime.fromisoformat(now))
+    def publish(self, now: str, about: Collection[int] = range(1, 31)) -> list[Restated]:
+        """Publish at an instant, in a run about days of November; of any, when none is said."""
+        days = [date(2016, 11, day) for day in about]
+        made_with = build_settings(self.settings, self.lake)
+        return publish(self.lake, datetime.fromisoformat(now), made_with, days)
 
     def rows(self, day: int, country: str) -> list[dict[str, Any]]:
         """The published values of a figure of November."""

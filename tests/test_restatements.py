@@ -12,7 +12,7 @@ from restated_lakes import COMPLETE, ELEVENTH, LATE, NINTH, PRELIMINARY, Publish
 
 from pipeline import restatements
 from pipeline.build import build_days
-from pipeline.restatements import publish_backfilled, read_restatements
+from pipeline.restatements import publish, read_restatements
 from pipeline.site import build_settings
 
 EIGHTH = date(2016, 11, 8)
@@ -180,15 +180,17 @@ def test_a_clock_set_back_changes_no_order(site: Publisher) -> None:
     assert second["sessions"] == 4
 
 
-def test_days_rebuilt_since_the_tables_were_are_left_to_their_builder(site: Publisher) -> None:
-    """Their figures would stand beside the completeness of before."""
+def test_tables_that_lag_behind_are_made_anew_first(site: Publisher) -> None:
+    """Figures would stand beside the completeness of before."""
     site.deliver("web01.log", US=3)
     site.build()
     site.publish(NINTH)
     site.lake.part_path("days").unlink()
     site.deliver("web02.log", US=1)
-    assert site.publish(ELEVENTH) == []
-    assert len(site.rows(8, "US")) == 1
+    build_days(site.lake, build_settings(site.settings, site.lake))
+    site.publish(ELEVENTH)
+    assert [row["sessions"] for row in site.rows(8, "US")] == [3, 4]
+    assert site.rows(8, "US")[-1]["sources"] == 2
 
 
 def test_hostile_names_are_stored_escaped(site: Publisher) -> None:
@@ -219,7 +221,11 @@ from datetime import datetime
 from pathlib import Path
 from pipeline.lake import Lake
 from pipeline.restatements import publish
-publish(Lake(Path(sys.argv[1])), datetime.fromisoformat(sys.argv[2]))
+from pipeline.settings import load_settings
+from pipeline.site import build_settings
+lake = Lake(Path(sys.argv[1]))
+made_with = build_settings(load_settings(lake=lake.root), lake)
+publish(lake, datetime.fromisoformat(sys.argv[2]), made_with)
 """
 
 
@@ -231,7 +237,10 @@ def test_publishers_at_once_end_in_one_table(site: Publisher) -> None:
     site.deliver("web02.log", US=1, CA=1)
     site.build()
     running = [
-        subprocess.Popen([sys.executable, "-c", PUBLISH, site.lake.root, f"2016-11-1{n}T12:00:00Z"])
+        subprocess.Popen(
+            [sys.executable, "-c", PUBLISH, site.lake.root, f"2016-11-1{n}T12:00:00Z"],
+            env=site.site.environment(),
+        )
         for n in range(4)
     ]
     assert [process.wait(60) for process in running] == [0] * 4
@@ -247,6 +256,48 @@ def test_the_command_build_publishes(site: Publisher) -> None:
     query = "SELECT country, sessions FROM restatements ORDER BY country"
     done = site.site.run("sql", query, "--format", "csv")
     assert done.out == "country,sessions\nUS,3\nall,3\n"
+
+
+def test_a_sliver_of_the_next_day_is_not_published(site: Publisher) -> None:
+    """By a run of the 8th, nor by a later one; what the 9th's own run publishes is its first."""
+    site.deliver("web01.log", US=3)
+    site.deliver("web01-9.log", day=9, US=1)
+    site.build(d8=PRELIMINARY, d9=PRELIMINARY)
+    for _ in range(2):
+        site.publish("2016-11-12T06:00:00Z", about=[8])
+    assert [row["sessions"] for row in site.rows(8, "US")] == [3]
+    assert site.rows(9, "US") == []
+    said = site.site.run("figure", "--day", "2016-11-09", "--country", "US").out
+    assert "It has not been published yet. That waits for the logs of the day that are" in said
+    site.deliver("web02-9.log", day=9, US=4)
+    site.build(d8=PRELIMINARY, d9=PRELIMINARY)
+    assert site.publish("2016-11-13T06:00:00Z", about=[9]) == []
+    assert values(site.rows(9, "US")) == [(None, 5, "first published")]
+
+
+def test_a_day_is_published_when_all_that_is_expected_of_it_is_there(site: Publisher) -> None:
+    """No run was about it; `build` publishes it, too."""
+    site.deliver("web01.log", US=3)
+    site.deliver("web01-9.log", day=9, US=1)
+    site.build(d8=PRELIMINARY, d9=PRELIMINARY)
+    site.site.run("build")
+    assert len(read_restatements(site.lake)) == 0
+    site.judge(d8=PRELIMINARY, d9=COMPLETE)
+    site.site.run("build")
+    assert values(site.rows(9, "US")) == [(None, 1, "first published")]
+    assert site.rows(8, "US") == []
+
+
+def test_what_was_published_is_published_again_however_little_is_there(site: Publisher) -> None:
+    """A run of another day says at once that a file was taken out."""
+    site.deliver("web01.log", US=3)
+    site.deliver("web02.log", US=2)
+    site.build(d8=COMPLETE)
+    site.publish(NINTH, about=[])
+    site.site.run("forget", "web02.log")
+    site.build(d8=PRELIMINARY)
+    site.publish(ELEVENTH, about=[10])
+    assert values(site.rows(8, "US"))[1:] == [(5, 3, "files replaced or taken out: web02.log")]
 
 
 def test_a_backfill_publishes_its_day_and_none_that_is_still_at_work(site: Publisher) -> None:
@@ -285,5 +336,6 @@ def test_a_backfill_that_goes_backwards_restates_the_day_after(site: Publisher) 
 def backfill(site: Publisher, day: int) -> None:
     """End a backfill's run of a day of November while another one has just rebuilt days."""
     settings = build_settings(site.settings, site.lake)
-    build_days(site.lake, settings)  # without the tables, which `publish` would leave to others
-    publish_backfilled(site.lake, date(2016, 11, day), datetime.fromisoformat(ELEVENTH), settings)
+    build_days(site.lake, settings)
+    day_of_run, now = date(2016, 11, day), datetime.fromisoformat(ELEVENTH)
+    publish(site.lake, now, settings, [day_of_run], alone=True)

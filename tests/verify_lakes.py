@@ -3,18 +3,20 @@
 import json
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from conftest import build_default_databases
+from conftest import VISITOR_KEY, build_default_databases
 from lake_fixtures import Done, Site, make_line
 
 from pipeline.digests import digest_of, render
 from pipeline.lake import Lake
 from pipeline.restatements import publish
+from pipeline.settings import load_settings
+from pipeline.site import build_settings
 
 BAD = b"not a request\n"
 DAYS = ("2016-11-07", "2016-11-08", "2016-11-09")
@@ -59,7 +61,9 @@ def take_in(site: Site) -> None:
     """Ingest what is in `raw` with the address databases, build and publish."""
     site.run("ingest", "raw", "--geo", "geo")
     site.run("build", "--geo", "geo")
-    publish(Lake(site.lake), datetime.now(UTC))
+    settings = load_settings(lake=site.lake, visitor_key=VISITOR_KEY, timezone="America/Toronto")
+    made_with = build_settings(settings, Lake(site.lake))
+    publish(Lake(site.lake), datetime.now(UTC), made_with, [date.fromisoformat(d) for d in DAYS])
 
 
 def copy_of(site: Site, folder: Path) -> Site:

@@ -113,6 +113,8 @@ def _write_cover(about: Completeness) -> str:
 def _say_published(figure: Figure) -> Iterator[str]:
     if not figure.published:
         yield "It has not been published yet."
+        if _lacks_logs(figure):
+            yield "That waits for the logs of the day that are missing, or for a run of that day."
         return
     zone = ZoneInfo(figure.timezone)
     first, *later = figure.published
@@ -175,7 +177,11 @@ def _say_expectation(figure: Figure) -> Iterator[str]:
 
 
 def _is_lower_bound(figure: Figure) -> bool:
-    return bool(figure.completeness.is_preliminary) or figure.completeness.is_censored
+    return _lacks_logs(figure) or figure.completeness.is_censored
+
+
+def _lacks_logs(figure: Figure) -> bool:
+    return bool(figure.completeness.is_preliminary)
 
 
 def _say_robots(figure: Figure) -> Iterator[str]:

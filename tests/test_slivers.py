@@ -1,0 +1,81 @@
+"""A log reaches a little over its midnight: the next day's first lines are no day of their own."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import build_database
+from lake_fixtures import Site, make_line
+
+SERVERS = (1, 2, 3, 4, 5)
+
+
+def write_day(site: Site, server: int, day: int, sessions: int, into_next: int = 0) -> None:
+    """Write a server's log of a day of November: `sessions`, and some after its midnight."""
+    lines = [
+        make_line(f"{day:02}/Nov/2016:{n * 24 // sessions:02}:30:00 -0500", agent=f"{server}/{n}")
+        for n in range(sessions)
+    ]
+    lines += [
+        make_line(f"{day + 1:02}/Nov/2016:00:0{n}:00 -0500", agent=f"over {server}/{n}")
+        for n in range(into_next)
+    ]
+    site.write(f"web0{server}-201611{day:02}.log", b"".join(lines))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A site of five servers, with their logs of 1 to 8 November and what one of them has of 9."""
+    (tmp_path / "geo").mkdir()
+    networks = {"192.0.2.0/24": "US"}
+    build_database(tmp_path / "geo" / "a.mmdb", "City", "2016-10-01T00:00:00+00:00", networks)
+    site = Site(tmp_path)
+    for day in range(1, 9):
+        for server in SERVERS:
+            write_day(site, server, day, 48, into_next=3 if (server, day) == (1, 8) else 0)
+    return site
+
+
+def run_days(site: Site, first: int, last: int, code: int = 0) -> None:
+    site.run(
+        "run", "--geo", "geo", "--from", f"2016-11-{first:02}", "--to", f"2016-11-{last:02}",
+        code=code,
+    )  # fmt: skip
+
+
+def ask(site: Site, *args: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(site.run(*args, "--format", "json").out)
+    return rows
+
+
+def history(site: Site, day: int) -> list[tuple[int | None, int]]:
+    """The published values of a day, each with the one before it."""
+    rows = ask(site, "sql", f"FROM restatements WHERE day = '2016-11-{day:02}' AND country = 'US'")
+    return [(row["previous_sessions"], row["sessions"]) for row in rows]
+
+
+def test_a_catch_up_run_publishes_its_day_and_not_what_reaches_into_the_next(site: Site) -> None:
+    """The next day's own run publishes it for the first time, whole: nothing is restated."""
+    run_days(site, 1, 8)
+    assert history(site, 8) == [(None, 5 * 48)]
+    (sliver,) = ask(site, "sql", "FROM daily WHERE day = '2016-11-09'")
+    assert sliver["sessions"] == 3
+    assert history(site, 9) == []
+    for server in SERVERS:
+        write_day(site, server, 9, 48)
+    run_days(site, 9, 9)
+    assert history(site, 9) == [(None, 5 * 48 + 3)]
+    assert history(site, 8) == [(None, 5 * 48)]
+
+
+def test_a_run_about_a_day_publishes_what_is_there_of_it(site: Site) -> None:
+    """Two of five servers: preliminary, and what comes later restates it."""
+    run_days(site, 1, 8)
+    for server in (1, 2):
+        write_day(site, server, 9, 48)
+    run_days(site, 9, 9)
+    for server in (3, 4, 5):
+        write_day(site, server, 9, 48)
+    run_days(site, 9, 9)
+    assert history(site, 9) == [(None, 2 * 48 + 3), (2 * 48 + 3, 5 * 48 + 3)]
