@@ -1,8 +1,12 @@
-"""Decompression of gz, bz2, xz and zst in bounded memory, as far as an archive can be read."""
+"""Decompression of gz, bz2, xz and zst in bounded memory, as far as an archive can be read.
+
+What is compressed or packed in another way is told by its first bytes, too: to be refused.
+"""
 
 import bz2
 import lzma
 import re
+import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Protocol
@@ -14,6 +18,8 @@ _PIECE_BYTES = 1024 * 1024
 """No piece is longer, but a zst's: up to 32 MiB, by the format's blocks of 128 KiB in 4 bytes."""
 _READ_BYTES = 16 * 1024
 _ZSTD_FEED_BYTES = 1024
+_MOST_WINDOW_BYTES = 2 * 1024**3  # zstd --long=31; as much memory, where there is so much content
+_ZSTD_HEADER_BYTES = 18
 _XZ_MEMORY_BYTES = 256 * 1024 * 1024  # xz -9 asks for 65 MiB; a header may ask for 4 GiB
 
 
@@ -27,16 +33,45 @@ class Source(Protocol):
         """Go to a place."""
 
 
+class UnreadableError(Exception):
+    """A sound archive that can't be read here: why, and what to do."""
+
+
 class _ZstdMember:
-    """A frame, with the methods of the other decompressors; its pieces are bounded by the feed."""
+    """A frame, with the methods of the other decompressors; its pieces are bounded by the feed.
+
+    Source: RFC 8878, section 3.1.1.1 (its header).
+    """
 
     needs_input = True
 
     def __init__(self) -> None:
-        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        whole = zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW_BYTES)
+        self._frame = whole.decompressobj()
+        self._header = b""
 
     def decompress(self, data: bytes, _max_length: int) -> bytes:
-        return self._frame.decompress(data)
+        self._header = (self._header + data)[:_ZSTD_HEADER_BYTES]
+        try:
+            return self._frame.decompress(data)
+        except zstandard.ZstdError as error:
+            if why := self._say_demand():
+                raise UnreadableError(why) from error
+            raise
+
+    def _say_demand(self) -> str | None:
+        """What the frame needs that is not here."""
+        descriptor, window = [*self._header, *bytes(6)][4:6]
+        if descriptor & 3:
+            return "needs the dictionary that it was compressed with; decompress it first"
+        exponent, mantissa = window >> 3, window & 7
+        needed = (1 << (10 + exponent)) * (8 + mantissa) // 8
+        if not descriptor & 32 and needed > _MOST_WINDOW_BYTES:
+            return (
+                f"needs a window of {needed / 1024**3:g} GiB, over {_MOST_WINDOW_BYTES >> 30};"
+                " decompress it first (zstd -d --memory=...), or write it with --long=31 or less"
+            )
+        return None
 
     @property
     def eof(self) -> bool:
@@ -59,14 +94,50 @@ _KINDS: dict[bytes, Any] = {
     b"\x1f\x8b": lambda: igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_GZIP),
     b"BZh[1-9](1AY&SY|\x17\x72E8P\x90)": bz2.BZ2Decompressor,
     b"\xfd7zXZ\0": lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY_BYTES),
-    rb"\(\xb5/\xfd": _ZstdMember,
+    rb"\(\xb5/\xfd|[\x50-\x5f]\*M\x18": _ZstdMember,  # a frame, or one to skip, as pzstd writes
 }
+_OTHERS = {
+    b"PK\3\4": ("is a zip archive, which may hold several files", "unzip it first"),
+    b"7z\xbc\xaf\x27\x1c": ("is a 7z archive, which may hold several files", "unpack it first"),
+    b"Rar!\x1a\7": ("is a rar archive, which may hold several files", "unpack it first"),
+    b"\x1f\x9d": ("is compressed by `compress`, which is not read", "uncompress it first"),
+    b"LZIP\1": ("is compressed by lzip, which is not read", "decompress it first"),
+    b"\x89LZO\0": ("is compressed by lzop, which is not read", "decompress it first"),
+    b"\4\x22M\x18": ("is compressed by lz4, which is not read", "decompress it first"),
+}
+_TAR = ("is a tar archive, which may hold several files", "unpack it first (tar -xf)")
+_TWICE = ("is compressed twice", "decompress it once")
+LEAST_TO_TELL = tarfile.BLOCKSIZE
+"""So many bytes tell what content is."""
 MAGIC_BYTES = 10
 
 
 def find_decompressor(magic: bytes) -> Any:
     """What makes decompressors for an archive with these first bytes; a name proves nothing."""
     return next((start for mark, start in _KINDS.items() if re.match(mark, magic)), None)
+
+
+def say_archive(content: bytes) -> tuple[str, str] | None:
+    """What content is that is no text of lines, by its first bytes, and what to do; else None."""
+    if find_decompressor(content[:MAGIC_BYTES]):
+        return _TWICE
+    if _is_tar(content[: tarfile.BLOCKSIZE]):
+        return _TAR
+    return next((what for mark, what in _OTHERS.items() if content.startswith(mark)), None)
+
+
+def _is_tar(header: bytes) -> bool:
+    """Whether it is a tar's first header, of any age: its checksum tells.
+
+    No line has a NUL, which a header's padding has: what a visitor wrote is never taken for one.
+    """
+    if b"\0" not in header or b"\n" in header:
+        return False
+    try:
+        tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
+    except (tarfile.HeaderError, ValueError):
+        return False
+    return True
 
 
 def decompress(

@@ -16,11 +16,20 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.archives import MAGIC_BYTES, decompress, find_decompressor
+from pipeline.archives import (
+    LEAST_TO_TELL,
+    MAGIC_BYTES,
+    UnreadableError,
+    decompress,
+    find_decompressor,
+    say_archive,
+)
 from pipeline.definitions import KEPT_OF_LONG_LINE, MAX_LINE_BYTES
 from pipeline.errors import DataError
+from pipeline.holes import Holes
 from pipeline.raw_files import (
     DEFAULT_LIMITS,
+    HOLE_BYTES,
     SMALL_BYTES,
     OpenRaw,
     ReadLimits,
@@ -35,7 +44,6 @@ _READ_BYTES = 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UTF_16 = re.compile(rb"(?s)(?:\xff\xfe)?(?:[^\0]\0){8}|(?:\xfe\xff)?(?:\0[^\0]){8}")
 """The beginning of text in UTF-16 that a log can be, with its byte order mark or without."""
-_ZIP = b"PK\x03\x04"
 _LOOK_BYTES = 4 * 1024 * 1024  # before the first block is made into lines
 
 
@@ -72,6 +80,7 @@ class RawFile:
     is_utf_16: bool = False
     """Whether it is text that must be converted first."""
     digest: Any = field(default_factory=hashlib.sha256)
+    holes: Holes = field(default_factory=Holes)
 
     def blocks(self) -> Iterator[Block]:
         """Yield the file's lines; a damaged archive yields its readable part, then ends.
@@ -91,6 +100,7 @@ class RawFile:
                     continue
                 yield self._long_line(long_head)
                 long_head, data = None, data[end + 1 :]
+            data = self.holes.strip(data)
             end = data.rfind(b"\n") + 1
             carry = data[end:]
             if end:
@@ -100,7 +110,7 @@ class RawFile:
         if long_head is not None:
             self.tail_bytes = MAX_LINE_BYTES + 1
             yield self._long_line(long_head)
-        if carry:
+        if carry := carry or self.holes.close():
             self.tail_bytes = len(carry)
             yield from self._blocks(carry, len(carry))
 
@@ -154,13 +164,15 @@ class RawFile:
                 self.raw_bytes = raw.stat.st_size
                 self.stat = [raw.stat.st_size, raw.stat.st_mtime_ns]
                 self._check_holes(raw)
-                for piece in self._pieces(raw):
+                for piece in _with_head(self._pieces(raw), LEAST_TO_TELL):
                     if not self.content_bytes:
                         self._look_at(piece)
                     self.digest.update(piece)
                     self.content_bytes += len(piece)
                     yield piece
                 raw.check_unchanged()
+        except UnreadableError as error:
+            raise DataError(f"{shown(self.path)}: {error}: nothing of it was kept") from error
         except OSError as error:
             raise DataError(
                 f"{shown(self.path)}: cannot be read: {error.strerror or error}"
@@ -168,11 +180,9 @@ class RawFile:
 
     def _look_at(self, beginning: bytes) -> None:
         """Find out what is no text of lines."""
-        if beginning.startswith(_ZIP):
-            raise DataError(
-                f"{shown(self.path)}: is a zip archive, which may hold several files: nothing of it"
-                " was kept; unzip it first"
-            )
+        if archive := say_archive(beginning):
+            what, remedy = archive
+            raise DataError(f"{shown(self.path)}: {what}: nothing of it was kept; {remedy}")
         self.is_utf_16 = _UTF_16.match(beginning) is not None
 
     def _pieces(self, raw: OpenRaw) -> Iterator[bytes]:
@@ -198,18 +208,19 @@ class RawFile:
     def _check_content(self, start: Any) -> None:
         """Refuse an archive that holds more than archives of lines do."""
         most = max(SMALL_BYTES, self.limits.max_content_ratio * self.raw_bytes)
-        count = 0
+        count = nuls = 0
         with open_raw(self.path) as raw:
             for piece in decompress(raw, start, lambda _: None, lambda _: None):
-                count += len(piece)
-                if count > most:
+                others = int(np.count_nonzero(np.frombuffer(piece, np.uint8)))
+                count, nuls = count + others, nuls + len(piece) - others
+                if max(count, count + nuls - HOLE_BYTES) > most:
                     raise self._refused(f"its {self.raw_bytes:,} bytes hold more than {most:,}")
 
     def _check_holes(self, raw: OpenRaw) -> None:
         """Refuse a file that is long by its holes, which read as zeros without end."""
         if self.raw_bytes > SMALL_BYTES:
             stored = stored_bytes(raw)
-            if self.raw_bytes > self.limits.max_content_ratio * stored:
+            if self.raw_bytes > self.limits.max_content_ratio * stored + HOLE_BYTES:
                 raise self._refused(f"its {self.raw_bytes:,} bytes are {stored:,} and holes")
 
     def _refused(self, why: str) -> DataError:
@@ -227,6 +238,18 @@ class RawFile:
                 f"{shown(self.path)}: has more than {most:,} lines: nothing of it was kept; split"
                 " it, or set max_lines higher (each takes 4 bytes of memory)"
             )
+
+
+def _with_head(pieces: Iterator[bytes], least: int) -> Iterator[bytes]:
+    """The same pieces, the first of at least so many bytes where there are so many."""
+    head = b""
+    for piece in pieces:
+        head += piece
+        if len(head) >= least:
+            break
+    if head:
+        yield head
+    yield from pieces
 
 
 def _line_starts(data: bytes, end: int) -> npt.NDArray[np.int32]:

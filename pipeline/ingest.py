@@ -397,6 +397,7 @@ class _FileJob:
             given=self.origin.layout,
             timezone=self.origin.timezone,
             url=self.origin.url,
+            nul_bytes=self.raw.holes.skipped,
         )
 
 

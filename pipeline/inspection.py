@@ -24,6 +24,7 @@ from pipeline.formats.detection import FileReader, find_nearest
 from pipeline.formats.fields import EXPLAINED, ReadBlock, Rejected
 from pipeline.formats.json_lines import JsonLayout, load_template
 from pipeline.formats.layouts import COMBINED, Layout, list_layouts
+from pipeline.holes import say_hole
 from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption, LayoutOption
 from pipeline.output import escape, print_rows, until_closed
 from pipeline.proxies import UNLOGGED
@@ -166,8 +167,8 @@ def doctor(
     print(f"{escape(str(file))}: {_name_layout(reader, found, is_read=is_read)}")
     counts = (f"{n:,} {kind}" for kind, n in found.counts.items() if n)
     print(f"{raw.lines:,} lines: " + ", ".join(counts))
-    if doubt := reader.say_doubt():
-        print(escape(doubt))
+    for remark in _remarks(raw, reader):
+        print(escape(remark))
     if found.first_hit:
         _show_hit(found.first_hit)
     if raw.is_utf_16:
@@ -188,6 +189,14 @@ def doctor(
         raise DataError(f"{file}: {raw.damage}; the readable part has {raw.lines} lines")
     if not is_read:
         raise typer.Exit(1)
+
+
+def _remarks(raw: RawFile, reader: FileReader) -> Iterator[str]:
+    """What else is to be said of a file as a whole."""
+    if raw.holes.skipped:
+        yield say_hole(raw.holes.skipped)
+    if doubt := reader.say_doubt():
+        yield doubt
 
 
 def _name_layout(reader: FileReader, found: _Findings, *, is_read: bool) -> str:

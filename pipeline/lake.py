@@ -101,6 +101,8 @@ class FileRecord:
     """That was set for its times without an offset; None: UTC."""
     url: str | None = None
     """Of a remote file, without secrets."""
+    nul_bytes: int = 0
+    """So many NULs stood before its lines, of which they are no part; see ``holes``."""
 
     @property
     def is_live(self) -> bool:

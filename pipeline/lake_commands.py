@@ -11,6 +11,7 @@ import typer
 
 from pipeline.build import build
 from pipeline.errors import SettingsError
+from pipeline.holes import say_hole
 from pipeline.ingest import Ingested, check_source, explain_overlap, explain_unread, source_of
 from pipeline.lake import FileRecord, Lake
 from pipeline.options import (
@@ -178,6 +179,9 @@ def _report_ingest(result: Ingested) -> bool:
     damaged = [record for record in records if record.damage]
     for record in damaged:
         say(f"{record.name}: {record.damage}; kept the readable part, {record.lines} lines")
+    for record in result.added:
+        if record.nul_bytes:
+            say(f"{record.name}: {say_hole(record.nul_bytes)}")
     for record in records:
         if unread := explain_unread(record):
             say(f"{record.name}: {unread}")

@@ -30,12 +30,16 @@ def read_content(path: Path) -> bytes:
 
 
 def physical_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
-    r"""Yield `(line_no, line)` from 1: the bytes up to `\n`, one trailing `\r` dropped."""
+    r"""Yield `(line_no, line)` from 1: the bytes up to `\n`, one trailing `\r` dropped.
+
+    NULs before a line's first other byte are no part of it.
+    """
     lines = content.split(b"\n")
     if lines[-1] == b"":  # nothing after the last newline (or nothing at all) is no line
         lines.pop()
     for line_no, line in enumerate(lines, start=1):
-        yield line_no, line.removesuffix(b"\r")
+        text = line.removesuffix(b"\r")
+        yield line_no, text.lstrip(b"\0") or text
 
 
 def as_text(line: bytes) -> str:

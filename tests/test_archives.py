@@ -1,0 +1,157 @@
+"""What is compressed in an unusual way is read, or refused with what to do; never as lines."""
+
+import bz2
+import gzip
+import io
+import lzma
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import zstandard
+from lake_fixtures import COMPRESS, GOOD, Site, make_line
+
+from pipeline.archives import say_archive
+
+LINES = b"".join(make_line(client=f"192.0.2.{n % 250}", agent=f"a/{n}") for n in range(3000))
+KINDS = {
+    "v7": tarfile.USTAR_FORMAT, "ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT,
+    "pax": tarfile.PAX_FORMAT,
+}  # fmt: skip
+PACKED: dict[str, Callable[[bytes], bytes]] = {"plain": bytes, **COMPRESS, "lzma": lzma.compress}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def tar_of(kind: str, *names: str) -> bytes:
+    """Write a tar archive with a log of each name; v7's has no mark, only its checksum."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=KINDS[kind]) as archive:
+        for name in names:
+            member = tarfile.TarInfo(name)
+            member.size = len(LINES)
+            archive.addfile(member, io.BytesIO(LINES))
+    content = bytearray(out.getvalue())
+    if kind == "v7":
+        content[257:512] = bytes(255)
+        checksum = sum(content[:148]) + 8 * ord(" ") + sum(content[156:512])
+        content[148:156] = b"%06o\0 " % checksum
+    return bytes(content)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("packing", [name for name in PACKED if name != "lzma"])
+def test_tar_is_refused_whatever_its_age_packing_and_name(
+    kind: str, packing: str, site: Site
+) -> None:
+    """By its header's checksum: also one named access.log.gz, and one with a long member's name."""
+    content = PACKED[packing](tar_of(kind, "access.log", "b.log"))
+    for name in ("access.log.gz", "Aug-2019.tar.gz.1"):
+        done = site.ingest(site.write(name, content), code=1)
+        sentence = f"raw/{name}: is a tar archive, which may hold several files: nothing of it was"
+        assert f"{sentence} kept; unpack it first (tar -xf)" in done.err
+    assert site.records() == {}
+    for command in ("parse", "doctor"):
+        assert "is a tar archive" in site.run(command, "raw/access.log.gz", code=1).err
+
+
+def test_tar_with_a_long_name_or_in_small_members_is_told(site: Site) -> None:
+    """A first header of GNU's or pax's for the name; gz members of a few bytes each."""
+    for kind in ("gnu", "pax"):
+        long = tar_of(kind, "logs/" + "x" * 200)
+        small = b"".join(gzip.compress(long[at : at + 100]) for at in range(0, len(long), 100))
+        done = site.ingest(site.write(f"{kind}.gz", small), code=1)
+        assert "is a tar archive" in done.err
+
+
+def test_visitor_cannot_make_a_log_a_tar(site: Site) -> None:
+    """The checksum alone is no proof: a line of text that fits it is still a line."""
+    agent = "x" * 600
+    line = bytearray(make_line(agent=agent))
+    line[257:265] = b"ustar\x2000"
+    line[148:156] = b"0" * 8
+    checksum = sum(line[:148]) + 8 * ord(" ") + sum(line[156:512])
+    line[148:156] = b"%08o" % checksum
+    site.ingest(site.write("web.log", bytes(line) + GOOD))
+    assert [record["hits"] for record in site.records().values()] == [2]
+
+
+@pytest.mark.parametrize(
+    ("content", "remedy"),
+    [
+        (b"PK\3\4 and more", "unzip it first"),
+        (b"7z\xbc\xaf\x27\x1c and more", "unpack it first"),
+        (b"Rar!\x1a\7\1\0", "unpack it first"),
+        (b"\x1f\x9d\x90abc", "uncompress it first"),
+        (b"\4\x22M\x18abc", "decompress it first"),
+        (b"LZIP\1abc", "decompress it first"),
+        (gzip.compress(gzip.compress(LINES)), "decompress it once"),
+        (bz2.compress(gzip.compress(LINES)), "decompress it once"),
+    ],
+    ids=["zip", "7z", "rar", "Z", "lz4", "lzip", "gz in gz", "gz in bz2"],
+)
+def test_other_archives_are_refused_with_what_to_do(
+    content: bytes, remedy: str, site: Site
+) -> None:
+    done = site.ingest(site.write("access.log", content), code=1)
+    assert f"nothing of it was kept; {remedy}" in done.err
+    assert site.records() == {}
+
+
+def test_a_line_of_a_log_is_no_archive() -> None:
+    assert say_archive(LINES[:512]) is None
+    assert say_archive(bytes(512)) is None
+    assert say_archive(bytes(300) + LINES[:212]) is None
+
+
+def zst_with_window(log: int) -> bytes:
+    """Compress as `zstd --long=LOG` does from a pipe: the frame says its window."""
+    parameters = zstandard.ZstdCompressionParameters(window_log=log, enable_ldm=True)
+    packer = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    return packer.compress(LINES) + packer.flush()
+
+
+@pytest.mark.parametrize("log", [27, 28, 30, 31])
+def test_zst_with_a_long_window_is_read(log: int, site: Site) -> None:
+    """Alone, and behind a frame to skip and another frame."""
+    frame = zst_with_window(log)
+    skipped = b"\x5e\x2a\x4d\x18" + (5).to_bytes(4, "little") + b"hello"
+    site.ingest(site.write("a.log", frame), "--source", "one")
+    content = skipped + zstandard.compress(GOOD) + skipped + frame + skipped
+    site.ingest(site.write("b.log", content), "--source", "two")
+    records = {record["source"]: record for record in site.records().values()}
+    assert [records[name]["hits"] for name in ("one", "two")] == [3000, 3001]
+    assert {record["damage"] for record in records.values()} == {None}
+
+
+def test_zst_that_needs_more_is_not_called_damaged(site: Site) -> None:
+    """A window over 2 GiB, or a dictionary: the sentence says what would be read."""
+    frame = bytearray(zst_with_window(31))
+    frame[5] = 22 << 3
+    done = site.ingest(site.write("a.log", bytes(frame)), code=1)
+    assert "a.log: needs a window of 4 GiB, over 2;" in done.err
+    assert "--long=31 or less: nothing of it was kept" in done.err
+    samples = [make_line(agent=f"x{n}") * 3 for n in range(200)]
+    dictionary = zstandard.train_dictionary(2000, samples)
+    packer = zstandard.ZstdCompressor(dict_data=dictionary)
+    done = site.ingest(site.write("b.log", packer.compress(LINES)), code=1)
+    assert "b.log: needs the dictionary that it was compressed with" in done.err
+    assert "damaged" not in done.err
+    assert site.records() == {}
+
+
+@pytest.mark.skipif(not shutil.which("zstd"), reason="zstd is not installed")
+def test_what_zstd_itself_writes_with_its_longest_window_is_read(site: Site) -> None:
+    path = site.write("access.log", b"")
+    packed = subprocess.run(
+        ["zstd", "-q", "--long=31", "-c"], input=LINES, capture_output=True, check=True
+    ).stdout
+    path.write_bytes(packed)
+    site.ingest(path)
+    assert [record["hits"] for record in site.records().values()] == [3000]
