@@ -18,10 +18,15 @@ import pyarrow.compute as pc
 from pipeline.geo.addresses import ipv4_words, split_versions
 from pipeline.proxies import TrustedProxies, number_of
 
-HEADERS = ("x-forwarded-for", "forwarded", "true-client-ip", "cf-connecting-ip", "field")
+_SINGLE = (
+    "true-client-ip", "cf-connecting-ip", "x-real-ip", "x-client-ip", "x-cluster-client-ip",
+    "client-ip", "fastly-client-ip", "incap-client-ip", "x-azure-clientip",
+    "x-envoy-external-address", "do-connecting-ip", "fly-client-ip", "proxy-protocol",
+)  # fmt: skip
+"""These hold one address, no list; the last is no header, but what a proxy says on connecting."""
+HEADERS = ("x-forwarded-for", "forwarded", *_SINGLE, "x-original-forwarded-for", "field")
 """Where a layout has the forwarded address from; ``field`` is one of the format's own, which is
 read like ``x-forwarded-for``."""
-_SINGLE = ("true-client-ip", "cf-connecting-ip")  # these hold one address, no list
 MOST_HOPS = 100
 """So many addresses of a header are looked at, from the right; what is left of them is not read."""
 MOST_CHARACTERS = 16_384

@@ -53,6 +53,14 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "couchbase": COMMON
     | {"ts": TWO, "path": "/pools/default", "bytes_sent": 512}
     | {"user_agent": "curl/8.5.0", "duration_ms": 5.0},
+    "vhost_nginx_ingress": COMBINED | HOST | {"ts": TWO, "duration_ms": 12.0},
+    "vhost_nginx_request_time": COMBINED | HOST | {"duration_ms": 12.0},
+    "vhost_combinedio": COMBINED | HOST,
+    "nginx_proxy": COMBINED | HOST | {"protocol": "HTTP/2.0"},
+    "npm_proxy": COMBINED | HOST | {"protocol": None},
+    "npm_standard": COMBINED | HOST | {"protocol": None},
+    "litespeed": COMBINED,
+    "litespeed_common": COMMON,
     "fastly": COMBINED | {"ts": TWO, "protocol": "HTTP/2"},
     "fastly_common": COMMON | {"ts": TWO, "protocol": "HTTP/2"},
     "alb": BALANCED | BROWSER,

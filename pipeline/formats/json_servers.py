@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 
 from pipeline.formats.escapes import decode_each, decode_where
 from pipeline.formats.json_lines import JsonLayout, address_alone
-from pipeline.formats.templates import compile_format
+from pipeline.formats.pattern import QUOTED, Pattern, Segment, literal
 from pipeline.formats.times import TimeFormat
+from pipeline.formats.web_servers import COMMON
 
 _WALL = r"^(\d{4})/(\d\d)/(\d\d) "
 _MILLIS = r"^(\d{10})(\d{3})\.(\d{1,6})\d*$"
@@ -106,13 +107,31 @@ TRAEFIK_JSON = JsonLayout(
 )
 """``Duration`` is in nanoseconds; headers are there when ``fields.headers`` keeps them."""
 
-TRAEFIK = compile_format(
-    '%h - %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i" %k "%{router}n" "%{server}n" %{ms}Tms',
+_VALUE = rf'"{QUOTED}"|-'
+"""A value in quotes, or the bare dash of one that is not there."""
+_PLAIN_VALUE = r'"[^"\\]*"'
+
+
+def _unquoted(texts: pa.StringArray) -> pa.StringArray:
+    return pc.if_else(pc.equal(texts, "-"), texts, pc.utf8_slice_codeunits(texts, 1, -1))
+
+
+TRAEFIK = Pattern(
     "traefik",
-    '203.0.113.7 - - [08/Nov/2016:20:30:00 +0000] "GET /english/?lang=en HTTP/2.0" 200 5120'
+    (
+        *COMMON, literal(" "), Segment(_VALUE, "referrer", _PLAIN_VALUE), literal(" "),
+        Segment(_VALUE, "agent", _PLAIN_VALUE),
+        Segment(
+            rf" (?:\d+|-) (?:{_VALUE}) (?:{_VALUE}) ",
+            plain=rf" \d+ {_PLAIN_VALUE} {_PLAIN_VALUE} ",
+        ),
+        Segment(r"\d+", "duration_ms"), literal("ms"),
+    ),
+    example='203.0.113.7 - - [08/Nov/2016:20:30:00 +0000] "GET /english/?lang=en HTTP/2.0" 200 5120'
     ' "https://example.org/" "Mozilla/5.0 (X11; Linux)" 1 "site@docker" "http://192.0.2.1:80" 46ms',
-)
+    decoders={"referrer": _unquoted, "agent": _unquoted},
+)  # fmt: skip
 """Traefik's common log format: Apache's combined, the number of requests since its start, router,
-server and duration."""
+server and duration. What it does not know is a dash without quotes."""
 
 LAYOUTS = (CADDY, TRAEFIK_JSON, TRAEFIK)

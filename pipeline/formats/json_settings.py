@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 
 from pipeline.errors import SettingsError
 from pipeline.formats.configuration import read_configured
-from pipeline.formats.directives import NGINX_FIELDS, NGINX_TIMES, forwarded_header
 from pipeline.formats.fields import DURATIONS
 from pipeline.formats.json_lines import JsonLayout, find_strings, load_template
+from pipeline.formats.nginx import NGINX_TIMES, forwarded_kind, nginx_fields
 from pipeline.formats.times import PATTERNS, TimeFormat, expand, find_missing, pattern_of
 
 _STRING_OR_VARIABLE = re.compile(r'"(?:[^"\\]|\\.)*"|\$(?:\w+|\{\w+\})', re.ASCII | re.DOTALL)
@@ -55,7 +55,7 @@ def compile_json_template(text: str, name: str = "", key: str = "log_format") ->
         if field == "time":
             times = TimeFormat(NGINX_TIMES[variable])
         elif field == "forwarded" and field not in places:
-            forwarded = forwarded_header(variable)
+            forwarded = forwarded_kind(variable)
         # bytes_sent has the head too: the body's count comes first where both are there.
         places[field].insert(0 if variable == "body_bytes_sent" else len(places[field]), pointer)
     _check(key, text, places)
@@ -67,14 +67,16 @@ def compile_json_template(text: str, name: str = "", key: str = "log_format") ->
 
 def _variables(template: object) -> Iterator[tuple[str, str, str]]:
     """Pointer, variable and field of each value that is one variable and no more."""
-    for pointer, value in find_strings(template):
+    values = list(find_strings(template))
+    alone = {pointer: _VARIABLE.fullmatch(value) for pointer, value in values}
+    names = {pointer: found[1] or found[2] for pointer, found in alone.items() if found}
+    fields = nginx_fields(names.values())
+    for pointer, value in values:
         whole = next((field for field, form in _WHOLE.items() if form.fullmatch(value)), None)
         if whole:
             yield pointer, value, whole
-        elif found := _VARIABLE.fullmatch(value):
-            variable = found[1] or found[2]
-            if variable in NGINX_FIELDS:
-                yield pointer, variable, NGINX_FIELDS[variable]
+        elif field := fields.get(names.get(pointer, "")):
+            yield pointer, names[pointer], field
 
 
 def _marks(places: Mapping[str, str]) -> tuple[str, ...]:

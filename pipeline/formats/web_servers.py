@@ -5,11 +5,14 @@ extended": ``combined.py`` reads both. Here is what they and others put before, 
 Every layout ends where its last field ends.
 """
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.formats.error_logs import or_no_hit
 from pipeline.formats.pattern import CLF, QUOTED, SHAPES, Pattern, Segment, literal
+from pipeline.formats.templates import compile_format
 
 CLIENT = Segment('[^ "]+', "client")
 HOST = Segment(r'[^ ":,\[]+|\[[0-9A-Fa-f:.]+\]', "host")
@@ -91,6 +94,72 @@ NGINX_INGRESS = Pattern(
 """ingress-nginx's ``upstreaminfo``; several upstreams, and older versions with fewer fields.
 
 Source: ingress-nginx, user guide, log format.
+"""
+
+
+def _with_host(layout: Pattern) -> Pattern:
+    """The same layout with the site's name, and perhaps a port, before the client."""
+    return replace(
+        layout, name=f"vhost_{layout.name}", segments=(HOST, _PORT, *layout.segments),
+        example=f"www.example.com {layout.example}",
+    )  # fmt: skip
+
+
+NGINX_PROXY = Pattern(
+    "nginx_proxy",
+    (
+        HOST, _PORT, *COMBINED,
+        Segment(r' "(?:-|(?:unix:[^" ,]+|[^" ,]+:\d+)(?:(?:,| :) (?:unix:[^" ,]+|[^" ,]+:\d+))*)"'),
+    ),
+    example='www.example.com 192.0.2.10 - - [10/Oct/2024:13:55:36 +0200] "GET /a?b=c HTTP/2.0" 200 '
+    '2326 "https://example.org/" "Mozilla/5.0" "172.18.0.7:5000"',
+    not_hits=_NOT_HITS,
+)  # fmt: skip
+"""The ``vhost`` format of the container nginx-proxy: the site before, ``"$upstream_addr"`` behind.
+
+Source: nginx-proxy, nginx.tmpl, ``log_format vhost``.
+"""
+
+NPM_PROXY, NPM_STANDARD = (
+    replace(
+        compile_format(
+            f"[$time_local] {before} - $request_method $scheme $host "
+            '"$request_uri" [Client $remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] '
+            f'{behind}"$http_user_agent" "$http_referer"',
+            name,
+            f"[10/Oct/2024:13:55:36 +0200] {status} - GET https www.example.com "
+            f'"/a?b=c" [Client 192.0.2.10] [Length 2326] [Gzip 3.02] {server}'
+            '"Mozilla/5.0" "https://example.org/"',
+        ),
+        not_hits=_NOT_HITS,
+    )
+    for name, before, status, behind, server in (
+        ("npm_proxy", "$upstream_cache_status $upstream_status $status", "HIT 200 200",
+         "[Sent-to $server] ", "[Sent-to 172.16.101.54] "),
+        ("npm_standard", "$status", "200", "", ""),
+    )
+)  # fmt: skip
+"""Nginx Proxy Manager's ``proxy`` and ``standard``.
+
+Source: Nginx Proxy Manager, nginx.conf, ``log_format``.
+"""
+
+LITESPEED, LITESPEED_COMMON = (
+    Pattern(
+        name,
+        (literal('"'), *segments),
+        example='"192.0.2.10 - - [10/Oct/2024:13:55:36 +0200] "GET /a?b=c HTTP/1.1" 200 2326'
+        f'{quotes}"',
+        not_hits=_NOT_HITS,
+    )
+    for name, segments, quotes in (
+        ("litespeed", (*COMBINED, literal('"')), ' "https://example.org/" "Mozilla/5.0"'),
+        ("litespeed_common", (*COMMON, literal('"')), ""),
+    )
+)
+"""Combined and common with the quotes of LiteSpeed's ``logFormat`` around them, which it writes.
+
+Source: OpenLiteSpeed, ``accesslog``, ``logFormat``, as CyberPanel sets it.
 """
 
 APACHE_DURATION = Pattern(
@@ -207,4 +276,6 @@ Source: Couchbase Server, Manage Logging, ``http_access.log``.
 LAYOUTS = (
     VHOST_COMBINED, VHOST_COMMON, NGINX_INGRESS, COMBINED_FORWARDED, NGINX_REQUEST_TIME,
     COMBINEDIO, APACHE_DURATION, TOMCAT_DURATION, JETTY_LATENCY, ICECAST2, GANDI, OVH, COUCHBASE,
+    *map(_with_host, (NGINX_INGRESS, NGINX_REQUEST_TIME, COMBINEDIO)),
+    NGINX_PROXY, NPM_PROXY, NPM_STANDARD, LITESPEED, LITESPEED_COMMON,
 )  # fmt: skip
