@@ -64,7 +64,7 @@ def watch() -> None:
     def alert(alarms: list[dict[str, Any]]) -> list[str]:
         from pipeline.watch import tell_alarms
 
-        return tell_alarms(load_settings(), alarms)
+        return tell_alarms(load_settings(), alarms, as_of())
 
     found = discover()
     rebuilt = build()

@@ -1,32 +1,28 @@
-"""Alerts: a surge opened, a surge closed, a day failed; each said once, by any service of apprise.
+"""Alerts: a surge opened, a surge closed, a day failed; each said once.
 
-What was said is kept in the lake's ledger, so that retries, backfills and other processes know.
-Days further back than ``alert_days`` are silent unless asked for.
+What was said is kept in the lake's ledger, so that retries, backfills and other processes know;
+who has not taken it yet, in the ``outbox``. Days further back than ``alert_days`` are silent unless
+asked for.
 """
 
 import logging
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from pipeline.errors import AlertError, LakeError, SettingsError
-from pipeline.lake import Lake, read_json, write_json
-from pipeline.output import escape
+from pipeline.alert_services import Alert, send_unremembered
+from pipeline.errors import AlertError, LakeError, SettingsError, TidegaugeError
+from pipeline.lake import Lake, read_json
+from pipeline.outbox import deliver, saying, write_down
+from pipeline.output import escape, write_number_of
 from pipeline.settings import Settings
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Alert:
-    """One message."""
-
-    title: str
-    body: str
 
 
 @dataclass(frozen=True)
@@ -98,9 +94,9 @@ def _touch(start: date, end: date, other_start: date, other_end: date) -> bool:
 def _opened(row: dict[str, Any]) -> Alert:
     least = "at least " if row["is_at_least"] else ""
     body = (
-        f"{least}{row['peak_sessions']:,} sessions from {row['country']} on {row['peak_day']},"
+        f"{least}{_count_peak(row)} from {row['country']} on {row['peak_day']},"
         f" {least}{row['peak_ratio']:.1f} times what its own history expects;"
-        f" {least}{row['observed']:,} from {row['start_day']} to {row['end_day']},"
+        f" {least}{row['observed']:,} {_write_span(row)},"
         f" {least}{row['excess']:,.0f} above the expected.{_explain(row)}"
     )
     return Alert(
@@ -110,21 +106,35 @@ def _opened(row: dict[str, Any]) -> Alert:
 
 def _closed(row: dict[str, Any]) -> Alert:
     least = "at least " if row["is_at_least"] else ""
+    observed = write_number_of(row["observed"], "session")
     return Alert(
         f"Surge from {row['country']} is over",
-        f"It lasted {row['days']} days, {row['start_day']} to {row['end_day']}, with its peak on"
-        f" {row['peak_day']} ({least}{row['peak_sessions']:,} sessions); {least}"
-        f"{row['observed']:,} sessions in all, {least}{row['excess']:,.0f} above the expected."
-        f"{_explain(row)}",
+        f"It lasted {_write_days(row)}, with its peak on {row['peak_day']}"
+        f" ({least}{_count_peak(row)}); {least}{observed} in all,"
+        f" {least}{row['excess']:,.0f} above the expected.{_explain(row)}",
     )
+
+
+def _count_peak(row: dict[str, Any]) -> str:
+    return write_number_of(row["peak_sessions"], "session")
+
+
+def _write_days(row: dict[str, Any]) -> str:
+    span = row["start_day"] if row["days"] == 1 else f"{row['start_day']} to {row['end_day']}"
+    return f"{write_number_of(row['days'], 'day')}, {span}"
+
+
+def _write_span(row: dict[str, Any]) -> str:
+    is_one = row["start_day"] == row["end_day"]
+    return f"on {row['start_day']}" if is_one else f"from {row['start_day']} to {row['end_day']}"
 
 
 def _explain(row: dict[str, Any]) -> str:
     return " The logs of its days are not complete." if row["is_at_least"] else ""
 
 
-def announce_surges(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[Alert]:
-    """Send what is new about the lake's surges; returns what was sent.
+def note_surges(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[Alert]:
+    """Write down as due what is new about the lake's surges; returns it.
 
     A part of today that the watch counted already can neither open a surge here nor end one.
 
@@ -133,10 +143,6 @@ def announce_surges(settings: Settings, day: date, today: date, *, is_asked: boo
         day: the local day that was just counted.
         today: the local date now: the run of a day too far back is silent,
         is_asked: unless it was asked to speak; what is old is then told from ``day``.
-
-    Raises:
-        SettingsError: an alert URL that no service has.
-        AlertError: a service did not take the alert; it is sent again by the next attempt.
     """
     reach = timedelta(days=settings.alert_days)
     if not settings.alert_urls or (day < today - reach and not is_asked):
@@ -147,58 +153,67 @@ def announce_surges(settings: Settings, day: date, today: date, *, is_asked: boo
     days = pq.ParquetFile(lake.part_path("days")).read(["day"])["day"].to_pylist()
     last_day = max((one for one in days if one < today), default=day)
     path = lake.ledger / "alerts" / "surges.json"
-    with lake.lock("alerts"):
+    with saying(lake):
         said = [Said(**one) for one in read_json(path).get("said", [])]
         since = (day if is_asked else today) - reach
         alerts, then = find_news(surges, last_day, said, since)
-        for alert in alerts:
-            send(settings, alert)
         if then != said:
-            write_json(path, {"said": [asdict(one) for one in then]})
+            write_down(settings, alerts, today, {path: {"said": [asdict(one) for one in then]}})
     return alerts
 
 
 def announce_failure(settings: Settings, failure: Failure, today: date, *, is_asked: bool) -> bool:
-    """Send that a day failed, once a day whatever fails after; returns whether it was sent now.
+    """Send what is due, and that a day failed, once a day whatever fails after.
+
+    Returns:
+        Whether the failure is news; one of a day too far back is none unless ``is_asked``.
 
     Raises:
-        SettingsError: an alert URL that no service has.
-        AlertError: a service did not take the alert.
+        SettingsError, AlertError: as ``deliver``.
     """
-    too_old = failure.day < today - timedelta(days=settings.alert_days)
-    if not settings.alert_urls or (too_old and not is_asked):
-        return False
+    is_near = failure.day >= today - timedelta(days=settings.alert_days)
+    is_news = False
+    if settings.alert_urls and (is_near or is_asked):
+        try:
+            is_news = _note_failure(settings, failure, today)
+        except (LakeError, OSError):  # a full disk may be what failed: said twice, not never
+            send_unremembered(settings, _failed(failure))
+            return True
+    deliver(settings, today)
+    return is_news
+
+
+def _note_failure(settings: Settings, failure: Failure, today: date) -> bool:
     lake = Lake(settings.lake)
-    name, what = ("failed-watch", "watch of ") if failure.is_watch else ("failed", "")
-    path = lake.ledger / "alerts" / f"{name}-{failure.day}.json"
-    alert = Alert(f"{what}{failure.day} failed in {escape(failure.step)}", escape(failure.why))
-    try:
-        with lake.lock("alerts"):
-            if path.exists():
-                return False
-            send(settings, alert)
-            with suppress(OSError):  # a full disk may be what failed
-                write_json(path, {"step": failure.step, "why": failure.why})
-    except LakeError:  # nothing can be remembered there: better said twice than never
-        send(settings, alert)
-    return True
+    kind = "failed-watch" if failure.is_watch else "failed"
+    path = lake.ledger / "alerts" / f"{kind}-{failure.day}.json"
+    said = {path: {"step": failure.step, "why": failure.why}}
+    with saying(lake):
+        is_news = not path.exists()
+        if is_news:
+            write_down(settings, [_failed(failure)], today, said)
+    return is_news
 
 
-def send(settings: Settings, alert: Alert) -> None:
-    """Send one alert to every URL.
+def _failed(failure: Failure) -> Alert:
+    what = "watch of " if failure.is_watch else ""
+    title = f"{what}{failure.day} failed in {escape(failure.step)}"
+    return Alert(title, escape(failure.why), is_failure=True)
 
-    Raises:
-        SettingsError: an alert URL that no service has; the URL, which may hold a password, is
-            not quoted.
-        AlertError: a service did not take it.
+
+@contextmanager
+def failure_announced(
+    settings: Settings, failed: Callable[[str], Failure], today: date
+) -> Iterator[None]:
+    """Announce what ends the block before it is raised, whatever becomes of the announcement.
+
+    ``failed`` makes the failure of the sentence that says why.
     """
-    import apprise  # noqa: PLC0415 loads a hundred services
-
-    services = apprise.Apprise()
-    for number, url in enumerate(settings.alert_urls, 1):
-        if not services.add(url.get_secret_value()):
-            remedy = "no service of apprise has such a URL"
-            raise SettingsError("alert_urls", f"(number {number})", remedy)
-    if not services.notify(title=f"tidegauge: {alert.title}", body=alert.body):
-        raise AlertError(f"an alert was not taken by its service ({alert.title}): see alert_urls")
-    log.info("alert sent: %s", alert.title)
+    try:
+        yield
+    except TidegaugeError as error:
+        try:
+            announce_failure(settings, failed(str(error)), today, is_asked=False)
+        except (AlertError, SettingsError) as other:
+            log.warning("%s", other)
+        raise

@@ -17,7 +17,7 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from pipeline.days import Run, find_day, read_as_of, schedule_zone
-from pipeline.errors import SettingsError
+from pipeline.errors import AlertError, SettingsError
 from pipeline.settings import Settings, load_settings
 
 ZONE = schedule_zone()
@@ -83,11 +83,14 @@ def is_over(context: Any) -> bool:
 def announce(context: Any) -> None:
     """Send that the day failed, when the last retry is over.
 
+    Not when a service did not take its alerts: the day is counted, and the next run tries again.
     Not when it failed because a setting can't be read: the task says so, and nobody knows then
     where alerts go.
     """
     from pipeline.alerts import Failure, announce_failure  # noqa: PLC0415 light to parse
 
+    if isinstance(context.get("exception"), AlertError):
+        return
     try:
         settings, day = load_settings(), _day_of(context)
     except SettingsError:
@@ -98,9 +101,14 @@ def announce(context: Any) -> None:
 
 
 def announce_watch(context: Any) -> None:
-    """Send that the watch over today failed, once a day, when the last retry is over."""
+    """Send that the watch over today failed, once a day, when the last retry is over.
+
+    Not when a service did not take its alerts.
+    """
     from pipeline.alerts import Failure, announce_failure  # noqa: PLC0415 light to parse
 
+    if isinstance(context.get("exception"), AlertError):
+        return
     step = context["task_instance"].task_id
     why = str(context.get("exception") or "its process died")
     failure = Failure(today(), step, why, is_watch=True)

@@ -1,7 +1,7 @@
 """Alerts about published figures: a day is incomplete, a figure was restated; each said once.
 
-Like the alerts about surges: what was said is kept in the lake's ledger, and days further back
-than ``alert_days`` are silent unless asked for.
+Only written down here, as those about surges are: what was said is kept in the lake's ledger, and
+days further back than ``alert_days`` are silent unless asked for.
 """
 
 from collections.abc import Iterable
@@ -14,9 +14,11 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.alerts import Alert, send
-from pipeline.lake import Lake, read_json, write_json
+from pipeline.alert_services import Alert
+from pipeline.lake import Lake, read_json
+from pipeline.outbox import saying, write_down
 from pipeline.output import escape
+from pipeline.report.wording import write_sources
 from pipeline.restatements import ALL, read_completeness, read_restatements
 from pipeline.settings import Settings
 
@@ -67,13 +69,11 @@ def find_changes(rows: Iterable[dict[str, Any]], said: dict[str, int]) -> list[C
     return changes
 
 
-def announce_restatements(
-    settings: Settings, day: date, today: date, *, is_asked: bool
-) -> list[Alert]:
-    """Send, once a day restated, which figures moved by more than the setting allows.
+def note_restatements(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[Alert]:
+    """Write down as due, once a day restated, which figures moved by more than the setting allows.
 
-    A figure that creeps is announced when it has moved so far in all. Arguments and errors are
-    those of ``alerts.announce_surges``; returns what was sent.
+    A figure that creeps is announced when it has moved so far in all. Arguments are those of
+    ``alerts.note_surges``; returns what is due.
     """
     span = _find_span(settings, day, today, is_asked=is_asked)
     if span is None:
@@ -84,7 +84,7 @@ def announce_restatements(
     rows = table.filter(is_near).to_pylist()
     path = lake.ledger / "alerts" / "restatements.json"
     alerts = []
-    with lake.lock("alerts"):
+    with saying(lake):
         said = read_json(path)
         large = [
             change
@@ -94,9 +94,9 @@ def announce_restatements(
         for restated, group in groupby(large, lambda change: change.day):
             changes = list(group)
             alerts.append(_restated(restated, changes))
-            send(settings, alerts[-1])
             said |= {change.key: change.after for change in changes}
-            write_json(path, said)
+        if alerts:
+            write_down(settings, alerts, today, {path: said})
     return alerts
 
 
@@ -123,10 +123,8 @@ def _write_change(change: Change) -> str:
     return f"{who} {change.before:,} to {change.after:,}{percent}"
 
 
-def announce_incomplete(
-    settings: Settings, day: date, today: date, *, is_asked: bool
-) -> list[Alert]:
-    """Send, once a day, that a day's logs are incomplete; arguments and errors as above."""
+def note_incomplete(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[Alert]:
+    """Write down as due, once a day, that a day's logs are incomplete; arguments as above."""
     span = _find_span(settings, day, today, is_asked=is_asked)
     if span is None:
         return []
@@ -135,15 +133,15 @@ def announce_incomplete(
     reasons = _read_reasons(lake)
     path = lake.ledger / "alerts" / "incomplete.json"
     alerts = []
-    with lake.lock("alerts"):
+    with saying(lake):
         said = read_json(path)
         for one, row in sorted(rows.items()):
             if not row["is_preliminary"] or not span[0] <= one <= span[1] or str(one) in said:
                 continue
             alerts.append(_incomplete(row, reasons.get(one) or []))
-            send(settings, alerts[-1])
             said[str(one)] = {"share": row["share"]}
-            write_json(path, said)
+        if alerts:
+            write_down(settings, alerts, today, {path: said})
     return alerts
 
 
@@ -155,7 +153,7 @@ def _read_reasons(lake: Lake) -> dict[date, list[str]]:
 
 
 def _incomplete(row: dict[str, Any], reasons: list[str]) -> Alert:
-    sources = f"{row['sources']} of {row['sources_expected']} sources"
+    sources = write_sources(row["sources"], row["sources_expected"])
     share = (
         f" ({100 * row['share']:.1f} % of what was expected)" if row["share"] is not None else ""
     )

@@ -9,9 +9,11 @@ follows once, with counted figures.
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
-from pipeline.alerts import Alert, send
+from pipeline.alert_services import Alert
 from pipeline.finished_hours import HourRow
-from pipeline.lake import Lake, read_json, write_json
+from pipeline.lake import Lake, read_json
+from pipeline.outbox import saying, write_down
+from pipeline.output import write_number_of
 from pipeline.settings import Settings
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
 
@@ -52,14 +54,14 @@ def write_alert(rows: Sequence[HourRow]) -> Alert:
     where = ", ".join(names) + (f" and {more} more" if more else "")
     span = max(_span(row) for row in rows)
     lines = [
-        f"{row.country}: {row.sessions:,} sessions from {_span(row)}, {row.expected or 0:,.0f}"
-        " expected, preliminary"
+        f"{row.country}: {write_number_of(row.sessions, 'session')} from {_span(row)},"
+        f" {row.expected or 0:,.0f} expected, preliminary"
         for row in rows[:_MOST_LINES]
     ]
     left = len(rows) - len(lines)
     return Alert(
         f"Surge from {where} in the hour {span}",
-        "\n".join(lines + ([f"and {left} more countries"] if left else [])),
+        "\n".join(lines + ([_write_more(left)] if left else [])),
     )
 
 
@@ -68,23 +70,23 @@ def _span(row: HourRow) -> str:
     return f"{row.hour:%Y-%m-%d %H:%M}-{end:%H:%M}"
 
 
-def announce_hours(settings: Settings, alarms: Sequence[HourRow]) -> list[Alert]:
-    """Send what is new about the hours that are surges; returns what was sent.
+def _write_more(countries: int) -> str:
+    return f"and {write_number_of(countries, 'more country', 'more countries')}"
 
-    Raises:
-        SettingsError: an alert URL that no service has.
-        AlertError: a service did not take the alert; it is sent again by the next attempt.
+
+def note_hours(settings: Settings, alarms: Sequence[HourRow], today: date) -> list[Alert]:
+    """Write down as due what is new about the hours that are surges; returns it.
+
+    ``today``: the local date.
     """
     if not settings.alert_urls or not alarms:
         return []
     lake = Lake(settings.lake)
     path = lake.ledger / "alerts" / "hours.json"
-    with lake.lock("alerts"):
+    with saying(lake):
         said = read_json(path)
         rows, then = find_new_hours(alarms, said)
         alerts = [write_alert(rows)] if rows else []
-        for alert in alerts:
-            send(settings, alert)
         if then != said:
-            write_json(path, then)
+            write_down(settings, alerts, today, {path: then})
     return alerts

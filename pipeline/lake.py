@@ -390,7 +390,9 @@ def read_json(path: Path) -> dict[str, Any]:
         LakeError: it is damaged.
     """
     try:
-        return read_content(path.read_text()) if path.exists() else {}
+        return read_content(path.read_text())
+    except FileNotFoundError:
+        return {}
     except ValueError as error:
         why = f"{path} is damaged: {error}; `tidegauge verify` tells what else is"
         raise LakeError(why) from error

@@ -25,7 +25,7 @@ from pipeline.options import (
     show_bytes,
     show_steps,
 )
-from pipeline.output import print_rows, say
+from pipeline.output import print_rows, say, write_days
 from pipeline.raw_files import Origin, RawFiles, find_files, shown
 from pipeline.reread import plan_reread, reread
 from pipeline.restatements import publish
@@ -239,8 +239,7 @@ def build_command(  # noqa: PLR0913 one parameter an option
             kinds,
         )  # fmt: skip
     publish(the_lake, datetime.now(UTC), made_with)
-    span = f": {days[0]} to {days[-1]}" if days else ", nothing was stale"
-    print(f"built {len(days)} days{span}")
+    print(f"built {write_days([*map(str, days)], ': ')}{'' if days else ', nothing was stale'}")
     for day, names in kept.items():
         print(f"kept {day} as it is: its raw files are gone ({', '.join(names)})")
 

@@ -16,17 +16,18 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 
 import pyarrow.parquet as pq
 
-from pipeline.alerts import announce_surges
+from pipeline.alerts import note_surges
 from pipeline.build import build_days, build_tables
 from pipeline.checks import check_days
 from pipeline.days import check_day
 from pipeline.discovery import Found, discover
 from pipeline.errors import DataError, GeoError
-from pipeline.figure_alerts import announce_incomplete, announce_restatements
+from pipeline.figure_alerts import note_incomplete, note_restatements
 from pipeline.geo.databases import HOW_TO_GET_ONE, list_databases
 from pipeline.hits import Places
 from pipeline.ingest import Ingested, explain_overlap, explain_unread
 from pipeline.lake import Lake
+from pipeline.outbox import deliver
 from pipeline.output import escape
 from pipeline.raw_files import Origin, printable
 from pipeline.report import write_report
@@ -279,11 +280,24 @@ def write_page(
         return str(write_report(settings, settings.report))
 
 
-def tell(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[str]:
-    """Send the alerts that are due; returns their titles."""
-    announcers = (announce_surges, announce_incomplete, announce_restatements)
+def note_news(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[str]:
+    """Write down the alerts of a night that are new; returns their titles."""
     return [
         alert.title
-        for announce in announcers
-        for alert in announce(settings, day, today, is_asked=is_asked)
+        for note in (note_surges, note_incomplete, note_restatements)
+        for alert in note(settings, day, today, is_asked=is_asked)
     ]
+
+
+def tell(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[str]:
+    """Note what is new, then send each service all that is due to it as one message.
+
+    Returns:
+        The titles of what is new.
+
+    Raises:
+        SettingsError, AlertError: as ``deliver``.
+    """
+    titles = note_news(settings, day, today, is_asked=is_asked)
+    deliver(settings, today)
+    return titles

@@ -36,6 +36,17 @@ def escape(text: str) -> str:
     return _UNSAFE.sub(written, text)
 
 
+def write_number_of(count: float, one: str, many: str | None = None) -> str:
+    """``1 session``, ``1,200 sessions``; ``many`` where an ``s`` does not do."""
+    return f"{count:,.0f} {one if count == 1 else many or one + 's'}"
+
+
+def write_days(days: Sequence[str], colon: str = ", ") -> str:
+    """``0 days``; ``1 day, 2016-11-08``; ``2 days, 2016-11-08 to 2016-11-09``."""
+    span = "" if not days else colon + days[0] + (f" to {days[-1]}" if len(days) > 1 else "")
+    return write_number_of(len(days), "day") + span
+
+
 def say(text: str) -> None:
     """A line for the person at the terminal, on stderr, safe to show."""
     print(escape(text), file=sys.stderr)

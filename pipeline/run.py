@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from pipeline.alerts import Failure, announce_failure
+from pipeline.alerts import Failure, failure_announced
 from pipeline.days import last_ended_day, read_as_of
 from pipeline.discovery import Found
 from pipeline.errors import DataError, SettingsError, StoreError, TidegaugeError
@@ -17,8 +17,8 @@ from pipeline.nightly import (
     check_built,
     find_files,
     find_surges,
+    note_news,
     take_in,
-    tell,
     write_page,
 )
 from pipeline.options import (
@@ -31,7 +31,8 @@ from pipeline.options import (
     ToOption,
     show_bytes,
 )
-from pipeline.output import escape
+from pipeline.outbox import deliver
+from pipeline.output import escape, write_days, write_number_of
 from pipeline.raw_files import Origin, RawFiles
 from pipeline.settings import Settings, load_settings
 from pipeline.site import find_zone
@@ -86,12 +87,11 @@ def run(  # noqa: PLR0913 one parameter an option
     yesterday = last_ended_day(now, zone)
     days = _span(first or last or yesterday, last or first or yesterday)
     night = Night(days, now, with_late=with_late, arrived_by=now if as_of else None)
-    try:
-        _run(settings, night)
-    except TidegaugeError as error:
-        failure = Failure(days[-1], "tidegauge run", str(error))
-        announce_failure(settings, failure, now.astimezone(zone).date(), is_asked=False)
-        raise
+    today = now.astimezone(zone).date()
+    with failure_announced(settings, lambda why: Failure(days[-1], "tidegauge run", why), today):
+        for problem in _run(settings, night, today):
+            raise problem
+    deliver(settings, today)
 
 
 def _span(first: date, last: date) -> list[date]:
@@ -101,7 +101,8 @@ def _span(first: date, last: date) -> list[date]:
     return [start + timedelta(days=n) for n in range((end - start).days + 1)]
 
 
-def _run(settings: Settings, night: Night) -> None:
+def _run(settings: Settings, night: Night, today: date) -> list[TidegaugeError]:
+    """A night's work but the sending; returns what kept it from being whole."""
     days, now = night.days, night.now
     found, missing = _find(settings, night)
     paths = found.files + found.again
@@ -117,20 +118,18 @@ def _run(settings: Settings, night: Night) -> None:
     find_surges(settings)
     told = [check_built(settings, day, rebuilt if day == days[-1] else ()) for day in days]
     page = write_page(settings, now, days)
-    today = now.astimezone(find_zone(settings, Lake(settings.lake)).info).date()
-    alerts = tell(settings, days[-1], today, is_asked=False)
+    alerts = note_news(settings, days[-1], today, is_asked=False)
     not_yet = f", {found.not_yet} not there yet" if night.arrived_by else ""
     print(f"files:  {len(result.added)} taken in, {len(result.known)} known{not_yet}")
-    print(f"built:  {len(rebuilt)} days{f', {rebuilt[0]} to {rebuilt[-1]}' if rebuilt else ''}")
+    print(f"built:  {write_days(rebuilt)}")
     for one in told:
-        print(f"{one['day']}: {one['sessions']:,} sessions from {one['countries']} countries")
+        sessions = write_number_of(one["sessions"], "session")
+        countries = write_number_of(one["countries"], "country", "countries")
+        print(f"{one['day']}: {sessions} from {countries}")
     print(f"report: {escape(page)}")
     for title in alerts:
         print(f"alert:  {escape(title)}")
-    if found.unreached:
-        raise found.unreached[0]
-    if missing:
-        raise DataError("; ".join(missing))
+    return [*found.unreached, *([DataError("; ".join(missing))] if missing else [])]
 
 
 def _find(settings: Settings, night: Night) -> tuple[Found, list[str]]:

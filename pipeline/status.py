@@ -6,6 +6,7 @@ from pipeline.errors import GeoError
 from pipeline.geo.databases import list_databases
 from pipeline.hits import Places
 from pipeline.lake import FileRecord, Lake
+from pipeline.outbox import list_untaken
 from pipeline.outdated import find_outdated
 from pipeline.output import escape
 from pipeline.reread import plan_reread
@@ -25,6 +26,7 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
         lake, settings.session_timeout_minutes, drop_robotlike=settings.drop_robotlike
     )
     stale = stock.stale
+    untaken, given_up = list_untaken(lake, settings)
     rows: list[tuple[str, str | int]] = [
         ("time zone", lake.identity()["timezone"]),
         ("files", len(records)),
@@ -39,6 +41,8 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
         ("stale when asked", _span(_list_waiting(stock))),
         ("databases", ", ".join(_list_databases(settings))),
         ("days located by another database", _span(_list_outdated(settings, lake, records))),
+        ("alerts not taken", "; ".join(untaken) or "none"),
+        ("alerts given up", "; ".join(given_up) or "none"),
     ]
     return rows
 

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,7 +17,7 @@ from pipeline.blocks import RawFile
 from pipeline.discovery import Found
 from pipeline.errors import DataError
 from pipeline.finished_hours import HourRow, read_day_so_far, watched_day
-from pipeline.hour_alerts import announce_hours
+from pipeline.hour_alerts import note_hours
 from pipeline.ingest import Ingested
 from pipeline.nightly import build_stale as build_days
 from pipeline.nightly import (
@@ -30,6 +30,7 @@ from pipeline.nightly import (
     refuse_failed,
     search_files,
 )
+from pipeline.outbox import deliver
 from pipeline.raw_files import Origin, ReadLimits
 from pipeline.settings import Settings
 from pipeline.site import read_limits
@@ -119,11 +120,22 @@ def find_alarms(settings: Settings, now: datetime) -> list[dict[str, Any]]:
     return [asdict(row) | {"hour": row.hour.isoformat()} for row in alarms]
 
 
-def tell_alarms(settings: Settings, alarms: Iterable[dict[str, Any]]) -> list[str]:
-    """Send the alerts that are due; returns their titles.
+def note_alarms(settings: Settings, alarms: Iterable[dict[str, Any]], now: datetime) -> list[str]:
+    """Write down the alerts of these hours that are new; returns their titles."""
+    rows = [HourRow(**alarm | {"hour": datetime.fromisoformat(alarm["hour"])}) for alarm in alarms]
+    return [alert.title for alert in note_hours(settings, rows, _today(settings, now))]
+
+
+def tell_alarms(settings: Settings, alarms: Iterable[dict[str, Any]], now: datetime) -> list[str]:
+    """Note what is new, then send what is due; returns the titles of what is new.
 
     Raises:
-        SettingsError, AlertError: as ``announce_hours``.
+        SettingsError, AlertError: as ``deliver``.
     """
-    rows = [HourRow(**alarm | {"hour": datetime.fromisoformat(alarm["hour"])}) for alarm in alarms]
-    return [alert.title for alert in announce_hours(settings, rows)]
+    titles = note_alarms(settings, alarms, now)
+    deliver(settings, _today(settings, now))
+    return titles
+
+
+def _today(settings: Settings, now: datetime) -> date:
+    return now.astimezone(find_own_zone(settings).info).date()

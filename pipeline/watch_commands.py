@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from pipeline.alerts import Failure, announce_failure
+from pipeline.alerts import Failure, failure_announced
 from pipeline.days import read_as_of
-from pipeline.errors import TidegaugeError
+from pipeline.errors import StoreError
 from pipeline.finished_hours import DaySoFar, HourRow, read_day_so_far
 from pipeline.lake import Lake
 from pipeline.options import (
@@ -22,11 +22,12 @@ from pipeline.options import (
     read_country,
     show_bytes,
 )
-from pipeline.output import escape, print_rows, say
+from pipeline.outbox import deliver
+from pipeline.output import escape, print_rows, say, write_days, write_number_of
 from pipeline.raw_files import RawFiles
 from pipeline.settings import Settings, load_settings
 from pipeline.site import find_zone
-from pipeline.watch import build_so_far, find_alarms, find_so_far, take_in_so_far, tell_alarms
+from pipeline.watch import build_so_far, find_alarms, find_so_far, note_alarms, take_in_so_far
 
 _COLUMNS = ["hour", "country", "sessions", "expected", "upper", "is_surge", "is_preliminary"]
 _LARGEST = 10
@@ -84,16 +85,19 @@ def watch_command(
     """
     settings = load_settings(config, lake=lake, geo=geo, raw=raw)
     now = _clock(settings, as_of)
-    try:
-        _watch(settings, now, is_replay=as_of is not None)
-    except TidegaugeError as error:
-        day = now.astimezone(_zone(settings)).date()
-        failure = Failure(day, "tidegauge watch", str(error), is_watch=True)
-        announce_failure(settings, failure, day, is_asked=False)
-        raise
+    today = now.astimezone(_zone(settings)).date()
+
+    def failed(why: str) -> Failure:
+        return Failure(today, "tidegauge watch", why, is_watch=True)
+
+    with failure_announced(settings, failed, today):
+        for problem in _watch(settings, now, is_replay=as_of is not None):
+            raise problem
+    deliver(settings, today)
 
 
-def _watch(settings: Settings, now: datetime, *, is_replay: bool) -> None:
+def _watch(settings: Settings, now: datetime, *, is_replay: bool) -> list[StoreError]:
+    """An hour's work but the sending; returns the stores that were out of reach."""
     found = find_so_far(settings, now, is_replay=is_replay)
     with show_bytes("ingesting", RawFiles(found.files).raw_bytes) as (bar, task):
         result = take_in_so_far(
@@ -101,18 +105,18 @@ def _watch(settings: Settings, now: datetime, *, is_replay: bool) -> None:
         )
     rebuilt = build_so_far(settings)
     alarms = find_alarms(settings, now)
-    titles = tell_alarms(settings, alarms)
+    titles = note_alarms(settings, alarms, now)
     print(f"files:  {len(result.added)} taken in, {len(result.known)} known")
-    print(f"built:  {len(rebuilt)} days{f', {rebuilt[0]} to {rebuilt[-1]}' if rebuilt else ''}")
+    print(f"built:  {write_days(rebuilt)}")
     for alarm in alarms:
         print(
-            f"surge:  {escape(alarm['country'])}, {alarm['hour']}: {alarm['sessions']:,} sessions,"
-            f" {alarm['expected']:,.0f} expected, preliminary"
+            f"surge:  {escape(alarm['country'])}, {alarm['hour']}:"
+            f" {write_number_of(alarm['sessions'], 'session')}, {alarm['expected']:,.0f} expected,"
+            " preliminary"
         )
     for title in titles:
         print(f"alert:  {escape(title)}")
-    if found.unreached:
-        raise found.unreached[0]
+    return found.unreached
 
 
 def _clock(settings: Settings, as_of: str | None) -> datetime:

@@ -10,8 +10,9 @@ from restated_lakes import COMPLETE, ELEVENTH, LATE, NINTH, PRELIMINARY, Publish
 from test_alerts import Hook
 
 from pipeline.errors import AlertError
-from pipeline.figure_alerts import announce_incomplete, announce_restatements
+from pipeline.figure_alerts import note_incomplete, note_restatements
 from pipeline.nightly import tell
+from pipeline.outbox import deliver
 from pipeline.settings import Settings
 
 EIGHTH, TENTH = date(2016, 11, 8), date(2016, 11, 10)
@@ -37,7 +38,8 @@ def settings_of(site: Publisher, hook: Hook, **changes: object) -> Settings:
 
 
 def announce(settings: Settings, day: date = TENTH, today: date = TODAY) -> None:
-    announce_restatements(settings, day, today, is_asked=False)
+    note_restatements(settings, day, today, is_asked=False)
+    deliver(settings, today)
 
 
 def test_a_large_restatement_is_announced_once(site: Publisher, hook: Hook) -> None:
@@ -117,7 +119,8 @@ def test_old_days_are_silent_unless_asked_for(site: Publisher, hook: Hook) -> No
     announce(settings, date(2026, 11, 21), date(2026, 11, 22))
     assert hook.titles == []
     for _ in range(2):
-        announce_restatements(settings, EIGHTH, date(2026, 11, 22), is_asked=True)
+        note_restatements(settings, EIGHTH, date(2026, 11, 22), is_asked=True)
+        deliver(settings, date(2026, 11, 22))
     assert len(hook.titles) == 1
 
 
@@ -128,13 +131,15 @@ def test_an_incomplete_day_is_announced_once(site: Publisher, hook: Hook) -> Non
     site.build(d7=COMPLETE, d8=PRELIMINARY, d11=PRELIMINARY)
     settings = settings_of(site, hook)
     for _ in range(2):
-        announce_incomplete(settings, TENTH, TODAY, is_asked=False)
+        note_incomplete(settings, TENTH, TODAY, is_asked=False)
+        deliver(settings, TODAY)
     assert hook.titles == ["2016-11-08 is incomplete"]
     assert hook.received[0]["body"] == (
         "Logs of 2 of 5 sources are in (40.0 % of what was expected): its figures are"
         " preliminary. Why: no log of web03, web04, web05."
     )
-    announce_incomplete(settings, date(2026, 11, 21), date(2026, 11, 22), is_asked=False)
+    note_incomplete(settings, date(2026, 11, 21), date(2026, 11, 22), is_asked=False)
+    deliver(settings, date(2026, 11, 22))
     assert len(hook.titles) == 1
 
 
@@ -148,7 +153,8 @@ def test_hostile_names_are_escaped_in_alerts(site: Publisher, hook: Hook) -> Non
     site.publish(ELEVENTH)
     settings = settings_of(site, hook)
     announce(settings)
-    announce_incomplete(settings, TENTH, TODAY, is_asked=False)
+    note_incomplete(settings, TENTH, TODAY, is_asked=False)
+    deliver(settings, TODAY)
     assert len(hook.received) == 2
     for said in hook.received:
         assert "\\x1b[31m\\u202ered.log" in said["body"]
@@ -164,4 +170,5 @@ def test_a_night_tells_all_of_it_once(site: Publisher, hook: Hook) -> None:
     assert tell(settings, TENTH, TODAY, is_asked=False) == [
         "2016-11-09 is incomplete", "Figures of 2016-11-08 were restated"
     ]  # fmt: skip
+    assert hook.titles == ["2016-11-09 is incomplete; Figures of 2016-11-08 were restated"]
     assert tell(settings, TENTH, TODAY, is_asked=False) == []

@@ -1,7 +1,7 @@
 """The watch's alerts, received by a web hook on loopback: once a surge, seen every hour."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,8 @@ from test_alerts import Hook
 
 from pipeline.errors import AlertError
 from pipeline.finished_hours import HourRow
-from pipeline.hour_alerts import announce_hours, find_new_hours, write_alert
+from pipeline.hour_alerts import find_new_hours, note_hours, write_alert
+from pipeline.outbox import deliver
 from pipeline.settings import Settings, load_settings
 
 TORONTO = ZoneInfo("America/Toronto")
@@ -31,6 +32,12 @@ def hook() -> Iterator[Hook]:
 def settings(tmp_path: Path, hook: Hook) -> Settings:
     """Return settings of a site whose alerts go to the hook."""
     return load_settings(lake=tmp_path / "lake", alert_urls=hook.url)
+
+
+def announce_hours(settings: Settings, alarms: list[HourRow]) -> None:
+    """Announce what is new about hours as the watch does, on the day of the last."""
+    note_hours(settings, alarms, alarms[-1].hour.date())
+    deliver(settings, alarms[-1].hour.date())
 
 
 def row(hour: int, country: str = "US", sessions: int = 61_000, day: int = 8) -> HourRow:
@@ -93,7 +100,7 @@ def test_an_alert_that_was_not_taken_is_sent_again(settings: Settings, hook: Hoo
 
 def test_without_a_service_nothing_is_remembered(tmp_path: Path) -> None:
     settings = load_settings(lake=tmp_path / "lake")
-    assert announce_hours(settings, [row(21)]) == []
+    assert note_hours(settings, [row(21)], date(2016, 11, 8)) == []
     assert not (tmp_path / "lake" / "ledger" / "alerts").exists()
 
 

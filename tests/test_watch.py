@@ -13,7 +13,7 @@ from lake_fixtures import COMPRESS, Site, make_line
 from live_logs import LiveServers
 from test_alerts import Hook
 
-from pipeline.alerts import announce_surges
+from pipeline.alerts import note_surges
 from pipeline.errors import DataError
 from pipeline.settings import Settings, load_settings
 from pipeline.storm.addresses import find_database
@@ -92,7 +92,7 @@ def test_the_surge_is_announced_once_before_midnight_and_leaves_the_lake_as_a_ni
     assert by_hour[:4] == [0, 0, 1, 1]  # at 22:10, and not again at 22:10
     settings = settings_of(week, hook)
     eighth, ninth = date(2016, 11, 8), date(2016, 11, 9)
-    night = announce_surges(settings, eighth, ninth, is_asked=False)
+    night = note_surges(settings, eighth, ninth, is_asked=False)
     assert "Surge from US since 2016-11-08" in [alert.title for alert in night]
     assert all(alert.title.endswith("2016-11-08") for alert in night)
     assert_a_night_makes_the_same_lake(week, whole, tmp_path_factory.mktemp("fresh"))

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytz
 
 from pipeline.definitions import NO_COUNTRY
+from pipeline.output import write_number_of as write_number_of  # noqa: PLC0414 for its readers
 
 _NAMES = {NO_COUNTRY: "unknown place", "XK": "Kosovo", "GB": "United Kingdom"}
 """What the tz database's list of ISO 3166-1 lacks or words differently."""
@@ -75,11 +76,6 @@ def compare_with_expected(observed: int, expected: float | None) -> str | None:
 def write_hour(hour: datetime, zone: ZoneInfo) -> str:
     """An hour's start in the site's zone with its offset: ISO 8601, a space for the ``T``."""
     return hour.astimezone(zone).isoformat(sep=" ", timespec="minutes")
-
-
-def write_number_of(count: float, one: str, many: str | None = None) -> str:
-    """``1 session``, ``1,200 sessions``; ``many`` where an ``s`` does not do."""
-    return f"{write_count(count)} {one if count == 1 else many or one + 's'}"
 
 
 def write_ordinal(number: int) -> str:
