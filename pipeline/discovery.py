@@ -22,10 +22,10 @@ from pipeline.errors import DataError, SettingsError, StoreError
 from pipeline.formats.clock import IN_LINE, read_time
 from pipeline.formats.detection import SAMPLE_LINES, FileReader
 from pipeline.hits import Places
-from pipeline.ingest import source_of
 from pipeline.lake import FileRecord, Lake
 from pipeline.outdated import is_outdated
 from pipeline.raw_files import DEFAULT_LIMITS, Origin, RawFiles, ReadLimits, find_files, shown
+from pipeline.source_names import Namer
 
 MOST_FILES = 1000
 """No run takes more at once (Airflow maps a task over 1,024 at most); the next takes the rest."""
@@ -174,7 +174,8 @@ def find_raw(folder: Path, *, follow_links: bool) -> RawFiles:
 
 def list_raw(lake: Lake, raw_files: RawFiles, zone: ZoneInfo) -> list[RawLog]:
     """Every one of some raw files, by source and time."""
-    logs = [_look_at(lake, path, raw_files, zone) for path in raw_files.files]
+    names = Namer(lake)
+    logs = [_look_at(lake, names, path, raw_files, zone) for path in raw_files.files]
     logs.sort(key=lambda raw: (raw.origin.source, raw.first_day or date.min, raw.path.name))
     by_source = groupby(logs, lambda raw: raw.origin.source)
     return [placed for _, its in by_source for placed in _with_next(its)]
@@ -186,13 +187,13 @@ def _with_next(logs: Iterable[RawLog]) -> Iterator[RawLog]:
             yield replace(raw, next_day=following.first_day if following else None)
 
 
-def _look_at(lake: Lake, path: Path, raw_files: RawFiles, zone: ZoneInfo) -> RawLog:
+def _look_at(lake: Lake, names: Namer, path: Path, raw_files: RawFiles, zone: ZoneInfo) -> RawLog:
     try:
         known = None if path in raw_files.unfetched else lake.find_seen(path)
     except OSError:  # gone by now or out of reach: reported when its turn comes
         known = None
     days = sorted(known.days) if known else []
-    origin = raw_files.origins.get(path, Origin(source_of(path)))
+    origin = raw_files.origins.get(path, Origin(names.of(path)))
     first_day = date.fromisoformat(days[0]) if days else _first_day(path, zone, origin)
     return RawLog(path, origin, first_day, known)
 

@@ -4,9 +4,7 @@ A file is read in blocks; worker threads turn blocks into hits, the file's own t
 in line order, one Parquet file a local day, and commits them together with the accounting.
 """
 
-import hashlib
 import logging
-import re
 import threading
 import time
 from collections import Counter, deque
@@ -27,7 +25,7 @@ import pyarrow.compute as pc
 from pipeline.blocks import Block, RawFile
 from pipeline.database import connect
 from pipeline.definitions import DEFINITIONS_VERSION
-from pipeline.errors import DataError, SettingsError, StorageError, TidegaugeError
+from pipeline.errors import DataError, StorageError, TidegaugeError
 from pipeline.formats.detection import FileReader
 from pipeline.formats.layouts import forwarded_kind
 from pipeline.formats.reader import Part
@@ -39,6 +37,7 @@ from pipeline.partitions import PartitionWriter, RejectWriter
 from pipeline.privacy import hide_addresses
 from pipeline.raw_files import DEFAULT_LIMITS, Origin, ReadLimits, printable
 from pipeline.settling import NewFile, Rules, Settled, Source
+from pipeline.source_names import Namer
 from pipeline.steps import reach
 from pipeline.storage import storage_named
 
@@ -47,8 +46,6 @@ log = logging.getLogger(__name__)
 WORKERS = 2
 _IN_FLIGHT = WORKERS + 1
 """Blocks of one file that may be waiting or at work: bounds the memory."""
-
-_SOURCE_BYTES = 100  # file systems end names at 255 bytes
 
 _thread = threading.local()
 _S = TypeVar("_S")
@@ -101,33 +98,6 @@ class _BlockHits:
     """The earliest and the latest hit, in microseconds since 1970."""
 
 
-def source_of(path: Path) -> str:
-    """The file name up to the first ``.``, ``-`` or ``_``; ``log`` when nothing is before it.
-
-    What does not belong into a name of the lake's own files becomes ``~``; one that is too long
-    for a part of them ends in a hash of the whole.
-    """
-    name = re.sub(r"[^\w@+~]", "~", re.split(r"[.\-_]", printable(path.name))[0]) or "log"
-    if len(name.encode()) <= _SOURCE_BYTES:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return f"{name.encode()[: _SOURCE_BYTES - 9].decode(errors='ignore')}~{digest}"
-
-
-def check_source(name: str) -> None:
-    """Refuse a source that is no name.
-
-    Raises:
-        SettingsError: it holds other than letters, digits and ``@ + ~ . - _``.
-    """
-    if not re.fullmatch(r"[\w@+~-][\w@+~.-]*", name) or len(name.encode()) > _SOURCE_BYTES:
-        raise SettingsError(
-            "--source",
-            name,
-            "write a name of letters, digits and @ + ~ . - _, up to 100 bytes, such as web01",
-        )
-
-
 def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
     lake: Lake,
     maker: HitMaker,
@@ -136,6 +106,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
     origins: Mapping[Path, Origin] = MappingProxyType({}),
     only_whole: bool = False,
     again: Container[Path] = (),
+    instead_of: Mapping[Path, FileRecord] = MappingProxyType({}),
     rules: Rules = Rules(),  # noqa: B008 a frozen value
     limits: ReadLimits = DEFAULT_LIMITS,
     on_read: Callable[[int], None] = lambda _: None,
@@ -149,11 +120,13 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
         origins: what is said of some of ``paths``; the others' sources are by their names.
         only_whole: refuse a damaged archive instead of keeping its readable part.
         again: those of ``paths`` to make anew although the lake has them, or was told to forget.
+        instead_of: the records of those that get another source; their hits are taken out.
         rules: of lines that were sent twice.
         limits: how much one file may hold.
         on_read: told the raw bytes read, for progress.
     """
     result = Ingested([], [], [])
+    names = Namer(lake)
     sizes = {record.raw_bytes for record in (*lake.files(), *lake.past_files())}
     stop = threading.Event()
     with (
@@ -169,11 +142,13 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
                 blocks,
                 staging / str(number),
                 RawFile(path, on_read, limits),
-                origins.get(path) or Origin(source_of(path)),
+                origins.get(path) or Origin(names.of(path)),
                 stop,
+                names.of(path),
                 rules=rules,
                 only_whole=only_whole,
                 again=path in again,
+                instead_of=instead_of.get(path),
             )
             for number, path in enumerate(paths)
         ]
@@ -199,9 +174,13 @@ class _FileJob:
     raw: RawFile
     origin: Origin
     stop: threading.Event
+    name: str
+    """The source by its name alone."""
     rules: Rules
     only_whole: bool
     again: bool
+    instead_of: FileRecord | None
+    """The same file as the lake has it under another source."""
 
     def __post_init__(self) -> None:
         """Make its reader."""
@@ -274,7 +253,7 @@ class _FileJob:
             if not known or self.again:
                 source = Source(self.lake, self.origin.source, self.rules, self.folder)
                 settled = source.add(new)
-                self.lake.commit(self._spare_sealed(record, settled))
+                self.lake.commit([*self._give_away(), *self._spare_sealed(record, settled)])
                 self.shortened = [
                     other for other in settled.records if other.overlap_with == record.file_key
                 ]
@@ -288,6 +267,14 @@ class _FileJob:
             record.duration_ms,
         )  # fmt: skip
         return record, record.is_live
+
+    def _give_away(self) -> list[Move]:
+        """Take out what the lake has of the file under another source."""
+        old = self.instead_of and self.lake.find(self.instead_of.file_key)
+        if not old or not old.is_live or old.source == self.origin.source:
+            return []
+        source = Source(self.lake, old.source, self.rules, self.folder)
+        return source.give_away(old.file_key, self._key()).moves
 
     def _spare_sealed(self, record: FileRecord, settled: Settled) -> list[Move]:
         """The moves, without those of sealed days: their figures can't be restated.
@@ -398,6 +385,7 @@ class _FileJob:
             timezone=self.origin.timezone,
             url=self.origin.url,
             nul_bytes=self.raw.holes.skipped,
+            source_by_name=self.origin.source == self.name,
         )
 
 

@@ -90,7 +90,8 @@ class FileRecord:
     whole_days: dict[str, DayShare] = field(default_factory=dict)
     """``days`` as they were before duplicates were dropped; empty when none were."""
     replaced_by: str | None = None
-    """The file that begins with all of this one's content; its hits are in that one's."""
+    """The file that begins with all of this one's content; its hits are in that one's. The same
+    file, when that is of another source: it is called so since it was read again."""
     forgotten_at: str | None = None
     proxies: str | None = None
     """The name of the trusted proxies that its clients were chosen by; None when its lines have no
@@ -103,6 +104,8 @@ class FileRecord:
     """Of a remote file, without secrets."""
     nul_bytes: int = 0
     """So many NULs stood before its lines, of which they are no part; see ``holes``."""
+    source_by_name: bool | None = None
+    """Whether the source is what its name says; None: read before that was noted."""
 
     @property
     def is_live(self) -> bool:

@@ -12,8 +12,9 @@ import typer
 from pipeline.build import build
 from pipeline.errors import SettingsError
 from pipeline.holes import say_hole
-from pipeline.ingest import Ingested, check_source, explain_overlap, explain_unread, source_of
+from pipeline.ingest import Ingested, explain_overlap, explain_unread
 from pipeline.lake import FileRecord, Lake
+from pipeline.naming import check_source
 from pipeline.options import (
     ConfigOption,
     Form,
@@ -38,6 +39,7 @@ from pipeline.site import (
     open_lake,
     open_maker,
 )
+from pipeline.source_names import Namer
 from pipeline.sources import days_around, find_raw_files, standard_input, take_files
 from pipeline.stale import ASKED
 from pipeline.status import explain_stale, list_status
@@ -137,8 +139,9 @@ def _name_sources(
 ) -> None:
     """Give each file what is said of its source; what the command says comes first."""
     tables = {table.name: table for table in reversed(settings.source)}
+    names = Namer(Lake(settings.lake))
     for path in found.files:
-        name = source or source_of(path)
+        name = source or names.of(path)
         table = tables.get(name)
         by_name = Origin(name, table.layout, table.timezone) if table else Origin(name)
         origin = found.origins.get(path, by_name)

@@ -10,9 +10,11 @@ from datetime import date
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.hits import EPOCH, HitMaker, Places
 from pipeline.lake import DayShare, FileRecord
+from pipeline.naming import read_name, safe_source
 from pipeline.output import escape
 from pipeline.raw_files import Origin
 from pipeline.settings import Settings
+from pipeline.source_names import is_named_before
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,12 @@ def origin_of(record: FileRecord, settings: Settings) -> Origin:
     return was if was in now else now[0]
 
 
+def is_misnamed(record: FileRecord, settings: Settings) -> bool:
+    """Whether a file would get another source by its name today; never one that settings name."""
+    named = {*settings.sources, *(table.name for table in settings.source)}
+    return record.source not in named and is_named_before(record)
+
+
 def list_outdated(
     records: Iterable[FileRecord], maker: HitMaker, settings: Settings, sealed: set[str]
 ) -> list[Outdated]:
@@ -62,14 +70,16 @@ def list_outdated(
     found: list[Outdated] = []
     for record in records:
         by_settings = _by_settings(record, maker, origin_of(record, settings))
+        by_name = _by_name(record) if is_misnamed(record, settings) else []
         for day, share in record.read_days.items():
             if day not in sealed:
                 at = date.fromisoformat(day)
-                reasons = [*_reasons(record, share, at, maker), *by_settings]
+                reasons = [*_reasons(record, share, at, maker), *by_settings, *by_name]
                 found += [Outdated(kind, at, record.file_key, text) for kind, text in reasons]
         if record.rejects_day and not record.read_days:
             at = date.fromisoformat(record.rejects_day)
-            found += [Outdated(kind, at, record.file_key, text) for kind, text in by_settings]
+            reasons = [*by_settings, *by_name]
+            found += [Outdated(kind, at, record.file_key, text) for kind, text in reasons]
     return sorted(found, key=lambda one: (one.day, one.kind, one.file_key))
 
 
@@ -87,6 +97,11 @@ def _reasons(
         yield "definitions", f"read by {version}"
     if record.proxies not in {None, maker.proxies.name}:
         yield "settings", "clients chosen by other trusted_proxies than are set now"
+
+
+def _by_name(record: FileRecord) -> list[tuple[str, str]]:
+    now = safe_source(read_name(record.name).server) or "its folder's"
+    return [("definitions", f"of the source {record.source}, by its name {now} now")]
 
 
 def _by_settings(record: FileRecord, maker: HitMaker, origin: Origin) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ the other.
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import DataError, GeoError
@@ -14,7 +14,8 @@ from pipeline.geo.databases import list_databases
 from pipeline.hits import HitMaker, Places
 from pipeline.ingest import Ingested, ingest_files
 from pipeline.lake import FileRecord, Lake
-from pipeline.outdated import Outdated, list_outdated, origin_of
+from pipeline.naming import source_of
+from pipeline.outdated import Outdated, is_misnamed, list_outdated, origin_of
 from pipeline.output import escape
 from pipeline.raw_files import printable
 from pipeline.robots import Robots
@@ -109,7 +110,10 @@ def reread(
         plan = plan_reread(settings, lake, kinds, raws)
         for with_geo, records in _by_geo(plan.files).items():
             maker = open_maker(settings, find_zone(settings, lake), with_geo=with_geo)
-            failed += read_again(settings, lake, maker, records, raws, on_read).failed
+            renames = "definitions" in kinds
+            failed += read_again(
+                settings, lake, maker, records, raws, on_read, renames=renames
+            ).failed
     if failed:
         raise DataError("; ".join(f"{escape(printable(p.name))}: {why}" for p, why in failed))
     return plan
@@ -129,12 +133,23 @@ def read_again(  # noqa: PLR0913 what is read, by what
     records: Iterable[FileRecord],
     raws: Mapping[str, Path],
     on_read: Callable[[int], None] = lambda _: None,
+    *,
+    renames: bool = False,
 ) -> Ingested:
-    """Take raw files of ``records``, which lie at ``raws``, into a lake: theirs or another."""
-    origins = {raws[record.file_key]: origin_of(record, settings) for record in records}
+    """Take raw files of ``records``, which lie at ``raws``, into a lake: theirs or another.
+
+    ``renames``: each gets the source that its name says today.
+    """
+    origins, instead_of = {}, {}
+    for record in records:
+        path = raws[record.file_key]
+        origins[path] = origin_of(record, settings)
+        if renames and is_misnamed(record, settings):
+            origins[path] = replace(origins[path], source=source_of(path))
+            instead_of[path] = record
     return ingest_files(
         lake, maker, list(origins),
-        origins=origins, again=origins, rules=overlap_rules(settings),
+        origins=origins, again=origins, instead_of=instead_of, rules=overlap_rules(settings),
         limits=read_limits(settings), on_read=on_read,
     )  # fmt: skip
 

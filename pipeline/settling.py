@@ -99,7 +99,14 @@ class Source:
 
     def forget(self, file_key: str, at: datetime) -> Settled:
         """Take a file's hits out; the lines that only it had of others' come back."""
-        record = replace(self._live.pop(file_key), forgotten_at=at.isoformat(timespec="seconds"))
+        return self._take_out(file_key, forgotten_at=at.isoformat(timespec="seconds"))
+
+    def give_away(self, file_key: str, to: str) -> Settled:
+        """Take a file's hits out that are another source's from now on, under the key ``to``."""
+        return self._take_out(file_key, replaced_by=to)
+
+    def _take_out(self, file_key: str, **why: str) -> Settled:
+        record = replace(self._live.pop(file_key), **why)  # type: ignore[arg-type]
         settled = self._settle(self._near(record), {file_key}, None)
         moves = settled.moves + _removals(self._paths_of(record), settled.moves)
         return Settled([*moves, self._write(record)], [record, *settled.records])

@@ -22,13 +22,14 @@ from pipeline.discovery import day_in_name, find_raw
 from pipeline.errors import DataError, SettingsError, StoreError
 from pipeline.formats.layouts import find_layout
 from pipeline.hits import HitMaker
-from pipeline.ingest import Ingested, ingest_files, source_of
+from pipeline.ingest import Ingested, ingest_files
 from pipeline.lake import FileRecord, Lake, stat_of
 from pipeline.options import show_bytes
 from pipeline.output import escape
 from pipeline.raw_files import Origin, RawFiles, find_files, lasting_path, shown
 from pipeline.settings import DAY_IN_PATTERN, Settings, SourceTable
 from pipeline.site import overlap_rules, read_limits
+from pipeline.source_names import Namer
 from pipeline.storage import storage_named
 from pipeline.stores import RemoteFile, Store, open_store, without_secrets
 
@@ -91,7 +92,8 @@ def find_raw_files(
         others = [path for path in rest.files if lasting_path(path) not in ours]
         found.files.extend(others)
         if layout := settings.log_format:
-            found.origins.update({path: Origin(source_of(path), layout) for path in others})
+            namer = Namer(Lake(settings.lake))
+            found.origins.update({path: Origin(namer.of(path), layout) for path in others})
         found.refused.extend(rest.refused)
     return found
 

@@ -162,7 +162,7 @@ class Deliveries(RuleBasedStateMachine):
     def deliver(self, part: tuple[int, int], missing: int, pack: str) -> None:
         """A part of the server's log comes, under a new name."""
         self.number += 1
-        path = self.folder / f"web-{self.number}.log{pack}"
+        path = self.folder / f"web.log.{self.number}{pack}"
         content = cut(part, missing)
         path.write_bytes(PACK[pack](content))
         self.take(path, content)
@@ -175,7 +175,7 @@ class Deliveries(RuleBasedStateMachine):
         content = data.draw(st.sampled_from(sorted(self.raw.values())))
         pack = data.draw(st.sampled_from([*PACK]))
         self.number += 1
-        path = self.folder / f"web-again-{self.number}.log{pack}"
+        path = self.folder / f"web.log.{self.number}{pack}"
         path.write_bytes(PACK[pack](content))
         self.take(path, content)
 

@@ -190,12 +190,12 @@ def test_lost_line_is_an_error_that_names_the_file(
 
 
 def test_source_is_the_file_name_or_as_given(site: Site) -> None:
-    """The source is the name up to the first dot, hyphen or underscore, unless one is given."""
+    """The source is the name without what rotation adds, unless one is given."""
     names = ("web01-access.log", "web02_x", "web03.gz", "plain", "-x.log")
     site.ingest(*(site.write(name, GOOD * number) for number, name in enumerate(names, 1)))
     site.ingest("--source", "edge", site.write("y.log", GOOD * 9))
     sources = {record["name"]: record["source"] for record in site.records().values()}
-    assert [sources[name] for name in names] == ["web01", "web02", "web03", "plain", "log"]
+    assert [sources[name] for name in names] == ["web01-access", "web02", "web03", "plain", "x"]
     assert sources["y.log"] == "edge"
     assert {row["source"] for row in site.rows("hits")} == set(sources.values())
 

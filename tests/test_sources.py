@@ -15,7 +15,6 @@ from conftest import build_default_databases
 from lake_fixtures import COMPRESS, Site, make_line
 from remote_servers import PASSWORD, USER, WebServer, free_port, web_server, write_certificate
 
-from pipeline.ingest import source_of
 from pipeline.nightly import find_files, ingest_job, write_jobs
 from pipeline.settings import load_settings
 from pipeline.sources import days_around, expand
@@ -83,20 +82,6 @@ def test_a_day_with_a_clock_change_is_one_name() -> None:
     assert len(dated) == len(set(dated)) == 33
     assert "2017/03/a-071" in dated  # 12 March
     assert expand("a.log", spring) == ["a.log"]
-
-
-@pytest.mark.parametrize(
-    ("name", "source"),
-    [
-        ("web01.log.1", "web01"),
-        ("web01-20161108.gz", "web01"),
-        ("web01.log.2.zst", "web01"),
-        ("web01_log.20161108-03.bz2", "web01"),
-        ("access.log-20161108.gz", "access"),
-    ],
-)
-def test_a_source_is_the_name_before_any_rotation(name: str, source: str) -> None:
-    assert source_of(Path(name)) == source
 
 
 def test_each_table_names_its_files_source(site: Site) -> None:

@@ -1,0 +1,59 @@
+"""The sources that raw files get in a lake: by their names, or as the lake has called them.
+
+Up to version 2 of the definitions a name was cut at its first ``.``, ``-`` or ``_``, so that
+``web-01`` and ``web-02`` were one source. What a lake has of that time keeps its source until
+`build --also definitions`, and what belongs to it joins it.
+"""
+
+import re
+from functools import cached_property
+from pathlib import Path
+
+from pipeline.lake import FileRecord, Lake
+from pipeline.naming import read_name, safe_source, source_of
+from pipeline.raw_files import printable
+from pipeline.rotation import PACKED
+
+
+def first_part(name: str) -> str:
+    """The source that a file's name gave up to version 2 of the definitions."""
+    return safe_source(re.split(r"[.\-_]", printable(name))[0]) or "log"
+
+
+def is_named_before(record: FileRecord) -> bool:
+    """Whether a file has its source by the first part of a name that names another server."""
+    if record.source_by_name is False or record.source != first_part(record.name):
+        return False
+    return record.source != safe_source(read_name(record.name).server)
+
+
+class Namer:
+    """What a lake calls the sources of raw files of which nothing else is said."""
+
+    def __init__(self, lake: Lake) -> None:
+        """Read the lake's records only when a name could have been another before."""
+        self._lake = lake
+
+    @cached_property
+    def _by_source(self) -> dict[str, list[FileRecord]]:
+        found: dict[str, list[FileRecord]] = {}
+        for record in self._lake.files():
+            found.setdefault(record.source, []).append(record)
+        return found
+
+    def of(self, path: Path) -> str:
+        """The source of a raw file."""
+        name, before = source_of(path), first_part(path.name)
+        if name == before:
+            return name
+        those = [r for r in self._by_source.get(before, ()) if is_named_before(r)]
+        if any(_unpacked(r.name) == _unpacked(printable(path.name)) for r in those):
+            return before  # that file itself: it has grown, or was packed
+        if any(not is_named_before(record) for record in self._by_source.get(name, ())):
+            return name
+        server = read_name(path.name).server
+        return before if any(read_name(r.name).server == server for r in those) else name
+
+
+def _unpacked(name: str) -> str:
+    return PACKED.sub("", name)

@@ -1,0 +1,185 @@
+"""Which server a raw file's name names: what rotation and delivery add is cut, and nothing else."""
+
+import csv
+import json
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+from lake_fixtures import COMPRESS, Site, make_line
+
+from pipeline.lake import Lake, write_json
+from pipeline.naming import SOURCE_BYTES, check_source, read_name, source_of
+from pipeline.source_names import first_part
+
+with Path(__file__).with_name("naming.csv").open() as table:
+    NAMES = [(row["name"], row["source"]) for row in csv.DictReader(table)]
+ONLY_ROTATION = """\
+    Sep-2019.log Aug-2019.tar.gz Aug-2019.tar.gz.1 09-16-21.log 20161120.log 2016-11-20.log.gz
+    2017-01-01-00-00-57-9B4F3A1B2C3D4E5F 550e8400-e29b-41d4-a716-446655440000.log 0.log log.1
+    0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef-json.log PT1H.json logs.txt
+    20241212T000000Z_20241212T000100Z_1a2b3c4d.log.gz 00:00:00_00:59:59_S0.json log-20161108.gz
+    @400000005822a1b2c3d4e5f6.s current 0.log.20161108-050505.gz 1478588400.log 2016-W45.log
+    11-2016.log 201611.log 2016.log ~.log"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Return a site with an empty folder of raw logs."""
+    (tmp_path / "raw").mkdir()
+    return Site(tmp_path)
+
+
+def day_of(day: int, client: str = "192.0.2.1") -> bytes:
+    return b"".join(make_line(f"{day:02}/Nov/2016:{hour:02}:00:00 -0500", client)
+                    for hour in range(24))  # fmt: skip
+
+
+def sources(site: Site) -> dict[str, str]:
+    return {record["name"]: record["source"] for record in site.records().values()}
+
+
+@pytest.mark.parametrize(("name", "source"), NAMES)
+def test_a_source_is_the_name_without_what_rotation_and_delivery_add(
+    name: str, source: str
+) -> None:
+    assert source_of(Path("/raw") / name) == source
+
+
+@pytest.mark.parametrize("name", ONLY_ROTATION.split())
+def test_a_name_that_is_nothing_else_is_named_after_its_folder(name: str) -> None:
+    """After the first folder above it that has a name of its own."""
+    assert source_of(Path("/var/log/shop/2016/11") / name) == "shop"
+    assert source_of(Path("/y=2016/m=11") / name) == "log"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a" * 255, "€" * 85, "a b:c\x1b[31m\n.log", "%2e%2e.log", "..", "day=2016-11-08.log", "'*?"],
+)
+def test_a_source_is_safe_as_part_of_a_path(name: str) -> None:
+    source = source_of(Path("/raw/f") / name)
+    check_source(source)
+    assert len(source.encode()) <= SOURCE_BYTES
+
+
+def test_long_names_stay_apart() -> None:
+    assert source_of(Path("/r") / ("a" * 200)) != source_of(Path("/r") / ("a" * 201))
+
+
+@pytest.mark.parametrize(
+    ("name", "doubt"),
+    [
+        ("web-01.log", "01 is taken for the server's number"),
+        ("web01-1.log", "-1 is taken for a counter of files"),
+        ("access.1.log", ".1 is taken for a counter of files"),
+        ("shop-2012.log", "2012 is taken for a date"),
+        ("web-01.log.1", None),
+        ("web-01-20161108.log", None),
+        ("shop-2012-20161108.log", None),
+        ("www2.log", None),
+        ("10.0.0.5.log", None),
+    ],
+)
+def test_a_name_that_can_be_read_in_two_ways_is_doubtful(name: str, doubt: str | None) -> None:
+    assert read_name(name).doubt == doubt
+
+
+def test_every_command_names_a_file_alike(site: Site) -> None:
+    """By itself, with its folder, from another folder, by a run, in any order of arrival."""
+    paths = [site.write(f"2016112{day}.log", day_of(20 + day)) for day in range(3)]
+    named = set()
+    for number, order in enumerate(permutations(paths)):
+        lake = f"lake{number}"
+        for path in order:
+            site.ingest(path, "--lake", lake)
+        site.ingest("raw/../raw", "--lake", lake)
+        records = Lake(site.folder / lake).files()
+        assert len(records) == 3
+        named |= {record.source for record in records}
+    assert named == {"raw"}
+
+
+def make_old(site: Site, *names: str) -> None:
+    """Take raw files in as version 2 of the definitions named them."""
+    for name in names:
+        site.ingest(site.folder / "raw" / name, "--source", first_part(name))
+    for path in (site.lake / "ledger" / "files").glob("*.json"):
+        record = json.loads(path.read_text())
+        record |= {"definitions": 2}
+        record.pop("source_by_name")
+        record.pop("checksum", None)
+        write_json(path, record)
+
+
+@pytest.fixture
+def old(site: Site) -> Site:
+    """Return a site of two servers whose lake calls both `web`."""
+    for server in (1, 2):
+        for day in (1, 2):
+            content = day_of(day, f"192.0.2.{server}")
+            site.write(f"web-0{server}-2016110{day}.log", content)
+    make_old(site, *(f"web-0{server}-2016110{day}.log" for server in (1, 2) for day in (1, 2)))
+    return site
+
+
+def test_new_files_of_a_known_server_join_it(old: Site) -> None:
+    assert set(sources(old).values()) == {"web"}
+    old.write("web-01-20161103.log", day_of(3))
+    old.write("web-03-20161103.log", day_of(3, "192.0.2.3"))
+    old.ingest("raw")
+    assert set(sources(old).values()) == {"web", "web-03"}
+    assert sources(old)["web-01-20161103.log"] == "web"
+    assert sources(old)["web-03-20161103.log"] == "web-03"
+
+
+def test_a_known_file_that_grew_or_was_packed_is_not_counted_twice(site: Site) -> None:
+    """Its name is nothing but a date: by its folder it would be another source."""
+    site.write("20161101.log", day_of(1))
+    site.write("20161102.log", day_of(2)[:500])
+    make_old(site, "20161101.log", "20161102.log")
+    site.write("20161102.log", day_of(2))
+    packed = site.write("20161101.log.gz", COMPRESS["gz"](day_of(1)))
+    site.ingest("raw", packed)
+    site.write("20161103.log", day_of(3))
+    site.ingest("raw")
+    assert len(site.rows("hits")) == 72
+    assert set(sources(site).values()) == {"20161101", "20161102", "raw"}
+
+
+def test_definitions_when_asked_for_name_an_old_lakes_sources_anew(old: Site) -> None:
+    """The files are read again under their own sources; the lake is the one made anew."""
+    old.run("build")
+    old.write("web-01-20161103.log", day_of(3))
+    old.ingest("raw")
+    explained = old.run("build", "--explain").out
+    assert "of the source web, by its name web-01 now" in explained
+    old.run("build", "--also", "definitions")
+    assert {record["source"] for record in old.records().values()} == {"web-01", "web-02"}
+    assert "by its name" not in old.run("build", "--explain").out
+    made = old.hashes()
+    old.ingest("raw", "--lake", "anew")
+    old.run("build", "--lake", "anew")
+    fresh = Site(old.folder)
+    object.__setattr__(fresh, "lake", old.folder / "anew")
+    assert made == fresh.hashes()
+    old.ingest("raw")
+    assert old.hashes() == made
+    old.run("verify")
+
+
+def test_a_file_whose_raw_file_is_gone_keeps_its_source(old: Site) -> None:
+    (old.folder / "raw" / "web-01-20161101.log").unlink()
+    old.run("build", "--also", "definitions")
+    assert sources(old)["web-01-20161101.log"] == "web"
+    assert sources(old)["web-02-20161102.log"] == "web-02"
+    old.write("web-02-20161103.log", day_of(3, "192.0.2.2"))
+    old.ingest("raw")
+    assert sources(old)["web-02-20161103.log"] == "web-02"
+
+
+def test_a_source_that_was_given_stays(site: Site) -> None:
+    site.write("web-01.log", day_of(1))
+    site.ingest("raw", "--source", "web")
+    site.run("build", "--also", "definitions")
+    assert sources(site) == {"web-01.log": "web"}
