@@ -4,9 +4,8 @@ A derived partition is a pure function of its inputs and settings; see ``stale``
 """
 
 import logging
-import shutil
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -19,16 +18,15 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from pipeline.change import Change
 from pipeline.database import connect
 from pipeline.days import day_start
-from pipeline.digests import digests_of
-from pipeline.lake import Lake, put_in_place, read_json, write_json
+from pipeline.lake import Lake, read_json
 from pipeline.models import read_model
 from pipeline.partitions import write_table
 from pipeline.stale import PARTITIONED, DayFiles, Parts, fingerprint, take_stock
 from pipeline.storage import storage_named
-from pipeline.summary import build_summary
-from pipeline.views import write_views
+from pipeline.summary import add_summary
 from pipeline.visitors import VisitorKey
 
 log = logging.getLogger(__name__)
@@ -38,7 +36,9 @@ _SESSION_KEYS = (("session_id", pa.uint64()), ("started_at", pa.int64()), ("day"
 
 _MOST_PARTS = 64
 _BATCH_ROWS = 4_000_000
-_THEN = "what was built stands, and the next run goes on from there"
+_PUT_EACH_S = 300.0
+"""What was built so long ago is put into the lake, so that a kill does not lose it."""
+_THEN = "what was built before stands, and the next run goes on from there"
 _ONE_DAY = timedelta(days=1)
 _EVER = datetime(1900, 1, 1, tzinfo=UTC)
 _NEVER = datetime(2200, 1, 1, tzinfo=UTC)
@@ -64,9 +64,11 @@ def build(
     on_days: Callable[[int, int], None] = lambda _done, _all: None,
     also: Collection[str] = (),
 ) -> list[date]:
-    """Rebuild the stale days' sessions, daily and hourly, then the tables over all days.
+    """Rebuild the stale days' sessions, daily and hourly, and the tables over all days, as one.
 
     Days that are stale for causes that wait (``stale.ASKED``) are rebuilt when ``also`` names them.
+    Readers see the lake before or after; where it takes long, a few states between, each of whole
+    days and of the tables that belong to them.
 
     Returns:
         The days rebuilt, in order. Nothing is written when nothing is stale.
@@ -74,57 +76,59 @@ def build(
     Raises:
         StorageError: the disk is full or can't be written; the next build goes on from there.
     """
-    stale = build_days(lake, settings, on_days, also)
-    build_tables(lake, settings)
-    return stale
-
-
-def build_days(
-    lake: Lake,
-    settings: BuildSettings,
-    on_days: Callable[[int, int], None] = lambda _done, _all: None,
-    also: Collection[str] = (),
-) -> list[date]:
-    """Rebuild the stale days' sessions, daily and hourly; returns those days, in order."""
     started = time.monotonic()
-    with lake.lock("build"), storage_named(lake.root, _THEN):
+    with lake.lock("build"), storage_named(lake.root, _THEN), lake.staging() as staging:
         stock = take_stock(lake, settings.timeout_minutes, drop_robotlike=settings.drop_robotlike)
         built, stale = dict(stock.built), stock.stale_for(also)
-        gone = sorted(set(built) - set(stock.wanted) - lake.sealed())
+        change, put_at = Change(lake, staging), started
         for batch in batches(stale, stock.days):
-            _build_batch(lake, batch, stock.days, settings)
+            _build_batch(change, batch, stock.days, settings)
             built |= {str(day): stock.wanted[str(day)] for day in batch}
-            write_json(lake.ledger / "built.json", built)
+            if time.monotonic() > put_at + _PUT_EACH_S:
+                _put(change, built, settings)
+                put_at = time.monotonic()
             on_days(len(batch), len(stale))
-        for day in gone:
-            _remove_day(lake, day)
+        for day in sorted(set(built) - set(stock.wanted) - lake.sealed()):
+            _replace_days(change, [day])
             del built[day]
-        if gone:
-            write_json(lake.ledger / "built.json", built)
+        _put(change, built, settings)
     log.info("built %d days in %d ms", len(stale), round((time.monotonic() - started) * 1000))
     return stale
 
 
 def build_tables(lake: Lake, settings: BuildSettings) -> None:
-    """Rewrite days, expected, surges and the views when any day was rebuilt since."""
+    """Rewrite days, expected, surges and the views when they are not those of the days built.
+
+    They are when a build has ended, until a setting or the program is another.
+    """
     with lake.lock("build"), storage_named(lake.root, _THEN):
         refresh_tables(lake, settings)
 
 
 def refresh_tables(lake: Lake, settings: BuildSettings) -> None:
     """Do what ``build_tables`` does, for one who holds the lake's lock ``build``."""
-    days = shown_days(lake, read_json(lake.ledger / "built.json"))
-    build_summary(lake, days, settings.zone, settings.sources, settings.memory_mb)
-    write_views(lake)
+    with lake.staging() as staging:
+        _put(Change(lake, staging), read_json(lake.ledger / "built.json"), settings)
 
 
-def shown_days(lake: Lake, built: dict[str, Parts]) -> dict[str, str]:
+def _put(change: Change, built: dict[str, Parts], settings: BuildSettings) -> None:
+    """Put what was built into the lake, with the tables over all days that it leads to."""
+    lake = change.lake
+    if built != read_json(lake.ledger / "built.json"):
+        change.write_json(lake.ledger / "built.json", built)
+    days = shown_days(lake, built, change)
+    add_summary(change, days, settings.zone, settings.sources, settings.memory_mb)
+    change.put()
+
+
+def shown_days(lake: Lake, built: dict[str, Parts], change: Change | None = None) -> dict[str, str]:
     """The days that have figures, by what they were built from; a sealed one lost stays lost."""
     days = sorted(built.keys() | lake.sealed())
+    is_there = change.find if change else Path.exists
     return {
         day: fingerprint(built[day]) if day in built else ""
         for day in days
-        if lake.part_path("daily", day).exists()
+        if is_there(lake.part_path("daily", day))
     }
 
 
@@ -143,21 +147,21 @@ def batches(stale: list[date], days: dict[date, DayFiles]) -> Iterator[list[date
 
 
 def _build_batch(
-    lake: Lake, batch: list[date], days: dict[date, DayFiles], settings: BuildSettings
+    change: Change, batch: list[date], days: dict[date, DayFiles], settings: BuildSettings
 ) -> None:
-    with lake.staging() as staging:
-        connection = open_batch(lake, batch, days, settings, staging / "spill")
-        find_robotlike(connection, settings)
-        sessions = _cut_sessions(connection, settings)
-        connection.register("sessions", sessions)
-        with ThreadPoolExecutor(1) as beside:
-            writing = beside.submit(_write_days, sessions, staging / "sessions")
-            for model in ("daily", "hourly", "minutes"):
-                rows = connection.execute(_ordered(model)).to_arrow_table()
-                _write_days(rows, staging / model)
-            writing.result()
-        connection.close()
-        _replace_days(lake, staging, batch)
+    staging = change.staging
+    connection = open_batch(change.lake, batch, days, settings, staging / "spill")
+    find_robotlike(connection, settings)
+    sessions = _cut_sessions(connection, settings)
+    connection.register("sessions", sessions)
+    with ThreadPoolExecutor(1) as beside:
+        writing = beside.submit(_write_days, sessions, staging / "sessions")
+        for model in ("daily", "hourly", "minutes"):
+            rows = connection.execute(_ordered(model)).to_arrow_table()
+            _write_days(rows, staging / model)
+        writing.result()
+    connection.close()
+    _replace_days(change, map(str, batch))
 
 
 def open_batch(
@@ -276,32 +280,23 @@ def _write_days(table: pa.Table, folder: Path) -> None:
         for f in rows.schema
     )
     for start, end in pairwise([*starts, len(days)]):
-        target = folder / f"day={table['day'][start]}" / "data_0.parquet"
+        target = folder / f"day={table['day'][start]}" / "part.parquet"
         target.parent.mkdir(parents=True)
         # Whole and plain: batches and dictionaries of other days would show in the file.
         day = rows.slice(start, end - start).cast(plain).combine_chunks()
         write_table(target, day)
 
 
-def _replace_days(lake: Lake, staging: Path, batch: list[date]) -> None:
-    staged = []
-    for model in PARTITIONED:
-        for day in map(str, batch):
-            target = lake.part_path(model, day)
-            source = staging / model / f"day={day}" / target.name
-            if source.with_name("data_0.parquet").exists():
-                source.with_name("data_0.parquet").rename(source)
-                staged.append((source, target))
-            elif target.exists():
-                shutil.rmtree(target.parent)
-    digests = digests_of(lake.root, staged)
-    put_in_place(staged)
-    targets = [lake.part_path(model, str(day)) for model in PARTITIONED for day in batch]
-    lake.note_digests("built", targets, digests)
-
-
-def _remove_day(lake: Lake, day: str) -> None:
-    targets = [lake.part_path(model, day) for model in PARTITIONED]
-    for target in targets:
-        shutil.rmtree(target.parent, ignore_errors=True)
-    lake.note_digests("built", targets, {})
+def _replace_days(change: Change, days: Iterable[str]) -> None:
+    """Let a change bring the days' partitions as staged; where none was, there is none."""
+    targets = {
+        change.lake.part_path(model, day): change.staging / model / f"day={day}" / "part.parquet"
+        for day in days
+        for model in PARTITIONED
+    }
+    for target, staged in targets.items():
+        if staged.exists():
+            change.replace(target, staged)
+        elif target.exists():
+            change.replace(target, None)
+    change.note_digests("built", targets)

@@ -1,8 +1,8 @@
 """Several files of the lake changed as one: after a kill, either nothing or all of it happened.
 
 A change is written down with its new files before the first of them is put in place; whoever next
-takes the lake's commit lock finishes what is written down. Readers see each day's folder as it was
-or as it becomes, never between.
+takes the lake's commit lock finishes what is written down. Readers who share the lock of
+``exchange`` see all of it or nothing; others see each day's folder as it was or as it becomes.
 """
 
 import ctypes
@@ -11,11 +11,12 @@ import json
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.exchange import exchanging
 from pipeline.steps import reach
 
 _SYNC_EACH = 64
@@ -33,10 +34,10 @@ class Move:
     target: Path
 
 
-def commit(root: Path, moves: Sequence[Move]) -> None:
+def commit(root: Path, moves: Sequence[Move], then: Callable[[], None] = lambda: None) -> None:
     """Do all ``moves`` within the lake ``root``; the caller holds the commit lock.
 
-    Staged files lie on the lake's disk and are moved away.
+    Staged files lie on the lake's disk and are moved away. ``then`` is done before readers look.
     """
     folder = root / ".commit"
     shutil.rmtree(folder, ignore_errors=True)
@@ -54,10 +55,18 @@ def commit(root: Path, moves: Sequence[Move]) -> None:
         json.dump(lines, file)
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(folder / "moves.json")
-    sync_folder(folder)
-    reach("commit: written down")
-    recover(root)
+    with exchanging(root / "ledger"):
+        draft.replace(_written(root))
+        sync_folder(folder)
+        reach("commit: written down")
+        _finish(root)
+        then()
+    shutil.rmtree(folder)
+
+
+def is_interrupted(root: Path) -> bool:
+    """Whether an exchange was broken off; the caller shares its lock, so none is going on."""
+    return _written(root).exists()
 
 
 def recover(root: Path) -> None:
@@ -65,13 +74,24 @@ def recover(root: Path) -> None:
     folder = root / ".commit"
     if not folder.is_dir():
         return
-    if (folder / "moves.json").exists():
-        lines = json.loads((folder / "moves.json").read_text())
-        moves = [Move(folder / name if name else None, root / target) for name, target in lines]
-        _apply(folder, moves)
-        reach("commit: applied")
-        (folder / "moves.json").unlink()
+    if _written(root).exists():
+        with exchanging(root / "ledger"):
+            _finish(root)
     shutil.rmtree(folder)
+
+
+def _written(root: Path) -> Path:
+    """Where a change is written down from its first file's move to its last one's."""
+    return root / ".commit" / "moves.json"
+
+
+def _finish(root: Path) -> None:
+    folder = root / ".commit"
+    lines = json.loads(_written(root).read_text())
+    moves = [Move(folder / name if name else None, root / target) for name, target in lines]
+    _apply(folder, moves)
+    reach("commit: applied")
+    _written(root).unlink()
 
 
 def make_durable(paths: Sequence[Path]) -> None:

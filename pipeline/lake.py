@@ -8,7 +8,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -23,12 +23,12 @@ from pipeline.digests import (
     digest_of,
     read_content,
     render,
-    replaced,
     with_digests,
     with_latest,
 )
 from pipeline.errors import LakeError, StorageError
-from pipeline.journal import Move, make_durable
+from pipeline.exchange import sharing
+from pipeline.journal import Move
 from pipeline.raw_files import lasting_path
 from pipeline.steps import reach
 
@@ -317,18 +317,35 @@ class Lake:
                     parent.rmdir()
 
     def commit(self, moves: Sequence[Move]) -> None:
-        """Do a change as one; the caller holds ``commit``."""
-        journal.commit(self.root, with_digests(self.root, moves))
+        """Change what the lake has of raw files, as one; the caller holds ``commit``."""
+        self.exchange(with_digests(self.root, moves))
+
+    def exchange(self, moves: Sequence[Move], then: Callable[[], None] = lambda: None) -> None:
+        """Do a change as one, and ``then`` what readers must not see undone.
+
+        The caller holds ``commit``, and does not read as ``reading`` does.
+        """
+        journal.commit(self.root, moves, then)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Keep the lake in one state while it is read; not to be nested, nor to wait in.
+
+        Raises:
+            LakeError: a process died in the midst of a change, and this one may not finish it.
+        """
+        self.recover()
+        with sharing(self.ledger):
+            if journal.is_interrupted(self.root):
+                raise LakeError(
+                    f"lake {self.root}: a change of it was interrupted: any command of who may"
+                    " write there finishes it, such as `tidegauge status`"
+                )
+            yield
 
     def digests_path(self, name: str) -> Path:
         """Where the digests of what the lake wrote lie; see ``digests``."""
         return self.root / FOLDER / f"{name}.json"
-
-    def note_digests(self, name: str, targets: Iterable[Path], now: Mapping[str, str]) -> None:
-        """Forget the digests of ``targets`` and note those of ``now``; the caller holds a lock."""
-        path = self.digests_path(name)
-        places = [target.relative_to(self.root).as_posix() for target in targets]
-        write_json(path, replaced(read_json(path), places, now))
 
     def note_next(self, name: str, target: Path, draft: Path) -> None:
         """Note the digest of what is about to become ``target``; the caller holds a lock."""
@@ -369,21 +386,6 @@ def _remove_abandoned(parent: Path) -> None:
         with suppress(OSError), (folder / ".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def put_in_place(staged: Sequence[tuple[Path, Path]]) -> None:
-    """Make ``(from, to)`` files durable, then rename each: a reader sees old or new, whole."""
-    make_durable([source for source, _ in staged])
-    reach("put: staged")
-    for number, (source, target) in enumerate(staged):
-        if number:
-            reach("put: between two files")
-        if source.parent.name == target.parent.name and not target.parent.exists():
-            target.parent.parent.mkdir(parents=True, exist_ok=True)
-            source.parent.replace(target.parent)  # a whole new partition: one rename
-        else:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            source.replace(target)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 import pyarrow.parquet as pq
 
 from pipeline.alerts import note_surges
-from pipeline.build import build_days, build_tables
+from pipeline.build import build, build_tables
 from pipeline.checks import check_days
 from pipeline.days import check_day
 from pipeline.discovery import Found, discover
@@ -220,7 +220,7 @@ def ingest_job(settings: Settings, job: dict[str, Any]) -> dict[str, int | str]:
 
 
 def build_stale(settings: Settings, jobs: Iterable[dict[str, Any]] = ()) -> list[str]:
-    """Rebuild the stale days' sessions, daily and hourly; returns the days.
+    """Rebuild the stale days, and the tables over all days; returns the days.
 
     Files of ``jobs`` that nobody took in are taken in first: a scheduler may lose a task. (Airflow
     does, when a run is cleared twice and its list of files was shorter in between.)
@@ -232,11 +232,11 @@ def build_stale(settings: Settings, jobs: Iterable[dict[str, Any]] = ()) -> list
         log.warning("%s: its task was lost, taken in now", name_file(path))
     origins = {path: origin for job in lost for path, origin in read_origins(job).items()}
     take_in(settings, left, origins=origins)
-    return [str(day) for day in build_days(lake, build_settings(settings, lake))]
+    return [str(day) for day in build(lake, build_settings(settings, lake))]
 
 
 def find_surges(settings: Settings) -> int:
-    """Rewrite days, expected and surges where a day changed; returns the number of episodes."""
+    """Rewrite days, expected and surges where a setting changed; returns the number of episodes."""
     lake = Lake(settings.lake)
     build_tables(lake, build_settings(settings, lake))
     return int(pq.ParquetFile(lake.part_path("surges")).metadata.num_rows)

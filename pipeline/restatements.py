@@ -19,14 +19,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.build import BuildSettings, refresh_tables, shown_days
+from pipeline.change import Change
 from pipeline.database import connect
 from pipeline.days import day_start
-from pipeline.lake import Lake, put_in_place, read_json, write_json
+from pipeline.lake import Lake, read_json
 from pipeline.models import read_model
 from pipeline.partitions import write_table
 from pipeline.stale import FileNames, Parts, compare_parts
 from pipeline.storage import storage_named
-from pipeline.views import PARTITIONED, select_nothing, write_views
+from pipeline.views import PARTITIONED, select_nothing
 
 log = logging.getLogger(__name__)
 
@@ -125,8 +126,12 @@ def _publish(
     names = FileNames(lake)
     reasons = {day: _write_reason(known.get(day), mark, names) for day, mark in changed.items()}
     counted = sorted(day for day, mark in changed.items() if mark != _GONE)
-    added = _add_rows(lake, reasons, counted, now)
-    _write_marks(lake, {**known, **changed})
+    with lake.staging() as staging:
+        change = Change(lake, staging)
+        added = _add_rows(change, reasons, counted, now)
+        then = {day: asdict(mark) for day, mark in {**known, **changed}.items()}
+        change.write_json(_marks_path(lake), then)
+        change.put()
     restated = [_restated(row) for row in added if row["previous_sessions"] is not None]
     restated = [one for one in restated if one.sessions != one.previous_sessions]
     log.info("published %d values, %d restated", len(added), len(restated))
@@ -142,10 +147,6 @@ def _read_marks(lake: Lake) -> dict[str, _Mark]:
     if not lake.part_path("restatements").exists():
         return {}
     return {day: _Mark(**mark) for day, mark in read_json(_marks_path(lake)).items()}
-
-
-def _write_marks(lake: Lake, marks: dict[str, _Mark]) -> None:
-    write_json(_marks_path(lake), {day: asdict(mark) for day, mark in marks.items()})
 
 
 def _find_due(
@@ -202,9 +203,10 @@ def read_restatements(lake: Lake) -> pa.Table:
 
 
 def _add_rows(
-    lake: Lake, reasons: dict[str, str], counted: list[str], now: datetime
+    change: Change, reasons: dict[str, str], counted: list[str], now: datetime
 ) -> list[dict[str, Any]]:
-    """Put what is new into the table and return it."""
+    """Let a change bring what is new into the table; returns it."""
+    lake = change.lake
     published = read_restatements(lake)
     connection = connect(threads=1)
     connection.register("completeness", read_completeness(lake))
@@ -221,11 +223,10 @@ def _add_rows(
     added = connection.execute(read_model("restatements"), bound).to_arrow_table().cast(SCHEMA)
     connection.close()
     if len(added):
-        with lake.staging() as staging:
-            write_table(staging / "part", pa.concat_tables([published, added]).sort_by(_ORDER))
-            lake.note_next("restatements", lake.part_path("restatements"), staging / "part")
-            put_in_place([(staging / "part", lake.part_path("restatements"))])
-        write_views(lake)
+        table = pa.concat_tables([published, added]).sort_by(_ORDER)
+        write_table(change.staging / "part", table)
+        change.replace(lake.part_path("restatements"), change.staging / "part")
+        change.note_latest("restatements", lake.part_path("restatements"))
     rows: list[dict[str, Any]] = added.to_pylist()
     return rows
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from glob import escape
 from pathlib import Path
@@ -12,10 +12,10 @@ import duckdb
 import pyarrow as pa
 
 import pipeline
+from pipeline.change import Change
 from pipeline.completeness import FileShare, judge_completeness
 from pipeline.database import connect
-from pipeline.digests import digests_of
-from pipeline.lake import FileRecord, Lake, put_in_place, read_json, write_json
+from pipeline.lake import FileRecord, Lake, read_json
 from pipeline.models import read_model
 from pipeline.partitions import write_table
 from pipeline.surges import find_surges
@@ -24,28 +24,25 @@ from pipeline.views import PARTITIONED, select_nothing
 _TABLES = ("days", "expected", "surges")
 
 
-def build_summary(
-    lake: Lake, built: dict[str, str], zone: ZoneInfo, sources: Sequence[str], memory_mb: int
+def add_summary(
+    change: Change, built: dict[str, str], zone: ZoneInfo, sources: Sequence[str], memory_mb: int
 ) -> None:
-    """Rewrite the three tables when any day (``built``: day to fingerprint) changed.
+    """Let a change rewrite the three tables, when any day (``built``: to fingerprint) is another.
 
     ``sources``: the setting; the sources expected every day.
     """
+    lake = change.lake
     if is_current(lake, built, sources):
         return
     records = lake.files()
-    with lake.staging() as staging, connect(memory_mb=memory_mb) as connection:
-        made = _make_tables(connection, lake, sorted(built), records, zone, sources)
-        staged: list[tuple[Path, Path]] = []
-        for name, table in zip(_TABLES, made, strict=True):
-            write_table(staging / name, table)
-            staged.append((staging / name, lake.part_path(name)))
-        digests = digests_of(lake.root, staged)
-        put_in_place(staged)
-        lake.note_digests("tables", [target for _, target in staged], digests)
-    fingerprint = _fingerprint(built, sources, records)
-    made_of = {"fingerprint": fingerprint, "sources": list(sources)}
-    write_json(lake.ledger / "summary.json", made_of)
+    with connect(memory_mb=memory_mb) as connection:
+        made = _make_tables(connection, change, sorted(built), records, zone, sources)
+    for name, table in zip(_TABLES, made, strict=True):
+        write_table(change.staging / name, table)
+        change.replace(lake.part_path(name), change.staging / name)
+    change.note_digests("tables", [lake.part_path(name) for name in _TABLES])
+    made_of = {"fingerprint": _fingerprint(built, sources, records), "sources": list(sources)}
+    change.write_json(lake.ledger / "summary.json", made_of)
 
 
 def is_current(lake: Lake, built: dict[str, str], sources: Sequence[str] | None = None) -> bool:
@@ -71,7 +68,7 @@ def _fingerprint(
 
 def _make_tables(  # noqa: PLR0913 what the tables are made of
     connection: duckdb.DuckDBPyConnection,
-    lake: Lake,
+    change: Change,
     days: list[str],
     records: Sequence[FileRecord],
     zone: ZoneInfo,
@@ -82,7 +79,7 @@ def _make_tables(  # noqa: PLR0913 what the tables are made of
     schema = pa.schema([("day", pa.date32()), ("source", pa.string()), ("file_key", pa.string())])
     connection.register("shares", pa.Table.from_pylist(rows, schema))
     for model in ("daily", "minutes"):
-        _show(connection, model, [lake.part_path(model, day) for day in days])
+        _show(connection, model, [change.find(change.lake.part_path(model, day)) for day in days])
     completeness = judge_completeness(_read_minutes(connection), shares, zone, sources)
     connection.register("completeness", completeness)
     totals = connection.execute(read_model("days")).to_arrow_table()
@@ -108,9 +105,9 @@ def _list_shares(records: Sequence[FileRecord], days: set[str]) -> list[FileShar
     ]
 
 
-def _show(connection: duckdb.DuckDBPyConnection, model: str, paths: list[Path]) -> None:
+def _show(connection: duckdb.DuckDBPyConnection, model: str, paths: Iterable[Path | None]) -> None:
     """Make a view of the partitions that are there (a day sealed long ago may have no minutes)."""
-    files = [escape(str(path)) for path in paths if path.exists()]
+    files = [escape(str(path)) for path in paths if path]
     if files:
         connection.read_parquet(files, hive_partitioning=True).create_view(model)
     else:

@@ -11,7 +11,7 @@ from lake_fixtures import make_line
 from restated_lakes import COMPLETE, ELEVENTH, LATE, NINTH, PRELIMINARY, Publisher
 
 from pipeline import restatements
-from pipeline.build import build_days
+from pipeline.build import build
 from pipeline.restatements import publish, read_restatements
 from pipeline.site import build_settings
 
@@ -187,7 +187,7 @@ def test_tables_that_lag_behind_are_made_anew_first(site: Publisher) -> None:
     site.publish(NINTH)
     site.lake.part_path("days").unlink()
     site.deliver("web02.log", US=1)
-    build_days(site.lake, build_settings(site.settings, site.lake))
+    build(site.lake, build_settings(site.settings, site.lake))
     site.publish(ELEVENTH)
     assert [row["sessions"] for row in site.rows(8, "US")] == [3, 4]
     assert site.rows(8, "US")[-1]["sources"] == 2
@@ -336,6 +336,6 @@ def test_a_backfill_that_goes_backwards_restates_the_day_after(site: Publisher) 
 def backfill(site: Publisher, day: int) -> None:
     """End a backfill's run of a day of November while another one has just rebuilt days."""
     settings = build_settings(site.settings, site.lake)
-    build_days(site.lake, settings)
+    build(site.lake, settings)
     day_of_run, now = date(2016, 11, day), datetime.fromisoformat(ELEVENTH)
     publish(site.lake, now, settings, [day_of_run], alone=True)

@@ -1,0 +1,68 @@
+"""What a build or a publication is about to change in the lake: all of it, or nothing, is seen."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.digests import digest_of, render, replaced, with_latest
+from pipeline.journal import Move, make_durable
+from pipeline.lake import Lake, read_json
+from pipeline.steps import reach
+from pipeline.views import write_views
+
+
+class Change:
+    """Files that become the lake's at one stroke; who makes the change finds them here before."""
+
+    def __init__(self, lake: Lake, staging: Path) -> None:
+        """Begin with no file; those to come lie in ``staging``, on the lake's disk."""
+        self.lake, self.staging = lake, staging
+        self._staged: dict[Path, Path | None] = {}
+
+    def replace(self, target: Path, staged: Path | None) -> None:
+        """Let ``target`` become the file ``staged``, or go when that is None."""
+        self._staged[target] = staged
+
+    def find(self, target: Path) -> Path | None:
+        """Where the file that ``target`` will be lies now; None when there will be none."""
+        path = self._staged.get(target, target)
+        return path if path and path.exists() else None
+
+    def read_json(self, target: Path) -> dict[str, Any]:
+        """Read a ledger file as it will be; empty when there will be none."""
+        path = self.find(target)
+        return read_json(path) if path else {}
+
+    def write_json(self, target: Path, content: Mapping[str, Any]) -> None:
+        """Write a ledger file."""
+        place = target.relative_to(self.lake.root)
+        draft = self.staging / "json" / place
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(render(content))
+        self.replace(target, draft)
+
+    def note_digests(self, name: str, targets: Iterable[Path]) -> None:
+        """Note in the file of digests ``name`` what ``targets`` will be."""
+        path, root = self.lake.digests_path(name), self.lake.root
+        found = {target.relative_to(root).as_posix(): self.find(target) for target in targets}
+        now = {place: digest_of(file) for place, file in found.items() if file}
+        self.write_json(path, replaced(self.read_json(path), found, now))
+
+    def note_latest(self, name: str, target: Path) -> None:
+        """Note what ``target`` will be beside the digest of what it is."""
+        path, staged = self.lake.digests_path(name), self.find(target)
+        if staged:
+            place = target.relative_to(self.lake.root).as_posix()
+            self.write_json(path, with_latest(self.read_json(path), place, digest_of(staged)))
+
+    def put(self) -> None:
+        """Change the lake, and its views where they must follow; the caller holds ``build``."""
+        if not self._staged:
+            write_views(self.lake)
+            return
+        moves = [Move(staged, target) for target, staged in self._staged.items()]
+        make_durable([move.staged for move in moves if move.staged])
+        reach("put: staged")
+        with self.lake.lock():
+            self.lake.exchange(moves, lambda: write_views(self.lake))
+        self._staged.clear()
