@@ -1,5 +1,8 @@
 """The commands that read the lake: daily, hourly, expected, surges, sql, report."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +12,7 @@ import typer
 
 from pipeline.database import open_views
 from pipeline.errors import SettingsError
+from pipeline.lake import Lake
 from pipeline.models import read_model
 from pipeline.options import (
     ConfigOption,
@@ -57,7 +61,8 @@ def _table_command(table: str) -> Any:
             "first_day": _day(first) or date.min,
             "last_day": _day(last) or date.max,
         }
-        columns, rows = query(settings, read_model(f"queries/{table}"), bound)
+        with one_state(settings) as state:
+            columns, rows = state.query(read_model(f"queries/{table}"), bound)
         print_rows(columns, rows, form.value)
 
     return command
@@ -67,22 +72,53 @@ def _day(given: datetime | None) -> date | None:
     return given.date() if given else None
 
 
+@dataclass(frozen=True)
+class State:
+    """The lake at one moment, to be asked while it is open."""
+
+    lake: Lake
+    _connection: duckdb.DuckDBPyConnection
+
+    def query(
+        self, statement: str, bound: dict[str, Any] | None = None
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Ask the lake's views; returns column names and rows.
+
+        Raises:
+            SettingsError: DuckDB refuses the statement.
+        """
+        try:
+            self._connection.execute(statement, bound or {})
+            columns = [column[0] for column in self._connection.description or []]
+            return columns, self._connection.fetchall() if columns else []
+        except duckdb.Error as error:
+            raise SettingsError("SQL", statement.strip()[:200], str(error)) from error
+
+    def ask(self, statement: str, **bound: Any) -> list[dict[str, Any]]:
+        """The rows of ``query``, by column."""
+        columns, rows = self.query(statement, bound)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+@contextmanager
+def one_state(settings: Settings) -> Iterator[State]:
+    """Keep the lake in one state for several questions; for short ones, as builds wait for it.
+
+    Raises:
+        LakeError: there is no lake.
+    """
+    lake = open_lake(settings)
+    with lake.reading(), open_views(lake.views) as connection:
+        yield State(lake, connection)
+
+
 def query(
     settings: Settings, statement: str, bound: dict[str, Any] | None = None
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Ask the lake's views; returns column names and rows.
-
-    Raises:
-        SettingsError: DuckDB refuses the statement.
-    """
+    """Ask one question that may take long: no build waits for it. See ``State.query``."""
     lake = open_lake(settings)
     with open_views(lake.views) as connection:
-        try:
-            connection.execute(statement, bound or {})
-            columns = [column[0] for column in connection.description or []]
-            return columns, connection.fetchall() if columns else []
-        except duckdb.Error as error:
-            raise SettingsError("SQL", statement.strip()[:200], str(error)) from error
+        return State(lake, connection).query(statement, bound)
 
 
 def sql(  # noqa: PLR0913 one parameter an option

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from pipeline.answers import query
+from pipeline.answers import State, one_state
 from pipeline.days import day_start
 from pipeline.models import read_model
 from pipeline.settings import Settings
-from pipeline.site import find_zone, open_lake
+from pipeline.site import find_zone
 from pipeline.surges.baseline import Floats
 from pipeline.surges.hours import HISTORY_DAYS, History, judge_hours
 
@@ -73,11 +73,15 @@ def read_day_so_far(settings: Settings, now: datetime) -> DaySoFar:
     Raises:
         LakeError: there is no lake.
     """
-    zone = find_zone(settings, open_lake(settings)).info
+    with one_state(settings) as state:
+        return _read_day_so_far(state, find_zone(settings, state.lake).info, now)
+
+
+def _read_day_so_far(state: State, zone: ZoneInfo, now: datetime) -> DaySoFar:
     day = watched_day(now, zone)
 
     def ask(model: str, **bound: Any) -> list[tuple[Any, ...]]:
-        return query(settings, read_model(f"queries/{model}"), bound)[1]
+        return state.query(read_model(f"queries/{model}"), bound)[1]
 
     lines_until = dict(ask("lines_until", first_day=day - _ONE_DAY, last_day=day))
     known_until = min(now - _ONE_HOUR, max(lines_until.values(), default=now - 2 * _ONE_DAY))

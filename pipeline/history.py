@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from pipeline.answers import query
+from pipeline.answers import State, one_state
 from pipeline.errors import SettingsError
 from pipeline.models import read_model
 from pipeline.options import (
@@ -21,8 +21,7 @@ from pipeline.options import (
     read_country,
 )
 from pipeline.output import print_rows
-from pipeline.settings import Settings, load_settings
-from pipeline.site import open_lake
+from pipeline.settings import load_settings
 
 DayOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Local day.")]
 
@@ -61,14 +60,15 @@ def history(  # noqa: PLR0913 one parameter an option
     if day:
         span = (day.date(), day.date())
     is_one = bool(day and code)
-    columns, rows = query_history(settings, code, span, only_changes=not is_one)
+    with one_state(settings) as state:
+        columns, rows = query_history(state, code, span, only_changes=not is_one)
+        zone = ZoneInfo(state.lake.identity()["timezone"])
+        why = "" if rows or not is_one else explain_unpublished(state, span[0])
+    if why:
+        raise SettingsError("--day", str(span[0]), f"no figure of {code} is published: {why}")
     if is_one:
         rows = rows[::-1]
-        if not rows:
-            why = explain_unpublished(settings, span[0])
-            raise SettingsError("--day", str(span[0]), f"no figure of {code} is published: {why}")
     if form == Form.table:
-        zone = ZoneInfo(open_lake(settings).identity()["timezone"])
         columns, rows = _for_reading(columns, rows, zone)
     print_rows(columns, rows, form.value)
 
@@ -78,7 +78,7 @@ def _date(given: datetime | None) -> date | None:
 
 
 def query_history(
-    settings: Settings, country: str | None, span: tuple[date, date], *, only_changes: bool
+    state: State, country: str | None, span: tuple[date, date], *, only_changes: bool
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Columns and rows of ``sql/queries/history.sql``, the newest publication first."""
     bound = {
@@ -87,19 +87,19 @@ def query_history(
         "last_day": span[1],
         "only_changes": only_changes,
     }
-    return query(settings, read_model("queries/history"), bound)
+    return state.query(read_model("queries/history"), bound)
 
 
-def explain_unpublished(settings: Settings, day: date) -> str:
+def explain_unpublished(state: State, day: date) -> str:
     """Why there may be no published figure of a day, in half a sentence."""
-    _, rows = query(settings, "SELECT min(day), max(day), count(*) FROM days")
+    _, rows = state.query("SELECT min(day), max(day), count(*) FROM days")
     first, last, count = rows[0]
-    _, known = query(settings, "SELECT count(*) FROM restatements WHERE day = $day", {"day": day})
+    _, known = state.query("SELECT count(*) FROM restatements WHERE day = $day", {"day": day})
     if known[0][0]:
         return "the day's logs have no hit from there, so it is 0"
     if not count:
         return "the lake has no days yet"
-    _, built = query(settings, "SELECT is_preliminary FROM days WHERE day = $day", {"day": day})
+    _, built = state.query("SELECT is_preliminary FROM days WHERE day = $day", {"day": day})
     if built:
         how = "`tidegauge build` publishes the figures of days that have ended"
         run = f"`tidegauge run --from {day} --to {day}` what is there of this one"

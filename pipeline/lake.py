@@ -355,9 +355,13 @@ class Lake:
 
     def recover(self) -> None:
         """Finish a change that another process left, before reading."""
-        if (self.root / ".commit").is_dir() and os.access(self.root, os.W_OK):
+        if (self.root / ".commit").is_dir() and _may_write(self.root):
             with self.lock():
                 pass
+
+
+def _may_write(folder: Path) -> bool:
+    return os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _read_record(path: Path) -> FileRecord:

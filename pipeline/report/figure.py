@@ -8,7 +8,7 @@ from typing import Any
 import pytz
 
 import pipeline
-from pipeline.answers import query
+from pipeline.answers import State, one_state
 from pipeline.definitions import NO_COUNTRY
 from pipeline.errors import GeoError, SettingsError
 from pipeline.geo.databases import list_databases
@@ -19,7 +19,6 @@ from pipeline.report.accounting import CREDITS
 from pipeline.report.page import DEMO_MARK
 from pipeline.restatements import ALL
 from pipeline.settings import Settings
-from pipeline.site import open_lake
 from pipeline.stale import session_timeout
 
 CENSORED_SHARE = 0.05
@@ -117,13 +116,18 @@ def find_figure(settings: Settings, day: date, country: str) -> Figure:
         LakeError: there is no lake.
         SettingsError: the lake has no hits of the day, or nobody knows the country.
     """
-    lake = open_lake(settings)
-    about = _ask(settings, "SELECT * FROM days WHERE day = $day", day=day)
+    with one_state(settings) as state:
+        return _find_figure(state, settings, day, country)
+
+
+def _find_figure(state: State, settings: Settings, day: date, country: str) -> Figure:
+    lake = state.lake
+    about = state.ask("SELECT * FROM days WHERE day = $day", day=day)
     if not about:
-        why = explain_unpublished(settings, day)
+        why = explain_unpublished(state, day)
         raise SettingsError("--day", str(day), f"there is no figure, not even 0: {why}")
-    rows = _ask(settings, "SELECT * FROM daily WHERE day = $day", day=day)
-    code = _choose_code(settings, country, {row["country"] for row in rows})
+    rows = state.ask("SELECT * FROM daily WHERE day = $day", day=day)
+    code = _choose_code(state, country, {row["country"] for row in rows})
     counted = [row for row in rows if code in (ALL, row["country"])]
     records = [record for record in lake.files() if str(day) in record.days]
     return Figure(
@@ -132,28 +136,23 @@ def find_figure(settings: Settings, day: date, country: str) -> Figure:
         sessions=sum(row["sessions"] for row in counted),
         all_sessions=about[0]["sessions"],
         robot_hits=sum(row["robot_hits"] for row in counted),
-        robotlike=_count_robotlike(settings, day, code),
+        robotlike=_count_robotlike(state, day, code),
         timezone=lake.identity()["timezone"],
         session_timeout_minutes=session_timeout(
             read_json(lake.ledger / "built.json").get(str(day)), settings.session_timeout_minutes
         ),
         is_simulated=(lake.root.resolve().parent / DEMO_MARK).exists(),
         completeness=_read_completeness(about[0]),
-        published=_list_published(settings, day, code),
+        published=_list_published(state, day, code),
         database=_find_database(settings, about[0]),
-        expectation=_find_expectation(settings, day, code),
+        expectation=_find_expectation(state, day, code),
         robot_lists=_name_robot_lists(records),
         definitions=sorted({record.definitions for record in records}),
         program=f"Tidegauge {pipeline.__version__}",
     )
 
 
-def _ask(settings: Settings, statement: str, **bound: Any) -> list[dict[str, Any]]:
-    columns, rows = query(settings, statement, bound)
-    return [dict(zip(columns, row, strict=True)) for row in rows]
-
-
-def _choose_code(settings: Settings, country: str, on_the_day: set[str]) -> str:
+def _choose_code(state: State, country: str, on_the_day: set[str]) -> str:
     """The code as the lake has it.
 
     Raises:
@@ -163,17 +162,15 @@ def _choose_code(settings: Settings, country: str, on_the_day: set[str]) -> str:
     code = country if country in on_the_day else code
     if code in on_the_day or code in (ALL, NO_COUNTRY) or code in pytz.country_names:
         return code
-    known = _ask(settings, "SELECT 1 FROM daily WHERE country = $code LIMIT 1", code=code)
+    known = state.ask("SELECT 1 FROM daily WHERE country = $code LIMIT 1", code=code)
     if not known:
         remedy = "no country of ISO 3166-1, and no hit is from there; write a code such as US"
         raise SettingsError("--country", country, remedy)
     return code
 
 
-def _count_robotlike(settings: Settings, day: date, country: str) -> Robotlike | None:
-    found = _ask(
-        settings, read_model("report/robotlike"), country=country, first_day=day, last_day=day
-    )
+def _count_robotlike(state: State, day: date, country: str) -> Robotlike | None:
+    found = state.ask(read_model("report/robotlike"), country=country, first_day=day, last_day=day)
     return Robotlike(found[0]["robotlike_sessions"], found[0]["is_left_out"]) if found else None
 
 
@@ -189,15 +186,15 @@ def _read_completeness(row: dict[str, Any]) -> Completeness:
     )
 
 
-def _list_published(settings: Settings, day: date, country: str) -> list[Published]:
+def _list_published(state: State, day: date, country: str) -> list[Published]:
     """The published values of the figure, the first one first.
 
     A country that came to the day later was published with it as 0, without a row of its own.
     """
-    columns, rows = query_history(settings, country, (day, day), only_changes=False)
+    columns, rows = query_history(state, country, (day, day), only_changes=False)
     named = [dict(zip(columns, row, strict=True)) for row in reversed(rows)]
     if not named or named[0]["previous_sessions"] is not None:
-        columns, rows = query_history(settings, ALL, (day, day), only_changes=False)
+        columns, rows = query_history(state, ALL, (day, day), only_changes=False)
         total = [dict(zip(columns, row, strict=True)) for row in rows[-1:]]
         named = [one | {"sessions": 0} for one in total] + named
     fields = Published.__dataclass_fields__
@@ -221,16 +218,14 @@ def _find_database(settings: Settings, row: dict[str, Any]) -> Database | None:
     )
 
 
-def _find_expectation(settings: Settings, day: date, country: str) -> Expectation | None:
-    found = _ask(
-        settings,
+def _find_expectation(state: State, day: date, country: str) -> Expectation | None:
+    found = state.ask(
         "SELECT expected FROM expected WHERE day = $day AND country = $country",
         day=day, country=country,
     )  # fmt: skip
     if not found:
         return None
-    surges = _ask(
-        settings,
+    surges = state.ask(
         "SELECT * FROM surges WHERE country = $country AND $day BETWEEN start_day AND end_day",
         day=day, country=country,
     )  # fmt: skip

@@ -100,7 +100,10 @@ def write_report(
 def make_page(settings: Settings, comparisons: Sequence[Figure], country: str | None) -> str:
     """The page's HTML: the same lake and settings give the same text."""
     lake = open_lake(settings)
-    facts = gather_facts(lake, country)
+    with lake.reading():
+        facts = gather_facts(lake, country)
+        accounting = account_for(lake, facts.days)
+        timeouts = _timeouts(lake, settings.session_timeout_minutes)
     spans = span_databases(facts.days)
     environment = _environment()
     style = environment.get_template("style.css.j2").render()
@@ -109,7 +112,7 @@ def make_page(settings: Settings, comparisons: Sequence[Figure], country: str | 
         focus=facts.focus,
         charts=draw_charts(facts, facts.focus) if facts.focus else {},
         window=choose_window(facts.focus) if facts.focus else [],
-        accounting=account_for(lake, facts.days),
+        accounting=accounting,
         spans=spans,
         credits=credit_databases(settings, spans),
         failing=_failing_days(facts),
@@ -118,7 +121,7 @@ def make_page(settings: Settings, comparisons: Sequence[Figure], country: str | 
         comparisons=comparisons,
         zone=ZoneInfo(facts.zone),
         is_simulated=bool(comparisons) or (lake.root.resolve().parent / DEMO_MARK).exists(),
-        timeouts=_timeouts(lake, settings.session_timeout_minutes),
+        timeouts=timeouts,
         version=pipeline.__version__,
         definitions_version=DEFINITIONS_VERSION,
         style=Markup(style),  # noqa: S704 our own file

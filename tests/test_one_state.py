@@ -1,0 +1,202 @@
+"""Readers beside a build that replaces files: each answer is that of one state of the lake."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from restated_lakes import Publisher
+from test_disk_faults import as_nobody
+from test_lake import STOP
+
+from pipeline.exchange import exchanging
+
+DAYS = range(1, 13)
+AS_OF = "2016-11-12T20:00:00-05:00"
+SECONDS = 8.0
+
+READERS = """
+import contextlib, hashlib, io, json, sys, time
+from datetime import datetime
+from pathlib import Path
+from pipeline.finished_hours import read_day_so_far
+from pipeline.history import history
+from pipeline.report.figure import find_figure
+from pipeline.report.page import make_page
+from pipeline.settings import load_settings
+
+settings = load_settings()
+as_of = datetime.fromisoformat("2016-11-12T20:00:00-05:00")
+
+def say_history():
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        history(country="all", lake=settings.lake)
+    return out.getvalue()
+
+READ = {
+    "report": lambda: make_page(settings, (), None),
+    "figure": lambda: repr(find_figure(settings, as_of.date().replace(day=9), "all")),
+    "now": lambda: repr(read_day_so_far(settings, as_of)),
+    "history": say_history,
+}
+
+def read(names):
+    return [[name, hashlib.sha256(READ[name]().encode()).hexdigest()] for name in names]
+"""
+LOOP = """
+until, seen, count = time.monotonic() + float(sys.argv[2]), set(), 0
+while time.monotonic() < until:
+    seen |= set(map(tuple, read(sys.argv[1].split())))
+    count += 1
+print(json.dumps([sorted(seen), count]))
+"""
+WRITER = """
+import sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+from pipeline.build import build
+from pipeline.forget import forget_file
+from pipeline.lake import Lake
+from pipeline.nightly import take_in
+from pipeline.settings import load_settings
+from pipeline.site import build_settings
+
+settings = load_settings()
+lake, late = Lake(settings.lake), Path(sys.argv[1])
+made_with = build_settings(settings, lake)
+STEPS = (
+    lambda: forget_file(settings, lake, "late.log", datetime.now(UTC)),
+    lambda: build(lake, made_with),
+    lambda: take_in(settings, [late], [late]),
+    lambda: build(lake, made_with),
+)
+until, rounds = time.monotonic() + float(sys.argv[2]), 0
+while time.monotonic() < until:
+    for step in STEPS:
+        step()
+    rounds += 1
+print(rounds)
+"""
+STEP = WRITER.replace("until, rounds", "STEPS[int(sys.argv[2])](); sys.exit()\nuntil, rounds")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Publisher:
+    """Twelve days of one server, published, and a late file with as many lines of every day."""
+    site = Publisher(tmp_path_factory.mktemp("one-state"))
+    for day in DAYS:
+        site.deliver(f"web01-201611{day:02}.log", day=day, US=20, CA=30)
+    site.build()
+    site.publish("2016-11-13T06:00:00-05:00")
+    days = sorted((site.site.folder / "raw").glob("web01-*"))
+    late = b"".join(path.read_bytes().replace(b"web01", b"late") for path in days)
+    site.site.run("ingest", site.site.write("late.log", late))
+    site.site.run("build")
+    return site
+
+
+def start(site: Publisher, script: str, *args: str) -> subprocess.Popen[bytes]:
+    places = {f"TIDEGAUGE_{n.upper()}": str(site.site.folder / n) for n in ("lake", "geo")}
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *args], env=site.site.environment(dict(places)),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def finish(process: subprocess.Popen[bytes]) -> bytes:
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err.decode()
+    return out
+
+
+def late_file(site: Publisher) -> str:
+    return str(site.site.folder / "raw" / "late.log")
+
+
+@pytest.fixture(scope="module")
+def legal(site: Publisher) -> set[tuple[str, str]]:
+    """What is answered at rest, after each of the writer's steps: its hashes by command."""
+    found = set()
+    for step in range(4):
+        finish(start(site, STEP, late_file(site), str(step)))
+        script = READERS + "print(json.dumps(read(READ)))"
+        found |= {(name, text) for name, text in json.loads(finish(start(site, script)))}
+    assert len(found) > 6, "the steps change what is answered"
+    return found
+
+
+def test_each_answer_is_that_of_one_state_while_builds_replace_files(
+    site: Publisher, legal: set[tuple[str, str]]
+) -> None:
+    """Two processes ask without a pause; neither they nor the builds keep the other waiting."""
+    writer = start(site, WRITER, late_file(site), str(SECONDS))
+    asked = ("report", "figure now history")
+    readers = [start(site, READERS + LOOP, names, str(SECONDS)) for names in asked]
+    answers = [json.loads(finish(reader)) for reader in readers]
+    assert int(finish(writer)) >= 2, "builds went on"
+    for seen, count in answers:
+        assert count >= 3, "readers went on"
+        assert {(name, text) for name, text in seen} <= legal
+
+
+def test_readers_keep_no_writer_out(tmp_path: Path) -> None:
+    """However they overlap: who comes while a writer waits goes after it."""
+    come_and_go = (
+        "import sys, time; from pathlib import Path; from pipeline.exchange import sharing\n"
+        "until = time.monotonic() + 6\n"
+        "while time.monotonic() < until:\n"
+        "    with sharing(Path(sys.argv[1])): time.sleep(0.05)\n"
+    )
+    (tmp_path / ".exchange.lock").touch()
+    (tmp_path / ".gate.lock").touch()
+    readers = [subprocess.Popen([sys.executable, "-c", come_and_go, tmp_path]) for _ in range(4)]
+    time.sleep(1.5)
+    for _ in range(5):
+        began = time.monotonic()
+        with exchanging(tmp_path):
+            assert time.monotonic() - began < 1
+    assert [reader.wait(30) for reader in readers] == [0] * 4
+
+
+def test_a_lake_that_may_only_be_read_is_in_one_state_too(site: Publisher, tmp_path: Path) -> None:
+    """Without a right to write in it, and without locks in it: a lake of an earlier version."""
+    other = Publisher(tmp_path)
+    shutil.copytree(site.site.lake, other.site.lake)
+    for lock in (other.lake.ledger / ".exchange.lock", other.lake.ledger / ".gate.lock"):
+        lock.unlink()
+    subprocess.run(["chmod", "-R", "a+rX,go-w,u-w", tmp_path], check=True)
+    questions = (
+        ["figure", "--day", "2016-11-09", "--country", "US"], ["history"], ["daily"],
+        ["now", "--as-of", AS_OF],
+    )  # fmt: skip
+    wanted = [site.site.run(*q).out for q in questions]  # loads what nobody may not read
+    with as_nobody(tmp_path):
+        assert [other.site.run(*q).out for q in questions] == wanted
+    subprocess.run(["chmod", "-R", "u+w", tmp_path], check=True)
+
+
+def test_a_change_that_was_broken_off_is_finished_or_said(site: Publisher, tmp_path: Path) -> None:
+    """Who may write finishes it before reading; who may not is told, and reads no mixture."""
+    other = Publisher(tmp_path)
+    shutil.copytree(site.site.lake, other.site.lake)
+    other.deliver("web03.log", day=9, US=7)
+    killed = subprocess.run(
+        [sys.executable, "-c", STOP.format(step="commit: daily"), "build"],
+        cwd=tmp_path, env=other.site.environment(), check=False,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL
+    question = ["figure", "--day", "2016-11-09", "--country", "US"]
+    subprocess.run(["chmod", "-R", "a+rX,go-w,u-w", tmp_path], check=True)
+    site.site.run(*question)  # loads what nobody may not read
+    with as_nobody(tmp_path):
+        refused = other.site.run(*question, code=2)
+    assert "a change of it was interrupted" in refused.err
+    subprocess.run(["chmod", "-R", "u+w", tmp_path], check=True)
+    said = other.site.run(*question).out
+    assert not (other.lake.root / ".commit").exists()
+    assert "counted 47 sessions" in said
+    assert "of 107 from all countries" in said
