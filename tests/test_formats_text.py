@@ -266,7 +266,37 @@ def test_s3_lifecycle_and_batches_are_no_requests() -> None:
     owner = "79a5 bucket [10/Oct/2024:11:55:36 +0000]"
     expired = f'{owner} - AmazonS3 3E57 S3.EXPIRE.OBJECT a - - - - 7 - - "-" "-" - x= - - - - - -'
     batch = f"{owner} 192.0.2.10 79a5 3E57 BATCH.DELETE.OBJECT a - 204 - - 7 - - - - - x= - - - - -"
-    assert read(aws.S3, expired, batch).directives == [1, 2]
+    copied = f"{owner} 192.0.2.10 79a5 3E57 REST.COPY.OBJECT_GET a - 200 - - 7 - - - - -"
+    part = f'{owner} 192.0.2.10 79a5 3E57 REST.COPY.PART_GET a "-" 200 - - 7 - - "-" "-" -'
+    assert read(aws.S3, expired, batch, copied, part).directives == [1, 2, 3, 4]
+    assert changed("s3", "REST.GET.OBJECT", "REST.COPY.OBJECT")["path"] == "/a.html"
+
+
+@pytest.mark.parametrize(
+    ("referrer", "agent"),
+    [
+        ('"() { :;}; echo "x""', '"() { :;}; echo "x""'),
+        ('"https://example.org/""', '"a" "b" "c"'),
+        ('"-"', '"x" - id SigV4 cipher auth evil.example TLSv1.2 - -"'),
+        ('"-"', '""'),
+        ("-", "-"),
+        ('"a" - b"', '"Safari/604.1""'),
+    ],
+)
+@pytest.mark.parametrize("tail", ["", " -", " - id= - cipher - b.example TLSv1.2 - - new"])
+def test_an_agent_of_s3_ends_at_the_lines_last_quote(referrer: str, agent: str, tail: str) -> None:
+    """S3 escapes nothing, and what follows the agent, or is cut off, has no quotes."""
+    before = LAYOUTS["s3"].example.partition(' "https:')[0]
+    hit = read_hit(aws.S3, f"{before} {referrer} {agent}{tail}")
+    assert hit["user_agent"] == (agent[1:-1] if agent != "-" else "-")
+    assert (hit["referrer"] or "-") == (referrer[1:-1] or "-")
+    assert (hit["status"], hit["host"]) == (200, "b.example" if "id=" in tail else None)
+
+
+def test_a_line_of_s3_that_ends_within_its_agent_is_rejected() -> None:
+    for end in (' "https://example.org/" "Mozilla', ' "https://example.org/"', ' "https'):
+        block = read(aws.S3, LAYOUTS["s3"].example.partition(' "https:')[0] + end)
+        assert [why.reason for _, _, why in block.rejects] in (["agent"], ["referrer"])
 
 
 def test_haproxy_variants() -> None:

@@ -7,6 +7,7 @@ access log format".
 """
 
 from pipeline.formats.error_logs import or_no_hit
+from pipeline.formats.escapes import out_of_quotes
 from pipeline.formats.pattern import CLF, DECIMAL, SHAPES, Pattern, Segment, literal
 from pipeline.formats.times import PLAIN_ISO, TimeFormat
 
@@ -78,7 +79,10 @@ ELB_2014 = Pattern(
 )  # fmt: skip
 """Classic Load Balancer before it logged the user agent and TLS."""
 
-_OPERATION = r" [^ ]+ [^ ]+ (?:REST|WEBSITE|SOAP)\.[^ ]+ [^ ]+ "
+_NOT_GET = "(?:[^ T]|[^ E]T|[^ G]ET|[^ _]GET)"
+"""How an operation ends that is none of a copy's source, which end in ``_GET``."""
+_OPERATION = rf" [^ ]+ [^ ]+ (?:REST|WEBSITE|SOAP)\.[^ ]*{_NOT_GET} [^ ]+ "
+_BEFORE_OPERATION = r"[^ ]+ [^ ]+ \[[^\]]*\] [^ ]+ [^ ]+ [^ ]* ?"
 S3 = Pattern(
     "s3",
     (
@@ -86,12 +90,14 @@ S3 = Pattern(
         Segment("[^ ]+", "client"), Segment(f'{_OPERATION}"?', plain=f'{_OPERATION}"'),
         _REQUEST, Segment('"? ', plain='" '), _STATUS, Segment(" [^ ]+ "), _BYTES,
         Segment(r" (?:\d+|-) "), Segment(r"\d+|-", "duration_ms"),
-        Segment(r' (?:\d+|-) "?', plain=r' (?:\d+|-) "'), _REFERRER,
-        Segment('"? "?', plain='" "'), _AGENT,
+        Segment(r" (?:\d+|-) "), Segment('".*?"|-', "referrer", '"[^"]*"'), literal(" "),
+        # What follows has no quotes, so the line's last one is the agent's, whatever that holds.
+        Segment('".*"|-', "agent", '"[^"]*"'),
         Segment(
-            '"? [^ "]+(?: [^ ]+ [^ ]+ [^ ]+ [^ ]+ |)', plain='" [^ "]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ '
+            '(?: [^ "]+(?: [^ "]+ [^ "]+ [^ "]+ [^ "]+ )?)?',
+            plain=' [^ "]+ [^ "]+ [^ "]+ [^ "]+ [^ "]+ ',
         ),
-        Segment("[^ ]*", "host"),
+        Segment('[^ "]*', "host"),
     ),
     CLF,
     "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be example-bucket "
@@ -99,13 +105,19 @@ S3 = Pattern(
     '"GET /a.html?b=c HTTP/1.1" 200 - 2326 2326 12 11 "https://example.org/" "Mozilla/5.0" - '
     "s9lzHYrFp76ZVxRcpX9EXAMPLE= SigV4 ECDHE-RSA-AES128-GCM-SHA256 AuthHeader "
     "example-bucket.s3.eu-central-1.amazonaws.com TLSv1.2 - -",
-    rest="(?: |$)",
-    not_hits=or_no_hit(r"[^ ]+ [^ ]+ \[[^\]]*\] [^ ]+ [^ ]+ [^ ]* ?(?:S3|BATCH)\.[^ ]+ "),
+    rest='(?: [^ "]+)* *$',
+    not_hits=or_no_hit(
+        rf"{_BEFORE_OPERATION}(?:S3|BATCH)\.[^ ]+ ",
+        rf"{_BEFORE_OPERATION}(?:REST|SOAP)\.COPY\.[^ ]+_GET ",
+    ),
+    decoders={"referrer": out_of_quotes, "agent": out_of_quotes},
 )  # fmt: skip
 """S3 server access log.
 
-Operations ``S3.*`` (lifecycle) and ``BATCH.DELETE.OBJECT`` (one object of a request that has its
-own record) are no requests. The host is there when the record has the fields from host ID on.
+Records without a request are none of a visitor's: ``S3.*`` (lifecycle), ``BATCH.DELETE.OBJECT``
+(one object of a request that has its own record), ``REST.COPY.*_GET`` (what a copy reads).
+The host is there when the record has the fields from host ID on. S3 escapes nothing: a referrer
+ends where a quote, a space and a quote stand.
 """
 
 LAYOUTS = (ALB, ELB, ELB_2014, S3)

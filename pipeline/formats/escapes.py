@@ -35,6 +35,11 @@ def percent_is_escaped(texts: pa.StringArray) -> pa.StringArray:
     return pc.replace_substring(texts, pattern="%25", replacement="%")
 
 
+def out_of_quotes(texts: pa.StringArray) -> pa.StringArray:
+    """Take the quotes off that a value has; one that is not there is a bare dash."""
+    return pc.if_else(pc.equal(texts, "-"), texts, pc.utf8_slice_codeunits(texts, 1, -1))
+
+
 def quotes_are_doubled(texts: pa.StringArray) -> pa.StringArray:
     """Undo what CSV (RFC 4180) does to quotes in a quoted field."""
     return pc.replace_substring(texts, pattern='""', replacement='"')

@@ -10,7 +10,7 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.formats.escapes import decode_each, decode_where
+from pipeline.formats.escapes import decode_each, decode_where, out_of_quotes
 from pipeline.formats.json_lines import JsonLayout, address_alone
 from pipeline.formats.pattern import QUOTED, Pattern, Segment, literal
 from pipeline.formats.times import TimeFormat
@@ -112,10 +112,6 @@ _VALUE = rf'"{QUOTED}"|-'
 _PLAIN_VALUE = r'"[^"\\]*"'
 
 
-def _unquoted(texts: pa.StringArray) -> pa.StringArray:
-    return pc.if_else(pc.equal(texts, "-"), texts, pc.utf8_slice_codeunits(texts, 1, -1))
-
-
 TRAEFIK = Pattern(
     "traefik",
     (
@@ -129,7 +125,7 @@ TRAEFIK = Pattern(
     ),
     example='203.0.113.7 - - [08/Nov/2016:20:30:00 +0000] "GET /english/?lang=en HTTP/2.0" 200 5120'
     ' "https://example.org/" "Mozilla/5.0 (X11; Linux)" 1 "site@docker" "http://192.0.2.1:80" 46ms',
-    decoders={"referrer": _unquoted, "agent": _unquoted},
+    decoders={"referrer": out_of_quotes, "agent": out_of_quotes},
 )  # fmt: skip
 """Traefik's common log format: Apache's combined, the number of requests since its start, router,
 server and duration. What it does not know is a dash without quotes."""
