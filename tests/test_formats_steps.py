@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pipeline.formats import combined
 from pipeline.formats.azure import FRONT_DOOR
 from pipeline.formats.envoy import ENVOY, ISTIO
-from pipeline.formats.fields import ReadBlock, extract_in_steps
+from pipeline.formats.extraction import extract_in_steps
+from pipeline.formats.fields import ReadBlock
 from pipeline.formats.headers import HeaderLayout
 from pipeline.formats.layouts import list_layouts
 from pipeline.formats.pattern import Pattern

@@ -12,11 +12,12 @@ import pytest
 
 from pipeline.errors import SettingsError
 from pipeline.formats import aws, envoy, fastly, haproxy, squid, web_servers
-from pipeline.formats.fields import FIELDS, ReadBlock, split_request
+from pipeline.formats.fields import FIELDS, ReadBlock
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.json_settings import compile_json
 from pipeline.formats.layouts import find_layout
 from pipeline.formats.pattern import Pattern
+from pipeline.formats.targets import split_request
 from pipeline.formats.templates import compile_format
 
 FAMILIES = (web_servers, fastly, aws, haproxy, squid, envoy)
@@ -32,7 +33,7 @@ COMMON = {
 COMBINED = COMMON | {"referrer": "https://example.org/", "user_agent": "Mozilla/5.0"}
 HOST = {"host": "www.example.com"}
 BALANCED = COMMON | {
-    "ts": NOON.replace(microsecond=123456), "host": "www.example.com:443", "duration_ms": 12.0,
+    "ts": NOON.replace(microsecond=123456), "host": "www.example.com", "duration_ms": 12.0,
 }  # fmt: skip
 BROWSER = {"user_agent": "Mozilla/5.0"}
 EXPECTED: dict[str, dict[str, Any]] = {
@@ -346,7 +347,8 @@ def test_haproxy_lines_that_are_no_requests() -> None:
 
 def test_squid_requests_and_what_is_none() -> None:
     tunnel = changed("squid", "GET http://www.example.com/a?b=c", "CONNECT www.example.com:443")
-    assert (tunnel["method"], tunnel["path"]) == ("CONNECT", "www.example.com:443")
+    told = (tunnel["method"], tunnel["host"], tunnel["path"])
+    assert told == ("CONNECT", "www.example.com:443", None)
     assert changed("squid", "TCP_MISS/200", "TCP_MISS_ABORTED/000")["status"] is None
     assert changed("squid", " - HIER", " a user HIER")["path"] == "/a"
     assert changed("squid", "text/html", "text/html [Host: a\\r\\n] [b]")["path"] == "/a"
@@ -356,12 +358,14 @@ def test_squid_requests_and_what_is_none() -> None:
             "- HIER_NONE/- -"
         ),
         "1728561336.123      0 192.0.2.10 NONE/400 3887 NONE error:invalid-request - HIER_NONE/- -",
+        "1728561336.123      0 192.0.2.10 NONE_NONE/000 0 NONE - - HIER_NONE/- -",
+        "1728561336.123      0 192.0.2.10 TAG_NONE/400 - - - - HIER_NONE/- -",
         (
             "1728561336.123      0 192.0.2.10 UDP_MISS/000 64 ICP_QUERY http://www.example.com/ - "
             "HIER_NONE/- -"
         ),
     )
-    assert read(squid.SQUID, *none).directives == [1, 2, 3]
+    assert read(squid.SQUID, *none).directives == [1, 2, 3, 4, 5]
     combined = squid.SQUID_COMBINED.example.replace(
         "GET http://www.example.com/a?b=c HTTP/1.1", "NONE error:invalid-request HTTP/0.0"
     )
@@ -393,6 +397,10 @@ def test_istio_old_default_and_addresses_of_version_6() -> None:
         "GET /a?b=c HTTP/1.1", "GET http://a.example/b?c HTTP/1.1", "GET http:///b HTTP/1.1",
         "GET http://-/b HTTP/1.1", "GET http://a HTTP/1.1", "GET http://a?x HTTP/1.1",
         "GET http://u@h:8/p#x?y HTTP/1.0", "GET //a/b HTTP/1.1", "CONNECT a:1 HTTP/1.1",
+        "CONNECT [2001:db8::1]:443 HTTP/1.1", "CONNECT /a HTTP/1.1", "CONNECT a:443", "CONNECT *",
+        "GET https://a:443/b HTTP/1.1", "GET http://a:80 HTTP/1.1", "GET http://a:443/ HTTP/1.1",
+        "GET HTTPS://[::1]:443/?b HTTP/1.1", "GET https://a:80/b HTTP/1.1", "GET ws://a:80/ HTTP/2",
+        "GET http://:80/ HTTP/1.1", "GET ftp://a:80/b HTTP/1.1", "GET http://a:8080/:80 HTTP/1.1",
         "get / HTTP/1.1", "-", "", "GET http://a b/c HTTP/1.1", "GET 9http://a/ HTTP/1.1",
     ],
 )  # fmt: skip

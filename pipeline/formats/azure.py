@@ -6,30 +6,8 @@ Sources: Microsoft Learn, *Monitor metrics and logs in Azure Front Door* (access
 Other categories in the same files, as health probes and the firewall's, are no requests.
 """
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from pipeline.formats.escapes import decode_where, http_version, plus_is_space
+from pipeline.formats.escapes import http_version, plus_is_space
 from pipeline.formats.json_lines import JsonLayout, address_alone
-
-_PLAIN_443 = "(?i)^https://[^/?#:]*:443(?:[/?#]|$)"
-"""What most targets look like; the port's is their first ``:443``."""
-
-
-def _without_default_port(texts: pa.StringArray) -> pa.StringArray:
-    """Take the port off an absolute target that has its scheme's own."""
-    texts = decode_where(_PLAIN_443, _without_443, texts)
-    return decode_where("(?i)^https?://[^/?#]*:(?:80|443)(?:[/?#]|$)", _without_port, texts)
-
-
-def _without_443(texts: pa.StringArray) -> pa.StringArray:
-    return pc.replace_substring(texts, pattern=":443", replacement="", max_replacements=1)
-
-
-def _without_port(texts: pa.StringArray) -> pa.StringArray:
-    pattern = "(?i)^(?:(http://[^/?#]*):80|(https://[^/?#]*):443)([/?#]|$)"
-    return pc.replace_substring_regex(texts, pattern=pattern, replacement=r"\1\2\3")
-
 
 _ACCESS_LOG = {"category": "(?i)accesslog$"}
 
@@ -59,7 +37,6 @@ FRONT_DOOR = JsonLayout(
     decoders={
         "client": address_alone,
         "protocol": http_version,
-        "target": _without_default_port,
     },
 )
 """``timeTaken`` is in seconds; ``requestUri`` has its port. What an edge asked of its origin shield

@@ -18,16 +18,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.formats import clock
+from pipeline.formats.extraction import extract_in_steps
 from pipeline.formats.fields import (
     BLANK,
     FIELDS,
-    TEXT,
     ReadBlock,
     Rejected,
-    extract_in_steps,
-    split_request,
 )
 from pipeline.formats.pattern import QUOTED, without_ends
+from pipeline.formats.targets import TEXT, split_request
 
 _HEAD = re.compile('([^ "]+) ([^ ]+) ')
 # Atomic: a hostile line costs one pass. A trailing backslash belongs to a field that is cut off.

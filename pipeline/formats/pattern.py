@@ -16,13 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.formats.escapes import Decoder, decode
+from pipeline.formats.extraction import Step, Until, extract_in_steps
 from pipeline.formats.fields import (
     BLANK,
     ReadBlock,
     Rejected,
-    Step,
-    Until,
-    extract_in_steps,
     read_fields,
 )
 from pipeline.formats.times import TimeFormat

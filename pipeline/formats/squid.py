@@ -2,7 +2,8 @@
 
 A request is what a client asked of Squid over HTTP, also ``CONNECT`` (a tunnel) and one that was
 broken off before a status (``TCP_MISS_ABORTED/000``). No requests are connections that sent none
-that could be read (URL ``error:...``) and questions of other caches (``UDP_*``, ICP and HTCP).
+that could be read (URL ``error:...`` or ``-``) and questions of other caches (``UDP_*``, ICP and
+HTCP).
 Source: Squid, directive ``logformat`` (``squid``, ``combined``) and its wiki, "Squid Log Files".
 """
 
@@ -30,7 +31,8 @@ SQUID = Pattern(
     "HIER_DIRECT/198.51.100.7 text/html",
     rest="(?: |$)",
     not_hits=or_no_hit(
-        r" *\d+\.\d{3} +-?\d+ [^ ]+ UDP_", r" *\d+\.\d{3} +-?\d+ [^ ]+ [^ ]+ \d+ [^ ]+ error:"
+        r" *\d+\.\d{3} +-?\d+ [^ ]+ UDP_",
+        r" *\d+\.\d{3} +-?\d+ [^ ]+ [^ ]+ (?:\d+|-) [^ ]+ (?:error:|- )",
     ),
 )  # fmt: skip
 """``squid``; ``log_mime_hdrs`` and custom formats append to it."""
@@ -53,7 +55,9 @@ SQUID_COMBINED = Pattern(
     '"GET http://www.example.com/a?b=c HTTP/1.1" 200 2326 "https://example.org/" "Mozilla/5.0" '
     "TCP_MISS:HIER_DIRECT",
     rest="(?: |$)",
-    not_hits=or_no_hit(r'[^"]*"[^ "]+ error:', r'[^"]*"[^"]*" \d+ \d+ "[^"]*" "[^"]*" UDP_'),
+    not_hits=or_no_hit(
+        r'[^"]*"[^ "]+ (?:error:|-[ "])', r'[^"]*"[^"]*" \d+ \d+ "[^"]*" "[^"]*" UDP_'
+    ),
 )  # fmt: skip
 """``combined``, whose tail is Squid's result and where the answer came from."""
 

@@ -179,6 +179,8 @@ def read_request(
         target, protocol = before if space else "", last
     if not METHOD_SHAPE.fullmatch(method) or not target:
         return None, None, None, None, None
+    if method == "CONNECT" and not set(target) & set("/?#*"):
+        return target, method, None, None, protocol  # RFC 9110, section 9.3.6: host and port
     host, target = split_authority(target)
     path, mark, query = target.partition("?")
     known = None if host in {"", "-"} else host  # an empty authority is a missing host
@@ -193,4 +195,10 @@ def split_authority(target: str) -> tuple[str | None, str]:
     start = scheme.end()
     ends = [place for mark in "/?#" if (place := target.find(mark, start)) != -1]
     end = min(ends, default=len(target))
-    return target[start:end], target[end:]
+    return drop_own_port(scheme[0].lower(), target[start:end]), target[end:]
+
+
+def drop_own_port(scheme: str, host: str) -> str:
+    """A host without the port that everybody takes for this scheme."""
+    own = {"http://": ":80", "ws://": ":80", "https://": ":443", "wss://": ":443"}.get(scheme)
+    return host[: -len(own)] if own and host[-len(own) :] == own else host
