@@ -1,6 +1,7 @@
 """An example of your own DAG: it runs whenever days of the daily table were counted and checked.
 
-Every event of the asset says which day it is about; several can come in one run.
+Every event of the asset says which days were counted, restated ones too; several events can come
+in one run.
 """
 
 from typing import Any
@@ -20,7 +21,7 @@ def example_downstream() -> None:
     @task
     def days(*, triggering_asset_events: Any) -> list[dict[str, str]]:
         events = triggering_asset_events[DAILY]
-        return [{"DAY": day} for day in sorted({event.extra["day"] for event in events})]
+        return [{"DAY": day} for day in sorted({d for one in events for d in one.extra["days"]})]
 
     BashOperator.partial(
         task_id="figures",

@@ -29,7 +29,7 @@ DAILY = Asset("tidegauge_daily")
     start_date=FIRST_DAY,
     catchup=False,
     max_active_runs=4,
-    default_args=retry("DataError", "StorageError", "StoreError", "AlertError")
+    default_args=retry("PassingError", "StorageError", "StoreError", "AlertError")
     | {"on_failure_callback": announce},
     params={
         "day": Param(

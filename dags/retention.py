@@ -14,7 +14,7 @@ from pipeline.settings import load_settings
     schedule=CronTriggerTimetable("0 7 * * *", timezone=ZONE),
     catchup=False,
     max_active_runs=1,
-    default_args=retry("DataError", "StorageError"),
+    default_args=retry("StorageError"),
     doc_md=__doc__,
     tags=["tidegauge"],
 )

@@ -17,7 +17,7 @@ from pipeline.settings import load_settings
     start_date=FIRST_DAY,
     catchup=False,
     max_active_runs=1,
-    default_args=retry("DataError", "StorageError", "StoreError", "AlertError")
+    default_args=retry("PassingError", "StorageError", "StoreError", "AlertError")
     | {"on_failure_callback": announce_watch},
     params={
         "as_of": Param(

@@ -4,6 +4,7 @@ Blocks hold 16 MiB of decompressed content up to the last line end, and 250,000 
 that they, and all that is made of them, depend on the content alone. Nothing here knows a layout.
 """
 
+import errno
 import hashlib
 import re
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ from pipeline.archives import (
     say_archive,
 )
 from pipeline.definitions import KEPT_OF_LONG_LINE, MAX_LINE_BYTES
-from pipeline.errors import DataError
+from pipeline.errors import DataError, PassingError
 from pipeline.holes import Holes
 from pipeline.raw_files import (
     DEFAULT_LIMITS,
@@ -40,6 +41,8 @@ from pipeline.raw_files import (
 
 BLOCK_BYTES = 16 * 1024 * 1024
 BLOCK_LINES = 250_000
+_LASTING = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+"""Why a file can't be read that stays so until a person acts."""
 _READ_BYTES = 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UTF_16 = re.compile(rb"(?s)(?:\xff\xfe)?(?:[^\0]\0){8}|(?:\xfe\xff)?(?:\0[^\0]){8}")
@@ -174,9 +177,8 @@ class RawFile:
         except UnreadableError as error:
             raise DataError(f"{shown(self.path)}: {error}: nothing of it was kept") from error
         except OSError as error:
-            raise DataError(
-                f"{shown(self.path)}: cannot be read: {error.strerror or error}"
-            ) from error
+            kind = DataError if error.errno in _LASTING else PassingError
+            raise kind(f"{shown(self.path)}: cannot be read: {error.strerror or error}") from error
 
     def _look_at(self, beginning: bytes) -> None:
         """Find out what is no text of lines."""

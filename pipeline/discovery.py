@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from pipeline.blocks import RawFile
 from pipeline.database import connect
-from pipeline.errors import DataError, SettingsError, StoreError
+from pipeline.errors import DataError, PassingError, SettingsError, StoreError
 from pipeline.formats.clock import IN_LINE, read_time
 from pipeline.formats.detection import SAMPLE_LINES, FileReader
 from pipeline.hits import Places
@@ -100,7 +100,7 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
         may_be_empty: that there is nothing of the day is no error, as it may have just begun.
 
     Raises:
-        DataError: neither they nor the lake have anything of ``day``.
+        PassingError: neither they nor the lake have anything of ``day``.
         StoreError: likewise, and a store is out of reach.
     """
     zone = places.zone
@@ -111,7 +111,7 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     if not may_be_empty and not was_counted and not _has_any(logs, day, zone, limits):
         if raw_files.unreached:
             raise raw_files.unreached[0]
-        raise DataError(_nothing_of(day, where, logs, not_yet, raw_files.refused))
+        raise PassingError(_nothing_of(day, where, logs, not_yet, raw_files.refused))
     missing = [raw for raw in logs if not raw.known and raw.begins_by(day)]
     own = [raw for raw in missing if raw.may_hold(day)]
     late = [raw for raw in missing if with_late and not raw.may_hold(day)]

@@ -50,3 +50,7 @@ class DataError(TidegaugeError):
     """The data failed a check: unreadable raw files, accounting that does not balance."""
 
     exit_code = 1
+
+
+class PassingError(DataError):
+    """Raw files are not there yet, or were not readable just now; another try may find them so."""

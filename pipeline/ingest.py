@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 from pipeline.blocks import Block, RawFile
 from pipeline.database import connect
 from pipeline.definitions import DEFINITIONS_VERSION
-from pipeline.errors import DataError, StorageError, TidegaugeError
+from pipeline.errors import DataError, PassingError, StorageError, TidegaugeError
 from pipeline.formats.detection import FileReader
 from pipeline.formats.layouts import forwarded_kind
 from pipeline.formats.reader import Part
@@ -61,6 +61,8 @@ class Ingested:
     failed: list[tuple[Path, str]]
     ambiguous: list[tuple[Path, str]] = field(default_factory=list)
     """Files whose lines may be of another layout, and why."""
+    passing: set[Path] = field(default_factory=set)
+    """Those that failed for what another try may not meet."""
     shortened: list[FileRecord] = field(default_factory=list)
     """Files of before that turned out to begin with lines of one that was added."""
 
@@ -430,6 +432,8 @@ def _take_one(job: _FileJob, sizes: set[int], result: Ingested) -> None:
         raise
     except TidegaugeError as error:
         result.failed.append((path, str(error)))
+        if isinstance(error, PassingError):
+            result.passing.add(path)
     except OSError as error:
         if error.filename != str(path):
             raise  # the lake's disk: no other file would fare better

@@ -21,7 +21,7 @@ from pipeline.build import build, build_tables
 from pipeline.checks import check_days
 from pipeline.days import check_day
 from pipeline.discovery import Found, discover
-from pipeline.errors import DataError, GeoError
+from pipeline.errors import DataError, GeoError, PassingError
 from pipeline.figure_alerts import note_incomplete, note_restatements
 from pipeline.geo.databases import HOW_TO_GET_ONE, list_databases
 from pipeline.hits import Places
@@ -61,7 +61,8 @@ def find_files(
     Raises:
         SettingsError: the day has not ended; the raw folder or the zone is wrong.
         LakeError: the lake is another zone's or key's.
-        DataError: nothing of the day is there, or the folder can't be read.
+        PassingError: nothing of the day is there.
+        DataError: the folder can't be read.
         StoreError: nothing of the day is there, and a store is out of reach.
         GeoError: there is no database of addresses, or a damaged one.
     """
@@ -173,7 +174,7 @@ def take_in(
     for record in result.added:
         if unread := explain_unread(record):
             log.warning("%s: %s", escape(record.name), escape(unread))
-    refuse_failed(result.failed)
+    refuse_failed(result.failed, result.passing)
     return result
 
 
@@ -194,10 +195,14 @@ def read_files(
     )
 
 
-def refuse_failed(failed: Sequence[tuple[Path, str]]) -> None:
-    """Raise a ``DataError`` that names each file that failed, and why."""
+def refuse_failed(failed: Sequence[tuple[Path, str]], passing: Collection[Path]) -> None:
+    """Raise a ``DataError`` that names each file that failed, and why.
+
+    It is a ``PassingError`` when all of them are of ``passing``.
+    """
     if failed:
-        raise DataError("; ".join(f"{name_file(path)}: {escape(why)}" for path, why in failed))
+        kind = PassingError if all(path in passing for path, _ in failed) else DataError
+        raise kind("; ".join(f"{name_file(path)}: {escape(why)}" for path, why in failed))
 
 
 def ingest_job(settings: Settings, job: dict[str, Any]) -> dict[str, int | str]:

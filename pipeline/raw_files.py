@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pipeline.errors import DataError, StoreError
+from pipeline.errors import DataError, PassingError, StoreError
 from pipeline.output import escape
 from pipeline.settings import MAX_CONTENT_RATIO, MAX_LINES
 
@@ -231,12 +231,12 @@ class OpenRaw:
         """Refuse what was read of a file that was cut or written anew meanwhile, not appended to.
 
         Raises:
-            DataError: the lines read are not those of the file at any one time.
+            PassingError: the lines read are not those of the file at any one time.
         """
         number = self.file.fileno()
         is_cut = os.fstat(number).st_size < self.stat.st_size
         if is_cut or os.pread(number, len(self.head), 0) != self.head:
-            raise DataError(
+            raise PassingError(
                 f"{shown(self.path)}: was cut or written anew while it was read (copytruncate?);"
                 " nothing of it was kept, the next run reads it again"
             )

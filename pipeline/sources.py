@@ -19,7 +19,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from pipeline.discovery import day_in_name, find_raw
-from pipeline.errors import DataError, SettingsError, StoreError
+from pipeline.errors import DataError, PassingError, SettingsError, StoreError, TidegaugeError
 from pipeline.formats.layouts import find_layout
 from pipeline.hits import HitMaker
 from pipeline.ingest import Ingested, ingest_files
@@ -120,7 +120,7 @@ def take_files(  # noqa: PLR0913 what is read, by what, and how strictly
     """
     lake = Lake(settings.lake)
     known, unfetched = _fetch_missing(settings, paths, again, origins)
-    done = {path for path, _ in [*known, *unfetched]}
+    done = {path for path, _ in known} | unfetched.keys()
     result = ingest_files(
         lake, maker, [path for path in paths if path not in done],
         origins=origins, only_whole=only_whole, again=again,
@@ -130,8 +130,13 @@ def take_files(  # noqa: PLR0913 what is read, by what, and how strictly
         if path.is_relative_to(lake.fetched):
             path.unlink(missing_ok=True)
     result.known.extend(known)
-    result.failed.extend(unfetched)
+    result.failed.extend((path, str(error)) for path, error in unfetched.items())
+    result.passing.update(path for path, error in unfetched.items() if _may_pass(error))
     return result
+
+
+def _may_pass(error: TidegaugeError) -> bool:
+    return isinstance(error, PassingError | StoreError)
 
 
 @contextmanager
@@ -208,19 +213,19 @@ def standard_input(lake: Lake, most_mb: int) -> Iterator[Path]:
 
 def _fetch_missing(
     settings: Settings, paths: Iterable[Path], again: Iterable[Path], origins: Mapping[Path, Origin]
-) -> tuple[list[tuple[Path, FileRecord]], list[tuple[Path, str]]]:
+) -> tuple[list[tuple[Path, FileRecord]], dict[Path, TidegaugeError]]:
     """Fetch those of ``paths`` that are remote and not here: read before, or not fetched yet.
 
     Returns:
         Those that the lake knows as they are now (not fetched, except those of ``again``), and
-        those that can't be fetched, with the reason.
+        those that can't be fetched, and why.
 
     Raises:
         StorageError: the lake's disk is full.
     """
     lake = Lake(settings.lake)
     known: list[tuple[Path, FileRecord]] = []
-    failed: list[tuple[Path, str]] = []
+    failed: dict[Path, TidegaugeError] = {}
     stores: dict[SourceTable, Store] = {}
     for path in paths:
         url = origins[path].url if path in origins else None
@@ -237,7 +242,7 @@ def _fetch_missing(
             with storage_named(lake.root, _THEN):
                 store.fetch(url, path, settings.max_fetch_mb * 1_000_000, lambda _: None)
         except (DataError, SettingsError) as error:
-            failed.append((path, str(error)))
+            failed[path] = error
     return known, failed
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from pipeline.errors import DataError, StoreError
+from pipeline.errors import DataError, PassingError, StoreError
 from pipeline.output import escape
 
 _READ_BYTES = 1024 * 1024
@@ -117,7 +117,7 @@ class Store:
         try:
             remote = self._look(url.removeprefix(self.root))
         except Exception as error:  # noqa: BLE001
-            raise DataError(f"{shown}: can't be fetched: {_reason(error)}") from None
+            raise PassingError(f"{shown}: can't be fetched: {_reason(error)}") from None
         if remote is None:
             raise DataError(f"{shown}: can't be fetched: nothing is there any more")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -133,7 +133,7 @@ class Store:
                     on_read(len(piece))
             if remote.size is not None and count < remote.size:
                 why = f"{shown}: ended after {count:,} of {remote.size:,} bytes"
-                raise DataError(f"{why}; the next run fetches it again")
+                raise PassingError(f"{why}; the next run fetches it again")
             if remote.changed_ns is not None:
                 os.utime(part, ns=(remote.changed_ns, remote.changed_ns))
             part.replace(target)
@@ -167,7 +167,7 @@ class Store:
                     left -= len(piece)
                     yield piece
         except Exception as error:  # noqa: BLE001
-            raise DataError(f"{shown}: can't be fetched: {_reason(error)}") from None
+            raise PassingError(f"{shown}: can't be fetched: {_reason(error)}") from None
 
 
 def open_store(key: str, url: str) -> Store:

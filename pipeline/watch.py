@@ -77,7 +77,7 @@ def take_in_so_far(
     ]
     for path, why in unfinished:
         log.warning("%s: %s; the next hour tries again", name_file(path), why)
-    refuse_failed([failure for failure in result.failed if failure not in unfinished])
+    refuse_failed([one for one in result.failed if one not in unfinished], result.passing)
     return result
 
 

@@ -38,9 +38,17 @@ import pipeline.errors
 policy = bag.dags["nightly"].task_dict["discover"].retry_policy
 failures = [pipeline.errors.SettingsError("day", "x", "y"), pipeline.errors.GeoError("x"),
             pipeline.errors.LakeError("x"), pipeline.errors.DataError("x"),
+            pipeline.errors.PassingError("x"),
             pipeline.errors.StoreError("k", "v", "x"),
             pipeline.errors.StorageError("x"), pipeline.errors.AlertError("x"), OSError("x")]
+example = bag.dags["example_downstream"].task_dict["days"].python_callable
+from airflow.sdk import Asset
+from types import SimpleNamespace
+extras = [{"day": "2016-11-08", "days": ["2016-11-05", "2016-11-08"]},
+          {"day": "2016-11-09", "days": ["2016-11-08", "2016-11-09"]}]
+events = {Asset("tidegauge_daily"): [SimpleNamespace(extra=extra) for extra in extras]}
 print(json.dumps({
+    "example": [one["DAY"] for one in example(triggering_asset_events=events)],
     "retries": {type(f).__name__: policy.evaluate(f, 1, 3).action.value for f in failures},
     "errors": bag.import_errors, "seconds": seconds, "dags": sorted(bag.dags),
     "tasks": [task.task_id for task in bag.dags["nightly"].topological_sort()],
@@ -76,9 +84,15 @@ def test_the_folder_is_read_without_a_database_and_without_work(read: dict[str, 
     assert read["heavy"] == []
 
 
+def test_the_example_prints_every_day_that_was_counted_restated_ones_too(
+    read: dict[str, Any],
+) -> None:
+    assert read["example"] == ["2016-11-05", "2016-11-08", "2016-11-09"]
+
+
 def test_what_may_pass_is_tried_again_and_nothing_else_of_ours(read: dict[str, Any]) -> None:
     again = {name for name, action in read["retries"].items() if action == "default"}
-    assert again == {"DataError", "StorageError", "StoreError", "AlertError", "OSError"}
+    assert again == {"PassingError", "StorageError", "StoreError", "AlertError", "OSError"}
     assert {action for name, action in read["retries"].items() if name not in again} == {"fail"}
 
 
@@ -251,8 +265,9 @@ def test_a_corrupt_file_fails_alone_and_is_counted_once_it_is_whole(
     whole = gzip.compress(b"".join(day_of(8, "web02")))
     (site.folder / "raw" / "web02-20161108.log").unlink()
     path = site.write("web02-20161108.log.gz", whole[: len(whole) // 2])
-    done = tester.test("nightly", settings_of(site), {"day": "2016-11-08"})
+    done = tester.test("nightly", settings_of(site), {"day": "2016-11-08"}, with_retries=True)
     assert sorted(done.tasks["ingest"]) == ["failed"] + ["success"] * 5
+    assert done.tries["ingest"] == 1  # it stays damaged until somebody sends it again
     assert failed(done.tasks) == ["ingest"]
     assert "web02-20161108.log.gz: the archive is truncated; nothing of it was kept" in done.log
     assert not (site.lake / "daily").exists()
