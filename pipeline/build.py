@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from glob import escape
 from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -20,6 +19,7 @@ import pyarrow as pa
 
 from pipeline.change import Change
 from pipeline.database import connect
+from pipeline.day_files import read_days
 from pipeline.days import day_start
 from pipeline.lake import Lake, read_json
 from pipeline.models import read_model
@@ -174,12 +174,8 @@ def open_batch(
     """A database with what the models read of some days and their neighbours: hits and days."""
     near = {day + n * _ONE_DAY for day in batch for n in (-1, 0, 1)} & days.keys()
     connection = connect(memory_mb=settings.memory_mb, spill=spill)
-    files = [
-        escape(str(lake.hits_path(str(day), key)))
-        for day in sorted(near)
-        for key in days[day].file_keys
-    ]
-    connection.read_parquet(files, hive_partitioning=True).create_view("hits")
+    files = [lake.hits_path(str(day), key) for day in sorted(near) for key in days[day].file_keys]
+    read_days(connection, files).create_view("hits")
     connection.register("days", _day_table(batch, near, days, settings))
     return connection
 

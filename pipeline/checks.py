@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
-from glob import escape
 from pathlib import Path
 
 import duckdb
@@ -11,13 +10,14 @@ from duckdb import ColumnExpression, ConstantExpression
 
 from pipeline.build import BuildSettings, shown_days
 from pipeline.database import connect
+from pipeline.day_files import read_days, read_part
 from pipeline.errors import DataError
 from pipeline.lake import Lake
 from pipeline.models import read_model
 from pipeline.stale import PARTITIONED, Stock, take_stock
 from pipeline.summary import is_current
-from pipeline.views import GROWN, select_nothing
-from pipeline.views import PARTITIONED as COLUMNS
+from pipeline.tables import GROWN, select_nothing
+from pipeline.tables import PARTITIONED as COLUMNS
 
 _DAYS_AT_ONCE = 8
 _SHOWN_OFFENCES = 3
@@ -71,7 +71,7 @@ def _show_days(
     for model in PARTITIONED:
         _show(connection, model, [lake.part_path(model, day) for day in unsealed])
     if lake.part_path("days").exists():
-        connection.read_parquet(str(lake.part_path("days"))).filter(
+        read_part(connection, lake.part_path("days")).filter(
             ColumnExpression("day").isin(*map(ConstantExpression, near))
         ).create_view("days")
 
@@ -84,11 +84,16 @@ def _show_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, stock: Stock
 
 def _show(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) -> None:
     """Make a view of those of the files that are there; of no rows when none is."""
-    files = [escape(str(path)) for path in paths if path.exists()]
+    files = [path for path in paths if path.exists()]
     is_grown = name in GROWN
     selects = []
     if files:
-        parts = connection.read_parquet(files, hive_partitioning=True, union_by_name=is_grown)
+        is_of_days = name in COLUMNS
+        parts = (
+            read_days(connection, files, union_by_name=is_grown)
+            if is_of_days
+            else read_part(connection, *files)
+        )
         parts.create_view(f"{name}_parts")
         selects.append(f"FROM {name}_parts")
     if is_grown or not files:

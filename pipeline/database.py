@@ -26,12 +26,12 @@ def connect(
     if memory_mb:
         connection.execute(f"SET memory_limit = '{int(memory_mb)}MiB'")
     if spill:
-        connection.execute("SET temp_directory = $spill", {"spill": str(spill)})
+        connection.execute("SET temp_directory = $spill", {"spill": str(spill.absolute())})
     return connection
 
 
 def open_views(path: Path) -> duckdb.DuckDBPyConnection:
     """Open a lake's ``tidegauge.duckdb``, to read only."""
-    connection = duckdb.connect(str(path), read_only=True)
+    connection = duckdb.connect(str(path.absolute()), read_only=True)
     connection.execute("SET TimeZone = 'UTC'")
     return connection

@@ -1,5 +1,7 @@
 """The exception tree. A bad line is data; a bad file, setting or database is one of these."""
 
+from pathlib import Path
+
 
 class TidegaugeError(Exception):
     """Root: a sentence that says what is wrong and what to do; ends the command with ``exit_code``.
@@ -17,7 +19,8 @@ class SettingsError(TidegaugeError):
         """Keep ``key`` and ``value`` for callers; the message joins all three."""
         self.key = key
         self.value = value
-        super().__init__(f"setting {key} = {value!r}: {remedy}")
+        shown = str(value) if isinstance(value, Path) else value
+        super().__init__(f"setting {key} = {shown!r}: {remedy}")
 
 
 class StoreError(SettingsError):

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
-from glob import escape as escape_glob
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,13 +20,14 @@ import pyarrow.parquet as pq
 from pipeline.build import BuildSettings, refresh_tables, shown_days
 from pipeline.change import Change
 from pipeline.database import connect
+from pipeline.day_files import read_days
 from pipeline.days import day_start
 from pipeline.lake import Lake, read_json
 from pipeline.models import read_model
 from pipeline.partitions import write_table
 from pipeline.stale import FileNames, Parts, compare_parts
 from pipeline.storage import storage_named
-from pipeline.views import PARTITIONED, select_nothing
+from pipeline.tables import PARTITIONED, select_nothing
 
 log = logging.getLogger(__name__)
 
@@ -214,8 +214,8 @@ def _add_rows(
     days = pa.array([date.fromisoformat(day) for day in reasons], pa.date32())
     connection.register("changed", pa.table({"day": days, "reason": list(reasons.values())}))
     if counted:
-        files = [escape_glob(str(lake.part_path("daily", day))) for day in counted]
-        connection.read_parquet(files, hive_partitioning=True).create_view("daily")
+        parts = [lake.part_path("daily", day) for day in counted]
+        read_days(connection, parts).create_view("daily")
     else:
         nothing = select_nothing(f"{PARTITIONED['daily']}, day DATE")
         connection.execute(f"CREATE VIEW daily AS {nothing}")

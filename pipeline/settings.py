@@ -35,6 +35,7 @@ from pydantic_settings import (
 )
 
 from pipeline.errors import SettingsError
+from pipeline.lake_place import check_place
 
 if TYPE_CHECKING:
     from pipeline.proxies import TrustedProxies
@@ -51,12 +52,6 @@ def _check_timezone(name: str) -> str:
     if name not in available_timezones():
         raise ValueError("not an IANA time zone; write one such as America/Toronto or UTC")
     return name
-
-
-def _check_lake(path: Path) -> Path:
-    if "?" in str(path):
-        raise ValueError("DuckDB reads options behind a ? in a path; choose another folder")
-    return path
 
 
 def _split(words: Any) -> Any:
@@ -146,7 +141,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TIDEGAUGE_", extra="forbid")
 
-    lake: Annotated[Path, AfterValidator(_check_lake)] = Path("lake")
+    lake: Annotated[Path, AfterValidator(check_place)] = Path("lake")
     geo: Path = Path("geo")
     raw: Path = Field(Path("raw"), description="raw logs that `run` and the DAGs discover")
     follow_links: bool = Field(

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from datetime import date
-from glob import escape
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,11 +14,12 @@ import pipeline
 from pipeline.change import Change
 from pipeline.completeness import FileShare, judge_completeness
 from pipeline.database import connect
+from pipeline.day_files import read_days
 from pipeline.lake import FileRecord, Lake, read_json
 from pipeline.models import read_model
 from pipeline.partitions import write_table
 from pipeline.surges import find_surges
-from pipeline.views import PARTITIONED, select_nothing
+from pipeline.tables import PARTITIONED, select_nothing
 
 _TABLES = ("days", "expected", "surges")
 
@@ -107,9 +107,9 @@ def _list_shares(records: Sequence[FileRecord], days: set[str]) -> list[FileShar
 
 def _show(connection: duckdb.DuckDBPyConnection, model: str, paths: Iterable[Path | None]) -> None:
     """Make a view of the partitions that are there (a day sealed long ago may have no minutes)."""
-    files = [escape(str(path)) for path in paths if path]
+    files = [path for path in paths if path]
     if files:
-        connection.read_parquet(files, hive_partitioning=True).create_view(model)
+        read_days(connection, files).create_view(model)
     else:
         nothing = select_nothing(f"{PARTITIONED[model]}, day DATE")
         connection.execute(f"CREATE VIEW {model} AS {nothing}")

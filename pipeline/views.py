@@ -1,7 +1,14 @@
-"""``lake/tidegauge.duckdb``: views over the lake's Parquet, for any DuckDB, wherever it lies."""
+"""``lake/tidegauge.duckdb``: views over the lake's Parquet, for any DuckDB, wherever it lies.
+
+A view has to find the lake's folder when it is read. Opened as the main database, its own place
+tells, so the lake may have moved; attached, DuckDB gives a view no place to go by but the one it
+was written for. Before a row comes, ``_IS_THERE`` compares what was chosen with where the file of
+views lies: the rows are this lake's, or the query fails.
+"""
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import duckdb
@@ -9,53 +16,40 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.database import connect
+from pipeline.day_files import DAY_OF_PATH
 from pipeline.digests import digest_of, with_latest
 from pipeline.errors import LakeError
 from pipeline.lake import Lake, read_json, write_json
 from pipeline.storage import storage_named
+from pipeline.tables import GROWN, PARTITIONED, UNPARTITIONED, select_nothing
 
-PARTITIONED = {
-    "hits": "line_no BIGINT, ts TIMESTAMPTZ, source VARCHAR, client VARCHAR, visitor_id UBIGINT,"
-    " country VARCHAR, subdivision VARCHAR, geo_built DATE, host VARCHAR, method VARCHAR,"
-    " path VARCHAR, query VARCHAR, protocol VARCHAR, status SMALLINT, bytes_sent BIGINT,"
-    " referrer VARCHAR, user_agent VARCHAR, duration_ms DOUBLE, is_robot BOOLEAN,"
-    " is_asset BOOLEAN, is_page BOOLEAN, client_from VARCHAR",
-    "rejects": "line_no BIGINT, line VARCHAR, reason VARCHAR",
-    "sessions": "session_id UBIGINT, visitor_id UBIGINT, started_at TIMESTAMPTZ,"
-    " ended_at TIMESTAMPTZ, hits BIGINT, pages BIGINT, bytes_sent BIGINT, errors BIGINT,"
-    " entry_path VARCHAR, exit_path VARCHAR, referrer_host VARCHAR, country VARCHAR,"
-    " subdivision VARCHAR, user_agent VARCHAR, is_robotlike BOOLEAN",
-    "daily": "country VARCHAR, sessions BIGINT, visitors BIGINT, pages BIGINT, hits BIGINT,"
-    " bytes_sent BIGINT, errors BIGINT, robot_hits BIGINT, geo_built DATE, geo_is_late BOOLEAN",
-    "hourly": "hour TIMESTAMPTZ, country VARCHAR, sessions BIGINT, visitors BIGINT,"
-    " pages BIGINT, hits BIGINT, bytes_sent BIGINT, errors BIGINT, robot_hits BIGINT",
-    "minutes": "source VARCHAR, minute TIMESTAMPTZ, hits BIGINT",
-}
-UNPARTITIONED = {
-    "days": "day DATE, sources BIGINT, files BIGINT, hits BIGINT, robot_hits BIGINT,"
-    " sessions BIGINT, error_share DOUBLE, geo_built DATE, geo_is_late BOOLEAN,"
-    " sources_expected BIGINT, share DOUBLE, is_preliminary BOOLEAN, is_censored BOOLEAN,"
-    " reasons VARCHAR[], sources_whole BIGINT",
-    "expected": "country VARCHAR, day DATE, observed BIGINT, expected DOUBLE, upper DOUBLE,"
-    " score DOUBLE, is_surge BOOLEAN",
-    "surges": "country VARCHAR, start_day DATE, peak_day DATE, end_day DATE, days BIGINT,"
-    " observed BIGINT, expected DOUBLE, excess DOUBLE, peak_sessions BIGINT, peak_ratio DOUBLE,"
-    " is_open BOOLEAN, is_at_least BOOLEAN",
-    "restatements": "day DATE, country VARCHAR, published_at TIMESTAMPTZ, sessions BIGINT,"
-    " previous_sessions BIGINT, reason VARCHAR, share DOUBLE, is_preliminary BOOLEAN,"
-    " sources BIGINT, sources_expected BIGINT",
-}
-"""Every table's columns, for the views over tables that have no file yet."""
-
-GROWN = {"sessions"}
-"""Tables of which days built by an earlier version lack a column: it is null there."""
-
-# The folder of the database that was opened as the main one; it moves with the lake.
-# Its own glob characters are escaped.
-_FOLDER = (
-    "regexp_replace(regexp_replace(current_setting('temp_directory'), '[^/]*$', ''),"
-    " '([*?\\[])', '[\\1]', 'g')"
+# The folder of the database that was opened as the main one, whatever it is.
+_OPENED = "regexp_replace(current_setting('temp_directory'), '[^/]*$', '')"
+# The folder that these views were written for: a type beside them, found under any alias.
+_WRITTEN = "enum_first(NULL::lake_root)"
+# A lake that was opened is called tidegauge. When it was written for the same folder it is this
+# one; a copy of this one does not pass _IS_THERE.
+_MAY_BE_OPENED = "ends_with(current_setting('temp_directory'), '/tidegauge.duckdb.tmp')"
+_ROOT_WHEN_OPENED = (
+    f"CASE WHEN enum_first(NULL::tidegauge.main.lake_root) = {_WRITTEN}"
+    f" THEN {_OPENED} ELSE {_WRITTEN} END"
 )
+_GLOB = r"regexp_replace({root}, '([*?\[])', '[\1]', 'g')"
+_IS_THERE = """(
+    SELECT CASE
+        WHEN count(*) = 1 AND max(folder) = {root} THEN true
+        WHEN count(*) > 1 THEN error('copies of one lake are attached, which its views can''t tell'
+            || ' apart: run `tidegauge build` in the one that was copied or moved')
+        ELSE error(concat('the views in ', max(folder), ' would read the lake in ', {root},
+            ': open that tidegauge.duckdb itself, or run `tidegauge build` there to attach it'))
+    END
+    FROM (
+        SELECT regexp_replace(path, '[^/]*$', '') AS folder
+        FROM duckdb_databases()
+        JOIN duckdb_types() USING (database_oid)
+        WHERE type_name = 'lake_root' AND labels = enum_range(NULL::lake_root)
+    )
+)"""
 
 
 def write_views(lake: Lake) -> None:
@@ -77,15 +71,19 @@ def make_views(lake: Lake, draft: Path) -> None:
     draft.unlink(missing_ok=True)
     found = _first_files(lake)
     with connect(threads=1, spill=lake.root / "views.tmp") as connection:
-        connection.execute(f"ATTACH '{_quoted(str(draft))}' AS lake (STORAGE_VERSION 'v1.0.0')")
-        for name, columns in PARTITIONED.items():
-            options = "hive_partitioning = true" + (", union_by_name = true" * (name in GROWN))
-            source = f"read_parquet({_FOLDER} || '{name}/*/*.parquet', {options})"
-            connection.execute(_view(name, source if found[name] else None, f"{columns}, day DATE"))
-        for name, columns in UNPARTITIONED.items():
-            source = f"read_parquet({_FOLDER} || '{name}/part.parquet')"
-            connection.execute(_view(name, source if found[name] else None, columns))
+        attached = _quoted(str(draft.absolute()))
+        connection.execute(f"ATTACH {attached} AS lake (STORAGE_VERSION 'v1.0.0')")
+        connection.execute("USE lake")
+        connection.execute(f"CREATE TYPE lake_root AS ENUM ({_quoted(_folder(lake))})")
+        for name, columns in (PARTITIONED | UNPARTITIONED).items():
+            connection.execute(f"CREATE VIEW {name} AS {_select(name, columns, found[name])}")
+        connection.execute("USE memory")
         connection.execute("DETACH lake")
+
+
+def _folder(lake: Lake) -> str:
+    """The lake's folder as DuckDB names it: without links."""
+    return f"{os.path.realpath(lake.root)}/"
 
 
 def _first_files(lake: Lake) -> dict[str, Path | None]:
@@ -96,9 +94,10 @@ def _first_files(lake: Lake) -> dict[str, Path | None]:
 
 
 def _name_inputs(lake: Lake) -> str:
-    """Name what the views are made of: the texts above, DuckDB, and the columns that are there."""
+    """Name what the views are made of: their texts, DuckDB, the folder, the columns there are."""
     columns = {name: path and _read_columns(path) for name, path in _first_files(lake).items()}
-    inputs = [duckdb.__version__, _FOLDER, PARTITIONED, UNPARTITIONED, columns]
+    texts = {name: _from_files(name) for name in PARTITIONED | UNPARTITIONED}
+    inputs = [duckdb.__version__, texts, _folder(lake), PARTITIONED, UNPARTITIONED, columns]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]
 
 
@@ -110,17 +109,43 @@ def _read_columns(path: Path) -> str:
         raise LakeError(why) from error
 
 
-def _view(name: str, source: str | None, columns: str) -> str:
-    selects = [select_nothing(columns)] if name in GROWN or not source else []
-    selects += [f"SELECT * FROM {source}"] if source else []  # noqa: S608 our own
-    return f"CREATE VIEW lake.{name} AS {' UNION ALL BY NAME '.join(selects)}"
+def _select(name: str, columns: str, first_file: Path | None) -> str:
+    wanted = f"{columns}, day DATE" if name in PARTITIONED else columns
+    selects = [select_nothing(wanted)] if name in GROWN or not first_file else []
+    selects += [_from_files(name)] if first_file else []
+    return " UNION ALL BY NAME ".join(selects)
 
 
-def select_nothing(columns: str) -> str:
-    """A SELECT of no rows with ``columns``, written like those above."""
-    typed = (column.split() for column in columns.split(", "))
-    return f"SELECT {', '.join(f'NULL::{kind} AS {name}' for name, kind in typed)} WHERE false"
+def _from_files(name: str) -> str:
+    """A SELECT of all rows of a table, from the folder that is the lake's when it is asked.
+
+    What depends on that is a text, made when the query is bound: DuckDB takes nothing else for
+    the path of Parquet, and must not look for ``tidegauge.main`` where there is none.
+    """
+    if name in PARTITIONED:
+        by_hive = _read(name, "day=*/*", "*", "hive_partitioning = true, hive_types = {day: DATE}")
+        by_name = _read(
+            name, "day=*/*", f"* EXCLUDE (filename), {DAY_OF_PATH} AS day",
+            "hive_partitioning = false, filename = true",
+        )  # fmt: skip
+        # Hive's way knows also a day that a join asks for, but takes all of a path for columns.
+        is_odd = f"contains({_OPENED} || {_WRITTEN}, '=')"
+        text = f"CASE WHEN {is_odd} THEN {_quoted(by_name)} ELSE {_quoted(by_hive)} END"
+    else:
+        text = _quoted(_read(name, "part", "*", "hive_partitioning = false"))
+    root = (
+        f"CASE WHEN {_MAY_BE_OPENED} THEN {_quoted(_ROOT_WHEN_OPENED)} ELSE {_quoted(_WRITTEN)} END"
+    )
+    return f"SELECT * FROM query(replace({text}, '{{root}}', {root}))"  # noqa: S608 our own
+
+
+def _read(name: str, files: str, columns: str, options: str) -> str:
+    options += ", union_by_name = true" * (name in GROWN)
+    return (
+        f"SELECT {columns} FROM read_parquet({_GLOB} || '{name}/{files}.parquet', {options})"  # noqa: S608 our own
+        f" WHERE {_IS_THERE}"
+    )
 
 
 def _quoted(text: str) -> str:
-    return text.replace("'", "''")
+    return "'" + text.replace("'", "''") + "'"

@@ -231,3 +231,35 @@ def test_day_is_only_in_the_path(built_lake: Path) -> None:
         ).fetchall()
     assert "day" not in {column for column, _ in metadata}
     assert {compression for _, compression in metadata} == {"ZSTD"}
+
+
+COMMON = '198.51.100.7 - - [{at}] "GET /c HTTP/1.0" 200 9\n'
+
+
+@pytest.fixture(scope="module")
+def mixed_lake(tmp_path_factory: pytest.TempPathFactory, tidegauge: Tidegauge, geo: Path) -> Path:
+    """A lake of a common log, which knows no referrer and no agent, and of a combined one."""
+    folder = tmp_path_factory.mktemp("mixed")
+    times = [f"{day:02d}/Nov/2016:10:00:00 -0500" for day in (8, 9)]
+    (folder / "a.log").write_text("".join(COMMON.format(at=at) for at in times))
+    (folder / "b.log").write_text("".join(LINE.format(host=8, at=at, path="d") for at in times))
+    tidegauge("ingest", folder / "a.log", folder / "b.log", "--lake", folder / "lake", "--geo", geo)
+    return folder / "lake"
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+@pytest.mark.parametrize("pattern", ["*/*", "**/*"])
+def test_layouts_with_and_without_agents_are_read_together(
+    by_name: bool, pattern: str, mixed_lake: Path
+) -> None:
+    """A column of nulls alone has its type, in either layout's files; days are chosen as dates."""
+    with duckdb.connect() as connection:
+        rows = connection.read_parquet(
+            f"{mixed_lake}/hits/{pattern}.parquet", hive_partitioning=True, union_by_name=by_name
+        )
+        found = dict(zip(rows.columns, map(str, rows.types), strict=True))
+        asked = rows.filter("day = DATE '2016-11-09'").project("day, path, referrer, user_agent")
+        read = asked.order("path").fetchall()
+    assert {name: found[name] for name in TABLES["hits"]} == TABLES["hits"]
+    day = date(2016, 11, 9)
+    assert read == [(day, "/c", None, None), (day, "/d", None, "Mozilla/5.0 Firefox/49.0")]

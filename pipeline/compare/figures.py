@@ -6,7 +6,6 @@ Only reads the lake; nothing here counts.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from glob import escape
 from pathlib import Path
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
@@ -15,6 +14,7 @@ import pyarrow as pa
 
 from pipeline.build import shown_days
 from pipeline.database import connect
+from pipeline.day_files import read_days, read_part
 from pipeline.errors import DataError
 from pipeline.lake import Lake, read_json
 from pipeline.settings import Settings
@@ -124,12 +124,10 @@ def _read_figures(
     lake: Lake, days: list[date]
 ) -> tuple[Figures, frozenset[tuple[date, str]], pa.Table]:
     with connect() as connection:
-        parts = [escape(str(lake.part_path("daily", str(day)))) for day in days]
-        daily = connection.read_parquet(parts, hive_partitioning=True)
+        daily = read_days(connection, [lake.part_path("daily", str(day)) for day in days])
         now = {(d, c): n for d, c, n in daily.project("day, country, sessions").fetchall()}
         expected, totals = (
-            connection.read_parquet(escape(str(lake.part_path(table))))
-            for table in ("expected", "days")
+            read_part(connection, lake.part_path(table)) for table in ("expected", "days")
         )
         flagged = expected.filter("is_surge").project("day, country").fetchall()
         completeness = totals.project("day, share, is_preliminary").to_arrow_table()

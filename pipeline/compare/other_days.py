@@ -7,7 +7,6 @@ also those whose hits are deleted.
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from glob import escape
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -17,6 +16,7 @@ import pyarrow as pa
 from pipeline.compare.counting import OnDays
 from pipeline.compare.figures import Basis, Figures, Outcome
 from pipeline.database import connect
+from pipeline.day_files import read_part
 from pipeline.days import day_start
 from pipeline.definitions import NO_COUNTRY
 from pipeline.hits import EPOCH, local_days
@@ -77,8 +77,8 @@ def _read(
 ) -> Iterator[duckdb.DuckDBPyRelation]:
     """The rows of a partitioned table on some days; nothing when it has none on any."""
     parts = [basis.lake.part_path(model, str(day)) for day in days]
-    if files := [escape(str(part)) for part in parts if part.exists()]:
-        yield connection.read_parquet(files)
+    if files := [part for part in parts if part.exists()]:
+        yield read_part(connection, *files)
 
 
 def _by_day(counted: pa.Table, zone: ZoneInfo) -> Figures:
