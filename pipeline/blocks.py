@@ -63,6 +63,9 @@ class Block:
     too_long: list[tuple[int, str]]
 
 
+NO_LINES = Block(np.zeros(0, np.int64), pa.array([], pa.string()), [])
+
+
 @dataclass(slots=True)
 class RawFile:
     """A raw file being read once; digest and counts are complete after the last block."""

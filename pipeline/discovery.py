@@ -20,7 +20,8 @@ from pipeline.blocks import RawFile
 from pipeline.database import connect
 from pipeline.errors import DataError, PassingError, SettingsError, StoreError
 from pipeline.formats.clock import IN_LINE, read_time
-from pipeline.formats.detection import SAMPLE_LINES, FileReader
+from pipeline.formats.detection import FileReader
+from pipeline.formats.unwrapping import SAMPLE_LINES
 from pipeline.hits import Places
 from pipeline.lake import FileRecord, Lake
 from pipeline.outdated import is_outdated

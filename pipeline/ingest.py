@@ -311,8 +311,7 @@ class _FileJob:
         self.lake.remember(self.raw.path, self.raw.stat, self._key())
 
     def _cut(self) -> Iterator[tuple[Block, list[Part]]]:
-        for block in self.raw.blocks():
-            yield block, self.reader.cut(_connection(), block.line_no, block.lines)
+        yield from self.reader.cut_all(_connection(), self.raw.blocks())
 
     def _read_block(self, cut: tuple[Block, list[Part]]) -> _BlockHits:
         block, parts = cut
@@ -388,6 +387,7 @@ class _FileJob:
             url=self.origin.url,
             nul_bytes=self.raw.holes.skipped,
             source_by_name=self.origin.source == self.name,
+            wrapper=self.reader.wrapper,
         )
 
 

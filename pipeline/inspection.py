@@ -76,10 +76,11 @@ def parse(
     reader = FileReader(load_settings(config, log_format=log_format).log_format)
     connection = connect(threads=1)
     with until_closed(), _raw_file(file, config) as raw:
-        for block in raw.blocks():
-            read = reader.read(connection, reader.cut(connection, block.line_no, block.lines))
+        for block, parts in reader.cut_all(connection, raw.blocks()):
+            read = reader.read(connection, parts)
+            carried = {"wrapper": reader.wrapper} if reader.wrapper else {}
             for _, row in sorted(_rows(block, read), key=lambda numbered: numbered[0]):
-                print(json.dumps(row))
+                print(json.dumps(row | carried if "ts" in row else row))
         if raw.damage:
             raise DataError(f"{file}: {raw.damage}; the readable part was printed")
 
@@ -160,9 +161,8 @@ def doctor(
     reader = FileReader(load_settings(config, log_format=log_format).log_format)
     found = _Findings()
     with _raw_file(file, config) as raw:
-        for block in raw.blocks():
-            read = reader.read(connection, reader.cut(connection, block.line_no, block.lines))
-            found.add(block, read)
+        for block, parts in reader.cut_all(connection, raw.blocks()):
+            found.add(block, reader.read(connection, parts))
     is_read = found.counts["hits"] >= found.counts["rejected"] + found.counts["too_long"]
     print(f"{escape(str(file))}: {_name_layout(reader, found, is_read=is_read)}")
     counts = (f"{n:,} {kind}" for kind, n in found.counts.items() if n)
@@ -195,6 +195,8 @@ def _remarks(raw: RawFile, reader: FileReader) -> Iterator[str]:
     """What else is to be said of a file as a whole."""
     if raw.holes.skipped:
         yield say_hole(raw.holes.skipped)
+    if carried := reader.say_wrapper():
+        yield carried
     if doubt := reader.say_doubt():
         yield doubt
 

@@ -106,6 +106,8 @@ class FileRecord:
     """So many NULs stood before its lines, of which they are no part; see ``holes``."""
     source_by_name: bool | None = None
     """Whether the source is what its name says; None: read before that was noted."""
+    wrapper: str | None = None
+    """What carries its lines, such as ``syslog``; see ``formats.wrappers``."""
 
     @property
     def is_live(self) -> bool:

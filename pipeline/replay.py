@@ -83,8 +83,8 @@ def try_again(
     origin = origin_of(record, settings)
     reader = FileReader(origin.layout, origin.zone)
     with connect(threads=1) as connection:
-        for block in RawFile(raw, on_read=on_read).blocks():
-            parts = reader.cut(connection, block.line_no, block.lines)
+        blocks = RawFile(raw, on_read=on_read).blocks()
+        for _, parts in reader.cut_all(connection, blocks):
             read = reader.read(connection, parts)
             hits += pc.sum(pc.is_in(read.hits["line_no"], value_set=rejected)).as_py() or 0
     return Replayed(record, raw, hits, is_sealed)

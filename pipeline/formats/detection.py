@@ -1,7 +1,7 @@
 """Finds a file's layout by trying all of them on its first lines."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.formats.fields import BLANK, FIELDS, ReadBlock
+from pipeline.blocks import NO_LINES, Block
+from pipeline.formats.fields import FIELDS, ReadBlock, Rejected
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.layouts import (
     COMBINED,
@@ -21,10 +22,18 @@ from pipeline.formats.layouts import (
     find_layout,
     list_layouts,
 )
-from pipeline.formats.pattern import Pattern, without_ends
+from pipeline.formats.pattern import Pattern
 from pipeline.formats.reader import Part, Reader, join, read_parts
+from pipeline.formats.unwrapping import (
+    Judge,
+    Requests,
+    Unwrapper,
+    find_unwrapper,
+    may_be_wrapped,
+    sample_of,
+)
+from pipeline.formats.verdicts import FINAL
 
-SAMPLE_LINES = 200
 LEAST_SHARE = 0.5
 """Of the lines tried a layout reads at least so many; of its clients so many are addresses."""
 _PLAIN = (
@@ -44,6 +53,30 @@ LEAST_REJECTED = 20
 LEAST_SHARE_OF_REJECTED = 0.9
 _FALLBACK = Combined()
 """Combined as long as no line shows a layout."""
+
+
+class _Strict(Combined):
+    """The same of lines that something carries: only an address is a client."""
+
+    def read_block(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        line_no: npt.NDArray[np.int64],
+        lines: pa.Array,
+    ) -> ReadBlock:
+        """Read a block of lines."""
+        read = super().read_block(connection, line_no, lines)
+        is_address = pc.match_substring_regex(read.hits["client"], _ADDRESS)
+        others = read.hits["line_no"].filter(pc.invert(is_address)).to_numpy()
+        rejects = [
+            (int(line_no[row]), lines[row].as_py().rstrip("\r\n"), Rejected("client", 1))
+            for row in np.searchsorted(line_no, others).tolist()
+        ]
+        rejects = sorted([*read.rejects, *rejects], key=lambda one: one[0])
+        return ReadBlock(read.hits.filter(is_address), rejects, read.blank)
+
+
+_STRICT = _Strict()
 _SHOWN_WIDTH = 100
 _ADDRESS = (
     r"^\[?(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.%\w]*)\]?(?::\d+)?$"
@@ -93,10 +126,9 @@ def detect(connection: duckdb.DuckDBPyConnection, lines: pa.Array) -> Detected |
 
     Args:
         connection: the calling thread's own.
-        lines: a file's first ones; ``SAMPLE_LINES`` that are not blank are looked at.
+        lines: a file's first ones; see ``sample_of``.
     """
-    sample = lines.filter(pc.not_equal(pc.ascii_trim(lines, BLANK), ""))[:SAMPLE_LINES]
-    sample = without_ends(sample)
+    sample = sample_of(lines)
     if not len(sample):
         return None
     if pc.all(pc.match_substring_regex(sample, _PLAIN)).as_py():
@@ -119,6 +151,11 @@ class FileReader:
     """Of times without an offset; UTC when not given."""
     detected: Detected | None = None
     _reader: Reader | None = None
+    _is_found: bool = False
+    """Whether it is clear what carries the lines, and in which layout they are."""
+    _unwrapper: Unwrapper | None = None
+    _later: Unwrapper | None = None
+    """What carries only lines further on in the file."""
     # Blocks are read in several threads: an append is safe, a sum is not.
     _hits: list[tuple[str, int]] = field(default_factory=list)
     _guesses: list["_Guess"] = field(default_factory=list)
@@ -133,16 +170,139 @@ class FileReader:
         """The layout; combined as long as no line shows another."""
         return self._reader.layout if self._reader else COMBINED
 
+    @property
+    def wrapper(self) -> str | None:
+        """What carries its lines, by name; None when nothing does."""
+        unwrapper = self._unwrapper or self._later
+        return unwrapper.name if unwrapper else None
+
+    def say_wrapper(self) -> str | None:
+        """Say what carries its lines, and by what the requests came; None when nothing does."""
+        unwrapper = self._unwrapper or self._later
+        return unwrapper.explain() if unwrapper else None
+
     def cut(
         self,
         connection: duckdb.DuckDBPyConnection,
         line_no: npt.NDArray[np.int64],
         lines: pa.Array,
     ) -> list[Part]:
-        """Cut a block where its layout changes; to be called in the order of the blocks."""
-        if self._reader is None and (found := detect(connection, lines)):
-            self.detected, self._reader = found, Reader(found.layout, self.zone)
-        return (self._reader or Reader(_FALLBACK)).cut(line_no, lines)
+        """Cut a block where its layout changes; to be called in the order of the blocks.
+
+        Lines that something carries are read without it: see ``unwrapping``.
+        """
+        ended = [] if self._is_found else self._find(connection, lines)
+        if self._unwrapper:
+            found = self._unwrapper.unwrap(connection, line_no, lines)
+            requests = self._unwrapper.requests(found, self._judge(connection))
+            return [*ended, *self._parts(requests)]
+        requests, later = self._set_aside(connection, line_no, lines)
+        return [*ended, *self._parts(requests.without_repeated()), *later]
+
+    def cut_all(
+        self, connection: duckdb.DuckDBPyConnection, blocks: Iterable[Block]
+    ) -> Iterator[tuple[Block, list[Part]]]:
+        """Cut all blocks of a file; what is left after the last one comes with no lines."""
+        for block in blocks:
+            yield block, self.cut(connection, block.line_no, block.lines)
+        if left := self._finish(connection):
+            yield NO_LINES, left
+
+    def _finish(self, connection: duckdb.DuckDBPyConnection) -> list[Part]:
+        """Messages whose last part never came."""
+        if not self._unwrapper:
+            return []
+        judge = self._judge(connection)
+        left = list(self._unwrapper.finish(connection))
+        return [part for one in left for part in self._parts(self._unwrapper.requests(one, judge))]
+
+    def _parts(self, requests: Requests) -> list[Part]:
+        reader = self._reader or Reader(_STRICT if self._unwrapper else _FALLBACK)
+        parts = reader.cut(requests.line_no, requests.lines) if len(requests.line_no) else []
+        return [*parts, *requests.known]
+
+    def _find(self, connection: duckdb.DuckDBPyConnection, lines: pa.Array) -> list[Part]:
+        """Find what carries the lines, and their layout; done when a block tells the layout.
+
+        Returns what was still held by other wrappers, found in a block that did not tell.
+        """
+        sample = sample_of(lines)
+        if not len(sample):
+            return []
+        found = self._find_unwrapper(connection, sample, lines)
+        requests = found.sample(connection, lines) if found and found.channels else None
+        if self._reader and self.given:
+            bare = _try(connection, self._reader.layout, sample)
+            carried = None if requests is None else _try(connection, self._reader.layout, requests)
+            if bare.share and not (carried and carried.rank[:2] >= bare.rank[:2]):
+                found = None
+            self._is_found = not found or bool(found.channels)
+        elif best := detect(connection, sample if requests is None else requests):
+            self.detected, self._reader = best, Reader(best.layout, self.zone)
+            found = None if requests is None else found
+            self._is_found = not found or best.layout.name != NO_REQUESTS.name
+        return self._change(connection, found)
+
+    def _find_unwrapper(
+        self, connection: duckdb.DuckDBPyConnection, sample: pa.Array, lines: pa.Array
+    ) -> Unwrapper | None:
+        """What carries a block's lines: messages that are requests, or else that are known."""
+        if not self.given and pc.all(pc.match_substring_regex(sample, _PLAIN)).as_py():
+            return None
+        found = find_unwrapper(connection, lines, self._judge(connection))
+        if not found or found.channels or self.given:
+            return found
+        return find_unwrapper(connection, lines, lambda some: detect(connection, some) is not None)
+
+    def _change(self, connection: duckdb.DuckDBPyConnection, found: Unwrapper | None) -> list[Part]:
+        """Take the wrappers found in place of those of before; the same ones go on."""
+        before = self._unwrapper
+        if before and found and before.chain == found.chain:
+            before.channels = found.channels
+            return []
+        if before and not (found or self._is_found):
+            return []
+        ended = self._finish(connection)
+        self._unwrapper = found
+        return ended
+
+    def _judge(self, connection: duckdb.DuckDBPyConnection) -> Judge:
+        """Whether some lines are requests, in the layout if there is one already."""
+
+        def judge(some: pa.Array) -> bool:
+            if self._reader and (self.given or self._is_found):
+                share, addresses, _ = _try(connection, self._reader.layout, some).rank
+                return min(share, 1.0 if self.given else addresses) >= LEAST_SHARE
+            found = detect(connection, some)
+            return found is not None and found.layout.name != NO_REQUESTS.name
+
+        return judge
+
+    def _set_aside(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        line_no: npt.NDArray[np.int64],
+        lines: pa.Array,
+    ) -> tuple[Requests, list[Part]]:
+        """The lines of a block, and apart from them those that something carries from here on.
+
+        Combined takes anything for a client, so that it would not reject them.
+        """
+        is_odd = may_be_wrapped(lines) if self.layout is COMBINED else np.zeros(0, np.bool_)
+        if self.given or is_odd.sum() < LEAST_REJECTED:
+            return Requests(line_no, lines), []
+        odd = lines.filter(pa.array(is_odd))
+        judge: Judge = lambda some: detect(connection, some) is not None  # noqa: E731
+        found = find_unwrapper(connection, odd, judge)
+        other = detect(connection, found.sample(connection, odd)) if found else None
+        if not found or not other:
+            return Requests(line_no, lines), []
+        self._later, reader = found, Reader(other.layout, self.zone)
+        parts: list[Part] = []
+        for one in (found.unwrap(connection, line_no[is_odd], odd), *found.finish(connection)):
+            requests = found.requests(one, judge)
+            parts += [*reader.cut(requests.line_no, requests.lines), *requests.known]
+        return Requests(line_no[~is_odd], lines.filter(pa.array(~is_odd))), parts
 
     def read(self, connection: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> ReadBlock:
         """Read a block: ``hits + rejects + blank + directives`` is always the number of lines.
@@ -154,16 +314,18 @@ class FileReader:
         if any(part.layout is _FALLBACK for part in parts):
             self._guesses.append(_guess(read))
         self._hits.append((self.layout.name, len(read.hits)))
-        if self.given or len(read.rejects) < LEAST_REJECTED:
+        rejects = [one for one in read.rejects if one[2].reason not in FINAL]
+        if self.given or len(rejects) < LEAST_REJECTED:
             return read
-        numbers = np.array([number for number, _, _ in read.rejects], np.int64)
-        lines = pa.array([line for _, line, _ in read.rejects], pa.string())
+        numbers = np.array([number for number, _, _ in rejects], np.int64)
+        lines = pa.array([line for _, line, _ in rejects], pa.string())
         other = detect(connection, lines)
         if other is None or other.share < LEAST_SHARE_OF_REJECTED:
             return read
         again = read_parts(connection, Reader(other.layout, self.zone).cut(numbers, lines))
         self._hits.append((other.layout.name, len(again.hits)))
-        kept = ReadBlock(read.hits, [], read.blank, read.directives)
+        final = [one for one in read.rejects if one[2].reason in FINAL]
+        kept = ReadBlock(read.hits, final, read.blank, read.directives)
         return join(iter((kept, again)))
 
     def count_hits(self) -> Counter[str]:

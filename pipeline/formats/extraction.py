@@ -53,7 +53,7 @@ def extract_in_steps(
         is_found = pc.and_(is_found, is_one)
         if "taken" in parts:
             lengths = pc.binary_length(parts.pop("taken")).fill_null(0)
-            texts = _half(texts, lengths.to_numpy(), 1)
+            texts = half(texts, lengths.to_numpy(), 1)
     return parts, is_found
 
 
@@ -62,17 +62,17 @@ def _take_until(texts: pa.StringArray, following: str) -> tuple[pa.StringArray, 
     ends = np.full(len(texts), -1, np.int32)
     is_more = np.ones(len(texts), np.bool_)
     for _ in range(_MOST_PLACES):
-        rest = _half(texts, ends + 1, 1)
+        rest = half(texts, ends + 1, 1)
         before = pc.replace_substring_regex(rest, pattern=f"(?s)(?:{following}).*", replacement="")
         lengths = pc.binary_length(before).to_numpy()
         is_more = lengths < pc.binary_length(rest).to_numpy()
         ends = np.where(is_more, ends + 1 + lengths, ends)
         if not is_more.any():
             break
-    return _half(texts, np.maximum(ends, 0), 0), pa.array((ends >= 0) & ~is_more)
+    return half(texts, np.maximum(ends, 0), 0), pa.array((ends >= 0) & ~is_more)
 
 
-def _half(
+def half(
     texts: pa.StringArray, lengths: npt.NDArray[np.int32], number: Literal[0, 1]
 ) -> pa.StringArray:
     """The first so many bytes of each text (0), or what follows them (1)."""

@@ -49,6 +49,8 @@ EXPLAINED = {
     "end": "expected the end of the line",
     "header": "no header before it names its fields",
     "json": "expected one JSON object",
+    "wrapper": "expected what carries the file's other lines, such as syslog's time and program",
+    "repeated": "a syslog daemon's word that lines came several times; set it to write each",
 }
 """What it means that a field fails, for ``doctor``."""
 

@@ -23,9 +23,13 @@ from pipeline.formats.templates import compile_format, is_format
 
 _FAMILIES = (
     *("web_servers", "json_servers", "w3c", "aws", "haproxy", "envoy", "cdn", "google", "azure"),
-    *("fastly", "squid", "zeek"),
+    *("squid", "zeek"),
 )
 """The modules of this folder with layouts, the likelier ones first."""
+
+
+_COMBINED_TOO = ("common", "fastly", "fastly_common")
+"""Names that settings may have: Fastly's lines are common or combined ones that syslog carries."""
 
 
 class BlockLayout(Protocol):
@@ -125,7 +129,7 @@ def find_layout(name: str, key: str = "log_format") -> Layout:
     if is_format(name):
         return compile_json(name, key) or compile_format(name, key=key)
     known: dict[str, Layout] = {layout.name: layout for layout in list_layouts()}
-    known["common"] = COMBINED
+    known |= dict.fromkeys(_COMBINED_TOO, COMBINED)
     if name not in known:
         remedy = "write a format string, or one of `tidegauge formats`: " + ", ".join(known)
         raise SettingsError(key, name, remedy)

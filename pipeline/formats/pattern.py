@@ -35,15 +35,6 @@ SHAPES = {"status": r"[1-5]\d\d|-1??|0(?:00)??", "bytes": r"\d+|-"}
 """What some fields look like wherever they stand."""
 DECIMAL = r"\d+(?:\.\d+)?|-(?:\d+(?:\.\d+)?)?"
 """A number, or a minus for none."""
-SYSLOG = (
-    r"(?:<\d{1,3}>)?(?:1 )?(?:[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[^ ]+) "
-    r"(?:[^ ]+ )?(?:[^ \[\]]+(?:\[\d+\])?:|[^ ]+ [^ ]+ [^ ]+ -) "
-)
-"""What a syslog daemon writes before a message: RFC 3164, section 4.1, or RFC 5424, section 6."""
-PLAIN_SYSLOG = (
-    r"(?:<\d{1,3}>)?[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d [^ ]+ [^ :\[\]]+(?:\[\d+\])?: "
-)
-"""The same of RFC 3164, with a host."""
 CLF = TimeFormat()
 _REQUEST = ("request", "method", "target", "path", "status")
 _MOST_FIELDS = 3
