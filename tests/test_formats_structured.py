@@ -60,6 +60,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "cloudflare": {**MICROS, "protocol": "HTTP/2"},
     "fastly_json": {"protocol": "HTTP/2"},
+    "cloudfront_json": {
+        "protocol": "HTTP/2.0", "duration_ms": 46.0, "forwarded": "198.51.100.9",
+    },
     "akamai": {"ts": TS.replace(microsecond=123_000), "forwarded": "198.51.100.9"},
     "caddy": {**MICROS, "protocol": "HTTP/2.0", "duration_ms": 46.0, "forwarded": "198.51.100.9"},
     "traefik_json": {

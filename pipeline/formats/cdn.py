@@ -1,11 +1,11 @@
-"""CDNs that log JSON a line: Cloudflare Logpush, Fastly, Akamai DataStream 2.
+"""CDNs that log JSON a line: Cloudflare Logpush, Fastly, Akamai DataStream 2, CloudFront.
 
 Sources: Cloudflare, *HTTP requests* (Logpush datasets) and *Log output options* (timestamp
 format); Fastly, *Log streaming* (JSON example of its endpoints); Akamai TechDocs, DataStream 2,
-*Data set parameters* and *Log format*.
+*Data set parameters* and *Log format*; Amazon CloudFront Developer Guide, *Standard logging (v2)*.
 """
 
-from pipeline.formats.escapes import form_decoded
+from pipeline.formats.escapes import form_decoded, percent_is_escaped, twice_decoded
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.times import TimeFormat
 
@@ -89,4 +89,41 @@ AKAMAI = JsonLayout(
 """URL-encodes fields with spaces or other characters outside ``!`` to ``~``; what has no value is
 left out."""
 
-LAYOUTS = (CLOUDFLARE, FASTLY, AKAMAI)
+CLOUDFRONT = JsonLayout(
+    "cloudfront_json",
+    {
+        "date": ("date",),
+        "clock": ("time",),
+        "time": ("timestamp(ms)", "timestamp"),
+        "client": ("c-ip",),
+        "host": ("x-host-header",),
+        "method": ("cs-method",),
+        "path": ("cs-uri-stem",),
+        "query": ("cs-uri-query",),
+        "protocol": ("cs-protocol-version",),
+        "status": ("sc-status",),
+        "bytes": ("sc-bytes",),
+        "referrer": ("cs(Referer)",),
+        "agent": ("cs(User-Agent)",),
+        "duration_s": ("time-taken",),
+        "forwarded": ("x-forwarded-for",),
+    },
+    TimeFormat("iso_or_epoch"),
+    example='{"date":"2016-11-08","time":"20:30:00","x-edge-location":"YUL62-C1","sc-bytes":"5120",'
+    '"c-ip":"203.0.113.7","cs-method":"GET","cs(Host)":"d111111abcdef8.cloudfront.net",'
+    '"cs-uri-stem":"/english/","sc-status":"200","cs(Referer)":"https://example.org/",'
+    '"cs(User-Agent)":"Mozilla/5.0%20(X11;%20Linux)","cs-uri-query":"lang=en",'
+    '"x-host-header":"www.example.com","time-taken":"0.046","x-forwarded-for":"198.51.100.9",'
+    '"cs-protocol-version":"HTTP/2.0"}',
+    marks=("c-ip", "x-edge-location"),
+    decoders={
+        "agent": twice_decoded,
+        "path": percent_is_escaped,
+        "query": percent_is_escaped,
+        "referrer": percent_is_escaped,
+    },
+)
+"""The fields of its W3C log, encoded as there; date and time or, where these are not chosen, a
+timestamp."""
+
+LAYOUTS = (CLOUDFLARE, FASTLY, AKAMAI, CLOUDFRONT)

@@ -95,7 +95,7 @@ def read_fields(
 
     Args:
         line_no: shape ``(n,)``.
-        texts: ``n`` each, of ``time``, or ``date`` and ``clock``; ``client``; ``request``, or
+        texts: ``n`` each, of ``date`` and ``clock``, or ``time``; ``client``; ``request``, or
             ``method``, ``target`` (or ``path``), ``query`` and ``protocol``; ``host``,
             ``status``, ``bytes``, ``referrer``, ``agent``, ``forwarded``; one of ``DURATIONS``.
             Those that a layout lacks are null; so is ``-``, except as the client and the agent.
@@ -124,9 +124,10 @@ def read_fields(
 
 
 def _time_text(texts: Mapping[str, pa.StringArray]) -> pa.StringArray:
-    if "time" in texts:
+    if "clock" not in texts:
         return texts["time"]
-    return pc.binary_join_element_wise(texts["date"], texts["clock"], " ")
+    whole = pc.binary_join_element_wise(texts["date"], texts["clock"], " ")
+    return pc.coalesce(whole, texts["time"]) if "time" in texts else whole
 
 
 def _read_status(text: pa.StringArray | None, count: int) -> tuple[pa.Array, npt.NDArray[np.bool_]]:

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from pipeline.formats.escapes import Decoder, decode, decode_each, decode_where
 from pipeline.formats.fields import BLANK, ReadBlock, Rejected, read_fields
+from pipeline.formats.json_repair import make_json
 from pipeline.formats.times import Flags, TimeFormat
 
 # Parsed once: what begins with a brace, behind JSON's spaces (RFC 8259, section 2), and is JSON is
@@ -99,9 +100,11 @@ class JsonLayout:
         """Which lines are objects, and the texts at each place."""
         asked = (*chain.from_iterable(self.places.values()), *self.marks, *self.only)
         places = list(dict.fromkeys(asked))
-        connection.register("block", pa.table({"line": lines}))
-        given = {"places": json.dumps([pointer_of(place) for place in places])}
-        texts = connection.execute(_EXTRACT, given).to_arrow_table()["texts"].combine_chunks()
+        texts = _ask(connection, lines, places)
+        is_broken = pc.and_(texts.is_null(), pc.starts_with(pc.ascii_ltrim(lines, BLANK), "{"))
+        if pc.any(is_broken).as_py():
+            repaired = pa.array(map(make_json, lines.filter(is_broken).to_pylist()), pa.string())
+            texts = _replace(texts, is_broken, _ask(connection, repaired, places))
         is_object: Flags = texts.is_valid().to_numpy(zero_copy_only=False)
         if not is_object.any():
             return is_object, dict.fromkeys(places, pa.nulls(len(lines), pa.string()))
@@ -110,6 +113,19 @@ class JsonLayout:
             place: values.take(pa.array(starts + number, mask=~is_object))
             for number, place in enumerate(places)
         }
+
+
+def _ask(connection: duckdb.DuckDBPyConnection, lines: pa.Array, places: list[str]) -> pa.ListArray:
+    """Each line's texts at the places; null of what is no object."""
+    connection.register("block", pa.table({"line": lines}))
+    given = {"places": json.dumps([pointer_of(place) for place in places])}
+    return connection.execute(_EXTRACT, given).to_arrow_table()["texts"].combine_chunks()
+
+
+def _replace(lists: pa.ListArray, mask: pa.BooleanArray, others: pa.ListArray) -> pa.ListArray:
+    flags = mask.to_numpy(zero_copy_only=False)
+    rows = np.where(flags, len(lists) + np.cumsum(flags) - 1, np.arange(len(lists)))
+    return pa.concat_arrays([lists, others]).take(pa.array(rows))
 
 
 def address_alone(texts: pa.StringArray) -> pa.StringArray:

@@ -8,6 +8,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from pipeline.errors import SettingsError
 from pipeline.formats.configuration import read_configured
 from pipeline.formats.fields import DURATIONS
@@ -81,7 +84,7 @@ def _variables(template: object) -> Iterator[tuple[str, str, str]]:
 
 def _marks(places: Mapping[str, str]) -> tuple[str, ...]:
     """Where the time and the peer stand; a forwarding header is not in every line."""
-    return tuple(places[field] for field in ("time", "client") if field in places)
+    return tuple(places[field] for field in ("date", "time", "client") if field in places)
 
 
 def _check(key: str, text: str, places: Mapping[str, object]) -> None:
@@ -124,7 +127,7 @@ def compile_json(text: str, key: str = "log_format") -> JsonLayout | None:
 
 _FIELDS = (
     "time", "client", "host", "request", "method", "target", "path", "query", "protocol", "status",
-    "bytes", "referrer", "agent", "duration", "forwarded",
+    "bytes", "referrer", "agent", "duration", "forwarded", "date",
 )  # fmt: skip
 _PLACE = re.compile(r"(?:/[^/]*)+|[^./][^.]*(?:\.[^.]+)*", re.DOTALL)
 _UNITS = {name.removeprefix("duration_"): name for name in DURATIONS}
@@ -137,9 +140,11 @@ def layout_of_map(
 
     Args:
         name: what to call it; in settings the table is ``[formats.NAME]``.
-        places: by field, keys with dots between, or a JSON pointer.
-        time: ``iso``, ``clf``, ``epoch_s``, ``epoch_ms``, ``epoch_us``, ``epoch_ns``,
-            ``iso_or_epoch``, or an strftime format.
+        places: by field, keys with dots between, or a JSON pointer; beside a ``date`` the
+            ``time`` is that of day.
+        time: of the time, or of date and time with a space between: ``iso``, ``clf``,
+            ``epoch_s``, ``epoch_ms``, ``epoch_us``, ``epoch_ns``, ``iso_or_epoch``, or an strftime
+            format.
         duration_unit: ``s``, ``ms``, ``us`` or ``ns``.
 
     Raises:
@@ -160,8 +165,17 @@ def layout_of_map(
         raise SettingsError(f"{key}.request", None, remedy)
     if duration_unit not in _UNITS:
         raise SettingsError(f"{key}.duration_unit", duration_unit, "write s, ms, us or ns")
-    fields = {_UNITS[duration_unit] if f == "duration" else f: (p,) for f, p in places.items()}
-    return JsonLayout(name, fields, TimeFormat(_time_kind(key, time)), marks=_marks(places))
+    renamed = {"duration": _UNITS[duration_unit]} | ({"time": "clock"} if "date" in places else {})
+    fields = {renamed.get(field, field): (place,) for field, place in places.items()}
+    return JsonLayout(
+        name, fields, TimeFormat(_time_kind(key, time)), marks=_marks(places),
+        decoders={"query": _without_mark},
+    )  # fmt: skip
+
+
+def _without_mark(texts: pa.StringArray) -> pa.StringArray:
+    """A query without the question mark before it."""
+    return pc.replace_substring_regex(texts, pattern=r"^\?", replacement="")
 
 
 def _time_kind(key: str, time: str) -> str:
