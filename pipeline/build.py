@@ -21,6 +21,7 @@ from pipeline.change import Change
 from pipeline.database import connect
 from pipeline.day_files import read_days
 from pipeline.days import day_start
+from pipeline.definitions import ROBOTLIKE
 from pipeline.lake import Lake, read_json
 from pipeline.models import read_model
 from pipeline.partitions import write_table
@@ -185,7 +186,7 @@ def find_robotlike(connection: duckdb.DuckDBPyConnection, settings: BuildSetting
 
     A table of DuckDB's own: its scan of Arrow refuses a filter by ids that no int64 can hold.
     """
-    connection.sql(read_model("robotlike")).create("robotlike")
+    connection.sql(read_model("robotlike"), params=ROBOTLIKE).create("robotlike")
     connection.table("robotlike").filter(str(settings.drop_robotlike)).create_view("left_out")
 
 

@@ -10,6 +10,13 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 KEPT_OF_LONG_LINE = 4096
 ROBOT_PREFIX_CHARS = 500
 NO_COUNTRY = "ZZ"
+CENSORED_SHARE = 0.05
+"""From this share of 5xx answers on, so many were turned away that counts are a lower bound."""
+ROBOTLIKE = {
+    "least_pages": 10, "most_pages": 800, "most_pages_a_minute": 30, "many_pages": 100,
+    "many_pages_a_path": 5, "shortest_agent": 25, "longest_agent": 400,
+}  # fmt: skip
+"""When a visitor's day looks like a robot's: what ``sql/robotlike.sql`` is given."""
 
 ASSET_SUFFIXES = (
     *(".css", ".js", ".mjs", ".map", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".webp"),

@@ -15,6 +15,7 @@ from pipeline.change import Change
 from pipeline.completeness import FileShare, judge_completeness
 from pipeline.database import connect
 from pipeline.day_files import read_days
+from pipeline.definitions import CENSORED_SHARE
 from pipeline.lake import FileRecord, Lake, read_json
 from pipeline.models import read_model
 from pipeline.partitions import write_table
@@ -22,6 +23,7 @@ from pipeline.surges import find_surges
 from pipeline.tables import PARTITIONED, select_nothing
 
 _TABLES = ("days", "expected", "surges")
+_BOUND = {"censored_share": CENSORED_SHARE}
 
 
 def add_summary(
@@ -62,7 +64,9 @@ def _fingerprint(
     # The detector is code: the program's version stands for it.
     damaged = sorted(record.file_key for record in records if record.damage)
     days = sorted(built.items())
-    inputs = [pipeline.__version__, days, read_model("days"), sorted(set(sources)), damaged]
+    inputs = [
+        pipeline.__version__, days, read_model("days"), _BOUND, sorted(set(sources)), damaged
+    ]  # fmt: skip
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]
 
 
@@ -82,7 +86,7 @@ def _make_tables(  # noqa: PLR0913 what the tables are made of
         _show(connection, model, [change.find(change.lake.part_path(model, day)) for day in days])
     completeness = judge_completeness(_read_minutes(connection), shares, zone, sources)
     connection.register("completeness", completeness)
-    totals = connection.execute(read_model("days")).to_arrow_table()
+    totals = connection.execute(read_model("days"), _BOUND).to_arrow_table()
     daily = connection.execute(
         "SELECT day, country, sessions FROM daily ORDER BY day, country"
     ).to_arrow_table()

@@ -1,8 +1,8 @@
 -- Days: one row per day with hits: how much came from how many sources and files, how complete it is.
 -- grain:  day
 -- inputs: daily (with day), shares (day, source, file_key: which raw files gave hits to which day), completeness (day, sources_expected, share, is_preliminary, reasons, sources_whole)
--- params: none
--- notes:  error_share is the share of 5xx among the hits that are not robots'. From a twentieth on
+-- params: $censored_share DOUBLE
+-- notes:  error_share is the share of 5xx among the hits that are not robots'. From $censored_share on
 --         visitors were turned away, and the day's counts are a lower bound: it is censored.
 --         `share` is what is covered of what was expected of the day's sources, 0 to 1;
 --         `sources_whole` are those of the expected ones of which nothing is missing.
@@ -36,7 +36,7 @@ SELECT
     c.sources_expected,
     c.share,
     c.is_preliminary,
-    coalesce(t.error_share >= 0.05, false) AS is_censored,
+    coalesce(t.error_share >= $censored_share, false) AS is_censored,
     c.reasons,
     c.sources_whole
 FROM totals AS t

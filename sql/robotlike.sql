@@ -1,12 +1,13 @@
 -- Robot-like visitors: whose pages of one day look like a robot's, whatever name they give.
 -- grain:  day, visitor
 -- inputs: hits (with day), days (day, is_built)
--- params: none
+-- params: $least_pages, $most_pages, $most_pages_a_minute, $shortest_agent, $longest_agent, $many_pages, $many_pages_a_path INTEGER
 -- notes:  after the rule that Wikimedia labels automated traffic by, with its thresholds
 --         (wikitech.wikimedia.org/wiki/Data_Platform/Data_Lake/Traffic/BotDetection; analytics-refinery,
---         hql/webrequest/actor): of 10 pages a day or more, either over 800, or 30 a minute from
---         the first to the last, or a user agent of under 25 or over 400 characters, or over 100
---         of which less than a fifth are different paths. For the last, Wikimedia asks for a
+--         hql/webrequest/actor): of $least_pages a day or more, either over $most_pages, or
+--         $most_pages_a_minute from the first to the last, or a user agent of under $shortest_agent or
+--         over $longest_agent characters, or over $many_pages, and more than $many_pages_a_path of
+--         them to each different path. For the last, Wikimedia asks for a
 --         visitor without cookies, which a log does not have: here it is one who took no asset
 --         that day (/robots.txt is none). Its day is the last 24 hours, here the local day. A span of
 --         less than a minute is taken as one: a browser that opens its tabs again is no robot.
@@ -21,20 +22,20 @@ WITH busy AS (
     JOIN days AS d ON h.day = d.day AND d.is_built
     WHERE h.is_page
     GROUP BY h.day, h.visitor_id
-    HAVING count(*) >= 10
+    HAVING count(*) >= $least_pages
 ),
 monotonous AS (
     SELECT h.day, h.visitor_id
     FROM hits AS h
-    JOIN busy AS b ON h.day = b.day AND h.visitor_id = b.visitor_id AND b.pages > 100
+    JOIN busy AS b ON h.day = b.day AND h.visitor_id = b.visitor_id AND b.pages > $many_pages
     WHERE h.is_page OR (h.is_asset AND lower(h.path) <> '/robots.txt')
     GROUP BY h.day, h.visitor_id
     HAVING count(*) FILTER (WHERE h.is_asset) = 0
-        AND count(DISTINCT h.path) * 5 < count(*)
+        AND count(DISTINCT h.path) * $many_pages_a_path < count(*)
 )
 SELECT day, visitor_id
 FROM busy
-WHERE pages > 800
-    OR pages * 60_000_000 >= 30 * span_us
-    OR agent_length NOT BETWEEN 25 AND 400
+WHERE pages > $most_pages
+    OR pages * 60_000_000 >= $most_pages_a_minute * span_us
+    OR agent_length NOT BETWEEN $shortest_agent AND $longest_agent
     OR (day, visitor_id) IN (SELECT (day, visitor_id) FROM monotonous)

@@ -12,6 +12,8 @@ from typing import Any
 
 import duckdb
 
+from pipeline.definitions import CENSORED_SHARE, ROBOTLIKE
+
 SQL = Path(__file__).parents[1] / "sql"
 CASES_ROOT = Path(__file__).with_name("sql")
 QUERIES = [f"queries/{path.stem}" for path in sorted(SQL.glob("queries/*.sql"))]
@@ -183,6 +185,8 @@ def run_model(
         "session_key": key * 16,
         "parts": 1,
         "part": 0,
+        "censored_share": CENSORED_SHARE,
+        **ROBOTLIKE,
         **settings["params"],
     }
     names = connection.extract_statements(statement)[0].named_parameters

@@ -9,11 +9,11 @@ import pytz
 
 import pipeline
 from pipeline.answers import State, one_state
-from pipeline.definitions import NO_COUNTRY
+from pipeline.definitions import CENSORED_SHARE, NO_COUNTRY
 from pipeline.errors import GeoError, SettingsError
 from pipeline.geo.databases import list_databases
 from pipeline.history import explain_unpublished, query_history
-from pipeline.lake import FileRecord, read_json
+from pipeline.lake import FileRecord, Lake, read_json
 from pipeline.models import read_model
 from pipeline.report.accounting import CREDITS
 from pipeline.report.page import DEMO_MARK
@@ -21,8 +21,7 @@ from pipeline.restatements import ALL
 from pipeline.settings import Settings
 from pipeline.stale import session_timeout
 
-CENSORED_SHARE = 0.05
-"""From this share of 5xx answers on, so many were refused that a count is a lower bound."""
+NOTHING_LEFT = "the lake has nothing of the day any more"
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,9 @@ class Figure:
 
     day: date
     country: str
-    sessions: int
-    all_sessions: int
+    sessions: int | None
+    """None of a day of which the lake has nothing any more; what was published is known."""
+    all_sessions: int | None
     robot_hits: int
     robotlike: Robotlike | None
     """None where the day's sessions were not judged by behaviour."""
@@ -123,9 +123,11 @@ def find_figure(settings: Settings, day: date, country: str) -> Figure:
 def _find_figure(state: State, settings: Settings, day: date, country: str) -> Figure:
     lake = state.lake
     about = state.ask("SELECT * FROM days WHERE day = $day", day=day)
-    if not about:
+    if not about and not state.ask("SELECT 1 FROM restatements WHERE day = $day LIMIT 1", day=day):
         why = explain_unpublished(state, day)
         raise SettingsError("--day", str(day), f"there is no figure, not even 0: {why}")
+    if not about:
+        return _recall_figure(state, settings, day, country)
     rows = state.ask("SELECT * FROM daily WHERE day = $day", day=day)
     code = _choose_code(state, country, {row["country"] for row in rows})
     counted = [row for row in rows if code in (ALL, row["country"])]
@@ -141,7 +143,7 @@ def _find_figure(state: State, settings: Settings, day: date, country: str) -> F
         session_timeout_minutes=session_timeout(
             read_json(lake.ledger / "built.json").get(str(day)), settings.session_timeout_minutes
         ),
-        is_simulated=(lake.root.resolve().parent / DEMO_MARK).exists(),
+        is_simulated=_is_simulated(lake),
         completeness=_read_completeness(about[0]),
         published=_list_published(state, day, code),
         database=_find_database(settings, about[0]),
@@ -150,6 +152,33 @@ def _find_figure(state: State, settings: Settings, day: date, country: str) -> F
         definitions=sorted({record.definitions for record in records}),
         program=f"Tidegauge {pipeline.__version__}",
     )
+
+
+def _recall_figure(state: State, settings: Settings, day: date, country: str) -> Figure:
+    """What was published of a day of which the lake has nothing any more."""
+    code = _choose_code(state, country, set())
+    return Figure(
+        day=day,
+        country=code,
+        sessions=None,
+        all_sessions=None,
+        robot_hits=0,
+        robotlike=None,
+        timezone=state.lake.identity()["timezone"],
+        session_timeout_minutes=settings.session_timeout_minutes,
+        is_simulated=_is_simulated(state.lake),
+        completeness=Completeness(0.0, 0, None, True, False, None, [NOTHING_LEFT]),
+        published=_list_published(state, day, code),
+        database=None,
+        expectation=None,
+        robot_lists="",
+        definitions=[],
+        program=f"Tidegauge {pipeline.__version__}",
+    )
+
+
+def _is_simulated(lake: Lake) -> bool:
+    return (lake.root.resolve().parent / DEMO_MARK).exists()
 
 
 def _choose_code(state: State, country: str, on_the_day: set[str]) -> str:
@@ -162,7 +191,9 @@ def _choose_code(state: State, country: str, on_the_day: set[str]) -> str:
     code = country if country in on_the_day else code
     if code in on_the_day or code in (ALL, NO_COUNTRY) or code in pytz.country_names:
         return code
-    known = state.ask("SELECT 1 FROM daily WHERE country = $code LIMIT 1", code=code)
+    counted = "SELECT 1 FROM daily WHERE country = $code LIMIT 1"
+    published = "SELECT 1 FROM restatements WHERE country = $code LIMIT 1"
+    known = state.ask(counted, code=code) or state.ask(published, code=code)
     if not known:
         remedy = "no country of ISO 3166-1, and no hit is from there; write a code such as US"
         raise SettingsError("--country", country, remedy)

@@ -17,23 +17,27 @@ import jinja2
 from markupsafe import Markup
 
 import pipeline
-from pipeline.definitions import DEFINITIONS_VERSION
+from pipeline.definitions import CENSORED_SHARE, DEFINITIONS_VERSION, ROBOTLIKE
 from pipeline.errors import SettingsError, StorageError
 from pipeline.lake import Lake, read_json
 from pipeline.output import escape
 from pipeline.report import wording
 from pipeline.report.accounting import account_for, credit_databases, span_databases
 from pipeline.report.drawings import choose_window, draw_charts
-from pipeline.report.facts import Facts, Focus, gather_facts
+from pipeline.report.facts import LEAST_SESSIONS, Facts, Focus, gather_facts
 from pipeline.report.hours import fill_hours, mark_whole_days
 from pipeline.settings import Settings
 from pipeline.site import open_lake
 from pipeline.stale import session_timeout
+from pipeline.surges.baseline import LEAST_HISTORY_DAYS, LEVEL_DAYS
+from pipeline.surges.episodes import (
+    ALARM_PROBABILITY,
+    ALARM_PROBABILITY_AT_FIRST,
+    LONGEST_STEP_DAYS,
+)
 
 DEMO_MARK = ".tidegauge-demo"
 """A file beside the lake that the demo puts there: what the lake holds is simulated."""
-HIGH_ERROR_SHARE = 0.01
-"""From this share of 5xx answers on a day's counts are called a lower bound."""
 _SHOWN_DAYS = 12
 _SHOWN_RESTATED = 30
 
@@ -158,6 +162,14 @@ def _environment() -> jinja2.Environment:
         "nth": wording.write_ordinal,
     }
     environment.globals |= {
+        "robotlike_from": ROBOTLIKE,
+        "censored_from": f"{CENSORED_SHARE * 100:g} %",
+        "least_history_days": LEAST_HISTORY_DAYS,
+        "level_days": LEVEL_DAYS,
+        "alarm_chance": f"{1 / ALARM_PROBABILITY:,.0f}",
+        "alarm_chance_at_first": f"{1 / ALARM_PROBABILITY_AT_FIRST:,.0f}",
+        "most_quiet_days": LONGEST_STEP_DAYS - 1,
+        "least_sessions": LEAST_SESSIONS,
         "times_expected": wording.compare_with_expected,
         "sources": wording.write_sources,
         "local_time": wording.write_local_time,
@@ -178,8 +190,8 @@ def _list_days(days: Iterable[object]) -> str:
 
 
 def _failing_days(facts: Facts) -> list[Any]:
-    """The days with the highest shares of 5xx answers, at most five, in order of time."""
-    high = [day for day in facts.days if (day.error_share or 0) >= HIGH_ERROR_SHARE]
+    """The censored days with the highest shares of 5xx, at most five, in order of time."""
+    high = [day for day in facts.days if day.is_censored]
     high.sort(key=lambda day: (-(day.error_share or 0), day.day))
     return sorted(high[:5], key=lambda day: day.day)
 
@@ -198,7 +210,8 @@ def _local_hours(facts: Facts, focus: Focus | None) -> dict[str, Any]:
     if focus is None:
         return {"hours": [], "both_days": [], "widest": None}
     zone = ZoneInfo(facts.zone)
-    both_days = mark_whole_days(focus.both_days, {day.day for day in facts.days}, zone)
+    whole = {day.day for day in facts.days if not day.is_preliminary}
+    both_days = mark_whole_days(focus.both_days, whole, zone)
     return {
         "hours": [
             (wording.write_hour(hour.hour, zone), hour)

@@ -1,6 +1,6 @@
 """A figure in one paragraph of plain English, for people who will quote it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,21 +15,30 @@ _LONGEST_REASON = 600
 
 def write_paragraph(figure: Figure) -> str:
     """One paragraph; each sentence is true on its own. Texts are as the lake has them."""
-    parts = (
+    parts: tuple[Callable[[Figure], Iterator[str]], ...] = (
         _say_number, _say_unit, _say_place, _say_day, _say_completeness, _say_published,
         _say_expectation, _say_robots,
     )  # fmt: skip
+    if figure.sessions is None:
+        parts = (_say_gone, _say_published)
     sentences = [sentence for part in parts for sentence in part(figure)]
     return " ".join(sentences).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def _say_gone(figure: Figure) -> Iterator[str]:
+    yield (
+        f"The lake has nothing of {wording.write_day(figure.day)} any more, so the figure of"
+        f" sessions {wording.name_addresses(figure.country)} can't be counted again."
+    )
 
 
 def _say_number(figure: Figure) -> Iterator[str]:
     if figure.is_simulated:
         yield "Simulated data: no real visitor is in this figure."
-    counted = wording.write_number_of(figure.sessions, "session")
+    counted = wording.write_number_of(figure.sessions or 0, "session")
     of = ""
     if figure.country != ALL:
-        of = f", of {wording.write_count(figure.all_sessions)} from all countries"
+        of = f", of {wording.write_count(figure.all_sessions or 0)} from all countries"
     yield (
         f"On {wording.write_day(figure.day)} the site counted {counted}"
         f" {wording.name_addresses(figure.country)}{of}."
@@ -134,7 +143,7 @@ def _say_published(figure: Figure) -> Iterator[str]:
             f" {wording.write_count(one.sessions)}{_qualify(one)},"
             f" {wording.write_change(before, one.sessions)} ({_shorten(one.reason)})."
         )
-    if figure.published[-1].sessions != figure.sessions:
+    if figure.sessions not in (None, figure.published[-1].sessions):
         yield "The number above is newer and not published yet."
 
 
@@ -162,7 +171,7 @@ def _say_expectation(figure: Figure) -> Iterator[str]:
                 " surge."
             )
         return
-    times = wording.compare_with_expected(figure.sessions, about.expected)
+    times = wording.compare_with_expected(figure.sessions or 0, about.expected)
     if times:
         expected = wording.write_count(about.expected or 0)
         yield f"That is {least}{times} from the country's own history ({expected})."

@@ -65,10 +65,14 @@ offences AS (
     ) IS NOT TRUE
     UNION ALL
     SELECT
-        'a day is censored from a twentieth of 5xx on' AS rule, day,
+        'days are censored from one share of 5xx on' AS rule, day,
         concat(is_censored, ', ', error_share) AS found
     FROM days
-    WHERE is_censored IS DISTINCT FROM coalesce(error_share >= 0.05, false)
+    WHERE is_censored IS NULL OR (
+        is_censored
+        AND coalesce(error_share, 0)
+        <= (SELECT coalesce(max(error_share), 0) FROM days WHERE NOT is_censored)
+    )
 )
 SELECT rule, day, found
 FROM offences
