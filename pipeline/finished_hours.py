@@ -86,11 +86,12 @@ def _read_day_so_far(state: State, zone: ZoneInfo, now: datetime) -> DaySoFar:
     lines_until = dict(ask("lines_until", first_day=day - _ONE_DAY, last_day=day))
     known_until = min(now - _ONE_HOUR, max(lines_until.values(), default=now - 2 * _ONE_DAY))
     hours = [hour for hour in hours_of(day, zone) if hour <= known_until]
-    rows = _compare(ask, day, zone, hours) if hours else []
+    rows = _compare(state, ask, day, zone, hours) if hours else []
     return DaySoFar(day, rows, {name: at.astimezone(zone) for name, at in lines_until.items()})
 
 
 def _compare(
+    state: State,
     ask: Callable[..., list[tuple[Any, ...]]],
     day: date,
     zone: ZoneInfo,
@@ -103,7 +104,8 @@ def _compare(
     counted = ask("hours_between", first_day=first_day, last_day=day + _ONE_DAY)
     grid = _Grid({(country, hour.astimezone(UTC)): count for hour, country, count in counted}, zone)
     slots = sorted({_on_wall(hour, zone) for one in [day, *days] for hour in hours_of(one, zone)})
-    flagged = {(one[0], one[1]) for one in ask("expected", country=None, **span) if one[-1]}
+    judged_days = state.ask(read_model("queries/expected"), country=None, **span)
+    flagged = {(one["country"], one["day"]) for one in judged_days if one["is_surge"]}
     usable = [(country, one) not in flagged for country in grid.countries for one in days]
     history = History(
         np.stack([grid.on_wall(one, slots) for one in [*days, day]], axis=1)[:, :-1],

@@ -133,7 +133,7 @@ COLUMNS = {
     "daily": "day country sessions visitors pages hits bytes_sent errors robot_hits geo_built"
     " geo_is_late share is_preliminary is_censored",
     "hourly": "day hour country sessions visitors pages hits bytes_sent errors robot_hits",
-    "expected": "country day observed expected upper score is_surge",
+    "expected": "country day observed expected upper score is_surge is_preliminary",
     "surges": "country start_day peak_day end_day days observed expected excess peak_sessions"
     " peak_ratio is_open is_at_least",
     "history": "day country published_at sessions previous_sessions change percent share sources"

@@ -20,6 +20,7 @@ LEAST_EXCESS = 5.0
 GOING_ON_PROBABILITY = 0.1
 GOING_ON_AGAIN_PROBABILITY = 0.005  # after an unflagged day
 GOING_ON_PEAK_SHARE = 0.015  # of the highest excess: less is the echo of a storm, not the storm
+WAITED_FOR_DAYS = 7  # for the logs that a day lacks; then it stands as it is
 LONGEST_STEP_DAYS = 2  # between flagged days of one episode: one unflagged day may lie between
 RELEASED_AFTER_DAYS = 21
 DATED_BACK_DAYS = 3
@@ -136,6 +137,16 @@ class SurgeRules:
             lasted = slice(start, column + 1)
             self.usable[country, lasted] = ~np.isnan(self._counts[country, lasted])
         self._close(released)
+
+
+def last_settled(days: Ints, is_partial: Bools) -> int:
+    """The last day (since 1970-01-01) that can end a surge.
+
+    Of a day that lacks a part the logs to come may show that the surge goes on. ``days``: in
+    order, at least one; when none is settled, the day before the first.
+    """
+    settled = days[~is_partial | (days <= days[-1] - WAITED_FOR_DAYS)]
+    return int(settled[-1] if len(settled) else days[0] - 1)
 
 
 def episodes_of(days: Ints, counts: Floats, is_surge: Bools) -> list[Episode]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.surges.detector import Judgement, judge_days
-from pipeline.surges.episodes import Episode, episodes_of
+from pipeline.surges.episodes import Episode, episodes_of, last_settled
 
 if TYPE_CHECKING:
     from pipeline.surges.baseline import Bools, Floats, Ints
@@ -39,6 +40,7 @@ _SURGES: list[pa.Field[Any]] = [
 ]
 EXPECTED_SCHEMA = pa.schema(_EXPECTED)
 SURGES_SCHEMA = pa.schema(_SURGES)
+_EPOCH = date(1970, 1, 1)
 
 
 _LARGEST_COVERAGE_IF_PRELIMINARY = 0.97
@@ -55,13 +57,28 @@ def find_surges(daily: pa.Table, completeness: pa.Table | None = None) -> tuple[
 
     ``completeness``: day (date32), share (double), is_preliminary (bool); a day that it has not is
     whole. See ``judge_days`` for what a day that lacks a part may say. An episode with such a day
-    among its flagged ones ``is_at_least`` of its size.
+    among its flagged ones ``is_at_least`` of its size; it ``is_open`` until a day that lacks
+    nothing comes after it.
     """
     countries, days, counts = _to_matrix(daily)
     coverage = _coverage_of(days, completeness)
     judged = judge_days(days, counts.astype(np.float64), coverage)
     expected = _expected_table(countries, days, counts, judged)
     return expected, _surges_table(countries, days, counts, judged, coverage < 1)
+
+
+def last_settled_day(days: pa.Table, before: date) -> date | None:
+    """The last day before another that can end a surge; None when there is none at all.
+
+    ``days``: the table of that name, or its column ``day`` alone.
+    """
+    rows = [row for row in days.to_pylist() if row["day"] < before]
+    if not rows:
+        return None
+    numbers = np.array([(row["day"] - _EPOCH).days for row in rows], dtype=np.int64)
+    is_partial = np.array([bool(row.get("is_preliminary")) for row in rows])
+    order = np.argsort(numbers)
+    return _EPOCH + timedelta(days=last_settled(numbers[order], is_partial[order]))
 
 
 def _coverage_of(days: Ints, completeness: pa.Table | None) -> Floats:
@@ -106,9 +123,11 @@ def _nullable(values: Floats) -> pa.DoubleArray:
 def _surges_table(
     countries: list[str], days: Ints, counts: Ints, judged: Judgement, is_partial: Bools
 ) -> pa.Table:
+    settled = last_settled(days, is_partial) if len(days) else 0
     rows = [
         {
             **_surge_row(countries[row], days, counts[row], judged.expected[row], episode),
+            "is_open": bool(days[episode.end] >= settled),
             "is_at_least": bool(
                 (judged.is_surge[row] & is_partial)[episode.start : episode.end + 1].any()
             ),
@@ -138,5 +157,4 @@ def _surge_row(
         "excess": observed - round(usual, 3),
         "peak_sessions": int(counts[episode.peak]),
         "peak_ratio": int(counts[episode.peak]) / max(float(expected[episode.peak]), 0.001),
-        "is_open": episode.is_open,
     }

@@ -16,10 +16,9 @@ WITH spans AS (
     LEFT JOIN days AS d ON e.day = d.day
     GROUP BY s.country, s.start_day
 ),
-last_flagged AS (
-    SELECT country, arg_max(is_surge, day) AS is_open, max(day) AS day
-    FROM expected
-    GROUP BY country
+last_days AS (
+    SELECT max(day) AS day, max(day) FILTER (WHERE NOT coalesce(is_preliminary, false)) AS whole_day
+    FROM days
 ),
 offences AS (
     SELECT
@@ -60,11 +59,12 @@ offences AS (
     ) IS NOT TRUE
     UNION ALL
     SELECT
-        'an episode is open on the last day alone' AS rule, country, start_day,
-        format('{} to {}, last day {}', s.start_day, s.end_day, l.day) AS found
+        'an episode is open until a whole day comes after it' AS rule, s.country, s.start_day,
+        format('{} to {}, last day {}, last whole one {}', s.start_day, s.end_day, l.day, l.whole_day) AS found
     FROM surges AS s
-    LEFT JOIN last_flagged AS l USING (country)
-    WHERE s.is_open IS DISTINCT FROM (s.end_day = l.day AND l.is_open)
+    CROSS JOIN last_days AS l
+    WHERE s.is_open IS NULL OR (s.is_open AND s.end_day < l.whole_day)
+        OR (NOT s.is_open AND s.end_day = l.day)
     UNION ALL
     SELECT
         'a size is at least when a flagged day lacks something' AS rule, country, start_day,

@@ -1,8 +1,9 @@
--- Rows of expected for the command of that name.
+-- Rows of expected for the command of that name, each with whether something of its day is missing.
 -- grain:  country, day
--- inputs: expected
+-- inputs: expected, days
 -- params: $country VARCHAR or NULL for all, $first_day DATE, $last_day DATE
-SELECT *
-FROM expected
-WHERE ($country IS NULL OR country = $country) AND day BETWEEN $first_day AND $last_day
-ORDER BY country, day
+SELECT e.*, d.is_preliminary
+FROM expected AS e
+LEFT JOIN days AS d USING (day)
+WHERE ($country IS NULL OR e.country = $country) AND e.day BETWEEN $first_day AND $last_day
+ORDER BY e.country, e.day
