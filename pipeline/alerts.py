@@ -21,6 +21,7 @@ from pipeline.outbox import deliver, saying, write_down
 from pipeline.output import escape, write_number_of
 from pipeline.settings import Settings
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
+from pipeline.surges.tables import last_settled_day
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def find_news(
 
     Args:
         surges: rows of the table ``surges``, with ``expected`` of the span.
-        last_day: the last day that has hits: a surge is over when so many days have passed that
+        last_day: the last day that lacks nothing: a surge is over when so many have passed that
             it can't go on any more.
         said: from an earlier call.
         since: surges that ended before are old news: nothing is said, and nothing remembered.
@@ -136,7 +137,8 @@ def _explain(row: dict[str, Any]) -> str:
 def note_surges(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[Alert]:
     """Write down as due what is new about the lake's surges; returns it.
 
-    A part of today that the watch counted already can neither open a surge here nor end one.
+    A part of today that the watch counted already can neither open a surge here nor end one; nor
+    can a day that lacks a part end one.
 
     Args:
         settings: whose lake, and where alerts go.
@@ -150,8 +152,8 @@ def note_surges(settings: Settings, day: date, today: date, *, is_asked: bool) -
     lake = Lake(settings.lake)
     surges = pq.ParquetFile(lake.part_path("surges")).read().to_pylist()
     surges = [surge for surge in surges if surge["start_day"] < today]
-    days = pq.ParquetFile(lake.part_path("days")).read(["day"])["day"].to_pylist()
-    last_day = max((one for one in days if one < today), default=day)
+    days = pq.ParquetFile(lake.part_path("days")).read()
+    last_day = last_settled_day(days, today) or day
     path = lake.ledger / "alerts" / "surges.json"
     with saying(lake):
         said = [Said(**one) for one in read_json(path).get("said", [])]

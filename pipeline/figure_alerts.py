@@ -124,19 +124,27 @@ def _write_change(change: Change) -> str:
 
 
 def note_incomplete(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[Alert]:
-    """Write down as due, once a day, that a day's logs are incomplete; arguments as above."""
+    """Write down as due, once a day, that a day's logs are incomplete; arguments as above.
+
+    Not of days that were not published: what one file brings of a neighbouring day is none.
+    """
     span = _find_span(settings, day, today, is_asked=is_asked)
     if span is None:
         return []
     lake = Lake(settings.lake)
-    rows = {row["day"]: row for row in read_completeness(lake).to_pylist()}
+    published = set(read_restatements(lake)["day"].to_pylist())
+    rows = {
+        row["day"]: row
+        for row in read_completeness(lake).to_pylist()
+        if row["is_preliminary"] and row["day"] in published
+    }
     reasons = _read_reasons(lake)
     path = lake.ledger / "alerts" / "incomplete.json"
     alerts = []
     with saying(lake):
         said = read_json(path)
         for one, row in sorted(rows.items()):
-            if not row["is_preliminary"] or not span[0] <= one <= span[1] or str(one) in said:
+            if not span[0] <= one <= span[1] or str(one) in said:
                 continue
             alerts.append(_incomplete(row, reasons.get(one) or []))
             said[str(one)] = {"share": row["share"]}

@@ -120,6 +120,22 @@ def test_a_surge_is_announced_when_it_opens_and_when_it_is_over_once_each(
     assert "It lasted 9 days, 2016-11-08 to 2016-11-16" in hook.received[1]["body"]
 
 
+def test_a_surge_is_not_over_while_the_days_after_it_lack_a_part(
+    settings: Settings, hook: Hook
+) -> None:
+    """What one file brings of the 10th tells nothing; what is missing for a week is given up."""
+    found = surge("US", november(7), november(8))
+    for last, missing, count in ((10, (10,), 1), (11, (10, 11), 1), (17, range(9, 18), 2)):
+        write_lake(settings, november(last), found)
+        path = settings.lake / "days" / "part.parquet"
+        days = pq.ParquetFile(path).read()
+        is_preliminary = [day.day in missing and day.month == 11 for day in days["day"].to_pylist()]
+        pq.write_table(days.append_column("is_preliminary", pa.array(is_preliminary)), path)
+        tell(settings, november(last))
+        assert len(hook.titles) == count
+    assert hook.titles == ["Surge from US since 2016-11-07", "Surge from US is over"]
+
+
 def test_a_surge_that_a_rebuild_dates_otherwise_is_the_same(settings: Settings, hook: Hook) -> None:
     write_lake(settings, november(10), surge("US", november(9), november(10)))
     tell(settings, november(10))

@@ -144,6 +144,36 @@ def test_a_figure_that_is_newer_than_what_was_published_says_so(site: Publisher)
     assert "preliminary: the logs of 2 of 5 sources are in, 40.0 % of what was expected: no" in said
 
 
+def test_a_day_of_which_nothing_is_left_says_what_was_published(site: Publisher) -> None:
+    """Its logs were all forgotten: in the sentence as in JSON; a country that had none was 0."""
+    site.deliver("web01.log", day=7, US=1)
+    site.deliver("web02.log", day=8, US=3, CA=2)
+    site.build()
+    site.publish(NINTH)
+    site.site.run("forget", "web02.log")
+    site.build()
+    said = say(site, "US")
+    assert said.startswith(
+        "The lake has nothing of 8 November 2016 any more, so the figure of sessions from addresses"
+        " located in the United States can't be counted again. It was first published on 9 November"
+        " 2016 at 06:00 as 3."
+    )
+    site.publish(ELEVENTH)
+    assert (
+        "On 11 November 2016 at 06:00 it was restated to 0, 100.0 % less (all raw files of the day"
+        " were taken out of the lake)."
+    ) in say(site, "US")
+    assert "as 5. On 11 November" in say(site, "all")
+    assert "as 0" in say(site, "FR")
+    asked = ("figure", "--day", "2016-11-08", "--country", "US", "--format", "json")
+    (figure,) = json.loads(site.site.run(*asked).out)
+    assert figure["sessions"] is None
+    assert figure["completeness"]["reasons"] == ["the lake has nothing of the day any more"]
+    assert [one["sessions"] for one in figure["published"]] == [3, 0]
+    site.site.run("figure", "--day", "2016-11-08", "--country", "QQ", code=2)
+    site.site.run("figure", "--day", "2016-11-09", "--country", "US", code=2)
+
+
 def test_a_crash_and_robots_and_a_demo_are_said(site: Publisher) -> None:
     """5xx on a fifth of people's requests: a lower bound; the demo's lake is simulated."""
     at = "08/Nov/2016:12:00:00 -0500"

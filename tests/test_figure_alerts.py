@@ -125,10 +125,11 @@ def test_old_days_are_silent_unless_asked_for(site: Publisher, hook: Hook) -> No
 
 
 def test_an_incomplete_day_is_announced_once(site: Publisher, hook: Hook) -> None:
-    """Not those complete or unknown, nor today; and with why."""
-    for day in (7, 8, 9, 11):
+    """Not those complete, unknown or unpublished, nor today; and with why."""
+    for day in (6, 7, 8, 9, 11):
         site.deliver(f"web01-{day}.log", day=day, US=3)
-    site.build(d7=COMPLETE, d8=PRELIMINARY, d11=PRELIMINARY)
+    site.build(d6=PRELIMINARY, d7=COMPLETE, d8=PRELIMINARY, d11=PRELIMINARY)
+    site.publish("2016-11-12T06:00:00Z", about=[7, 8, 9, 11])
     settings = settings_of(site, hook)
     for _ in range(2):
         note_incomplete(settings, TENTH, TODAY, is_asked=False)
@@ -166,6 +167,7 @@ def test_a_night_tells_all_of_it_once(site: Publisher, hook: Hook) -> None:
     site.restate_election_night()
     site.deliver("web01-9.log", day=9, US=5)
     site.build(d8=COMPLETE, d9=PRELIMINARY)
+    site.publish(ELEVENTH, about=[9])
     settings = settings_of(site, hook)
     assert tell(settings, TENTH, TODAY, is_asked=False) == [
         "2016-11-09 is incomplete", "Figures of 2016-11-08 were restated"

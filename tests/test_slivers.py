@@ -79,3 +79,19 @@ def test_a_run_about_a_day_publishes_what_is_there_of_it(site: Site) -> None:
         write_day(site, server, 9, 48)
     run_days(site, 9, 9)
     assert history(site, 9) == [(None, 2 * 48 + 3), (2 * 48 + 3, 5 * 48 + 3)]
+
+
+def test_the_sliver_is_marked_wherever_its_numbers_stand(site: Site) -> None:
+    """In `daily`, `expected`, `figure` and the report; it is no surge, and nobody expects a day."""
+    run_days(site, 1, 8)
+    for table in ("daily", "expected"):
+        rows = ask(site, table, "--from", "2016-11-08")
+        assert {row["day"]: row["is_preliminary"] for row in rows} == {
+            "2016-11-08": False, "2016-11-09": True
+        }  # fmt: skip
+    figure = site.run("figure", "--day", "2016-11-09", "--country", "US").out
+    assert "The figure is preliminary: " in figure
+    assert "It has not been published yet. That waits for the logs" in figure
+    site.run("report", "--out", "r.html")
+    page = (site.folder / "r.html").read_text()
+    assert "9 days with hits (2016-11-09 only in part)" in page

@@ -120,6 +120,30 @@ def test_a_storm_day_with_two_of_five_servers_is_a_surge_of_at_least() -> None:
     assert not whole["is_at_least"]
 
 
+@pytest.mark.parametrize(
+    ("after", "lacking", "is_open"),
+    [
+        ([3], {9: 0.01}, True),
+        ([3, 5], {9: 0.01, 10: 0.02}, True),
+        ([44_000], {}, False),
+        ([44_000, 3], {10: 0.01}, False),
+        ([3, 44_000], {9: 0.01}, False),
+        ([40_000] * 9, dict.fromkeys(range(9, 18), 0.9), False),
+    ],
+    ids=["a sliver", "two", "a whole day", "a whole day and a sliver", "a sliver and a whole day",
+         "more than a week of days that lack a part"],
+)  # fmt: skip
+def test_a_day_that_lacks_a_part_ends_no_surge(
+    after: list[int], lacking: dict[int, float], is_open: bool
+) -> None:
+    """Eight days of history, the storm's first two days, and what comes after it."""
+    counts = np.array([*NOVEMBER[:9], *after])
+    _, [surge] = tables(counts, lacking)
+    assert (surge["start_day"], surge["end_day"]) == (FIRST + timedelta(7), FIRST + timedelta(8))
+    assert surge["is_open"] is is_open
+    assert surge["is_at_least"] is False
+
+
 def test_an_incomplete_day_within_the_storm_makes_it_at_least_and_does_not_split_it() -> None:
     """A third of the 12th is there: fewer than usual, the storm goes on over it."""
     counts = NOVEMBER.copy()
