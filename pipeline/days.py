@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pipeline.errors import SettingsError
 from pipeline.lake import Lake
-from pipeline.settings import DEFAULT_TIMEZONE, Settings, load_settings
+from pipeline.settings import Settings, load_settings, machine_timezone
 
 _ONE_DAY = timedelta(days=1)
 
@@ -37,20 +37,25 @@ def day_start(day: date, zone: ZoneInfo) -> datetime:
 
 
 def schedule_zone() -> str:
-    """The zone that schedules are written in: the one set, else the lake's, else the default.
+    """The zone that schedules are written in: see ``zone_name``.
 
     A wrong setting is reported by the tasks, not by a DAG that cannot be read.
     """
     try:
         settings = load_settings()
     except SettingsError:
-        return DEFAULT_TIMEZONE
+        return assumed_zone()
     return zone_name(settings, Lake(settings.lake))
 
 
 def zone_name(settings: Settings, lake: Lake) -> str:
-    """The IANA name of the site's zone: the one set, else the lake's, else the default."""
-    return settings.timezone or lake.identity().get("timezone") or DEFAULT_TIMEZONE
+    """The IANA name of the site's zone: the one set, else the lake's, else what is assumed."""
+    return settings.timezone or lake.identity().get("timezone") or assumed_zone()
+
+
+def assumed_zone() -> str:
+    """The machine's zone, or UTC, until the lines of a first raw file say more."""
+    return machine_timezone() or "UTC"
 
 
 def find_day(run: Run, zone: ZoneInfo) -> date:

@@ -30,7 +30,7 @@ from pipeline.output import print_rows
 from pipeline.report.page import DEMO_MARK, write_report
 from pipeline.restatements import publish
 from pipeline.robots import Robots
-from pipeline.settings import DEFAULT_TIMEZONE, Settings, load_settings
+from pipeline.settings import Settings, load_settings
 from pipeline.site import build_settings
 from pipeline.storm.addresses import find_database
 from pipeline.storm.cells import check_scale
@@ -102,7 +102,7 @@ def demo(
     check_scale(scale)
     _clear(out)
     settings = load_settings(
-        config, lake=out / "lake", geo=find_database().parent, timezone=DEFAULT_TIMEZONE,
+        config, lake=out / "lake", geo=find_database().parent, timezone=ZONE.key,
         visitor_key_file=out / "visitor.key",
     )  # fmt: skip
     clock = _Clock()
@@ -145,7 +145,7 @@ def _simulate(out: Path, scale: float) -> list[Path]:
 
 
 def _ingest(settings: Settings, files: list[Path]) -> int:
-    key, zone, lake = load_key(settings), settings.zone_info, Lake(settings.lake)
+    key, zone, lake = load_key(settings), ZONE, Lake(settings.lake)
     lake.claim(zone.key, key.fingerprint)
     places = Places(list_databases(settings.geo), settings.geo_provider, zone)
     maker = HitMaker(zone, places, Robots(settings.lake), key, settings.addresses)

@@ -34,7 +34,7 @@ from pipeline.settings import Settings, load_settings
 from pipeline.site import (
     Zone,
     build_settings,
-    check_zone,
+    choose_zone,
     find_zone,
     open_lake,
     open_maker,
@@ -155,11 +155,10 @@ def _name_sources(
 def _ingest(
     settings: Settings, found: RawFiles, zone: Zone, *, with_geo: bool, again: bool
 ) -> Ingested:
-    check_zone(zone, found.files)
+    zone = choose_zone(zone, found.files)
     maker = open_maker(settings, zone, with_geo=with_geo)
     if zone.is_new:
-        how = "assumed (set timezone to change it)" if zone.is_assumed else "as set"
-        say(f"new lake {settings.lake}: its days are those of {zone.info.key}, {how}")
+        say(zone.explain(settings.lake))
     with show_bytes("ingesting", found.raw_bytes) as (progress, task):
         result = take_files(
             settings, maker, found.files,

@@ -36,12 +36,13 @@ from pipeline.settings import Settings
 from pipeline.site import (
     Zone,
     build_settings,
-    check_zone,
+    choose_zone,
     find_zone,
     open_maker,
     read_limits,
 )
 from pipeline.sources import days_around, find_raw_files, name_places, take_files
+from pipeline.visitors import load_key
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,9 @@ def find_files(
         GeoError: there is no database of addresses, or a damaged one.
     """
     check_day(day, now, find_own_zone(settings).info)
-    return search_files(settings, day, with_late=with_late, arrived_by=arrived_by)
+    found = search_files(settings, day, with_late=with_late, arrived_by=arrived_by)
+    check_day(day, now, find_own_zone(settings).info)  # a new lake's is known only now
+    return found
 
 
 def find_own_zone(settings: Settings) -> Zone:
@@ -96,6 +99,7 @@ def search_files(
     """
     lake, zone = Lake(settings.lake), find_own_zone(settings)
     raw_files = find_raw_files(settings, days_around(day, with_late=with_late))
+    zone = choose_zone(zone, raw_files.files)
     databases = list_databases(settings.geo)
     places = Places(databases, settings.geo_provider, zone.info)
     found = discover(
@@ -105,7 +109,9 @@ def search_files(
     )  # fmt: skip
     if found.files and not databases:
         raise GeoError(f"no address database in {settings.geo}: {HOW_TO_GET_ONE}")
-    check_zone(zone, found.files)
+    if zone.is_assumed and found.files:  # for the tasks that follow
+        lake.claim(zone.info.key, load_key(settings).fingerprint)
+        log.warning("%s", zone.explain(settings.lake))
     for path, why in found.unread:
         log.warning("%s: %s", name_file(path), why)
     for path in found.refused:

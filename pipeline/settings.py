@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -36,12 +36,12 @@ from pydantic_settings import (
 
 from pipeline.errors import SettingsError
 from pipeline.lake_place import check_place
+from pipeline.machine import find_timezone
 
 if TYPE_CHECKING:
     from pipeline.proxies import TrustedProxies
 
 DEFAULT_CONFIG = Path("tidegauge.toml")
-DEFAULT_TIMEZONE = "America/Toronto"
 MAX_CONTENT_RATIO = 300
 """Logs compress 5 to 35 times as gz, up to 250 times in a flood of one line, zeros 1,030 times."""
 MAX_LINES = 200_000_000
@@ -166,7 +166,8 @@ class Settings(BaseSettings):
     report: Path = Field(Path("report.html"), description="the page that `run` and the DAGs write")
     timezone: Annotated[str, AfterValidator(_check_timezone)] | None = Field(
         None,
-        description=f"the site's time zone; {DEFAULT_TIMEZONE} when neither set nor in the lake",
+        description="the site's time zone; when neither set nor in the lake, the machine's or UTC,"
+        " whichever the lines' own offsets fit",
     )
     session_timeout_minutes: int = Field(30, ge=1, le=24 * 60)
     drop_robotlike: bool = Field(
@@ -241,16 +242,6 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def site_zone(self) -> str:
-        """The IANA name in force: the one set, or the default."""
-        return self.timezone or DEFAULT_TIMEZONE
-
-    @property
-    def zone_info(self) -> ZoneInfo:
-        """The zone in force as ``tzinfo``."""
-        return ZoneInfo(self.site_zone)
-
-    @property
     def proxies(self) -> "TrustedProxies":
         """The networks of ``trusted_proxies``."""
         from pipeline.proxies import read_proxies  # noqa: PLC0415 numpy is not for parsing DAGs
@@ -268,6 +259,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Options first, then the environment, then the file named by ``load_settings``."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def machine_timezone() -> str | None:
+    """The IANA name of this machine's zone; None when it can't be told."""
+    return find_timezone(os.environ.get("TZ"))
 
 
 def _check_environment() -> None:

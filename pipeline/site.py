@@ -1,9 +1,10 @@
 """A site put together from its settings: its lake, time zone, key, databases and robot lists."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from pipeline.blocks import RawFile
 from pipeline.build import BuildSettings
@@ -16,9 +17,17 @@ from pipeline.hits import HitMaker, Places
 from pipeline.lake import Lake
 from pipeline.raw_files import ReadLimits
 from pipeline.robots import Robots
-from pipeline.settings import DEFAULT_TIMEZONE, Settings
+from pipeline.settings import Settings, machine_timezone
 from pipeline.settling import Rules
 from pipeline.visitors import load_key
+
+_LOOKED_AT = 5
+"""So many raw files are looked at for the offsets of their lines."""
+_WELL_KNOWN = (
+    *("America/Toronto", "America/Chicago", "America/Denver", "America/Los_Angeles"),
+    *("America/Sao_Paulo", "Europe/London", "Europe/Berlin", "Europe/Athens", "Europe/Moscow"),
+    *("Asia/Kolkata", "Asia/Shanghai", "Asia/Tokyo", "Australia/Sydney", "Pacific/Auckland"),
+)
 
 
 @dataclass(frozen=True)
@@ -28,10 +37,19 @@ class Zone:
     info: ZoneInfo
     is_new: bool
     is_assumed: bool
+    reason: str = "as set"
+    """Why it is this one, where ``is_new``."""
+
+    def explain(self, lake: Path) -> str:
+        """Say what a new lake's days are."""
+        return f"new lake {lake}: its days are those of {self.info.key}, {self.reason}"
 
 
 def find_zone(settings: Settings, lake: Lake) -> Zone:
-    """The zone in force: the one set, else the lake's, else the default."""
+    """The zone in force: the one set, else the lake's, else what is assumed.
+
+    Before the first raw file is taken in, ``choose_zone`` looks at its lines.
+    """
     is_new = not lake.identity()
     return Zone(
         ZoneInfo(zone_name(settings, lake)),
@@ -40,33 +58,53 @@ def find_zone(settings: Settings, lake: Lake) -> Zone:
     )
 
 
-def check_zone(zone: Zone, files: Sequence[Path]) -> None:
-    """Refuse an assumed zone that most of the first lines' own offsets contradict.
+def choose_zone(zone: Zone, files: Sequence[Path]) -> Zone:
+    """The zone of a new lake, by the offsets of the first lines where it is not set.
+
+    The machine's, when most of them fit it or there are none; else UTC, when most are its.
 
     Raises:
-        SettingsError: names the setting and the offset that the lines have.
+        SettingsError: they fit neither; names the setting, their offset and a zone that fits.
     """
-    offsets = _first_offsets(files) if zone.is_assumed else []
-    wrong = [offset for offset in offsets if not offset.agrees_with(zone.info)]
-    if len(wrong) * 2 > len(offsets):
-        raise SettingsError(
-            "timezone",
-            None,
-            f"not set, and the lines' own offset ({wrong[0].text}) is not that of the default"
-            f" {DEFAULT_TIMEZONE}; set timezone in tidegauge.toml or TIDEGAUGE_TIMEZONE to the"
-            " zone whose days you want counted (such as Europe/Berlin, or UTC)",
-        )
+    if not zone.is_assumed:
+        return zone
+    offsets = _first_offsets(files)
+    others = [offset for offset in offsets if not offset.agrees_with(zone.info)]
+    assumed = "assumed (set timezone to change it)"
+    if len(others) * 2 <= len(offsets):
+        whose = "the machine's zone" if machine_timezone() else "as no zone of the machine is known"
+        return replace(zone, reason=f"{assumed}: {whose}")
+    if sum(offset.is_utc for offset in offsets) * 2 > len(offsets):
+        return replace(zone, info=ZoneInfo("UTC"), reason=f"{assumed}: its lines' times are +0000")
+    raise SettingsError(
+        "timezone",
+        None,
+        f"not set, and the lines' own offset ({others[0].text}) is neither that of this machine"
+        f" ({zone.info.key}) nor UTC's; set timezone in tidegauge.toml or TIDEGAUGE_TIMEZONE to the"
+        f" zone whose days you want counted, such as {_fitting_zone(others)}",
+    )
 
 
 def _first_offsets(files: Sequence[Path]) -> list[Offset]:
-    for path in files:
+    """The offsets of the first lines of a few files, from the first to the last."""
+    offsets: list[Offset] = []
+    for path in files[:: max(1, len(files) // _LOOKED_AT)]:
         try:
             block = next(RawFile(path).blocks(), None)
         except DataError:
             continue  # reported when its turn comes
-        if block is not None and (offsets := read_offsets(block.lines[:1000])):
-            return offsets
-    return []
+        if block is not None:
+            offsets += read_offsets(block.lines[:1000])
+    return offsets
+
+
+def _fitting_zone(offsets: Sequence[Offset]) -> str:
+    """The zone that most of some offsets fit, a well-known one where there is one."""
+    counts = Counter((offset.seconds // 86_400, offset.text) for offset in offsets)
+    days = [(Offset(day * 86_400, text), count) for (day, text), count in counts.items()]
+    others = (name for name in available_timezones() if "/" in name and name[:4] != "Etc/")
+    zones = map(ZoneInfo, (*_WELL_KNOWN, *sorted(others)))
+    return max(zones, key=lambda zone: sum(n for one, n in days if one.agrees_with(zone))).key
 
 
 def open_maker(settings: Settings, zone: Zone, *, with_geo: bool) -> HitMaker:

@@ -27,9 +27,8 @@ from pipeline.options import show_steps
 from pipeline.output import escape, progress_console
 from pipeline.process_session import Program, end_session, has_ended, start_session
 from pipeline.report.page import DEMO_MARK
-from pipeline.settings import DEFAULT_TIMEZONE
 from pipeline.storm.addresses import find_database
-from pipeline.storm.clock import DAYS
+from pipeline.storm.clock import DAYS, ZONE
 from pipeline.storm.simulate import simulate
 
 DAGS = Path(__file__).parents[1] / "dags"
@@ -176,7 +175,7 @@ def _environment(home: Home) -> dict[str, str]:
         "TIDEGAUGE_LAKE": home.path / "lake",
         "TIDEGAUGE_REPORT": home.path / "report.html",
         "TIDEGAUGE_VISITOR_KEY_FILE": home.path / "visitor.key",
-        "TIDEGAUGE_TIMEZONE": DEFAULT_TIMEZONE,
+        "TIDEGAUGE_TIMEZONE": ZONE.key,
     }
     if _DATABASE not in known:  # else it may be PostgreSQL
         ours["AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS"] = "pipeline.airflow_sqlite.CONNECT_ARGS"

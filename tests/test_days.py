@@ -72,7 +72,18 @@ def test_the_last_ended_day_is_that_of_the_site() -> None:
 
 def test_a_wrong_zone_is_left_to_the_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDEGAUGE_TIMEZONE", "Mars/Olympus")
+    monkeypatch.setenv("TZ", "America/Toronto")
     assert schedule_zone() == "America/Toronto"
+
+
+def test_a_schedule_without_a_lake_is_the_machine_s_or_utc(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TIDEGAUGE_TIMEZONE", raising=False)
+    for machine, zone in (("Asia/Tokyo", "Asia/Tokyo"), ("", "UTC"), ("EST5EDT4,M3", "UTC")):
+        monkeypatch.setenv("TZ", machine)
+        assert schedule_zone() == zone
 
 
 @pytest.mark.parametrize("path", sorted(DAGS.glob("*.py")), ids=lambda path: path.stem)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from conftest import build_default_databases
-from lake_fixtures import GOOD, Site, make_line
+from lake_fixtures import GOOD, Site
 
 
 @pytest.fixture
@@ -84,38 +84,6 @@ def test_damaged_database_does_not_matter_without_geo(site: Site) -> None:
     (site.folder / "geo" / "x.mmdb").write_bytes(b"garbage")
     site.ingest(site.write("web.log", GOOD))
     assert len(site.rows("hits")) == 1
-
-
-def test_first_ingest_says_which_zone_it_assumes(site: Site) -> None:
-    """The first ingest names the zone on stderr; later ones do not."""
-    unset: dict[str, str | None] = {"TIDEGAUGE_TIMEZONE": None}
-    first = site.run("ingest", "--no-geo", site.write("a.log", GOOD), env=unset)
-    assert "America/Toronto, assumed (set timezone to change it)" in first.err
-    second = site.run("ingest", "--no-geo", site.write("b.log", GOOD * 2), env=unset)
-    assert "America/Toronto" not in second.err
-    set_one = site.run("ingest", "--no-geo", "raw/a.log", "--lake", "other")
-    assert "America/Toronto, as set" in set_one.err
-
-
-@pytest.mark.parametrize("offset", ["+0100", "+0000", "-0400"])
-def test_offsets_that_contradict_the_default_exit_2(offset: str, site: Site) -> None:
-    """Lines of another offset than Toronto's need the setting, which is named."""
-    log = site.write("web.log", b"bad\n" + GOOD.replace(b"-0500", offset.encode()) * 3)
-    done = site.run("ingest", "--no-geo", log, code=2, env={"TIDEGAUGE_TIMEZONE": None})
-    for part in ("timezone", offset, "America/Toronto", "TIDEGAUGE_TIMEZONE"):
-        assert part in done.err
-    assert not site.lake.exists()
-    site.run("ingest", "--no-geo", log, env={"TIDEGAUGE_TIMEZONE": "Europe/Berlin"})
-    # The lake's own zone is set from now on.
-    site.run("ingest", "--no-geo", site.write("b.log", GOOD), env={"TIDEGAUGE_TIMEZONE": None})
-
-
-def test_summer_time_does_not_contradict_the_default(site: Site) -> None:
-    """Toronto's summer offset agrees with it, and one odd line among good ones does too."""
-    summer = make_line("01/Jul/2016:10:00:00 -0400")
-    log = site.write("web.log", summer * 3 + summer.replace(b"-0400", b"+0000"))
-    done = site.run("ingest", "--no-geo", log, env={"TIDEGAUGE_TIMEZONE": None})
-    assert "America/Toronto, assumed" in done.err
 
 
 def test_key_file_that_others_may_read_exits_2(site: Site) -> None:

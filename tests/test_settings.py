@@ -18,12 +18,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_defaults_are_those_of_the_contract() -> None:
-    """Without any setting: ./lake, ./geo, half an hour, and Toronto."""
+    """Without any setting: ./lake, ./geo, half an hour, and no zone."""
     settings = load_settings()
     assert (settings.lake, settings.geo) == (Path("lake"), Path("geo"))
     assert settings.session_timeout_minutes == 30
     assert settings.timezone is None
-    assert settings.site_zone == settings.zone_info.key == "America/Toronto"
 
 
 def test_environment_wins_over_file_and_option_over_both(

@@ -19,6 +19,11 @@ WIDTH = 27
 IN_LINE = re.compile(r' \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "', re.ASCII)
 """The time in its place in a line: after the user, before the request."""
 
+_CLF = re.compile(r"(?<!\d)\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}(?!\d)", re.ASCII)
+_ISO = re.compile(
+    r"(?<!\d)(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d+)?([+-]\d\d:?\d\d)(?!\d)", re.ASCII
+)
+
 _SHAPE = b"[00/AAA/0000:00:00:00s0000]"
 _DIGITS = np.array([i for i, c in enumerate(_SHAPE) if c == ord("0")])
 _FIXED = np.array([i for i, c in enumerate(_SHAPE) if c not in b"0As"])
@@ -92,6 +97,11 @@ class Offset:
     seconds: int
     text: str
 
+    @property
+    def is_utc(self) -> bool:
+        """Whether it is none."""
+        return self.text in ("+0000", "-0000")
+
     def agrees_with(self, zone: ZoneInfo) -> bool:
         """Whether ``zone`` has this offset at that instant."""
         offset = datetime.fromtimestamp(self.seconds, zone).strftime("%z")
@@ -99,7 +109,22 @@ class Offset:
 
 
 def read_offsets(lines: pa.Array) -> list[Offset]:
-    """The instants and offsets of those of ``lines`` that hold a time."""
-    times = (IN_LINE.search(line) for line in lines.to_pylist())
-    read = ((read_time(time[1]), time[1][-5:]) for time in times if time)
-    return [Offset(seconds, text) for seconds, text in read if seconds is not None]
+    """The instants and offsets of those of ``lines`` that hold a time with an offset.
+
+    Apache's time wins over one as ISO 8601 has it, which may be that of what carries the line. A
+    ``Z`` says nothing of where a server is: what writes JSON writes it everywhere.
+    """
+    return [found for line in lines.to_pylist() if (found := _read_offset(line))]
+
+
+def _read_offset(line: str) -> Offset | None:
+    if time := _CLF.search(line):
+        seconds = read_time(time[0])
+        return None if seconds is None else Offset(seconds, time[0][-5:])
+    if not (time := _ISO.search(line)):
+        return None
+    try:
+        moment = datetime.fromisoformat(f"{time[1]}{time[2]}")
+    except ValueError:
+        return None
+    return Offset(round(moment.timestamp()), time[2].replace(":", ""))

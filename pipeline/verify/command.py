@@ -3,10 +3,12 @@
 import sys
 from datetime import date, datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
 from pipeline.build import BuildSettings
+from pipeline.days import assumed_zone
 from pipeline.digests import is_intact
 from pipeline.lake import Lake
 from pipeline.options import (
@@ -79,8 +81,9 @@ def _rules_of(settings: Settings, lake: Lake) -> BuildSettings:
     is_damaged = not (path.exists() and is_intact(path.read_bytes().decode(errors="replace")))
     if not is_damaged or not (lake.ledger / "files").is_dir():
         return build_settings(settings, open_lake(settings))
+    zone = ZoneInfo(settings.timezone or assumed_zone())
     return BuildSettings(
-        settings.zone_info, settings.session_timeout_minutes, load_key(settings),
+        zone, settings.session_timeout_minutes, load_key(settings),
         settings.memory_limit_mb, drop_robotlike=settings.drop_robotlike,
     )  # fmt: skip
 
