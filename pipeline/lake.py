@@ -402,7 +402,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         return read_content(path.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except ValueError as error:
         why = f"{path} is damaged: {error}; `tidegauge verify` tells what else is"
