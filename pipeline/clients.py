@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.formats.clients import read_client
 from pipeline.geo.addresses import ipv4_words, split_versions
 from pipeline.proxies import TrustedProxies, number_of
 
@@ -35,14 +36,9 @@ MOST_CHARACTERS = 16_384
 _MAPPED = bytes(10) + b"\xff\xff"
 _COMPATIBLE = bytes(12)
 _NODE_CHARACTERS = 128
-_PORT = r"(?::(?:\d{1,5}|_[\w.-]+))?"
-_IPV6 = r"[0-9a-f]*:[0-9a-f:.]+(?:%[\w.~-]+)?"  # with a zone id
-# Layouts that have no spaces in their fields write the one after a comma as + or %20.
-_NODE = re.compile(
-    r"(?:[ \t+]|%20)*+"
-    rf"(?:([0-9.]+){_PORT}|\[({_IPV6})\]{_PORT}|({_IPV6}))[ \t]*",
-    re.ASCII | re.IGNORECASE,
-)
+# Layouts that have no spaces in their fields write the one after a comma as + or %20, and IIS a
+# backslash before an address. RFC 7239 has ports that are hidden.
+_NODE = re.compile(r"(?:[ \t+]|%20)*+\\*+(.*?)(?::_[\w.-]+)?[ \t]*", re.ASCII | re.DOTALL)
 # Turned around, a quote is escaped when an odd number of backslashes comes after it.
 _ELEMENT_REVERSED = re.compile(
     r'((?:[^",]++|"(?:[^"]++|"(?=\\(?:\\\\)*+(?!\\)))*+")*+)(?:,|\Z)', re.DOTALL
@@ -56,8 +52,6 @@ _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|(.))", re.DOTALL | re.IGNORECASE)
 _PLAIN_FOR = "(?i)^for=(?P<last>[0-9.]{7,15})(?:;proto=https?)?$"
 _PLAIN_HOPS = 3
 _NONE, _CHOSEN, _PEER_KEPT, _PROXY_KEPT = range(4)
-NO_PEER = "-"
-"""The peer where a layout has none."""
 PEER = "peer"
 """``client_from`` where there is no header, or whoever connected is not trusted."""
 
@@ -92,11 +86,12 @@ def choose_clients(
     """
     peers, headers = peer.dictionary_encode(), forwarded.fill_null("").dictionary_encode()
     at_peer, at_header = (coded.indices.to_numpy() for coded in (peers, headers))
-    read_peers = [_read_node(text) for text in peers.dictionary.to_pylist()]
+    texts = peers.dictionary.to_pylist()
+    read_peers = [_read_node(text) for text in texts]
     is_proxy = np.array(
         [
-            trusted.has(read[1]) if read else trusted.has_unlogged and text == NO_PEER
-            for text, read in zip(peers.dictionary.to_pylist(), read_peers, strict=True)
+            trusted.has(read[1]) if read else trusted.has_peer(text)
+            for text, read in zip(texts, read_peers, strict=True)
         ],
         np.bool_,
     )
@@ -104,7 +99,8 @@ def choose_clients(
     named, read = _read_headers(headers.dictionary.take(pa.array(asked)), kind, trusted)
     place = np.searchsorted(asked, at_header)  # of another row's header where its peer is no proxy
     chosen = np.where(is_proxy[at_peer], np.append(read, _NONE)[place], _NONE).astype(np.int8)
-    clients = canonical_clients(peers.dictionary).take(peers.indices)
+    spelt = [read[0] if read else text for text, read in zip(texts, read_peers, strict=True)]
+    clients = pa.array(spelt, pa.string()).take(peers.indices)
     if chosen.any():
         from_header = pa.concat_arrays([named, pa.nulls(1, pa.string())]).take(pa.array(place))
         is_named = pa.array((chosen == _CHOSEN) | (chosen == _PROXY_KEPT))
@@ -165,13 +161,15 @@ def _read_header(text: str, kind: str, trusted: TrustedProxies) -> tuple[str | N
         return None, _NONE
     named = None
     for node in _nodes_from_right(text, kind):
+        if trusted.has_socket(node.strip(" \t")):
+            continue
         read = _read_node(node)
         if read is None:
             return named, _PEER_KEPT if named is None else _PROXY_KEPT
         named = read[0]
         if not trusted.has(read[1]):
             break
-    return named, _CHOSEN
+    return named, _PEER_KEPT if named is None else _CHOSEN
 
 
 def _nodes_from_right(text: str, kind: str) -> Iterator[str]:
@@ -241,11 +239,10 @@ def _read_node(text: str) -> tuple[str, int] | None:
 @lru_cache(maxsize=50_000)
 def _read_short(text: str) -> tuple[str, int] | None:
     node = _NODE.fullmatch(text)
-    if node is None:
-        return None
-    address = canonical(node[1] or node[2] or node[3])
-    number = number_of(address)
-    return None if number is None else (address, number)
+    client = read_client(node[1]) if node else None
+    address = None if client is None else canonical(client)
+    number = None if address is None else number_of(address)
+    return None if address is None or number is None else (address, number)
 
 
 def canonical(client: str) -> str:

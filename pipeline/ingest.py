@@ -225,6 +225,9 @@ class _FileJob:
             rejects.add(part.rejects)
             tally.add(part)
             reach("ingest: block")
+        if why := self.reader.say_refusal(self.maker.proxies):
+            shown = hide_addresses(why, self.maker.addresses)
+            raise DataError(f"{self.raw.path}: {shown}; nothing of it was kept")
         new = self._stage(writer, rejects, tally, started)
         reach("ingest: read")
         return self._commit(new)

@@ -17,9 +17,9 @@ import pyarrow as pa
 import typer
 
 from pipeline.blocks import Block, RawFile
-from pipeline.clients import NO_PEER
 from pipeline.database import connect
 from pipeline.errors import DataError, StorageError
+from pipeline.formats.clients import NO_PEER
 from pipeline.formats.detection import FileReader, find_nearest
 from pipeline.formats.fields import EXPLAINED, ReadBlock, Rejected
 from pipeline.formats.json_lines import JsonLayout, load_template
@@ -158,7 +158,8 @@ def doctor(
     tidegauge doctor access.log --log-format '%h %l %u %t "%r" %>s %b %D'
     """
     connection = connect(threads=1)
-    reader = FileReader(load_settings(config, log_format=log_format).log_format)
+    settings = load_settings(config, log_format=log_format)
+    reader = FileReader(settings.log_format)
     found = _Findings()
     with _raw_file(file, config) as raw:
         for block, parts in reader.cut_all(connection, raw.blocks()):
@@ -167,7 +168,8 @@ def doctor(
     print(f"{escape(str(file))}: {_name_layout(reader, found, is_read=is_read)}")
     counts = (f"{n:,} {kind}" for kind, n in found.counts.items() if n)
     print(f"{raw.lines:,} lines: " + ", ".join(counts))
-    for remark in _remarks(raw, reader):
+    refusal = reader.say_refusal(settings.proxies)
+    for remark in _remarks(raw, reader, refusal or reader.say_doubt()):
         print(escape(remark))
     if found.first_hit:
         _show_hit(found.first_hit)
@@ -187,17 +189,17 @@ def doctor(
         print("set log_format to the format string that the server's configuration has")
     if raw.damage:
         raise DataError(f"{file}: {raw.damage}; the readable part has {raw.lines} lines")
-    if not is_read:
+    if refusal or not is_read:
         raise typer.Exit(1)
 
 
-def _remarks(raw: RawFile, reader: FileReader) -> Iterator[str]:
+def _remarks(raw: RawFile, reader: FileReader, doubt: str | None) -> Iterator[str]:
     """What else is to be said of a file as a whole."""
     if raw.holes.skipped:
         yield say_hole(raw.holes.skipped)
     if carried := reader.say_wrapper():
         yield carried
-    if doubt := reader.say_doubt():
+    if doubt:
         yield doubt
 
 

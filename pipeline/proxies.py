@@ -16,6 +16,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.formats.clients import NO_PEER, SOCKET
+
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 PRESETS = {
     "loopback": _LOOPBACK,
@@ -29,6 +31,9 @@ PRESETS = {
 """Names that stand for networks in the setting ``trusted_proxies``."""
 UNLOGGED = "unlogged"
 """The name there that stands for whoever connected where a layout does not log that (Envoy's)."""
+SOCKETS = "unix"
+"""The name there that stands for whoever connected by a socket of the server's own machine."""
+_WORDS = (UNLOGGED, SOCKETS)
 
 _IPV4 = 0xFFFF << 32  # IPv4 addresses are counted as ::ffff:0:0/96
 _LAST_IPV4 = 0xFFFF_FFFF
@@ -54,11 +59,14 @@ class TrustedProxies:
     spans: tuple[tuple[int, int], ...] = ()
     has_unlogged: bool = False
     """Whether a peer that the layout does not log is one."""
+    has_sockets: bool = False
+    """Whether a peer that connected by a socket is one."""
 
     @property
     def name(self) -> str:
         """16 hex digits that tell these proxies from others, however they were written."""
-        known = [*self.spans, UNLOGGED] if self.has_unlogged else self.spans
+        words = zip(_WORDS, (self.has_unlogged, self.has_sockets), strict=True)
+        known = [*self.spans, *(word for word, is_one in words if is_one)]
         return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:16]
 
     @cached_property
@@ -71,6 +79,14 @@ class TrustedProxies:
             return False
         at = bisect_right(self._firsts, number)
         return at > 0 and number <= self.spans[at - 1][1]
+
+    def has_peer(self, text: str) -> bool:
+        """Whether a peer that has no address is a trusted proxy."""
+        return (self.has_unlogged and text == NO_PEER) or self.has_socket(text)
+
+    def has_socket(self, text: str) -> bool:
+        """Whether it is a socket of this machine, and that is trusted."""
+        return self.has_sockets and SOCKET.fullmatch(text) is not None
 
     def have_ipv4(self, addresses: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
         """``has`` of n IPv4 addresses."""
@@ -89,7 +105,7 @@ NO_PROXIES = TrustedProxies()
 
 
 def read_proxies(words: Iterable[str]) -> TrustedProxies:
-    """The proxies that words stand for: networks, addresses, names of ``PRESETS``, ``UNLOGGED``.
+    """The proxies that words stand for: networks, addresses, names of ``PRESETS``, and two words.
 
     Raises:
         ValueError: a word is none of these, or all of IPv4 or IPv6 would be trusted; says what
@@ -99,7 +115,7 @@ def read_proxies(words: Iterable[str]) -> TrustedProxies:
     networks = [
         _read_network(each)
         for name in names
-        if name.lower() != UNLOGGED
+        if name.lower() not in _WORDS
         for each in PRESETS.get(name.lower(), (name,))
     ]
     spans: list[tuple[int, int]] = []
@@ -114,7 +130,8 @@ def read_proxies(words: Iterable[str]) -> TrustedProxies:
                 "every address would be trusted, so every visitor could name another as the"
                 " client; list only the networks of your proxies, such as private"
             )
-    return TrustedProxies(tuple(spans), any(name.lower() == UNLOGGED for name in names))
+    lower = {name.lower() for name in names}
+    return TrustedProxies(tuple(spans), UNLOGGED in lower, SOCKETS in lower)
 
 
 def _read_network(word: str) -> IPv4Network | IPv6Network:
@@ -125,12 +142,12 @@ def _read_network(word: str) -> IPv4Network | IPv6Network:
     try:
         meant = ip_network(word, strict=False)
     except ValueError:
-        near = get_close_matches(word.lower(), (*PRESETS, UNLOGGED), 1)
+        near = get_close_matches(word.lower(), (*PRESETS, *_WORDS), 1)
         hint = f"did you mean {near[0]}? Write" if near else "write"
         raise ValueError(
             f"{word!r} is no network; {hint} networks such as 10.0.0.0/8 or 2001:db8::/32,"
-            f" addresses, {', '.join(PRESETS)} or {UNLOGGED}; in TOML a list, else with spaces"
-            " between"
+            f" addresses, {', '.join((*PRESETS, UNLOGGED))} or {SOCKETS}; in TOML a list, else"
+            " with spaces between"
         ) from None
     address = word.partition("/")[0]
     raise ValueError(

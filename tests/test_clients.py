@@ -71,7 +71,7 @@ ADDRESSES = st.one_of(
     PROXIES,
 )  # fmt: skip
 NO_ADDRESS = ("unknown", "_x", "_gazonk.1", "UNKNOWN", "192.0.2.1.5", "256.1.1.1", "192.0.2.01",
-              "1.2.3", "::g", "1.2.3.4:", "1.2.3.4:123456", "[1.2.3.4]", "host.example", "12345",
+              "1.2.3", "::g", "1.2.3.4:", "1.2.3.4:123456", "[h.example]", "host.example", "12345",
               "[::1", "::1]", "1.2.3.4/8", "unix:", "fe80::1%", "\u0661.2.3.4")  # fmt: skip
 
 
@@ -276,14 +276,39 @@ def test_a_peer_that_is_not_logged_is_trusted_by_its_own_name(
     assert proxies.name != read_proxies([*words, "192.0.2.1"]).name
 
 
+@pytest.mark.parametrize("peer", ["unix:", "unix:/run/nginx.sock", "unix", "@"])
+def test_a_peer_by_a_socket_is_trusted_by_its_own_name(peer: str) -> None:
+    """Also where a proxy before it appended it; without the word it is nobody's proxy."""
+    trusted = read_proxies(["unix", "10.0.0.0/8"])
+    assert choose(peer, "198.51.100.7", trusted=trusted) == ("198.51.100.7", XFF)
+    assert choose(peer, "6.6.6.6, 198.51.100.7, unix:", trusted=trusted) == ("198.51.100.7", XFF)
+    assert choose("10.0.0.1", "198.51.100.7,unix:,10.0.0.2", trusted=trusted)[0] == "198.51.100.7"
+    assert choose(peer, "unix:", trusted=trusted) == (peer, f"peer: unreadable {XFF}")
+    assert choose(peer, "-", trusted=trusted) == (peer, "peer")
+    assert choose(peer, "198.51.100.7") == (peer, "peer")
+    assert choose("10.0.0.1", "198.51.100.7, unix:") == ("10.0.0.1", f"peer: unreadable {XFF}")
+    assert choose("web01", "198.51.100.7", trusted=trusted) == ("web01", "peer")
+    assert trusted.name != read_proxies(["10.0.0.0/8"]).name != read_proxies(["unix"]).name
+
+
+@pytest.mark.parametrize("kind", ["x-forwarded-for", "cf-connecting-ip", "field"])
+@pytest.mark.parametrize("address", ["203.0.113.9", "203.0.113.9:80", "[2001:db8::9]:80"])
+def test_a_backslash_before_a_forwarded_address_is_dropped(kind: str, address: str) -> None:
+    """IIS writes one."""
+    found = choose("10.0.0.1", f"\\{address}", kind)
+    assert found == choose("10.0.0.1", address, kind) != ("10.0.0.1", "peer")
+    if kind != "cf-connecting-ip":
+        assert choose("10.0.0.1", f"6.6.6.6,+\\{address},\\10.0.0.2", kind) == found
+
+
 def test_field_of_a_format_is_read_as_a_list() -> None:
     assert choose("10.0.0.1", "6.6.6.6, 203.0.113.9", "field") == ("203.0.113.9", "field")
 
 
 def test_peer_is_canonical_and_trusted_with_its_port() -> None:
-    """What is no address is nobody's proxy; a peer that is kept stays as the layout gave it."""
+    """What is no address is nobody's proxy; a port is no part of a peer that is kept."""
     assert choose("10.0.0.1:4711", "203.0.113.9") == ("203.0.113.9", XFF)
-    assert choose("10.0.0.1:4711", "unknown")[0] == "10.0.0.1:4711"
+    assert choose("10.0.0.1:4711", "unknown")[0] == "10.0.0.1"
     for peer in ("proxy.example", "unix:", "-", ""):
         assert choose(peer, "203.0.113.9") == (peer, "peer")
     assert choose("2001:DB8:0:0::1", "203.0.113.9") == ("2001:db8::1", "peer")

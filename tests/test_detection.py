@@ -64,22 +64,95 @@ def test_the_best_layout_is_one_that_meets_both_bounds(site: Site) -> None:
     [
         (f"{VHOST} 0.012 0.011 .", "www.example.com:443"),
         (f"www.example.com - {LINE}", "www.example.com"),
+        (f"shop {LINE} x", "shop"),
         (f"198.51.100.%d, {LINE}", "x.x.x.xxxxxx,"),
+        (f"Nov 10 12:11:05 10.0.0.1 nginx/{LINE}", "Nov"),
+        (f"2024-10-10 13:55:36 {LINE}", "2024-10-10"),
+        (f"13:55:36 {LINE}", "13:55:36"),
+        (f"unix: {LINE}", "unix:"),
     ],
-    ids=["more behind", "host before a dash", "list of addresses"],
 )
-def test_what_is_combined_for_want_of_a_layout_is_said_to_be(
-    site: Site, line: str, client: str
+@pytest.mark.parametrize("form", [None, "combined"])
+def test_a_file_whose_clients_stand_elsewhere_is_refused(
+    site: Site, line: str, client: str, form: str | None
 ) -> None:
-    """Its lines are hits, as a client is any word; no full address is shown outside of doctor."""
+    """Also when a setting calls it combined; no full address is shown outside of doctor."""
     path = write(site, line)
-    ingested = site.ingest(path).err
-    assert f"the first is {client}: " in ingested
-    for done in (ingested, site.run("doctor", path).out):
-        assert "read as combined, as no layout fits, but 30 of its 30 clients are no add" in done
-        assert "set log_format to the format string of the server's configuration" in done
-    assert "read as combined" not in site.run("doctor", path, "--log-format", "combined").out
+    given = ["--log-format", form] if form else []
+    told = site.ingest(path, *given, code=1).err
+    assert f"30 of its 30 clients are no addresses, the first is {client}, while another" in told
+    assert "set log_format (--log-format, or layout in a table [[source]]) to the format" in told
+    assert "30 of its 30 clients are no addresses" in site.run("doctor", path, *given, code=1).out
+    assert (site.records(), site.rows("hits")) == ({}, [])
+
+
+NAMED = f'host%d.example.com - - {TIME} "GET /%d HTTP/1.1" 200 45 "-" "Mozilla/5.0 1.2.3.4"'
+
+
+def test_a_log_of_names_of_hosts_is_read_with_a_word(site: Site) -> None:
+    """HostnameLookups On; an address in the agent is none of another field."""
+    path = write(site, NAMED)
+    done = site.ingest(path)
+    assert "read as combined, as no layout fits, but 30 of its 30 clients are no add" in done.err
+    assert "no addresses" not in site.run("doctor", path, "--log-format", "combined").out
     assert len(site.rows("hits")) == 30
+
+
+@pytest.mark.parametrize(
+    "behind", [' "203.0.113.9"', ' "-" "203.0.113.9, 10.0.0.1"', " 203.0.113.9"]
+)
+def test_names_beside_addresses_are_refused_unless_meant(site: Site, behind: str) -> None:
+    path = write(site, NAMED + behind)
+    told = site.ingest(path, code=1).err
+    assert "30 of its 30 clients are no addresses, the first is host1.example.com, while" in told
+    assert '"combined" if they are names of hosts' in told
+    site.ingest(path, "--log-format", "combined")
+    assert len(site.rows("hits")) == 30
+
+
+def test_few_lines_with_another_address_refuse_no_file(site: Site) -> None:
+    """A header that a visitor sends decides nothing, nor do some lines of something else."""
+    more = [NAMED % (n, n) + ' "203.0.113.9"' for n in range(14)]
+    more += [f"www.example.com {LINE % (n, n)} x" for n in range(14)]
+    site.ingest(write(site, NAMED, *more))
+    (record,) = site.records().values()
+    assert (record["hits"], record["reasons"]) == (44, {"client": 14})
+
+
+PEERS = {"unix": "unix:", "unlogged": "-"}
+
+
+@pytest.mark.parametrize("word", PEERS)
+@pytest.mark.parametrize("given", [[], ["--log-format", "combined_forwarded"]])
+def test_a_peer_without_an_address_has_to_be_trusted(
+    site: Site, word: str, given: list[str]
+) -> None:
+    """All visitors would be one; that the layout is set changes nothing."""
+    peer = PEERS[word]
+    path = write(site, LINE.replace("203.0.113.%d", peer) + ' "203.0.113.%d"')
+    told = site.ingest(path, *given, code=1).err
+    assert f"30 of its 30 clients are no addresses, the first is {peer}, while the header" in told
+    assert f"put {word} into trusted_proxies" in told
+    trusting = {"TIDEGAUGE_TRUSTED_PROXIES": word}
+    assert "no addresses" not in site.run("doctor", path, *given, env=trusting).out
+    site.run("ingest", "--no-geo", path, *given, env=trusting)
+    assert len({hit["visitor_id"] for hit in site.rows("hits")}) == 30
+
+
+@pytest.mark.parametrize("peer", PEERS.values())
+def test_a_peer_without_address_and_header_is_a_visitor(site: Site, peer: str) -> None:
+    """Who it was is nowhere in the line."""
+    site.ingest(write(site, LINE.replace("203.0.113.%d", peer) + ' "-"'))
+    assert len({hit["visitor_id"] for hit in site.rows("hits")}) == 1
+
+
+def test_json_whose_client_is_another_field_is_refused(site: Site) -> None:
+    line = '{"t": "2024-10-10T11:55:36Z", "ip": "203.0.113.%d", "p": "/%d"}'
+    form = '{"time": "t", "client": "t", "path": "p"}'
+    told = site.ingest(write(site, line), "--log-format", form, code=1).err
+    assert "clients are no addresses" in told
+    right = form.replace('"client": "t"', '"client": "ip"')
+    site.ingest(write(site, line), "--log-format", right)
 
 
 def test_combined_with_some_names_of_hosts_is_no_doubt(site: Site) -> None:

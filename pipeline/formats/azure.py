@@ -7,7 +7,7 @@ Other categories in the same files, as health probes and the firewall's, are no 
 """
 
 from pipeline.formats.escapes import http_version, plus_is_space
-from pipeline.formats.json_lines import JsonLayout, address_alone
+from pipeline.formats.json_lines import JsonLayout
 
 _ACCESS_LOG = {"category": "(?i)accesslog$"}
 
@@ -35,7 +35,6 @@ FRONT_DOOR = JsonLayout(
     marks=("properties.clientIp", "properties.requestUri", "properties.httpStatusCode"),
     only={**_ACCESS_LOG, "properties.isReceivedFromClient": "(?i)^true$"},
     decoders={
-        "client": address_alone,
         "protocol": http_version,
     },
 )
@@ -68,7 +67,6 @@ GATEWAY = JsonLayout(
     '"timeTaken":0.046,"host":"backend.example.com","originalHost":"www.example.com"}}',
     marks=("timeStamp", *_GATEWAY_MARKS),
     only=_ACCESS_LOG,
-    decoders={"client": address_alone},
 )
 """v2: ``timeTaken`` is in seconds."""
 
@@ -83,7 +81,7 @@ GATEWAY_V1 = JsonLayout(
     '"timeTaken":46,"host":"www.example.com"}}',
     marks=("time", *_GATEWAY_MARKS),
     only={**_ACCESS_LOG, "timeStamp": "^$"},
-    decoders={"agent": plus_is_space, "client": address_alone},
+    decoders={"agent": plus_is_space},
 )
 """v1, which has no ``timeStamp``: ``timeTaken`` is in milliseconds, and IIS's ``+`` in agents."""
 

@@ -18,6 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.formats import clock
+from pipeline.formats.clients import (
+    are_addresses,
+    follow_a_name,
+    follows_a_name,
+    is_address,
+    read_client,
+    read_clients,
+)
 from pipeline.formats.extraction import extract_in_steps
 from pipeline.formats.fields import (
     BLANK,
@@ -34,6 +42,8 @@ _QUOTED = re.compile(r'[^"\\]*+(?:\\.?+[^"\\]*+)*+', re.DOTALL)
 _RESULT = re.compile(r'" ([1-5]\d\d) (-|\d{1,18}+)', re.ASCII)
 _STATUS = re.compile("[1-5][0-9][0-9]")
 _METHOD = re.compile("[A-Z]+")
+_TWO_WORDS = "^[^ ]+ (?P<between>[^ ]+ [^ ]+) "
+"""Identity and user of a line that comes apart."""
 
 LAYOUT = "combined"
 # A quoted part that ends in a backslash may end in an escaped quote: not plain.
@@ -92,6 +102,9 @@ def read_line(line: str) -> dict[str, Any] | Rejected:
     seconds = clock.read_time(time[1]) if time else None
     if not time or seconds is None:
         return Rejected("time", (time.start() + 2 if time else head.end()) + 1)
+    client, between = read_client(head[1]), line[head.end(1) + 1 : time.start()]
+    if client is None or not (is_address(client) or follows_a_name(between)):
+        return Rejected("client", 1)
     end = _QUOTED.match(line, time.end()).end()  # type: ignore[union-attr]  # matches ''
     result = _RESULT.match(line, end)
     if not result:
@@ -102,7 +115,7 @@ def read_line(line: str) -> dict[str, Any] | Rejected:
     method, host, path, query, protocol = split_request(line[time.end() : end])
     return {
         "ts": seconds * 1_000_000,
-        "client": head[1],
+        "client": client,
         "host": host,
         "method": method,
         "path": path,
@@ -147,7 +160,7 @@ def read_block(
     split = connection.execute(_SPLIT).to_arrow_table().combine_chunks()
     rows = np.flatnonzero(split["is_plain"])
     split = split.filter(split["is_plain"]) if len(rows) < len(lines) else split
-    plain, valid = _to_hits(split)
+    plain, valid = _without_sentences(*_to_hits(split), lines, rows)
     rows = rows[valid]
     if len(rows) == len(lines):
         return ReadBlock(plain, [], [])
@@ -191,8 +204,32 @@ def _read_escaped(
             **{name: columns[name] for name in ("client", "status", "bytes_sent")},
         })
     )  # fmt: skip
+    hits, valid = _without_sentences(hits, valid, lines, np.flatnonzero(is_read))
     is_read[is_read] = valid
     return hits, is_read
+
+
+def _without_sentences(
+    hits: pa.Table,
+    valid: npt.NDArray[np.bool_],
+    lines: pa.Array,
+    rows: npt.NDArray[np.intp],
+) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
+    """Leave out lines whose first word is a host's name and no client.
+
+    Args:
+        hits: of those of the k lines that are ``valid``.
+        valid: shape ``(k,)``.
+        lines: all lines.
+        rows: shape ``(k,)``, which of ``lines`` the k are.
+    """
+    is_hit = are_addresses(_one_chunk(hits["client"]))
+    if is_hit.all():
+        return hits, valid
+    names = lines.take(pa.array(rows[valid][~is_hit]))
+    is_hit[~is_hit] = follow_a_name(pc.extract_regex(names, _TWO_WORDS).field("between"))
+    valid[valid] = is_hit
+    return hits.filter(pa.array(is_hit)), valid
 
 
 def _read_alone(
@@ -213,11 +250,13 @@ def _read_alone(
 def _to_hits(split: pa.Table) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
     """The hits of ``n`` lines' texts, and which of the ``n`` are one."""
     seconds, valid = clock.read_times(_fixed_width(split["time_text"], clock.WIDTH))
+    client, client_valid = read_clients(_one_chunk(split["client"]))
     status, status_valid = _read_status(split["status"])
     bytes_sent, bytes_valid = _read_bytes(split["bytes_sent"])
-    valid &= status_valid & bytes_valid
+    valid &= client_valid & status_valid & bytes_valid
     columns = {name: split[name] for name in split.column_names} | {
         "ts": pa.array(seconds * 1_000_000).cast(FIELDS.field("ts").type),
+        "client": client,
         "status": status,
         "bytes_sent": bytes_sent,
     }

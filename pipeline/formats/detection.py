@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.blocks import NO_LINES, Block
+from pipeline.formats.clients import are_addresses
+from pipeline.formats.doubts import Clients, count_clients, tell_unknown
 from pipeline.formats.fields import FIELDS, ReadBlock, Rejected
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.layouts import (
@@ -33,6 +35,7 @@ from pipeline.formats.unwrapping import (
     sample_of,
 )
 from pipeline.formats.verdicts import FINAL
+from pipeline.proxies import TrustedProxies
 
 LEAST_SHARE = 0.5
 """Of the lines tried a layout reads at least so many; of its clients so many are addresses."""
@@ -66,7 +69,7 @@ class _Strict(Combined):
     ) -> ReadBlock:
         """Read a block of lines."""
         read = super().read_block(connection, line_no, lines)
-        is_address = pc.match_substring_regex(read.hits["client"], _ADDRESS)
+        is_address = pa.array(are_addresses(read.hits["client"].combine_chunks()))
         others = read.hits["line_no"].filter(pc.invert(is_address)).to_numpy()
         rejects = [
             (int(line_no[row]), lines[row].as_py().rstrip("\r\n"), Rejected("client", 1))
@@ -77,10 +80,6 @@ class _Strict(Combined):
 
 
 _STRICT = _Strict()
-_SHOWN_WIDTH = 100
-_ADDRESS = (
-    r"^\[?(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.%\w]*)\]?(?::\d+)?$"
-)
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,8 @@ class FileReader:
     """What carries only lines further on in the file."""
     # Blocks are read in several threads: an append is safe, a sum is not.
     _hits: list[tuple[str, int]] = field(default_factory=list)
-    _guesses: list["_Guess"] = field(default_factory=list)
+    _clients: list[Clients] = field(default_factory=list)
+    _is_guessed: bool = False
 
     def __post_init__(self) -> None:
         """Take the layout that is given."""
@@ -310,9 +310,15 @@ class FileReader:
         Of a layout that was not given, rejected lines are read in another one that knows nearly
         all of them: a file may change its layout.
         """
+        read = self._read_whole(connection, parts)
+        self._clients.append(count_clients(read, parts))
+        return read
+
+    def _read_whole(
+        self, connection: duckdb.DuckDBPyConnection, parts: Sequence[Part]
+    ) -> ReadBlock:
         read = read_parts(connection, parts)
-        if any(part.layout is _FALLBACK for part in parts):
-            self._guesses.append(_guess(read))
+        self._is_guessed |= any(part.layout is _FALLBACK for part in parts)
         self._hits.append((self.layout.name, len(read.hits)))
         rejects = [one for one in read.rejects if one[2].reason not in FINAL]
         if self.given or len(rejects) < LEAST_REJECTED:
@@ -339,35 +345,16 @@ class FileReader:
         """Say why the layout may be another one, and how to choose; None when there is no doubt."""
         if self.detected and self.detected.rivals:
             return self.detected.say_rivals()
-        hits = sum(guess.hits for guess in self._guesses)
-        addresses = sum(guess.addresses for guess in self._guesses)
-        others = [guess.other for guess in self._guesses if guess.other]
-        if not others or addresses >= LEAST_SHARE * hits:
-            return None
-        client = min(others)[1][:_SHOWN_WIDTH]
-        return (
-            f"read as combined, as no layout fits, but {hits - addresses:,} of its {hits:,} clients"
-            f" are no addresses, the first is {client}: set log_format to the format string of the"
-            ' server\'s configuration, or to "combined" if they are names of hosts'
-        )
+        return self._all_clients.say_doubt() if self._is_guessed else None
 
+    def say_refusal(self, proxies: TrustedProxies) -> str | None:
+        """Say why the file must not be counted as it was read, and what to set; None if it may."""
+        clients = self._all_clients
+        return clients.say_refusal(self.layout.name, proxies, is_given=self.given is not None)
 
-@dataclass(frozen=True)
-class _Guess:
-    """Whether a block that was read as combined for want of a layout seems to be it."""
-
-    hits: int
-    addresses: int
-    """Of the clients those that are one."""
-    other: tuple[int, str] | None
-    """The first client that is none, with its line's number."""
-
-
-def _guess(read: ReadBlock) -> _Guess:
-    is_other = pc.invert(pc.match_substring_regex(read.hits["client"], _ADDRESS))
-    others = read.hits.select(["line_no", "client"]).filter(is_other)
-    first = next(((row["line_no"], row["client"]) for row in others[:1].to_pylist()), None)
-    return _Guess(len(read.hits), len(read.hits) - len(others), first)
+    @property
+    def _all_clients(self) -> Clients:
+        return sum(self._clients, Clients())
 
 
 def find_nearest(connection: duckdb.DuckDBPyConnection, sample: pa.Array) -> Layout | None:
@@ -425,8 +412,9 @@ def _matching(part: Part) -> Part:
 def _share_of_addresses(read: ReadBlock) -> float:
     if not len(read.hits):
         return 0.0
-    is_address = pc.match_substring_regex(read.hits["client"], _ADDRESS)
-    return float(pc.mean(is_address.cast(pa.float64())).as_py())
+    is_dash, is_socket = tell_unknown(read.hits)
+    is_unknown = pc.or_(is_dash, is_socket).to_numpy()  # by itself: the header has the address
+    return float((are_addresses(read.hits["client"].combine_chunks()) | is_unknown).mean())
 
 
 def _count_fields(read: ReadBlock) -> int:

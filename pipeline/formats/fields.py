@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.formats.clients import NO_PEER, read_clients
 from pipeline.formats.targets import TEXT, or_null, read_request
 from pipeline.formats.times import TimeFormat
 
@@ -31,14 +32,14 @@ FIELDS = pa.schema(
         ("forwarded", TEXT),
     ]
 )
-"""What a layout gives for each hit; ``client`` is the peer and ``forwarded`` a proxy's header, both
-as read."""
+"""What a layout gives for each hit; ``client`` is the peer, without a port, and ``forwarded`` a
+proxy's header as read."""
 
 DURATIONS = {"duration_s": 1e3, "duration_ms": 1.0, "duration_us": 1e-3, "duration_ns": 1e-6}
 """Milliseconds in one of each unit that a layout may have its duration in."""
 
 EXPLAINED = {
-    "client": "expected the client's address, without spaces and quotes",
+    "client": "expected the client: an address or a host's name, and what follows it",
     "time": "expected a time that exists, as the layout writes it",
     "date": "expected a date that exists",
     "clock": "expected a time of day",
@@ -109,11 +110,15 @@ def read_fields(
     columns["bytes_sent"], bytes_valid = _read_bytes(texts.get("bytes"), count)
     columns["duration_ms"] = _read_duration(texts, count)
     columns |= read_request(texts, count)
-    columns["client"] = or_null(texts.get("client"), count).fill_null("-")
+    clients = or_null(texts.get("client"), count).fill_null(NO_PEER)
+    columns["client"], client_valid = read_clients(clients)
     for name in ("referrer", "forwarded"):
         columns[name] = or_null(texts.get(name), count)
     columns["user_agent"] = texts.get("agent", pa.nulls(count, TEXT))
-    for name, valid in (("bytes", bytes_valid), ("status", status_valid), ("time", ts_valid)):
+    valid_by_name = {
+        "client": client_valid, "bytes": bytes_valid, "status": status_valid, "time": ts_valid,
+    }  # fmt: skip
+    for name, valid in valid_by_name.items():
         wrong |= dict.fromkeys(np.flatnonzero(~valid).tolist(), name)
     hits = pa.table({name: columns[name] for name in FIELDS.names}, FIELDS)
     if wrong:

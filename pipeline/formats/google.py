@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline.formats.escapes import quotes_are_doubled
 from pipeline.formats.headers import HeaderLayout
-from pipeline.formats.json_lines import JsonLayout, address_alone
+from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.pattern import SHAPES, Pattern, Segment, literal
 from pipeline.formats.times import TimeFormat
 
@@ -91,7 +91,7 @@ LOAD_BALANCER = JsonLayout(
     '"requestUrl":"https://www.example.com/english/?lang=en","responseSize":"5120","status":200,'
     '"userAgent":"Mozilla/5.0 (X11; Linux)"},"timestamp":"2016-11-08T20:30:00.123456789Z"}',
     marks=("httpRequest.remoteIp",),
-    decoders={"client": address_alone, "duration_s": _without_unit},
+    decoders={"duration_s": _without_unit},
 )
 """``latency`` is a duration in JSON's form of protocol buffers: seconds and an ``s``."""
 

@@ -128,18 +128,6 @@ def _replace(lists: pa.ListArray, mask: pa.BooleanArray, others: pa.ListArray) -
     return pa.concat_arrays([lists, others]).take(pa.array(rows))
 
 
-def address_alone(texts: pa.StringArray) -> pa.StringArray:
-    """Take the port off an address, and an IPv6 address out of its brackets."""
-    return decode_where(r"[\[\]:]", _without_port, texts)
-
-
-def _without_port(texts: pa.StringArray) -> pa.StringArray:
-    return pc.replace_substring_regex(
-        texts, pattern=r"^\[?([0-9A-Fa-f:]*:[0-9A-Fa-f.]*|[0-9.]+)(?:\]:\d+|\]|:\d+)?$",
-        replacement=r"\1",
-    )  # fmt: skip
-
-
 def _join_lists(texts: pa.StringArray) -> pa.StringArray:
     """Make one list of a header that was sent in several lines (RFC 9110, section 5.3).
 

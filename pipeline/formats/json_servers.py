@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.formats.escapes import decode_each, decode_where, out_of_quotes
-from pipeline.formats.json_lines import JsonLayout, address_alone
+from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.pattern import QUOTED, Pattern, Segment, literal
 from pipeline.formats.times import TimeFormat
 from pipeline.formats.web_servers import COMMON
@@ -71,7 +71,6 @@ CADDY = JsonLayout(
     marks=("request.method", "request.uri"),
     only={"logger": r"^http\.log\.access"},
     decoders={
-        "client": address_alone,
         "time": partial(decode_where, r"/|^\d{13}\.", _read_times),
         "duration_s": partial(decode_where, "[hms]$", partial(decode_each, _read_duration)),
     },

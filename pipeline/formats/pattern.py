@@ -15,10 +15,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.formats.clients import are_addresses, follow_a_name
 from pipeline.formats.escapes import Decoder, decode
 from pipeline.formats.extraction import Step, Until, extract_in_steps
 from pipeline.formats.fields import (
     BLANK,
+    Read,
     ReadBlock,
     Rejected,
     read_fields,
@@ -68,6 +70,10 @@ class Segment:
 
     def _named(self, shape: str) -> str:
         return f"(?P<{self.field}>{shape})" if self.field else f"(?:{shape})"
+
+
+IDENTITY_AND_USER = Segment(r" [^ ]+ .+? \[", plain=r" [^ ]+ [^ ]+ \[")
+"""What common and combined have between client and time; a user may have spaces in the name."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +178,7 @@ class Pattern:
             texts = {name: text.take(pa.array(rows)) for name, text in texts.items()}
         texts |= {name: pa.repeat(value, len(rows)) for name, value in self.constants.items()}
         read = read_fields(line_no[rows], decode(texts, self.decoders), self.times)
+        read = self._without_sentences(read, lines, rows)
         rejects = {int(rows[row]): name for row, name in read.wrong.items()}
         left = pc.or_(pc.or_(is_read, blank), known)
         others = np.flatnonzero(~left.to_numpy(zero_copy_only=False))
@@ -181,6 +188,22 @@ class Pattern:
             _numbers(line_no, blank),
             _numbers(line_no, known),
         )
+
+    def _without_sentences(self, read: Read, lines: pa.Array, rows: npt.NDArray[np.intp]) -> Read:
+        """Leave out lines whose client is a host's name, but not before identity and user."""
+        if not len(read.hits) or IDENTITY_AND_USER not in self.segments:
+            return read
+        places = np.setdiff1d(np.arange(len(rows)), list(read.wrong))
+        is_hit = are_addresses(read.hits["client"].combine_chunks())
+        if is_hit.all():
+            return read
+        behind_client = self._prefix(self.segments.index(IDENTITY_AND_USER))
+        names = lines.take(pa.array(rows[places[~is_hit]]))
+        behind = pc.replace_substring_regex(names, pattern=behind_client, replacement="")
+        betweens = pc.extract_regex(behind, rf"(?s)^ (?P<between>.*?) \[{self.times.pattern}\]")
+        is_hit[~is_hit] = follow_a_name(betweens.field("between"))
+        wrong = dict.fromkeys(places[~is_hit].tolist(), "client")
+        return Read(read.hits.filter(pa.array(is_hit)), read.wrong | wrong)
 
     def _extract(self, lines: pa.Array) -> tuple[dict[str, pa.Array], pa.Array]:
         """The fields' texts, and which lines have them."""

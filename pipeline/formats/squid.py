@@ -8,7 +8,15 @@ Source: Squid, directive ``logformat`` (``squid``, ``combined``) and its wiki, "
 """
 
 from pipeline.formats.error_logs import or_no_hit
-from pipeline.formats.pattern import CLF, QUOTED, SHAPES, Pattern, Segment, literal
+from pipeline.formats.pattern import (
+    CLF,
+    IDENTITY_AND_USER,
+    QUOTED,
+    SHAPES,
+    Pattern,
+    Segment,
+    literal,
+)
 from pipeline.formats.times import TimeFormat
 
 _STATUS, _BYTES = (Segment(SHAPES[name], name) for name in ("status", "bytes"))
@@ -40,7 +48,7 @@ SQUID = Pattern(
 SQUID_COMBINED = Pattern(
     "squid_combined",
     (
-        Segment('[^ "]+', "client"), Segment(r" [^ ]+ .+? \[", plain=r" [^ ]+ [^ ]+ \["),
+        Segment('[^ "]+', "client"), IDENTITY_AND_USER,
         Segment(CLF.pattern, "time"), literal('] "'),
         Segment(
             rf"[^ \"]+ {_TARGET} HTTP/\d+\.\d+", "request",

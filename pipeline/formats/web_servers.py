@@ -11,7 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.formats.error_logs import or_no_hit
-from pipeline.formats.pattern import CLF, QUOTED, SHAPES, Pattern, Segment, literal
+from pipeline.formats.pattern import (
+    CLF,
+    IDENTITY_AND_USER,
+    QUOTED,
+    SHAPES,
+    Pattern,
+    Segment,
+    literal,
+)
 from pipeline.formats.templates import compile_format
 
 CLIENT = Segment('[^ "]+', "client")
@@ -21,10 +29,8 @@ TIME = Segment(CLF.pattern, "time")
 STATUS, BYTES = (Segment(SHAPES[name], name) for name in ("status", "bytes"))
 REFERRER, AGENT = (Segment(QUOTED, name) for name in ("referrer", "agent"))
 _PORT = Segment(r"(?::\d{1,5})? ")
-_USER = Segment(r" [^ ]+ .+? \[", plain=r" [^ ]+ [^ ]+ \[")
-"""The identity and the user, who may have spaces in the name."""
 _RESULT = (Segment(QUOTED, "request"), literal('" '), STATUS, literal(" "), BYTES)
-COMMON = (CLIENT, _USER, TIME, literal('] "'), *_RESULT)
+COMMON = (CLIENT, IDENTITY_AND_USER, TIME, literal('] "'), *_RESULT)
 QUOTES = (literal(' "'), REFERRER, literal('" "'), AGENT, literal('"'))
 COMBINED = (*COMMON, *QUOTES)
 _NOT_HITS = or_no_hit()
@@ -241,7 +247,7 @@ Source: Matomo's log importer, format ``ovh`` (OVHcloud does not publish one).
 GANDI = Pattern(
     "gandi",
     (
-        HOST, _PORT, CLIENT, _USER, TIME, literal("] ("), Segment(r"\d+", "duration_s"),
+        HOST, _PORT, CLIENT, IDENTITY_AND_USER, TIME, literal("] ("), Segment(r"\d+", "duration_s"),
         literal(' s) "'), *_RESULT, *QUOTES,
     ),
     example="www.example.com 192.0.2.10 - - [10/Oct/2024:13:55:36 +0000] (0 s) "

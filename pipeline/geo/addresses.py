@@ -15,7 +15,8 @@ Words: TypeAlias = npt.NDArray[np.uint32]
 Positions: TypeAlias = npt.NDArray[np.intp]
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_IPV4 = rf"^(?:{_OCTET}\.){{3}}{_OCTET}$"
+IPV4 = rf"^(?:{_OCTET}\.){{3}}{_OCTET}$"
+"""An address of version 4, to Python and to RE2."""
 
 
 def split_versions(clients: pa.StringArray) -> tuple[Positions, Positions]:
@@ -24,7 +25,7 @@ def split_versions(clients: pa.StringArray) -> tuple[Positions, Positions]:
     An IPv4 address is four decimal octets without leading zeros, as :mod:`ipaddress` reads it. The
     expression runs in RE2, whose ``$`` is the end of the text only, so ``1.2.3.4\n`` is none.
     """
-    is_ipv4: Any = pc.match_substring_regex(clients, _IPV4).fill_null(False)
+    is_ipv4: Any = pc.match_substring_regex(clients, IPV4).fill_null(False)
     others = np.flatnonzero(~_flags(is_ipv4))
     has_colon = pc.match_substring(clients.filter(pc.invert(is_ipv4)), ":")
     return np.flatnonzero(_flags(is_ipv4)), others[_flags(has_colon)]

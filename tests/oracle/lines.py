@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
+from .peers import client_of, may_precede
 from .reading import KEPT_OF_TOO_LONG, TOO_LONG, as_text
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -66,17 +67,19 @@ def read_line(line_no: int, line: bytes) -> Hit | Rejected | Blank:
 
 def read_hit(line_no: int, text: str) -> Hit | None:
     """Return the line's hit, or None when any part of it is not as defined."""
-    client, _, rest = text.partition(" ")
+    first, _, rest = text.partition(" ")
     ident, space, _ = rest.partition(" ")
-    if not client or '"' in client or not ident or not space:
+    if not first or '"' in first or not ident or not space:
         return None
-    after_ident = len(client) + 1 + len(ident)
+    after_ident = len(first) + 1 + len(ident)
     time = TIME_SHAPE.search(text, after_ident + 2)  # after a space and a user that is not empty
     if time is None:
         return None
     ts = instant(time)
     request, end = quoted(text, time.end())
-    if ts is None or end is None:
+    client = client_of(first)
+    user = text[after_ident + 1 : time.start()]
+    if ts is None or end is None or client is None or not may_precede(client, ident, user):
         return None
     return read_answer(Part(line_no, ts, client, request), text[end:])
 

@@ -12,8 +12,16 @@ TOO_LONG = 16 * 1024 * 1024
 KEPT_OF_TOO_LONG = 4 * 1024
 
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
 def read_content(path: Path) -> bytes:
-    """Return the decompressed bytes of a plain, gz, bz2, xz or zst file, told by its first bytes.
+    """Return a file's decompressed bytes, without UTF-8's byte order mark before the first line."""
+    return decompress(path).removeprefix(BYTE_ORDER_MARK)
+
+
+def decompress(path: Path) -> bytes:
+    """Return the bytes of a plain, gz, bz2, xz or zst file, told by its first bytes.
 
     Raises what the decompressor raises when the file is damaged.
     """

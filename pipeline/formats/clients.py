@@ -1,0 +1,133 @@
+"""What a client's text is: an address without its port, a host's name, or none.
+
+Sources: RFC 1123, section 2.1 (names of hosts; underscores, which Windows and Docker write, are
+taken too), RFC 4291, section 2.2, and RFC 4007, section 11 (addresses and their zones).
+"""
+
+import re
+import socket
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.geo.addresses import IPV4
+
+NO_PEER = "-"
+"""The client where a line or a layout has none."""
+SOCKET = re.compile(r"unix(?::.*)?|@.*", re.DOTALL)
+"""A peer that came by a socket of this machine: nginx writes ``unix:``, Go's servers ``@``."""
+
+_LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+# The last label of a name is not all digits, or it could not be told from an address.
+_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}")
+_IPV4 = re.compile(IPV4)
+_IPV6 = re.compile(r"(?P<address>[0-9A-Fa-f]*:[0-9A-Fa-f:.]+)(?:%[\w.~-]{1,64})?", re.ASCII)
+_WITH_PORT = re.compile(r"(?P<before>.*):[0-9]{1,5}", re.DOTALL)
+_BRACKETED = re.compile(r"\[(?P<inner>[^\[\]]*)\]", re.DOTALL)
+_QUOTED = re.compile('"(?P<inner>[^"]*)"', re.DOTALL)
+_PORT_BEHIND = rf"^(\[[^\[\]]*\]|{IPV4[1:-1]}):[0-9]{{1,5}}$"
+"""A port that every line may have another of: dropped from all lines at once."""
+_MOST_CHARACTERS = 512
+_WORD = re.compile(r"[^\s,;\"'()]+")
+
+
+def read_client(text: str) -> str | None:
+    """The client that a text names, without its port; None when it names none.
+
+    ``203.0.113.9:51234``, ``[2001:db8::9]:51234`` and ``"[203.0.113.9]"`` name an address; where
+    an address of version 6 could end in what looks like a port, all of it is the address. What no
+    server knows an address of is a client as it is written: ``-`` and a socket (``unix:``).
+    """
+    return _read(text) if len(text) <= _MOST_CHARACTERS else None
+
+
+@lru_cache(maxsize=50_000)
+def _read(text: str) -> str | None:
+    if quoted := _QUOTED.fullmatch(text):
+        text = quoted["inner"]
+    if is_address(text) or _NAME.fullmatch(text) or text == NO_PEER or SOCKET.fullmatch(text):
+        return text
+    port = _WITH_PORT.fullmatch(text)
+    before = port["before"] if port else text
+    if bracketed := _BRACKETED.fullmatch(before):
+        return bracketed["inner"] if is_address(bracketed["inner"]) else None
+    return before if is_address(before) or _NAME.fullmatch(before) else None
+
+
+def is_address(text: str) -> bool:
+    """Whether it is an IPv4 address or one of version 6, perhaps with a zone, and no more."""
+    if _IPV4.fullmatch(text):
+        return True
+    found = _IPV6.fullmatch(text)
+    if not found:
+        return False
+    try:
+        socket.inet_pton(socket.AF_INET6, found["address"])
+    except OSError:
+        return False
+    return True
+
+
+def read_clients(texts: pa.StringArray) -> tuple[pa.StringArray, npt.NDArray[np.bool_]]:
+    """``read_client`` of n texts, and of which of them there is one; work is done once a value.
+
+    Of the others the text stays as it was.
+    """
+    coded = texts.dictionary_encode()
+    values = coded.dictionary
+    if pc.all(pc.match_substring_regex(values, IPV4)).as_py() is not False:
+        return texts, np.ones(len(texts), np.bool_)
+    bare = pc.replace_substring_regex(values, _PORT_BEHIND, r"\1").dictionary_encode()
+    read = [read_client(text) for text in bare.dictionary.to_pylist()]
+    clients = pc.coalesce(pa.array(read, pa.string()).take(bare.indices), values)
+    is_one = np.array([client is not None for client in read], np.bool_)[bare.indices.to_numpy()]
+    valid: npt.NDArray[np.bool_] = is_one[coded.indices.to_numpy()]
+    return clients.take(coded.indices), valid
+
+
+def are_addresses(clients: pa.StringArray) -> npt.NDArray[np.bool_]:
+    """Which of n clients, as ``read_clients`` gives them, are addresses."""
+    coded = clients.dictionary_encode()
+    values = coded.dictionary
+    is_socket = pc.match_substring_regex(values, "^(?:unix:|@)")
+    is_ipv6 = pc.and_not(pc.match_substring(values, ":"), is_socket)
+    either = pc.or_(pc.match_substring_regex(values, IPV4), is_ipv6)
+    flags: npt.NDArray[np.bool_] = either.to_numpy(zero_copy_only=False)[coded.indices.to_numpy()]
+    return flags
+
+
+def follow_a_name(betweens: pa.StringArray) -> npt.NDArray[np.bool_]:
+    """Which of n texts between a host's name and the time are an identity and a user.
+
+    A sentence is none, nor is anything with an address: ``message repeated 2 times: [ 203...`` and
+    ``www.example.com 203.0.113.9 - -`` begin with a name that is no client.
+    """
+    coded = betweens.dictionary_encode()
+    fits = [follows_a_name(text) for text in coded.dictionary.to_pylist()]
+    flags: npt.NDArray[np.bool_] = np.array(fits, np.bool_)[coded.indices.to_numpy()]
+    return flags
+
+
+def follows_a_name(between: str) -> bool:
+    """The same of one text: a dash and a user, or two words, neither with an address."""
+    identity, _, user = between.partition(" ")
+    return (identity == "-" or " " not in user) and not holds_address(between)
+
+
+def holds_address(text: str) -> bool:
+    """Whether a word of a text is an address, with or without brackets and a port."""
+    return any(map(_is_node, _WORD.findall(text)))
+
+
+def are_all_addresses(text: str) -> bool:
+    """Whether all words of a text are, and there is one."""
+    words = _WORD.findall(text)
+    return bool(words) and all(map(_is_node, words))
+
+
+def _is_node(word: str) -> bool:
+    client = read_client(word.rstrip(":"))
+    return client is not None and is_address(client)
