@@ -1,26 +1,67 @@
-"""The exception tree. A bad line is data; a bad file, setting or database is one of these."""
+"""The exception tree. A bad line is data; a bad file, setting or database is one of these.
 
-from pathlib import Path
+What a sentence shows of a setting is no secret: see ``show_value``.
+"""
+
+import re
+from datetime import date
+from pathlib import PurePath
+
+HIDDEN = "(hidden)"
+_PASSWORD = re.compile(r"(?<=:/)(/?)[^\s/@:]*:[^\s@]*@")
+_CREDENTIALS = re.compile(
+    r"""
+    (?i: \b[a-z][a-z0-9+.-]+:/ | :\S*@ )                     # a URL, user:password@host
+    | (?i: (passw|passphrase|pwd|secret|token|signature|credential|auth|bearer)[\w-]*\s*[=:] )
+    | (?i: (api|access|licen[cs]e|private|visitor)[_-]?key[\w-]*\s*[=:] )
+    | -----BEGIN
+    | \b(AKIA|ASIA)[0-9A-Z]{16} | \bgh[a-z]_\w{20} | \bxox[a-z]- | \bglpat-
+    | \b[0-9a-fA-F]{32,}\b
+    | (?=[A-Za-z0-9+=]*[a-z])(?=[A-Za-z0-9+=]*[A-Z])(?=[A-Za-z0-9+=]*\d)[A-Za-z0-9+=]{20,}
+    | (?<![\w+/])(?=\w[\w+/]*[a-z])(?=\w[\w+/]*[A-Z])\w[\w+/]{38}[\w=](?![\w+/])  # AWS' secrets
+    """,
+    re.VERBOSE,
+)
+_LONGEST = 2_000
+_SHOWN = (str, int, float, date, PurePath, type(None))
+
+
+def show_value(value: object) -> str:
+    """A setting's value as an error shows it: hidden when it looks like credentials, or is many."""
+    is_one = isinstance(value, _SHOWN) and len(str(value)) <= _LONGEST
+    plain = str(value) if isinstance(value, PurePath) else value
+    return repr(plain if is_one and not _CREDENTIALS.search(str(value)) else HIDDEN)
 
 
 class TidegaugeError(Exception):
     """Root: a sentence that says what is wrong and what to do; ends the command with ``exit_code``.
 
-    The sentence may quote file names; ``pipeline.cli`` escapes it for the terminal.
+    The sentence may quote file names; ``pipeline.cli`` escapes it for the terminal. Passwords in
+    URLs are left out of it.
     """
 
     exit_code = 2
+    is_at_terminal = True
+    """Whether a person at a terminal reads it, who can give options; a scheduler sets it False."""
+
+    def __init__(self, sentence: str, *, options: str = "") -> None:
+        """``options``: how the sentence goes on where there are options to give."""
+        self.sentence = _PASSWORD.sub(rf"\1{HIDDEN}@", sentence)
+        self.options = options
+        super().__init__(self.sentence)
+
+    def __str__(self) -> str:
+        """The sentence for whoever reads it."""
+        return self.sentence + (self.options if TidegaugeError.is_at_terminal else "")
 
 
 class SettingsError(TidegaugeError):
     """A setting is wrong or missing: names its key, its value and what would be right."""
 
-    def __init__(self, key: str, value: object, remedy: str) -> None:
-        """Keep ``key`` and ``value`` for callers; the message joins all three."""
-        self.key = key
-        self.value = value
-        shown = str(value) if isinstance(value, Path) else value
-        super().__init__(f"setting {key} = {shown!r}: {remedy}")
+    def __init__(self, key: str, value: object, remedy: str, *, options: str = "") -> None:
+        """Keep ``key`` for callers; the message joins all three."""
+        self.key = key if not _CREDENTIALS.search(key) else HIDDEN
+        super().__init__(f"setting {self.key} = {show_value(value)}: {remedy}", options=options)
 
 
 class StoreError(SettingsError):

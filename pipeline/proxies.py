@@ -16,6 +16,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.errors import show_value
 from pipeline.formats.clients import NO_PEER, SOCKET
 
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -145,9 +146,9 @@ def _read_network(word: str) -> IPv4Network | IPv6Network:
         near = get_close_matches(word.lower(), (*PRESETS, *_WORDS), 1)
         hint = f"did you mean {near[0]}? Write" if near else "write"
         raise ValueError(
-            f"{word!r} is no network; {hint} networks such as 10.0.0.0/8 or 2001:db8::/32,"
-            f" addresses, {', '.join((*PRESETS, UNLOGGED))} or {SOCKETS}; in TOML a list, else"
-            " with spaces between"
+            f"{show_value(word)} is no network; {hint} networks such as 10.0.0.0/8 or"
+            f" 2001:db8::/32, addresses, {', '.join((*PRESETS, UNLOGGED))} or {SOCKETS}; in TOML"
+            " a list, else with spaces between"
         ) from None
     address = word.partition("/")[0]
     raise ValueError(

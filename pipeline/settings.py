@@ -10,7 +10,7 @@ from datetime import date
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -34,7 +34,7 @@ from pydantic_settings import (
     SettingsError as UnreadableError,
 )
 
-from pipeline.errors import SettingsError
+from pipeline.errors import HIDDEN, SettingsError, show_value
 from pipeline.lake_place import check_place
 from pipeline.machine import find_timezone
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pipeline.proxies import TrustedProxies
 
 DEFAULT_CONFIG = Path("tidegauge.toml")
+CONFIG_VARIABLE = "TIDEGAUGE_CONFIG"
 MAX_CONTENT_RATIO = 300
 """Logs compress 5 to 35 times as gz, up to 250 times in a flood of one line, zeros 1,030 times."""
 MAX_LINES = 200_000_000
@@ -60,7 +61,9 @@ def _split(words: Any) -> Any:
 
 def _check_source(name: str) -> str:
     if not re.fullmatch(r"[\w@+~-][\w@+~.-]{0,99}", name):
-        raise ValueError(f"{name!r} is no source; write names such as web01, as status has them")
+        raise ValueError(
+            f"{show_value(name)} is no source; write names such as web01, as status has them"
+        )
     return name
 
 
@@ -73,6 +76,12 @@ def _check_pattern(pattern: str) -> str:
             "write a path or glob; a day in it as {day:%Y%m%d}, of the codes Y y m d j b B G V u"
         )
     return pattern
+
+
+def _check_files(pattern: str) -> str:
+    if "://" in pattern:
+        raise ValueError("that is a URL: write it as url; files is a local path or glob")
+    return _check_pattern(pattern)
 
 
 def _check_url(url: SecretStr) -> SecretStr:
@@ -112,7 +121,7 @@ class SourceTable(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, AfterValidator(_check_source)]
-    files: Annotated[str, AfterValidator(_check_pattern)] | None = None
+    files: Annotated[str, AfterValidator(_check_files)] | None = None
     url: Annotated[SecretStr, AfterValidator(_check_url)] | None = None
     """May hold a password or a signature; see ``stores.without_secrets``."""
     layout: str | None = None
@@ -268,7 +277,7 @@ def machine_timezone() -> str | None:
 
 def _check_environment() -> None:
     """Refuse a misspelt ``TIDEGAUGE_*``: it would be silently without effect."""
-    known = {f"TIDEGAUGE_{name.upper()}" for name in Settings.model_fields}
+    known = {f"TIDEGAUGE_{name.upper()}" for name in Settings.model_fields} | {CONFIG_VARIABLE}
     for name in os.environ:
         if name.upper().startswith("TIDEGAUGE_") and name.upper() not in known:
             near = get_close_matches(name.upper(), known, 1)
@@ -282,9 +291,9 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
     Raises:
         SettingsError: a wrong value or an unknown key, with what would be right.
     """
-    path = config or DEFAULT_CONFIG
-    if config is not None and not config.is_file():
-        raise SettingsError("--config", str(config), "no such file")
+    key, path = find_config(config)
+    if path != DEFAULT_CONFIG and not path.is_file():
+        raise SettingsError(key, str(path), "no such file")
     _check_environment()
     given = {key: value for key, value in options.items() if value is not None}
 
@@ -294,16 +303,24 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
     try:
         return FromFile(**given)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError("--config", str(path), f"not valid TOML: {error}") from error
+        raise SettingsError(key, str(path), f"not valid TOML: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        key = _name_key(first["loc"])
-        value = "(hidden)" if _is_secret(key, first["input"]) else first["input"]
-        raise SettingsError(key, value, _remedy(first["type"], first["msg"], key)) from None
+        name = _name_key(first["loc"])
+        value = first["input"] if _may_be_shown(first["loc"]) else HIDDEN
+        raise SettingsError(name, value, _remedy(first["type"], first["msg"], name)) from None
     except UnreadableError as error:
         named = re.search(r'field "(\w+)"', str(error))
-        key = f"TIDEGAUGE_{named[1].upper()}" if named else "TIDEGAUGE_*"
-        raise SettingsError(key, "(hidden)", "write JSON, or tables in tidegauge.toml") from error
+        name = f"TIDEGAUGE_{named[1].upper()}" if named else "TIDEGAUGE_*"
+        raise SettingsError(name, HIDDEN, "write JSON, or tables in tidegauge.toml") from None
+
+
+def find_config(config: Path | None = None) -> tuple[str, Path]:
+    """What names the settings file, and the file: the option, else the variable, else neither."""
+    named = [value for name, value in os.environ.items() if name.upper() == CONFIG_VARIABLE]
+    if config is None and named:
+        return CONFIG_VARIABLE, Path(named[0])
+    return "--config", config or DEFAULT_CONFIG
 
 
 def _remedy(kind: str, message: str, key: str) -> str:
@@ -322,7 +339,14 @@ def _name_key(loc: tuple[int | str, ...]) -> str:
     return ".".join(map(str, loc))
 
 
-def _is_secret(key: str, value: object) -> bool:
-    is_table = key.startswith(("source", "[[")) and not isinstance(value, str)
-    is_url = "://" in str(value) or (key.endswith("url") and key.startswith("[["))
-    return "key" in key or "alert" in key or "password" in key or is_table or is_url
+def _may_be_shown(loc: tuple[int | str, ...]) -> bool:
+    """Whether the value there is of a key that is known and no secret; tables are many values."""
+    fields = Settings.model_fields
+    if loc and loc[0] == "source":
+        fields, loc = SourceTable.model_fields, loc[2:]
+    field = fields.get(str(loc[0])) if loc else None
+    return field is not None and loc[0] != "formats" and not _is_secret(field.annotation)
+
+
+def _is_secret(annotation: Any) -> bool:
+    return annotation is SecretStr or any(map(_is_secret, get_args(annotation)))

@@ -49,6 +49,22 @@ def test_config_names_another_file(place: Path) -> None:
         load_settings(place / "gone.toml")
 
 
+def test_a_variable_names_the_settings_file_and_the_option_wins(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is not there is an error, as with the option; the default one is not read then."""
+    (place / "tidegauge.toml").write_text('lake = "default"\n')
+    (place / "a.toml").write_text('lake = "a"\n')
+    (place / "b.toml").write_text('lake = "b"\n')
+    monkeypatch.setenv("TIDEGAUGE_CONFIG", str(place / "a.toml"))
+    assert load_settings().lake == Path("a")
+    assert load_settings(place / "b.toml").lake == Path("b")
+    for wrong in ("gone.toml", str(place), ""):
+        monkeypatch.setenv("TIDEGAUGE_CONFIG", wrong)
+        with pytest.raises(SettingsError, match=r"TIDEGAUGE_CONFIG = '.*': no such file"):
+            load_settings()
+
+
 WRONG = {
     'timezone = "Toronto"': ("timezone", "'Toronto'", "America/Toronto"),
     'timezone = "EST5EDT4"': ("timezone", "'EST5EDT4'", "IANA"),
@@ -59,9 +75,9 @@ WRONG = {
     "session_timeout_minutes = 1.5": ("session_timeout_minutes", "1.5", "integer"),
     "memory_limit_mb = 1": ("memory_limit_mb", "1", "256"),
     "lake = 7": ("lake", "7", "path"),
-    'laek = "x"': ("laek", "'x'", "no such key; did you mean lake?"),
-    '[[source]]\nname = "a"\nfile = "b"': ("[[source]] 1.file", "'b'", "did you mean files?"),
-    "[site]\nlake = 1": ("site", "{'lake': 1}", "no such key"),
+    'laek = "x"': ("laek", "'(hidden)'", "no such key; did you mean lake?"),
+    '[[source]]\nname = "a"\nfile = "b"': ("[[source]] 1.file", "(hidden)", "did you mean files?"),
+    "[site]\nlake = 1": ("site", "'(hidden)'", "no such key"),
     "lake = ": ("--config", "tidegauge.toml", "not valid TOML"),
     'lake = "\xff"': ("--config", "tidegauge.toml", "not valid"),
 }

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.errors import SettingsError
+from pipeline.errors import HIDDEN, SettingsError
 from pipeline.formats.configuration import read_configured
 from pipeline.formats.fields import DURATIONS
 from pipeline.formats.json_lines import JsonLayout, find_strings, load_template
@@ -153,7 +153,7 @@ def layout_of_map(
     key = f"formats.{name}"
     for field, place in places.items():
         if field not in _FIELDS:
-            raise SettingsError(f"{key}.{field}", place, f"write one of {', '.join(_FIELDS)}")
+            raise SettingsError(f"{key}.{field}", HIDDEN, f"write one of {', '.join(_FIELDS)}")
         if not _PLACE.fullmatch(str(place)):
             remedy = "write keys with dots between, as request.uri, or a pointer, as /request/uri"
             raise SettingsError(f"{key}.{field}", place, remedy)
