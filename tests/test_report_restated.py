@@ -5,12 +5,14 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from lake_fixtures import make_line
 from playwright.sync_api import Browser
 from restated_lakes import COMPLETE, ELEVENTH, NINTH, PRELIMINARY, Publisher
 from test_report_browser import CHROMIUM, browser, open_page
 from test_report_page import Page, text_of
 
-from pipeline.report import write_report
+from pipeline.report import restated, write_report
+from pipeline.report.restated import name_files_once
 
 __all__ = ["browser"]
 HOSTILE = "web06 <img src=x onerror=alert(8)>\x1b[31m\u202e.log"
@@ -34,18 +36,94 @@ def write(site: Publisher) -> str:
     return write_report(site.settings, site.site.folder / "r.html").read_text(encoding="utf-8")
 
 
-def test_first_and_last_value_with_why_and_when(storm: Publisher) -> None:
-    """The total and the report's country first; the others by how far they moved."""
-    html = write(storm)
-    section = html.split('id="restated"')[1].split("</section>")[0]
-    rows = [text_of(f"<table>{row}</table>") for row in re.findall("<tr.*?</tr>", section)[1:]]
-    assert [row[:14].strip() for row in rows] == [
-        "2016-11-08all", "2016-11-08Unit", "2016-11-08Cana", "2016-11-08Fran"
+def section_of(html: str) -> str:
+    return html.split('id="restated"')[1].split("</section>", maxsplit=1)[0]
+
+
+def entries_of(html: str) -> list[str]:
+    """The section's entries, each as HTML."""
+    return section_of(html).split('<div class="restatement">')[1:]
+
+
+def rows_of(html: str) -> list[str]:
+    """The text of each row of numbers."""
+    rows = re.findall("<tr><th scope=.row.*?</tr>", html)
+    return [text_of(f"<table>{row}</table>") for row in rows]
+
+
+def test_each_restatement_has_one_entry(storm: Publisher) -> None:
+    """When, why, the day's total before and after, the countries: the report's own one first."""
+    later, first = entries_of(write(storm))
+    assert 'Figures of 2016-11-08, restated on <span class="day">2016-11-12 06:00' in later
+    assert "Why: late files: web06 &lt;img src=x" in later
+    assert rows_of(later) == ["2016-11-08311312+1", "United States (US)250251+1"]
+    assert 'restated on <span class="day">2016-11-11 06:00' in first
+    assert "Why: late files: web03.log, web04.log, web05.log." in first
+    assert rows_of(first) == [
+        "2016-11-08before: 2 of 5 sources130311+181", "United States (US)100250+150",
+        "Canada (CA)3060+30", "France (FR)01+1",
     ]  # fmt: skip
-    assert "100251+1512016-11-09 06:00, preliminary, 2 of 5 sources2016-11-12 06:00" in rows[1]
-    assert "for the 2nd timelate files: web06 <img src=x" in rows[1]
-    assert "0" in rows[3]
-    assert "times of America/Toronto" in section
+    assert "Times are those of America/Toronto" in section_of(write(storm))
+
+
+def test_a_delivery_for_many_days_names_its_files_once(tmp_path: Path) -> None:
+    """Also where days beside them changed; days and countries that moved less are folded."""
+    site = Publisher(tmp_path)
+    for day in range(1, 11):
+        site.deliver(f"web01-{day}.log", day=day, US=2, CA=1)
+    site.build()
+    site.publish("2016-12-01T00:00:00Z")
+    for name in ("web02.log", "web03.log"):
+        site.site.write(name, late_lines(name, range(2, 10)))
+    site.site.run("ingest", "raw/web02.log", "raw/web03.log")
+    site.build()
+    site.publish("2016-12-02T00:00:00Z")
+    (entry,) = entries_of(write(site))
+    assert "Figures of 2016-11-02 to 2016-11-09, restated on" in entry
+    assert entry.count("web02.log") == entry.count("web03.log") == 1
+    shown, folded = entry.split("<details>")
+    assert len(rows_of(shown)) == 5 + 1
+    assert "The other 3 days" in folded
+    assert len(rows_of(folded)) == 3
+    assert rows_of(shown)[-1] == "United States (US)1632+16"
+
+
+def late_lines(name: str, days: range) -> bytes:
+    return b"".join(
+        make_line(f"{day:02}/Nov/2016:13:00:00 -0500", client="203.0.113.9", agent=f"{name}/1")
+        for day in days
+    )
+
+
+def test_reasons_name_each_file_once() -> None:
+    """Those that say the same of other files, or of the day beside; any other stays as it is."""
+    names = {"a.log", "b.log", "c, d.log", "e; f.log"}
+    reasons = [
+        "late files: a.log, b.log", "late files: b.log", "counted again", "counted again",
+        "the day beside it, 2016-11-08, has late files: a.log and 3 more",
+        "late files: a.log; files replaced or taken out: b.log",
+        "late files: c, d.log", "late files: unknown, with a comma.log; late files: a.log",
+    ]  # fmt: skip
+    assert name_files_once(reasons, names) == [
+        "late files: a.log, b.log and more", "files replaced or taken out: b.log", "counted again",
+        "late files: c, d.log", "late files: unknown, with a comma.log; late files: a.log",
+    ]  # fmt: skip
+
+
+def test_equal_totals_are_an_entry_too(tmp_path: Path) -> None:
+    """One country lost what another one got: the total's row says so."""
+    site = Publisher(tmp_path)
+    site.deliver("web01.log", US=3)
+    site.build()
+    site.publish(NINTH)
+    site.site.run("forget", "web01.log")
+    site.deliver("web02.log", CA=3)
+    site.build()
+    site.publish(ELEVENTH)
+    (entry,) = entries_of(write(site))
+    assert sorted(rows_of(entry)) == [
+        "2016-11-0833+0", "Canada (CA)03+3", "United States (US)30\N{MINUS SIGN}3"
+    ]  # fmt: skip
 
 
 def test_the_headline_says_what_was_published_first(storm: Publisher) -> None:
@@ -78,22 +156,22 @@ def test_a_lake_of_which_nothing_was_restated_has_no_such_place(tmp_path: Path) 
     assert len(site.rows(8, "US")) == 2
 
 
-def test_many_restated_figures_are_capped(tmp_path: Path) -> None:
-    """The newest of the report's country and of the total; how many there are is said."""
+def test_older_restatements_are_folded_and_still_older_ones_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     site = Publisher(tmp_path)
-    for day in range(1, 21):
-        site.deliver(f"web01-{day}.log", day=day, US=2)
-    site.build()
-    site.publish("2016-12-01T00:00:00Z")
-    for day in range(1, 21):
-        site.deliver(f"web02-{day}.log", day=day, US=1)
-    site.build()
-    site.publish("2016-12-02T00:00:00Z")
-    section = write(site).split('id="restated"')[1].split("</section>")[0]
-    assert section.count("<tr") == 1 + 30
-    assert "2016-11-20" in section
-    assert "2016-11-05" not in section
-    assert "30 of 40 restated figures" in section
+    for number in range(7):
+        site.deliver(f"web0{number}.log", US=1)
+        site.build()
+        site.publish(f"2016-12-0{number + 1}T06:00:00-05:00")
+    monkeypatch.setattr(restated, "MOST_RESTATEMENTS", 5)
+    section = section_of(write(site))
+    shown, folded = section.split("<details>")
+    assert shown.count('<div class="restatement">') == 3
+    assert "2016-12-07 06:00" in shown
+    assert "2 earlier restatements" in folded
+    assert folded.count('<div class="restatement">') == 2
+    assert "1 still earlier one is not shown" in folded
 
 
 def test_a_lake_of_an_earlier_version_says_what_to_do(tmp_path: Path) -> None:
@@ -122,8 +200,8 @@ def test_the_section_fits_a_phone_and_a_desk(
     page, events = open_page(browser, storm.site.folder / "r.html", width)
     assert events == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    cells = page.locator("section[aria-labelledby=restated] tbody tr:first-child > .n")
+    cells = page.locator("section[aria-labelledby=restated] tr:has(th[scope=row]) > .n:visible")
     right = [box["x"] + box["width"] for cell in cells.all() if (box := cell.bounding_box())]
-    assert len(right) == 3
+    assert len(right) == 3 * 6
     assert max(right) <= width
     page.close()

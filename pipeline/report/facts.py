@@ -3,30 +3,21 @@
 Knows nothing of charts or HTML. Texts are as the lake has them; ``page`` makes them safe.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import Any, TypeVar
 
-import duckdb
-
-from pipeline.database import open_views
 from pipeline.definitions import NO_COUNTRY
-from pipeline.errors import LakeError, SettingsError
+from pipeline.errors import SettingsError
 from pipeline.lake import Lake
-from pipeline.models import read_model
+from pipeline.report.restated import Restatement, gather_restatements
+from pipeline.report.views import Views, open_report_views
 
 DAYS_BESIDE_PEAK = 3
 """Days shown on each side of the peak where local and UTC days are set side by side."""
 LEAST_SESSIONS = 5
 """A page or referrer with fewer sessions is not shown: a path seen once may name a person."""
-
-MOST_RESTATED = 30
-"""Restated figures of other countries than the report's that are asked for."""
-
-Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -79,13 +70,9 @@ class SurgeEpisode:
 
 @dataclass(frozen=True)
 class RestatedFigure:
-    """A figure whose number was changed after it was published; ``country`` may be ``all``.
-
-    ``all_figures`` counts those of the lake, of which only some are shown.
-    """
+    """A figure of the report's country whose number was changed after it was published."""
 
     day: date
-    country: str
     first_sessions: int
     first_at: datetime
     was_preliminary: bool | None
@@ -93,9 +80,6 @@ class RestatedFigure:
     first_sources_expected: int | None
     last_sessions: int
     restated_at: datetime
-    reason: str
-    changes: int
-    all_figures: int
 
 
 @dataclass(frozen=True)
@@ -180,6 +164,8 @@ class Facts:
     episodes: list[SurgeEpisode]
     focus: Focus | None
     restated: list[RestatedFigure]
+    """Of the country in focus."""
+    restatements: list[Restatement]
 
     @property
     def sessions(self) -> int:
@@ -199,36 +185,6 @@ class Facts:
         return [a + timedelta(n) for a, b in gaps for n in range(1, (b - a).days)]
 
 
-class Views:
-    """The lake's views, asked by the report's own queries."""
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Use an open connection to ``tidegauge.duckdb``."""
-        self._connection = connection
-
-    def ask(self, row: type[Row], model: str, **bound: Any) -> list[Row]:
-        """Rows of ``sql/report/<model>.sql``; its columns are the fields of ``row``.
-
-        Raises:
-            LakeError: the views lack what is asked for.
-        """
-        try:
-            result = self._connection.execute(read_model(f"report/{model}"), bound)
-        except (duckdb.CatalogException, duckdb.BinderException) as error:
-            remedy = "`tidegauge build` makes its tables those of this version"
-            raise LakeError(f"the lake was built by an earlier version: {remedy}") from error
-        columns = [column[0] for column in result.description or []]
-        return [row(**dict(zip(columns, values, strict=True))) for values in result.fetchall()]
-
-
-@contextmanager
-def _open(lake: Lake) -> Iterator[Views]:
-    if not lake.views.exists():
-        raise LakeError(f"lake {lake.root} has no views yet: `tidegauge build` makes them")
-    with open_views(lake.views) as connection:
-        yield Views(connection)
-
-
 def gather_facts(lake: Lake, country: str | None = None) -> Facts:
     """Ask the lake for everything the report shows.
 
@@ -240,7 +196,7 @@ def gather_facts(lake: Lake, country: str | None = None) -> Facts:
         LakeError: it has no views.
         SettingsError: it has no hits from ``country``.
     """
-    with _open(lake) as views:
+    with open_report_views(lake) as views:
         countries = views.ask(CountryTotal, "countries")
         episodes = views.ask(SurgeEpisode, "episodes")
         chosen = choose_country(countries, episodes, country)
@@ -250,9 +206,8 @@ def gather_facts(lake: Lake, country: str | None = None) -> Facts:
             countries=countries,
             episodes=episodes,
             focus=_focus_on(views, chosen, episodes) if chosen else None,
-            restated=views.ask(
-                RestatedFigure, "restated", country=chosen or "", most=MOST_RESTATED
-            ),
+            restated=views.ask(RestatedFigure, "restated", country=chosen or ""),
+            restatements=gather_restatements(views, lake, chosen or ""),
         )
 
 

@@ -39,7 +39,7 @@ from pipeline.surges.episodes import (
 DEMO_MARK = ".tidegauge-demo"
 """A file beside the lake that the demo puts there: what the lake holds is simulated."""
 _SHOWN_DAYS = 12
-_SHOWN_RESTATED = 30
+_SHOWN_RESTATEMENTS = 3
 
 
 class Figure(Protocol):
@@ -120,7 +120,6 @@ def make_page(settings: Settings, comparisons: Sequence[Figure], country: str | 
         spans=spans,
         credits=credit_databases(settings, spans),
         failing=_failing_days(facts),
-        restated=facts.restated[:_SHOWN_RESTATED],
         restated_of_surge=_restated_of_surge(facts),
         comparisons=comparisons,
         zone=ZoneInfo(facts.zone),
@@ -159,9 +158,9 @@ def _environment() -> jinja2.Environment:
         "place": wording.name_country,
         "in_place": wording.name_in_sentence,
         "days": _list_days,
-        "nth": wording.write_ordinal,
     }
     environment.globals |= {
+        "most_entries": _SHOWN_RESTATEMENTS,
         "robotlike_from": ROBOTLIKE,
         "censored_from": f"{CENSORED_SHARE * 100:g} %",
         "least_history_days": LEAST_HISTORY_DAYS,
@@ -202,8 +201,7 @@ def _restated_of_surge(facts: Facts) -> list[Any]:
         return []
     episode, peak = facts.focus.episode, facts.focus.peak.day
     first, last = (episode.start_day, episode.end_day) if episode else (peak, peak)
-    own = [r for r in facts.restated if r.country == facts.focus.country]
-    return sorted((r for r in own if first <= r.day <= last), key=lambda row: row.day)
+    return [one for one in facts.restated if first <= one.day <= last]
 
 
 def _local_hours(facts: Facts, focus: Focus | None) -> dict[str, Any]:

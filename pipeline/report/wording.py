@@ -78,12 +78,6 @@ def write_hour(hour: datetime, zone: ZoneInfo) -> str:
     return hour.astimezone(zone).isoformat(sep=" ", timespec="minutes")
 
 
-def write_ordinal(number: int) -> str:
-    """``2nd``, ``11th``, ``23rd``."""
-    teen = number % 100 in (11, 12, 13)
-    return f"{number:,}" + ("th" if teen else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th"))
-
-
 def write_day(day: date) -> str:
     """``8 November 2016``."""
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"

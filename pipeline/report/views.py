@@ -1,0 +1,49 @@
+"""Asks the lake's views the report's own queries."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import duckdb
+
+from pipeline.database import open_views
+from pipeline.errors import LakeError
+from pipeline.lake import Lake
+from pipeline.models import read_model
+
+Row = TypeVar("Row")
+
+
+class Views:
+    """The lake's views, asked by the report's own queries."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Use an open connection to ``tidegauge.duckdb``."""
+        self._connection = connection
+
+    def ask(self, row: type[Row], model: str, **bound: Any) -> list[Row]:
+        """Rows of ``sql/report/<model>.sql``; its columns are the fields of ``row``.
+
+        Raises:
+            LakeError: the views lack what is asked for.
+        """
+        try:
+            result = self._connection.execute(read_model(f"report/{model}"), bound)
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            remedy = "`tidegauge build` makes its tables those of this version"
+            raise LakeError(f"the lake was built by an earlier version: {remedy}") from error
+        columns = [column[0] for column in result.description or []]
+        return [row(**dict(zip(columns, values, strict=True))) for values in result.fetchall()]
+
+
+@contextmanager
+def open_report_views(lake: Lake) -> Iterator[Views]:
+    """Open a lake's views.
+
+    Raises:
+        LakeError: it has none.
+    """
+    if not lake.views.exists():
+        raise LakeError(f"lake {lake.root} has no views yet: `tidegauge build` makes them")
+    with open_views(lake.views) as connection:
+        yield Views(connection)
