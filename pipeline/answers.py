@@ -1,11 +1,10 @@
-"""The commands that read the lake: daily, hourly, expected, surges, sql, report."""
+"""The commands that print a table: daily, hourly, expected, surges; and how the lake is asked."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import duckdb
 import typer
@@ -26,6 +25,7 @@ from pipeline.options import (
     read_country,
 )
 from pipeline.output import print_rows
+from pipeline.safe_sql import check_select, confine
 from pipeline.settings import Settings, load_settings
 from pipeline.site import open_lake
 
@@ -42,7 +42,6 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     for table, text in _TABLES.items():
         app.command(table, help=text + _EXAMPLES.format(table))(_table_command(table))
-    app.command("sql")(sql)
 
 
 def _table_command(table: str) -> Any:
@@ -113,37 +112,19 @@ def one_state(settings: Settings) -> Iterator[State]:
 
 
 def query(
-    settings: Settings, statement: str, bound: dict[str, Any] | None = None
+    settings: Settings,
+    statement: str,
+    bound: dict[str, Any] | None = None,
+    *,
+    is_trusted: bool = True,
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Ask one question that may take long: no build waits for it. See ``State.query``."""
+    """Ask one question that may take long: no build waits for it. See ``State.query``.
+
+    One that is not trusted gets nothing but the lake's tables; see ``safe_sql``.
+    """
     lake = open_lake(settings)
     with open_views(lake.views) as connection:
+        if not is_trusted:
+            check_select(statement)
+            confine(connection, lake, settings.memory_limit_mb)
         return State(lake, connection).query(statement, bound)
-
-
-def sql(  # noqa: PLR0913 one parameter an option
-    statement: Annotated[str | None, typer.Argument(help="A SELECT over the lake's views.")] = None,
-    file: Annotated[
-        Path | None, typer.Option("-f", "--file", help="Read the statement from a file.")
-    ] = None,
-    form: FormOption = Form.table,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """Ask the lake in SQL (DuckDB): hits, rejects, sessions, daily, hourly, days, surges, expected.
-
-    For example:
-
-    tidegauge sql "SELECT day, sessions FROM daily WHERE country = 'US' ORDER BY day"
-
-    tidegauge sql -f sql/queries/country_share.sql
-    """
-    if (statement is None) == (file is None):
-        raise SettingsError("sql", statement, "give one statement, or one file with -f")
-    if statement is not None and not statement.strip():
-        raise SettingsError("sql", statement, "an empty statement; write a SELECT")
-    if file and not file.is_file():
-        raise SettingsError("-f", str(file), "no such file")
-    settings = load_settings(config, lake=lake, geo=geo)
-    print_rows(*query(settings, file.read_text() if file else statement or ""), form.value)

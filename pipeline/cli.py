@@ -31,7 +31,7 @@ _MODULES = {
     "daily": "answers",
     "hourly": "answers",
     "expected": "answers",
-    "sql": "answers",
+    "sql": "sql_command",
     "compare": "compare",
     "verify": "verify.command",
     "replay": "replay",
@@ -41,6 +41,7 @@ _MODULES = {
     "doctor": "inspection",
     "formats": "inspection",
     "geo": "geo.commands",
+    "dags": "dags_command",
 }
 """Each command's module, in the order of the help."""
 

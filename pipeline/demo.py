@@ -251,7 +251,7 @@ def _print_next(out: Path) -> None:
     print(f"lake:   {lake}\nreport: {out / 'report.html'}\ntry next:")
     print(f"  {command} hourly --lake {lake} --country US --from 2016-11-08 --to 2016-11-08")
     print(f"  {command} surges --lake {lake}")
-    print(f"  {command} sql --lake {lake} -f sql/queries/country_share.sql")
+    print(f"  {command} sql --lake {lake} -f country_share.sql")
 
 
 def _check(settings: Settings, comparisons: list[Comparison]) -> None:

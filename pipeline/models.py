@@ -3,12 +3,18 @@
 from functools import cache
 from pathlib import Path
 
-_HERE = Path(__file__).parent
-FOLDER = next(path for path in (_HERE / "sql", _HERE.parent / "sql") if path.is_dir())
-"""In an installed package beside the modules, in a checkout at the top."""
+from pipeline.installed import find_data
+
+FOLDER = find_data("sql")
 
 
 @cache
 def read_model(name: str) -> str:
     """The text of ``sql/<name>.sql``, for example ``daily`` or ``queries/country_share``."""
     return (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def list_ready() -> dict[str, Path]:
+    """The queries that need no parameter, by the file's name, such as ``country_share.sql``."""
+    files = sorted(FOLDER.glob("queries/*.sql"))
+    return {file.name: file for file in files if "\n-- params: none\n" in file.read_text("utf-8")}

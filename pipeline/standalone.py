@@ -23,6 +23,7 @@ import requests
 import typer
 
 from pipeline.errors import SettingsError, TidegaugeError
+from pipeline.installed import find_data
 from pipeline.options import show_steps
 from pipeline.output import escape, progress_console
 from pipeline.process_session import Program, end_session, has_ended, start_session
@@ -31,7 +32,7 @@ from pipeline.storm.addresses import find_database
 from pipeline.storm.clock import DAYS, ZONE
 from pipeline.storm.simulate import simulate
 
-DAGS = Path(__file__).parents[1] / "dags"
+DAGS = find_data("dags")
 PRELOAD = Path(__file__).with_name("airflow_preload.py")
 START_TIMEOUT_S = 240
 STOP_TIMEOUT_S = 8

@@ -1,0 +1,72 @@
+"""The command ``sql``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.answers import query
+from pipeline.errors import SettingsError
+from pipeline.models import list_ready
+from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption
+from pipeline.output import print_rows
+from pipeline.settings import load_settings
+
+_QUERIES = (Path(), Path("queries"), Path("sql/queries"))
+"""Where a ready query may be looked for without being there."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("sql")(sql)
+
+
+def sql(  # noqa: PLR0913 one parameter an option
+    statement: Annotated[str | None, typer.Argument(help="A SELECT over the lake's views.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "-f",
+            "--file",
+            help="Read the statement from a file, or take a ready one: busiest_hours.sql,"
+            " country_share.sql, surge_entry_pages.sql, us_per_day.sql.",
+        ),
+    ] = None,
+    safe: Annotated[
+        bool,
+        typer.Option("--safe", help="Only SELECT from the lake's tables; for others' statements."),
+    ] = False,
+    form: FormOption = Form.table,
+    lake: LakeOption = None,
+    geo: GeoOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Ask the lake in SQL (DuckDB): hits, rejects, sessions, daily, hourly, days, surges, expected.
+
+    A statement may do all that DuckDB can and you may: read and write any file (COPY, read_text),
+    open other databases, load extensions, use the network. Who passes on statements of others
+    writes --safe: it takes only a SELECT, and reads nothing but the lake's tables.
+
+    For example:
+
+    tidegauge sql "SELECT day, sessions FROM daily WHERE country = 'US' ORDER BY day"
+
+    tidegauge sql -f country_share.sql
+    """  # fmt: skip
+    if (statement is None) == (file is None):
+        raise SettingsError("sql", statement, "give one statement, or one file with -f")
+    if statement is not None and not statement.strip():
+        raise SettingsError("sql", statement, "an empty statement; write a SELECT")
+    text = _find(file).read_text("utf-8") if file else statement or ""
+    settings = load_settings(config, lake=lake, geo=geo)
+    print_rows(*query(settings, text, is_trusted=not safe), form.value)
+
+
+def _find(file: Path) -> Path:
+    """The file itself, else the ready query of its name."""
+    if file.is_file():
+        return file
+    ready = list_ready()
+    if file.name in ready and file.parent in _QUERIES:
+        return ready[file.name]
+    raise SettingsError("-f", file, f"no such file; ready ones are {', '.join(ready)}")

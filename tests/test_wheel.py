@@ -1,0 +1,186 @@
+"""The package as pip installs it, with its lock, into an environment that knows no checkout.
+
+Minutes, most of them pip's: one group, so that one worker installs it once.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import VISITOR_KEY
+
+pytestmark = pytest.mark.xdist_group("wheel")
+
+CHECKOUT = Path(__file__).parents[1]
+OUT_OF_REACH = ("No matching distribution", "Could not fetch URL", "Connection", "name resolution")
+READ_DAGS = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(sys.argv[1])
+import pipeline
+print(json.dumps([bag.import_errors, sorted(bag.dags), pipeline.__file__]))
+"""
+
+
+@dataclass(frozen=True)
+class Installed:
+    """An environment of its own, and an empty folder to work in."""
+
+    folder: Path
+
+    def run(self, program: str, *args: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run one of its programs, without settings and without this checkout."""
+        ours = ("TIDEGAUGE_", "PYTHON", "AIRFLOW", "VIRTUAL_ENV")
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        home = {"HOME": str(self.folder / "home"), "AIRFLOW_HOME": str(self.folder / "airflow")}
+        (self.folder / "work").mkdir(exist_ok=True)
+        return subprocess.run(
+            [self.folder / "env" / "bin" / program, *args],
+            cwd=self.folder / "work",
+            env=clean | home | {"TIDEGAUGE_VISITOR_KEY": VISITOR_KEY},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def tell(self, *args: str | Path) -> str:
+        """Return what the command prints; asserts that it succeeds."""
+        done = self.run("tidegauge", *args)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def pip(self, *args: str | Path) -> None:
+        """Install; where no package can be had, skip, except where all tests must run (CI=true)."""
+        quiet = (
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--no-deps",
+            "--no-compile",
+        )
+        done = self.run("python", "-m", "pip", "install", *quiet, *args)
+        if done.returncode == 0:
+            return
+        if any(words in done.stderr for words in OUT_OF_REACH) and not os.environ.get("CI"):
+            pytest.skip(
+                f"the packages of the lock can't be had here: {done.stderr.splitlines()[-1]}"
+            )
+        pytest.fail(done.stderr)
+
+
+def copy_checkout(folder: Path) -> Path:
+    """Copy what is or may be committed, as a fresh clone has it."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=CHECKOUT, check=True, capture_output=True).stdout
+    for name in filter(None, names.decode().split("\0")):
+        if (CHECKOUT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((CHECKOUT / name).read_bytes())
+    return folder
+
+
+def list_tree(folder: Path) -> list[str]:
+    """Return all that lies in a folder but Python's own caches."""
+    paths = folder.rglob("*")
+    return sorted(str(path) for path in paths if "__pycache__" not in path.parts)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of this checkout; who builds in it leaves nothing there."""
+    return copy_checkout(tmp_path_factory.mktemp("checkout"))
+
+
+@pytest.fixture(scope="module")
+def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built by what the lock has; the sources stay as they were."""
+    target, before = tmp_path_factory.mktemp("dist"), list_tree(checkout)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
+               "--no-index", "--wheel-dir", target, "."]  # fmt: skip
+    subprocess.run(command, cwd=checkout, check=True)
+    assert list_tree(checkout) == before
+    (built,) = target.iterdir()
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """An environment that was empty, with the lock and the wheel."""
+    its = Installed(tmp_path_factory.mktemp("installed"))
+    venv.create(its.folder / "env", with_pip=True)
+    its.pip("--require-hashes", "--requirement", CHECKOUT / "requirements.lock")
+    its.pip("--no-index", wheel)
+    return its
+
+
+def test_wheel_has_every_file_of_sql_dags_and_modules(wheel: Path) -> None:
+    """All SQL and DAGs beside the modules, data files too, and nothing from elsewhere."""
+    names = set(zipfile.ZipFile(wheel).namelist())
+    files = [
+        path
+        for top in ("sql", "dags", "pipeline")
+        for path in (CHECKOUT / top).rglob("*.*")
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
+    places = {path.relative_to(CHECKOUT).as_posix() for path in files}
+    inside = {place if place.startswith("pipeline/") else f"pipeline/{place}" for place in places}
+    packed = {name for name in names if ".dist-info/" not in name}
+    assert packed == inside
+
+
+def test_installed_demo_runs(installed: Installed) -> None:
+    """`demo` from the wheel alone, and a ready query on its lake, by name and by its whole path."""
+    assert "published" in installed.tell("demo", "--scale", "0.01")
+    lake = ("--lake", "demo/lake", "--format", "json")
+    rows = json.loads(installed.tell("sql", *lake, "-f", "us_per_day.sql"))
+    assert max(rows, key=lambda row: row["sessions"])["day"] == "2016-11-09"
+    where = "import pipeline.models; print(pipeline.models.FOLDER)"
+    folder = Path(installed.run("python", "-c", where).stdout.strip())
+    assert folder.is_relative_to(installed.folder)
+    by_path = installed.tell("sql", *lake, "-f", folder / "queries" / "us_per_day.sql")
+    assert json.loads(by_path) == rows
+
+
+def read_dags(installed: Installed) -> tuple[Any, Any, Path]:
+    """Read the DAGs where the command says that they lie."""
+    folder = installed.tell("dags").strip()
+    assert Path(folder).is_relative_to(installed.folder)
+    done = installed.run("python", "-c", READ_DAGS, folder)
+    assert done.returncode == 0, done.stderr
+    errors, dags, module = json.loads(done.stdout.splitlines()[-1])
+    return errors, dags, Path(module)
+
+
+def test_installed_dags_are_read_by_airflow(installed: Installed) -> None:
+    """The folder that `tidegauge dags` prints is one for Airflow, with its lock beside ours."""
+    installed.pip("--require-hashes", "--requirement", CHECKOUT / "requirements-airflow.lock")
+    errors, dags, module = read_dags(installed)
+    assert errors == {}
+    assert dags == ["example_downstream", "nightly", "refresh_geo", "retention", "watch"]
+    assert module.is_relative_to(installed.folder)
+
+
+def test_pip_install_of_a_checkout_is_the_same(
+    installed: Installed, wheel: Path, checkout: Path
+) -> None:
+    """`pip install .` installs what the wheel has, and leaves nothing behind in the checkout."""
+    before = list_tree(checkout)
+    installed.pip("--no-build-isolation", "--force-reinstall", checkout)
+    assert list_tree(checkout) == before
+    show = "import pathlib, pipeline; print(pathlib.Path(pipeline.__file__).parent)"
+    package = Path(installed.run("python", "-c", show).stdout.strip())
+    assert package.is_relative_to(installed.folder)
+    there = {f"pipeline/{path.relative_to(package).as_posix()}" for path in package.rglob("*.*")
+             if path.is_file() and "__pycache__" not in path.parts}  # fmt: skip
+    assert there == {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info" not in name}
+    assert json.loads(
+        installed.tell("sql", "--lake", "demo/lake", "--format=json", "-f", "country_share.sql")
+    )
+    assert "country_share.sql" in installed.tell("sql", "--help")
