@@ -21,6 +21,7 @@ from pipeline.options import (
     FromOption,
     GeoOption,
     LakeOption,
+    RawCellsOption,
     ToOption,
     read_country,
 )
@@ -50,6 +51,7 @@ def _table_command(table: str) -> Any:
         first: FromOption = None,
         last: ToOption = None,
         form: FormOption = Form.table,
+        raw_cells: RawCellsOption = False,
         lake: LakeOption = None,
         geo: GeoOption = None,
         config: ConfigOption = None,
@@ -62,7 +64,7 @@ def _table_command(table: str) -> Any:
         }
         with one_state(settings) as state:
             columns, rows = state.query(read_model(f"queries/{table}"), bound)
-        print_rows(columns, rows, form.value)
+        print_rows(columns, rows, form.value, raw_cells=raw_cells)
 
     return command
 

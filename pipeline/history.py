@@ -17,6 +17,7 @@ from pipeline.options import (
     FromOption,
     GeoOption,
     LakeOption,
+    RawCellsOption,
     ToOption,
     read_country,
 )
@@ -37,6 +38,7 @@ def history(  # noqa: PLR0913 one parameter an option
     first: FromOption = None,
     last: ToOption = None,
     form: FormOption = Form.table,
+    raw_cells: RawCellsOption = False,
     lake: LakeOption = None,
     geo: GeoOption = None,
     config: ConfigOption = None,
@@ -70,7 +72,7 @@ def history(  # noqa: PLR0913 one parameter an option
         rows = rows[::-1]
     if form == Form.table:
         columns, rows = _for_reading(columns, rows, zone)
-    print_rows(columns, rows, form.value)
+    print_rows(columns, rows, form.value, raw_cells=raw_cells)
 
 
 def _date(given: datetime | None) -> date | None:

@@ -25,7 +25,15 @@ from pipeline.formats.fields import EXPLAINED, ReadBlock, Rejected
 from pipeline.formats.json_lines import JsonLayout, load_template
 from pipeline.formats.layouts import COMBINED, Layout, list_layouts
 from pipeline.holes import say_hole
-from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption, LayoutOption
+from pipeline.options import (
+    ConfigOption,
+    Form,
+    FormOption,
+    GeoOption,
+    LakeOption,
+    LayoutOption,
+    RawCellsOption,
+)
 from pipeline.output import escape, print_rows, until_closed
 from pipeline.proxies import UNLOGGED
 from pipeline.settings import load_settings
@@ -105,6 +113,7 @@ def _write_instant(moment: datetime) -> str:
 
 def formats(
     form: FormOption = Form.table,
+    raw_cells: RawCellsOption = False,
     lake: LakeOption = None,  # noqa: ARG001 accepted by every command
     geo: GeoOption = None,  # noqa: ARG001
     config: ConfigOption = None,  # noqa: ARG001
@@ -121,7 +130,7 @@ def formats(
     tidegauge formats --format json
     """
     rows = [(layout.name, layout.example) for layout in list_layouts()]
-    print_rows(["name", "example"], rows, form.value)
+    print_rows(["name", "example"], rows, form.value, raw_cells=raw_cells)
 
 
 @dataclass

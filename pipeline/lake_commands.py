@@ -23,6 +23,7 @@ from pipeline.options import (
     LakeOption,
     LayoutOption,
     NoGeoOption,
+    RawCellsOption,
     show_bytes,
     show_steps,
 )
@@ -73,6 +74,7 @@ def ingest(  # noqa: PLR0913 one parameter an option
     geo: GeoOption = None,
     config: ConfigOption = None,
     form: FormOption = Form.table,
+    raw_cells: RawCellsOption = False,
 ) -> None:
     """Take raw logs (plain, gz, bz2, xz, zst) into the lake; prints its status.
 
@@ -102,7 +104,7 @@ def ingest(  # noqa: PLR0913 one parameter an option
         result = _ingest(settings, found, zone, with_geo=not no_geo, again=again)
     write_views(the_lake)
     is_sound = _report_ingest(result)
-    print_rows(["what", "value"], list_status(settings, the_lake), form.value)
+    print_rows(["what", "value"], list_status(settings, the_lake), form.value, raw_cells=raw_cells)
     if found.unreached:
         raise found.unreached[0]
     if not is_sound:
@@ -213,6 +215,7 @@ def build_command(  # noqa: PLR0913 one parameter an option
     geo: GeoOption = None,
     config: ConfigOption = None,
     form: FormOption = Form.table,
+    raw_cells: RawCellsOption = False,
 ) -> None:
     """Rebuild sessions, daily, hourly, days and surges of days with new or late files; publish.
 
@@ -230,7 +233,7 @@ def build_command(  # noqa: PLR0913 one parameter an option
     the_lake = open_lake(settings)
     if explain:
         rows = explain_stale(settings, the_lake)
-        print_rows(["day", "kind", "cause", "taken by"], rows, form.value)
+        print_rows(["day", "kind", "cause", "taken by"], rows, form.value, raw_cells=raw_cells)
         return
     kinds = [kind.value for kind in also or []]
     kept = _read_again(settings, the_lake, kinds) if kinds else {}
@@ -259,6 +262,7 @@ def status(
     geo: GeoOption = None,
     config: ConfigOption = None,
     form: FormOption = Form.table,
+    raw_cells: RawCellsOption = False,
 ) -> None:
     """Files, days, lines by outcome, time zone, databases, stale days.
 
@@ -267,4 +271,9 @@ def status(
     tidegauge status --format json
     """
     settings = load_settings(config, lake=lake, geo=geo)
-    print_rows(["what", "value"], list_status(settings, open_lake(settings)), form.value)
+    print_rows(
+        ["what", "value"],
+        list_status(settings, open_lake(settings)),
+        form.value,
+        raw_cells=raw_cells,
+    )

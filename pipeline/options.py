@@ -50,6 +50,10 @@ ConfigOption = Annotated[
     typer.Option("--config", help="Settings file.", show_default="./tidegauge.toml"),
 ]
 FormOption = Annotated[Form, typer.Option("--format", help="How rows are printed.")]
+RawCellsOption = Annotated[
+    bool,
+    typer.Option("--raw", help="In CSV: texts as they are, also those that a spreadsheet runs."),
+]
 CountryOption = Annotated[
     str | None, typer.Option("--country", help="ISO 3166-1 code, such as US.", metavar="CODE")
 ]

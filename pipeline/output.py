@@ -6,7 +6,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -21,6 +21,9 @@ from rich.text import Text
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
+
+_FORMULA_MARKS = (*"=+-@", *"\uff1d\uff0b\uff0d\uff20", "\\x09", "\\x0d", "\\x0a")
+"""What a spreadsheet's formula begins with, also in full width; controls as ``escape`` writes."""
 
 progress_console = Console(stderr=True)
 _WIDEST = 10_000
@@ -78,6 +81,13 @@ def _as_cell(value: Any) -> Any:
     return escape(plain) if isinstance(plain, str) else plain
 
 
+def _as_inert_cell(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
+    cell = _as_cell(value)
+    is_run = isinstance(cell, str) and cell.startswith(_FORMULA_MARKS)
+    return f"'{cell}" if is_run else cell
+
+
 def _as_text(value: Any) -> str:
     if value is None:
         return ""
@@ -103,22 +113,38 @@ def until_closed() -> Iterator[None]:
         raise SystemExit(0) from None
 
 
-def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str = "table") -> None:
-    """Print ``rows`` to stdout as ``table``, ``csv`` or ``json`` (a list of objects)."""
+def print_rows(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    form: str = "table",
+    *,
+    raw_cells: bool = False,
+) -> None:
+    """Print ``rows`` to stdout as ``table``, ``csv`` or ``json`` (a list of objects).
+
+    In CSV a text that a spreadsheet would run has a ``'`` before it, except as ``raw_cells``.
+    """
     with until_closed():
-        _print_rows(columns, rows, form)
+        if form == "csv":
+            _print_csv(columns, rows, _as_cell if raw_cells else _as_inert_cell)
+        else:
+            _print_rows(columns, rows, form)
 
 
 def _print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str) -> None:
     if form == "json":
         objects = [dict(zip(columns, map(_as_json, row), strict=True)) for row in rows]
         print(json.dumps(objects, indent=1, ensure_ascii=True))
-    elif form == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(map(escape, columns))
-        writer.writerows([_as_cell(value) for value in row] for row in rows)
     else:
         _print_table(columns, rows)
+
+
+def _print_csv(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], write: Callable[[Any], Any]
+) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(map(write, columns))
+    writer.writerows(map(write, row) for row in rows)
 
 
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -14,7 +14,15 @@ from pipeline.database import connect
 from pipeline.errors import DataError, LakeError
 from pipeline.formats.detection import FileReader
 from pipeline.lake import FileRecord, Lake
-from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption, show_bytes
+from pipeline.options import (
+    ConfigOption,
+    Form,
+    FormOption,
+    GeoOption,
+    LakeOption,
+    RawCellsOption,
+    show_bytes,
+)
 from pipeline.outdated import origin_of
 from pipeline.output import escape, print_rows
 from pipeline.reread import read_again
@@ -114,6 +122,7 @@ def replay(  # noqa: PLR0913 one parameter an option
         bool, typer.Option("--dry-run", help="Only say what would become of the lines.")
     ] = False,
     form: FormOption = Form.table,
+    raw_cells: RawCellsOption = False,
     lake: LakeOption = None,
     geo: GeoOption = None,
     config: ConfigOption = None,
@@ -145,6 +154,6 @@ def replay(  # noqa: PLR0913 one parameter an option
         if not dry_run:
             take_replays(settings, the_lake, found)
             write_views(the_lake)
-    print_rows(COLUMNS, [one.row for one in found], form.value)
+    print_rows(COLUMNS, [one.row for one in found], form.value, raw_cells=raw_cells)
     if any(one.raw is None for one in found):
         raise typer.Exit(1)

@@ -22,7 +22,7 @@ import typer
 from pipeline.days import zone_name
 from pipeline.errors import DataError, LakeError, SettingsError, StorageError, TidegaugeError
 from pipeline.lake import NO_DAY, FileRecord, Lake
-from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption
+from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption, RawCellsOption
 from pipeline.output import escape, print_rows
 from pipeline.settings import Settings, load_settings
 from pipeline.site import open_lake
@@ -292,6 +292,7 @@ def retention(  # noqa: PLR0913 one parameter an option
         ),
     ] = None,
     form: FormOption = Form.table,
+    raw_cells: RawCellsOption = False,
     lake: LakeOption = None,
     geo: GeoOption = None,
     config: ConfigOption = None,
@@ -309,7 +310,7 @@ def retention(  # noqa: PLR0913 one parameter an option
     today = local_today(settings, the_lake, datetime.now(UTC))
     act = apply_retention if delete else plan_retention
     plan = act(the_lake, settings, today)
-    print_rows(COLUMNS, [old.row for old in plan], form.value)
+    print_rows(COLUMNS, [old.row for old in plan], form.value, raw_cells=raw_cells)
     print(escape(_conclude(the_lake, settings, today, plan, is_done=delete)), file=sys.stderr)
 
 

@@ -8,7 +8,7 @@ import typer
 from pipeline.answers import query
 from pipeline.errors import SettingsError
 from pipeline.models import list_ready
-from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption
+from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption, RawCellsOption
 from pipeline.output import print_rows
 from pipeline.settings import load_settings
 
@@ -37,6 +37,7 @@ def sql(  # noqa: PLR0913 one parameter an option
         typer.Option("--safe", help="Only SELECT from the lake's tables; for others' statements."),
     ] = False,
     form: FormOption = Form.table,
+    raw_cells: RawCellsOption = False,
     lake: LakeOption = None,
     geo: GeoOption = None,
     config: ConfigOption = None,
@@ -59,7 +60,7 @@ def sql(  # noqa: PLR0913 one parameter an option
         raise SettingsError("sql", statement, "an empty statement; write a SELECT")
     text = _find(file).read_text("utf-8") if file else statement or ""
     settings = load_settings(config, lake=lake, geo=geo)
-    print_rows(*query(settings, text, is_trusted=not safe), form.value)
+    print_rows(*query(settings, text, is_trusted=not safe), form.value, raw_cells=raw_cells)
 
 
 def _find(file: Path) -> Path:

@@ -18,6 +18,7 @@ from pipeline.options import (
     FormOption,
     GeoOption,
     LakeOption,
+    RawCellsOption,
     RawOption,
     read_country,
     show_bytes,
@@ -43,6 +44,7 @@ def now_command(  # noqa: PLR0913 one parameter an option
     country: CountryOption = None,
     as_of: AsOfOption = None,
     form: FormOption = Form.table,
+    raw_cells: RawCellsOption = False,
     lake: LakeOption = None,
     geo: GeoOption = None,
     config: ConfigOption = None,
@@ -62,7 +64,12 @@ def now_command(  # noqa: PLR0913 one parameter an option
     wanted = {read_country(country)} if country else _choose(so_far.rows)
     _say_how_far(so_far)
     rows = [row for row in so_far.rows if row.country in wanted]
-    print_rows(_COLUMNS, [[getattr(row, name) for name in _COLUMNS] for row in rows], form.value)
+    print_rows(
+        _COLUMNS,
+        [[getattr(row, name) for name in _COLUMNS] for row in rows],
+        form.value,
+        raw_cells=raw_cells,
+    )
 
 
 def watch_command(

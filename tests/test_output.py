@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lake_fixtures import Site, make_line
+from typer.testing import CliRunner
 
+from pipeline.cli import app
 from pipeline.output import escape, print_rows
 
 MOMENT = datetime(2016, 11, 9, 4, 59, 59, tzinfo=UTC)
@@ -124,3 +127,76 @@ def test_table_shows_markup_as_it_is(capsys: pytest.CaptureFixture[str]) -> None
     out = capsys.readouterr().out
     assert "[red]text[/red] [link=http://x]y[/link] :smile:" in out
     assert "[b]name[/b]" in out
+
+
+FORMULAS = [
+    "=1+1", "+1", "-1", "@SUM(A1)", "-", '=cmd|"/c calc"!A1', "\t=1", "\r=1", "\n=1", "\uff1d1+1",
+    "\uff0b1", "\uff0d1", "\uff20x", "=", '="a,b"',
+]  # fmt: skip
+PLAIN = ["", "a=1", " =1", "'=1", "/-x", "1-1", "\\x41", "(=1)", "NA", "\u2212 5"]
+
+
+def csv_cells(capsys: pytest.CaptureFixture[str]) -> list[list[str]]:
+    """Return what was printed, as a spreadsheet reads it."""
+    return list(csv.reader(io.StringIO(capsys.readouterr().out)))
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+@pytest.mark.parametrize("wrap", [str, str.encode], ids=["text", "bytes"])
+def test_no_text_in_csv_is_a_formula(
+    text: str, wrap: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An apostrophe stands before it, in names of columns too; `raw_cells` leaves it out."""
+    print_rows([text, "n"], [[wrap(text), -1]], "csv")
+    head, row = csv_cells(capsys)
+    assert row == [f"'{escape(text)}", "-1"]
+    assert head == [f"'{escape(text)}", "n"]
+    print_rows([text], [[wrap(text)]], "csv", raw_cells=True)
+    assert csv_cells(capsys) == [[escape(text)], [escape(text)]]
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_other_texts_in_csv_are_themselves(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only the first character makes a formula."""
+    print_rows(["a", "b"], [[text, "x"]], "csv")
+    assert csv_cells(capsys)[1] == [text, "x"]
+
+
+@pytest.mark.parametrize("value", [-1, -0.5, Decimal("-1.50"), -(2**70), True, date(2016, 11, 8)])
+def test_numbers_in_csv_stay_numbers(value: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """A minus sign of a number is one."""
+    print_rows(["n"], [[value]], "csv")
+    print_rows(["n"], [[value]], "csv", raw_cells=True)
+    inert, raw = capsys.readouterr().out.split("n\n")[1:]
+    assert inert == raw
+    assert not inert.startswith(("'", '"'))
+
+
+def test_formulas_are_texts_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON and the table show a text as it is."""
+    print_rows(["a"], [["=1+1"]], "json")
+    assert json.loads(capsys.readouterr().out) == [{"a": "=1+1"}]
+    print_rows(["a"], [["=1+1"]])
+    assert "\n=1+1" in "\n".join(map(str.strip, capsys.readouterr().out.splitlines()))
+
+
+FORMS = ("daily", "hourly", "expected", "surges", "sql", "status", "history", "now", "figure",
+         "ingest", "build", "geo list", "geo lookup", "formats", "compare", "verify", "replay",
+         "retention")  # fmt: skip
+
+
+@pytest.mark.parametrize("command", FORMS)
+def test_every_command_that_prints_rows_takes_raw(command: str) -> None:
+    """Wherever CSV can be asked for, so can texts as they are."""
+    said = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200"}).stdout
+    assert "--format" in said
+    assert "--raw" in said
+
+
+def test_a_visitor_s_formula_is_inert_in_the_answer(tmp_path: Any) -> None:
+    """What a log line brings into CSV is text; --raw gives it to who wants it."""
+    site = Site(tmp_path)
+    site.ingest(site.write("web.log", make_line(agent="=HYPERLINK(1)", request="GET /=a HTTP/1.1")))
+    asked = ("sql", "--format", "csv", "SELECT user_agent, path, -5 AS n FROM hits")
+    assert site.run(*asked).out == "user_agent,path,n\n'=HYPERLINK(1),/=a,-5\n"
+    assert site.run(*asked, "--raw").out == "user_agent,path,n\n=HYPERLINK(1),/=a,-5\n"

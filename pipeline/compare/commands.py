@@ -25,6 +25,7 @@ from pipeline.options import (
     FromOption,
     GeoOption,
     LakeOption,
+    RawCellsOption,
     ToOption,
     read_country,
 )
@@ -100,6 +101,7 @@ def compare(  # noqa: PLR0913 one parameter an option
     first: FromOption = None,
     last: ToOption = None,
     form: FormOption = Form.table,
+    raw_cells: RawCellsOption = False,
     lake: LakeOption = None,
     geo: GeoOption = None,
     config: ConfigOption = None,
@@ -136,7 +138,7 @@ def compare(  # noqa: PLR0913 one parameter an option
         outcomes = [_count(basis, variant) for variant in variants]
     chosen = countries or largest_countries(basis)
     rows = make_rows(basis, outcomes, chosen)
-    print_rows(COLUMNS, rows, form.value)
+    print_rows(COLUMNS, rows, form.value, raw_cells=raw_cells)
     _conclude(basis, outcomes, rows)
 
 

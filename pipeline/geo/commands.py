@@ -12,7 +12,7 @@ from pipeline.geo.databases import GeoDatabase, list_databases
 from pipeline.geo.single import lookup
 from pipeline.geo.sources import NOTICES
 from pipeline.lake import Lake
-from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption
+from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption, RawCellsOption
 from pipeline.output import escape, print_rows, progress_console
 from pipeline.settings import load_settings
 from pipeline.site import find_zone
@@ -61,6 +61,7 @@ def list_command(
     lake: LakeOption = None,  # noqa: ARG001 accepted by every command
     config: ConfigOption = None,
     form: FormOption = Form.table,
+    raw_cells: RawCellsOption = False,
 ) -> None:
     """List the databases in the folder, oldest first.
 
@@ -70,7 +71,12 @@ def list_command(
     """
     settings = load_settings(config, geo=geo)
     databases = list_databases(settings.geo)
-    print_rows(_DATABASE_COLUMNS, [_database_row(known) for known in databases], form.value)
+    print_rows(
+        _DATABASE_COLUMNS,
+        [_database_row(known) for known in databases],
+        form.value,
+        raw_cells=raw_cells,
+    )
 
 
 @_geo.command("lookup")
@@ -81,6 +87,7 @@ def lookup_command(  # noqa: PLR0913 - one parameter an option
     lake: LakeOption = None,
     config: ConfigOption = None,
     form: FormOption = Form.table,
+    raw_cells: RawCellsOption = False,
 ) -> None:
     """Say where an address was on a day, and by which database.
 
@@ -102,7 +109,7 @@ def lookup_command(  # noqa: PLR0913 - one parameter an option
         answer.database.build_date,
         answer.is_late,
     )
-    print_rows(_ANSWER_COLUMNS, [row], form.value)
+    print_rows(_ANSWER_COLUMNS, [row], form.value, raw_cells=raw_cells)
 
 
 @_geo.command("fetch")

@@ -14,6 +14,7 @@ from pipeline.options import (
     FormOption,
     GeoOption,
     LakeOption,
+    RawCellsOption,
 )
 from pipeline.output import escape, print_rows, until_closed
 from pipeline.report.figure import find_figure
@@ -57,6 +58,7 @@ def figure_command(  # noqa: PLR0913 one parameter an option
         str, typer.Option("--country", help="ISO 3166-1 code, such as US; or all.", metavar="CODE")
     ],
     form: FormOption = Form.table,
+    raw_cells: RawCellsOption = False,
     lake: LakeOption = None,
     geo: GeoOption = None,
     config: ConfigOption = None,
@@ -76,4 +78,4 @@ def figure_command(  # noqa: PLR0913 one parameter an option
             print(text)
     else:
         facts = asdict(figure) | {"text": text}
-        print_rows(list(facts), [list(facts.values())], form.value)
+        print_rows(list(facts), [list(facts.values())], form.value, raw_cells=raw_cells)

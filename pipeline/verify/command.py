@@ -18,6 +18,7 @@ from pipeline.options import (
     FromOption,
     GeoOption,
     LakeOption,
+    RawCellsOption,
     ToOption,
     show_steps,
 )
@@ -41,6 +42,7 @@ def verify(  # noqa: PLR0913 one parameter an option
         int, typer.Option(min=1, max=16, help="At most so many at once, on a large lake.")
     ] = 2,
     form: FormOption = Form.table,
+    raw_cells: RawCellsOption = False,
     lake: LakeOption = None,
     geo: GeoOption = None,
     config: ConfigOption = None,
@@ -65,7 +67,9 @@ def verify(  # noqa: PLR0913 one parameter an option
             processes,
             lambda done, of: progress.update(task, advance=done, total=of),
         )
-    print_rows(COLUMNS, [finding.row for finding in proof.findings], form.value)
+    print_rows(
+        COLUMNS, [finding.row for finding in proof.findings], form.value, raw_cells=raw_cells
+    )
     print(escape(conclude(proof)), file=sys.stderr)
     if proof.off:
         raise typer.Exit(1)
