@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.errors import SettingsError
-from pipeline.formats import aws, envoy, haproxy, squid, web_servers
+from pipeline.formats import aws, envoy, haproxy, iis_native, squid, web_servers
 from pipeline.formats.fields import FIELDS, ReadBlock
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.json_settings import compile_json
@@ -20,7 +20,7 @@ from pipeline.formats.pattern import Pattern
 from pipeline.formats.targets import split_request
 from pipeline.formats.templates import compile_format
 
-FAMILIES = (web_servers, aws, haproxy, squid, envoy)
+FAMILIES = (web_servers, aws, haproxy, squid, envoy, iis_native)
 LAYOUTS = {layout.name: layout for family in FAMILIES for layout in family.LAYOUTS}
 
 NOON = datetime(2024, 10, 10, 11, 55, 36, tzinfo=UTC)
@@ -36,6 +36,11 @@ BALANCED = COMMON | {
     "ts": NOON.replace(microsecond=123456), "host": "www.example.com", "duration_ms": 12.0,
 }  # fmt: skip
 BROWSER = {"user_agent": "Mozilla/5.0"}
+NATIVE: dict[str, Any] = {
+    "ts": datetime(2016, 11, 8, 7, 55, 20, tzinfo=UTC), "client": "203.0.113.7", "method": "GET",
+    "path": "/english/", "query": "lang=en", "status": 200, "bytes_sent": 5120,
+    "duration_ms": 46.0,
+}  # fmt: skip
 EXPECTED: dict[str, dict[str, Any]] = {
     "vhost_combined": COMBINED | HOST | {"client": "2001:db8::10"},
     "vhost_common": COMMON | HOST,
@@ -75,6 +80,8 @@ EXPECTED: dict[str, dict[str, Any]] = {
     | HOST
     | {"ts": NOON.replace(microsecond=123_000), "protocol": None, "duration_ms": 12.0},
     "squid_combined": COMBINED | HOST,
+    "iis_native": NATIVE,
+    "iis_native_day_first": NATIVE,
     "envoy": COMMON
     | HOST
     | BROWSER

@@ -15,6 +15,7 @@ from pipeline.blocks import NO_LINES, Block
 from pipeline.formats.clients import are_addresses
 from pipeline.formats.doubts import Clients, count_clients, tell_unknown
 from pipeline.formats.fields import FIELDS, ReadBlock, Rejected
+from pipeline.formats.headers import HeaderLayout
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.layouts import (
     COMBINED,
@@ -93,8 +94,8 @@ class Candidate:
     """Of its hits those whose client is an address."""
     fields: int
     """How many fields it finds."""
-    told: tuple[list[str | None], list[float | None]]
-    """Each hit's client and duration."""
+    told: list[list[object]]
+    """Each hit's client, time and duration."""
 
     @property
     def rank(self) -> tuple[float, float, int]:
@@ -109,14 +110,14 @@ class Detected:
     layout: Layout
     share: float
     rivals: tuple[Layout, ...]
-    """Those that fit as well and find another client or duration."""
+    """Those that fit as well and find another client, time or duration."""
 
     def say_rivals(self) -> str:
         """Say what else the lines could be, and how to choose."""
         others = " or ".join(layout.name for layout in self.rivals)
         return (
             f"read as {self.layout.name}, but its lines could be {others} as well, with another"
-            " client or duration: set log_format to what the server writes"
+            " client, time or duration: set log_format to what the server writes"
         )
 
 
@@ -385,12 +386,13 @@ def _try(connection: duckdb.DuckDBPyConnection, layout: Layout, sample: pa.Array
     parts = [_matching(part) for part in Reader(layout).cut(numbers, sample)]
     read = read_parts(connection, [part for part in parts if len(part.lines)])
     is_one = len(read.hits) > 0 or layout.name == NO_REQUESTS.name
+    is_one |= isinstance(layout, HeaderLayout) and layout.has_header(sample)
     known = len(read.hits) + len(read.directives) if is_one else 0
     if layout is COMBINED:  # it reads on over what follows the agent
         known = pc.sum(pc.match_substring_regex(sample, _WHOLE)).as_py()
     has_client = not isinstance(layout, Pattern) or "client" in layout.fields
-    addresses = _share_of_addresses(read) if has_client else 1.0
-    told = (read.hits["client"].to_pylist(), read.hits["duration_ms"].to_pylist())
+    addresses = _share_of_addresses(read) if has_client and len(read.hits) else float(is_one)
+    told = [read.hits[name].to_pylist() for name in ("client", "ts", "duration_ms")]
     return Candidate(layout, known / len(sample), addresses, _count_fields(read), told)
 
 

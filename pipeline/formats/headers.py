@@ -45,6 +45,12 @@ class HeaderLayout:
     def _compiled(self) -> Callable[[str, str | None], Pattern | None]:
         return lru_cache(64)(self.compile)
 
+    def has_header(self, lines: pa.Array) -> bool:
+        """Whether one of some lines is a header that names what a hit needs."""
+        is_header = pc.match_substring_regex(lines, self.header).to_numpy(zero_copy_only=False)
+        rows = np.flatnonzero(is_header).tolist()
+        return any(self._compiled(self._directives(lines, row), None) for row in rows)
+
     def sections(
         self, lines: pa.Array, current: Pattern | None
     ) -> tuple[list[tuple[int, int, Pattern]], Pattern]:

@@ -23,7 +23,7 @@ from pipeline.formats.templates import compile_format, is_format
 
 _FAMILIES = (
     *("web_servers", "json_servers", "w3c", "aws", "haproxy", "envoy", "cdn", "google", "azure"),
-    *("squid", "zeek"),
+    *("squid", "zeek", "iis_native"),
 )
 """The modules of this folder with layouts, the likelier ones first."""
 

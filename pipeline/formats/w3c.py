@@ -68,11 +68,16 @@ class Dialect:
     decoders: Mapping[str, Decoder] = field(default_factory=dict)
     not_hits: tuple[str, str] | None = None
     """A name in the header, and what its field looks like in lines that are no requests."""
+    has_quotes: bool = False
+    """Whether strings stand in quotes, which are doubled in them."""
 
-    def is_of(self, names: Iterable[str], directives: str) -> bool:
-        """Whether a header is this product's."""
-        if self.software and re.search(self.software, directives, re.IGNORECASE | re.MULTILINE):
-            return True
+    def wrote(self, directives: str) -> bool:
+        """Whether the directives before a header name this product."""
+        flags = re.IGNORECASE | re.MULTILINE
+        return bool(self.software and re.search(self.software, directives, flags))
+
+    def may_have(self, names: Iterable[str]) -> bool:
+        """Whether a header may be this product's by its fields."""
         return not self.marks or not self.marks.isdisjoint(names)
 
 
@@ -85,6 +90,17 @@ IIS = Dialect(
     decoders={"agent": plus_is_space},
 )
 """``time-taken`` is in milliseconds; user agents have ``+`` for each space."""
+
+_STRING = r'(?:"[^"]*")+|[^ \t"][^ \t]*'
+IIS_ADVANCED = Dialect(
+    "iis_advanced",
+    frozenset({"timetakenms"}),
+    r"^#Software: IIS Advanced Logging",
+    {"time-taken": "duration_ms", "timetakenms": "duration_ms"},
+    shape=_STRING,
+    has_quotes=True,
+)
+"""IIS's Advanced Logging module: strings in quotes, with spaces; ``time-taken`` in milliseconds."""
 
 CLOUDFRONT = Dialect(
     "cloudfront",
@@ -124,7 +140,7 @@ INCAPSULA = Dialect(
     between='" "',
     after='"',
     shape=r'(?:[^"\\]|\\.)*',
-    shapes={"sc-status": r"[1-5]\d\d|-?", "cs-bytes": r"\d*"},
+    shapes={"sc-status": r"[1-5]\d\d|-?|0", "cs-bytes": r"\d*"},
 )
 """Every field stands in quotes; ``cs-uri`` has no scheme; ``cs-bytes`` is the content's length."""
 
@@ -140,11 +156,12 @@ SHOUTCAST = Dialect(
 W3C = Dialect(
     "w3c",
     between=r"[ \t]+",
-    shape=r'(?:"[^"]*")+|[^ \t"][^ \t]*',
+    shape=_STRING,
+    has_quotes=True,
 )
 """The draft: whitespace between fields, strings in quotes, ``time-taken`` in seconds."""
 
-_DIALECTS = (IIS, CLOUDFRONT, CLOUDFRONT_RTMP, INCAPSULA, SHOUTCAST, W3C)
+_DIALECTS = (INCAPSULA, IIS_ADVANCED, IIS, CLOUDFRONT, CLOUDFRONT_RTMP, SHOUTCAST, W3C)
 
 
 def compile_header(
@@ -162,7 +179,8 @@ def compile_header(
     *directives, header = text.split("\n")
     names = header.partition(":")[2].lower().split()
     said = "\n".join(directives)
-    dialect = next(one for one in _DIALECTS if one.is_of(names, said))
+    named = (one for one in _DIALECTS if one.wrote(said))
+    dialect = next(named, None) or next(one for one in _DIALECTS if one.may_have(names))
     if dialect is W3C and not _SOFTWARE.search(said):
         dialect = next((one for one in _DIALECTS if one.name == before), W3C)
     if only not in (None, dialect):
@@ -209,7 +227,7 @@ def _not_hits(dialect: Dialect, names: list[str]) -> str | None:
 
 
 def _decoders(dialect: Dialect, fields: Iterable[str | None]) -> Mapping[str, Decoder]:
-    if dialect is W3C:
+    if dialect.has_quotes:
         return {made: _unquoted for made in fields if made and made not in _SHAPES}
     if dialect is INCAPSULA:
         return {"target": _with_scheme}
@@ -229,11 +247,18 @@ def _with_scheme(texts: pa.StringArray) -> pa.StringArray:
     return pc.if_else(is_path, texts, pc.binary_join_element_wise("http://", texts, ""))
 
 
-def _layout(dialect: Dialect, example: str, default: Pattern | None = None) -> HeaderLayout:
+def _layout(
+    dialect: Dialect, example: str, default: Pattern | None = None, directive: str = "^#"
+) -> HeaderLayout:
     only = None if dialect is W3C else dialect
-    return HeaderLayout(
-        dialect.name, _HEADER, partial(compile_header, only=only), default, example=example
-    )
+    compiled = partial(compile_header, only=only)
+    return HeaderLayout(dialect.name, _HEADER, compiled, default, directive, example)
+
+
+_ENVELOPE = (
+    r"^(?:#|\|==\||(?i:accountId|configId|checksum|format|startTime|endTime|publicKeyId|key):)"
+)
+"""What Imperva writes above the log, up to ``|==|``."""
 
 
 def _default(dialect: Dialect, names: str, *last: Segment, rest: str = "") -> Pattern:
@@ -284,6 +309,14 @@ LAYOUTS = (
         _IIS_DEFAULT,
     ),
     _layout(
+        IIS_ADVANCED,
+        "#Software: IIS Advanced Logging Module\n"
+        "#Fields:  date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip"
+        " cs(User-Agent) cs(Referer) sc-status sc-substatus sc-win32-status sc-bytes time-taken\n"
+        "2016-11-08 20:30:00.123 192.0.2.1 GET /english/index.asp lang=en 443 - 203.0.113.7"
+        ' "Mozilla/5.0 (Windows NT 10.0; Win64; x64)" "https://example.org/" 200 0 0 5120 46',
+    ),
+    _layout(
         CLOUDFRONT,
         "2016-11-08\t20:30:00\tYUL62-C1\t5120\t203.0.113.7\tGET\td111111abcdef8.cloudfront.net"
         "\t/english/a%2520b.html\t200\thttps://example.org/\tMozilla/5.0%20(X11;%20Linux)\tlang=en"
@@ -306,6 +339,7 @@ LAYOUTS = (
         '"2016-11-08" "20:30:00" "Firefox" "Mozilla/5.0 (X11; Linux)" "www.example.com/english/"'
         ' "HTTP/1.1" "203.0.113.7" "GET" "lang=en" "200" "198.51.100.9" "5120"'
         ' "https://example.org/"',
+        directive=_ENVELOPE,
     ),
     _layout(
         SHOUTCAST,

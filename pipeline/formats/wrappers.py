@@ -219,7 +219,23 @@ TIMES = Prefix(
 )
 """``docker logs --timestamps`` and ``kubectl logs --timestamps``."""
 
+
+@dataclass(frozen=True)
+class Space(Prefix):
+    """rsyslog's ``%msg%`` in a template of its own: the space behind the tag stays before it."""
+
+    name: str = "syslog_message"
+    whole: str = "(?P<channel>) ?"
+    is_telling: bool = False
+
+    @property
+    def shape(self) -> str:
+        """See ``Wrapper``; a line without the space is one of another template."""
+        return "^ [^ ]"
+
+
 WRAPPERS: tuple[Wrapper, ...] = (
     *(CRI, DockerJson(), JournaldJson(), HEROKU, SYSLOG_RFC5424, SYSLOG, COMPOSE, KUBECTL, TIMES),
+    Space(),
 )
 """The likelier ones first; of those that fit the first is taken."""
