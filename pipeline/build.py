@@ -4,27 +4,28 @@ A derived partition is a pure function of its inputs and settings; see ``stale``
 """
 
 import logging
+import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 
 from pipeline.change import Change
+from pipeline.cut_sessions import Whole, cut_sessions
 from pipeline.database import connect
 from pipeline.day_files import read_days
 from pipeline.days import day_start
 from pipeline.definitions import ROBOTLIKE
+from pipeline.errors import SettingsError
 from pipeline.lake import Lake, read_json
 from pipeline.models import read_model
-from pipeline.partitions import write_table
+from pipeline.partitions import split_days, write_partitions
 from pipeline.stale import PARTITIONED, DayFiles, Parts, fingerprint, take_stock
 from pipeline.storage import storage_named
 from pipeline.summary import add_summary
@@ -32,10 +33,6 @@ from pipeline.visitors import VisitorKey
 
 log = logging.getLogger(__name__)
 
-_SESSION_KEYS = (("session_id", pa.uint64()), ("started_at", pa.int64()), ("day", pa.int32()))
-"""The order of the sessions, the first key last."""
-
-_MOST_PARTS = 64
 _BATCH_ROWS = 4_000_000
 _PUT_EACH_S = 300.0
 """What was built so long ago is put into the lake, so that a kill does not lose it."""
@@ -75,16 +72,19 @@ def build(
         The days rebuilt, in order. Nothing is written when nothing is stale.
 
     Raises:
+        SettingsError: names the days that need more memory than set; every other one is built.
         StorageError: the disk is full or can't be written; the next build goes on from there.
     """
     started = time.monotonic()
+    too_large: list[date] = []
     with lake.lock("build"), storage_named(lake.root, _THEN), lake.staging() as staging:
         stock = take_stock(lake, settings.timeout_minutes, drop_robotlike=settings.drop_robotlike)
         built, stale = dict(stock.built), stock.stale_for(also)
         change, put_at = Change(lake, staging), started
         for batch in batches(stale, stock.days):
-            _build_batch(change, batch, stock.days, settings)
-            built |= {str(day): stock.wanted[str(day)] for day in batch}
+            done = _build_what_fits(change, batch, stock.days, settings)
+            built |= {str(day): stock.wanted[str(day)] for day in done}
+            too_large += [day for day in batch if day not in done]
             if time.monotonic() > put_at + _PUT_EACH_S:
                 _put(change, built, settings)
                 put_at = time.monotonic()
@@ -93,7 +93,15 @@ def build(
             _replace_days(change, [day])
             del built[day]
         _put(change, built, settings)
-    log.info("built %d days in %d ms", len(stale), round((time.monotonic() - started) * 1000))
+    took = round((time.monotonic() - started) * 1000)
+    log.info("built %d days in %d ms", len(stale) - len(too_large), took)
+    if too_large:
+        raise SettingsError(
+            "memory_limit_mb",
+            settings.memory_mb,
+            f"too little to build {', '.join(map(str, too_large))}: set more and build again;"
+            " every other day is built",
+        )
     return stale
 
 
@@ -147,21 +155,42 @@ def batches(stale: list[date], days: dict[date, DayFiles]) -> Iterator[list[date
         yield batch
 
 
+def _build_what_fits(
+    change: Change, batch: list[date], days: dict[date, DayFiles], settings: BuildSettings
+) -> list[date]:
+    """Build some days together, or each alone where the memory asks for it; returns those built."""
+    try:
+        _build_batch(change, batch, days, settings)
+    except duckdb.OutOfMemoryException as error:
+        for model in PARTITIONED:
+            for day in batch:
+                shutil.rmtree(change.staging / model / f"day={day}", ignore_errors=True)
+        if len(batch) > 1:
+            alone = (_build_what_fits(change, [day], days, settings) for day in batch)
+            return [day for built in alone for day in built]
+        log.warning("%s is not built: %s", batch[0], str(error).splitlines()[0])
+        return []
+    return batch
+
+
 def _build_batch(
     change: Change, batch: list[date], days: dict[date, DayFiles], settings: BuildSettings
 ) -> None:
     staging = change.staging
     connection = open_batch(change.lake, batch, days, settings, staging / "spill")
     find_robotlike(connection, settings)
-    sessions = _cut_sessions(connection, settings)
-    connection.register("sessions", sessions)
+    sessions = cut_sessions(
+        connection, "*", session_parameters(settings), lambda: Whole(staging / "runs")
+    )
+    sessions.show(connection)
     with ThreadPoolExecutor(1) as beside:
-        writing = beside.submit(_write_days, sessions, staging / "sessions")
+        writing = beside.submit(write_partitions, sessions.read(), staging / "sessions")
         for model in ("daily", "hourly", "minutes"):
             rows = connection.execute(_ordered(model)).to_arrow_table()
-            _write_days(rows, staging / model)
+            write_partitions(split_days(rows), staging / model)
         writing.result()
     connection.close()
+    shutil.rmtree(staging / "runs", ignore_errors=True)
     _replace_days(change, map(str, batch))
 
 
@@ -190,39 +219,12 @@ def find_robotlike(connection: duckdb.DuckDBPyConnection, settings: BuildSetting
     connection.table("robotlike").filter(str(settings.drop_robotlike)).create_view("left_out")
 
 
-def select_sessions(
-    connection: duckdb.DuckDBPyConnection, columns: str, settings: BuildSettings, parts: int = 1
-) -> pa.Table:
-    """Run the sessions model, in as many parts as the memory asks for; rows in no order."""
-    statement = f"FROM ({read_model('sessions')}) SELECT {columns}"
-    bound = {
+def session_parameters(settings: BuildSettings) -> dict[str, int | bytes]:
+    """What the sessions model is bound to, besides its parts."""
+    return {
         "timeout_seconds": settings.timeout_minutes * 60,
         "session_key": settings.key.session_key,
-        "parts": parts,
     }
-    try:
-        return pa.concat_tables(
-            connection.execute(statement, bound | {"part": part}).to_arrow_table()
-            for part in range(parts)
-        )
-    except duckdb.OutOfMemoryException:
-        if parts == _MOST_PARTS:
-            raise
-    log.info("sessions need more memory than allowed: again in more than %d parts", parts)
-    return select_sessions(connection, columns, settings, parts * 2)
-
-
-def _cut_sessions(connection: duckdb.DuckDBPyConnection, settings: BuildSettings) -> pa.Table:
-    """Run the sessions model and order its rows.
-
-    NumPy orders them: DuckDB would carry the texts through its sort.
-    """
-    table = select_sessions(connection, "*", settings)
-    for name in ("user_agent", "referrer_host"):  # few distinct ones: order numbers, not texts
-        column = table[name].dictionary_encode().combine_chunks()
-        table = table.set_column(table.column_names.index(name), name, column)
-    keys = [table[name].cast(kind).to_numpy() for name, kind in _SESSION_KEYS]
-    return table.take(pa.array(np.lexsort(keys)))
 
 
 def _ordered(model: str) -> str:
@@ -261,27 +263,6 @@ def _day_table(
              ("ends_at", instant), ("keep_from", instant), ("geo_is_late", pa.bool_())]
         ),
     )  # fmt: skip
-
-
-def _write_days(table: pa.Table, folder: Path) -> None:
-    """Write an ordered table, one file a day, each a function of its rows alone.
-
-    DuckDB's COPY with PARTITION_BY takes three times as long for large tables, and does not keep
-    the order where a day begins in the middle of a vector.
-    """
-    days = table["day"].cast(pa.int32()).to_numpy()
-    starts = np.flatnonzero(np.diff(days, prepend=-(2**31)))
-    rows = table.drop_columns("day")
-    plain = pa.schema(
-        (f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type)
-        for f in rows.schema
-    )
-    for start, end in pairwise([*starts, len(days)]):
-        target = folder / f"day={table['day'][start]}" / "part.parquet"
-        target.parent.mkdir(parents=True)
-        # Whole and plain: batches and dictionaries of other days would show in the file.
-        day = rows.slice(start, end - start).cast(plain).combine_chunks()
-        write_table(target, day)
 
 
 def _replace_days(change: Change, days: Iterable[str]) -> None:

@@ -11,6 +11,7 @@
 --         visitor without cookies, which a log does not have: here it is one who took no asset
 --         that day (/robots.txt is none). Its day is the last 24 hours, here the local day. A span of
 --         less than a minute is taken as one: a browser that opens its tabs again is no robot.
+--         Paths are told apart by their hashes: a hostile visitor's fill any memory.
 WITH busy AS (
     SELECT
         h.day,
@@ -24,14 +25,18 @@ WITH busy AS (
     GROUP BY h.day, h.visitor_id
     HAVING count(*) >= $least_pages
 ),
-monotonous AS (
-    SELECT h.day, h.visitor_id
+fetched AS (
+    SELECT h.day, h.visitor_id, hash(h.path) AS path_hash, h.is_asset, count(*) AS times
     FROM hits AS h
     JOIN busy AS b ON h.day = b.day AND h.visitor_id = b.visitor_id AND b.pages > $many_pages
     WHERE h.is_page OR (h.is_asset AND lower(h.path) <> '/robots.txt')
-    GROUP BY h.day, h.visitor_id
-    HAVING count(*) FILTER (WHERE h.is_asset) = 0
-        AND count(DISTINCT h.path) * $many_pages_a_path < count(*)
+    GROUP BY ALL
+),
+monotonous AS (
+    SELECT day, visitor_id
+    FROM fetched
+    GROUP BY day, visitor_id
+    HAVING NOT bool_or(is_asset) AND count(*) * $many_pages_a_path < sum(times)
 )
 SELECT day, visitor_id
 FROM busy

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.build import _write_days
+from pipeline.partitions import split_days, write_partitions
 
 FIRST = date(2016, 11, 1)
 
@@ -24,13 +24,13 @@ def make_days(rows: list[int]) -> pa.Table:
 @pytest.mark.parametrize("rows", [[1435] * 20, [466] * 25, [2048, 1, 6143, 3, 5000]])
 def test_each_day_keeps_its_order_and_is_the_same_alone(rows: list[int], tmp_path: Path) -> None:
     """Days across the ends of vectors and row groups: in order, with the bytes they have alone."""
-    _write_days(make_days(rows), tmp_path / "all")
+    write_partitions(split_days(make_days(rows)), tmp_path / "all")
     for place, count in enumerate(rows):
-        name = f"day={FIRST + timedelta(days=place)}/data_0.parquet"
+        name = f"day={FIRST + timedelta(days=place)}/part.parquet"
         stored = pq.ParquetFile(tmp_path / "all" / name).read()
         assert stored["number"].to_pylist() == list(range(count))
         alone = make_days([0] * place + [count])
-        _write_days(alone, tmp_path / f"alone-{place}")
+        write_partitions(split_days(alone), tmp_path / f"alone-{place}")
         assert (tmp_path / f"alone-{place}" / name).read_bytes() == (
             tmp_path / "all" / name
         ).read_bytes()

@@ -12,9 +12,10 @@ from pipeline.build import (
     batches,
     find_robotlike,
     open_batch,
-    select_sessions,
+    session_parameters,
 )
 from pipeline.compare.figures import Basis, Figures
+from pipeline.cut_sessions import Narrow, cut_sessions
 from pipeline.lake import Lake
 from pipeline.models import read_model
 from pipeline.stale import DayFiles
@@ -53,7 +54,7 @@ def count_days(  # noqa: PLR0913 what is counted, where, and how
                 change(connection)
             find_robotlike(connection, settings)
             columns = "day, country, visitor_id"
-            connection.register("sessions", select_sessions(connection, columns, settings))
+            cut_sessions(connection, columns, session_parameters(settings), Narrow).show(connection)
             daily = connection.sql(read_model("daily")).project("day, country, sessions")
             rows = daily.fetchall()
         figures |= {(day, country): sessions for day, country, sessions in rows}
