@@ -52,7 +52,7 @@ e2e: install-dev
 
 # Processes killed at random moments; minutes.
 faults: install-dev
-	KILLS=$(KILLS) timeout --foreground --signal=INT --kill-after=1m 10m $(BIN)/python -m pytest -n 0 -s tests/faults
+	KILLS=$(KILLS) timeout --foreground --signal=INT --kill-after=1m 20m $(BIN)/python -m pytest -n 0 -s tests/faults
 
 lint: install-dev
 	$(BIN)/ruff check .

@@ -21,7 +21,8 @@ KEYS = (("session_id", pa.uint64()), ("started_at", pa.int64()), ("day", pa.int3
 """The order of the sessions, the first key last."""
 NARROW = ("day", "country", "visitor_id", "started_at")
 """The columns of sessions that other models read."""
-_MOST_PARTS = 1024
+_MOST_PARTS = 256
+_MORE_PARTS = 4
 _READ_ROWS = 2048
 _OUT_OF_MEMORY = (duckdb.OutOfMemoryException, pa.ArrowException, OSError)
 """What a stream of rows ends with; the latter two with DuckDB's text."""
@@ -107,9 +108,16 @@ def cut_sessions(
         except _OUT_OF_MEMORY as error:
             if "Out of Memory" not in str(error):
                 raise
-            if parts == _MOST_PARTS:
+            if parts == _MOST_PARTS or _count_visitors(connection, parts, part) <= 1:
                 raise duckdb.OutOfMemoryException(str(error)) from error
-            parts *= 2
+            parts *= _MORE_PARTS
             log.info("sessions need more memory than allowed: again in %d parts", parts)
         else:
             return sink
+
+
+def _count_visitors(connection: duckdb.DuckDBPyConnection, parts: int, part: int) -> int:
+    """How many visitors a part has: one cannot be taken in smaller parts."""
+    hits = connection.view("hits").filter(f"visitor_id % {parts}::UBIGINT = {part}::UBIGINT")
+    (count,) = hits.aggregate("count(DISTINCT visitor_id)").fetchall()[0]
+    return int(count)
