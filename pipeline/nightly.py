@@ -23,7 +23,7 @@ from pipeline.days import check_day
 from pipeline.discovery import Found, discover
 from pipeline.errors import DataError, GeoError, PassingError
 from pipeline.figure_alerts import note_incomplete, note_restatements
-from pipeline.geo.databases import HOW_TO_GET_ONE, list_databases
+from pipeline.geo.databases import list_databases, say_none
 from pipeline.hits import Places
 from pipeline.ingest import Ingested, explain_overlap, explain_unread
 from pipeline.lake import Lake
@@ -108,7 +108,7 @@ def search_files(
         limits=read_limits(settings), may_be_empty=may_be_empty,
     )  # fmt: skip
     if found.files and not databases:
-        raise GeoError(f"no address database in {settings.geo}: {HOW_TO_GET_ONE}")
+        raise GeoError(say_none(settings.geo))
     if zone.is_assumed and found.files:  # for the tasks that follow
         lake.claim(zone.info.key, load_key(settings).fingerprint)
         log.warning("%s", zone.explain(settings.lake))

@@ -12,7 +12,7 @@ from pipeline.days import zone_name
 from pipeline.errors import DataError, GeoError, LakeError, SettingsError
 from pipeline.formats.clock import Offset, read_offsets
 from pipeline.formats.layouts import find_layout
-from pipeline.geo.databases import HOW_TO_GET_ONE, list_databases
+from pipeline.geo.databases import list_databases, say_none
 from pipeline.hits import HitMaker, Places
 from pipeline.lake import Lake
 from pipeline.raw_files import ReadLimits
@@ -117,7 +117,7 @@ def open_maker(settings: Settings, zone: Zone, *, with_geo: bool) -> HitMaker:
     """
     databases = list_databases(settings.geo) if with_geo else []
     if with_geo and not databases:
-        raise GeoError(f"no address database in {settings.geo}: {HOW_TO_GET_ONE}")
+        raise GeoError(say_none(settings.geo))
     if settings.log_format:
         find_layout(settings.log_format)
     key = load_key(settings)

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from pipeline.errors import GeoError
 from pipeline.geo.check import Waivers
-from pipeline.geo.databases import GeoDatabase, list_databases
+from pipeline.geo.databases import (
+    GeoDatabase,
+    LeftOut,
+    list_databases,
+    list_left_out,
+    say_none,
+)
 from pipeline.geo.single import lookup
 from pipeline.geo.sources import NOTICES
 from pipeline.lake import Lake
@@ -63,20 +70,16 @@ def list_command(
     form: FormOption = Form.table,
     raw_cells: RawCellsOption = False,
 ) -> None:
-    """List the databases in the folder, oldest first.
+    """List the databases in the folder, oldest first, then those that are left out, and why.
 
     For example:
 
     tidegauge geo list --geo ./geo --format csv
     """
     settings = load_settings(config, geo=geo)
-    databases = list_databases(settings.geo)
-    print_rows(
-        _DATABASE_COLUMNS,
-        [_database_row(known) for known in databases],
-        form.value,
-        raw_cells=raw_cells,
-    )
+    rows = [_database_row(known, known.kind) for known in list_databases(settings.geo)]
+    rows += [_database_row(one, f"left out: {one.why}") for one in list_left_out(settings.geo)]
+    print_rows(_DATABASE_COLUMNS, rows, form.value, raw_cells=raw_cells)
 
 
 @_geo.command("lookup")
@@ -99,7 +102,10 @@ def lookup_command(  # noqa: PLR0913 - one parameter an option
     zone = find_zone(settings, Lake(settings.lake)).info
     day = on.date() if on else datetime.now(zone).date()
     day_start = datetime.combine(day, time(), zone)
-    answer = lookup(address, list_databases(settings.geo), day_start, settings.geo_provider)
+    databases = list_databases(settings.geo)
+    if not databases:
+        raise GeoError(say_none(settings.geo))
+    answer = lookup(address, databases, day_start, settings.geo_provider)
     row = (
         answer.address,
         answer.country,
@@ -165,10 +171,12 @@ def fetch_command(  # noqa: PLR0913 - one parameter an option
     typer.echo(_told(fetched))
 
 
-def _database_row(known: GeoDatabase) -> tuple[date | datetime | str | int, ...]:
+def _database_row(
+    known: GeoDatabase | LeftOut, kind: str
+) -> tuple[date | datetime | str | int, ...]:
     return (
         known.built,
-        known.kind,
+        kind,
         known.provider,
         known.database_type,
         known.ip_version,

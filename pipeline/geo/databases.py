@@ -16,26 +16,29 @@ import maxminddb.reader
 from pipeline.errors import GeoError
 from pipeline.geo.tree import damaged, first_networks
 
-Kind = Literal["City", "Country", "flat"]
+Kind = Literal["City", "Country", "flat", "text"]
 
 HOW_TO_GET_ONE = (
     "get one with `tidegauge geo fetch dbip-lite` (no account needed), point --geo at the folder"
     " that holds one, or run with --no-geo"
 )
 
-_PREFERENCE: dict[Kind, int] = {"City": 0, "Country": 1, "flat": 2}
+_PREFERENCE: dict[Kind, int] = {"City": 0, "Country": 1, "flat": 2, "text": 3}
 _PROVIDERS = {"maxmind": r"geolite|geoip|maxmind", "dbip": r"db-?ip"}
 _PROBED_NODES = 20_000
 _PROBED_RECORDS = 1_000
+_SHOWN_KEYS = 5
+_GEOGRAPHY = {"continent", "country", "registered_country", "city", "location"}
+"""Of a City or Country database a record may lack the country, but not all of these."""
 
 
 @dataclass(frozen=True)
 class GeoDatabase:
     """One address database file; ``built`` (aware, UTC) and the rest are as its metadata says.
 
-    ``kind`` is ``City`` (country and subdivisions), ``Country``, or ``flat`` (``country_code`` at
-    the record's top level). ``provider`` is ``maxmind``, ``dbip``, or the first word of the
-    database's type in lower case.
+    ``kind`` is ``City`` (country and subdivisions), ``Country``, ``flat`` (``country_code`` at the
+    record's top level) or ``text`` (``country``, which is the code itself). ``provider`` is
+    ``maxmind``, ``dbip``, or the first word of the database's type in lower case.
     """
 
     path: Path
@@ -53,28 +56,51 @@ class GeoDatabase:
         return self.built.date()
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A sound database that knows no countries, and why it is taken to know none."""
+
+    path: Path
+    built: datetime
+    provider: str
+    database_type: str
+    ip_version: int
+    why: str
+
+
 def list_databases(folder: Path) -> list[GeoDatabase]:
     """Return the databases of ``folder`` that know countries, sorted by build time, then name.
 
     Other files, and sound databases of other things (networks, domains), are left out. A missing
     folder holds none. Raises GeoError naming the file when a ``.mmdb`` file is damaged.
     """
+    known = [one for one in look_into(folder) if isinstance(one, GeoDatabase)]
+    return sorted(known, key=lambda database: (database.built, database.path.name))
+
+
+def list_left_out(folder: Path) -> list[LeftOut]:
+    """Return the databases of ``folder`` that know no countries, by name; raises as above."""
+    return [one for one in look_into(folder) if isinstance(one, LeftOut)]
+
+
+def look_into(folder: Path) -> list[GeoDatabase | LeftOut]:
+    """Return all databases of ``folder``, by name; raises as ``list_databases``."""
     if folder.exists() and not folder.is_dir():
         raise GeoError(f"{folder} is not a folder of address databases: {HOW_TO_GET_ONE}")
-    paths = sorted(folder.glob("*.mmdb")) if folder.exists() else []
-    opened = [_read(path) for path in paths]
-    known = [database for database in opened if database is not None]
-    return sorted(known, key=lambda database: (database.built, database.path.name))
+    return [_read(path) for path in sorted(folder.glob("*.mmdb"))] if folder.exists() else []
+
+
+def say_none(folder: Path) -> str:
+    """Say that a folder has no database of countries, why those it has are none, and the remedy."""
+    others = [f"{one.path.name} is left out: it {one.why}" for one in list_left_out(folder)]
+    return "; ".join([f"no address database in {folder}", *others]) + f": {HOW_TO_GET_ONE}"
 
 
 def read_database(path: Path) -> GeoDatabase:
     """Describe one database file; raises GeoError when it is damaged or knows no countries."""
     database = _read(path)
-    if database is None:
-        raise GeoError(
-            f"address database {path} holds no countries (neither country.iso_code nor"
-            " country_code): use a City or Country database"
-        )
+    if isinstance(database, LeftOut):
+        raise GeoError(f"address database {path} {database.why}: use a City or Country database")
     return database
 
 
@@ -121,39 +147,61 @@ def damage_named(path: Path) -> Iterator[None]:
         raise damaged(path, f"reading it fails with {type(error).__name__}") from error
 
 
-def _read(path: Path) -> GeoDatabase | None:
+def _read(path: Path) -> GeoDatabase | LeftOut:
     with damage_named(path), maxminddb.open_database(path) as reader:
         metadata = reader.metadata()
-        kind = _probe_kind(path, reader)
+        built = datetime.fromtimestamp(metadata.build_epoch, UTC)
+        provider, of_type = _provider(path, metadata), metadata.database_type
+        kind, met = _probe_kind(path, reader)
         if kind is None:
-            return None
+            why = _say_met(met)
+            return LeftOut(path, built, provider, of_type, metadata.ip_version, why)
         return GeoDatabase(
             path=path,
-            built=datetime.fromtimestamp(metadata.build_epoch, UTC),
+            built=built,
             kind=kind,
-            provider=_provider(path, metadata),
-            database_type=metadata.database_type,
+            provider=provider,
+            database_type=of_type,
             ip_version=metadata.ip_version,
             node_count=metadata.node_count,
             record_size=metadata.record_size,
         )
 
 
-def _probe_kind(path: Path, reader: maxminddb.Reader) -> Kind | None:
-    # The content decides, not the type's name: converted databases keep the name and are flat.
+def _probe_kind(path: Path, reader: maxminddb.Reader) -> tuple[Kind | None, set[str]]:
+    """A database's kind and, where it knows no countries, the keys of its first records."""
+    # The content decides, not the type's name: converted databases keep the name and are flat, and
+    # one of networks may bear any.
     metadata = reader.metadata()
     said = re.search("City|Enterprise|Country", metadata.database_type)
-    met_record = False
+    met = set[str]()
     for record in _first_records(path, reader):
-        met_record = True
-        if isinstance(record.get("country_code"), str):
-            return "flat"
-        if _has_country(record):
-            is_city = "subdivisions" in record or (said and said[0] != "Country")
-            return "City" if is_city else "Country"
-    if said and not met_record:
+        if kind := _kind_of(record, said[0] if said else None):
+            return kind, set()
+        met.update(record)
+    if said and not met:
         raise damaged(path, f"its type is {metadata.database_type}, but it holds no records")
-    return None if said is None else "Country" if said[0] == "Country" else "City"
+    if said is None or _GEOGRAPHY.isdisjoint(met):
+        return None, met
+    return "Country" if said[0] == "Country" else "City", set()
+
+
+def _kind_of(record: dict[str, Any], said: str | None) -> Kind | None:
+    """What a record shows its database to be; None when it has no country."""
+    country = record.get("country")
+    if isinstance(record.get("country_code"), str):
+        return "flat"
+    if isinstance(country, dict) and isinstance(country.get("iso_code"), str):
+        is_city = "subdivisions" in record or said not in (None, "Country")
+        return "City" if is_city else "Country"
+    if isinstance(country, str) and re.fullmatch("[A-Za-z]{2}", country):
+        return "text"
+    return None
+
+
+def _say_met(keys: set[str]) -> str:
+    shown = ", ".join(sorted(keys)[:_SHOWN_KEYS])
+    return f"holds no countries, only {shown or 'records that are no maps'}"
 
 
 def _first_records(path: Path, reader: maxminddb.Reader) -> Iterator[dict[str, Any]]:
@@ -164,11 +212,6 @@ def _first_records(path: Path, reader: maxminddb.Reader) -> Iterator[dict[str, A
         record = reader.get(make_address(first_address))
         if isinstance(record, dict):
             yield record
-
-
-def _has_country(record: dict[str, Any]) -> bool:
-    country = record.get("country")
-    return isinstance(country, dict) and isinstance(country.get("iso_code"), str)
 
 
 def _provider(path: Path, metadata: maxminddb.reader.Metadata) -> str:

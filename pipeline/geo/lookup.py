@@ -27,7 +27,9 @@ _COUNTRY_PATH = {
     "City": ("country", "iso_code"),
     "Country": ("country", "iso_code"),
     "flat": ("country_code",),
+    "text": ("country",),
 }
+_CODE = "^[A-Z]{2}$"
 _SUBDIVISION_PATH = ("subdivisions", 0, "iso_code")
 
 
@@ -65,9 +67,9 @@ class Locator:
     ) -> tuple[pa.StringArray, pa.StringArray]:
         """Return country and subdivision of each canonical client, in the order given.
 
-        The country is the ISO 3166-1 code as the database writes it, ``ZZ`` for no answer and for
-        what is no address (a host name, null); the subdivision is the largest one's code or null.
-        Raises GeoError when a record needed is damaged.
+        The country is the ISO 3166-1 code that the database has, in capitals, ``ZZ`` for no answer,
+        one that is no two letters, and for what is no address (a host name, null); the subdivision
+        is the largest one's code or null. Raises GeoError when a record needed is damaged.
         """
         clients: Column = pa.array(addresses, pa.string())
         leaves = pa.array(self._find_leaves(clients)).dictionary_encode()
@@ -113,11 +115,10 @@ class Locator:
             for client in clients.take(pa.array(one_client_at[unmet])).to_pylist()
         ]
         known = self._places
-        countries = self._ask(asked, _COUNTRY_PATH[self.database.kind])
+        countries = as_codes(self._ask(asked, _COUNTRY_PATH[self.database.kind]))
         subdivisions: Column = pa.nulls(len(asked), pa.string())
         if self.database.kind == "City":
             subdivisions = self._ask(asked, _SUBDIVISION_PATH)
-        countries = pc.replace_substring_regex(countries, "^$", NOWHERE).fill_null(NOWHERE)
         return _Places(
             _joined(known.pointers, leaves.dictionary.filter(pa.array(unmet))),
             _joined(known.countries, countries),
@@ -126,7 +127,15 @@ class Locator:
 
     def _ask(self, clients: list[str], path: tuple[str | int, ...]) -> Column:
         with damage_named(self.database.path):
-            return pa.array(self._reader.get_many_path(clients, path), pa.string())
+            found = self._reader.get_many_path(clients, path)
+        return pa.array([one if isinstance(one, str) else None for one in found], pa.string())
+
+
+def as_codes(answers: Column) -> Column:
+    """What a database says of countries as codes: two letters, in capitals; else ``ZZ``."""
+    capitals = pc.ascii_upper(answers)
+    is_code = pc.match_substring_regex(capitals, _CODE).fill_null(False)
+    return pc.if_else(is_code, capitals, NOWHERE)
 
 
 def _missing(wanted: Column, known: Column) -> Mask:

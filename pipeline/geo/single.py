@@ -9,13 +9,16 @@ from typing import Any
 import geoip2.database
 import geoip2.models
 import maxminddb
+import pyarrow as pa
 from geoip2.errors import AddressNotFoundError
 
 from pipeline.errors import GeoError
-from pipeline.geo.databases import GeoDatabase, damage_named, in_force
-from pipeline.geo.lookup import NOWHERE
+from pipeline.geo.databases import GeoDatabase, Kind, damage_named, in_force
+from pipeline.geo.lookup import NOWHERE, as_codes
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_FLAT: dict[Kind, str] = {"flat": "country_code", "text": "country"}
+"""Where the country stands in a record without maps."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def locate_one(address: Address, database: GeoDatabase) -> tuple[str, str | None
     if address.version > database.ip_version or getattr(address, "scope_id", None):
         return NOWHERE, None, None
     with damage_named(database.path):
-        if database.kind == "flat":
+        if database.kind in _FLAT:
             return _ask_maxminddb(address, database), None, None
         return _ask_geoip2(address, database)
 
@@ -67,7 +70,14 @@ def locate_one(address: Address, database: GeoDatabase) -> tuple[str, str | None
 def _ask_maxminddb(address: Address, database: GeoDatabase) -> str:
     with maxminddb.open_database(database.path) as reader:
         record: Any = reader.get(address)
-        return (record or {}).get("country_code") or NOWHERE
+        return _as_code((record or {}).get(_FLAT[database.kind]))
+
+
+def _as_code(answer: object) -> str:
+    code: str = as_codes(pa.array([answer if isinstance(answer, str) else None], pa.string()))[
+        0
+    ].as_py()
+    return code
 
 
 def _ask_geoip2(address: Address, database: GeoDatabase) -> tuple[str, str | None, str | None]:
@@ -77,7 +87,7 @@ def _ask_geoip2(address: Address, database: GeoDatabase) -> tuple[str, str | Non
             found = ask(address)
         except AddressNotFoundError:
             return NOWHERE, None, None
-    country = found.country.iso_code or NOWHERE
+    country = _as_code(found.country.iso_code)
     if not isinstance(found, geoip2.models.City):
         return country, None, None
     largest = found.subdivisions[0].iso_code if found.subdivisions else None

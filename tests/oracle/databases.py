@@ -87,6 +87,14 @@ def answer(reader: maxminddb.Reader, canonical: str) -> tuple[str, str | None]:
         return NOWHERE
     if not isinstance(record, dict):
         return NOWHERE
-    country = record.get("country", {}).get("iso_code") or record.get("country_code") or "ZZ"
+    country = record.get("country")
+    answers = [country.get("iso_code")] if isinstance(country, dict) else [country]
+    codes = [code for code in map(code_of, (*answers, record.get("country_code"))) if code]
     subdivisions = record.get("subdivisions") or [{}]
-    return country, subdivisions[0].get("iso_code")
+    return codes[0] if codes else "ZZ", subdivisions[0].get("iso_code")
+
+
+def code_of(answer: object) -> str | None:
+    """Return an answer that is two letters of A-Z, in capitals; None when it is none."""
+    is_code = isinstance(answer, str) and answer.isascii() and answer.isalpha() and len(answer) == 2
+    return str(answer).upper() if is_code else None
