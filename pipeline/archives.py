@@ -7,7 +7,8 @@ import bz2
 import lzma
 import re
 import tarfile
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -17,6 +18,8 @@ from isal import igzip_lib
 _PIECE_BYTES = 1024 * 1024
 """No piece is longer, but a zst's: up to 32 MiB, by the format's blocks of 128 KiB in 4 bytes."""
 _READ_BYTES = 16 * 1024
+_BZ2_UNIT_BYTES = 100_000
+"""The digit behind ``BZh`` is a block's size in these."""
 _ZSTD_FEED_BYTES = 1024
 _MOST_WINDOW_BYTES = 2 * 1024**3  # zstd --long=31; as much memory, where there is so much content
 _ZSTD_HEADER_BYTES = 18
@@ -143,6 +146,39 @@ def _is_tar(header: bytes) -> bool:
 def decompress(
     raw: Source, start: Any, on_read: Callable[[int], None], on_damage: Callable[[str], None]
 ) -> Iterator[bytes]:
+    """Decompress what can be read.
+
+    Of a bz2, what its damaged block gave is left out: a block is scrambled as a whole, and its
+    checksum comes last.
+    """
+    most = 0
+    if start is bz2.BZ2Decompressor:
+        most = int(raw.read(4)[3:]) * _BZ2_UNIT_BYTES
+        raw.seek(0)
+    held, size = deque[bytes](), 0  # a block later than it comes
+    pieces = _salvage(raw, start, on_read)
+    while True:
+        try:
+            held.append(next(pieces))
+        except StopIteration as end:
+            damage: _DamagedError | None = end.value
+            break
+        size += len(held[-1])
+        while held and size - len(held[0]) >= most:
+            size -= len(held[0])
+            yield held.popleft()
+    if damage:
+        on_damage(damage.reason)
+    rest = b"".join(held)
+    if damage and not damage.is_cut_off:
+        rest = rest[: max(0, size - most)]
+    if rest:
+        yield rest
+
+
+def _salvage(
+    raw: Source, start: Any, on_read: Callable[[int], None]
+) -> Generator[bytes, None, "_DamagedError | None"]:
     """Decompress; on damage read again, byte by byte near the place, to keep what is there."""
     known = 0
     try:
@@ -150,18 +186,20 @@ def decompress(
             known += len(piece)
             yield piece
     except _DamagedError as error:
-        on_damage(error.reason)
         raw.seek(0)
         with suppress(_DamagedError):
             for piece in _inflate(raw, start, lambda _: None, error.offset):
                 yield piece[known:]
                 known = max(0, known - len(piece))
+        return error
+    return None
 
 
 class _DamagedError(Exception):
-    def __init__(self, offset: int, reason: str) -> None:
+    def __init__(self, offset: int, reason: str, *, is_cut_off: bool = False) -> None:
         self.offset = offset
         self.reason = reason
+        self.is_cut_off = is_cut_off
         super().__init__(reason)
 
 
@@ -188,7 +226,7 @@ def _inflate(
                 rest = member.unused_data if member.eof else b""
         offset += len(data)
     if begun and not member.eof:
-        raise _DamagedError(offset, "the archive is truncated")
+        raise _DamagedError(offset, "the archive is truncated", is_cut_off=True)
 
 
 def _read_size(offset: int, fine_from: int | None) -> int:

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.blocks import Block, RawFile
+from pipeline.contained import Hashes
 from pipeline.database import connect
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.errors import DataError, PassingError, StorageError, TidegaugeError
@@ -32,11 +33,11 @@ from pipeline.formats.reader import Part
 from pipeline.hits import EPOCH, HitMaker
 from pipeline.journal import Move
 from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake
-from pipeline.overlaps import Hashes, Lines, hash_lines
+from pipeline.overlaps import hash_lines
 from pipeline.partitions import PartitionWriter, RejectWriter
 from pipeline.privacy import hide_addresses
 from pipeline.raw_files import DEFAULT_LIMITS, Origin, ReadLimits, printable
-from pipeline.settling import NewFile, Rules, Settled, Source
+from pipeline.settling import NewFile, Rules, Settled, Source, with_lines
 from pipeline.source_names import Namer
 from pipeline.steps import reach
 from pipeline.storage import storage_named
@@ -60,7 +61,7 @@ class Ingested:
     known: list[tuple[Path, FileRecord]]
     failed: list[tuple[Path, str]]
     ambiguous: list[tuple[Path, str]] = field(default_factory=list)
-    """Files whose lines may be of another layout, and why."""
+    """Files whose lines may be of another layout, or in another file, and why."""
     passing: set[Path] = field(default_factory=set)
     """Those that failed for what another try may not meet."""
     shortened: list[FileRecord] = field(default_factory=list)
@@ -74,8 +75,18 @@ class Ingested:
 
 def explain_overlap(record: FileRecord) -> str:
     """Say which of a file's lines are also in another one, and what became of their hits."""
-    where = f"its first {record.overlap_lines:,} lines are also in {record.overlap_with}"
+    is_all = record.overlap_lines == record.lines
+    which = f"{'all its' if is_all else 'its first'} {record.overlap_lines:,} lines"
+    where = f"{which} are also in {record.overlap_with}"
     return f"{where}; {record.duplicates:,} hits dropped as duplicates"
+
+
+def _say_flood(lines: int, file_key: str) -> str:
+    return (
+        f"{lines:,} lines in a row are also in {file_key}, but few of them are different: a flood"
+        " of equal lines over a rotation looks like that, so all of them count; if they were sent"
+        " twice, `tidegauge forget` one of the two files"
+    )
 
 
 def explain_unread(record: FileRecord) -> str | None:
@@ -188,6 +199,7 @@ class _FileJob:
         """Make its reader."""
         self.reader = FileReader(self.origin.layout, self.origin.zone)
         self.shortened: list[FileRecord] = []
+        self.doubts: list[str] = []
 
     def find_known(self) -> FileRecord | None:
         """The record of the same content from the same source, when the lake has it."""
@@ -205,6 +217,8 @@ class _FileJob:
         known = last = self.lake.find(self._key())
         while last and last.replaced_by:
             last = self.lake.find(last.replaced_by)
+        if known and known.damage and not self.raw.damage and not known.forgotten_at:
+            return None  # an archive of which nothing was lost but its checksum came again, sound
         return known if last and (last == known or last.is_live) else None
 
     def take(self) -> tuple[FileRecord, bool]:
@@ -245,7 +259,7 @@ class _FileJob:
         record = self._record(writer, rejects.reasons, tally, started)
         if not record.balances:
             raise DataError(f"{self.raw.path}: its lines do not add up, nothing was kept: {record}")
-        lines = Lines(np.concatenate(tally.hashes), record.tail_bytes)
+        lines = with_lines(record, np.concatenate(tally.hashes))
         lines_path = self.folder / "lines.npy"
         np.save(lines_path, lines.hashes)
         hits = {str(day): path for day, path in staged.items()}
@@ -259,6 +273,7 @@ class _FileJob:
                 source = Source(self.lake, self.origin.source, self.rules, self.folder)
                 settled = source.add(new)
                 self.lake.commit([*self._give_away(), *self._spare_sealed(record, settled)])
+                self.doubts = [_say_flood(*flood) for flood in source.find_floods(record.file_key)]
                 self.shortened = [
                     other for other in settled.records if other.overlap_with == record.file_key
                 ]
@@ -426,6 +441,7 @@ def _take_one(job: _FileJob, sizes: set[int], result: Ingested) -> None:
         record, is_new = (known, False) if known else job.take()
         if doubt := job.reader.say_doubt():
             result.ambiguous.append((path, hide_addresses(doubt, job.maker.addresses)))
+        result.ambiguous.extend((path, doubt) for doubt in job.doubts)
         result.shortened.extend(job.shortened)
         if is_new:
             result.added.append(record)

@@ -15,8 +15,8 @@ import xxhash
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from pipeline.blocks import Block
+from pipeline.contained import Hashes, find_runs, fits, reach_distinct, take_lines
 
-Hashes = npt.NDArray[np.uint32]
 _Ints = npt.NDArray[np.uint64]
 
 _FACTOR = 0x9E3779B97F4A7C15  # odd: its powers never vanish modulo 2**64
@@ -28,11 +28,12 @@ class Lines:
     """The physical lines of one raw file: ``hashes`` (n,), in order.
 
     ``tail_bytes`` is the length of a last line without its end, which may be cut off; 0 when the
-    last line is whole.
+    last line is whole. ``is_damaged``: some of them may be what damage made of others.
     """
 
     hashes: Hashes
     tail_bytes: int
+    is_damaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,11 +87,13 @@ def _hash(line: bytes) -> int:
     return int(xxhash.xxh3_64_intdigest(line))
 
 
-def is_earlier(earlier: Lines, later: Lines) -> bool | None:
+def is_earlier(earlier: Lines, later: Lines, least: int) -> bool | None:
     """Whether ``later`` begins with all of ``earlier``.
 
     None when that hangs on a cut-off last line alone: whether it is the beginning of the line that
-    stands in its place. Nothing is an earlier state of itself, and an empty file of no other.
+    stands in its place. Nothing is an earlier state of itself, and an empty file of no other. Nor
+    is a file of ``least`` lines or more, fewer of them different, whose last one ``later`` goes on
+    with: a flood of equal lines over a rotation looks like that.
     """
     count = len(earlier.hashes)
     whole = count - (earlier.tail_bytes > 0)
@@ -101,18 +104,75 @@ def is_earlier(earlier: Lines, later: Lines) -> bool | None:
     if not np.array_equal(earlier.hashes[:whole], later.hashes[:whole]):
         return False
     if not earlier.tail_bytes:
-        return True
+        return not _goes_on(earlier.hashes, later.hashes, least)
     if earlier.hashes[-1] != later.hashes[whole]:
         return None
     return count < len(later.hashes) or not later.tail_bytes
 
 
-def find_overlap(before: Lines, after: Lines, least: int) -> int:
-    """Count the first lines of ``after`` that are also in ``before``, as a run up to an end.
+def _goes_on(first: Hashes, whole: Hashes, least: int) -> bool:
+    """Whether first lines of a file, too few of them different, go on with the last one again."""
+    is_flood = len(first) >= least and reach_distinct(first, least) is None
+    return is_flood and len(first) < len(whole) and bool(whole[len(first)] == first[-1])
 
-    The run ends ``before`` (what was sent again, or copied and then truncated), or is all of
-    ``after``. A cut-off last line of ``before`` is no part of it. 0 for fewer than ``least``.
+
+def is_sent_whole(damaged: Lines, whole: Lines, least: int) -> bool:
+    """Whether a damaged file begins like an undamaged one that has all its lines in order.
+
+    But for those that can be what damage made of the undamaged one's.
     """
+    if not damaged.is_damaged or whole.is_damaged or not len(damaged.hashes):
+        return False
+    if not np.array_equal(damaged.hashes[:1], whole.hashes[:1]):
+        return False
+    runs = find_runs(damaged.hashes, whole.hashes, is_damaged=True)
+    if not runs or _goes_on(damaged.hashes[: runs[0].length], whole.hashes, least):
+        return False
+    return fits(
+        runs, len(damaged.hashes), len(whole.hashes),
+        is_damaged=True, has_tail=damaged.tail_bytes > 0,
+    )  # fmt: skip
+
+
+def is_contained(part: Lines, whole: Lines, least: int) -> bool:
+    """Whether ``whole`` has all lines of ``part`` in order, ``least`` different ones at least.
+
+    Of a damaged file but for those that damage made.
+    """
+    if min(len(part.hashes), len(whole.hashes)) < least:
+        return False
+    runs = find_runs(part.hashes, whole.hashes, is_damaged=part.is_damaged)
+    return (
+        runs is not None
+        and fits(
+            runs, len(part.hashes), len(whole.hashes),
+            is_damaged=part.is_damaged, has_tail=part.tail_bytes > 0,
+        )
+        and reach_distinct(take_lines(part.hashes, runs), least) is not None
+    )  # fmt: skip
+
+
+def find_overlap(before: Lines, after: Lines, least: int) -> int:
+    """Count the first lines of ``after`` that are also in ``before``.
+
+    All of them when it is contained; else a run that ends ``before`` (what was sent again, or
+    copied and then truncated). A cut-off last line of ``before`` is no part of it. 0 for fewer than
+    ``least`` different ones: equal lines are no evidence.
+    """
+    if is_contained(after, before, least):
+        return len(after.hashes)
+    lines = reach_distinct(after.hashes, least)
+    return _find_end(before, after, lines) if lines else 0
+
+
+def find_flood(before: Lines, after: Lines, least: int) -> int:
+    """Count the lines that would be an overlap if more of them were different; 0 when none."""
+    if reach_distinct(after.hashes, least) == least or find_overlap(before, after, least):
+        return 0
+    return _find_end(before, after, least)
+
+
+def _find_end(before: Lines, after: Lines, least: int) -> int:
     found = _find_run(before.hashes, after.hashes, least)
     if before.tail_bytes:
         found = max(found, _find_run(before.hashes[:-1], after.hashes, least))

@@ -196,7 +196,9 @@ class Settings(BaseSettings):
     maxmind_url: str = "https://download.maxmind.com"
     dbip_url: str = "https://download.db-ip.com"
     overlap_least_lines: int = Field(
-        20, ge=2, description="so many lines in a row in two files of a server are an overlap"
+        20,
+        ge=2,
+        description="so many different lines in a row in two files of a server are an overlap",
     )
     drop_overlaps: bool = Field(
         True, description="whether the later copy of an overlap is dropped as duplicates"

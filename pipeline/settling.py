@@ -20,16 +20,25 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.blocks import RawFile
+from pipeline.contained import Hashes
 from pipeline.journal import Move
 from pipeline.lake import RECORD_KINDS, DayShare, FileRecord, Lake, write_json
-from pipeline.overlaps import NO_OVERLAP, Lines, Overlap, is_earlier, largest_overlap
+from pipeline.overlaps import (
+    NO_OVERLAP,
+    Lines,
+    Overlap,
+    find_flood,
+    is_earlier,
+    is_sent_whole,
+    largest_overlap,
+)
 from pipeline.partitions import write_hits
 from pipeline.raw_files import NO_LIMITS
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings: from how many lines on an overlap is one, and whether its copy is dropped."""
+    """The settings: how many different lines are an overlap, and whether its copy is dropped."""
 
     least_lines: int = 20
     drops: bool = True
@@ -71,19 +80,22 @@ class Source:
         self._lines: dict[str, Lines] = {}
 
     def add(self, new: NewFile) -> Settled:
-        """Take a file in, in place of the files it begins with; or note that it is part of one."""
+        """Take a file in, in place of those it has all of; or note that another has all of it.
+
+        It has all of an earlier state of itself, and of a damaged archive of itself.
+        """
         key = new.record.file_key
         old = self._live.pop(key, None) or self._lake.find(key)
         self._lines[key] = new.lines
         near = self._near(new.record)
-        later = next((k for k in near if self._is_earlier(new.record, k, None)), None)
+        later = next((k for k in near if self._is_in(new.record, k, None)), None)
         if later:
             record = replace(new.record, replaced_by=later)
             settled = self._settle(near if old else [], {key}, None)
             moves = [*settled.moves, self._write(record)]
             moves += _removals(self._paths_of(old) if old else [], moves)
             return Settled(moves, [record, *settled.records])
-        earlier = [k for k in near if self._is_earlier(self._live[k], key, new.raw)]
+        earlier = [k for k in near if self._is_in(self._live[k], key, new.raw)]
         replaced = [replace(self._live.pop(k), replaced_by=key) for k in earlier]
         self._live[key] = new.record
         moves = [Move(new.lines_path, self._lake.lines_path(key))]
@@ -132,13 +144,27 @@ class Source:
     def _lines_of(self, file_key: str) -> Lines:
         if file_key not in self._lines:
             hashes = np.load(self._lake.lines_path(file_key))
-            self._lines[file_key] = Lines(hashes, self._live[file_key].tail_bytes)
+            self._lines[file_key] = with_lines(self._live[file_key], hashes)
         return self._lines[file_key]
 
-    def _is_earlier(self, record: FileRecord, later: str, later_raw: Path | None) -> bool:
-        """Whether a file is an earlier state of another, where need be by that one's raw bytes."""
-        lines = self._lines_of(record.file_key)
-        answer = is_earlier(lines, self._lines_of(later))
+    def find_floods(self, file_key: str) -> list[tuple[int, str]]:
+        """Where lines of a file are too equal to prove an overlap: how many, and the other file."""
+        if file_key not in self._live:
+            return []
+        own, least = self._lines_of(file_key), self._rules.least_lines
+        near = {key: self._lines_of(key) for key in self._near(self._live[file_key])}
+        found = [
+            (max(find_flood(own, other, least), find_flood(other, own, least)), key)
+            for key, other in near.items()
+        ]
+        return [flood for flood in found if flood[0]]
+
+    def _is_in(self, record: FileRecord, later: str, later_raw: Path | None) -> bool:
+        """Whether another file has all of a file, where need be by that one's raw bytes."""
+        lines, whole = self._lines_of(record.file_key), self._lines_of(later)
+        if is_sent_whole(lines, whole, self._rules.least_lines):
+            return True
+        answer = is_earlier(lines, whole, self._rules.least_lines)
         if answer is not None:
             return answer
         raw = later_raw or next(iter(self._lake.raw_paths().get(later, [])), None)
@@ -263,6 +289,11 @@ def _removals(paths: Iterable[Path], moves: Sequence[Move]) -> list[Move]:
     """Removals of what is there and is not put anew."""
     put = {move.target for move in moves}
     return [Move(None, path) for path in dict.fromkeys(paths) if path.exists() and path not in put]
+
+
+def with_lines(record: FileRecord, hashes: Hashes) -> Lines:
+    """What overlaps are found by, of a raw file."""
+    return Lines(hashes, record.tail_bytes, is_damaged=record.damage is not None)
 
 
 def _meet(one: FileRecord, other: FileRecord) -> bool:

@@ -1,4 +1,4 @@
-"""Raw files delivered in any order, again, grown, renamed, recompressed and forgotten.
+"""Raw files delivered in any order, again, grown, renamed, recompressed, damaged and forgotten.
 
 A model of a few lines says which lines are left after duplicates are dropped; the oracle counts
 those, and the lake must have the same figures, whatever happened before.
@@ -58,10 +58,12 @@ def make_log() -> list[bytes]:
         lines.append(line.encode() * (2 if number % 17 == 3 else 1))
     lines[20] = b"not a hit\n"
     lines[33] = b" \n"
+    lines[45] *= 12  # a flood of one line
     return b"".join(lines).splitlines(keepends=True)
 
 
 LOG = make_log()
+MADE = st.integers(1, 3)
 PARTS = st.tuples(st.integers(0, len(LOG) - 1), st.integers(1, len(LOG))).map(
     lambda pair: (min(pair[0], pair[1] - 1), max(pair[0] + 1, pair[1]))
 )
@@ -73,51 +75,136 @@ def cut(part: tuple[int, int], missing: int) -> bytes:
     return content[: len(content) - min(missing, len(content) - 1)]
 
 
+def garble(content: bytes, at: int, made: int) -> bytes:
+    """What a damaged archive may give: other lines, perhaps more, where line `at` was."""
+    lines = content.splitlines(keepends=True)
+    lines[at] = b"".join(b"%d\x1f%s\n" % (n, lines[at][9:40]) for n in range(made))
+    return b"".join(lines)
+
+
 @dataclass
 class Model:
     """What was delivered and not forgotten; nothing of the program is used here."""
 
-    live: set[bytes] = field(default_factory=set)
-    gone: set[bytes] = field(default_factory=set)
+    live: dict[bytes, bool] = field(default_factory=dict)
+    """Whether each content came out of a damaged archive."""
+    gone: dict[bytes, bytes | None] = field(default_factory=dict)
+    """Contents whose lines another one has, with that one; None: forgotten."""
+    was_damaged: set[bytes] = field(default_factory=set)
 
-    def deliver(self, content: bytes) -> None:
-        """A content that is known in any way changes nothing."""
-        if content in self.live or content in self.gone:
+    def deliver(self, content: bytes, *, is_damaged: bool = False) -> None:
+        """A content that is known in any way changes nothing, unless it was damaged."""
+        is_healed = content in self.was_damaged and not is_damaged
+        if self.is_known(content) and not (is_healed and self.gone.get(content, b"") is not None):
             return
-        if any(known.startswith(content) for known in self.live):
-            self.gone.add(content)
-            return
-        earlier = {known for known in self.live if content.startswith(known)}
-        self.gone |= earlier
-        self.live -= earlier
-        self.live.add(content)
+        for known in (self.live, self.gone):
+            known.pop(content, None)
+        self.was_damaged.discard(content)
+        if is_damaged:
+            self.was_damaged.add(content)
+        new = {content: is_damaged}
+        others = sorted(self.live, key=lambda known: sha256(known).hexdigest()[:16])
+        for known in others:
+            if is_in(content, known, self.live | new):
+                self.gone[content] = known
+                return
+        for known in others:
+            if is_in(known, content, self.live | new):
+                self.gone[known] = content
+                del self.live[known]
+        self.live |= new
+
+    def is_known(self, content: bytes) -> bool:
+        """Whether it is there, forgotten, or within one that is there."""
+        last: bytes | None = content
+        while last in self.gone and self.gone[last] is not None:
+            last = self.gone[last]
+        return last in self.live or (last == content and content in self.gone)
 
     def forget(self, content: bytes) -> None:
         """Its lines are gone, and it stays known."""
-        self.live.remove(content)
-        self.gone.add(content)
+        del self.live[content]
+        self.gone[content] = None
 
     def left(self) -> Iterator[bytes]:
         """The lines of each file that are no duplicates."""
-        lines = {content: content.split(b"\n") for content in self.live}
-        for content, own in lines.items():
-            others = [other for known, other in lines.items() if known != content]
-            yield b"\n".join(own[max((shared(other, own) for other in others), default=0) :])
+        for content in self.live:
+            own = content.split(b"\n")
+            dropped = [
+                count
+                for other in self.live
+                if other != content
+                and (count := shared(other, content, self.live))
+                and (shared(content, other, self.live), key(other)) < (count, key(content))
+            ]
+            yield b"\n".join(own[max(dropped, default=0) :])
 
 
-def shared(before: list[bytes], after: list[bytes]) -> int:
-    """The first lines of `after` that end `before`, or all of it anywhere in there: line by line.
+def key(content: bytes) -> str:
+    """The file's key, but for its source."""
+    return sha256(content).hexdigest()[:16]
 
-    Both are split at line ends: what follows the last one, if anything, is a line without its end.
+
+def lines_of(content: bytes) -> list[bytes]:
+    """Physical lines, without their ends."""
+    lines = content.split(b"\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def is_in(part: bytes, whole: bytes, damaged: dict[bytes, bool]) -> bool:
+    """Whether `whole` takes the place of `part`: it grew out of it, or is it undamaged."""
+    own, other = lines_of(part), lines_of(whole)
+    if whole.startswith(part):
+        return not goes_on(own, other) or not part.endswith(b"\n")
+    if not damaged[part] or damaged[whole] or own[0] != other[0]:
+        return False
+    same = next((n for n, (a, b) in enumerate(zip(own, other, strict=False)) if a != b), 0)
+    return not goes_on(own[:same], other) and match(part, whole, is_damaged=True) is not None
+
+
+def goes_on(first: list[bytes], other: list[bytes]) -> bool:
+    """Whether a flood that ends `first` goes on in `other`, which begins with the same lines."""
+    is_flood = len(first) >= LEAST > len(set(first))
+    return is_flood and other[len(first) : len(first) + 1] == first[-1:]
+
+
+def match(part: bytes, whole: bytes, *, is_damaged: bool) -> set[bytes] | None:
+    """The lines of `part` that `whole` has in order; None when others are there than damage left.
+
+    Of an undamaged file that is a last line without its end.
     """
-    ends = {len(before) if before[-1] else len(before) - 1, len(before) - 1}
-    new = after if after[-1] else after[:-1]
+    own, other = lines_of(part), lines_of(whole)
+    found, since, unknown = set(), 0, 0
+    for line in own:
+        if line not in other[since:]:
+            unknown += 1
+            continue
+        place = other.index(line, since)
+        if unknown > 4 * (place - since) or (unknown and not is_damaged):
+            return None
+        found.add(line)
+        since, unknown = place + 1, 0
+    is_tail = unknown == 1 and since < len(other) and not part.endswith(b"\n")
+    if unknown and not is_tail and (not is_damaged or unknown > 4 * (len(other) - since)):
+        return None
+    return found
+
+
+def shared(before: bytes, after: bytes, damaged: dict[bytes, bool]) -> int:
+    """The first lines of `after` that are duplicates: all, when `before` has all of them in order.
+
+    Else those that end `before`, line by line; what follows the last line end of it, if anything,
+    is no part of that. Always with enough different ones.
+    """
+    old, new = lines_of(before), lines_of(after)
+    found = match(after, before, is_damaged=damaged[after])
+    if found is not None and len(found) >= LEAST:
+        return len(new)
+    ends = {len(old), len(old) - (not before.endswith(b"\n"))}
     for count in range(len(new), LEAST - 1, -1):
-        places = range(len(before) - count + 1)
-        for place in places:
-            is_end = place + count in ends or count == len(new)
-            if is_end and before[place : place + count] == new[:count]:
-                return count
+        is_end = any(end >= count and old[end - count : end] == new[:count] for end in ends)
+        if is_end and len(set(new[:count])) >= LEAST:
+            return count
     return 0
 
 
@@ -151,12 +238,12 @@ class Deliveries(RuleBasedStateMachine):
         """Leave nothing."""
         shutil.rmtree(self.folder)
 
-    def take(self, path: Path, content: bytes) -> None:
+    def take(self, path: Path, content: bytes, *, is_damaged: bool = False) -> None:
         """Ingest a file, in the lake and in the model."""
         self.raw[path] = content
         done = ingest_files(self.lake, self.maker, [path], rules=Rules(LEAST, drops=True))
         assert not done.failed
-        self.model.deliver(content)
+        self.model.deliver(content, is_damaged=is_damaged)
 
     @rule(part=PARTS, missing=st.sampled_from([0, 0, 0, 1, 30]), pack=st.sampled_from([*PACK]))
     def deliver(self, part: tuple[int, int], missing: int, pack: str) -> None:
@@ -166,6 +253,19 @@ class Deliveries(RuleBasedStateMachine):
         content = cut(part, missing)
         path.write_bytes(PACK[pack](content))
         self.take(path, content)
+
+    @rule(part=PARTS, data=st.data())
+    def deliver_damaged(self, part: tuple[int, int], data: st.DataObject) -> None:
+        """A part comes in an archive whose checksum is wrong, all of it sound or not."""
+        content, count = cut(part, 0), part[1] - part[0]
+        if count > 8 and data.draw(st.booleans()):
+            content = garble(content, data.draw(st.integers(6, count - 1)), data.draw(MADE))
+        archive = bytearray(gzip.compress(content, mtime=0))
+        archive[-5] ^= 1
+        self.number += 1
+        path = self.folder / f"web-{self.number}.log.gz"
+        path.write_bytes(archive)
+        self.take(path, content, is_damaged=True)
 
     @rule(data=st.data())
     def deliver_again(self, data: st.DataObject) -> None:

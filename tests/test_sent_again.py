@@ -1,0 +1,275 @@
+"""Damaged archives that come again whole, pieces of a file, and floods of equal lines."""
+
+import bz2
+import gzip
+import itertools
+import lzma
+import random
+import zlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zstandard
+from lake_fixtures import Site, make_line
+
+from pipeline.contained import find_runs
+
+START = datetime(2016, 11, 8, 5, tzinfo=UTC)
+PACK: dict[str, Callable[[bytes], bytes]] = {
+    "gz": lambda content: gzip.compress(content, mtime=0),
+    "gz of many blocks": lambda content: b"".join(
+        gzip.compress(content[at : at + 9_000], 1, mtime=0) for at in range(0, len(content), 9_000)
+    ),
+    "bz2": bz2.compress,
+    "bz2 of many blocks": lambda content: bz2.compress(content, 1),
+    "xz": lzma.compress,
+    "zst": zstandard.ZstdCompressor(write_checksum=True).compress,
+}
+
+
+def write_lines(count: int, seed: int = 1) -> list[bytes]:
+    """A server's lines, all of them different and hard to compress."""
+    rng = random.Random(seed)
+    return [
+        make_line(
+            f"{START + timedelta(seconds=20 * n):%d/%b/%Y:%H:%M:%S} +0000",
+            client=f"192.0.2.{rng.randrange(250)}",
+            request=f"GET /{n}/{rng.randrange(10**9)} HTTP/1.1",
+            agent=f"Firefox/{rng.randrange(40, 60)}",
+        )
+        for n in range(count)
+    ]
+
+
+def flip(archive: bytes, share: float) -> bytes:
+    """Turn one bit."""
+    damaged = bytearray(archive)
+    damaged[int(len(archive) * share)] ^= 4
+    return bytes(damaged)
+
+
+def overwrite(archive: bytes, share: float) -> bytes:
+    """Write over a hundred bytes."""
+    at = int(len(archive) * share)
+    return archive[:at] + b"\x55" * 100 + archive[at + 100 :]
+
+
+def lose(archive: bytes, share: float) -> bytes:
+    """Leave out a hundred bytes."""
+    at = int(len(archive) * share)
+    return archive[:at] + archive[at + 100 :]
+
+
+def cut(archive: bytes, share: float) -> bytes:
+    """End there."""
+    return archive[: int(len(archive) * share)]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def take(site: Site, *paths: Path) -> str:
+    """Take files in one by one, damaged ones too; returns what was said."""
+    said = []
+    for path in paths:
+        done = site.run("ingest", "--no-geo", path, code=None)
+        assert done.code in {0, 1}, done
+        said.append(done.err)
+    return "".join(said)
+
+
+def lake_of(site: Site) -> dict[str, str]:
+    """Build, verify, and return the digests of all tables."""
+    site.run("build")
+    site.run("verify")
+    return site.hashes()
+
+
+def count_hits(site: Site) -> int:
+    return len(site.rows("hits", columns=["line_no"]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "damage"),
+    [
+        (kind, damage)
+        for kind in PACK
+        for damage in (flip, overwrite, lose, cut)
+        if (kind, damage) != ("bz2", lose)  # what its one block becomes may be longer than a block
+    ],
+)
+def test_a_damaged_archive_gives_way_to_the_whole_one(
+    kind: str, damage: Callable[[bytes, float], bytes], tmp_path: Path
+) -> None:
+    """Damaged at several places, before and after: the lake is that of the whole one alone."""
+    archive = PACK[kind](b"".join(write_lines(400)))
+    lakes = []
+    for number, turn in enumerate(["alone", "before", "after"]):
+        (tmp_path / turn).mkdir()
+        site = Site(tmp_path / turn)
+        whole = site.write("web01-8.log.gz", archive)
+        broken = [
+            site.write(f"web01-8.{n}.log.gz", damage(archive, share))
+            for n, share in enumerate((0.3, 0.5, 0.8))
+        ]
+        take(site, *[[whole], [*broken, whole], [whole, *broken]][number])
+        lakes.append(lake_of(site))
+        assert [r["damage"] for r in site.records().values() if r["lines"]] == [None]
+    assert lakes[0] == lakes[1] == lakes[2]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_the_order_of_damaged_and_grown_files_does_not_matter(
+    order: tuple[int, ...], site: Site
+) -> None:
+    """Earlier state, damaged, and whole."""
+    lines = write_lines(300)
+    archive = PACK["gz"](b"".join(lines))
+    files = [
+        site.write("web01-a.log", b"".join(lines[:120])),
+        site.write("web01-b.log.gz", flip(archive, 0.5)),
+        site.write("web01-c.log.gz", archive),
+    ]
+    take(site, *(files[n] for n in order))
+    assert count_hits(site) == 300
+    assert [record["damage"] for record in site.records().values()] == [None]
+
+
+def test_an_archive_whose_checksum_alone_was_wrong_is_whole_when_it_comes_again(site: Site) -> None:
+    """Its content is the same: what was said of damage is taken back."""
+    archive = PACK["gz"](b"".join(write_lines(60)))
+    take(site, site.write("web01.log.gz", flip(archive, 0.9999)))
+    ((_, damaged),) = site.records().items()
+    assert damaged["damage"]
+    take(site, site.write("again/web01.log.gz", archive))
+    ((_, whole),) = site.records().items()
+    assert (whole["damage"], whole["hits"]) == (None, 60)
+    take(site, site.write("third/web01.log.gz", flip(archive, 0.9999)))
+    assert [record["damage"] for record in site.records().values()] == [None]
+
+
+def test_a_damaged_file_that_has_more_is_kept(site: Site) -> None:
+    """The undamaged one ends earlier: nothing of what only the damaged one has is lost."""
+    lines = write_lines(300)
+    damaged = bytearray(b"".join(lines))
+    damaged[len(damaged) // 4] = ord("#")
+    archive = bytearray(gzip.compress(bytes(damaged), mtime=0))
+    archive[-8:-4] = (zlib.crc32(b"".join(lines))).to_bytes(4, "little")
+    take(site, site.write("web01-b.log.gz", bytes(archive)))
+    take(site, site.write("web01-a.log", b"".join(lines[:200])))
+    paths = {row["path"] for row in site.rows("hits", columns=["path"])}
+    assert len(paths) >= 299
+    assert any(record["damage"] for record in site.records().values())
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_pieces_of_a_file_count_once(turn: int, site: Site) -> None:
+    """From its middle, one after the other or with gaps; too small ones prove nothing."""
+    lines = write_lines(300)
+    files = [
+        site.write("web01-all.log", b"".join(lines)),
+        site.write("web01-run.log", b"".join(lines[100:180])),
+        site.write("web01-errors.log", b"".join(lines[3::7])),
+        site.write("web01-cut.log", b"".join(lines[200:250])[:-5]),
+        site.write("web01-small.log", b"".join(lines[5:24])),
+    ]
+    said = take(site, *files[::turn])
+    assert count_hits(site) == 300 + 19
+    assert "all its 80 lines are also in web01-" in said
+    first = lake_of(site)
+    site.run("forget", "web01-all.log")
+    site.run("build")
+    assert count_hits(site) == 80 + 43 + 50 + 19
+    assert first
+
+
+FLOOD = make_line("08/Nov/2016:10:00:00 -0500", "198.51.100.66")
+OTHER = make_line("08/Nov/2016:10:00:00 -0500", "198.51.100.67")
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+@pytest.mark.parametrize(
+    ("flood", "rotated_at"),
+    [
+        ([FLOOD] * 80, [40]),
+        ([FLOOD] * 400, [200]),
+        ([FLOOD, OTHER] * 60, [60]),
+        ([FLOOD] * 200, [50, 130]),
+        ([FLOOD] * 90, [0]),
+        ([FLOOD] * 90, [90]),
+    ],
+    ids=[
+        "field case 68",
+        "long",
+        "of two lines",
+        "over two rotations",
+        "first lines",
+        "last lines",
+    ],
+)
+def test_a_flood_over_a_rotation_loses_nothing(
+    flood: list[bytes], rotated_at: list[int], turn: int, site: Site
+) -> None:
+    lines = write_lines(100)
+    before, after = lines[:50], lines[50:]
+    cuts = [0, *(50 + at for at in rotated_at), 100 + len(flood)]
+    whole = [*before, *flood, *after]
+    files = [
+        site.write(f"web01-{n}.log", b"".join(whole[start:end]))
+        for n, (start, end) in enumerate(itertools.pairwise(cuts))
+    ]
+    take(site, *files[::turn])
+    assert count_hits(site) == len(whole)
+    lake_of(site)
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_file_of_a_flood_alone_is_counted_and_doubted(turn: int, site: Site) -> None:
+    """It may be an earlier state of the next, or the end of what was rotated: it is said."""
+    files = [
+        site.write("web01-1.log", FLOOD * 30),
+        site.write("web01-2.log", FLOOD * 60 + b"".join(write_lines(30))),
+    ]
+    said = take(site, *files[::turn])
+    assert count_hits(site) == 120
+    assert "30 lines in a row are also in web01-" in said
+    assert "few of them are different" in said
+
+
+def test_a_file_of_equal_lines_that_grew_otherwise_counts_once(site: Site) -> None:
+    """The flood had ended when it was read first."""
+    path = site.write("web01.log", FLOOD * 30)
+    take(site, path)
+    path.write_bytes(FLOOD * 30 + b"".join(write_lines(30)))
+    take(site, path)
+    assert count_hits(site) == 60
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_lines_sent_twice_that_hold_a_flood_count_once(turn: int, site: Site) -> None:
+    """Twenty different ones prove it, however many equal ones are between them."""
+    lines = [*write_lines(60)[:30], *[FLOOD] * 70, *write_lines(60)[30:]]
+    files = [
+        site.write("web01-1.log", b"".join(lines[:110])),
+        site.write("web01-2.log", b"".join(lines[5:])),
+    ]
+    take(site, *files[::turn])
+    assert count_hits(site) == len(lines)
+
+
+def test_runs_are_found_over_thousands_of_pieces() -> None:
+    """Every second line of a file, and equal lines among them."""
+    whole = random.Random(2).choices(range(2**32), k=20_000)
+    whole[500:900] = [7] * 400
+    hashes = np.array(whole, np.uint32)
+    runs = find_runs(hashes[::2], hashes, is_damaged=False)
+    assert runs is not None
+    assert sum(run.length for run in runs) == 10_000
+    found = find_runs(hashes[::-1], hashes, is_damaged=False)
+    assert found is not None
+    assert sum(run.length for run in found) < 10_000
