@@ -263,7 +263,7 @@ class Deliveries(RuleBasedStateMachine):
         archive = bytearray(gzip.compress(content, mtime=0))
         archive[-5] ^= 1
         self.number += 1
-        path = self.folder / f"web-{self.number}.log.gz"
+        path = self.folder / f"web.log.{self.number}.gz"
         path.write_bytes(archive)
         self.take(path, content, is_damaged=True)
 

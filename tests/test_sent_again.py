@@ -77,7 +77,7 @@ def take(site: Site, *paths: Path) -> str:
     """Take files in one by one, damaged ones too; returns what was said."""
     said = []
     for path in paths:
-        done = site.run("ingest", "--no-geo", path, code=None)
+        done = site.run("ingest", "--no-geo", "--source", "web01", path, code=None)
         assert done.code in {0, 1}, done
         said.append(done.err)
     return "".join(said)
@@ -115,7 +115,7 @@ def test_a_damaged_archive_gives_way_to_the_whole_one(
         whole = site.write("web01-8.log.gz", archive)
         broken = [
             site.write(f"web01-8.{n}.log.gz", damage(archive, share))
-            for n, share in enumerate((0.3, 0.5, 0.8))
+            for n, share in enumerate((0.3, 0.6))
         ]
         take(site, *[[whole], [*broken, whole], [whole, *broken]][number])
         lakes.append(lake_of(site))
