@@ -1,6 +1,8 @@
 """What a lake holds and how it came about, as rows."""
 
 from collections import Counter
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from pipeline.errors import GeoError
 from pipeline.geo.databases import list_databases
@@ -25,7 +27,7 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
     stock = take_stock(
         lake, settings.session_timeout_minutes, drop_robotlike=settings.drop_robotlike
     )
-    stale = stock.stale
+    stale, zone = stock.stale, ZoneInfo(lake.identity()["timezone"])
     untaken, given_up = list_untaken(lake, settings)
     rows: list[tuple[str, str | int]] = [
         ("time zone", lake.identity()["timezone"]),
@@ -34,7 +36,7 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
         *((kind, sum(getattr(record, kind) for record in records)) for kind in _KINDS),
         ("rejected because", _list_reasons(records)),
         ("damaged files", ", ".join(escape(r.name) for r in records if r.damage)),
-        ("days", _span(days)),
+        ("days", _span(days, _say_slivers(records, days, zone))),
         ("sealed days", _span([day for day in days if day in sealed])),
         ("stale days", ", ".join(map(str, stale[:10])) + (" ..." if len(stale) > 10 else "")),
         ("stale days count", len(stale)),
@@ -66,8 +68,24 @@ def explain_stale(settings: Settings, lake: Lake) -> list[tuple[str, str, str, s
     return sorted(rows)
 
 
-def _span(days: list[str]) -> str:
-    return f"{days[0]} to {days[-1]} ({len(days)})" if days else "none"
+def _span(days: list[str], also: str = "") -> str:
+    return f"{days[0]} to {days[-1]} ({len(days)}{also})" if days else "none"
+
+
+def _say_slivers(records: list[FileRecord], days: list[str], zone: ZoneInfo) -> str:
+    """Where the first or the last day is no more than what reaches over a midnight."""
+    if len(days) < 2:
+        return ""
+    first, last = (
+        datetime.fromisoformat(end(filter(None, ends))).astimezone(zone)
+        for end, ends in (
+            (min, [record.first_at for record in records]),
+            (max, [record.last_at for record in records]),
+        )
+    )
+    began = f"; of {days[0]} only from {first:%H:%M} on" if first.hour == 23 else ""
+    ended = f"; of {days[-1]} only until {last:%H:%M}" if last.hour == 0 else ""
+    return began + ended
 
 
 def _list_waiting(stock: Stock) -> list[str]:

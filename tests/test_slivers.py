@@ -95,3 +95,18 @@ def test_the_sliver_is_marked_wherever_its_numbers_stand(site: Site) -> None:
     site.run("report", "--out", "r.html")
     page = (site.folder / "r.html").read_text()
     assert "9 days with hits (2016-11-09 only in part)" in page
+
+
+def test_ingest_of_one_log_says_that_the_last_day_is_a_sliver(site: Site) -> None:
+    """Before anything is built: what reaches over a midnight is no day, at either end."""
+    write_day(site, 1, 8, 48, into_next=3)
+    said = site.ingest("raw/web01-20161108.log").out
+    assert "2016-11-08 to 2016-11-09 (2; of 2016-11-09 only until 00:02)" in said
+    early = site.write("early.log", make_line("07/Nov/2016:23:58:00 -0500"))
+    said = site.ingest(early).out
+    assert (
+        "2016-11-07 to 2016-11-09 (3; of 2016-11-07 only from 23:58 on;"
+        " of 2016-11-09 only until 00:02)"
+    ) in said
+    write_day(site, 1, 9, 48)
+    assert "(3; of 2016-11-07 only from 23:58 on)" in site.ingest("raw/web01-20161109.log").out
