@@ -20,6 +20,7 @@ _DIRECTIVE = re.compile(
     r"\s*(log_format\s+\S+|LogFormat|CustomLog\s+(?:\"[^\"]*\"|\S+))\s", re.IGNORECASE
 )
 _GOACCESS = re.compile(r"\s*log-format[ \t]+")
+_GOACCESS_LINE = re.compile(r"^[ \t]*(log|date|time|datetime)-format[ \t]+(.*\S)", re.MULTILINE)
 _ESCAPED = re.compile(r"\\(?:\r?\n|(.))", re.DOTALL)
 _CONTROL = {"t": "\t", "n": "\n", "r": "\r"}
 
@@ -37,8 +38,16 @@ def read_configured(text: str) -> tuple[str, str]:
         return _join(text[directive.end() :], 1 if is_apache else None)
     if _SINGLE_QUOTED.fullmatch(text) or _QUOTED.fullmatch(text):
         return _join(text, None)
+    lines = dict(_GOACCESS_LINE.findall(text))
     bare = _GOACCESS.sub("", text, count=1) if _GOACCESS.match(text) else text
+    bare = lines["log"] if len(lines) > 1 and "log" in lines else bare
     return _unescape(bare).strip("\r\n"), "default"
+
+
+def read_goaccess_forms(text: str) -> dict[str, str]:
+    """What goaccess.conf's ``date-format``, ``time-format`` and ``datetime-format`` say."""
+    found = dict(_GOACCESS_LINE.findall(text))
+    return {name: form for name, form in found.items() if name != "log"}
 
 
 def _join(text: str, most: int | None) -> tuple[str, str]:

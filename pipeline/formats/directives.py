@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipeline.formats.escapes import Decoder
 from pipeline.formats.times import TimeFormat
 
 MARK = r"\??"
@@ -41,6 +42,8 @@ class Directive:
     """Whether it is the one to take where a field comes more than once."""
     has_spaces: bool = False
     """Whether it may hold spaces: a header, a name."""
+    decode: Decoder | None = None
+    """What makes its value of its text."""
     is_several: bool = False
     """Whether it has a value for each server that was asked."""
 

@@ -163,7 +163,7 @@ def _target_shape(one: Directive, place: Place) -> str:
 
 def plain_of(one: Directive, shape: str, place: Place) -> str | None:
     """What it looks like in nearly all lines: a segment's ``plain``."""
-    if one.times and one.times.kind == "iso":
+    if one.times and one.times.kind == "iso" and not one.decode:
         return PLAIN_ISO
     if place.after is None or not place.after.is_literal:
         return None

@@ -1,10 +1,11 @@
 """Layouts of format strings as they stand in the configuration of Apache, nginx or GoAccess."""
 
 import re
+from collections.abc import Mapping
 
 from pipeline.errors import SettingsError
 from pipeline.formats.apache import read_apache
-from pipeline.formats.configuration import read_configured
+from pipeline.formats.configuration import read_configured, read_goaccess_forms
 from pipeline.formats.directives import NO_QUERY, Directive
 from pipeline.formats.fields import DURATIONS
 from pipeline.formats.goaccess import is_goaccess, read_goaccess
@@ -24,15 +25,15 @@ def is_format(text: str) -> bool:
     return "%" in text or "$" in text or text.lstrip().startswith("{")
 
 
-def read_directives(text: str) -> list[Directive]:
-    """Read a format string, of whichever of the three it is.
+def read_directives(text: str, forms: Mapping[str, str]) -> list[Directive]:
+    """Read a format string, of whichever of the three it is; ``forms`` as ``read_goaccess``.
 
     Raises:
         ValueError: it has a directive that is not known; says what to write.
     """
     if VARIABLE.search(text):
         return read_nginx(text)
-    return read_goaccess(text) if is_goaccess(text) else read_apache(text)
+    return read_goaccess(text, forms) if is_goaccess(text) else read_apache(text)
 
 
 def compile_format(
@@ -51,7 +52,7 @@ def compile_format(
     """
     string, escape = read_configured(text)
     try:
-        directives = read_directives(string)
+        directives = read_directives(string, read_goaccess_forms(text))
     except ValueError as error:
         raise SettingsError(key, text, str(error)) from None
     if escape != "default":
@@ -60,6 +61,8 @@ def compile_format(
     for needed, remedy in _NEEDED.items():
         if not fields & set(needed.split()):
             raise SettingsError(key, text, f"it has no {needed.split()[0]}: add {remedy}")
+    if "date" in fields and not fields & {"clock", "time"}:
+        raise SettingsError(key, text, "it has no time of day: add %t")
     layout = _assemble(directives, name or text, example, ".*?" if escape == "none" else QUOTED)
     if missing := find_missing(layout.times.kind):
         remedy = f"its time has no {missing}: write date and time of day side by side"
@@ -79,8 +82,11 @@ def _assemble(directives: list[Directive], name: str, example: str, quoted: str)
         segments.append(Segment(shape, field, plain_of(one, shape, place)))
     times = next((d.times for n, d in enumerate(directives) if d.times and n in chosen), None)
     kinds = [d.forwarded for n, d in enumerate(directives) if d.forwarded and n in chosen]
+    decoders = {
+        d.field: d.decode for n, d in enumerate(directives) if n in chosen and d.field and d.decode
+    }
     return Pattern(
-        name, tuple(segments), times or TimeFormat("iso"), example,
+        name, tuple(segments), times or TimeFormat("iso"), example, decoders=decoders,
         forwarded_kind=kinds[0] if kinds else Pattern.forwarded_kind,
     )  # fmt: skip
 
