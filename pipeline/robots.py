@@ -33,7 +33,14 @@ from pipeline.lake import Lake
 LOG = logging.getLogger(__name__)
 
 LISTS = ("crawlerdetect", "crawler-user-agents")
-NO_AGENT = frozenset(("", "-"))
+_NO_AGENT = frozenset(("", "-"))
+_SERVERS_OWN = re.compile(
+    r".*\(internal dummy connection\)|IIS Application Initialization (?:Preload|Warmup)|AlwaysOn\Z",
+    re.DOTALL,
+)
+"""User agents of servers that ask themselves, which neither list knows: Apache wakes its children
+so (its wiki, InternalDummyConnection), IIS warms up (Application Initialization), and Azure keeps
+an App Service awake (Always On). They are part of the definitions, whose version tells of them."""
 MAX_CACHED = 50_000  # a hostile log has a new agent in every line; this many load in about 50 ms
 _BATCH = 20_000
 # An automaton that outgrows RE2's memory is 100 times slower: 1,500 unsorted alternatives in one
@@ -129,6 +136,11 @@ def _simplify_ignoring_case(agent: str) -> str:
     return _simplify(agent.strip()).replace("\u0130", "i").replace("\u0131", "i")
 
 
+def is_nobodys(agent: str) -> bool:
+    """Whether no visitor stands behind a user agent, whatever the lists say."""
+    return agent in _NO_AGENT or _SERVERS_OWN.match(agent) is not None
+
+
 def ask_libraries(agent: str, lists: Collection[str] = LISTS) -> bool:
     """Ask the libraries themselves about one user agent of at most 500 characters; the truth."""
     detect = "crawlerdetect" in lists and crawlerdetect.CrawlerDetect().is_crawler(agent)
@@ -174,8 +186,9 @@ class Robots:
     def classify(self, user_agents: Sequence[str] | pa.StringArray) -> npt.NDArray[np.bool_]:
         """Return whether each user agent is a robot: bool, same length and order.
 
-        Robots are the empty agent, ``-``, and what either library knows by its first 500
-        characters. Nulls are not taken: a line without a user agent is not a robot.
+        Robots are the empty agent, ``-``, servers that ask themselves, and what either library
+        knows by its first 500 characters. Nulls are not taken: a line without a user agent is not
+        a robot.
         """
         is_robot = np.zeros(len(user_agents), dtype=np.bool_)
         for start in range(0, len(user_agents), _BATCH):
@@ -187,7 +200,7 @@ class Robots:
     def _classify_batch(self, user_agents: Sequence[str]) -> list[bool]:
         agents = [user_agent[:ROBOT_PREFIX_CHARS] for user_agent in user_agents]
         known = self._known
-        answers = {agent: agent in NO_AGENT or known.get(agent) for agent in agents}
+        answers = {agent: is_nobodys(agent) or known.get(agent) for agent in agents}
         new = [agent for agent, is_robot in answers.items() if is_robot is None]
         if new:
             answered = dict(zip(new, match_lists(new).tolist(), strict=True))

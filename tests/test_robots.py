@@ -307,3 +307,25 @@ def test_several_processes_save_at_once(tmp_path: Path, caplog) -> None:
     assert caplog.records == []
     assert [file.suffix for file in Robots(tmp_path).path.parent.iterdir()] == [".parquet"]
     assert "curl/8.0" in Robots(tmp_path)._known
+
+
+@pytest.mark.parametrize(
+    ("agent", "is_robot"),
+    [
+        ("Apache/2.4.57 (Debian) OpenSSL/3.0.9 (internal dummy connection)", True),
+        ("Apache (internal dummy connection)", True),
+        ("Apache/2.2.15 (CentOS) mod_ssl/2.2.15 (internal dummy connection)", True),
+        ("IIS Application Initialization Preload", True),
+        ("IIS Application Initialization Warmup", True),
+        ("AlwaysOn", True),
+        ("Mozilla/5.0 (Linux; Android 13; AlwaysOn) AppleWebKit/537.36 Chrome/124.0 Mobile", False),
+        ("internal dummy connection", False),
+    ],
+)
+def test_a_server_that_asks_itself_is_no_visitor(
+    agent: str, is_robot: bool, tmp_path: Path
+) -> None:
+    """Neither list knows it; an answer in a lake of before, which was theirs, changes nothing."""
+    first = Robots(tmp_path)
+    robots._write_cache(first.path, {agent: False})
+    assert bool(Robots(tmp_path).classify([agent])[0]) == is_robot

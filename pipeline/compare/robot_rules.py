@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pipeline.compare.counting import distinct, show_hits
 from pipeline.definitions import ROBOT_PREFIX_CHARS
 from pipeline.errors import SettingsError
-from pipeline.robots import LISTS, NO_AGENT, match_lists
+from pipeline.robots import LISTS, is_nobodys, match_lists
 
 NAMED: dict[str, tuple[str, ...]] = {"none": (), "both": LISTS} | {name: (name,) for name in LISTS}
 """The rules that have a name, by the lists they ask."""
@@ -50,8 +50,8 @@ class RobotRules:
     def _robots_of(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         agents = cast("list[str]", batch.column(0).to_pylist())
         prefixes = [agent[:ROBOT_PREFIX_CHARS] for agent in agents]
-        is_empty = np.array([agent in NO_AGENT for agent in agents], dtype=np.bool_)
-        is_robot = self.matches(prefixes) | is_empty
+        is_no_visitors = np.array([is_nobodys(prefix) for prefix in prefixes], dtype=np.bool_)
+        is_robot = self.matches(prefixes) | is_no_visitors
         return pa.record_batch([batch.column(0).filter(pa.array(is_robot))], schema=_AGENTS)
 
 

@@ -16,7 +16,7 @@ from pipeline.digests import digest_of
 from pipeline.errors import LakeError
 from pipeline.lake import Lake, read_json
 from pipeline.restatements import SCHEMA
-from pipeline.robots import NO_AGENT, Robots, match_lists
+from pipeline.robots import Robots, is_nobodys, match_lists
 from pipeline.verify.findings import Finding, place_of
 from pipeline.views import make_views
 
@@ -127,6 +127,7 @@ def _check_answers(path: Path) -> str | None:
         agents, answers = columns["user_agent"], np.array(columns["is_robot"], np.bool_)
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         return f"cannot be read: {str(error).splitlines()[0]}"
-    by_lists = match_lists(agents) | np.array([agent in NO_AGENT for agent in agents], np.bool_)
-    wrong = int((by_lists != answers).sum())
+    by_lists = match_lists(agents)
+    is_other = (by_lists != answers) & ~np.array([is_nobodys(agent) for agent in agents], np.bool_)
+    wrong = int(is_other.sum())
     return f"{wrong:,} of {len(agents):,} answers are not the lists'" if wrong else None

@@ -64,10 +64,18 @@ def is_robot(user_agent: str | None) -> bool:
     """Whether the agent is empty, `-` or on one of the two lists; a missing one is no robot."""
     if user_agent is None:
         return False
-    if user_agent in {"", "-"}:
+    if user_agent in {"", "-"} or is_servers_own(user_agent):
         return True
     known = user_agent[:KNOWN_LENGTH]
     return bool(_DETECT.is_crawler(known)) or crawleruseragents.is_crawler(known)
+
+
+def is_servers_own(user_agent: str) -> bool:
+    """Whether Apache, IIS or Azure asked itself."""
+    known = user_agent[:KNOWN_LENGTH]
+    warming = ("IIS Application Initialization Preload", "IIS Application Initialization Warmup")
+    is_iis = known.startswith(warming) or known == "AlwaysOn"
+    return "(internal dummy connection)" in known or is_iis
 
 
 @cache
