@@ -14,12 +14,12 @@ from pipeline.dag_run import (
     current_day,
     is_backfill,
     is_over,
+    load_site,
     now,
     param,
     retry,
     today,
 )
-from pipeline.settings import load_settings
 
 DAILY = Asset("tidegauge_daily")
 
@@ -52,7 +52,7 @@ def nightly() -> None:
         from pipeline.nightly import find_files, write_jobs
 
         return write_jobs(
-            find_files(load_settings(), current_day(), now(), with_late=not is_backfill())
+            find_files(load_site(), current_day(), now(), with_late=not is_backfill())
         )
 
     @task(map_index_template="{{ file }}")
@@ -60,38 +60,38 @@ def nightly() -> None:
         from pipeline.nightly import ingest_job, name_file, read_path
 
         get_current_context()["file"] = name_file(read_path(job))
-        return ingest_job(load_settings(), job)
+        return ingest_job(load_site(), job)
 
     @task(trigger_rule="none_failed_min_one_success")
     def build(jobs: list[dict[str, str | bool]]) -> list[str]:
         from pipeline.nightly import build_stale
 
-        return build_stale(load_settings(), jobs)
+        return build_stale(load_site(), jobs)
 
     @task
     def surges() -> int:
         from pipeline.nightly import find_surges
 
-        return find_surges(load_settings())
+        return find_surges(load_site())
 
     @task(outlets=[DAILY])
     def check(rebuilt: list[str], *, outlet_events: Any) -> dict[str, Any]:
         from pipeline.nightly import check_built
 
-        outlet_events[DAILY].extra = check_built(load_settings(), current_day(), rebuilt)
+        outlet_events[DAILY].extra = check_built(load_site(), current_day(), rebuilt)
         return outlet_events[DAILY].extra
 
     @task
     def report() -> str:
         from pipeline.nightly import write_page
 
-        return write_page(load_settings(), now(), [current_day()], alone=is_backfill())
+        return write_page(load_site(), now(), [current_day()], alone=is_backfill())
 
     @task
     def notify() -> list[str]:
         from pipeline.nightly import tell
 
-        return tell(load_settings(), current_day(), today(), is_asked=param("alert"))
+        return tell(load_site(), current_day(), today(), is_asked=param("alert"))
 
     found = discover()
     rebuilt = build(found)

@@ -7,8 +7,7 @@ unasked. `tidegauge geo fetch maxmind` does the same without Airflow.
 
 from airflow.sdk import CronTriggerTimetable, dag, task
 
-from pipeline.dag_run import maxmind_settings, now, retry
-from pipeline.settings import load_settings
+from pipeline.dag_run import load_site, maxmind_settings, now, retry
 
 
 @dag(
@@ -30,7 +29,7 @@ def refresh_geo() -> None:
     def offer() -> list[str]:
         from pipeline.geo.refresh import offer_days
 
-        return offer_days(load_settings())
+        return offer_days(load_site())
 
     fetch() >> offer()
 

@@ -6,8 +6,7 @@ happens while the setting is not set. `tidegauge retention --delete` does the sa
 
 from airflow.sdk import CronTriggerTimetable, dag, task
 
-from pipeline.dag_run import ZONE, now, retry
-from pipeline.settings import load_settings
+from pipeline.dag_run import ZONE, load_site, now, retry
 
 
 @dag(
@@ -23,13 +22,13 @@ def retention() -> None:
     def list_old() -> list[str]:
         from pipeline.retention import list_old_days
 
-        return list_old_days(load_settings(), now())
+        return list_old_days(load_site(), now())
 
     @task
     def delete() -> list[str]:
         from pipeline.retention import delete_old_days
 
-        return delete_old_days(load_settings(), now())
+        return delete_old_days(load_site(), now())
 
     list_old() >> delete()
 

@@ -8,8 +8,16 @@ from typing import Any
 
 from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task
 
-from pipeline.dag_run import FIRST_DAY, ZONE, announce_watch, as_of, is_over, param, retry
-from pipeline.settings import load_settings
+from pipeline.dag_run import (
+    FIRST_DAY,
+    ZONE,
+    announce_watch,
+    as_of,
+    is_over,
+    load_site,
+    param,
+    retry,
+)
 
 
 @dag(
@@ -36,9 +44,7 @@ def watch() -> None:
         from pipeline.nightly import write_jobs
         from pipeline.watch import find_so_far
 
-        return write_jobs(
-            find_so_far(load_settings(), as_of(), is_replay=param("as_of") is not None)
-        )
+        return write_jobs(find_so_far(load_site(), as_of(), is_replay=param("as_of") is not None))
 
     @task(map_index_template="{{ file }}")
     def ingest(job: dict[str, str | bool]) -> dict[str, int | str]:
@@ -46,25 +52,25 @@ def watch() -> None:
         from pipeline.watch import take_job_in
 
         get_current_context()["file"] = name_file(read_path(job))
-        return take_job_in(load_settings(), job)
+        return take_job_in(load_site(), job)
 
     @task(trigger_rule="all_done_min_one_success")
     def build() -> list[str]:
         from pipeline.watch import build_so_far
 
-        return build_so_far(load_settings())
+        return build_so_far(load_site())
 
     @task
     def compare() -> list[dict[str, Any]]:
         from pipeline.watch import find_alarms
 
-        return find_alarms(load_settings(), as_of())
+        return find_alarms(load_site(), as_of())
 
     @task
     def alert(alarms: list[dict[str, Any]]) -> list[str]:
         from pipeline.watch import tell_alarms
 
-        return tell_alarms(load_settings(), alarms, as_of())
+        return tell_alarms(load_site(), alarms, as_of())
 
     found = discover()
     rebuilt = build()

@@ -179,10 +179,19 @@ def announce_failure(settings: Settings, failure: Failure, today: date, *, is_as
         try:
             is_news = _note_failure(settings, failure, today)
         except (LakeError, OSError):  # a full disk may be what failed: said twice, not never
-            send_unremembered(settings, _failed(failure))
+            say_failure(settings, failure)
             return True
     deliver(settings, today)
     return is_news
+
+
+def say_failure(settings: Settings, failure: Failure) -> None:
+    """Send that a day failed without a lake that could remember it.
+
+    Raises:
+        SettingsError, AlertError: as ``deliver``.
+    """
+    send_unremembered(settings, _failed(failure))
 
 
 def _note_failure(settings: Settings, failure: Failure, today: date) -> bool:

@@ -3,6 +3,7 @@
 The only module that imports Airflow; light, for it is read whenever a DAG is parsed.
 """
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,12 +18,26 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from pipeline.days import Run, find_day, read_as_of, schedule_zone
-from pipeline.errors import AlertError, SettingsError
-from pipeline.settings import Settings, load_settings
+from pipeline.errors import AlertError, SettingsError, TidegaugeError
+from pipeline.settings import Settings, load_settings, refuse_relative
 
 ZONE = schedule_zone()
 FIRST_DAY = datetime(1995, 1, 1, tzinfo=ZoneInfo(ZONE))
 """Any day since can be backfilled."""
+
+
+TidegaugeError.is_at_terminal = False
+
+
+def load_site(**given: Any) -> Settings:
+    """The site's settings, as a task may use them.
+
+    Raises:
+        SettingsError: one is wrong, or is a path that is not absolute.
+    """
+    settings = load_settings(**given)
+    refuse_relative(settings)
+    return settings
 
 
 def current_day() -> date:
@@ -84,35 +99,34 @@ def announce(context: Any) -> None:
     """Send that the day failed, when the last retry is over.
 
     Not when a service did not take its alerts: the day is counted, and the next run tries again.
-    Not when it failed because a setting can't be read: the task says so, and nobody knows then
-    where alerts go.
     """
-    from pipeline.alerts import Failure, announce_failure  # noqa: PLC0415 light to parse
-
-    if isinstance(context.get("exception"), AlertError):
-        return
-    try:
-        settings, day = load_settings(), _day_of(context)
-    except SettingsError:
-        return
-    step = context["task_instance"].task_id
-    failure = Failure(day, step, str(context.get("exception") or "its process died"))
-    announce_failure(settings, failure, today(), is_asked=context["params"]["alert"])
+    _announce(context, _day_of, is_asked=context["params"].get("alert", False))
 
 
 def announce_watch(context: Any) -> None:
-    """Send that the watch over today failed, once a day, when the last retry is over.
+    """Send that the watch over today failed, once a day, when the last retry is over."""
+    _announce(context, lambda _: today(), is_watch=True)
 
-    Not when a service did not take its alerts.
-    """
-    from pipeline.alerts import Failure, announce_failure  # noqa: PLC0415 light to parse
 
-    if isinstance(context.get("exception"), AlertError):
+def _announce(
+    context: Any, day_of: Callable[[Any], date], *, is_watch: bool = False, is_asked: bool = False
+) -> None:
+    """Send it, unless a setting can't be read: then nobody knows where alerts go."""
+    from pipeline.alerts import Failure, announce_failure, say_failure  # noqa: PLC0415 light
+
+    exception = context.get("exception")
+    if isinstance(exception, AlertError):
         return
-    step = context["task_instance"].task_id
-    why = str(context.get("exception") or "its process died")
-    failure = Failure(today(), step, why, is_watch=True)
-    announce_failure(load_settings(), failure, today(), is_asked=False)
+    try:
+        settings, day = load_settings(), day_of(context)
+    except SettingsError:
+        return
+    why = str(exception or "its process died")
+    failure = Failure(day, context["task_instance"].task_id, why, is_watch=is_watch)
+    if settings.lake.is_absolute():
+        announce_failure(settings, failure, today(), is_asked=is_asked)
+    elif is_asked or day >= today() - timedelta(days=settings.alert_days):
+        say_failure(settings, failure)  # that path may be what failed, and is no task's lake
 
 
 def maxmind_settings() -> Settings:
@@ -129,7 +143,7 @@ def maxmind_settings() -> Settings:
             "make one in Airflow (Admin, Connections; type Generic): the login is MaxMind's account"
             " id, the password a licence key",
         ) from error  # fmt: skip
-    return load_settings(maxmind_account_id=account.login, maxmind_license_key=account.password)
+    return load_site(maxmind_account_id=account.login, maxmind_license_key=account.password)
 
 
 def retry(*passing: str) -> dict[str, Any]:

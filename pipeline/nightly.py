@@ -21,9 +21,9 @@ from pipeline.build import build, build_tables
 from pipeline.checks import check_days
 from pipeline.days import check_day
 from pipeline.discovery import Found, discover
-from pipeline.errors import DataError, GeoError, PassingError
+from pipeline.errors import DataError, PassingError
 from pipeline.figure_alerts import note_incomplete, note_restatements
-from pipeline.geo.databases import list_databases, say_none
+from pipeline.geo.databases import list_databases, none_in
 from pipeline.hits import Places
 from pipeline.ingest import Ingested, explain_overlap, explain_unread
 from pipeline.lake import Lake
@@ -107,8 +107,8 @@ def search_files(
         where=name_places(settings), with_late=with_late, arrived_by=arrived_by,
         limits=read_limits(settings), may_be_empty=may_be_empty,
     )  # fmt: skip
-    if found.files and not databases:
-        raise GeoError(say_none(settings.geo))
+    if found.files and settings.geo and not databases:
+        raise none_in(settings.geo)
     if zone.is_assumed and found.files:  # for the tasks that follow
         lake.claim(zone.info.key, load_key(settings).fingerprint)
         log.warning("%s", zone.explain(settings.lake))

@@ -23,7 +23,7 @@ from pipeline.days import zone_name
 from pipeline.errors import DataError, LakeError, SettingsError, StorageError, TidegaugeError
 from pipeline.lake import NO_DAY, FileRecord, Lake
 from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption, RawCellsOption
-from pipeline.output import escape, print_rows
+from pipeline.output import escape, print_rows, write_number_of
 from pipeline.settings import Settings, load_settings
 from pipeline.site import open_lake
 from pipeline.stale import take_stock
@@ -129,8 +129,9 @@ def check_plan(lake: Lake, settings: Settings, plan: Sequence[OldDay]) -> None:
         raise SettingsError(
             "retention_max_days",
             settings.retention_max_days,
-            f"hits of {len(days)} days would be deleted, {days[0]} to {days[-1]}; when that is"
-            f" intended, `tidegauge retention --delete --max-days {len(days)}` does it once",
+            f"hits of {write_number_of(len(days), 'day')} would be deleted, {days[0]} to"
+            f" {days[-1]}; when that is intended, set it higher",
+            options=f", or `tidegauge retention --delete --max-days {len(days)}` does it once",
         )
     sealing = set(days_to_seal(plan))
     stale = [
@@ -326,7 +327,8 @@ def _conclude(
     if not plan:
         cutoff = find_cutoff(settings, today)
         return f"nothing to delete: there are no hits or rejects of days before {cutoff}"
-    what = f"{sum(old.size_bytes for old in plan):,} bytes of {len(plan)} days"
+    size = sum(old.size_bytes for old in plan)
+    what = f"{write_number_of(size, 'byte')} of {write_number_of(len(plan), 'day')}"
     if is_done:
         return f"deleted {what}; their figures stand"
     try:

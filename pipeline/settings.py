@@ -34,7 +34,7 @@ from pydantic_settings import (
     SettingsError as UnreadableError,
 )
 
-from pipeline.errors import HIDDEN, SettingsError, show_value
+from pipeline.errors import HIDDEN, SettingsError, TidegaugeError, show_value
 from pipeline.lake_place import check_place
 from pipeline.machine import find_timezone
 
@@ -53,6 +53,10 @@ def _check_timezone(name: str) -> str:
     if name not in available_timezones():
         raise ValueError("not an IANA time zone; write one such as America/Toronto or UTC")
     return name
+
+
+def _read_geo(place: Any) -> Any:
+    return None if str(place) == "none" else place
 
 
 def _split(words: Any) -> Any:
@@ -151,7 +155,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TIDEGAUGE_", extra="forbid")
 
     lake: Annotated[Path, AfterValidator(check_place)] = Path("lake")
-    geo: Path = Path("geo")
+    geo: Annotated[Path | None, BeforeValidator(_read_geo)] = Field(
+        Path("geo"), description="address databases; `none` locates nobody: every country is ZZ"
+    )
     raw: Path = Field(Path("raw"), description="raw logs that `run` and the DAGs discover")
     follow_links: bool = Field(
         False, description="read what links in a folder of raw logs point to outside it, too"
@@ -322,7 +328,30 @@ def find_config(config: Path | None = None) -> tuple[str, Path]:
     named = [value for name, value in os.environ.items() if name.upper() == CONFIG_VARIABLE]
     if config is None and named:
         return CONFIG_VARIABLE, Path(named[0])
-    return "--config", config or DEFAULT_CONFIG
+    key = "--config" if TidegaugeError.is_at_terminal else CONFIG_VARIABLE
+    return key, config or DEFAULT_CONFIG
+
+
+def refuse_relative(settings: Settings) -> None:
+    """Refuse paths that begin at the working directory: a scheduler's tasks have none in common.
+
+    Raises:
+        SettingsError: names the first of them.
+    """
+    key, config = find_config()
+    places: dict[str, str | Path | None] = {
+        "lake": settings.lake,
+        "geo": settings.geo,
+        "report": settings.report,
+        "visitor_key_file": None if settings.visitor_key else settings.visitor_key_file,
+        key: None if config == DEFAULT_CONFIG else config,
+        **{f"[[source]] {n}.files": one.files for n, one in enumerate(settings.source, 1)},
+    }
+    if not settings.source or "raw" in settings.model_fields_set:
+        places["raw"] = settings.raw
+    for name, place in places.items():
+        if place is not None and not Path(place).expanduser().is_absolute():
+            raise SettingsError(name, str(place), "in Airflow write an absolute path, from / on")
 
 
 def _remedy(kind: str, message: str, key: str) -> str:

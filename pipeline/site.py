@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from pipeline.blocks import RawFile
 from pipeline.build import BuildSettings
 from pipeline.days import zone_name
-from pipeline.errors import DataError, GeoError, LakeError, SettingsError
+from pipeline.errors import DataError, LakeError, SettingsError
 from pipeline.formats.clock import Offset, read_offsets
 from pipeline.formats.layouts import find_layout
-from pipeline.geo.databases import list_databases, say_none
+from pipeline.geo.databases import list_databases, none_in
 from pipeline.hits import HitMaker, Places
 from pipeline.lake import Lake
 from pipeline.raw_files import ReadLimits
@@ -116,8 +116,8 @@ def open_maker(settings: Settings, zone: Zone, *, with_geo: bool) -> HitMaker:
         SettingsError: there is no such layout.
     """
     databases = list_databases(settings.geo) if with_geo else []
-    if with_geo and not databases:
-        raise GeoError(say_none(settings.geo))
+    if with_geo and settings.geo and not databases:
+        raise none_in(settings.geo)
     if settings.log_format:
         find_layout(settings.log_format)
     key = load_key(settings)

@@ -110,6 +110,8 @@ def _list_outdated(settings: Settings, lake: Lake, records: list[FileRecord]) ->
 
 
 def _list_databases(settings: Settings) -> list[str]:
+    if settings.geo is None:
+        return ["none, geo = none: nobody is located"]
     try:
         databases = list_databases(settings.geo)
     except GeoError as error:

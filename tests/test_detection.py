@@ -81,7 +81,7 @@ def test_a_file_whose_clients_stand_elsewhere_is_refused(
     given = ["--log-format", form] if form else []
     told = site.ingest(path, *given, code=1).err
     assert f"30 of its 30 clients are no addresses, the first is {client}, while another" in told
-    assert "set log_format (--log-format, or layout in a table [[source]]) to the format" in told
+    assert "set log_format, or layout in a table [[source]], to the format" in told
     assert "30 of its 30 clients are no addresses" in site.run("doctor", path, *given, code=1).out
     assert (site.records(), site.rows("hits")) == ({}, [])
 

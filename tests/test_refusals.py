@@ -36,7 +36,7 @@ def test_settings_are_overridden_in_order(site: Site) -> None:
     ("text", "parts"),
     [
         ("lake = [", ["tidegauge.toml", "not valid TOML"]),
-        ('laek = "x"', ["laek", "'x'", "did you mean lake?"]),
+        ('laek = "x"', ["laek", "'(hidden)'", "did you mean lake?"]),
         ("session_timeout_minutes = 9999", ["session_timeout_minutes", "9999", "1440"]),
         ('timezone = "Toronto"', ["timezone", "'Toronto'", "America/Toronto"]),
     ],

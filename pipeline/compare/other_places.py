@@ -50,7 +50,7 @@ class Rereading:
     """Room that the temporary lake will take, about."""
 
 
-def choose_database(geo: Path, file: Path | None, built: date | None) -> GeoDatabase:
+def choose_database(geo: Path | None, file: Path | None, built: date | None) -> GeoDatabase:
     """The database of a file, or the one in the folder ``geo`` that was built on a day.
 
     Raises:
@@ -64,7 +64,7 @@ def choose_database(geo: Path, file: Path | None, built: date | None) -> GeoData
         if database.build_date == built:
             return database
     known = ", ".join(sorted({str(database.build_date) for database in offered}))
-    there = f"those in {geo} are of {known}" if known else f"{geo} holds none"
+    there = f"those in {geo} are of {known}" if known else f"{geo or 'geo = none'} holds none"
     raise SettingsError("--geo-built", str(built), f"no database was built that day; {there}")
 
 

@@ -104,7 +104,7 @@ class Clients:
         meant = f', or to "{layout}" if they are names of hosts' if has_names else ""
         return (
             f"read as {layout}, {self._say_count()}, while another field holds addresses: set"
-            " log_format (--log-format, or layout in a table [[source]]) to the format string of"
+            " log_format, or layout in a table [[source]], to the format string of"
             f" the server's configuration, or to the name of a table [formats.NAME]{meant}"
         )
 

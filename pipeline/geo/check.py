@@ -82,12 +82,12 @@ def check_beside(
     newest = max(same_type, key=lambda known: known.built)
     if database.built < newest.built and not waivers.allow_older:
         raise GeoError(
-            f"{shown} was built on {database.build_date}, before {newest.path.name}: not used;"
-            " for an earlier period's database say --allow-older"
+            f"{shown} was built on {database.build_date}, before {newest.path.name}: not used",
+            options="; for an earlier period's database say --allow-older",
         )
     ratio = database.path.stat().st_size / newest.path.stat().st_size
     if not MIN_SIZE_RATIO <= ratio <= MAX_SIZE_RATIO and not waivers.allow_size:
         raise GeoError(
-            f"{shown} has {ratio:.0%} of the size of {newest.path.name}: not used;"
-            " if that is right say --allow-size"
+            f"{shown} has {ratio:.0%} of the size of {newest.path.name}: not used",
+            options="; if that is right say --allow-size",
         )

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from pipeline.errors import GeoError
 from pipeline.geo.check import Waivers
 from pipeline.geo.databases import (
     GeoDatabase,
     LeftOut,
     list_databases,
     list_left_out,
-    say_none,
+    none_in,
 )
+from pipeline.geo.refresh import folder_of
 from pipeline.geo.single import lookup
 from pipeline.geo.sources import NOTICES
 from pipeline.lake import Lake
@@ -104,7 +104,7 @@ def lookup_command(  # noqa: PLR0913 - one parameter an option
     day_start = datetime.combine(day, time(), zone)
     databases = list_databases(settings.geo)
     if not databases:
-        raise GeoError(say_none(settings.geo))
+        raise none_in(settings.geo)
     answer = lookup(address, databases, day_start, settings.geo_provider)
     row = (
         answer.address,
@@ -167,7 +167,7 @@ def fetch_command(  # noqa: PLR0913 - one parameter an option
         effects = Effects(
             on_progress=lambda done, total: progress.update(task, completed=done, total=total)
         )
-        fetched = fetch(source, settings.geo, datetime.now(UTC), options, effects)
+        fetched = fetch(source, folder_of(settings), datetime.now(UTC), options, effects)
     typer.echo(_told(fetched))
 
 

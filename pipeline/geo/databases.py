@@ -18,10 +18,11 @@ from pipeline.geo.tree import damaged, first_networks
 
 Kind = Literal["City", "Country", "flat", "text"]
 
-HOW_TO_GET_ONE = (
-    "get one with `tidegauge geo fetch dbip-lite` (no account needed), point --geo at the folder"
-    " that holds one, or run with --no-geo"
+_REMEDY = (
+    "get one with `tidegauge geo fetch dbip-lite` (no account needed), set geo to the folder that"
+    ' holds one, or to "none" to locate nobody'
 )
+_OPTIONS = " (also as options: --geo, --no-geo)"
 
 _PREFERENCE: dict[Kind, int] = {"City": 0, "Country": 1, "flat": 2, "text": 3}
 _PROVIDERS = {"maxmind": r"geolite|geoip|maxmind", "dbip": r"db-?ip"}
@@ -68,32 +69,40 @@ class LeftOut:
     why: str
 
 
-def list_databases(folder: Path) -> list[GeoDatabase]:
+def no_database(what: str) -> GeoError:
+    """The error that says what is wrong, and how to come by a database."""
+    return GeoError(f"{what}: {_REMEDY}", options=_OPTIONS)
+
+
+def list_databases(folder: Path | None) -> list[GeoDatabase]:
     """Return the databases of ``folder`` that know countries, sorted by build time, then name.
 
-    Other files, and sound databases of other things (networks, domains), are left out. A missing
-    folder holds none. Raises GeoError naming the file when a ``.mmdb`` file is damaged.
+    None has none: nobody is to be located. Other files, and sound databases of other things
+    (networks, domains), are left out. A missing folder holds none. Raises GeoError naming the file
+    when a ``.mmdb`` file is damaged.
     """
     known = [one for one in look_into(folder) if isinstance(one, GeoDatabase)]
     return sorted(known, key=lambda database: (database.built, database.path.name))
 
 
-def list_left_out(folder: Path) -> list[LeftOut]:
+def list_left_out(folder: Path | None) -> list[LeftOut]:
     """Return the databases of ``folder`` that know no countries, by name; raises as above."""
     return [one for one in look_into(folder) if isinstance(one, LeftOut)]
 
 
-def look_into(folder: Path) -> list[GeoDatabase | LeftOut]:
+def look_into(folder: Path | None) -> list[GeoDatabase | LeftOut]:
     """Return all databases of ``folder``, by name; raises as ``list_databases``."""
+    if folder is None:
+        return []
     if folder.exists() and not folder.is_dir():
-        raise GeoError(f"{folder} is not a folder of address databases: {HOW_TO_GET_ONE}")
+        raise no_database(f"{folder} is not a folder of address databases")
     return [_read(path) for path in sorted(folder.glob("*.mmdb"))] if folder.exists() else []
 
 
-def say_none(folder: Path) -> str:
-    """Say that a folder has no database of countries, why those it has are none, and the remedy."""
+def none_in(folder: Path | None) -> GeoError:
+    """That a folder has no database of countries, why those it has are none, and the remedy."""
     others = [f"{one.path.name} is left out: it {one.why}" for one in list_left_out(folder)]
-    return "; ".join([f"no address database in {folder}", *others]) + f": {HOW_TO_GET_ONE}"
+    return no_database("; ".join([f"no address database in {folder or 'none'}", *others]))
 
 
 def read_database(path: Path) -> GeoDatabase:
@@ -114,13 +123,13 @@ def in_force(
     Raises GeoError when there is no database, or none of ``provider``.
     """
     if not databases:
-        raise GeoError(f"no address database: {HOW_TO_GET_ONE}")
+        raise no_database("no address database")
     offered = [known for known in databases if provider in (None, known.provider)]
     if not offered:
         found = ", ".join(sorted({known.provider for known in databases}))
-        raise GeoError(
+        raise no_database(
             f"no address database by the provider in settings, geo_provider = {provider!r}"
-            f" (there are: {found}): {HOW_TO_GET_ONE}"
+            f" (there are: {found})"
         )
     earlier = [known for known in offered if known.built < day_start]
     if earlier:
@@ -140,7 +149,7 @@ def damage_named(path: Path) -> Iterator[None]:
     except (GeoError, KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError):
         raise
     except FileNotFoundError as error:
-        raise GeoError(f"no address database at {path}: {HOW_TO_GET_ONE}") from error
+        raise no_database(f"no address database at {path}") from error
     except PermissionError as error:
         raise GeoError(f"address database {path} may not be read: check its permissions") from error
     except BaseException as error:

@@ -2,13 +2,16 @@
 
 import logging
 from datetime import datetime
+from pathlib import Path
 
+from pipeline.errors import SettingsError
 from pipeline.geo.databases import list_databases
 from pipeline.geo.fetch import Options, fetch
 from pipeline.geo.sources import Services
 from pipeline.hits import Places
 from pipeline.lake import Lake
 from pipeline.outdated import find_outdated
+from pipeline.output import write_number_of
 from pipeline.settings import Settings
 from pipeline.site import find_zone
 
@@ -25,6 +28,17 @@ def services_of(settings: Settings) -> Services:
     )
 
 
+def folder_of(settings: Settings) -> Path:
+    """The folder of databases.
+
+    Raises:
+        SettingsError: nobody is to be located, so there is none.
+    """
+    if settings.geo is None:
+        raise SettingsError("geo", "none", "that locates nobody; set the folder for databases")
+    return settings.geo
+
+
 def refresh(settings: Settings, now: datetime) -> str:
     """Fetch MaxMind's newest database; returns its file's name, new or there before.
 
@@ -32,7 +46,7 @@ def refresh(settings: Settings, now: datetime) -> str:
         SettingsError: the account is missing.
         GeoError: it could not be fetched, or did not pass the checks.
     """
-    fetched = fetch("maxmind", settings.geo, now, Options(services=services_of(settings)))
+    fetched = fetch("maxmind", folder_of(settings), now, Options(services=services_of(settings)))
     name = fetched.database.path.name
     log.info("%s: %s", name, "added" if fetched.is_new else "no change")
     return name
@@ -46,8 +60,8 @@ def offer_days(settings: Settings) -> list[str]:
     days = [str(day) for day in find_outdated(lake.files(), places, lake.sealed())]
     if days:
         log.warning(
-            "%d days were located by another database than the one now in force for them: to count"
-            " them again, backfill nightly from %s to %s, reprocessing all runs",
-            len(days), days[0], days[-1],
+            "%s located by another database than the one now in force: to count again, backfill"
+            " nightly from %s to %s, reprocessing all runs",
+            write_number_of(len(days), "day was", "days were"), days[0], days[-1],
         )  # fmt: skip
     return days
