@@ -36,6 +36,7 @@ _MODULES = {
     "verify": "verify.command",
     "replay": "replay",
     "forget": "forget",
+    "erase": "erase_command",
     "retention": "retention",
     "parse": "inspection",
     "doctor": "inspection",

@@ -36,7 +36,7 @@ from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake
 from pipeline.overlaps import hash_lines
 from pipeline.partitions import PartitionWriter, RejectWriter
 from pipeline.privacy import hide_addresses
-from pipeline.raw_files import DEFAULT_LIMITS, Origin, ReadLimits, printable
+from pipeline.raw_files import DEFAULT_LIMITS, Origin, ReadLimits, printable, shown
 from pipeline.settling import NewFile, Rules, Settled, Source, with_lines
 from pipeline.source_names import Namer
 from pipeline.steps import reach
@@ -269,6 +269,11 @@ class _FileJob:
         record = new.record
         with self.lake.lock():
             known = self._known()
+            if known and known.erasures and self.again:
+                raise DataError(
+                    f"{shown(self.raw.path)}: a person was erased from its hits, and reading it"
+                    " again would bring them back: nothing was changed"
+                )
             if not known or self.again:
                 source = Source(self.lake, self.origin.source, self.rules, self.folder)
                 settled = source.add(new)

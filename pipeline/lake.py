@@ -108,6 +108,8 @@ class FileRecord:
     """Whether the source is what its name says; None: read before that was noted."""
     wrapper: str | None = None
     """What carries its lines, such as ``syslog``; see ``formats.wrappers``."""
+    erasures: int = 0
+    """How often a person was erased from its hits and rejects: it is never read again then."""
 
     @property
     def is_live(self) -> bool:

@@ -246,7 +246,8 @@ def build_command(  # noqa: PLR0913 one parameter an option
     publish(the_lake, datetime.now(UTC), made_with)
     print(f"built {write_days([*map(str, days)], ': ')}{'' if days else ', nothing was stale'}")
     for day, names in kept.items():
-        print(f"kept {day} as it is: its raw files are gone ({', '.join(names)})")
+        why = "its raw files are gone, or a person was erased from their hits"
+        print(f"kept {day} as it is: {why} ({', '.join(names)})")
 
 
 def _read_again(settings: Settings, lake: Lake, kinds: list[str]) -> dict[str, list[str]]:

@@ -56,7 +56,7 @@ def plan_reread(
         there = lake.raw_paths().keys() | {record.file_key for record in wanted if record.url}
     kept = defaultdict(list)
     for record in wanted:
-        if record.file_key not in there:
+        if record.file_key not in there or record.erasures:
             kept[_main_day(record)].append(escape(record.name))
     files = [
         record

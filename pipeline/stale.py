@@ -99,6 +99,7 @@ def _read_by(record: FileRecord) -> str:
         "proxies": record.proxies,
         "layout": record.layout if record.layout != COMBINED.name else None,
         "times in": record.timezone,
+        "erasures": record.erasures,
     }
     said = [f"{name} {value}" for name, value in others.items() if value]
     return ", ".join([record.robots, str(record.definitions), record.addresses, *said])

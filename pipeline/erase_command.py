@@ -1,0 +1,84 @@
+"""The command ``erase``: deletes what is kept of one person."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from pipeline.build import build
+from pipeline.erasure import Person, Trace, count_files, erase
+from pipeline.lake import Lake
+from pipeline.options import (
+    ConfigOption,
+    Form,
+    FormOption,
+    GeoOption,
+    LakeOption,
+    RawCellsOption,
+    show_steps,
+)
+from pipeline.output import escape, print_rows
+from pipeline.settings import load_settings
+from pipeline.site import build_settings, open_lake
+from pipeline.visitors import load_key
+
+COLUMNS = ["day", "table", "rows", "file"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("erase")(erase_person)
+
+
+def erase_person(  # noqa: PLR0913 one parameter an option
+    client: Annotated[str, typer.Option("--client", help="The address, or the host's name.")],
+    agent: Annotated[
+        list[str] | None,
+        typer.Option("--agent", help="Only with this user agent, as written; may be repeated."),
+    ] = None,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Erase what is listed; without it, only list.")
+    ] = False,
+    form: FormOption = Form.table,
+    raw_cells: RawCellsOption = False,
+    lake: LakeOption = None,
+    geo: GeoOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """List what the lake keeps of one person; with --delete, erase it. Figures stand.
+
+    For example:
+
+    tidegauge erase --client 203.0.113.9
+
+    tidegauge erase --client 203.0.113.9 --agent "Mozilla/5.0 (X11)" --delete
+    """
+    settings = load_settings(config, lake=lake, geo=geo)
+    the_lake = open_lake(settings)
+    person = Person(client, tuple(agent or ()))
+    with show_steps("looking", count_files(the_lake)) as (progress, task):
+        traces = erase(
+            the_lake, load_key(settings), person,
+            is_asked=delete, on_file=lambda: progress.advance(task),
+        )  # fmt: skip
+    if traces and delete:
+        build(the_lake, build_settings(settings, the_lake))
+    rows = [(t.day, t.table, t.rows, t.record.name if t.record else "") for t in traces]
+    print_rows(COLUMNS, rows, form.value, raw_cells=raw_cells)
+    print(escape(_conclude(the_lake, traces, is_done=delete)), file=sys.stderr)
+
+
+def _conclude(lake: Lake, traces: list[Trace], *, is_done: bool) -> str:
+    if not traces:
+        return "the lake keeps nothing of this person"
+    if not is_done:
+        return "with --delete, these rows become nobody's; the figures stand"
+    there = lake.raw_paths()
+    named = {t.record.name for t in traces if t.record and t.record.file_key in there}
+    done = "erased: these rows are nobody's now, and the figures stand"
+    if not named:
+        return done
+    return (
+        f"{done}. Raw files still have the person's lines, which a file that grows brings back:"
+        f" delete them there, too ({', '.join(sorted(named))})"
+    )

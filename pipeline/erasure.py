@@ -1,0 +1,197 @@
+"""What the lake keeps of one person leaves it, and every figure stands.
+
+The person's hits stay as hits of nobody: under a random number instead of the visitor's hash, each
+path as a mere number, without client, query, referrer and user agent. What a figure counts of them,
+visitors, sessions, pages or different paths, it counts as before. Raw files are not touched.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.change import Change
+from pipeline.clients import canonical
+from pipeline.database import connect
+from pipeline.definitions import ASSET_PATH
+from pipeline.lake import FileRecord, Lake
+from pipeline.partitions import REJECTS, write_hits, write_table
+from pipeline.visitors import VisitorKey
+
+ERASED = "erased"
+_SESSION_ID = (
+    "SELECT * REPLACE (('0x' || left(sha256($key::BLOB || encode(concat(visitor_id, '-',"
+    " epoch_us(started_at)))), 16))::UBIGINT AS session_id) FROM sessions"
+    " ORDER BY started_at, session_id"
+)
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who is to be erased: an address or host's name, with all its user agents or with these."""
+
+    client: str
+    agents: tuple[str, ...] = ()
+
+    def ids_among(self, key: VisitorKey, agents: pa.Array) -> npt.NDArray[np.uint64]:
+        """The visitor hashes that the person has with some user agents, of those meant."""
+        wanted = [agent or "" for agent in agents.to_pylist()]
+        if self.agents:
+            wanted = [agent for agent in wanted if agent in self.agents]
+        return key.hash_messages(f"{canonical(self.client)}\0{agent}" for agent in wanted)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What one file of the lake keeps of a person; ``record`` is its raw file's, if it has one."""
+
+    day: str
+    table: str
+    rows: int
+    path: Path
+    record: FileRecord | None = None
+
+
+def erase(
+    lake: Lake,
+    key: VisitorKey,
+    person: Person,
+    *,
+    is_asked: bool,
+    on_file: Callable[[], None] = lambda: None,
+) -> list[Trace]:
+    """Find what the lake keeps of a person, and erase it when ``is_asked``.
+
+    The days' sessions are stale then; those of sealed days, which no build makes, are written here.
+    Nothing else may change the lake meanwhile; all of it is changed, or nothing.
+    """
+    with lake.lock("build"), lake.staging() as staging, lake.lock():
+        change, eraser = Change(lake, staging), _Eraser(key, person)
+        traces = []
+        for trace in _list_files(lake):
+            table = pq.ParquetFile(trace.path).read()
+            mask = eraser.find(table)
+            if mask.any():
+                traces.append(replace(trace, rows=int(mask.sum())))
+                if is_asked:
+                    staged = staging / secrets.token_hex(8)
+                    eraser.write(staged, table, mask)
+                    change.replace(trace.path, staged)
+            on_file()
+        if traces and is_asked:
+            _note(change, traces)
+            change.put_locked()
+    return traces
+
+
+def count_files(lake: Lake) -> int:
+    """How many files ``erase`` looks into."""
+    return sum(1 for _ in _list_files(lake))
+
+
+def _list_files(lake: Lake) -> Iterator[Trace]:
+    """Every file with rows of single visitors that no build makes again."""
+    for record in lake.files():
+        key = record.file_key
+        for day in record.read_days:
+            for path in (lake.hits_path(day, key), lake.whole_path(day, key)):
+                if path.exists():
+                    yield Trace(day, "hits", 0, path, record)
+        if record.rejects_day:
+            path = lake.rejects_path(record.rejects_day, key)
+            if path.exists():
+                yield Trace(record.rejects_day, "rejects", 0, path, record)
+    for day in sorted(lake.sealed()):
+        if (path := lake.part_path("sessions", day)).exists():
+            yield Trace(day, "sessions", 0, path)
+
+
+def _note(change: Change, traces: Iterable[Trace]) -> None:
+    """Note what was written, and of each raw file that it must not be read again."""
+    by_name: dict[str, list[Path]] = {}
+    records: dict[str, FileRecord] = {}
+    for trace in traces:
+        name = trace.record.file_key if trace.record else "built"
+        by_name.setdefault(name, []).append(trace.path)
+        if trace.record:
+            records[name] = trace.record
+    for name, paths in by_name.items():
+        change.note_digests(name, paths)
+    for record in records.values():
+        again = replace(record, erasures=record.erasures + 1)
+        change.write_json(change.lake.record_path(record), asdict(again))
+
+
+class _Eraser:
+    """Finds a person's rows and makes them nobody's: in every file the same nobody's."""
+
+    def __init__(self, key: VisitorKey, person: Person) -> None:
+        self._key, self._person = key, person
+        self._numbers: dict[int, int] = {}
+        self._paths: dict[str, str] = {}
+
+    def find(self, table: pa.Table) -> Mask:
+        """Which rows are the person's; of rejected lines, those that hold the address or agents."""
+        if "line" in table.column_names:
+            texts = (self._person.client, *self._person.agents)
+            found = [pc.match_substring(table["line"], text).to_numpy() for text in texts]
+            mask: Mask = np.logical_or.reduce(found)
+            return mask
+        ids = self._person.ids_among(self._key, table["user_agent"].unique())
+        return np.isin(table["visitor_id"].to_numpy(), ids)
+
+    def write(self, path: Path, table: pa.Table, mask: Mask) -> None:
+        """Write a table whose rows of ``mask`` are nobody's."""
+        if "line" in table.column_names:
+            changed = _put(table, mask, line=ERASED).cast(REJECTS)
+            write_table(path, changed)
+        elif "session_id" in table.column_names:
+            write_table(path, self._make_nobodys_sessions(table, mask))
+        else:
+            paths = map(self._number_path, table["path"].filter(pa.array(mask)).to_pylist())
+            write_hits(path, _put(self._make_nobodys(table, mask), mask, path=list(paths),
+                                  client=None, query=None, referrer=None))  # fmt: skip
+
+    def _make_nobodys(self, table: pa.Table, mask: Mask) -> pa.Table:
+        known = table["visitor_id"].to_numpy()[mask].tolist()
+        numbers = [self._numbers.setdefault(one, secrets.randbits(64)) for one in known]
+        agents = table["user_agent"].filter(pa.array(mask)).to_pylist()
+        return _put(table, mask, visitor_id=numbers, user_agent=list(map(_blot, agents)))
+
+    def _make_nobodys_sessions(self, table: pa.Table, mask: Mask) -> pa.Table:
+        names = ("entry_path", "exit_path")
+        chosen = {name: table[name].filter(pa.array(mask)).to_pylist() for name in names}
+        paths = {name: [path and f"/{ERASED}" for path in its] for name, its in chosen.items()}
+        rows = _put(self._make_nobodys(table, mask), mask, referrer_host=None, **paths)
+        with connect() as connection:
+            connection.register("sessions", rows)
+            made = connection.execute(_SESSION_ID, {"key": self._key.session_key})
+            return made.to_arrow_table().cast(table.schema)
+
+    def _number_path(self, path: str | None) -> str | None:
+        if path is None or path.lower() == ASSET_PATH:
+            return path
+        return self._paths.setdefault(path, f"/{ERASED}-{len(self._paths) + 1}")
+
+
+def _blot(agent: str | None) -> str | None:
+    """A user agent as long as it was: its length tells a robot's day."""
+    return agent if agent is None else ERASED[: len(agent)].ljust(len(agent), ".")
+
+
+def _put(table: pa.Table, mask: Mask, **columns: Any) -> pa.Table:
+    """Replace the values of some columns in the rows of ``mask``: by one value, or by a list."""
+    for name, values in columns.items():
+        at, kind = table.column_names.index(name), table.schema.field(name).type
+        given = pa.array(values, kind) if isinstance(values, list) else pa.scalar(values, kind)
+        column = pc.replace_with_mask(table[name].combine_chunks(), pa.array(mask), given)
+        table = table.set_column(at, table.schema.field(name), column)
+    return table
