@@ -23,10 +23,12 @@ READERS = """
 import contextlib, hashlib, io, json, sys, time
 from datetime import datetime
 from pathlib import Path
+from pipeline.answers import State
 from pipeline.finished_hours import read_day_so_far
 from pipeline.history import history
 from pipeline.report.figure import find_figure
 from pipeline.report.page import make_page
+from pipeline.report.views import Views
 from pipeline.settings import load_settings
 
 settings = load_settings()
@@ -43,6 +45,11 @@ READ = {
     "now": lambda: repr(read_day_so_far(settings, as_of)),
     "history": say_history,
 }
+
+def pause_before(method):  # so that exchanges come between two questions
+    return lambda *args, **bound: (time.sleep(0.1), method(*args, **bound))[1]
+
+State.query, Views.ask = pause_before(State.query), pause_before(Views.ask)
 
 def read(names):
     return [[name, hashlib.sha256(READ[name]().encode()).hexdigest()] for name in names]
