@@ -26,12 +26,16 @@ def exchanging(ledger: Path) -> Iterator[None]:
 
 
 @contextmanager
-def sharing(ledger: Path) -> Iterator[None]:
-    """Keep the lake as it is; wait for an exchange that has begun. Not to be nested."""
+def sharing(ledger: Path, name: str = _LOCK) -> Iterator[None]:
+    """Keep the lake as it is; wait for an exchange that has begun. Not to be nested.
+
+    With the ``name`` of another lock: keep what that guards, for who may only read.
+    """
     with ExitStack() as held:
         with ExitStack() as passing:
-            _share(passing, ledger / _GATE)
-            _share(held, ledger / _LOCK)
+            if name == _LOCK:
+                _share(passing, ledger / _GATE)
+            _share(held, ledger / name)
         yield
 
 

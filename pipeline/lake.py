@@ -264,20 +264,22 @@ class Lake:
             LakeError: it was made with another time zone or another key, or can't be written.
         """
         wanted = {"timezone": timezone, "visitor_key": key_fingerprint}
-        with self.lock():
-            known = self.identity()
-            if not known:
-                write_json(self.ledger / "lake.json", wanted)
-            elif known["timezone"] != timezone:
-                raise LakeError(
-                    f"lake {self.root} was made for time zone {known['timezone']}, not {timezone}:"
-                    " set that zone, or use another lake"
-                )
-            elif known["visitor_key"] != key_fingerprint:
-                raise LakeError(
-                    f"lake {self.root} was made with another visitor key (fingerprint"
-                    f" {known['visitor_key']}): set that key, or use another lake"
-                )
+        known = self.identity()  # what it is never changes: who may only read needs no lock
+        if not known:
+            with self.lock():
+                known = self.identity()
+                if not known:
+                    write_json(self.ledger / "lake.json", known := wanted)
+        if known["timezone"] != timezone:
+            raise LakeError(
+                f"lake {self.root} was made for time zone {known['timezone']}, not {timezone}:"
+                " set that zone, or use another lake"
+            )
+        if known["visitor_key"] != key_fingerprint:
+            raise LakeError(
+                f"lake {self.root} was made with another visitor key (fingerprint"
+                f" {known['visitor_key']}): set that key, or use another lake"
+            )
 
     @contextmanager
     def lock(self, name: str = "commit") -> Iterator[None]:
@@ -297,6 +299,22 @@ class Lake:
                 why = f"lake {self.root} can't be written: {error.strerror}"
                 raise StorageError(why) from error
             raise
+
+    @contextmanager
+    def hold(self, name: str = "commit") -> Iterator[None]:
+        """Keep others from changing what a lock guards; where one may only read, too.
+
+        Raises:
+            LakeError: a change was interrupted, which who may only read can't finish.
+        """
+        if _may_write(self.ledger):
+            with self.lock(name):
+                yield
+            return
+        with sharing(self.ledger, f".{name}.lock"):
+            if name == "commit":
+                self._refuse_interrupted()
+            yield
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
@@ -340,12 +358,15 @@ class Lake:
         """
         self.recover()
         with sharing(self.ledger):
-            if journal.is_interrupted(self.root):
-                raise LakeError(
-                    f"lake {self.root}: a change of it was interrupted: any command of who may"
-                    " write there finishes it, such as `tidegauge status`"
-                )
+            self._refuse_interrupted()
             yield
+
+    def _refuse_interrupted(self) -> None:
+        if journal.is_interrupted(self.root):
+            raise LakeError(
+                f"lake {self.root}: a change of it was interrupted: any command of who may"
+                " write there finishes it, such as `tidegauge status`"
+            )
 
     def digests_path(self, name: str) -> Path:
         """Where the digests of what the lake wrote lie; see ``digests``."""

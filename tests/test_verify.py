@@ -100,7 +100,7 @@ KINDS = {
     "digests of robots": "ledger/digests/robots.json",
     "digests of restatements": "ledger/digests/restatements.json",
 }
-NOT_MISSED = {"replaced record", "seen", "published"}
+NOT_MISSED = {"replaced record", "seen"}
 """Nothing else says that they should be there; without the others something is missing."""
 DAMAGES = (lakes.flip, lakes.flip_last, lakes.truncate, lakes.empty, lakes.append, lakes.delete)
 
@@ -145,6 +145,21 @@ STRAYS = {
     "ledger/whole/day=2016-11-08/web09-0123456789abcdef.parquet": "ledger/whole/*/*.parquet",
     "ledger/files/web09-0123456789abcdef.json": "ledger/files/*.json",
     "ledger/digests/web09-0123456789abcdef.json": "ledger/digests/web01-*.json",
+    "ledger/digests/more.json": "ledger/digests/built.json",
+    "ledger/files/notes.json": "ledger/files/*.json",
+    "ledger/files/web01-0123456789abcdef.txt": "ledger/files/*.json",
+    "ledger/replaced/notes.json": "ledger/replaced/*.json",
+    "ledger/seen/notes.json": "ledger/seen/*.json",
+    "ledger/robots/notes.txt": "ledger/lake.json",
+    "ledger/whole/notes.parquet": "ledger/whole/*/*.parquet",
+    "ledger/alerts/notes.txt": "ledger/lake.json",
+    "ledger/more/lake.json": "ledger/lake.json",
+    "ledger/files/more/lake.json": "ledger/lake.json",
+    "ledger/published.json.old": "ledger/published.json",
+    "ledger/built2.json": "ledger/built.json",
+    "ledger/Lake.json": "ledger/lake.json",
+    "ledger/notes.txt": "ledger/lake.json",
+    "ledger/part.parquet": "days/part.parquet",
 }
 
 

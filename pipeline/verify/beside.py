@@ -23,7 +23,7 @@ from pipeline.views import make_views
 
 def prove_views(lake: Lake) -> Iterator[Finding]:
     """Whether ``tidegauge.duckdb`` is as it was written, and what would be written now."""
-    with lake.lock("views"):
+    with lake.hold("views"):
         if why := _check_digest(lake, "views", lake.views):
             yield Finding("views", lake.views.name, why)
             return
@@ -110,7 +110,7 @@ def _check_values(path: Path) -> str | None:
 def prove_robots(lake: Lake) -> Iterator[Finding]:
     """Whether the robots' caches are as they were written, and say what the lists say now."""
     current = Robots(lake.root).path
-    with lake.lock("robots"):
+    with lake.hold("robots"):
         known = {lake.root / place for place in _known_digests(lake, "robots")}
         for path in sorted({*known, *(lake.ledger / "robots").glob("*.parquet")}):
             place = place_of(lake.root, path)

@@ -1,6 +1,7 @@
 """Proves each raw file's accounting, and that the lake holds no file that nothing accounts for."""
 
 import io
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,6 +21,14 @@ from pipeline.verify.parquet import Shelf
 
 _OF_RAW_FILES = ("hits", "rejects", "ledger/whole", "ledger/lines")
 _OF_ALL_DAYS = ("days", "expected", "surges", "restatements")
+_OF_LEDGER = re.compile(
+    r"ledger/(?:(?:lake|built|summary|sealed|published)\.json"
+    r"|(?:files|replaced|forgotten)/.+-[0-9a-f]{16}\.json"
+    r"|digests/(?:built|tables|views|restatements|robots|.+-[0-9a-f]{16})\.json"
+    r"|seen/[0-9a-f]{32}\.json|alerts/[\w-]+\.json|robots/[^/]+\.parquet"
+    r"|lines/[^/]+\.npy|whole/day=[^/]+/[^/]+\.parquet)"
+)
+"""Every place in the ledger where something may lie."""
 _KINDS = ("lines", "hits", "rejected", "blank", "directives", "duplicates")
 
 
@@ -175,6 +184,8 @@ def find_strays(snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding(model, place, "is a stray: no build has written it")
         elif path.parent == FOLDER and "-" in path.stem and path.stem not in snapshot.texts:
             yield Finding("ledger", place, "is a stray: no record of the ledger has its file")
+        elif model == "ledger" and not _OF_LEDGER.fullmatch(place):
+            yield Finding("ledger", place, "is a stray: the ledger has no file of that name")
 
 
 def _accounted(snapshot: Snapshot) -> set[str]:

@@ -131,6 +131,8 @@ def check_ledger(root: Path, snapshot: Snapshot) -> Iterator[Finding]:
         wanted |= {"ledger/built.json", (FOLDER / "built.json").as_posix()}
     if "days/part.parquet" in snapshot.places:
         wanted |= {"ledger/summary.json", (FOLDER / "tables.json").as_posix()}
+    if "restatements/part.parquet" in snapshot.places:
+        wanted |= {"ledger/published.json", (FOLDER / "restatements.json").as_posix()}
     for place in sorted(wanted - snapshot.places):
         yield Finding("ledger", place, "is missing")
     yield from _check_past_records(root, snapshot)

@@ -71,10 +71,11 @@ def prove_lake(
     """Prove every file of the lake and every figure of the span's days.
 
     Holds the lock ``build`` throughout, so that no figure changes meanwhile, and ``commit`` while
-    it reads the ledger. What an ingest replaces after that is left to the next proof.
+    it reads the ledger; shares them where one may only read. What an ingest replaces after that is
+    left to the next proof.
     """
-    with lake.lock("build"):
-        with lake.lock():
+    with lake.hold("build"):
+        with lake.hold():
             snapshot = take_snapshot(
                 lake.root, settings.timeout_minutes, drop_robotlike=settings.drop_robotlike
             )
@@ -93,7 +94,7 @@ def prove_lake(
         findings += _prove_files(shelf, snapshot, parts, span)
         findings += _prove_rest(lake, shelf, snapshot, settings)
         findings += _note_days(snapshot, wanted)
-        with lake.lock():
+        with lake.hold():
             findings = _without_changed(lake.root, snapshot, findings)
     hits = sum(day.rows for day in days if day.day in wanted)
     return Proof(len(wanted), len(snapshot.records), hits, sorted(set(findings)))
