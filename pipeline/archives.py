@@ -22,6 +22,7 @@ _BZ2_UNIT_BYTES = 100_000
 """The digit behind ``BZh`` is a block's size in these."""
 _ZSTD_FEED_BYTES = 1024
 _MOST_WINDOW_BYTES = 2 * 1024**3  # zstd --long=31; as much memory, where there is so much content
+_ZSTD_FRAME = b"\x28\xb5\x2f\xfd"
 _ZSTD_HEADER_BYTES = 18
 _XZ_MEMORY_BYTES = 256 * 1024 * 1024  # xz -9 asks for 65 MiB; a header may ask for 4 GiB
 
@@ -63,7 +64,9 @@ class _ZstdMember:
             raise
 
     def _say_demand(self) -> str | None:
-        """What the frame needs that is not here."""
+        """What the frame needs that is not here; None of what is no frame."""
+        if not self._header.startswith(_ZSTD_FRAME):
+            return None
         descriptor, window = [*self._header, *bytes(6)][4:6]
         if descriptor & 3:
             return "needs the dictionary that it was compressed with; decompress it first"

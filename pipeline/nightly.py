@@ -25,6 +25,7 @@ from pipeline.errors import DataError, PassingError
 from pipeline.figure_alerts import note_incomplete, note_restatements
 from pipeline.geo.databases import list_databases, none_in
 from pipeline.hits import Places
+from pipeline.holes import say_hole
 from pipeline.ingest import Ingested, explain_overlap, explain_unread
 from pipeline.lake import Lake
 from pipeline.outbox import deliver
@@ -178,6 +179,8 @@ def take_in(
     for record in result.overlapping:
         log.warning("%s: %s", escape(record.name), explain_overlap(record))
     for record in result.added:
+        if record.nul_bytes:
+            log.warning("%s: %s", escape(record.name), say_hole(record.nul_bytes))
         if unread := explain_unread(record):
             log.warning("%s: %s", escape(record.name), escape(unread))
     refuse_failed(result.failed, result.passing)

@@ -120,8 +120,10 @@ def open_maker(settings: Settings, zone: Zone, *, with_geo: bool) -> HitMaker:
         raise none_in(settings.geo)
     if settings.log_format:
         find_layout(settings.log_format)
-    key = load_key(settings)
-    Lake(settings.lake).claim(zone.info.key, key.fingerprint)
+    key, lake = load_key(settings), Lake(settings.lake)
+    if zone.is_assumed:  # another process may have made the lake meanwhile
+        zone = replace(zone, info=ZoneInfo(lake.identity().get("timezone", zone.info.key)))
+    lake.claim(zone.info.key, key.fingerprint)
     places = Places(databases, settings.geo_provider, zone.info)
     robots = Robots(settings.lake)
     return HitMaker(zone.info, places, robots, key, settings.addresses, settings.proxies)

@@ -146,6 +146,12 @@ def test_zst_that_needs_more_is_not_called_damaged(site: Site) -> None:
     assert site.records() == {}
 
 
+def test_what_follows_the_last_frame_is_damage_and_no_demand(site: Site) -> None:
+    done = site.ingest(site.write("a.log", zst_with_window(27) + b"garbage behind it"), code=1)
+    assert "the archive is damaged" in done.err
+    assert [record["hits"] for record in site.records().values()] == [3000]
+
+
 @pytest.mark.skipif(not shutil.which("zstd"), reason="zstd is not installed")
 def test_what_zstd_itself_writes_with_its_longest_window_is_read(site: Site) -> None:
     path = site.write("access.log", b"")

@@ -17,7 +17,6 @@ from pipeline.discovery import list_raw
 from pipeline.formats import unwrapping
 from pipeline.formats.detection import FileReader
 from pipeline.formats.layouts import list_layouts
-from pipeline.formats.wrappers import WRAPPERS
 from pipeline.lake import Lake
 from pipeline.raw_files import find_files
 
@@ -71,6 +70,7 @@ WRAP: dict[str, tuple[str, Callable[[str], str]]] = {
     "compose, times": ("docker_compose", lambda line: f"web-1  | 2016-11-08T15:00:00.1Z {line}"),
     "kubectl --prefix": ("kubectl", lambda line: f"[pod/web-5d4-x/nginx] {line}"),
     "docker logs -t": ("timestamps", lambda line: f"2016-11-08T15:00:00.123456789Z {line}"),
+    "a time alone": ("timestamps", lambda line: f"Nov  8 10:00:00 {line}"),
     "journald": ("journald_json", journal),
     "json-file of rsyslog": ("docker_json, syslog", lambda line: docker(f"{ISO} h nginx: {line}")),
     "CRI of syslog": ("kubernetes_cri, syslog", lambda line: f"{ISO} stderr F {ISO} h n: {line}"),
@@ -392,5 +392,23 @@ def test_file_without_a_wrapper_says_nothing_of_one(site: Site) -> None:
     assert "wrapper" not in read(site, LINES)[0]
 
 
-def test_names_differ() -> None:
-    assert len({wrapper.name for wrapper in WRAPPERS}) == len(WRAPPERS)
+def test_template_without_a_program_is_read(site: Site) -> None:
+    """The client is never the month or the sender, in JSON as in combined."""
+    caddy = next(layout.example for layout in list_layouts() if layout.name == "caddy")
+    for host in ("web01", "198.51.100.7"):
+        lines = [f"Nov  8 10:00:00 {host} {line}" for line in LINES]
+        assert [row["client"] for row in read(site, lines)] == CLIENTS
+        (row,) = read(site, [f"<190>{ISO} {host} {caddy}"])
+        assert (row["wrapper"], row["client"]) == ("syslog", "203.0.113.7")
+
+
+def test_a_few_wrapped_lines_among_many_bare_ones_are_read(site: Site) -> None:
+    """One is enough, also where the layout is given; other programs' words are directives."""
+    other = "Nov  8 10:00:00 web01 sshd[9]: Failed password for root from 198.51.100.7 port 22"
+    for lines in (
+        LINES * 3 + wrapped("RFC 3164")[:1], LINES * 3 + [*wrapped("json-file")[:2], other]
+    ):  # fmt: skip
+        for options in ((), ("--log-format", "combined")):
+            clients = [row["client"] for row in read(site, lines, *options) if "client" in row]
+            assert clients[:15] == CLIENTS * 3
+            assert set(clients) == set(CLIENTS)

@@ -253,7 +253,7 @@ class FileReader:
         found = find_unwrapper(connection, lines, self._judge(connection))
         if not found or found.channels or self.given:
             return found
-        return find_unwrapper(connection, lines, lambda some: detect(connection, some) is not None)
+        return find_unwrapper(connection, lines, _any_judge(connection))
 
     def _change(self, connection: duckdb.DuckDBPyConnection, found: Unwrapper | None) -> list[Part]:
         """Take the wrappers found in place of those of before; the same ones go on."""
@@ -279,6 +279,13 @@ class FileReader:
 
         return judge
 
+    def _layout_of(self, connection: duckdb.DuckDBPyConnection, sample: pa.Array) -> Layout | None:
+        """The layout that is given, or that some lines show."""
+        if self.given:
+            return self.layout
+        found = detect(connection, sample)
+        return found.layout if found else None
+
     def _set_aside(
         self,
         connection: duckdb.DuckDBPyConnection,
@@ -290,15 +297,13 @@ class FileReader:
         Combined takes anything for a client, so that it would not reject them.
         """
         is_odd = may_be_wrapped(lines) if self.layout is COMBINED else np.zeros(0, np.bool_)
-        if self.given or is_odd.sum() < LEAST_REJECTED:
-            return Requests(line_no, lines), []
-        odd = lines.filter(pa.array(is_odd))
-        judge: Judge = lambda some: detect(connection, some) is not None  # noqa: E731
+        odd = lines.filter(pa.array(is_odd)) if is_odd.any() else lines[:0]
+        judge = self._judge(connection) if self.given else _any_judge(connection)
         found = find_unwrapper(connection, odd, judge)
-        other = detect(connection, found.sample(connection, odd)) if found else None
-        if not found or not other:
+        layout = self._layout_of(connection, found.sample(connection, odd)) if found else None
+        if not found or not found.channels or not layout:
             return Requests(line_no, lines), []
-        self._later, reader = found, Reader(other.layout, self.zone)
+        self._later, reader = found, Reader(layout, self.zone)
         parts: list[Part] = []
         for one in (found.unwrap(connection, line_no[is_odd], odd), *found.finish(connection)):
             requests = found.requests(one, judge)
@@ -356,6 +361,11 @@ class FileReader:
     @property
     def _all_clients(self) -> Clients:
         return sum(self._clients, Clients())
+
+
+def _any_judge(connection: duckdb.DuckDBPyConnection) -> Judge:
+    """Whether any layout knows some lines."""
+    return lambda some: detect(connection, some) is not None
 
 
 def find_nearest(connection: duckdb.DuckDBPyConnection, sample: pa.Array) -> Layout | None:

@@ -214,10 +214,11 @@ COMPOSE = Prefix(
 KUBECTL = Prefix("kubectl", rf"\[pod/(?P<channel>[^ \]]+)\] (?:{_ISO} )?")
 """``kubectl logs --prefix``."""
 
-TIMES = Prefix(
-    "timestamps", rf"\d{{4}}-\d\d-\d\dT{_CLOCK}{_OFFSET} (?P<channel>)", is_telling=False
-)
-"""``docker logs --timestamps`` and ``kubectl logs --timestamps``."""
+TIMES = Prefix("timestamps", rf"{_PRIORITY}{_TIME} (?P<channel>)", is_telling=False)
+"""A time alone: ``docker logs --timestamps``, ``kubectl logs --timestamps``, some templates."""
+
+UNTAGGED = Prefix("syslog", rf"{_PRIORITY}{_TIME} [^ ]+ (?P<channel>) *", is_telling=False)
+"""A template of syslog's that leaves the program out."""
 
 
 @dataclass(frozen=True)
@@ -235,7 +236,7 @@ class Space(Prefix):
 
 
 WRAPPERS: tuple[Wrapper, ...] = (
-    *(CRI, DockerJson(), JournaldJson(), HEROKU, SYSLOG_RFC5424, SYSLOG, COMPOSE, KUBECTL, TIMES),
-    Space(),
+    *(CRI, DockerJson(), JournaldJson(), HEROKU, SYSLOG_RFC5424, SYSLOG, COMPOSE, KUBECTL),
+    *(TIMES, UNTAGGED, Space()),
 )
 """The likelier ones first; of those that fit the first is taken."""

@@ -18,6 +18,8 @@ TIME_SHAPE = re.compile(
 )
 METHOD_SHAPE = re.compile(r"[A-Z]+")
 ABSOLUTE_SHAPE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+REPEATED = ("message repeated ", "last message repeated ", "Last message '")
+"""How a syslog daemon says that lines came several times."""
 BLANK_BYTES = b" \t\v\f\r"
 DIGITS = frozenset("0123456789")
 
@@ -62,6 +64,8 @@ def read_line(line_no: int, line: bytes) -> Hit | Rejected | Blank:
     if not line.strip(BLANK_BYTES):
         return Blank(line_no)
     text = as_text(line)
+    if text.startswith(REPEATED):
+        return Rejected(line_no, text)
     return read_hit(line_no, text) or Rejected(line_no, text)
 
 
