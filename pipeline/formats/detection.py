@@ -270,10 +270,11 @@ class FileReader:
     def _judge(self, connection: duckdb.DuckDBPyConnection) -> Judge:
         """Whether some lines are requests, in the layout if there is one already."""
 
-        def judge(some: pa.Array) -> bool:
+        def judge(some: pa.Array, is_telling: bool) -> bool:
             if self._reader and (self.given or self._is_found):
                 share, addresses, _ = _try(connection, self._reader.layout, some).rank
-                return min(share, 1.0 if self.given else addresses) >= LEAST_SHARE
+                may_be_hosts = self.given and is_telling
+                return min(share, 1.0 if may_be_hosts else addresses) >= LEAST_SHARE
             found = detect(connection, some)
             return found is not None and found.layout.name != NO_REQUESTS.name
 
@@ -365,7 +366,7 @@ class FileReader:
 
 def _any_judge(connection: duckdb.DuckDBPyConnection) -> Judge:
     """Whether any layout knows some lines."""
-    return lambda some: detect(connection, some) is not None
+    return lambda some, _: detect(connection, some) is not None
 
 
 def find_nearest(connection: duckdb.DuckDBPyConnection, sample: pa.Array) -> Layout | None:

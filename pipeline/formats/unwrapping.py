@@ -35,8 +35,8 @@ _FIRST_BYTES = np.isin(np.arange(256), np.frombuffer(b"JFMASOND<{\x1b", np.uint8
 """A month's, a priority's, an object's, a colour's."""
 
 LineNumbers = npt.NDArray[np.int64]
-Judge = Callable[[pa.StringArray], bool]
-"""Whether some lines are requests in a layout."""
+Judge = Callable[[pa.StringArray, bool], bool]
+"""Whether some lines are requests in a layout; and whether what carried them is beyond doubt."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,11 @@ class Unwrapper:
     def name(self) -> str:
         """Its wrappers' names."""
         return ", ".join(wrapper.name for wrapper in self.chain)
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether no log's own lines look like these."""
+        return all(wrapper.is_telling for wrapper in self.chain)
 
     def unwrap(
         self, connection: duckdb.DuckDBPyConnection, line_no: LineNumbers, lines: pa.StringArray
@@ -210,7 +215,7 @@ class Unwrapper:
         for code in np.argsort(-counts, kind="stable")[:_MOST_CHANNELS].tolist():
             if names[code] not in self.channels:
                 its = some.texts.filter(pa.array(indices == code))
-                if judge(sample_of(its)):
+                if judge(sample_of(its), self.is_telling):
                     self.channels.add(names[code])
         is_known = np.array([name in self.channels for name in names], np.bool_)
         for code in np.flatnonzero(~is_known).tolist():

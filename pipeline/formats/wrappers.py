@@ -72,13 +72,15 @@ class Prefix:
     whole: str
     """RE2 with the group ``channel``, perhaps ``part``: ``P`` where a message goes on."""
     is_telling: bool = True
+    follows: str = ""
+    """What a message must begin with, where more than this wrapper could stand before it."""
     plain: str | None = None
-    """The same of nearly all lines, where that is faster: takes what ``whole`` would."""
+    """``whole`` of nearly all lines, where that is faster: takes what ``whole`` would."""
 
     @property
     def shape(self) -> str:
         """See ``Wrapper``."""
-        return f"^(?:{self.whole})"
+        return f"^(?:{self.whole}){self.follows}"
 
     def unwrap(self, _: duckdb.DuckDBPyConnection, lines: pa.StringArray) -> Messages:
         """See ``Wrapper``."""
@@ -214,7 +216,13 @@ COMPOSE = Prefix(
 KUBECTL = Prefix("kubectl", rf"\[pod/(?P<channel>[^ \]]+)\] (?:{_ISO} )?")
 """``kubectl logs --prefix``."""
 
-TIMES = Prefix("timestamps", rf"{_PRIORITY}{_TIME} (?P<channel>)", is_telling=False)
+TIMES = Prefix(
+    "timestamps",
+    rf"{_PRIORITY}{_TIME} (?P<channel>)",
+    is_telling=False,
+    # Of two addresses the first is the sender's, and no client.
+    follows=r"(?:[^ ]*[^0-9A-Fa-f.: ][^ ]*|[^ ]+ [^ .:]+)(?: |$)",
+)
 """A time alone: ``docker logs --timestamps``, ``kubectl logs --timestamps``, some templates."""
 
 UNTAGGED = Prefix("syslog", rf"{_PRIORITY}{_TIME} [^ ]+ (?P<channel>) *", is_telling=False)
