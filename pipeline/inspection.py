@@ -1,6 +1,7 @@
 """The commands that look at a raw file and touch no lake: parse, doctor and formats."""
 
 import json
+import shlex
 import shutil
 import sys
 import tempfile
@@ -22,7 +23,8 @@ from pipeline.errors import DataError, StorageError
 from pipeline.formats.clients import NO_PEER
 from pipeline.formats.detection import FileReader, find_nearest
 from pipeline.formats.fields import EXPLAINED, ReadBlock, Rejected
-from pipeline.formats.json_lines import JsonLayout, load_template
+from pipeline.formats.json_guess import guess_setting
+from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.layouts import COMBINED, Layout, list_layouts
 from pipeline.holes import say_hole
 from pipeline.options import (
@@ -183,19 +185,13 @@ def doctor(
     if found.first_hit:
         _show_hit(found.first_hit)
     if raw.is_utf_16:
-        print(f"it is UTF-16: convert it first (iconv -f UTF-16 -t UTF-8 {escape(str(file))})")
+        print(f"it is UTF-16: convert it first (iconv -f UTF-16 -t UTF-8 {_quoted(file)})")
         raise typer.Exit(1)
     nearest = None if is_read else _nearest(connection, found)
     for number, line, why in found.failures:
         _show_failure(number, line, why)
-    if nearest and not isinstance(nearest, JsonLayout) and _are_json(found):
-        print(
-            "\nthe lines are JSON objects: write where their fields are into a table"
-            " [formats.NAME] of tidegauge.toml, and log_format = NAME (docs/formats.md)"
-        )
-    elif nearest:
-        print(f"\nnearest is {nearest.name}, a line of which is\n  {nearest.example}")
-        print("set log_format to the format string that the server's configuration has")
+    if not is_read:
+        _advise(connection, found, nearest, file)
     if raw.damage:
         raise DataError(f"{file}: {raw.damage}; the readable part has {raw.lines} lines")
     if refusal or not is_read:
@@ -251,8 +247,35 @@ def _nearest(connection: duckdb.DuckDBPyConnection, found: _Findings) -> Layout 
     return find_nearest(connection, lines) if len(lines) else None
 
 
-def _are_json(found: _Findings) -> bool:
-    return all(isinstance(load_template(line), dict) for _, line, _ in found.failures)
+def _advise(
+    connection: duckdb.DuckDBPyConnection, found: _Findings, nearest: Layout | None, file: Path
+) -> None:
+    """Say what to set or to do, so that the file is read: as it stands."""
+    lines = [line for _, line, _ in found.failures]
+    first = lines[0].strip() if lines else ""
+    if first in ("[", "{") or first.startswith("[{"):
+        name = _quoted(file)
+        print("\nits JSON is one value of many lines: one object a line is needed, as jq writes it")
+        print(f"(jq -c '.[]' {name} > FILE for an array, jq -c . {name} > FILE for objects)")
+    elif setting := guess_setting(connection, lines):
+        print(
+            "\nthe lines are JSON objects: with this tidegauge.toml reads them; see that its places"
+        )
+        print("are the right ones (docs/formats.md)\n")
+        print("\n".join(map(escape, setting.split("\n"))))
+    elif nearest and first.startswith("{") and not isinstance(nearest, JsonLayout):
+        print(
+            "\nthe lines are JSON objects: write where their fields are into a table"
+            " [formats.NAME] of tidegauge.toml, and log_format = NAME (docs/formats.md)"
+        )
+    elif nearest:
+        print(f"\nnearest is {nearest.name}, a line of which is\n  {nearest.example}")
+        print("set log_format to the format string that the server's configuration has")
+
+
+def _quoted(file: Path) -> str:
+    """A file's name as a shell takes it."""
+    return escape(shlex.quote(str(file)))
 
 
 def _show_failure(number: int, line: str, why: Rejected) -> None:

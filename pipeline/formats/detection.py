@@ -115,9 +115,10 @@ class Detected:
     def say_rivals(self) -> str:
         """Say what else the lines could be, and how to choose."""
         others = " or ".join(layout.name for layout in self.rivals)
+        settings = (f'log_format = "{one.name}"' for one in (self.layout, *self.rivals))
         return (
             f"read as {self.layout.name}, but its lines could be {others} as well, with another"
-            " client, time or duration: set log_format to what the server writes"
+            f" client, time or duration: set {' or '.join(settings)}, whichever the server writes"
         )
 
 
@@ -400,7 +401,7 @@ def _try(connection: duckdb.DuckDBPyConnection, layout: Layout, sample: pa.Array
     is_one |= isinstance(layout, HeaderLayout) and layout.has_header(sample)
     known = len(read.hits) + len(read.directives) if is_one else 0
     if layout is COMBINED:  # it reads on over what follows the agent
-        known = pc.sum(pc.match_substring_regex(sample, _WHOLE)).as_py()
+        known = min(known, pc.sum(pc.match_substring_regex(sample, _WHOLE)).as_py())
     has_client = not isinstance(layout, Pattern) or "client" in layout.fields
     addresses = _share_of_addresses(read) if has_client and len(read.hits) else float(is_one)
     told = [read.hits[name].to_pylist() for name in ("client", "ts", "duration_ms")]
