@@ -14,6 +14,7 @@ from pipeline.day_files import read_days, read_part
 from pipeline.errors import DataError
 from pipeline.lake import Lake
 from pipeline.models import read_model
+from pipeline.output import write_number_of
 from pipeline.stale import PARTITIONED, Stock, take_stock
 from pipeline.summary import is_current
 from pipeline.tables import GROWN, select_nothing
@@ -108,5 +109,6 @@ def _run(connection: duckdb.DuckDBPyConnection, models: Iterable[str], days: lis
         if offences:
             listed = "; ".join(", ".join(map(str, row)) for row in offences[:_SHOWN_OFFENCES])
             raise DataError(
-                f"{model} contradict themselves or their inputs, {len(offences)} rows: {listed}"
+                f"{model} contradict themselves or their inputs,"
+                f" {write_number_of(len(offences), 'row')}: {listed}"
             )

@@ -25,6 +25,7 @@ from pipeline.formats.unwrapping import SAMPLE_LINES
 from pipeline.hits import Places
 from pipeline.lake import FileRecord, Lake
 from pipeline.outdated import is_outdated
+from pipeline.output import write_number_of
 from pipeline.raw_files import DEFAULT_LIMITS, Origin, RawFiles, ReadLimits, find_files, shown
 from pipeline.source_names import Namer
 
@@ -287,5 +288,7 @@ def _nothing_of(
     span = f"its files begin on {days[0]} to {days[-1]}" if days else "it holds no raw logs"
     if refused:
         span += f"; {len(refused)} not read, such as {shown(refused[0][0])}: {refused[0][1]}"
-    count = f"{len(logs)} files" + (f", {not_yet} more had not arrived" if not_yet else "")
+    count = write_number_of(len(logs), "file") + (
+        f", {not_yet} more had not arrived" if not_yet else ""
+    )
     return f"no raw file of {day} in {where} ({count}; {span}): deliver it and run again"

@@ -33,6 +33,7 @@ from pipeline.formats.reader import Part
 from pipeline.hits import EPOCH, HitMaker
 from pipeline.journal import Move
 from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake
+from pipeline.output import write_number_of
 from pipeline.overlaps import hash_lines
 from pipeline.partitions import PartitionWriter, RejectWriter
 from pipeline.privacy import hide_addresses
@@ -76,9 +77,9 @@ class Ingested:
 def explain_overlap(record: FileRecord) -> str:
     """Say which of a file's lines are also in another one, and what became of their hits."""
     is_all = record.overlap_lines == record.lines
-    which = f"{'all its' if is_all else 'its first'} {record.overlap_lines:,} lines"
-    where = f"{which} are also in {record.overlap_with}"
-    return f"{where}; {record.duplicates:,} hits dropped as duplicates"
+    lines = write_number_of(record.overlap_lines, "line is", "lines are")
+    where = f"{'all its' if is_all else 'its first'} {lines} also in {record.overlap_with}"
+    return f"{where}; {write_number_of(record.duplicates, 'hit')} dropped as duplicates"
 
 
 def _say_flood(lines: int, file_key: str) -> str:
@@ -95,7 +96,7 @@ def explain_unread(record: FileRecord) -> str | None:
     if not is_here or not 0 < record.rejected == record.lines - record.blank:
         return None
     reasons = ", ".join(f"{why} {n:,}" for why, n in sorted(record.reasons.items()))
-    lines = f"none of its {record.lines:,} lines could be read ({reasons})"
+    lines = f"none of its {write_number_of(record.lines, 'line')} could be read ({reasons})"
     return f"{lines}: `tidegauge doctor {record.name}` shows why"
 
 

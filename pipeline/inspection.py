@@ -36,7 +36,7 @@ from pipeline.options import (
     LayoutOption,
     RawCellsOption,
 )
-from pipeline.output import escape, print_rows, until_closed
+from pipeline.output import escape, print_rows, until_closed, write_number_of
 from pipeline.proxies import UNLOGGED
 from pipeline.settings import load_settings
 from pipeline.site import read_limits
@@ -178,7 +178,7 @@ def doctor(
     is_read = found.counts["hits"] >= found.counts["rejected"] + found.counts["too_long"]
     print(f"{escape(str(file))}: {_name_layout(reader, found, is_read=is_read)}")
     counts = (f"{n:,} {kind}" for kind, n in found.counts.items() if n)
-    print(f"{raw.lines:,} lines: " + ", ".join(counts))
+    print(f"{write_number_of(raw.lines, 'line')}: " + ", ".join(counts))
     refusal = reader.say_refusal(settings.proxies)
     for remark in _remarks(raw, reader, refusal or reader.say_doubt()):
         print(escape(remark))
@@ -193,7 +193,8 @@ def doctor(
     if not is_read:
         _advise(connection, found, nearest, file)
     if raw.damage:
-        raise DataError(f"{file}: {raw.damage}; the readable part has {raw.lines} lines")
+        lines = write_number_of(raw.lines, "line")
+        raise DataError(f"{file}: {raw.damage}; the readable part has {lines}")
     if refusal or not is_read:
         raise typer.Exit(1)
 

@@ -27,7 +27,7 @@ from pipeline.options import (
     show_bytes,
     show_steps,
 )
-from pipeline.output import print_rows, say, write_days
+from pipeline.output import print_rows, say, write_days, write_number_of
 from pipeline.raw_files import Origin, RawFiles, find_files, shown
 from pipeline.reread import plan_reread, reread
 from pipeline.restatements import publish
@@ -182,7 +182,8 @@ def _report_ingest(result: Ingested) -> bool:
     records = result.added + [record for _, record in result.known]
     damaged = [record for record in records if record.damage]
     for record in damaged:
-        say(f"{record.name}: {record.damage}; kept the readable part, {record.lines} lines")
+        lines = write_number_of(record.lines, "line")
+        say(f"{record.name}: {record.damage}; kept the readable part, {lines}")
     for record in result.added:
         if record.nul_bytes:
             say(f"{record.name}: {say_hole(record.nul_bytes)}")

@@ -29,7 +29,7 @@ from pipeline.holes import say_hole
 from pipeline.ingest import Ingested, explain_overlap, explain_unread
 from pipeline.lake import Lake
 from pipeline.outbox import deliver
-from pipeline.output import escape
+from pipeline.output import escape, write_number_of
 from pipeline.raw_files import Origin, printable
 from pipeline.report import write_report
 from pipeline.restatements import publish
@@ -118,7 +118,8 @@ def search_files(
     for path in found.refused:
         log.warning("%s: of a sealed day, not taken in: its figures stand", name_file(path))
     if found.waiting:
-        log.warning("%d more files wait for the next run", found.waiting)
+        files = write_number_of(found.waiting, "more file waits", "more files wait")
+        log.warning("%s for the next run", files)
     log.info("%s: %d files, %d to locate anew", day, len(found.files), len(found.again))
     return found
 

@@ -45,9 +45,8 @@ def write_number_of(count: float, one: str, many: str | None = None) -> str:
 
 
 def write_days(days: Sequence[str], colon: str = ", ") -> str:
-    """``0 days``; ``1 day, 2016-11-08``; ``2 days, 2016-11-08 to 2016-11-09``."""
-    span = "" if not days else colon + days[0] + (f" to {days[-1]}" if len(days) > 1 else "")
-    return write_number_of(len(days), "day") + span
+    """``0 days``; ``2 days, 2016-11-08 to 2016-11-09``."""
+    return write_number_of(len(days), "day") + (f"{colon}{days[0]} to {days[-1]}" if days else "")
 
 
 def say(text: str) -> None:

@@ -56,7 +56,7 @@ def test_a_late_file_is_taken_by_the_run_after_it_arrived(site: Site) -> None:
     """The nights of 9 and 10 November lack the late log; that of the 11th restates the 8th."""
     said = run(site, "--as-of", "2016-11-09T06:00")
     assert "files:  3 taken in, 0 known, 5 not there yet" in said
-    assert "2016-11-08: 1 sessions" in said
+    assert "2016-11-08: 1 session" in said
     assert sessions(site) == {"2016-11-07": 2, "2016-11-08": 1}
     said = run(site, "--as-of", "2016-11-10T11:00:00Z")  # 06:00 in Toronto
     assert "files:  2 taken in, 0 known, 3 not there yet" in said

@@ -159,7 +159,7 @@ def test_stale_days_are_named(site: Site) -> None:
     assert "`tidegauge build` first" in done.err
     assert "late files: web03.log" in done.err
     done = site.run("compare", "--timeout", "15", "--from", DAYS[7], "--to", DAYS[7], code=1)
-    assert "all 1 days asked are stale" in done.err
+    assert "all 1 day asked are stale" in done.err
 
 
 def test_timeout_set_but_not_built_yet_changes_nothing(site: Site) -> None:

@@ -15,7 +15,7 @@ from lake_fixtures import Site, make_line
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.output import escape, print_rows
+from pipeline.output import escape, print_rows, write_days, write_number_of
 
 MOMENT = datetime(2016, 11, 9, 4, 59, 59, tzinfo=UTC)
 EVIL = "\x1b[31m\x07\u202e\u200f\x9b2J\r\n\ufeff"
@@ -200,3 +200,11 @@ def test_a_visitor_s_formula_is_inert_in_the_answer(tmp_path: Any) -> None:
     asked = ("sql", "--format", "csv", "SELECT user_agent, path, -5 AS n FROM hits")
     assert site.run(*asked).out == "user_agent,path,n\n'=HYPERLINK(1),/=a,-5\n"
     assert site.run(*asked, "--raw").out == "user_agent,path,n\n=HYPERLINK(1),/=a,-5\n"
+
+
+def test_one_is_singular_and_every_other_number_is_not() -> None:
+    assert write_number_of(1, "day") == "1 day"
+    assert write_number_of(0, "day") == "0 days"
+    assert write_number_of(1200, "country", "countries") == "1,200 countries"
+    assert write_days([]) == "0 days"
+    assert write_days(["2016-11-08"], ": ") == "1 day: 2016-11-08 to 2016-11-08"

@@ -64,7 +64,7 @@ def test_night_after_night_the_last_sealed_day_is_the_first_kept(site: Site) -> 
         kept = sorted(path.name[4:] for path in (site.lake / "hits").iterdir())
         assert (kept[0], sealed(site)) == (DAYS[night + 4], DAYS[: night + 5])
         done = site.run(*AGAIN, env={"TIDEGAUGE_SESSION_TIMEOUT_MINUTES": f"{9 + night}"})
-        assert done.out.startswith(f"built {5 - night} days")
+        assert done.out.startswith(f"built {5 - night} day")
         assert len(check(site, 9 + night)) == 5 - night
 
 
@@ -288,7 +288,7 @@ def test_gap_before_a_kept_day_leaves_it_unsealed(tmp_path: Path) -> None:
     delete(site)
     assert sealed(site) == DAYS[:3]
     done = site.run(*AGAIN, env={"TIDEGAUGE_SESSION_TIMEOUT_MINUTES": "10"})
-    assert done.out == "built 1 days: 2016-11-05 to 2016-11-05\n"
+    assert done.out == "built 1 day: 2016-11-05 to 2016-11-05\n"
     refused = site.ingest(site.write("late.log", lines_of(3, 0)), code=1)
     assert "up to 2016-11-03 are sealed" in refused.err
     site.ingest(site.write("late.log", lines_of(4, 0)))

@@ -80,7 +80,7 @@ def test_verbose_logs_to_stderr_without_controls_or_addresses(site: Site) -> Non
     done = shell(site, "tidegauge -v ingest --no-geo --format json raw && tidegauge -v build")
     rows, _, built_text = done.stdout.rpartition("]\n")
     assert json.loads(rows + "]")
-    assert built_text == "built 1 days: 2016-11-08 to 2016-11-08\n"
+    assert built_text == "built 1 day: 2016-11-08 to 2016-11-08\n"
     assert re.search(r"INFO .*1 lines, 1 hits, 0 duplicates, 0 rejected, \d+ ms", done.stderr)
     assert "192.0.2.1" not in done.stderr
     assert not STEERING.search(done.stdout + done.stderr)

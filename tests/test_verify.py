@@ -436,7 +436,7 @@ def test_difference_names_column_row_and_values(
 ) -> None:
     """Whatever its type, and nulls too."""
     text = find_difference(ROWS, lakes.with_value(ROWS, column, row, value))
-    assert text == f"{found}; 1 rows differ in {column}"
+    assert text == f"{found}; 1 row differs in {column}"
 
 
 def test_difference_of_columns_types_and_lengths() -> None:

@@ -29,7 +29,7 @@ from pipeline.options import (
     ToOption,
     read_country,
 )
-from pipeline.output import print_rows, say
+from pipeline.output import print_rows, say, write_number_of
 from pipeline.settings import load_settings
 from pipeline.site import open_lake
 from pipeline.storage import storage_named
@@ -148,7 +148,8 @@ def _day(given: datetime | None) -> date | None:
 
 def _count(basis: Basis, variant: Variant) -> Outcome:
     hits = sum(basis.files[day].rows for day in basis.wanted if day in basis.files)
-    say(f"{variant.label}: counting {len(basis.wanted):,} days, {hits:,} hits")
+    days = write_number_of(len(basis.wanted), "day")
+    say(f"{variant.label}: counting {days}, {write_number_of(hits, 'hit')}")
     started = time.monotonic()
     outcome = variant.count(basis)
     say(f"{variant.label}: counted in {time.monotonic() - started:.1f} s")

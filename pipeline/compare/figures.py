@@ -17,6 +17,7 @@ from pipeline.database import connect
 from pipeline.day_files import read_days, read_part
 from pipeline.errors import DataError
 from pipeline.lake import Lake, read_json
+from pipeline.output import write_number_of
 from pipeline.settings import Settings
 from pipeline.stale import Cause, DayFiles, Parts, drops_robotlike, take_stock
 
@@ -115,8 +116,8 @@ def _nothing(days: list[date], asked: list[date]) -> str:
     if not asked:
         return f"no figures of the days asked; it has {days[0]} to {days[-1]}"
     return (
-        f"all {len(asked)} days asked are stale, so there is nothing to compare with:"
-        " `tidegauge build` first"
+        f"all {write_number_of(len(asked), 'day')} asked are stale, so there is nothing to compare"
+        " with: `tidegauge build` first"
     )
 
 

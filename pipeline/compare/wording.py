@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from pipeline.compare.rows import ALL
-from pipeline.output import say
+from pipeline.output import say, write_number_of
 
 _ONE_DAY = timedelta(days=1)
 
@@ -24,10 +24,11 @@ def say_totals(label: str, rows: Sequence[tuple[Any, ...]]) -> None:
         its = [row for row in rows if row[1] == country]
         now, then = sum(row[3] for row in its), sum(row[4] for row in its)
         change = f" ({100 * (then - now) / now:+.2f} %)" if now else ""
-        days = f"{len(its):,} day" + ("s" if len(its) > 1 else "")
+        days = write_number_of(len(its), "day")
         say(
-            f"{label}, {'all countries' if country == ALL else country}: {then:,} sessions instead"
-            f" of {now:,} on {days}{change}{_say_surges(its)}"
+            f"{label}, {'all countries' if country == ALL else country}:"
+            f" {write_number_of(then, 'session')} instead of {now:,} on {days}{change}"
+            f"{_say_surges(its)}"
         )
 
 

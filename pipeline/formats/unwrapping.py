@@ -22,6 +22,7 @@ from pipeline.formats.reader import Part
 from pipeline.formats.targets import TEXT
 from pipeline.formats.verdicts import NO_REQUEST, NOT_WRAPPED, REPEATED, TOO_LONG, find_repeated
 from pipeline.formats.wrappers import WRAPPERS, Messages, Wrapper
+from pipeline.output import write_number_of
 
 SAMPLE_LINES = 200
 _LEAST_SHARE = 0.5
@@ -238,7 +239,8 @@ class Unwrapper:
         if not self.others:
             return said
         names = _name_some([name for name, _ in self.others.most_common()])
-        return f"{said}; {self.others.total():,} lines of others ({names}) are no requests"
+        lines = write_number_of(self.others.total(), "line")
+        return f"{said}; {lines} of others ({names}) are no requests"
 
 
 def _name_some(names: Sequence[str]) -> str:

@@ -180,7 +180,7 @@ def _say_expectation(figure: Figure) -> Iterator[str]:
     yield (
         f"The day is part of a surge {span}"
         f"{', still going on when the logs end' if about.is_open else ''}:"
-        f" {in_all}{wording.write_count(about.surge_sessions or 0)} sessions where"
+        f" {in_all}{wording.write_number_of(about.surge_sessions or 0, 'session')} where"
         f" {wording.write_count(about.surge_expected or 0)} were expected."
     )
 

@@ -22,7 +22,7 @@ from pipeline.options import (
     ToOption,
     show_steps,
 )
-from pipeline.output import escape, print_rows
+from pipeline.output import escape, print_rows, write_number_of
 from pipeline.settings import Settings, load_settings
 from pipeline.site import build_settings, open_lake
 from pipeline.verify.findings import COLUMNS
@@ -98,7 +98,9 @@ def _day(instant: datetime | None) -> date | None:
 
 def conclude(proof: Proof) -> str:
     """What the proof comes to, as a sentence."""
-    what = f"{proof.days:,} days, {proof.hits:,} hits of {proof.files:,} files"
+    counts = (proof.days, "day"), (proof.hits, "hit"), (proof.files, "file")
+    days, hits, files = (write_number_of(*count) for count in counts)
+    what = f"{days}, {hits} of {files}"
     if not proof.off:
         return f"{what}: everything is what its inputs give"
-    return f"{what}: {len(proof.off):,} findings of something that is off"
+    return f"{what}: {write_number_of(len(proof.off), 'finding')} of something that is off"

@@ -3,6 +3,8 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.output import write_number_of
+
 
 def find_difference(stored: pa.Table, counted: pa.Table) -> str | None:
     """Where two tables differ, in a sentence; None when they are the same, in the same order.
@@ -26,7 +28,7 @@ def find_difference(stored: pa.Table, counted: pa.Table) -> str | None:
             unlike = pc.indices_nonzero(_unlike(_plain(mine), _plain(other)))
             if len(unlike):
                 rows.append((unlike[0].as_py(), name, len(unlike)))
-    counts = f"has {len(stored):,} rows, counted anew {len(counted):,}"
+    counts = f"has {write_number_of(len(stored), 'row')}, counted anew {len(counted):,}"
     if not rows:
         return None if len(stored) == len(counted) else counts
     at, name, count = min(rows)
@@ -35,7 +37,7 @@ def find_difference(stored: pa.Table, counted: pa.Table) -> str | None:
     cell = f"{name} is {values} in row {at + 1} ({where})"
     if len(stored) != len(counted):
         return f"{counts}; first, {cell}"
-    return f"{cell}; {count:,} rows differ in {name}"
+    return f"{cell}; {write_number_of(count, 'row differs', 'rows differ')} in {name}"
 
 
 def _are_equal(one: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pipeline.clients import CHOICES, PEER
 from pipeline.days import day_start
 from pipeline.hits import EPOCH, HITS, local_days
-from pipeline.output import escape
+from pipeline.output import escape, write_number_of
 from pipeline.stale import PARTITIONED
 from pipeline.verify.compare import find_difference
 from pipeline.verify.findings import Finding
@@ -164,10 +164,11 @@ def _check_part(table: pa.Table, part: FilePart, day: date, zone: str) -> Iterat
         yield f"{empty[0]} is null in some rows" if empty else "has no rows"
         return
     if len(table) != part.hits:
-        yield f"has {len(table):,} rows, its record has {part.hits:,} hits of that day"
+        rows, hits = write_number_of(len(table), "row"), write_number_of(part.hits, "hit")
+        yield f"has {rows}, its record has {hits} of that day"
     yield from _check_lines(table["line_no"].to_numpy(), part)
     if foreign := _count_foreign(table["ts"].cast(pa.int64()).to_numpy(), day, zone):
-        yield f"{foreign:,} rows are of another local day"
+        yield f"{write_number_of(foreign, 'row is', 'rows are')} of another local day"
     if (sources := _distinct(table["source"])) != [part.source]:
         yield f"its source is {', '.join(sources)}, its record's {part.source}"
     if part.addresses == "none" and table["client"].null_count < len(table):

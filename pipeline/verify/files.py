@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from pipeline.digests import FOLDER
 from pipeline.lake import FileRecord
+from pipeline.output import write_number_of
 from pipeline.partitions import REJECTS
 from pipeline.stale import PARTITIONED
 from pipeline.verify.days import PartProof
@@ -85,7 +86,8 @@ def check_rejects(
 def _contradiction(rejects: pa.Table, record: FileRecord) -> str | None:
     """What of a record its rejected lines contradict."""
     if len(rejects) != record.rejected:
-        return f"has {len(rejects):,} rows, its record has {record.rejected:,} rejected lines"
+        rejected = write_number_of(record.rejected, "rejected line")
+        return f"has {write_number_of(len(rejects), 'row')}, its record has {rejected}"
     if any(column.null_count for column in rejects.columns) or not len(rejects):
         return "has a null or no row"
     if Counter(rejects["reason"].to_pylist()) != Counter(record.reasons):
@@ -152,7 +154,8 @@ def check_beside(shelf: Shelf, record: FileRecord, sealed: set[str]) -> Iterator
         if isinstance(read, Finding):
             yield read
         elif len(read) != share.hits:
-            yield shelf.off(whole, f"has {len(read):,} rows, its record has {share.hits:,} hits")
+            rows, hits = write_number_of(len(read), "row"), write_number_of(share.hits, "hit")
+            yield shelf.off(whole, f"has {rows}, its record has {hits}")
 
 
 def _count_lines(content: bytes) -> int | None:
