@@ -108,7 +108,7 @@ CASES = [
          {"client": ["203.0.113.0", "203.0.113.0", "198.51.100.0"], "status": [301, 200, 200],
           "path": ["/%7CSE%7CMozilla/5.0", "/index.txt", "/index.txt"],
           "ts": ["2022-04-07T08:03:58.017Z", "2022-04-07T08:03:59.594Z",
-                 "2022-04-07T07:55:58.625Z"]}, (None, "format.txt")),
+                 "2022-04-07T07:55:58.625Z"]}, ("format.txt",)),
     Case("24-numeric-month/access.log", 2,
          {"ts": ["2018-07-21T07:02:42Z", "2018-07-21T07:02:43Z"]}, ("format.txt",)),
     Case("28-iis-advanced-logging/al.log", 2,
