@@ -333,6 +333,27 @@ def test_hits_of_two_layouts_are_read_together(site: Site) -> None:
         assert found[2] == 5
 
 
+def test_one_person_can_be_erased(site: Site) -> None:
+    """What is kept of an address and agent goes, figures stand, the lake is proved (62)."""
+    build(site, FIELD / "60-duckdb-columns/b.log")
+    before = rows(site, "daily"), judged(site)
+    ids = {row["visitor_id"] for row in site.rows("hits") if row["path"] == "/p3"}
+    run(site, "erase", "--client", "203.0.113.3", "--agent", FIREFOX, "--delete")
+    for table in ("hits", "sessions"):
+        kept = site.rows(table)
+        assert not ids & {row["visitor_id"] for row in kept}
+        assert "/p3" not in {row.get("path", row.get("entry_path")) for row in kept}
+    assert (rows(site, "daily"), judged(site)) == before
+    run(site, "verify")
+
+
+def test_probes_are_hits_and_no_pages(site: Site) -> None:
+    """Requests that are none, and garbage of other protocols, count as hits only (47)."""
+    site.ingest(FIELD / "47-probes/access.log")
+    kept = site.rows("hits")
+    assert (len(kept), sum(row["is_page"] for row in kept)) == (70, 0)
+
+
 @pytest.mark.parametrize("line", [
     '{"log":"203.0.113.77 - - nonsense\\n","stream":"stdout","time":"2018-08-16T08:39:21Z"}',
     "Nov 10 12:11:06 web01 nginx: message repeated 2 times: [ 203.0.113.77 - - x]",
