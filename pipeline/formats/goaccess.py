@@ -75,9 +75,9 @@ def _moment(part: str, between: str, tail: str, forms: Mapping[str, str]) -> Dir
     GoAccess skips the fraction and the offset with ``%^``; here they are read.
     """
     date, clock = _shape(forms, "date", DATE), _shape(forms, "time", CLOCK)
-    behind = "".join(
-        f"{re.escape(mark)}[^ ]*?" for mark in re.findall(r"([., ]?)%\^", tail)
-    )  # fmt: skip
+    marks = [re.escape(mark) for mark in re.findall(r"([., ]?)%\^", tail)]
+    # What is skipped ends where the next part begins; only the last may hold a space.
+    behind = "[^ ]*?".join(marks) + (".*?" if marks else "")
     shape = f"(?:{date}){re.escape(between)}(?:{clock}){behind}"
     write = partial(
         write_moment, date=date, between=between, clock=clock,

@@ -151,7 +151,7 @@ CASES = [
          {"client": ["203.0.113.1", "203.0.113.2", "203.0.113.3"], "path": ["/a"] * 3}),
     Case("69-goaccess-dates/iso.log", 1,
          {"client": ["203.0.113.1"], "ts": ["2016-03-21T04:46:24Z"]},
-         ('%h -> %^ [%dT%t%z] "%r" %s %b "%R" "%u" %^ %T',)),
+         ('%h -> %^ [%dT%t%^] "%r" %s %b "%R" "%u" %^ %T',)),
     Case("69-goaccess-dates/slash.log", 1,
          {"client": ["203.0.113.1"], "ts": ["2016-03-21T06:46:24Z"]}, ('%h %d %t "%r" %s %b',)),
     Case("69-goaccess-dates/clf-ms.log", 1,
