@@ -5,17 +5,20 @@ says which of its silences are gaps. Everything here is a function of the ledger
 partitions ``minutes`` and that setting, without a clock, so that any order of deliveries ends in
 the same table.
 
-**Expected.** Each source from its first day on; one that is named and was never seen, on every
-day. A learnt source that has not come for more than ``RETIRED_AFTER_DAYS`` days is taken as
-retired from its last hit on; a name that was seen for a day and gave way to a new one
-(``20161108.log``) as the name of a file. A source whose own rhythm has no hit on a day is not
-expected on it.
+**Expected.** Each source from its first day on, but for stray hits (``tenures``); one that is named
+and was never seen, on every day. A learnt source that has not come for more than
+``RETIRED_AFTER_DAYS`` days is taken as retired from its last hit on; a name that was seen for a day
+and gave way to a new one (``20161108.log``) as the name of a file. A source whose own rhythm has no
+hit on a day is not expected on it.
 
 **Share.** A source covers the part of a day that its gaps leave, minutes weighted by its usual
 hits at that hour; sources are weighted by their usual hits a day (one never seen like the median
 of the others). ``share`` is what is covered of what is expected: without web03 to web05 it is 0.4
-when web01 and web02 usually write 40 % of the hits. A source's first day is expected from its
-first hit on. ``is_preliminary``: anything expected is missing, or a damaged file was read in part
+when web01 and web02 usually write 40 % of the hits. The hours before a source's first hit and
+after its last one are unknown unless its own rhythm explains them (``edges``), and count like
+gaps; of an hour that it has on no day the mean of the others stands in. One that joins others,
+which wrote before its first day and in those hours, is expected from its first hit on.
+``is_preliminary``: anything expected is missing, or a damaged file was read in part
 (its share may be 1 all the same: what a damaged file has lost can't be seen in a quiet source).
 """
 
@@ -24,24 +27,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline.days import day_start
-from pipeline.rhythm import Coverage, Timeline, find_gaps, list_gaps
+from pipeline.edges import add_unknown_ends
+from pipeline.lake_calendar import Calendar, name_stray, write_reasons
+from pipeline.rhythm import Coverage, Timeline, find_gaps
+from pipeline.tenures import Tenure, find_strays, find_tenures
 
 if TYPE_CHECKING:
-    from pipeline.surges.baseline import Bools, Floats, Ints
-
-RETIRED_AFTER_DAYS = 7
-_LISTED_GAPS = 3
-_SLIVER_MINUTES = 10
-_MINUTE = timedelta(minutes=1)
-_ONE_DAY = timedelta(days=1)
+    from pipeline.surges.baseline import Floats, Ints
 
 COMPLETENESS: pa.Schema = pa.schema(
     [
@@ -65,19 +64,6 @@ class FileShare:
     is_damaged: bool
 
 
-@dataclass(frozen=True)
-class Tenure:
-    """From when to when (indices of days, both included) a source is expected."""
-
-    first: int
-    last: int
-    has_ended: bool
-    is_due: bool
-    """Named by the setting: every day, whatever its rhythm."""
-    due_until: date | None
-    """Of a source that has not come lately: after which day it is taken as retired."""
-
-
 def judge_completeness(
     minutes: pa.Table, shares: Sequence[FileShare], zone: ZoneInfo, named: Iterable[str]
 ) -> pa.Table:
@@ -94,46 +80,27 @@ def judge_completeness(
     days = sorted({share.day for share in shares})
     calendar = Calendar(days, zone)
     hits = _split(minutes, calendar)
-    given: dict[str, set[int]] = defaultdict(set)
+    counts: dict[str, dict[int, int | None]] = defaultdict(dict)
     for share in shares:
-        given[share.source].add(calendar.index[share.day])
+        day = calendar.index[share.day]
+        counts[share.source][day] = _count(calendar.line, hits.get(share.source), day)
+    strays = find_strays(days, counts)
+    given = {source: own.keys() - strays.get(source, set()) for source, own in counts.items()}
+    given = {source: seen for source, seen in given.items() if seen}
     tenures = find_tenures(days, given, tuple(named))
     coverages = {
-        source: _cover(calendar.line, hits.get(source), given.get(source, set()), tenure)
+        source: _cover(
+            calendar.line, hits.get(source), given.get(source, set()), tenure,
+            has_begun=_joins_others(calendar.line, source, hits, given, tenures),
+        )
         for source, tenure in tenures.items()
+    }  # fmt: skip
+    spans = {
+        (source, day): name_stray(calendar, day, hits[source])
+        for source, own in strays.items()
+        for day in own
     }
-    return _to_table(calendar, tenures, coverages, shares)
-
-
-class Calendar:
-    """The lake's local days, and the minutes in them."""
-
-    def __init__(self, days: Sequence[date], zone: ZoneInfo) -> None:
-        """Take days in order, without repetition; there may be days between that have no log."""
-        self.days, self.zone = days, zone
-        self.index = {day: place for place, day in enumerate(days)}
-        bounds = [(day_start(day, zone), day_start(day + _ONE_DAY, zone)) for day in days]
-        self.first_minutes: Ints = np.array(
-            [start.timestamp() // 60 for start, _ in bounds], dtype=np.int64
-        )
-        lengths = np.array([(end - start) // _MINUTE for start, end in bounds], dtype=np.int64)
-        self.line = Timeline(
-            np.concatenate([[0], np.cumsum(lengths)]),
-            np.array([day.weekday() for day in days], dtype=np.int64),
-            np.concatenate([np.zeros(0, np.int64), *map(self._hours, bounds, lengths)]),
-        )
-
-    def _hours(self, bounds: tuple[datetime, datetime], length: int) -> Ints:
-        begins = [bounds[0] + n * timedelta(hours=1) for n in range(-(-int(length) // 60))]
-        walls = np.array([begin.astimezone(self.zone).hour for begin in begins], dtype=np.int64)
-        return np.repeat(walls, 60)[:length]
-
-    def write(self, day: int, minute: int) -> str:
-        """The local time of a day's minute; with its offset where the clocks change."""
-        start = day_start(self.days[day], self.zone)
-        local = (start + minute * _MINUTE).astimezone(self.zone)
-        is_plain = self.line.starts[day + 1] - self.line.starts[day] == 24 * 60
-        return f"{local:%H:%M}" if is_plain else f"{local:%H:%M %z}"
+    return _to_table(calendar, tenures, coverages, shares, spans)
 
 
 def _split(minutes: pa.Table, calendar: Calendar) -> dict[str, Ints]:
@@ -164,39 +131,36 @@ def _number(day: date) -> int:
     return (day - date(1970, 1, 1)).days
 
 
-def find_tenures(
-    days: Sequence[date], given: Mapping[str, set[int]], named: Sequence[str]
-) -> dict[str, Tenure]:
-    """Which sources are expected from when to when; ``given``: the days (indices) each was seen."""
-    newest = len(days) - 1
-    if named:
-        return {
-            source: Tenure(
-                min(given.get(source, {0})), newest, has_ended=False, is_due=True, due_until=None
-            )
-            for source in sorted(set(named))
-            if days
-        }
-    firsts = {source: days[min(seen)] for source, seen in given.items()}
-    found = {}
-    for source, seen in sorted(given.items()):
-        first, last = days[min(seen)], days[max(seen)]
-        is_file_name = last - first <= _ONE_DAY and any(
-            first < other <= last + _ONE_DAY for other in firsts.values()
-        )
-        due_until = last + RETIRED_AFTER_DAYS * _ONE_DAY
-        has_ended = max(seen) < newest and (is_file_name or days[-1] > due_until)
-        found[source] = Tenure(
-            min(seen),
-            max(seen) if has_ended else newest,
-            has_ended=has_ended,
-            is_due=False,
-            due_until=None if has_ended or max(seen) == newest else due_until,
-        )
-    return found
+def _count(line: Timeline, hits: Ints | None, day: int) -> int | None:
+    """A source's hits of a day that it came on; None when its minutes are not known."""
+    own = 0 if hits is None else int(hits[line.starts[day] : line.starts[day + 1]].sum())
+    return own or None
 
 
-def _cover(line: Timeline, hits: Ints | None, seen: set[int], tenure: Tenure) -> Coverage | None:
+def _joins_others(
+    line: Timeline,
+    source: str,
+    hits: Mapping[str, Ints],
+    given: Mapping[str, set[int]],
+    tenures: Mapping[str, Tenure],
+) -> bool:
+    """Whether others wrote before a source's first day, and in the hours before its first hit."""
+    if source not in hits or source not in given:
+        return True
+    first = tenures[source].first
+    start, end = line.starts[first], line.starts[first + 1]
+    begins = start + int(np.argmax(hits[source][start:end] > 0))
+    return any(
+        first in given.get(other, ())
+        and tenure.first < first
+        and (other not in hits or bool(hits[other][start:begins].any()))
+        for other, tenure in tenures.items()
+    )
+
+
+def _cover(
+    line: Timeline, hits: Ints | None, seen: set[int], tenure: Tenure, *, has_begun: bool
+) -> Coverage | None:
     """What is missing of a source over its tenure; None when nothing of it was ever seen."""
     if not seen:
         return None
@@ -206,8 +170,10 @@ def _cover(line: Timeline, hits: Ints | None, seen: set[int], tenure: Tenure) ->
     own = hits[line.starts[tenure.first] : line.starts[tenure.last + 1]]
     is_silent = np.add.reduceat(own, part.starts[:-1]) == 0
     is_given = np.isin(np.arange(tenure.first, tenure.last + 1), list(seen))
-    return find_gaps(
-        part, own, ~(is_silent & is_given), has_ended=tenure.has_ended, is_due=tenure.is_due
+    is_known = ~(is_silent & is_given)
+    found = find_gaps(part, own, is_known, has_ended=tenure.has_ended, is_due=tenure.is_due)
+    return add_unknown_ends(
+        part, own, is_known, found, has_begun=has_begun, has_ended=tenure.has_ended
     )
 
 
@@ -216,6 +182,7 @@ def _to_table(
     tenures: Mapping[str, Tenure],
     coverages: Mapping[str, Coverage | None],
     shares: Sequence[FileShare],
+    strays: Mapping[tuple[str, int], str],
 ) -> pa.Table:
     size = len(calendar.days)
     expected, covered, due = (np.zeros(size) for _ in range(3))
@@ -230,6 +197,11 @@ def _to_table(
                 f"{share.source}: a damaged file was read in part ({share.file_key})"
             )
     known = [coverage.usual_day for coverage in coverages.values() if coverage]
+    for (source, day), text in strays.items():
+        own = coverages.get(source)
+        due[day] += 1
+        expected[day] += own.usual_day if own else float(np.median(known or [1.0]))
+        reasons[day].append(f"{source}: {text}")
     for source, tenure in tenures.items():
         coverage, days = coverages[source], slice(tenure.first, tenure.last + 1)
         weight = coverage.usual_day if coverage else float(np.median(known or [1.0]))
@@ -238,7 +210,7 @@ def _to_table(
         due[days] += is_due
         expected[days] += weight * is_due
         covered[days] += weight * is_due * parts
-        said = _write_reasons(calendar, source, tenure, coverage)
+        said = write_reasons(calendar, source, tenure, coverage)
         for day, texts in said.items():
             reasons[day] += texts
         lacking = said.keys() | is_damaged[source]
@@ -263,41 +235,3 @@ def _parts_covered(line: Timeline, tenure: Tenure, coverage: Coverage | None) ->
     missing = np.add.reduceat(np.where(coverage.is_gap, weights, 0.0), part.starts[:-1])
     is_any = np.logical_or.reduceat(coverage.is_gap, part.starts[:-1])
     return np.where(is_any, np.clip(1 - missing / total, 0.0, 1.0), 1.0)
-
-
-def _write_reasons(
-    calendar: Calendar, source: str, tenure: Tenure, coverage: Coverage | None
-) -> dict[int, list[str]]:
-    """The sentences about what is missing of a source, by day (index)."""
-    if coverage is None:
-        every = range(tenure.first, tenure.last + 1)
-        return {day: [f"{source}: nothing of this day (never seen)"] for day in every}
-    part = calendar.line.part(tenure.first, tenure.last)
-    is_any: Bools = np.logical_or.reduceat(coverage.is_gap, part.starts[:-1])
-    said = {}
-    for own in np.flatnonzero(is_any).tolist():
-        first, end = int(part.starts[own]), int(part.starts[own + 1])
-        gaps = list_gaps(coverage.is_gap, first, end)
-        day = tenure.first + own
-        texts = [_name_gap(calendar, day, gap, end - first) for gap in gaps[:_LISTED_GAPS]]
-        if len(gaps) > _LISTED_GAPS:
-            texts.append(f"{len(gaps) - _LISTED_GAPS} more gaps")
-        if tenure.due_until and gaps == [(0, end - first)]:
-            texts[-1] += f" (taken as retired if nothing comes until {tenure.due_until})"
-        said[day] = [f"{source}: {text}" for text in texts]
-    return said
-
-
-def _name_gap(calendar: Calendar, day: int, gap: tuple[int, int], length: int) -> str:
-    first, end = gap
-    if gap == (0, length):
-        return "nothing of this day"
-    if end - first >= length - _SLIVER_MINUTES and 0 in (first, length - end):
-        # A file reaches a little over its midnight.
-        known = (0, first) if first else (end, length)
-        return f"nothing of this day but {' to '.join(calendar.write(day, m) for m in known)}"
-    if first == 0:
-        return f"nothing before {calendar.write(day, end)}"
-    if end == length:
-        return f"nothing after {calendar.write(day, first - 1)} (stopped early)"
-    return f"nothing from {calendar.write(day, first)} to {calendar.write(day, end)}"

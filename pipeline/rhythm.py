@@ -53,7 +53,7 @@ _OLD_SILENCE_MINUTES = 15
 _CLUSTER_HITS = 4.0
 _MANY_CLUSTERS = 10.0
 _LEAST_RATE = 0.01  # arrivals a minute, in the mean of logarithms
-_SATURDAY = 5
+SATURDAY = 5
 _MOST_PASSES = 4
 
 
@@ -80,6 +80,11 @@ class Timeline:
         is_first[self.starts[:-1]] = True
         return np.flatnonzero(is_first)
 
+    def to_minutes(self, of_cells: Any) -> Any:
+        """Values of days and hours, shape ``(days, 24)``, as values of every minute."""
+        lengths = np.diff(np.append(self.blocks, self.starts[-1]))
+        return np.repeat(of_cells.reshape(-1)[_cells(self)], lengths)
+
     def part(self, first: int, last: int) -> Timeline:
         """The days ``first`` to ``last`` (indices, both included) as a timeline of their own."""
         starts = self.starts[first : last + 2]
@@ -96,7 +101,8 @@ class Coverage:
     is_absent: Bools
     """Days without any hit, of which its own rhythm explains the lack."""
     usual: Floats
-    """Hits a minute at each hour of the day where nothing is missing; shape ``(24,)``."""
+    """Hits a minute at each hour of the day where nothing is missing; shape ``(24,)``. Of an hour
+    that is missing on every day the mean of the others."""
     usual_day: float
     """Hits of a day of which nothing is missing (median)."""
 
@@ -134,11 +140,24 @@ def find_gaps(
             break
         is_gap = found
     is_gap = _drop_slivers(line, is_gap, rate) | (is_missing[day_of] & is_inside)
-    usual = _usual_hours(line, hits, is_inside & ~is_gap & is_known[day_of])
+    is_absent &= ~np.logical_or.reduceat(is_gap, line.starts[:-1])
+    return weigh_coverage(line, hits, is_known, is_inside, is_gap, is_absent)
+
+
+def weigh_coverage(  # noqa: PLR0913 what is known of a source's minutes and days
+    line: Timeline,
+    hits: Ints,
+    is_known: Bools,
+    is_inside: Bools,
+    is_gap: Bools,
+    is_absent: Bools,
+) -> Coverage:
+    """Weigh what is missing by the hits of what is not; ``is_inside``: the minutes of the log."""
+    daily = np.add.reduceat(hits, line.starts[:-1])
+    usual = _usual_hours(line, hits, is_inside & ~is_gap & is_known[line.day_of])
     is_whole = is_known & (daily > 0) & ~np.logical_or.reduceat(is_gap, line.starts[:-1])
     whole = daily[is_whole] if is_whole.any() else daily[daily > 0]
     usual_day = float(np.median(whole)) if len(whole) else 0.0
-    is_absent &= ~np.logical_or.reduceat(is_gap, line.starts[:-1])
     return Coverage(is_gap, is_absent, usual, usual_day)
 
 
@@ -151,7 +170,7 @@ def _missing_days(
         return is_empty, np.zeros_like(is_empty)
     if not is_empty.any() or not daily.any():
         return np.zeros_like(is_empty), is_empty
-    is_weekend = line.weekdays >= _SATURDAY
+    is_weekend = line.weekdays >= SATURDAY
     steady = [_is_steady(daily, is_empty, is_weekend == kind) for kind in (False, True)]
     # Whether it comes every day is told by the days before its last one: it may be gone.
     is_before = np.arange(len(daily)) < np.flatnonzero(daily)[-1]
@@ -177,7 +196,7 @@ def _is_steady(daily: Ints, is_empty: Bools, is_kind: Bools) -> bool:
     below = np.maximum(median - counts, 0.0)
     variance = (2 * (below**2).sum() + _CLUSTER_HITS * median) / len(counts)
     arrivals = median**2 / max(variance, median / 2)
-    times_empty = len(_runs(is_empty)[0]) - 1
+    times_empty = len(find_runs(is_empty)[0]) - 1
     if times_empty:  # it has happened before
         often = -np.log(times_empty / (times_empty + len(counts)))
         arrivals = min(arrivals, max(often, median / _MANY_CLUSTERS))
@@ -191,12 +210,12 @@ def _empty_hours(line: Timeline, hits: Ints, is_usable: Bools) -> Bools:
     )
     arrivals = _arrivals(minutes, total, squares) * minutes
     is_odd = total == 0
-    for group, least_days in ((line.weekdays >= _SATURDAY, 1), (line.weekdays, 3)):
+    for group, least_days in ((line.weekdays >= SATURDAY, 1), (line.weekdays, 3)):
         for member in np.unique(group):
             days = np.flatnonzero(group == member)
             if len(days) >= least_days:
                 is_odd[days] &= np.median(arrivals[days], axis=0) >= CAUTION * _ENOUGH_OF_A_DAY
-    odd: Bools = _to_minutes(line, is_odd)
+    odd: Bools = line.to_minutes(is_odd)
     return odd
 
 
@@ -212,14 +231,20 @@ def _per_cell(line: Timeline, values: Bools | Ints) -> Floats:
     return counts.reshape(-1, 24).astype(np.float64)
 
 
-def _to_minutes(line: Timeline, of_cells: Any) -> Any:
-    """Values of days and hours as values of every minute."""
-    lengths = np.diff(np.append(line.blocks, line.starts[-1]))
-    return np.repeat(of_cells.reshape(-1)[_cells(line)], lengths)
-
-
 def _rates(line: Timeline, hits: Ints, covered: Bools, is_usable: Bools) -> Floats:
-    """The rate of every minute over its day's caution, from the usable minutes of other days."""
+    """The rate of every minute over its day's caution."""
+    rate, caution, _ = learn_rates(line, hits, covered, is_usable)
+    careful: Floats = line.to_minutes(rate / caution)
+    return careful
+
+
+def learn_rates(
+    line: Timeline, hits: Ints, covered: Bools, is_usable: Bools
+) -> tuple[Floats, Floats, Bools]:
+    """What the usable minutes of other days tell of each day and hour, shape ``(days, 24)``.
+
+    The rate of a minute; by which factor the day may be quieter; whether any tells of the hour.
+    """
     minutes, usable_hits = _per_cell(line, is_usable), hits * is_usable
     is_silent = is_usable & ~covered
     is_last = is_silent & np.append(covered[1:], np.True_)
@@ -232,13 +257,13 @@ def _rates(line: Timeline, hits: Ints, covered: Bools, is_usable: Bools) -> Floa
     logs = np.log(arrivals + _LEAST_RATE) * seen
     tables = np.stack([*silences, logs, seen])
     rate = _rate_of(tables.sum(axis=1, keepdims=True) - tables)
-    for group, least_days in ((line.weekdays >= _SATURDAY, 1), (line.weekdays, 2)):
+    for group, least_days in ((line.weekdays >= SATURDAY, 1), (line.weekdays, 2)):
         sums = np.stack([tables[:, group == g].sum(axis=1) for g in range(7)], axis=1)
         of_group = sums[:, group.astype(np.int64)] - tables
         is_lower = (of_group[-1] >= least_days) & (_rate_of(of_group) < rate)
         rate = np.where(is_lower, _rate_of(of_group), rate)
-    careful: Floats = _to_minutes(line, rate / _caution(line, seen)[:, None])
-    return careful
+    is_told = seen.sum(axis=0) > seen
+    return rate, np.repeat(_caution(line, seen)[:, None], 24, axis=1), is_told
 
 
 def _arrivals(minutes: Floats, total: Floats, squares: Floats) -> Floats:
@@ -269,7 +294,7 @@ def _rate_of(tables: Floats) -> Floats:
 
 def _caution(line: Timeline, seen: Floats) -> Floats:
     """By which factor each day may be quieter, by how many others of its kind are known."""
-    is_weekend = line.weekdays >= _SATURDAY
+    is_weekend = line.weekdays >= SATURDAY
     is_known = seen.any(axis=1)
     of_kind = np.where(is_weekend, (is_known & is_weekend).sum(), (is_known & ~is_weekend).sum())
     others = of_kind - is_known
@@ -277,7 +302,7 @@ def _caution(line: Timeline, seen: Floats) -> Floats:
     return np.where(others >= DAYS_OF_A_KIND, CAUTION, few)
 
 
-def _runs(flags: Bools) -> tuple[Ints, Ints]:
+def find_runs(flags: Bools) -> tuple[Ints, Ints]:
     """First index and end (excluded) of each run of true."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
     return edges[::2], edges[1::2]
@@ -285,7 +310,7 @@ def _runs(flags: Bools) -> tuple[Ints, Ints]:
 
 def _far_beyond(covered: Bools, rate: Floats, span: slice) -> Bools:
     """The minutes of silences that have survived more than chance allows."""
-    firsts, ends = _runs(~covered[span])
+    firsts, ends = find_runs(~covered[span])
     survived = np.concatenate([[0.0], np.cumsum(rate[span])])
     is_far = survived[ends] - survived[firsts] >= _ENOUGH
     is_far &= ends - firsts >= LEAST_GAP_MINUTES
@@ -304,7 +329,7 @@ def _drop_slivers(line: Timeline, is_gap: Bools, rate: Floats) -> Bools:
 
     Of a silence that goes on over midnight, the first or last minutes of a day may be chance.
     """
-    firsts, ends = _runs(is_gap)
+    firsts, ends = find_runs(is_gap)
     cuts = line.starts[1:-1]
     inside = cuts[is_gap[cuts] & is_gap[cuts - 1]]
     firsts, ends = np.sort(np.append(firsts, inside)), np.sort(np.append(ends, inside))
@@ -318,10 +343,12 @@ def _usual_hours(line: Timeline, hits: Ints, is_usable: Bools) -> Floats:
     hours = line.hours[line.blocks]
     minutes = np.bincount(hours, np.add.reduceat(is_usable, line.blocks, dtype=np.int64), 24)
     total = np.bincount(hours, np.add.reduceat(hits * is_usable, line.blocks), 24)
-    return np.asarray(total / np.maximum(minutes, 1), dtype=np.float64)
+    mean = total.sum() / max(minutes.sum(), 1)  # of an hour that nothing is known of
+    usual = np.where(minutes > 0, total / np.maximum(minutes, 1), mean)
+    return np.asarray(usual, dtype=np.float64)
 
 
 def list_gaps(is_gap: Bools, first: int, end: int) -> list[tuple[int, int]]:
     """The gaps in a day's minutes ``first`` to ``end``: first silent minute and end of each."""
-    firsts, ends = _runs(is_gap[first:end])
+    firsts, ends = find_runs(is_gap[first:end])
     return list(zip(firsts.tolist(), ends.tolist(), strict=True))

@@ -1,0 +1,116 @@
+"""The lake's local days and the minutes in them, and what is said of those that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from pipeline.days import day_start
+from pipeline.rhythm import Coverage, Timeline, list_gaps
+from pipeline.tenures import Tenure
+
+if TYPE_CHECKING:
+    from pipeline.surges.baseline import Bools, Ints
+
+_LISTED_GAPS = 3
+_SLIVER_MINUTES = 10
+_MINUTE = timedelta(minutes=1)
+_ONE_DAY = timedelta(days=1)
+
+
+class Calendar:
+    """The lake's local days, and the minutes in them."""
+
+    def __init__(self, days: Sequence[date], zone: ZoneInfo) -> None:
+        """Take days in order, without repetition; there may be days between that have no log."""
+        self.days, self.zone = days, zone
+        self.index = {day: place for place, day in enumerate(days)}
+        bounds = [(day_start(day, zone), day_start(day + _ONE_DAY, zone)) for day in days]
+        self.first_minutes: Ints = np.array(
+            [start.timestamp() // 60 for start, _ in bounds], dtype=np.int64
+        )
+        lengths = np.array([(end - start) // _MINUTE for start, end in bounds], dtype=np.int64)
+        self.line = Timeline(
+            np.concatenate([[0], np.cumsum(lengths)]),
+            np.array([day.weekday() for day in days], dtype=np.int64),
+            np.concatenate([np.zeros(0, np.int64), *map(self._hours, bounds, lengths)]),
+        )
+
+    def _hours(self, bounds: tuple[datetime, datetime], length: int) -> Ints:
+        begins = [bounds[0] + n * timedelta(hours=1) for n in range(-(-int(length) // 60))]
+        walls = np.array([begin.astimezone(self.zone).hour for begin in begins], dtype=np.int64)
+        return np.repeat(walls, 60)[:length]
+
+    def write(self, day: int, minute: int) -> str:
+        """The local time of a day's minute; with its offset where the clocks change."""
+        start = day_start(self.days[day], self.zone)
+        local = (start + minute * _MINUTE).astimezone(self.zone)
+        is_plain = self.line.starts[day + 1] - self.line.starts[day] == 24 * 60
+        return f"{local:%H:%M}" if is_plain else f"{local:%H:%M %z}"
+
+
+def write_reasons(
+    calendar: Calendar, source: str, tenure: Tenure, coverage: Coverage | None
+) -> dict[int, list[str]]:
+    """The sentences about what is missing of a source, by day (index)."""
+    if coverage is None:
+        every = range(tenure.first, tenure.last + 1)
+        return {day: [f"{source}: nothing of this day (never seen)"] for day in every}
+    part = calendar.line.part(tenure.first, tenure.last)
+    is_any: Bools = np.logical_or.reduceat(coverage.is_gap, part.starts[:-1])
+    said = {}
+    for own in np.flatnonzero(is_any).tolist():
+        first, end = int(part.starts[own]), int(part.starts[own + 1])
+        gaps = list_gaps(coverage.is_gap, first, end)
+        day = tenure.first + own
+        is_last = day == tenure.last and not tenure.has_ended
+        texts = [
+            _name_gap(calendar, day, gap, end - first, is_first=own == 0, is_last=is_last)
+            for gap in gaps[:_LISTED_GAPS]
+        ]
+        if len(gaps) > _LISTED_GAPS:
+            texts.append(f"{len(gaps) - _LISTED_GAPS} more gaps")
+        if tenure.due_until and gaps == [(0, end - first)]:
+            texts[-1] += f" (taken as retired if nothing comes until {tenure.due_until})"
+        said[day] = [f"{source}: {text}" for text in texts]
+    return said
+
+
+def name_stray(calendar: Calendar, day: int, hits: Ints) -> str:
+    """What is said of a day on which a source has but a few hits, days apart from its others."""
+    start, end = calendar.line.starts[day], calendar.line.starts[day + 1]
+    seen = np.flatnonzero(hits[start:end])
+    span = f"{calendar.write(day, int(seen[0]))} to {calendar.write(day, int(seen[-1]) + 1)}"
+    return f"nothing of this day but {span}, days apart from its others (a wrong clock?)"
+
+
+def _name_gap(  # noqa: PLR0911, PLR0913 one return a wording, by where it lies
+    calendar: Calendar,
+    day: int,
+    gap: tuple[int, int],
+    length: int,
+    *,
+    is_first: bool,
+    is_last: bool,
+) -> str:
+    """Name a gap; ``is_first``, ``is_last``: on the source's first day, or the lake's last."""
+    first, end = gap
+    if gap == (0, length):
+        return "nothing of this day"
+    if end - first >= length - _SLIVER_MINUTES and 0 in (first, length - end):
+        # A file reaches a little over its midnight.
+        known = (0, first) if first else (end, length)
+        return f"nothing of this day but {' to '.join(calendar.write(day, m) for m in known)}"
+    if first == 0 and is_first:
+        return f"begins at {calendar.write(day, end)}"
+    if end == length and is_last:
+        return f"ends at {calendar.write(day, first - 1)}"
+    if first == 0:
+        return f"nothing before {calendar.write(day, end)}"
+    if end == length:
+        return f"nothing after {calendar.write(day, first - 1)} (stopped early)"
+    return f"nothing from {calendar.write(day, first)} to {calendar.write(day, end)}"
