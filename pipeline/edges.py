@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pipeline.surges.baseline import Bools, Floats, Ints
 
 RARE = 0.005
-RARE_ALONE = 0.1
+RARE_ALONE = 0.03
 _SILENT_DAYS_OF_ONE = 50
 _LEAST_SILENCES = 10
 _PRIOR_SILENCES = 3
