@@ -49,6 +49,7 @@ DAYS_OF_A_KIND = 3
 _ENOUGH = float(np.log(1440 / FALSE_GAPS_A_DAY))
 _ENOUGH_OF_A_DAY = float(-np.log(FALSE_MISSING_A_DAY))
 _PRIOR_SILENT_MINUTES = 5.0
+_PRIOR_USUAL_MINUTES = 60.0  # of the day's mean, in an hour of which little or nothing is known
 _OLD_SILENCE_MINUTES = 15
 _CLUSTER_HITS = 4.0
 _MANY_CLUSTERS = 10.0
@@ -101,8 +102,7 @@ class Coverage:
     is_absent: Bools
     """Days without any hit, of which its own rhythm explains the lack."""
     usual: Floats
-    """Hits a minute at each hour of the day where nothing is missing; shape ``(24,)``. Of an hour
-    that is missing on every day the mean of the others."""
+    """Hits a minute at each hour of the day where nothing is missing; shape ``(24,)``."""
     usual_day: float
     """Hits of a day of which nothing is missing (median)."""
 
@@ -343,9 +343,9 @@ def _usual_hours(line: Timeline, hits: Ints, is_usable: Bools) -> Floats:
     hours = line.hours[line.blocks]
     minutes = np.bincount(hours, np.add.reduceat(is_usable, line.blocks, dtype=np.int64), 24)
     total = np.bincount(hours, np.add.reduceat(hits * is_usable, line.blocks), 24)
-    mean = total.sum() / max(minutes.sum(), 1)  # of an hour that nothing is known of
-    usual = np.where(minutes > 0, total / np.maximum(minutes, 1), mean)
-    return np.asarray(usual, dtype=np.float64)
+    mean = total.sum() / max(minutes.sum(), 1)
+    prior = _PRIOR_USUAL_MINUTES
+    return np.asarray((total + prior * mean) / (minutes + prior), dtype=np.float64)
 
 
 def list_gaps(is_gap: Bools, first: int, end: int) -> list[tuple[int, int]]:
