@@ -17,7 +17,8 @@ of the others). ``share`` is what is covered of what is expected: without web03 
 when web01 and web02 usually write 40 % of the hits. The hours before a source's first hit and
 after its last one are unknown unless its own rhythm explains them (``edges``), and count like
 gaps; of an hour that it has on no day the mean of the others stands in. One that joins others,
-which wrote before its first day and in those hours, is expected from its first hit on.
+which wrote before its first day and in those hours, is expected from its first hit on; on its one
+day, when it has no other, up to its last.
 ``is_preliminary``: anything expected is missing, or a damaged file was read in part
 (its share may be 1 all the same: what a damaged file has lost can't be seen in a quiet source).
 """
@@ -26,6 +27,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -141,21 +143,29 @@ def _joins_others(
     line: Timeline,
     source: str,
     hits: Mapping[str, Ints],
-    given: Mapping[str, set[int]],
+    given: Mapping[str, AbstractSet[int]],
     tenures: Mapping[str, Tenure],
 ) -> bool:
-    """Whether others wrote before a source's first day, and in the hours before its first hit."""
+    """Whether others wrote before a source's first day, and in the hours before its first hit.
+
+    Of one that has no rhythm of its own yet, in any hours: theirs tell of the day's edges.
+    """
     if source not in hits or source not in given:
         return True
     first = tenures[source].first
     start, end = line.starts[first], line.starts[first + 1]
     begins = start + int(np.argmax(hits[source][start:end] > 0))
+    before = [other for other, tenure in tenures.items() if tenure.first < first]
     return any(
         first in given.get(other, ())
-        and tenure.first < first
         and (other not in hits or bool(hits[other][start:begins].any()))
-        for other, tenure in tenures.items()
-    )
+        for other in before
+    ) or (bool(before) and _is_new(given[source]))
+
+
+def _is_new(seen: AbstractSet[int]) -> bool:
+    """Whether a source has no rhythm yet: it came on one day."""
+    return len(seen) == 1
 
 
 def _cover(
@@ -173,8 +183,9 @@ def _cover(
     is_known = ~(is_silent & is_given)
     found = find_gaps(part, own, is_known, has_ended=tenure.has_ended, is_due=tenure.is_due)
     return add_unknown_ends(
-        part, own, is_known, found, has_begun=has_begun, has_ended=tenure.has_ended
-    )
+        part, own, is_known, found,
+        has_begun=has_begun, has_ended=tenure.has_ended or (has_begun and _is_new(seen)),
+    )  # fmt: skip
 
 
 def _to_table(

@@ -151,6 +151,15 @@ def test_a_server_that_joins_others_is_no_gap() -> None:
     assert said(both) == {"2016-11-01": ["web01: begins at 10:05", "web02: begins at 10:07"]}
 
 
+def test_a_server_of_one_day_among_others_is_judged_by_none() -> None:
+    """It has no rhythm yet: a hit at noon of the newest day says nothing; the others do."""
+    noon = every(1, "2016-11-09 12:00", "2016-11-09 12:00")
+    others = every(1, "2016-11-01 00:00", "2016-11-09 23:59")
+    assert said(judge(web01=others, web02=noon)) == {}
+    ended = judge(web01=[at for at in others if at < noon[0]], web02=noon)
+    assert said(ended) == {"2016-11-09": ["web01: ends at 11:59"]}
+
+
 def test_a_line_of_the_evening_before_vouches_for_nobody() -> None:
     """One request began before midnight; the logs begin at 10:05 all the same."""
     sliver = every(1, "2016-10-31 23:59", "2016-10-31 23:59")
