@@ -7,9 +7,11 @@ address whatever is kept of it.
 import ipaddress
 import re
 import string
+from collections.abc import Sequence
 
 import pyarrow as pa
 
+from pipeline.disguises import Place, find_encoded, find_octal, find_odd
 from pipeline.geo.addresses import split_versions
 from pipeline.settings import Addresses
 
@@ -79,7 +81,8 @@ def hide_addresses(line: str, kept: Addresses, *, is_head: bool = False) -> str:
     A mask is as long as what it hides, so that columns stay: ``203.0.113.9`` becomes
     ``x.x.x.xxxxx``, ``2001:db8::1`` becomes ``x:xxxxxxxxx``. With ``truncated``, an address that
     stands by itself becomes its network. No part of the result is another address. Masked too is
-    what may be the beginning of one that the end of the line cuts off. An address with zero bytes
+    what may be the beginning of one that the end of the line cuts off, and what is an address
+    once it is decoded (see ``disguises``). An address with zero bytes
     between (UTF-16) is found; its line loses them.
 
     Args:
@@ -91,9 +94,29 @@ def hide_addresses(line: str, kept: Addresses, *, is_head: bool = False) -> str:
         return line
     if "\0" in line:
         bare = line.replace("\0", "")
-        hidden = _hide(bare, kept, is_head=is_head)
+        hidden = _hide_all(bare, kept, is_head=is_head)
         return line if hidden == bare else hidden
-    return _hide(line, kept, is_head=is_head)
+    return _hide_all(line, kept, is_head=is_head)
+
+
+def _hide_all(line: str, kept: Addresses, *, is_head: bool) -> str:
+    """Mask what is encoded, then addresses as they are, then those in odd digits or separators."""
+    line = _mask_places(line, sorted([*find_encoded(line), *find_octal(line)]))
+    line = _hide(line, kept, is_head=is_head)
+    odd = find_odd(line)
+    if kept is Addresses.truncated:
+        odd = [one for one in odd if truncate(line[one[0] : one[1]]) != line[one[0] : one[1]]]
+    return _mask_places(line, odd)
+
+
+def _mask_places(line: str, places: Sequence[Place]) -> str:
+    pieces, at = [], 0
+    for first, end, begins in places:
+        if end > at:
+            start = max(first, at)
+            pieces += [line[at:start], begins.ljust(end - start, "x")[: end - start]]
+            at = end
+    return "".join([*pieces, line[at:]])
 
 
 def _hide(line: str, kept: Addresses, *, is_head: bool) -> str:

@@ -2,8 +2,9 @@
 
 import ipaddress
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -127,6 +128,74 @@ def test_addresses_are_hidden_as_follows(line: str, masked: str, truncated: str)
     assert hide_addresses(line, Addresses.truncated) == truncated
 
 
+def encode(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode())
+
+
+def put_separator(one: str, text: str) -> str:
+    return text.replace(".", one)
+
+
+DISGUISES: dict[str, Callable[[str], str]] = {
+    **{f"separator {one}": partial(put_separator, one) for one in ",;|/_-~"},
+    "defanged": lambda text: text.replace(".", "[.]"),
+    "spelt out": lambda text: text.replace(".", "(dot)"),
+    "encoded": encode,
+    "encoded twice": lambda text: encode(encode(text)),
+    "its dots encoded twice": lambda text: text.replace(".", "%252e"),
+    "half encoded": lambda text: encode(text[:3]) + text[3:],
+    "encoded as Unicode": lambda text: text.replace(".", "%u002E"),
+    "entities": lambda text: "".join(f"&#{ord(one)};" for one in text),
+    "entities in hexadecimal": lambda text: "".join(f"&#x{ord(one):X};" for one in text),
+    "a named entity": lambda text: text.replace(".", "&period;"),
+    "an entity's entity": lambda text: text.replace(".", "&amp;#46;"),
+    "octal": lambda text: ".".join(f"0{int(one):o}" for one in text.split(".")),
+    "octal of four digits": lambda text: ".".join(f"{int(one):04o}" for one in text.split(".")),
+    "hexadecimal": lambda text: ".".join(f"0x{int(one):x}" for one in text.split(".")),
+    "octal escapes": lambda text: text.replace(".", "\\056"),
+    "a server's escapes": lambda text: "".join(f"\\x{ord(one):02x}" for one in text),
+    "JSON's escapes": lambda text: text.replace(".", "\\u002e"),
+    "full width": lambda text: "".join(chr(ord(one) + 0xFEE0) for one in text),
+    "full width, encoded": lambda text: encode("".join(chr(ord(one) + 0xFEE0) for one in text)),
+    "ideographic stops": lambda text: text.replace(".", "\u3002"),
+    "Arabic digits": lambda text: "".join(
+        chr(ord(one) + 0x630) if one.isdigit() else one for one in text
+    ),
+    "an invisible character": lambda text: text.replace(".", ".\u200b"),
+}
+
+
+@pytest.mark.parametrize("name", DISGUISES)
+@pytest.mark.parametrize(
+    "before", ["", "ip=", "2016-11-08-", "20161108_", "08-11-2016-", "at 23:04:05 "]
+)
+@given(address=IPV4)
+@example(address="203.0.113.9")
+@settings(max_examples=20, deadline=None)
+def test_a_disguised_address_is_hidden(name: str, before: str, address: str) -> None:
+    """All of it, and only it; also behind a date."""
+    disguised = DISGUISES[name](address)
+    for kept in (Addresses.none, Addresses.truncated):
+        hidden = hide_addresses(f"{before}{disguised} behind", kept)
+        mask = hidden.removeprefix(before).removesuffix(" behind")
+        assert len(mask) == len(disguised)
+        assert not set(mask) - set("x" + mask[1]), hidden
+        assert hide_addresses(hidden, kept) == hidden
+
+
+@pytest.mark.parametrize("text", ["2001:db8::9", "2001:db8:1:2:3:4:5:6", "::ffff:203.0.113.9"])
+@pytest.mark.parametrize("name", ["encoded", "encoded twice", "entities", "full width"])
+def test_a_disguised_address_of_version_6_is_hidden(name: str, text: str) -> None:
+    hidden = hide_addresses(f"a {DISGUISES[name](text)} b", Addresses.none)
+    assert not set(hidden[2:-2]) - set("x:.")
+
+
+def test_what_stands_in_logs_besides_addresses_stays_readable() -> None:
+    """Timers of HAProxy, codes of IIS, milliseconds, dates with times, paths of more parts."""
+    line = "10/0/30/69/109 200 0 0 46 23:04:05:123 2016-11-08-23-04-05 /a/1/2/3 %20%3A 1,2,3 &#38;"
+    assert hide_addresses(line, Addresses.none) == line
+
+
 def test_the_rest_of_an_address_that_was_cut_off_is_hidden() -> None:
     """As the only text of a line, at the end of a line that is too long, or of three octets."""
     none = Addresses.none
@@ -143,7 +212,28 @@ def test_a_line_of_zero_bytes_without_an_address_is_left() -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["1", "1.", "1.1.1 ", "a", ":", "1:", "aaaa:" * 5 + "z", "1-", "111-111-111 ", "%3A", "\0"],
+    [
+        "1",
+        "1.",
+        "1.1.1 ",
+        "a",
+        ":",
+        "1:",
+        "aaaa:" * 5 + "z",
+        "1-",
+        "111-111-111 ",
+        "%3A",
+        "\0",
+        "%25",
+        "&#46;",
+        "\\x2e",
+        "[.]",
+        "\u200b",
+        "\uff12",
+        "1,1,1,",
+        "0x1.",
+        "01.",
+    ],
 )
 @pytest.mark.parametrize("kept", [Addresses.none, Addresses.truncated])
 def test_a_hostile_line_costs_one_pass(unit: str, kept: Addresses) -> None:
