@@ -4,4 +4,4 @@ Raw lines become hits, hits become sessions, sessions become days, SQL turns day
 every step can be re-run and gives the same files. ``docs/ARCHITECTURE.md`` follows one line.
 """
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
