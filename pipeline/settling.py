@@ -10,7 +10,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -127,6 +127,17 @@ class Source:
         """Settle every file anew that retention has left something of: the rules have changed."""
         kept = [key for key in sorted(self._live) if self._lake.lines_path(key).exists()]
         return self._settle(kept, set(kept), None)
+
+    def list_unsettled(self) -> Iterator[str]:
+        """The days of files that drop other lines by the rules of now, a day a file."""
+        for key, record in sorted(self._live.items()):
+            if not self._lake.lines_path(key).exists():
+                continue  # retention has left nothing of it
+            drops = self._overlap_of(record, {key}).lines if self._rules.drops else 0
+            before = record.overlap_lines if record.whole_days else 0
+            if drops != before:
+                days = record.read_days.items()
+                yield from (day for day, share in days if share.first_line <= max(drops, before))
 
     def _near(self, record: FileRecord) -> list[str]:
         """The other files whose hits' times meet the record's; those without hits may.

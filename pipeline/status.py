@@ -13,7 +13,8 @@ from pipeline.outdated import find_outdated
 from pipeline.output import escape
 from pipeline.reread import plan_reread
 from pipeline.settings import Settings
-from pipeline.site import find_zone
+from pipeline.settling import Source
+from pipeline.site import find_zone, overlap_rules
 from pipeline.stale import ASKED, Stock, take_stock
 
 _KINDS = ("lines", "hits", "rejected", "blank", "directives", "duplicates")
@@ -64,8 +65,25 @@ def explain_stale(settings: Settings, lake: Lake) -> list[tuple[str, str, str, s
     for (day, kind, text), files in by_cause.items():
         gone = plan.kept.get(day)
         way = f"nothing: raw files are gone ({', '.join(gone)})" if gone else f"build --also {kind}"
-        rows.append((day, kind, f"{files} {'file' if files == 1 else 'files'} {text}", way))
+        rows.append((day, kind, f"{_count_files(files)} {text}", way))
+    for day, files in _count_unsettled(settings, lake).items():
+        text = f"{_count_files(files)} with other duplicates by overlap_least_lines, drop_overlaps"
+        rows.append((day, "settings", text, "build --also settings"))
     return sorted(rows)
+
+
+def _count_files(count: int) -> str:
+    return f"{count} {'file' if count == 1 else 'files'}"
+
+
+def _count_unsettled(settings: Settings, lake: Lake) -> Counter[str]:
+    """Files of each unsealed day that drop other lines by the settings of now."""
+    rules, sealed = overlap_rules(settings), lake.sealed()
+    names = sorted({record.source for record in lake.files()})
+    sources = (Source(lake, name, rules, lake.root) for name in names)
+    return Counter(
+        day for source in sources for day in source.list_unsettled() if day not in sealed
+    )
 
 
 def _span(days: list[str], also: str = "") -> str:

@@ -19,7 +19,10 @@ KEPT: dict[str, str | None] = {"TIDEGAUGE_HITS_KEPT_DAYS": "3"}
 def lines(first: int, last: int, minutes: float = 0.1) -> bytes:
     """Write the lines of a server from number `first` to before `last`, from five days ago on."""
     return b"".join(
-        make_line(f"{START + timedelta(minutes=n * minutes):%d/%b/%Y:%H:%M:%S} +0000", f"/{n}")
+        make_line(
+            f"{START + timedelta(minutes=n * minutes):%d/%b/%Y:%H:%M:%S} +0000",
+            request=f"GET /{n} HTTP/1.1",
+        )
         for n in range(first, last)
     )
 
@@ -142,6 +145,26 @@ def test_settings_can_change_after_hits_were_deleted(site: Site) -> None:
     site.run("build", "--also", "settings", env={"TIDEGAUGE_DROP_OVERLAPS": "false"})
     site.run("build", "--also", "settings")
     assert hits(site) == before
+
+
+@pytest.mark.parametrize("change", ["DROP_OVERLAPS=false", "OVERLAP_LEAST_LINES=26"])
+def test_changed_overlap_settings_are_explained(site: Site, change: str) -> None:
+    """Whichever was changed, until the build that is asked to; the default has nothing to say."""
+    take(
+        site, site.write("web01.log.2", lines(0, 60)), site.write("web01.log.1", lines(35, 100)),
+        site.write("web01.log.3", lines(200, 260)),
+    )  # fmt: skip
+    assert hits(site) == 100 + 60
+    name, value = change.split("=")
+    env: dict[str, str | None] = {f"TIDEGAUGE_{name}": value}
+    assert "duplicates" not in site.run("build", "--explain").out
+    said = site.run("build", "--explain", env=env).out
+    assert said.count("1 file with other duplicates by overlap_least_lines, drop_overlaps") == 1
+    assert "build --also settings" in said
+    site.run("build", "--also", "settings", env=env)
+    assert hits(site) == 100 + 60 + 25
+    assert "duplicates" not in site.run("build", "--explain", env=env).out
+    site.run("build", "--also", "settings")
 
 
 def test_a_file_grows_across_sealed_days(site: Site) -> None:
