@@ -19,8 +19,9 @@ after its last one are unknown unless its own rhythm explains them (``edges``), 
 gaps; of an hour that it has on no day the mean of the others stands in. One that joins others,
 which wrote before its first day and in those hours, is expected from its first hit on; on its one
 day, when it has no other, up to its last.
-``is_preliminary``: anything expected is missing, or a damaged file was read in part
-(its share may be 1 all the same: what a damaged file has lost can't be seen in a quiet source).
+``is_preliminary``: anything expected is missing, a file of the day was left out, or a damaged file
+was read in part (its share may be 1 all the same: what a damaged file has lost can't be seen in
+a quiet source).
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ import pyarrow as pa
 
 from pipeline.edges import add_unknown_ends
 from pipeline.lake_calendar import Calendar, name_stray, write_reasons
+from pipeline.left_out import Missing
 from pipeline.rhythm import Coverage, Timeline, find_gaps
 from pipeline.tenures import Tenure, find_strays, find_tenures
 
@@ -67,7 +69,11 @@ class FileShare:
 
 
 def judge_completeness(
-    minutes: pa.Table, shares: Sequence[FileShare], zone: ZoneInfo, named: Iterable[str]
+    minutes: pa.Table,
+    shares: Sequence[FileShare],
+    zone: ZoneInfo,
+    named: Iterable[str],
+    left_out: Iterable[Missing] = (),
 ) -> pa.Table:
     """Judge every day that ``shares`` has, as ``COMPLETENESS``, in order.
 
@@ -78,6 +84,7 @@ def judge_completeness(
         shares: what every raw file gave to which day.
         zone: the site's; local days of 23 to 25 hours.
         named: the setting ``sources``; when empty, sources are learnt.
+        left_out: what was there of the days and is not in the lake.
     """
     days = sorted({share.day for share in shares})
     calendar = Calendar(days, zone)
@@ -102,7 +109,7 @@ def judge_completeness(
         for source, own in strays.items()
         for day in own
     }
-    return _to_table(calendar, tenures, coverages, shares, spans)
+    return _to_table(calendar, tenures, coverages, shares, spans, left_out)
 
 
 def _split(minutes: pa.Table, calendar: Calendar) -> dict[str, Ints]:
@@ -188,25 +195,31 @@ def _cover(
     )  # fmt: skip
 
 
-def _to_table(
+def _to_table(  # noqa: PLR0913 what the table is made of
     calendar: Calendar,
     tenures: Mapping[str, Tenure],
     coverages: Mapping[str, Coverage | None],
     shares: Sequence[FileShare],
     strays: Mapping[tuple[str, int], str],
+    left_out: Iterable[Missing],
 ) -> pa.Table:
     size = len(calendar.days)
     expected, covered, due = (np.zeros(size) for _ in range(3))
     whole = np.zeros(size, dtype=np.int64)
     reasons: list[list[str]] = [[] for _ in range(size)]
-    is_damaged: dict[str, set[int]] = defaultdict(set)
+    is_in_part: dict[str, set[int]] = defaultdict(set)
     for share in shares:
         if share.is_damaged:
             day = calendar.index[share.day]
-            is_damaged[share.source].add(day)
+            is_in_part[share.source].add(day)
             reasons[day].append(
                 f"{share.source}: a damaged file was read in part ({share.file_key})"
             )
+    for one in left_out:
+        if one.day in calendar.index:
+            day = calendar.index[one.day]
+            is_in_part[one.source].add(day)
+            reasons[day].append(f"{one.source}: {one.text}")
     known = [coverage.usual_day for coverage in coverages.values() if coverage]
     for (source, day), text in strays.items():
         own = coverages.get(source)
@@ -224,7 +237,7 @@ def _to_table(
         said = write_reasons(calendar, source, tenure, coverage)
         for day, texts in said.items():
             reasons[day] += texts
-        lacking = said.keys() | is_damaged[source]
+        lacking = said.keys() | is_in_part[source]
         whole[days] += is_due & ~np.isin(np.arange(size)[days], list(lacking))
     is_preliminary = np.array([bool(texts) for texts in reasons], dtype=bool)
     share_covered = np.where(expected > 0, covered / np.maximum(expected, 1e-9), 1.0)

@@ -1,58 +1,19 @@
-"""Which raw files a day's run has to take in, from the folder of raw logs. Reads only their heads.
+"""Which raw files a day's run has to take in: a file belongs to every day that it has a line of."""
 
-A file is in order of time, as servers write it: it begins with its first hit and goes on to where
-the next file of its source begins.
-"""
-
-import re
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from itertools import groupby, islice, pairwise
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
-import numpy as np
-import pyarrow as pa
-
-from pipeline.blocks import RawFile
-from pipeline.database import connect
 from pipeline.errors import DataError, PassingError, SettingsError, StoreError
-from pipeline.formats.clock import IN_LINE, read_time
-from pipeline.formats.detection import FileReader
-from pipeline.formats.unwrapping import SAMPLE_LINES
 from pipeline.hits import Places
 from pipeline.lake import FileRecord, Lake
 from pipeline.outdated import is_outdated
 from pipeline.output import write_number_of
 from pipeline.raw_files import DEFAULT_LIMITS, Origin, RawFiles, ReadLimits, find_files, shown
-from pipeline.source_names import Namer
+from pipeline.raw_logs import RawLog, RawLogs
 
 MOST_FILES = 1000
 """No run takes more at once (Airflow maps a task over 1,024 at most); the next takes the rest."""
-_DATED_NAME = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?!\d)")
-
-
-@dataclass(frozen=True)
-class RawLog:
-    """One raw file of a source, and what the lake has of it already."""
-
-    path: Path
-    origin: Origin
-    first_day: date | None
-    """The local day of its first hit; None when neither its head nor its name tells."""
-    known: FileRecord | None
-    next_day: date | None = None
-    """The first day of the next file of its source; None for the last one."""
-
-    def begins_by(self, day: date) -> bool:
-        """Whether it can hold hits of ``day`` or of earlier days."""
-        return self.first_day is None or self.first_day <= day
-
-    def may_hold(self, day: date) -> bool:
-        """Whether it can hold hits of ``day``."""
-        return self.begins_by(day) and (self.next_day is None or self.next_day >= day)
 
 
 @dataclass(frozen=True)
@@ -108,23 +69,31 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     zone = places.zone
     there = [path for path in raw_files.files if has_arrived(path, arrived_by)]
     not_yet = len(raw_files.files) - len(there)
-    logs = list_raw(lake, replace(raw_files, files=there), zone)
+    search = RawLogs(lake, replace(raw_files, files=there), zone, limits)
+    logs = search.list_logs()
+
+    def is_wanted(raw: RawLog) -> bool:
+        return raw.is_of(day) or raw.leads_to(day) or (with_late and raw.begins_by(day))
+
+    logs = [raw if raw.known or is_wanted(raw) else search.look_through(raw) for raw in logs]
     was_counted = lake.part_path("daily", str(day)).exists()
-    if not may_be_empty and not was_counted and not _has_any(logs, day, zone, limits):
-        if raw_files.unreached:
-            raise raw_files.unreached[0]
-        raise PassingError(_nothing_of(day, where, logs, not_yet, raw_files.refused))
-    missing = [raw for raw in logs if not raw.known and raw.begins_by(day)]
-    own = [raw for raw in missing if raw.may_hold(day)]
-    late = [raw for raw in missing if with_late and not raw.may_hold(day)]
+    if not may_be_empty and not was_counted and not any(raw.tells_of(day) for raw in logs):
+        logs = [raw if raw.known else search.look_through(raw) for raw in logs]
+        if not any(raw.tells_of(day) for raw in logs):
+            search.note(day, logs, {})
+            if raw_files.unreached:
+                raise raw_files.unreached[0]
+            raise PassingError(_nothing_of(day, where, logs, not_yet, raw_files.refused))
+    missing = [raw for raw in logs if not raw.known and is_wanted(raw)]
+    missing.sort(key=lambda raw: not (raw.is_of(day) or raw.leads_to(day)))
     sealed_to = max(lake.sealed(), default="")
     refused = [
         raw.path
-        for raw in own + late
+        for raw in missing
         # One that was read before may have grown: what is new in it tells, when it is taken in.
         if raw.first_day and str(raw.first_day) <= sealed_to and not lake.was_seen(raw.path)
     ]
-    files = [raw.path for raw in own + late if raw.path not in refused]
+    files = [raw.path for raw in missing if raw.path not in refused]
     again = [
         raw.path
         for raw in logs
@@ -132,12 +101,15 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     ]
     if str(day) <= sealed_to:
         again = []
-    waiting = max(0, len(files) - MOST_FILES)
+    waiting = files[MOST_FILES:]
     files = files[:MOST_FILES]
+    reasons = dict.fromkeys(waiting, "waits for the next run")
+    search.note(day, logs, reasons | dict.fromkeys(refused, "of a sealed day, not taken in"), files)
     origins = {p: o for p, o in raw_files.origins.items() if p in {*files, *again}}
     return Found(
-        files, waiting, refused, again, not_yet, raw_files.refused, origins, raw_files.unreached
-    )
+        files, len(waiting), refused, again, not_yet, raw_files.refused, origins,
+        raw_files.unreached,
+    )  # fmt: skip
 
 
 def _is_outdated(record: FileRecord, day: date, places: Places) -> bool:
@@ -172,109 +144,6 @@ def find_raw(folder: Path, *, follow_links: bool) -> RawFiles:
     except OSError as error:
         raise DataError(f"raw folder {shown(folder)}: {error.strerror}") from error
     return find_files([folder], follow_links=follow_links)
-
-
-def list_raw(lake: Lake, raw_files: RawFiles, zone: ZoneInfo) -> list[RawLog]:
-    """Every one of some raw files, by source and time."""
-    names = Namer(lake)
-    logs = [_look_at(lake, names, path, raw_files, zone) for path in raw_files.files]
-    logs.sort(key=lambda raw: (raw.origin.source, raw.first_day or date.min, raw.path.name))
-    by_source = groupby(logs, lambda raw: raw.origin.source)
-    return [placed for _, its in by_source for placed in _with_next(its)]
-
-
-def _with_next(logs: Iterable[RawLog]) -> Iterator[RawLog]:
-    for raw, following in pairwise([*logs, None]):
-        if raw:
-            yield replace(raw, next_day=following.first_day if following else None)
-
-
-def _look_at(lake: Lake, names: Namer, path: Path, raw_files: RawFiles, zone: ZoneInfo) -> RawLog:
-    try:
-        known = None if path in raw_files.unfetched else lake.find_seen(path)
-    except OSError:  # gone by now or out of reach: reported when its turn comes
-        known = None
-    days = sorted(known.days) if known else []
-    origin = raw_files.origins.get(path, Origin(names.of(path)))
-    first_day = date.fromisoformat(days[0]) if days else _first_day(path, zone, origin)
-    return RawLog(path, origin, first_day, known)
-
-
-def _first_day(path: Path, zone: ZoneInfo, origin: Origin) -> date | None:
-    head = _read(islice(RawFile(path).content(), 1))
-    return next(_days_in([head], zone, origin), None) or day_in_name(path.name)
-
-
-def _last_day(path: Path, zone: ZoneInfo, origin: Origin, limits: ReadLimits) -> date | None:
-    try:
-        content = RawFile(path, limits=limits).content()
-        head, tail = _read(islice(content, 1)), _read(deque(content, maxlen=2))
-    except DataError:
-        return None
-    return max(_days_in([head, tail] if tail else [head], zone, origin), default=None)
-
-
-def _read(pieces: Iterable[bytes]) -> str:
-    """Join what can be read: a file that can't be is reported when it is taken in."""
-    try:
-        return b"".join(pieces).decode("utf-8-sig", "replace")
-    except DataError:
-        return ""
-
-
-def _days_in(texts: Sequence[str], zone: ZoneInfo, origin: Origin) -> Iterator[date]:
-    """The local days of the hits in the last of a file's texts: by Apache's times, else by layout.
-
-    Apache's are found without asking for the layout, which takes many times longer.
-    """
-    is_apaches = False
-    for line in texts[-1].splitlines():
-        time = IN_LINE.search(line)
-        seconds = read_time(time[1]) if time else None
-        if seconds is not None:
-            is_apaches = True
-            yield datetime.fromtimestamp(seconds, zone).date()
-    if not is_apaches:
-        for instant in _read_by_layout(texts, origin):
-            yield datetime.fromtimestamp(instant, zone).date()
-
-
-def _read_by_layout(texts: Sequence[str], origin: Origin) -> list[float]:
-    """The instants of some hits in the last text; those before may hold a header."""
-    reader = FileReader(origin.layout, origin.zone)
-    instants: list[float] = []
-    with connect(threads=1) as connection:
-        for number, text in enumerate(texts):
-            lines = text.splitlines()
-            some = pa.array(
-                lines[:SAMPLE_LINES] if number == 0 else lines[-SAMPLE_LINES:], pa.string()
-            )
-            parts = reader.cut(connection, np.arange(1, len(some) + 1, dtype=np.int64), some)
-            hits = reader.read(connection, parts).hits
-            instants = (hits["ts"].cast(pa.int64()).to_numpy() / 1e6).tolist()
-    return instants
-
-
-def day_in_name(name: str) -> date | None:
-    """A hint where to look for, never what a hit is counted by."""
-    if not (found := _DATED_NAME.search(name)):
-        return None
-    try:
-        return date(*map(int, found.groups()))
-    except ValueError:
-        return None
-
-
-def _has_any(logs: list[RawLog], day: date, zone: ZoneInfo, limits: ReadLimits) -> bool:
-    """Whether a file has hits of ``day``, is that day's, or is one that nobody could read yet."""
-    unread = [raw for raw in logs if not raw.known]
-    if any(raw.first_day in {day, None} for raw in unread):
-        return True
-    if any(raw.known and (str(day) in raw.known.days or raw.first_day == day) for raw in logs):
-        return True
-    # Only its end tells whether an earlier file goes on into the day.
-    ends = (_last_day(raw.path, zone, raw.origin, limits) for raw in unread if raw.may_hold(day))
-    return any(end is not None and end >= day for end in ends)
 
 
 def _nothing_of(

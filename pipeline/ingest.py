@@ -27,17 +27,20 @@ from pipeline.contained import Hashes
 from pipeline.database import connect
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.errors import DataError, PassingError, StorageError, TidegaugeError
+from pipeline.file_days import look_through
 from pipeline.formats.detection import FileReader
 from pipeline.formats.layouts import forwarded_kind
 from pipeline.formats.reader import Part
 from pipeline.hits import EPOCH, HitMaker
 from pipeline.journal import Move
 from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake
+from pipeline.left_out import note_file, write_notes
+from pipeline.naming import day_in_name
 from pipeline.output import write_number_of
 from pipeline.overlaps import hash_lines
 from pipeline.partitions import PartitionWriter, RejectWriter
 from pipeline.privacy import hide_addresses
-from pipeline.raw_files import DEFAULT_LIMITS, Origin, ReadLimits, printable, shown
+from pipeline.raw_files import DEFAULT_LIMITS, Origin, ReadLimits, is_file, printable, shown
 from pipeline.settling import NewFile, Rules, Settled, Source, with_lines
 from pipeline.source_names import Namer
 from pipeline.steps import reach
@@ -173,8 +176,29 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
             stop.set()
             files.shutdown(cancel_futures=True)
             raise
+    _note_failed(lake, maker, jobs, result)
     maker.robots.save()
     return result
+
+
+def _note_failed(lake: Lake, maker: HitMaker, jobs: Sequence["_FileJob"], result: Ingested) -> None:
+    """Write down which days lack the files that were there and could not be taken in.
+
+    Not one of a sealed day: who gave it was told, and the day's figures stand.
+    """
+    failed = {path for path, _ in result.failed if is_file(path)}
+    sealed_to = max(lake.sealed(), default="")
+    notes = []
+    for job in jobs:
+        path, origin = job.raw.path, job.origin
+        if path not in failed:
+            continue
+        found = look_through(path, maker.places.zone, origin, job.raw.limits)
+        hint = day_in_name(path.name)
+        days = found.days or ({hint} if hint and not found.is_readable else ())
+        if days and str(min(days)) > sealed_to:
+            notes.append(note_file(path, origin.source, days, "could not be taken in"))
+    write_notes(lake, notes)
 
 
 @dataclass

@@ -225,8 +225,19 @@ class Lake:
 
     def remember(self, path: Path, stat: list[int], file_key: str) -> None:
         """Note what was read from a raw file that had ``stat``; the caller holds ``commit``."""
-        seen = {"stat": stat, "file_key": file_key, "path": quote(os.fsencode(lasting_path(path)))}
+        quoted = quote(os.fsencode(lasting_path(path)))
+        seen = {"stat": stat, "file_key": file_key, "path": quoted}
         write_json(self._seen_path(path), seen, ".draft")
+        self.left_out_path(quoted).unlink(missing_ok=True)
+
+    def left_out_path(self, path: str) -> Path:
+        """The note of a raw file that is not in the lake; see ``left_out``."""
+        return self.left_out / f"{_name_of(path)}.json"
+
+    @property
+    def left_out(self) -> Path:
+        """The folder of what was there and is not in the lake."""
+        return self.ledger / "left"
 
     def _seen_path(self, path: Path) -> Path:
         name = hashlib.sha256(os.fsencode(lasting_path(path))).hexdigest()[:32]
@@ -387,6 +398,10 @@ class Lake:
 
 def _may_write(folder: Path) -> bool:
     return os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _name_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _read_record(path: Path) -> FileRecord:

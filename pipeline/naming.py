@@ -8,6 +8,7 @@ asks for other files. A name of nothing but that is named after its folder.
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from pipeline import rotation
@@ -16,6 +17,7 @@ from pipeline.raw_files import lasting_path, printable
 from pipeline.rotation import CUT
 
 SOURCE_BYTES = 100  # file systems end names at 255 bytes
+_DATED_NAME = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?!\d)")
 _HELD = "\1"
 _LONE_PART = re.compile(r"(?P<rest>.*[^-_. ])(?P<mark>[-_. ])(?P<part>\d{1,4}|[a-z])", re.ASCII)
 _SAYS_LOG = re.compile(r"(?:access|error|request|combined|log)s?$", re.IGNORECASE)
@@ -58,6 +60,16 @@ def read_name(file_name: str) -> Name:
     if re.fullmatch(r"(?:logs?|[\d\-_. ]*)", text, re.IGNORECASE):
         return Name("")
     return Name(_release(text, held), None if is_sure else doubt)
+
+
+def day_in_name(name: str) -> date | None:
+    """A hint where to look for, never what a hit is counted by."""
+    if not (found := _DATED_NAME.search(name)):
+        return None
+    try:
+        return date(*map(int, found.groups()))
+    except ValueError:
+        return None
 
 
 def safe_source(name: str) -> str:

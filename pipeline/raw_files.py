@@ -95,6 +95,14 @@ def _size(path: Path) -> int:
         return 0
 
 
+def is_file(path: Path) -> bool:
+    """Whether a file is there, also behind a link; not one that nobody can look at."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def find_files(paths: Iterable[Path], *, follow_links: bool = False) -> RawFiles:
     """The raw files meant by ``paths``: files as they are, folders with all files below them.
 

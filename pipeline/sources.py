@@ -18,12 +18,13 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
-from pipeline.discovery import day_in_name, find_raw
+from pipeline.discovery import find_raw
 from pipeline.errors import DataError, PassingError, SettingsError, StoreError, TidegaugeError
 from pipeline.formats.layouts import find_layout
 from pipeline.hits import HitMaker
 from pipeline.ingest import Ingested, ingest_files
 from pipeline.lake import FileRecord, Lake, stat_of
+from pipeline.naming import day_in_name
 from pipeline.options import show_bytes
 from pipeline.output import escape
 from pipeline.raw_files import Origin, RawFiles, find_files, lasting_path, shown

@@ -17,6 +17,7 @@ from pipeline.database import connect
 from pipeline.day_files import read_days
 from pipeline.definitions import CENSORED_SHARE
 from pipeline.lake import FileRecord, Lake, read_json
+from pipeline.left_out import Missing, list_missing
 from pipeline.models import read_model
 from pipeline.partitions import write_table
 from pipeline.surges import find_surges
@@ -38,12 +39,14 @@ def add_summary(
         return
     records = lake.files()
     with connect(memory_mb=memory_mb) as connection:
-        made = _make_tables(connection, change, sorted(built), records, zone, sources)
+        missing = list_missing(lake, built.keys() - lake.sealed())
+        made = _make_tables(connection, change, sorted(built), records, zone, sources, missing)
     for name, table in zip(_TABLES, made, strict=True):
         write_table(change.staging / name, table)
         change.replace(lake.part_path(name), change.staging / name)
     change.note_digests("tables", [lake.part_path(name) for name in _TABLES])
-    made_of = {"fingerprint": _fingerprint(built, sources, records), "sources": list(sources)}
+    fingerprint = _fingerprint(built, sources, records, missing)
+    made_of = {"fingerprint": fingerprint, "sources": list(sources)}
     change.write_json(lake.ledger / "summary.json", made_of)
 
 
@@ -54,18 +57,24 @@ def is_current(lake: Lake, built: dict[str, str], sources: Sequence[str] | None 
     """
     known = read_json(lake.ledger / "summary.json")
     sources = known.get("sources", []) if sources is None else sources
-    is_same = known.get("fingerprint") == _fingerprint(built, sources, lake.files())
+    is_same = known.get("fingerprint") == _fingerprint(
+        built, sources, lake.files(), list_missing(lake, built.keys() - lake.sealed())
+    )
     return is_same and all(lake.part_path(name).exists() for name in _TABLES)
 
 
 def _fingerprint(
-    built: dict[str, str], sources: Sequence[str], records: Sequence[FileRecord]
+    built: dict[str, str],
+    sources: Sequence[str],
+    records: Sequence[FileRecord],
+    missing: Sequence[Missing],
 ) -> str:
     # The detector is code: the program's version stands for it.
     damaged = sorted(record.file_key for record in records if record.damage)
     days = sorted(built.items())
     inputs = [
-        pipeline.__version__, days, read_model("days"), _BOUND, sorted(set(sources)), damaged
+        pipeline.__version__, days, read_model("days"), _BOUND, sorted(set(sources)), damaged,
+        [(str(one.day), one.source, one.text) for one in missing],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]
 
@@ -77,6 +86,7 @@ def _make_tables(  # noqa: PLR0913 what the tables are made of
     records: Sequence[FileRecord],
     zone: ZoneInfo,
     sources: Sequence[str],
+    missing: Sequence[Missing],
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
     shares = _list_shares(records, set(days))
     rows = [{"day": s.day, "source": s.source, "file_key": s.file_key} for s in shares]
@@ -84,7 +94,7 @@ def _make_tables(  # noqa: PLR0913 what the tables are made of
     connection.register("shares", pa.Table.from_pylist(rows, schema))
     for model in ("daily", "minutes"):
         _show(connection, model, [change.find(change.lake.part_path(model, day)) for day in days])
-    completeness = judge_completeness(_read_minutes(connection), shares, zone, sources)
+    completeness = judge_completeness(_read_minutes(connection), shares, zone, sources, missing)
     connection.register("completeness", completeness)
     totals = connection.execute(read_model("days"), _BOUND).to_arrow_table()
     daily = connection.execute(

@@ -14,6 +14,7 @@ from pipeline.errors import GeoError, SettingsError
 from pipeline.geo.databases import list_databases
 from pipeline.history import explain_unpublished, query_history
 from pipeline.lake import FileRecord, Lake, read_json
+from pipeline.left_out import Missing, list_missing
 from pipeline.models import read_model
 from pipeline.report.accounting import CREDITS
 from pipeline.report.page import DEMO_MARK
@@ -144,7 +145,7 @@ def _find_figure(state: State, settings: Settings, day: date, country: str) -> F
             read_json(lake.ledger / "built.json").get(str(day)), settings.session_timeout_minutes
         ),
         is_simulated=_is_simulated(lake),
-        completeness=_read_completeness(about[0]),
+        completeness=_read_completeness(about[0], list_missing(lake, [str(day)])),
         published=_list_published(state, day, code),
         database=_find_database(settings, about[0]),
         expectation=_find_expectation(state, day, code),
@@ -205,15 +206,17 @@ def _count_robotlike(state: State, day: date, country: str) -> Robotlike | None:
     return Robotlike(found[0]["robotlike_sessions"], found[0]["is_left_out"]) if found else None
 
 
-def _read_completeness(row: dict[str, Any]) -> Completeness:
+def _read_completeness(row: dict[str, Any], left_out: Sequence[Missing]) -> Completeness:
+    """How much is in, by the last build, and what was left out, also since then."""
+    reasons = {*(row.get("reasons") or ()), *(f"{one.source}: {one.text}" for one in left_out)}
     return Completeness(
         share=row.get("share"),
         sources=row["sources"] if row["sources_whole"] is None else row["sources_whole"],
         sources_expected=row.get("sources_expected"),
-        is_preliminary=row.get("is_preliminary"),
+        is_preliminary=bool(left_out) or row.get("is_preliminary"),
         is_censored=bool(row.get("is_censored", (row["error_share"] or 0) >= CENSORED_SHARE)),
         error_share=row["error_share"],
-        reasons=list(row.get("reasons") or []),
+        reasons=sorted(reasons),
     )
 
 

@@ -115,7 +115,7 @@ def _write_cover(about: Completeness) -> str:
     if about.share is None:
         return ""
     if about.share == 1:
-        return " and cover the whole day"
+        return "" if about.is_preliminary else " and cover the whole day"
     return f", {wording.write_share(about.share)} of what was expected"
 
 

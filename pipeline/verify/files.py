@@ -26,7 +26,7 @@ _OF_LEDGER = re.compile(
     r"ledger/(?:(?:lake|built|summary|sealed|published)\.json"
     r"|(?:files|replaced|forgotten)/.+-[0-9a-f]{16}\.json"
     r"|digests/(?:built|tables|views|restatements|robots|.+-[0-9a-f]{16})\.json"
-    r"|seen/[0-9a-f]{32}\.json|alerts/[\w-]+\.json|robots/[^/]+\.parquet"
+    r"|(?:seen|left)/[0-9a-f]{32}\.json|alerts/[\w-]+\.json|robots/[^/]+\.parquet"
     r"|lines/[^/]+\.npy|whole/day=[^/]+/[^/]+\.parquet)"
 )
 """Every place in the ledger where something may lie."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.build import BuildSettings, shown_days
 from pipeline.errors import LakeError
 from pipeline.lake import NO_DAY, FileRecord, Lake
+from pipeline.left_out import list_missing
 from pipeline.summary import is_current
 from pipeline.verify.beside import prove_restatements, prove_robots, prove_views
 from pipeline.verify.days import Day, FilePart, PartProof
@@ -172,7 +173,11 @@ def _prove_rest(
             are_current = False
         if are_current:
             records = tuple(snapshot.records.values())
-            inputs = Inputs(tuple(sorted(shown)), records, settings.zone, settings.sources)
+            days, left_out = (
+                tuple(sorted(shown)),
+                list_missing(lake, shown.keys() - snapshot.sealed),
+            )
+            inputs = Inputs(days, records, settings.zone, settings.sources, left_out)
             yield from prove_tables(shelf, inputs)
         else:
             yield from check_bytes(shelf)

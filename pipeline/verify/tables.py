@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from pipeline.completeness import FileShare, judge_completeness
 from pipeline.lake import FileRecord
+from pipeline.left_out import Missing
 from pipeline.surges import find_surges
 from pipeline.verify.compare import find_difference
 from pipeline.verify.findings import Finding
@@ -43,6 +44,8 @@ class Inputs:
     zone: ZoneInfo
     sources: Sequence[str]
     """The setting: those expected every day."""
+    left_out: Sequence[Missing] = ()
+    """What was there of the days and is not in the lake."""
 
     @property
     def shares(self) -> list[FileShare]:
@@ -71,7 +74,7 @@ def prove_tables(shelf: Shelf, inputs: Inputs) -> Iterator[Finding]:
         yield Finding("unproven", ", ".join(TABLES), text)
     else:
         completeness = judge_completeness(
-            _by_minute(minutes), inputs.shares, inputs.zone, inputs.sources
+            _by_minute(minutes), inputs.shares, inputs.zone, inputs.sources, inputs.left_out
         )
         expected, surges = find_surges(daily.select(["day", "country", "sessions"]), completeness)
         days = count_days(daily, inputs.shares, completeness)

@@ -1,0 +1,115 @@
+"""Which local days a raw file has lines of, in whatever order they stand in it.
+
+Apache's times are found by their shape, at the speed of a search; a file without them is read by
+its layout. Decides only where to look for hits: their days are told when the file is taken in.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.blocks import RawFile
+from pipeline.database import connect
+from pipeline.errors import DataError
+from pipeline.formats.clock import IN_LINE, read_time
+from pipeline.formats.detection import FileReader
+from pipeline.formats.unwrapping import SAMPLE_LINES
+from pipeline.hits import EPOCH, local_days
+from pipeline.raw_files import Origin, ReadLimits
+
+_TIME = re.compile(IN_LINE.pattern.encode())
+_MOST_CARRIED = 64 * 1024
+"""Of a line that is cut between two pieces; a time stands near its beginning."""
+
+
+@dataclass(frozen=True)
+class FileDays:
+    """The local days of a raw file's hits."""
+
+    days: frozenset[date] = frozenset()
+    is_whole: bool = False
+    """Whether these are all; else only its beginning was read."""
+    is_readable: bool = True
+    sha256: str | None = None
+    """Of its content, when all of it was read."""
+
+
+UNREADABLE = FileDays(is_whole=True, is_readable=False)
+
+
+def look_at_beginning(path: Path, zone: ZoneInfo, origin: Origin, limits: ReadLimits) -> FileDays:
+    """The days of the first lines; cheap, whatever the file's size."""
+    try:
+        head = b"".join(islice(RawFile(path, limits=limits).content(), 1))
+    except DataError:
+        return UNREADABLE
+    times = _find_times(head)
+    lines = head.decode("utf-8-sig", "replace").splitlines()[:SAMPLE_LINES]
+    found = _to_days(times, zone) if times else _read_lines(lines, zone, origin)
+    return FileDays(frozenset(found))
+
+
+def look_through(path: Path, zone: ZoneInfo, origin: Origin, limits: ReadLimits) -> FileDays:
+    """All days of the file; of a damaged one those of its readable part."""
+    raw = RawFile(path, limits=limits)
+    try:
+        times, is_other = _search(raw)
+        days = _to_days(times, zone)
+        if is_other:
+            days |= _read_all(RawFile(path, limits=limits), zone, origin)
+    except DataError:
+        return UNREADABLE
+    return FileDays(frozenset(days), is_whole=True, sha256=raw.digest.hexdigest())
+
+
+def _search(raw: RawFile) -> tuple[set[bytes], bool]:
+    """Apache's times in a file, and whether it has content but none at its beginning."""
+    times: set[bytes] = set()
+    carry, is_other = b"", False
+    for number, piece in enumerate(raw.content()):
+        text = carry + piece
+        times |= _find_times(text)
+        is_other |= number == 0 and not times
+        carry = text[text.rfind(b"\n") + 1 :][:_MOST_CARRIED]
+    return times, is_other
+
+
+def _find_times(text: bytes) -> set[bytes]:
+    """Distinct times as ``08/Nov/2016:23:04 -0500``, seconds left out."""
+    return {time[:17] + time[20:] for time in set(_TIME.findall(text))}
+
+
+def _to_days(times: set[bytes], zone: ZoneInfo) -> set[date]:
+    seconds = (read_time(f"{time[:17].decode()}:00{time[17:].decode()}") for time in times)
+    return {datetime.fromtimestamp(second, zone).date() for second in seconds if second is not None}
+
+
+def _read_all(raw: RawFile, zone: ZoneInfo, origin: Origin) -> set[date]:
+    """The days of a file's hits by its layout."""
+    reader = FileReader(origin.layout, origin.zone)
+    days: set[date] = set()
+    with connect(threads=1) as connection:
+        for block in raw.blocks():
+            parts = reader.cut(connection, block.line_no, block.lines)
+            hits = reader.read(connection, parts).hits
+            days |= _days_of(hits["ts"], zone)
+    return days
+
+
+def _read_lines(lines: list[str], zone: ZoneInfo, origin: Origin) -> set[date]:
+    reader = FileReader(origin.layout, origin.zone)
+    with connect(threads=1) as connection:
+        numbers = np.arange(1, len(lines) + 1, dtype=np.int64)
+        parts = reader.cut(connection, numbers, pa.array(lines, pa.string()))
+        return _days_of(reader.read(connection, parts).hits["ts"], zone)
+
+
+def _days_of(instants: pa.ChunkedArray, zone: ZoneInfo) -> set[date]:
+    seconds = instants.cast(pa.int64()).to_numpy() // 1_000_000
+    return {EPOCH + timedelta(days=int(day)) for day in np.unique(local_days(seconds, zone))}

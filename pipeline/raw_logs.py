@@ -1,0 +1,199 @@
+"""Some raw files, and what is found out about them: whose they are, and of which days.
+
+Their beginnings are read, and where that does not tell, all of them (``file_days``). What is known
+of files that are not taken in is noted (``left_out``), so that it is found once, and that their
+days are known to lack them.
+"""
+
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from itertools import groupby, pairwise
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pipeline.errors import StoreError
+from pipeline.file_days import UNREADABLE, FileDays, look_at_beginning, look_through
+from pipeline.lake import FileRecord, Lake, stat_of
+from pipeline.left_out import LeftOut, note_file, quoted, read_note, read_notes, write_notes
+from pipeline.naming import day_in_name
+from pipeline.raw_files import Origin, RawFiles, ReadLimits, is_file, printable
+from pipeline.source_names import Namer
+
+_NOT_YET = "not taken in yet"
+
+
+@dataclass(frozen=True)
+class RawLog:
+    """One raw file of a source, and what the lake has of it already."""
+
+    path: Path
+    origin: Origin
+    found: FileDays
+    """The days that it has lines of."""
+    day_in_name: date | None
+    """Stands in where no line tells."""
+    known: FileRecord | None
+    stat: tuple[int, ...] = ()
+    next_day: date | None = None
+    """The first day of the next file of its source; None for the last one."""
+
+    @property
+    def first_day(self) -> date | None:
+        """The local day of its earliest hit; None when neither its lines nor its name tell."""
+        return min(self.found.days, default=self.day_in_name)
+
+    def begins_by(self, day: date) -> bool:
+        """Whether it has hits of ``day`` or of earlier days, or nobody knows."""
+        return self.first_day is None or self.first_day <= day
+
+    def is_of(self, day: date) -> bool:
+        """Whether it has hits of ``day``, or nobody knows."""
+        return day in self.found.days if self.found.days else self.day_in_name in {day, None}
+
+    def leads_to(self, day: date) -> bool:
+        """Whether it is its source's last one that begins by ``day``.
+
+        Sessions that begin before midnight are told from those of ``day`` by its end.
+        """
+        return self.begins_by(day) and (self.next_day is None or self.next_day >= day)
+
+    def tells_of(self, day: date) -> bool:
+        """Whether its hits begin by ``day`` and go on to it, or nobody could read it yet."""
+        if self.found.days:
+            return min(self.found.days) <= day <= max(self.found.days)
+        return self.day_in_name == day or (self.day_in_name is None and not self.known)
+
+
+class RawLogs:
+    """What is known of a folder's raw files, and what is found out about them."""
+
+    def __init__(self, lake: Lake, raw_files: RawFiles, zone: ZoneInfo, limits: ReadLimits) -> None:
+        """Make nothing of the files yet."""
+        self._lake, self._raw_files = lake, raw_files
+        self._zone, self._limits = zone, limits
+        self._names = Namer(lake)
+
+    def list_logs(self) -> list[RawLog]:
+        """Every file, by source and time; of those that the lake lacks the beginning is read."""
+        logs = [self._look_at(path) for path in self._raw_files.files]
+        logs.sort(key=lambda raw: (raw.origin.source, raw.first_day or date.min, raw.path.name))
+        by_source = groupby(logs, lambda raw: raw.origin.source)
+        return [placed for _, its in by_source for placed in _with_next(its)]
+
+    def look_through(self, raw: RawLog) -> RawLog:
+        """Read all of a file, unless all of its days are known; the lake may have its content."""
+        if raw.found.is_whole:
+            return raw
+        found = self._find(look_through, raw.path, raw.origin)
+        key = f"{raw.origin.source}-{str(found.sha256)[:16]}"
+        known = self._lake.find(key)
+        if known:
+            with self._lake.lock():
+                self._lake.remember(raw.path, list(raw.stat), key)
+        return replace(raw, found=found, known=known)
+
+    def note(
+        self,
+        day: date,
+        logs: Iterable[RawLog],
+        reasons: Mapping[Path, str],
+        taken: Collection[Path] = (),
+    ) -> None:
+        """Write down what is not in the lake, and strike out what is gone.
+
+        Args:
+            day: that the run is about; stands for the days of what nobody can read.
+            logs: all files.
+            reasons: of those that are not taken in; of the others that is to come.
+            taken: those that the run takes in now: that one struck them out is no news.
+        """
+        looked = [raw if raw.path in taken else self.look_through(raw) for raw in logs]
+        left = [self._write(raw, day, reasons) for raw in looked if not raw.known]
+        left += [
+            note_file(path, self._names.of(path), {day_in_name(path.name) or day}, why)
+            for path, why in self._raw_files.refused
+            if is_file(path)  # behind a link: a pipe or a device has no lines
+        ]
+        left += [_note_store(error, day) for error in self._raw_files.unreached]
+        listed = {note.path for note in left}
+        left = [note for note in left if note.days]
+        there = {quoted(path) for path in self._raw_files.files}
+        kept = {note.path for note in left}
+        gone = [
+            note
+            for note in read_notes(self._lake)
+            if note.path not in kept and self._is_gone(note, day, there | listed)
+        ]
+        write_notes(self._lake, left, gone)
+
+    def _is_gone(self, note: LeftOut, day: date, listed: Collection[str]) -> bool:
+        """Whether a note is of what is not left out any more."""
+        if note.is_store:
+            return str(day) in note.days
+        if note.path in listed:
+            return True  # it is in the lake, or has no lines
+        if note.raw.is_relative_to(self._lake.fetched):
+            near = {str(day + timedelta(days=n)) for n in (-1, 0, 1)}
+            return not self._raw_files.unreached and not near.isdisjoint(note.days)
+        return not os.path.lexists(note.raw)
+
+    def _write(self, raw: RawLog, day: date, reasons: Mapping[Path, str]) -> LeftOut:
+        days, found = raw.found.days, raw.found
+        if not found.is_readable:
+            days = frozenset({raw.day_in_name or day})
+        return LeftOut(
+            quoted(raw.path), printable(raw.path.name), raw.origin.source,
+            tuple(sorted(map(str, days))), found.is_whole,
+            reasons.get(raw.path, _NOT_YET if found.is_readable else "cannot be read"),
+            raw.stat if found.is_readable else (), self._read_as(raw.origin),
+        )  # fmt: skip
+
+    def _read_as(self, origin: Origin) -> tuple[str | None, ...]:
+        return (self._zone.key, origin.layout, origin.timezone)
+
+    def _look_at(self, path: Path) -> RawLog:
+        lake = self._lake
+        stat: tuple[int, ...] = ()
+        try:
+            known = None if path in self._raw_files.unfetched else lake.find_seen(path)
+            stat = tuple(stat_of(path)) if not known else ()
+        except OSError:  # gone by now or out of reach: reported when its turn comes
+            known = None
+        origin = self._raw_files.origins.get(path) or Origin(self._names.of(path))
+        if known:
+            days = map(date.fromisoformat, known.days)
+            found = FileDays(frozenset(days), is_whole=True)
+        elif not stat:
+            found = UNREADABLE
+        else:
+            found = self._recall(path, stat, origin) or self._find(look_at_beginning, path, origin)
+        return RawLog(path, origin, found, day_in_name(path.name), known, stat)
+
+    def _recall(self, path: Path, stat: tuple[int, ...], origin: Origin) -> FileDays | None:
+        """What an earlier run found out about a file that has not changed since."""
+        note = read_note(self._lake.left_out_path(quoted(path)))
+        if not note or note.stat != stat or note.read_as != self._read_as(origin):
+            return None
+        return FileDays(frozenset(map(date.fromisoformat, note.days)), note.is_whole)
+
+    def _find(
+        self,
+        look: Callable[[Path, ZoneInfo, Origin, ReadLimits], FileDays],
+        path: Path,
+        origin: Origin,
+    ) -> FileDays:
+        return look(path, self._zone, origin, self._limits)
+
+
+def _note_store(error: StoreError, day: date) -> LeftOut:
+    source = error.key.removeprefix("source.").removesuffix(".url")
+    path = f"store:{error.key} {day}"
+    return LeftOut(path, "its store", source, (str(day),), is_whole=True, why="was out of reach")
+
+
+def _with_next(logs: Iterable[RawLog]) -> Iterator[RawLog]:
+    for raw, following in pairwise([*logs, None]):
+        if raw:
+            yield replace(raw, next_day=following.first_day if following else None)
