@@ -78,14 +78,18 @@ def read_clients(texts: pa.StringArray) -> tuple[pa.StringArray, npt.NDArray[np.
     """
     coded = texts.dictionary_encode()
     values = coded.dictionary
-    if pc.all(pc.match_substring_regex(values, IPV4)).as_py() is not False:
+    is_other = pc.invert(pc.match_substring_regex(values, IPV4))
+    others = values.filter(is_other)
+    if not len(others):
         return texts, np.ones(len(texts), np.bool_)
-    bare = pc.replace_substring_regex(values, _PORT_BEHIND, r"\1").dictionary_encode()
-    read = [read_client(text) for text in bare.dictionary.to_pylist()]
-    clients = pc.coalesce(pa.array(read, pa.string()).take(bare.indices), values)
-    is_one = np.array([client is not None for client in read], np.bool_)[bare.indices.to_numpy()]
+    bare = pc.replace_substring_regex(others, _PORT_BEHIND, r"\1").dictionary_encode()
+    read = pa.array([read_client(text) for text in bare.dictionary.to_pylist()], pa.string())
+    clients = read.take(bare.indices)
+    is_one = np.ones(len(values), np.bool_)
+    is_one[is_other.to_numpy(zero_copy_only=False)] = clients.is_valid()
+    values = pc.replace_with_mask(values, is_other, pc.coalesce(clients, others))
     valid: npt.NDArray[np.bool_] = is_one[coded.indices.to_numpy()]
-    return clients.take(coded.indices), valid
+    return values.take(coded.indices), valid
 
 
 def are_addresses(clients: pa.StringArray) -> npt.NDArray[np.bool_]:

@@ -103,7 +103,7 @@ class Clients:
             return None
         meant = f', or to "{layout}" if they are names of hosts' if has_names else ""
         return (
-            f"read as {layout}, {self._say_count()}, while another field holds addresses: set"
+            f"read as {layout}, but {self._say_count()}, while another field holds addresses: set"
             " log_format, or layout in a table [[source]], to the format string of"
             f" the server's configuration, or to the name of a table [formats.NAME]{meant}"
         )
@@ -120,7 +120,7 @@ class Clients:
         if 2 * self.others <= self.hits + self.rejected.count:
             return None
         return (
-            f"read as combined, as no layout fits, {self._say_count()}: set log_format to the"
+            f"read as combined, as no layout fits, but {self._say_count()}: set log_format to the"
             ' format string of the server\'s configuration, or to "combined" if they are names of'
             " hosts"
         )
@@ -128,7 +128,7 @@ class Clients:
     def _say_count(self) -> str:
         first = self.first[1][:_SHOWN_WIDTH] if self.first else ""
         count = self.hits + self.rejected.count
-        what = f"but {self.others:,} of its {count:,} clients are no addresses"
+        what = f"{self.others:,} of its {count:,} clients are no addresses"
         return f"{what}, the first is {first}"
 
 
