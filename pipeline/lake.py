@@ -223,6 +223,13 @@ class Lake:
                 found.setdefault(seen["file_key"], []).append(raw)
         return found
 
+    def seen_paths(self, file_key: str) -> list[Path]:
+        """Where a raw file was read and one is still, changed or not."""
+        notes = [read_json(path) for path in sorted((self.ledger / "seen").glob("*.json"))]
+        its = (note["path"] for note in notes if note and note["file_key"] == file_key)
+        paths = [Path(os.fsdecode(unquote_to_bytes(path))) for path in its]
+        return [path for path in paths if path.is_file()]
+
     def remember(self, path: Path, stat: list[int], file_key: str) -> None:
         """Note what was read from a raw file that had ``stat``; the caller holds ``commit``."""
         quoted = quote(os.fsencode(lasting_path(path)))

@@ -40,7 +40,7 @@ from pipeline.site import (
     open_lake,
     open_maker,
 )
-from pipeline.source_names import Namer
+from pipeline.source_names import Namer, list_doubts
 from pipeline.sources import days_around, find_raw_files, standard_input, take_files
 from pipeline.stale import ASKED
 from pipeline.status import explain_stale, list_status
@@ -104,6 +104,7 @@ def ingest(  # noqa: PLR0913 one parameter an option
         result = _ingest(settings, found, zone, with_geo=not no_geo, again=again)
     write_views(the_lake)
     is_sound = _report_ingest(result)
+    _say_doubts(the_lake, result)
     print_rows(["what", "value"], list_status(settings, the_lake), form.value, raw_cells=raw_cells)
     if found.unreached:
         raise found.unreached[0]
@@ -194,6 +195,14 @@ def _report_ingest(result: Ingested) -> bool:
         is_named = shown(path) in why or str(path) in why
         say(why if is_named else f"{shown(path)}: {why}")
     return not damaged and not result.failed  # lines are data, whatever became of them
+
+
+def _say_doubts(lake: Lake, result: Ingested) -> None:
+    """Say how the names of new files were read that can be read otherwise."""
+    new = {record.source for record in result.added}
+    for source, doubt in list_doubts(lake.files()).items():
+        if source in new:
+            say(f"{doubt}: its source is {source}; if that is wrong, give --source or a [[source]]")
 
 
 def _say_known(record: FileRecord) -> str:

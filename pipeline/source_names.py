@@ -6,11 +6,13 @@ Up to version 2 of the definitions a name was cut at its first ``.``, ``-`` or `
 """
 
 import re
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
 from pipeline.lake import FileRecord, Lake
 from pipeline.naming import read_name, safe_source, source_of
+from pipeline.output import escape
 from pipeline.raw_files import printable
 from pipeline.rotation import PACKED
 
@@ -53,6 +55,20 @@ class Namer:
             return name
         server = read_name(path.name).server
         return before if any(read_name(r.name).server == server for r in those) else name
+
+
+def list_doubts(records: Iterable[FileRecord]) -> dict[str, str]:
+    """How sources were read from names that can be read otherwise, by source.
+
+    A name without doubt settles those of its source; so does a source that was given.
+    """
+    found: dict[str, str | None] = {}
+    for record in sorted(records, key=lambda record: record.name):
+        is_told = record.source_by_name is not False
+        doubt = read_name(record.name).doubt if is_told else None
+        if doubt is None or found.get(record.source, "") is not None:
+            found[record.source] = doubt and f"{escape(record.name)}: {doubt}"
+    return {source: text for source, text in sorted(found.items()) if text}
 
 
 def _unpacked(name: str) -> str:

@@ -8,13 +8,15 @@ from pipeline.errors import GeoError
 from pipeline.geo.databases import list_databases
 from pipeline.hits import Places
 from pipeline.lake import FileRecord, Lake
+from pipeline.left_out import read_notes
 from pipeline.outbox import list_untaken
 from pipeline.outdated import find_outdated
-from pipeline.output import escape
+from pipeline.output import escape, write_number_of
 from pipeline.reread import plan_reread
 from pipeline.settings import Settings
 from pipeline.settling import Source
 from pipeline.site import find_zone, overlap_rules
+from pipeline.source_names import list_doubts
 from pipeline.stale import ASKED, Stock, take_stock
 
 _KINDS = ("lines", "hits", "rejected", "blank", "directives", "duplicates")
@@ -33,7 +35,10 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
     rows: list[tuple[str, str | int]] = [
         ("time zone", lake.identity()["timezone"]),
         ("files", len(records)),
-        ("sources", ", ".join(sorted({record.source for record in records}))),
+        ("sources", ", ".join(sorted({record.source for record in records if record.days}))),
+        *_list_sources(records),
+        ("doubtful names", "; ".join(list_doubts(records).values())),
+        ("left out", ", ".join(escape(note.name) for note in read_notes(lake))),
         *((kind, sum(getattr(record, kind) for record in records)) for kind in _KINDS),
         ("rejected because", _list_reasons(records)),
         ("damaged files", ", ".join(escape(r.name) for r in records if r.damage)),
@@ -109,6 +114,21 @@ def _say_slivers(records: list[FileRecord], days: list[str], zone: ZoneInfo) -> 
 def _list_waiting(stock: Stock) -> list[str]:
     """Days that only `build --also` rebuilds."""
     return sorted(str(day) for day in stock.causes.keys() - set(stock.stale))
+
+
+def _list_sources(records: list[FileRecord]) -> list[tuple[str, str]]:
+    """The files, first and last hit of each source that has hits."""
+    found: dict[str, list[FileRecord]] = {}
+    for record in records:
+        if record.days:
+            found.setdefault(record.source, []).append(record)
+    return [(f"source {name}", _describe(its)) for name, its in sorted(found.items())]
+
+
+def _describe(records: list[FileRecord]) -> str:
+    first = min(record.first_at for record in records if record.first_at)
+    last = max(record.last_at for record in records if record.last_at)
+    return f"{write_number_of(len(records), 'file')}, {first} to {last}"
 
 
 def _list_reasons(records: list[FileRecord]) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from itertools import permutations
 from pathlib import Path
 
@@ -183,3 +184,27 @@ def test_a_source_that_was_given_stays(site: Site) -> None:
     site.ingest("raw", "--source", "web")
     site.run("build", "--also", "definitions")
     assert sources(site) == {"web-01.log": "web"}
+
+
+def test_status_lists_sources_and_doubtful_names_are_said(site: Site) -> None:
+    site.write("web-01.log", day_of(1))
+    site.write("web02.log.1", day_of(2))
+    site.write("notes.txt", b"no log\n")
+    done = site.ingest("raw")
+    assert "web-01.log: 01 is taken for the server's number: its source is web-01" in done.err
+    rows = json.loads(site.run("status", "--format", "json").out)
+    told = {row["what"]: row["value"] for row in rows}
+    assert told["sources"] == "web-01, web02"
+    assert told["source web02"].startswith("1 file, 2016-11-02T05:00:00+00:00 to 2016-11-03T04:")
+    assert "web-01.log" in told["doubtful names"]
+    site.write("web-01.log.1", day_of(3))
+    assert "is taken for" not in site.ingest("raw").err  # that one settles it
+
+
+def test_replay_reads_a_file_that_was_only_touched(site: Site) -> None:
+    path = site.write("web01.log", day_of(1) + b"no log\n")
+    site.ingest("raw")
+    os.utime(path, (1, 1))
+    assert "still rejected" in site.run("replay", "--dry-run").out
+    path.unlink()
+    assert "gone" in site.run("replay", "--dry-run", code=1).out
