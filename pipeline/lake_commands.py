@@ -200,7 +200,7 @@ def _report_ingest(result: Ingested) -> bool:
 def _say_doubts(lake: Lake, result: Ingested) -> None:
     """Say how the names of new files were read that can be read otherwise."""
     new = {record.source for record in result.added}
-    for source, doubt in list_doubts(lake.files()).items():
+    for source, doubt in list_doubts(lake).items():
         if source in new:
             say(f"{doubt}: its source is {source}; if that is wrong, give --source or a [[source]]")
 

@@ -35,10 +35,12 @@ class Name:
 
 def source_of(path: Path) -> str:
     """The source of a raw file that nothing else is said of, safe as a part of a path."""
-    if server := read_name(path.name).server:
-        return safe_source(server)
-    folders = map(_read_folder, lasting_path(path).parents)
-    return safe_source(next(filter(None, folders), "log"))
+    return safe_source(read_name(path.name).server or folder_of(path))
+
+
+def folder_of(path: Path) -> str:
+    """The name of the nearest folder above a file that is more than rotation; ``log`` if none."""
+    return next(filter(None, map(_read_folder, lasting_path(path).parents)), "log")
 
 
 def read_name(file_name: str) -> Name:

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pipeline.lake import FileRecord, Lake
-from pipeline.naming import read_name, safe_source, source_of
+from pipeline.naming import folder_of, read_name, safe_source, source_of
 from pipeline.output import escape
 from pipeline.raw_files import printable
 from pipeline.rotation import PACKED
@@ -57,18 +57,39 @@ class Namer:
         return before if any(read_name(r.name).server == server for r in those) else name
 
 
-def list_doubts(records: Iterable[FileRecord]) -> dict[str, str]:
+def list_doubts(lake: Lake) -> dict[str, str]:
     """How sources were read from names that can be read otherwise, by source.
 
-    A name without doubt settles those of its source; so does a source that was given.
+    A name without doubt settles those of its source; so does a source that was given. Files of one
+    name in several folders may be of several servers.
     """
+    records = [record for record in lake.files() if record.days]
+    return dict(sorted((_doubt_folders(records, lake) | _doubt_names(records)).items()))
+
+
+def _doubt_folders(records: Iterable[FileRecord], lake: Lake) -> dict[str, str]:
+    paths = lake.raw_paths()
+    found: dict[tuple[str, str], set[str]] = {}
+    for record in records:
+        if record.source_by_name is not False:
+            for path in paths.get(record.file_key, [])[:1]:
+                found.setdefault((record.source, path.name), set()).add(folder_of(path))
+    return {
+        source: f"{escape(printable(name))}: lies in the folders"
+        f" {', '.join(escape(folder) for folder in sorted(folders))}, which may be servers"
+        for (source, name), folders in sorted(found.items(), reverse=True)
+        if len(folders) > 1
+    }
+
+
+def _doubt_names(records: Iterable[FileRecord]) -> dict[str, str]:
     found: dict[str, str | None] = {}
     for record in sorted(records, key=lambda record: record.name):
         is_told = record.source_by_name is not False
         doubt = read_name(record.name).doubt if is_told else None
         if doubt is None or found.get(record.source, "") is not None:
             found[record.source] = doubt and f"{escape(record.name)}: {doubt}"
-    return {source: text for source, text in sorted(found.items()) if text}
+    return {source: text for source, text in found.items() if text}
 
 
 def _unpacked(name: str) -> str:

@@ -37,7 +37,7 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
         ("files", len(records)),
         ("sources", ", ".join(sorted({record.source for record in records if record.days}))),
         *_list_sources(records),
-        ("doubtful names", "; ".join(list_doubts(records).values())),
+        ("doubtful names", "; ".join(list_doubts(lake).values())),
         ("left out", ", ".join(escape(note.name) for note in read_notes(lake))),
         *((kind, sum(getattr(record, kind) for record in records)) for kind in _KINDS),
         ("rejected because", _list_reasons(records)),

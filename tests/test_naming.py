@@ -208,3 +208,16 @@ def test_replay_reads_a_file_that_was_only_touched(site: Site) -> None:
     assert "still rejected" in site.run("replay", "--dry-run").out
     path.unlink()
     assert "gone" in site.run("replay", "--dry-run", code=1).out
+
+
+def test_one_name_in_several_folders_is_doubtful(site: Site) -> None:
+    """`access.log` of web01 and of web02 is one source by its name, which is said; days are not."""
+    for number, folder in enumerate(("web01", "web02", "2016-11-08", "2016-11-09")):
+        its = make_line(client=f"192.0.2.{number}")
+        site.write(f"{folder}/{'access' if folder[0] == 'w' else 'proxy'}.log", its)
+    done = site.ingest("raw")
+    assert "access.log: lies in the folders web01, web02, which may be servers" in done.err
+    assert "proxy.log" not in done.err
+    rows = json.loads(site.run("status", "--format", "json").out)
+    told = {row["what"]: row["value"] for row in rows}
+    assert "web01, web02" in told["doubtful names"]
