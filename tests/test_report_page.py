@@ -215,7 +215,7 @@ def test_one_day_without_locations(report: Report, tidegauge: Tidegauge, tmp_pat
     """Too short to judge; everybody is ZZ, and no database was in force."""
     lines = day_lines(CANADA, NOON, 3)
     text = text_of(report(make_lake(tidegauge, tmp_path / "site", lines, geo=False)))
-    assert "unknown place: 3 sessions in 1 day, too few days to judge" in text
+    assert "unknown place: 3 sessions in 1 day (preliminary), too few days to judge" in text
     assert "3 of 3 sessions (100.0 %) are from addresses" in text
     assert "none: nobody was located" in text
 
