@@ -270,9 +270,6 @@ def test_the_wording_of_days_and_numbers() -> None:
         "from 30 December 2016 to 2 January 2017"
     )
     assert wording.write_sources(1, 1) == "1 of 1 source"
-    assert [wording.write_ordinal(n) for n in (1, 2, 3, 4, 11, 12, 22, 101)] == [
-        "1st", "2nd", "3rd", "4th", "11th", "12th", "22nd", "101st"
-    ]  # fmt: skip
 
 
 def test_json_has_the_same_facts(storm: Publisher) -> None:

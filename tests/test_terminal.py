@@ -38,7 +38,7 @@ def test_log_lines_steer_no_terminal(site: Site) -> None:
         site.ingest(path, cut, code=1),
         site.ingest(path),
         site.run("build"),
-        site.run("doctor", path),
+        site.run("doctor", path, code=1),
         site.run("parse", path),
         site.run("parse", cut, code=1),
         site.run("doctor", cut, code=1),
