@@ -16,7 +16,6 @@ from lake_fixtures import COMPRESS
 
 from pipeline import blocks
 from pipeline.blocks import RawFile
-from pipeline.discovery import _read
 from pipeline.errors import DataError
 
 RANDOM = random.Random(3)
@@ -209,6 +208,5 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
     raw = RawFile(written(tmp_path / "x", content))
     assert [block.lines.to_pylist() for block in raw.blocks()] == [["a\n", "\ufeffb\n"]]
     assert (raw.digest.hexdigest(), raw.content_bytes) == (hashlib.sha256(content).hexdigest(), 10)
-    assert _read([content]) == "a\n\ufeffb\n"
     alone = RawFile(written(tmp_path / "alone", content[:3]))
     assert (list(alone.blocks()), alone.lines, alone.tail_bytes) == ([], 0, 0)

@@ -65,7 +65,7 @@ def test_wrong_checksum_or_length_of_gz_is_damage(place: int, site: Site) -> Non
     done = site.ingest(site.write("web.gz", bytes(archive)), code=1)
     record = assert_accounted(site, MANY, hits=8000)
     assert "damaged" in record["damage"]
-    assert "8000 lines" in done.err
+    assert "8,000 lines" in done.err
 
 
 @pytest.mark.parametrize("kept", [2, 9, 30])

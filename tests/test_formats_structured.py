@@ -689,7 +689,7 @@ def test_map_makes_a_layout(connection, time, value) -> None:
         ({"time": None}, "iso", "ms", "formats.mine.time = None: write where the time stands"),
         ({"client": None}, "iso", "ms", "formats.mine.client = None: write where the client"),
         ({"target": None}, "iso", "ms", "formats.mine.request = None: write where the request"),
-        ({"colour": "x"}, "iso", "ms", "formats.mine.colour = 'x': write one of time, client"),
+        ({"colour": "x"}, "iso", "ms", "formats.mine.colour = '(hidden)': write one of time"),
         ({"client": ""}, "iso", "ms", "formats.mine.client = '': write keys with dots"),
         ({"client": "a..b"}, "iso", "ms", "formats.mine.client = 'a..b': write keys with dots"),
         ({}, "iso", "minutes", "formats.mine.duration_unit = 'minutes': write s, ms, us or ns"),

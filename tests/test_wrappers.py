@@ -13,12 +13,12 @@ from lake_fixtures import Site, assert_accounted, make_line
 
 from pipeline import blocks
 from pipeline.database import connect
-from pipeline.discovery import list_raw
 from pipeline.formats import unwrapping
 from pipeline.formats.detection import FileReader
 from pipeline.formats.layouts import list_layouts
 from pipeline.lake import Lake
-from pipeline.raw_files import find_files
+from pipeline.raw_files import DEFAULT_LIMITS, find_files
+from pipeline.raw_logs import RawLogs
 
 CLIENTS = [f"203.0.113.{n}" for n in range(1, 6)]
 LINES = [make_line(client=client).decode().rstrip("\n") for client in CLIENTS]
@@ -380,7 +380,8 @@ def test_wrapped_file_has_its_day_in_a_night(site: Site) -> None:
     for number, kind in enumerate(WRAP):
         content = "".join(f"{line}\n" for line in wrapped(kind)).encode()
         site.write(f"source{number}.log", content)
-    logs = list_raw(Lake(site.lake), find_files([site.folder / "raw"]), ZoneInfo("UTC"))
+    found = find_files([site.folder / "raw"])
+    logs = RawLogs(Lake(site.lake), found, ZoneInfo("UTC"), DEFAULT_LIMITS).list_logs()
     assert {str(log.first_day) for log in logs} == {"2016-11-08"}
 
 

@@ -65,7 +65,7 @@ class File:
 def read_file(path: Path) -> File:
     """Read one raw file, line by line."""
     content = read_content(path)
-    source = re.sub(r"([-._](19|20)\d{6}|\.(log|gz|bz2|xz|zst|\d+))*$", "", path.name)
+    source = re.sub(r"([-._](19|20)\d\d(-?\d\d){2}|\.(log|gz|bz2|xz|zst|\d+))*$", "", path.name)
     key = f"{source}-{hashlib.sha256(content).hexdigest()[:16]}"
     return File(key, source, [read_line(no, line) for no, line in physical_lines(content)])
 
