@@ -121,10 +121,13 @@ class RawLogs:
         left = [note for note in left if note.days]
         there = {quoted(path) for path in self._raw_files.files}
         kept = {note.path for note in left}
+        copies = {(printable(path.name), _stat(path)) for path in self._raw_files.files}
         gone = [
             note
             for note in read_notes(self._lake)
-            if note.path not in kept and self._is_gone(note, day, there | listed)
+            if note.path not in kept
+            # A copy of it is read instead: its folder, and the lake's, were moved or copied.
+            and ((note.name, note.stat) in copies or self._is_gone(note, day, there | listed))
         ]
         write_notes(self._lake, left, gone)
 
@@ -185,6 +188,13 @@ class RawLogs:
         origin: Origin,
     ) -> FileDays:
         return look(path, self._zone, origin, self._limits)
+
+
+def _stat(path: Path) -> tuple[int, ...] | None:
+    try:
+        return tuple(stat_of(path))
+    except OSError:
+        return None
 
 
 def _note_store(error: StoreError, day: date) -> LeftOut:
