@@ -29,6 +29,7 @@ FILES = "*-2016110[5-9].log.gz"
 PARTS = {"api-server", "archive", "dag-processor", "postgres", "scheduler", "triggerer"}
 WEAK = {"ADMIN_PASSWORD": "changeme", "TIDEGAUGE_VISITOR_KEY": "password-password"}
 SITE = """
+TIDEGAUGE_TIMEZONE=America/Toronto
 TIDEGAUGE_LAST_DAY=2016-11-20
 AIRFLOW__CORE__MAX_TASK_RETRY_DELAY=5
 """  # seconds; else the first retry comes after 2 to 4 minutes
