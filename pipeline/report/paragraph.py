@@ -93,7 +93,7 @@ def _say_completeness(figure: Figure) -> Iterator[str]:
         covered = _write_cover(about)
         because = _shorten("; ".join(about.reasons))
         yield (
-            f"The figure is preliminary: the logs of {sources} are in{covered}"
+            f"The figure is preliminary: the logs of {sources} are whole{covered}"
             f"{': ' if because else ''}{because}."
         )
     elif about.sources == about.sources_expected:
