@@ -65,9 +65,12 @@ def fill_backfill(page: Page, first: str, last: str, reprocess: str = "Missing R
     page.get_by_role("button", name="Trigger").click()
     page.get_by_role("dialog").get_by_text("Backfill", exact=True).click()
     form = page.get_by_role("dialog").filter(has_text="Run Backfill - nightly")
-    for day in (first, last):
+    for day, name in ((first, "From"), (last, "To")):
         form.get_by_text("Select date and time").first.click()
-        field = page.locator('input[placeholder="YYYY/MM/DD"]:visible')
+        # By its name: the one before may still be closing.
+        field = page.get_by_role("textbox", name=name, exact=True).and_(
+            page.locator('input[placeholder="YYYY/MM/DD"]:visible')
+        )
         field.fill(day)
         field.press("Enter")
         page.keyboard.press("Escape")
