@@ -105,6 +105,7 @@ def run_command(home: Path, *args: str | Path) -> float:
         "TIDEGAUGE_TIMEZONE": "America/Toronto",
         "TIDEGAUGE_GEO": str(home / "geo"),
         "TIDEGAUGE_VISITOR_KEY_FILE": str(home / "visitor.key"),
+        "TIDEGAUGE_REPORT": str(home / "by-command.html"),  # Airflow's stays
     }
     began = time.monotonic()
     done = subprocess.run(
