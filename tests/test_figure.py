@@ -141,7 +141,9 @@ def test_a_figure_that_is_newer_than_what_was_published_says_so(site: Publisher)
     site.build(d8=PRELIMINARY)
     said = say(site, "US")
     assert "as 1,200 (preliminary, 2 of 5 sources). The number above is newer" in said
-    assert "preliminary: the logs of 2 of 5 sources are whole, 40.0 % of what was expected: no" in said
+    assert (
+        "preliminary: the logs of 2 of 5 sources are whole, 40.0 % of what was expected: no" in said
+    )
 
 
 def test_a_day_of_which_nothing_is_left_says_what_was_published(site: Publisher) -> None:

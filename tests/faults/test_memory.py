@@ -65,7 +65,7 @@ def run_within(folder: Path, memory_mb: int, *args: str | Path, code: int = 0) -
         said = process.stderr.read().decode()
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    peak_mb = used.ru_maxrss * 1024 / 1_000_000
+    peak_mb = used.ru_maxrss / 1024  # of 1,048,576 bytes, as the setting's are DuckDB's MiB
     print(f"{args[0]}: peak {peak_mb:.0f} MB, limit {memory_mb} MB")
     assert process.returncode == code, said
     assert peak_mb <= memory_mb + PROGRAM_MB
