@@ -203,7 +203,8 @@ def open_batch(
 ) -> duckdb.DuckDBPyConnection:
     """A database with what the models read of some days and their neighbours: hits and days."""
     near = {day + n * _ONE_DAY for day in batch for n in (-1, 0, 1)} & days.keys()
-    connection = connect(memory_mb=settings.memory_mb, spill=spill)
+    # An eighth is for what sorts the sessions beside it.
+    connection = connect(memory_mb=settings.memory_mb * 7 // 8, spill=spill)
     files = [lake.hits_path(str(day), key) for day in sorted(near) for key in days[day].file_keys]
     read_days(connection, files).create_view("hits")
     connection.register("days", _day_table(batch, near, days, settings))
