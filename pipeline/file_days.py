@@ -1,7 +1,8 @@
 """Which local days a raw file has lines of, in whatever order they stand in it.
 
-Apache's times are found by their shape, at the speed of a search; a file without them is read by
-its layout. Decides only where to look for hits: their days are told when the file is taken in.
+Apache's times are found by their shape, at the speed of a search; a file that has lines without one
+is read by its layout, too. Decides only where to look for hits: their days are told when the file
+is taken in.
 """
 
 import re
@@ -49,7 +50,7 @@ def look_at_beginning(path: Path, zone: ZoneInfo, origin: Origin, limits: ReadLi
         head = b"".join(islice(RawFile(path, limits=limits).content(), 1))
     except DataError:
         return UNREADABLE
-    times = _find_times(head)
+    times = _cut_seconds(_TIME.findall(head))
     lines = head.decode("utf-8-sig", "replace").splitlines()[:SAMPLE_LINES]
     found = _to_days(times, zone) if times else _read_lines(lines, zone, origin)
     return FileDays(frozenset(found))
@@ -69,20 +70,23 @@ def look_through(path: Path, zone: ZoneInfo, origin: Origin, limits: ReadLimits)
 
 
 def _search(raw: RawFile) -> tuple[set[bytes], bool]:
-    """Apache's times in a file, and whether it has content but none at its beginning."""
+    """Apache's times in a file, and whether there may be lines without one."""
     times: set[bytes] = set()
     carry, is_other = b"", False
-    for number, piece in enumerate(raw.content()):
+    for piece in raw.content():
         text = carry + piece
-        times |= _find_times(text)
-        is_other |= number == 0 and not times
-        carry = text[text.rfind(b"\n") + 1 :][:_MOST_CARRIED]
-    return times, is_other
+        end = text.rfind(b"\n") + 1
+        found = _TIME.findall(text, 0, end)
+        is_other |= len(found) < text.count(b"\n", 0, end)
+        times |= _cut_seconds(found)
+        carry = text[end:][:_MOST_CARRIED]
+    last = _TIME.findall(carry)
+    return times | _cut_seconds(last), is_other or len(last) < bool(carry)
 
 
-def _find_times(text: bytes) -> set[bytes]:
-    """Distinct times as ``08/Nov/2016:23:04 -0500``, seconds left out."""
-    return {time[:17] + time[20:] for time in set(_TIME.findall(text))}
+def _cut_seconds(times: list[bytes]) -> set[bytes]:
+    """Distinct times as ``08/Nov/2016:23:04 -0500``."""
+    return {time[:17] + time[20:] for time in set(times)}
 
 
 def _to_days(times: set[bytes], zone: ZoneInfo) -> set[date]:

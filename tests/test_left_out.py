@@ -105,6 +105,23 @@ def test_a_layout_without_apaches_times_is_read_through(site: Site) -> None:
     assert found.is_whole
 
 
+def test_lines_of_another_layout_behind_the_beginning_have_days_too(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    moved = [
+        json.dumps({
+            "ClientIP": "192.0.2.1", "ClientRequestHost": "a.example", "ClientRequestMethod": "GET",
+            "ClientRequestURI": "/", "EdgeResponseStatus": 200, "EdgeResponseBytes": 1,
+            "EdgeStartTimestamp": f"2016-11-09T{hour:02}:{minute:02}:00-05:00",
+            "ClientRequestUserAgent": "Firefox/49.0",
+        })
+        for hour in range(24)
+        for minute in range(0, 60, 5)
+    ]  # fmt: skip
+    path.write_bytes(lines(8) + "\n".join(moved).encode() + b"\n")
+    found = look_through(path, TORONTO, Origin("access"), DEFAULT_LIMITS)
+    assert found.days == {date(2016, 11, 8), date(2016, 11, 9)}
+
+
 def test_a_damaged_file_leaves_its_days_preliminary_until_it_comes_whole(site: Site) -> None:
     site.write("web01.log", lines(7, 8))
     run_day(site, 8)
