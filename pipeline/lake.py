@@ -213,22 +213,15 @@ class Lake:
         """Whether a raw file at this path was read, whatever it held then."""
         return self._seen_path(path).exists()
 
-    def raw_paths(self) -> dict[str, list[Path]]:
-        """Where each file key's raw file lies, unchanged since it was read."""
-        found: dict[str, list[Path]] = {}
+    def raw_paths(self) -> dict[str, list[tuple[Path, list[int]]]]:
+        """Where each file key's raw file was read and a file is still, with its ``stat`` then."""
+        found: dict[str, list[tuple[Path, list[int]]]] = {}
         for path in sorted((self.ledger / "seen").glob("*.json")):
             seen = read_json(path)
             raw = Path(os.fsdecode(unquote_to_bytes(seen["path"])))
-            if raw.is_file() and stat_of(raw) == seen["stat"]:
-                found.setdefault(seen["file_key"], []).append(raw)
+            if raw.is_file():
+                found.setdefault(seen["file_key"], []).append((raw, seen["stat"]))
         return found
-
-    def seen_paths(self, file_key: str) -> list[Path]:
-        """Where a raw file was read and one is still, changed or not."""
-        notes = [read_json(path) for path in sorted((self.ledger / "seen").glob("*.json"))]
-        its = (note["path"] for note in notes if note and note["file_key"] == file_key)
-        paths = [Path(os.fsdecode(unquote_to_bytes(path))) for path in its]
-        return [path for path in paths if path.is_file()]
 
     def remember(self, path: Path, stat: list[int], file_key: str) -> None:
         """Note what was read from a raw file that had ``stat``; the caller holds ``commit``."""

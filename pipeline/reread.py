@@ -19,6 +19,7 @@ from pipeline.outdated import Outdated, is_misnamed, list_outdated, origin_of
 from pipeline.output import escape
 from pipeline.raw_files import printable
 from pipeline.robots import Robots
+from pipeline.seen import find_raws
 from pipeline.settings import Settings
 from pipeline.settling import Source
 from pipeline.site import find_zone, open_maker, overlap_rules, read_limits
@@ -53,7 +54,7 @@ def plan_reread(
     found = list_outdated(records.values(), maker, settings, lake.sealed())
     wanted = [records[key] for key in sorted({one.file_key for one in found if one.kind in kinds})]
     if there is None:
-        there = lake.raw_paths().keys() | {record.file_key for record in wanted if record.url}
+        there = find_raws(lake, wanted).keys() | {r.file_key for r in wanted if r.url}
     kept = defaultdict(list)
     for record in wanted:
         if record.file_key not in there or record.erasures:

@@ -34,6 +34,7 @@ from pipeline.overlaps import (
 )
 from pipeline.partitions import write_hits
 from pipeline.raw_files import NO_LIMITS
+from pipeline.seen import find_raws
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ class Source:
         answer = is_earlier(lines, whole, self._rules.least_lines)
         if answer is not None:
             return answer
-        raw = later_raw or next(iter(self._lake.raw_paths().get(later, [])), None)
+        raw = later_raw or find_raws(self._lake, [self._live[later]]).get(later)
         if raw:
             return _begins_with(raw, record)
         # The raw file is gone: so many equal lines and then a cut-off one are an earlier state.

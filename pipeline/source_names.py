@@ -72,7 +72,7 @@ def _doubt_folders(records: Iterable[FileRecord], lake: Lake) -> dict[str, str]:
     found: dict[tuple[str, str], set[str]] = {}
     for record in records:
         if record.source_by_name is not False:
-            for path in paths.get(record.file_key, [])[:1]:
+            for path, _ in paths.get(record.file_key, [])[:1]:
                 found.setdefault((record.source, path.name), set()).add(folder_of(path))
     return {
         source: f"{escape(printable(name))}: lies in the folders"

@@ -18,7 +18,6 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
-from pipeline.blocks import RawFile
 from pipeline.discovery import find_raw
 from pipeline.errors import DataError, PassingError, SettingsError, StoreError, TidegaugeError
 from pipeline.formats.layouts import find_layout
@@ -28,7 +27,8 @@ from pipeline.lake import FileRecord, Lake, stat_of
 from pipeline.naming import day_in_name
 from pipeline.options import show_bytes
 from pipeline.output import escape
-from pipeline.raw_files import NO_LIMITS, Origin, RawFiles, find_files, lasting_path, shown
+from pipeline.raw_files import Origin, RawFiles, find_files, lasting_path, shown
+from pipeline.seen import find_raws
 from pipeline.settings import DAY_IN_PATTERN, Settings, SourceTable
 from pipeline.site import overlap_rules, read_limits
 from pipeline.source_names import Namer
@@ -154,15 +154,11 @@ def raw_again(
         StorageError: the disk is full.
     """
     lake = Lake(settings.lake)
-    local = {key: paths[0] for key, paths in lake.raw_paths().items()}
-    found, fetched = {}, []
+    records = list(records)
+    found, fetched = find_raws(lake, records), []
     try:
         for record in records:
-            if record.file_key in local:
-                found[record.file_key] = local[record.file_key]
-            elif path := _find_touched(lake, record):
-                found[record.file_key] = path
-            elif record.url:
+            if record.url and record.file_key not in found:
                 try:
                     path = _fetch_again(settings, record, folder)
                 except (DataError, SettingsError) as error:
@@ -176,18 +172,6 @@ def raw_again(
             path.unlink(missing_ok=True)
             with suppress(OSError):  # another process may be at work in it
                 path.parent.rmdir()
-
-
-def _find_touched(lake: Lake, record: FileRecord) -> Path | None:
-    """Where a raw file lies that has another time, but the same content."""
-    for path in lake.seen_paths(record.file_key):
-        raw = RawFile(path, limits=NO_LIMITS)
-        with suppress(DataError):
-            for _ in raw.content():
-                pass
-            if raw.digest.hexdigest() == record.sha256:
-                return path
-    return None
 
 
 def _fetch_again(settings: Settings, record: FileRecord, folder: Path) -> Path:

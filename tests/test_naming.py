@@ -221,3 +221,5 @@ def test_one_name_in_several_folders_is_doubtful(site: Site) -> None:
     rows = json.loads(site.run("status", "--format", "json").out)
     told = {row["what"]: row["value"] for row in rows}
     assert "web01, web02" in told["doubtful names"]
+    (site.folder / "raw" / "web01" / "access.log").write_bytes(make_line() * 2)
+    assert "web01, web02" in site.run("status").out, "it has grown since"
