@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.errors import DataError, PassingError, SettingsError, StoreError
 from pipeline.hits import Places
 from pipeline.lake import FileRecord, Lake
+from pipeline.left_out import OF_A_SEALED_DAY
 from pipeline.outdated import is_outdated
 from pipeline.output import write_number_of
 from pipeline.raw_files import DEFAULT_LIMITS, Origin, RawFiles, ReadLimits, find_files, shown
@@ -104,7 +105,7 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     waiting = files[MOST_FILES:]
     files = files[:MOST_FILES]
     reasons = dict.fromkeys(waiting, "waits for the next run")
-    search.note(day, logs, reasons | dict.fromkeys(refused, "of a sealed day, not taken in"), files)
+    search.note(day, logs, reasons | dict.fromkeys(refused, OF_A_SEALED_DAY), files)
     origins = {p: o for p, o in raw_files.origins.items() if p in {*files, *again}}
     return Found(
         files, len(waiting), refused, again, not_yet, raw_files.refused, origins,

@@ -34,7 +34,7 @@ from pipeline.formats.reader import Part
 from pipeline.hits import EPOCH, HitMaker
 from pipeline.journal import Move
 from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake
-from pipeline.left_out import note_file, write_notes
+from pipeline.left_out import OF_A_SEALED_DAY, note_file, write_notes
 from pipeline.naming import day_in_name
 from pipeline.output import write_number_of
 from pipeline.overlaps import hash_lines
@@ -182,10 +182,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
 
 
 def _note_failed(lake: Lake, maker: HitMaker, jobs: Sequence["_FileJob"], result: Ingested) -> None:
-    """Write down which days lack the files that were there and could not be taken in.
-
-    Not one of a sealed day: who gave it was told, and the day's figures stand.
-    """
+    """Write down which days lack the files that were there and could not be taken in."""
     failed = {path for path, _ in result.failed if is_file(path)}
     sealed_to = max(lake.sealed(), default="")
     notes = []
@@ -196,8 +193,10 @@ def _note_failed(lake: Lake, maker: HitMaker, jobs: Sequence["_FileJob"], result
         found = look_through(path, maker.places.zone, origin, job.raw.limits)
         hint = day_in_name(path.name)
         days = found.days or ({hint} if hint and not found.is_readable else ())
-        if days and str(min(days)) > sealed_to:
-            notes.append(note_file(path, origin.source, days, "could not be taken in"))
+        if days:
+            is_late = str(min(days)) <= sealed_to
+            why = OF_A_SEALED_DAY if is_late else "could not be taken in"
+            notes.append(note_file(path, origin.source, days, why))
     write_notes(lake, notes)
 
 

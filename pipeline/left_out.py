@@ -17,6 +17,7 @@ from pipeline.lake import Lake, read_json, write_json
 from pipeline.output import escape
 from pipeline.raw_files import lasting_path, printable
 
+OF_A_SEALED_DAY = "has lines of a sealed day, so none of it was taken in"
 _SHOWN = 3
 
 

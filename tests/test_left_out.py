@@ -174,7 +174,7 @@ def test_a_late_file_of_a_sealed_day_is_said(site: Site) -> None:
         Lake(site.lake).seal(["2016-11-07"], "2016-11-09T06:00:00Z")
     site.write("web02.log", lines(7, client=2))
     find(site, 8, late=True)
-    assert "web02: web02.log of a sealed day, not taken in" in figure(site, 7)
+    assert "web02: web02.log has lines of a sealed day" in figure(site, 7)
     assert "whole day" in figure(site, 8)
 
 

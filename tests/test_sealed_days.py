@@ -32,6 +32,7 @@ from test_lake import assert_ends_well, assert_nothing_abandoned, start
 from pipeline import ingest, retention
 from pipeline.errors import DataError
 from pipeline.lake import Lake
+from pipeline.left_out import read_notes
 
 AGAIN = ("build", "--also", "settings")
 
@@ -138,7 +139,7 @@ LATE = {
 
 @pytest.mark.parametrize("case", LATE)
 def test_late_file_is_refused_with_a_sentence(case: str, site: Site) -> None:
-    """A file with any hit up to the last sealed day is refused whole; the lake is as it was."""
+    """A file with any hit up to the last sealed day is refused whole, and noted as left out."""
     delete(site)
     time, day = LATE[case]
     before = everything(site)
@@ -146,8 +147,42 @@ def test_late_file_is_refused_with_a_sentence(case: str, site: Site) -> None:
     done = site.ingest(site.write("late.log", content), code=1)
     for part in ("late.log: has hits of " + day, "up to 2016-11-05 are sealed", "hits_kept_days"):
         assert part in done.err
-    assert everything(site) == before
+    (note,) = read_notes(Lake(site.lake))
+    assert note.days == (day, "2016-11-09")
+    note_path = Lake(site.lake).left_out_path(note.path).relative_to(site.lake)
+    assert everything(site).keys() - before.keys() == {str(note_path)}
+    assert before.items() <= everything(site).items()
     assert site.run("build").out == "built 0 days, nothing was stale\n"
+
+
+def test_a_refused_file_makes_its_other_days_preliminary_until_it_is_given_without_those_lines(
+    site: Site,
+) -> None:
+    delete(site)
+    before = site.hashes()
+    late, kept = (make_line(f"0{day}/Nov/2016:10:00:00 -0500", "192.0.2.77") for day in (4, 9))
+    path = site.write("late.log", late + kept)
+    said = "late: late.log has lines of a sealed day, so none of it was taken in"
+
+    def completeness(day: str) -> dict[str, Any]:
+        done = site.run("figure", "--day", day, "--country", "all", "--format", "json")
+        told: dict[str, Any] = json.loads(done.out)[0]
+        return told["completeness"]
+
+    for _ in range(2):  # as often as it is given, before and after a build
+        site.ingest(path, code=1)
+        for day in ("2016-11-04", "2016-11-09"):
+            assert completeness(day)["is_preliminary"]
+            assert said in completeness(day)["reasons"]
+        assert said not in completeness("2016-11-08")["reasons"]
+        site.run("build")
+    changed = {name for name, digest in site.hashes().items() if before.get(name) != digest}
+    assert {day_of(name) for name in changed} == {""}, "no figure, sealed or not"
+    site.run("verify")
+    site.ingest(site.write("late.log", kept))
+    assert not read_notes(Lake(site.lake))
+    site.run("build")
+    assert said not in completeness("2016-11-09")["reasons"]
 
 
 def test_first_unsealed_day_is_taken(site: Site) -> None:
