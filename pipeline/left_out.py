@@ -70,10 +70,12 @@ def quoted(path: Path) -> str:
     return quote(os.fsencode(lasting_path(path)))
 
 
-def note_file(path: Path, source: str, days: Iterable[date], why: str) -> LeftOut:
+def note_file(
+    path: Path, source: str, days: Iterable[date], why: str, stat: Iterable[int] = ()
+) -> LeftOut:
     """A note of a file of which nothing else is known than its days."""
-    listed = tuple(sorted(map(str, days)))
-    return LeftOut(quoted(path), printable(path.name), source, listed, is_whole=True, why=why)
+    listed, name = tuple(sorted(map(str, days))), printable(path.name)
+    return LeftOut(quoted(path), name, source, listed, is_whole=True, why=why, stat=tuple(stat))
 
 
 def read_notes(lake: Lake) -> list[LeftOut]:
@@ -97,11 +99,16 @@ def write_notes(lake: Lake, notes: Sequence[LeftOut], gone: Sequence[LeftOut] = 
         return
     with lake.lock():
         for place, note in new:
-            # It was taken in meanwhile: its own run has struck it out.
-            if note.is_store or not lake.find_seen(note.raw):
+            if note.is_store or not _is_taken(lake, note):
                 write_json(place, asdict(note), ".draft")
         for note in gone:
             lake.left_out_path(note.path).unlink(missing_ok=True)
+
+
+def _is_taken(lake: Lake, note: LeftOut) -> bool:
+    """Whether it was taken in meanwhile: its own run has struck it out."""
+    is_remote = note.raw.is_relative_to(lake.fetched)
+    return lake.find_seen(note.raw, list(note.stat) if is_remote else None) is not None
 
 
 def list_missing(lake: Lake, days: Iterable[str]) -> list[Missing]:

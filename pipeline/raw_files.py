@@ -4,6 +4,8 @@ Only regular files are ever opened: a named pipe would block, a device may never
 either takes something away. A link in a folder does not lead out of it unasked.
 """
 
+from __future__ import annotations
+
 import errno
 import io
 import os
@@ -13,11 +15,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pipeline.errors import DataError, PassingError, StoreError
 from pipeline.output import escape
 from pipeline.settings import MAX_CONTENT_RATIO, MAX_LINES
+
+if TYPE_CHECKING:
+    from pipeline.left_out import LeftOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,8 @@ class RawFiles:
     """Remote files that could not be fetched: tried again, and reported, when their turn comes."""
     unreached: list[StoreError] = field(default_factory=list)
     """The stores out of reach: to be raised when the others' files are taken in."""
+    passed_over: list[LeftOut] = field(default_factory=list)
+    """Remote files that are not fetched for their names, and can have lines of the lake's days."""
 
     @property
     def raw_bytes(self) -> int:

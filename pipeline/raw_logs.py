@@ -117,6 +117,7 @@ class RawLogs:
             if is_file(path)  # behind a link: a pipe or a device has no lines
         ]
         left += [_note_store(error, day) for error in self._raw_files.unreached]
+        left += [self._recall_note(note) for note in self._raw_files.passed_over]
         listed = {note.path for note in left}
         left = [note for note in left if note.days]
         there = {quoted(path) for path in self._raw_files.files}
@@ -180,6 +181,12 @@ class RawLogs:
         if not note or note.stat != stat or note.read_as != self._read_as(origin):
             return None
         return FileDays(frozenset(map(date.fromisoformat, note.days)), note.is_whole)
+
+    def _recall_note(self, passed_over: LeftOut) -> LeftOut:
+        """The note of a file whose days its name says, or those that a run of them has found."""
+        note = read_note(self._lake.left_out_path(passed_over.path))
+        is_same = note and note.stat and note.stat == passed_over.stat
+        return note if note and is_same and note.read_as else passed_over
 
     def _find(
         self,

@@ -24,6 +24,7 @@ from pipeline.formats.layouts import find_layout
 from pipeline.hits import HitMaker
 from pipeline.ingest import Ingested, ingest_files
 from pipeline.lake import FileRecord, Lake, stat_of
+from pipeline.left_out import note_file
 from pipeline.naming import day_in_name
 from pipeline.options import show_bytes
 from pipeline.output import escape
@@ -38,9 +39,13 @@ from pipeline.stores import RemoteFile, Store, open_store, without_secrets
 log = logging.getLogger(__name__)
 
 LATE_DAYS = 31
-"""Late files are looked for so far back, where a day is in the glob or in a remote name."""
+"""Late files are looked for so far back, where a day is in the glob or in a remote name.
+
+And so far from its name's day a remote file can have lines.
+"""
 _READ_BYTES = 1024 * 1024
 _ABANDONED_SECONDS = 7 * 24 * 3600
+_NAMED_OTHERWISE = "not fetched, named for another day"
 _THEN = "what was taken in before stands, the next run takes the rest"
 
 
@@ -287,18 +292,34 @@ def _fixed_length(pattern: str) -> int:
 def _find_remote(
     settings: Settings, table: SourceTable, days: Sequence[date], found: RawFiles
 ) -> list[tuple[Store, RemoteFile, Path]]:
-    """Add a source's remote files; returns those that are to be fetched."""
+    """Add a source's remote files; returns those that are to be fetched.
+
+    Not files that are named for other days, as a store may hold years, unless the pattern names
+    each day. One that can have lines of a day of the lake or of this run is noted.
+    """
     assert table.url is not None
     lake = Lake(settings.lake)
     store, pattern = _open(table), without_secrets(table.url.get_secret_value())
-    listed = [remote for one in expand(pattern, days) for remote in store.list(one)]
+    files = lake.files()
+    before, after = _reach_of_names(record for record in files if record.source == table.name)
+    near = sorted({day + timedelta(n) for day in days for n in range(1 - after, before)})
+    patterns = expand(pattern, near)
+    listed = [remote for one in patterns for remote in store.list(one)]
     if not listed:
         _check_store(store, pattern)
+    is_by_day = len(patterns) == len(near)
+    ours = {date.fromisoformat(day) for record in files for day in record.days}.union(near)
     wanted = []
     for remote in listed:
         hint = day_in_name(remote.name)
         path = _place_of(lake.fetched, remote)
-        if path in found.origins or (hint and hint not in days):
+        if path in found.origins:
+            continue
+        if hint and hint not in near and not is_by_day:
+            its = ours & {hint + timedelta(n) for n in range(-before, after + 1)}
+            if its and not lake.find_seen(path, remote.stat):
+                note = note_file(path, table.name, its, _NAMED_OTHERWISE, remote.stat or ())
+                found.passed_over.append(note)
             continue
         found.files.append(path)
         found.origins[path] = replace(_origin(settings, table), url=remote.url)
@@ -306,6 +327,22 @@ def _find_remote(
         if not is_known and not (path.exists() and stat_of(path) == remote.stat):
             wanted.append((store, remote, path))
     return wanted
+
+
+def _reach_of_names(records: Iterable[FileRecord]) -> tuple[int, int]:
+    """How many days before and after the day in their names files have lines, going by some.
+
+    A day at least: a name may be of the day that the file was rotated on, or of UTC's. A log that
+    is rotated by the week shows it. Lines further off than ``LATE_DAYS`` are of a wrong clock.
+    """
+    apart = [
+        (date.fromisoformat(day) - hint).days
+        for record in records
+        if (hint := day_in_name(record.name))
+        for day in record.read_days
+    ]
+    within = [days for days in apart if abs(days) <= LATE_DAYS]
+    return -min([-1, *within]), max([1, *within])
 
 
 def _origin(settings: Settings, table: SourceTable) -> Origin:

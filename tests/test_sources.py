@@ -15,6 +15,8 @@ from conftest import build_default_databases
 from lake_fixtures import COMPRESS, Site, make_line
 from remote_servers import PASSWORD, USER, WebServer, free_port, web_server, write_certificate
 
+from pipeline.lake import Lake
+from pipeline.left_out import read_notes
 from pipeline.nightly import find_files, ingest_job, write_jobs
 from pipeline.settings import load_settings
 from pipeline.sources import days_around, expand
@@ -216,6 +218,93 @@ def test_wildcards_search_a_web_servers_listing(site: Site, web: WebServer) -> N
     configure(site, f'name = "web01"\nurl = "{web.url("access-{day:%Y%m%d}-*.log")}"')
     run(site, 8)
     assert sorted(ingested(site)) == ["access-20161108-a.log", "access-20161108-b.log"]
+
+
+def left_out(site: Site, day: int) -> list[str]:
+    """Return what `figure` says of remote files that were not fetched."""
+    args = ("--day", f"2016-11-{day:02}", "--country", "all", "--format", "json")
+    (told,) = json.loads(site.run("figure", *args).out)
+    reasons = [text for text in told["completeness"]["reasons"] if "not fetched" in text]
+    assert told["completeness"]["is_preliminary"] or not reasons
+    return reasons
+
+
+def test_a_remote_file_that_its_name_passes_over_is_said_where_it_can_have_lines(
+    site: Site, web: WebServer
+) -> None:
+    for day in range(4, 10):
+        put(site, f"access-201611{day:02}.log", day_of(day))
+    for year in range(2000, 2016):
+        put(site, f"access-{year}1108.log", day_of(8, 9))
+    configure(site, f'name = "web01"\nurl = "{web.url("access-*.log")}"')
+    run(site, 8)
+    assert sorted(web.sent) == [f"access-201611{day:02}.log" for day in (7, 8, 9)]
+    said = "web01: access-20161106.log not fetched, named for another day"
+    assert (left_out(site, 7), left_out(site, 8)) == ([said], [])
+    notes = [note.name for note in read_notes(Lake(site.lake))]
+    assert sorted(notes) == ["access-20161106.log", "access-20161109.log"], "not years of them"
+    run(site, 7)
+    assert left_out(site, 7) == []
+    site.run("verify")
+
+
+def test_what_was_found_in_a_remote_file_is_not_guessed_again(site: Site, web: WebServer) -> None:
+    """Day 9's file was looked through: nothing of it is of day 8, whatever its name allows."""
+    for day in (7, 8, 9, 12):
+        put(site, f"access-201611{day:02}.log", day_of(day))
+    configure(site, f'name = "web01"\nurl = "{web.url("access-*.log")}"')
+    run(site, 8)
+    run(site, 12)
+    assert left_out(site, 8) == []
+    put(site, "access-20161109.log", day_of(9) + day_of(8))
+    run(site, 12)
+    assert left_out(site, 8) == ["web01: access-20161109.log not fetched, named for another day"]
+    run(site, 8)
+    assert left_out(site, 8) == []
+    assert ingested(site)["access-20161109.log"] == 6
+
+
+def test_a_remote_file_that_grew_after_it_was_read_is_said(site: Site, web: WebServer) -> None:
+    put(site, "access-20161108.log", day_of(8))
+    put(site, "access-20161112.log", day_of(12))
+    configure(site, f'name = "web01"\nurl = "{web.url("access-*.log")}"')
+    run(site, 8)
+    run(site, 12)
+    assert left_out(site, 8) == []
+    put(site, "access-20161108.log", day_of(8, 5))
+    run(site, 12)
+    assert left_out(site, 8) == ["web01: access-20161108.log not fetched, named for another day"]
+    run(site, 8)
+    assert left_out(site, 8) == []
+
+
+def test_a_source_rotated_by_the_week_shows_how_far_its_lines_are_from_its_names(
+    site: Site, web: WebServer
+) -> None:
+    week = b"".join(map(day_of, range(7, 14)))
+    put(site, "a-20161113.log", week)
+    put(site, "a-20161115.log", day_of(15))
+    put(site, "b-20161110.log", b"".join(day_of(day, 4, "Firefox/51.0") for day in range(8, 11)))
+    configure(site, f'name = "web01"\nurl = "{web.url("*-201611*.log")}"')
+    run(site, 15)
+    assert "b-20161110.log" not in ingested(site)
+    run(site, 14, code=1)  # nothing is of that day; the week's file ends before it
+    assert ingested(site) == {"a-20161115.log": 3}
+    run(site, 13)
+    assert "a-20161113.log" in ingested(site)
+    run(site, 15)
+    said = "web01: b-20161110.log not fetched, named for another day"
+    assert [left_out(site, day) for day in (7, 9, 15)] == [[said], [said], []]
+    run(site, 9)
+    assert ingested(site)["b-20161110.log"] == 12
+    assert [left_out(site, day) for day in (7, 9)] == [[], []]
+
+
+def test_a_pattern_that_names_each_day_says_more_than_a_name(site: Site, web: WebServer) -> None:
+    put(site, "x-08112016-v2015-01-01.log", day_of(8))
+    configure(site, f'name = "web01"\nurl = "{web.url("x-{day:%d%m%Y}-*.log")}"')
+    run(site, 8)
+    assert list(ingested(site)) == ["x-08112016-v2015-01-01.log"]
 
 
 def test_one_bad_remote_file_is_reported_and_the_rest_taken_in(site: Site, web: WebServer) -> None:
