@@ -20,8 +20,8 @@ gaps; of an hour that it has on no day the mean of the others stands in. One tha
 which wrote before its first day and in those hours, is expected from its first hit on; on its one
 day, when it has no other, up to its last.
 ``is_preliminary``: anything expected is missing, a file of the day was left out, or a damaged file
-was read in part (its share may be 1 all the same: what a damaged file has lost can't be seen in
-a quiet source).
+was read in part (its share may be 1 all the same: what a damaged file has lost can't be seen in a
+quiet source), or may be there twice: as it is, and sent again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -44,6 +44,7 @@ from pipeline.rhythm import Coverage, Timeline, find_gaps
 from pipeline.tenures import Tenure, find_strays, find_tenures
 
 if TYPE_CHECKING:
+    from pipeline.lake import FileRecord
     from pipeline.surges.baseline import Floats, Ints
 
 COMPLETENESS: pa.Schema = pa.schema(
@@ -66,6 +67,47 @@ class FileShare:
     source: str
     file_key: str
     is_damaged: bool
+    beside: str | None = None
+    """Of a damaged one, another file of its source and its hours, which may be the same again."""
+
+
+def list_shares(records: Iterable[FileRecord], days: AbstractSet[str]) -> list[FileShare]:
+    """What every file gave to those of ``days``; a damaged archive ended within its last one."""
+    known = list(records)
+    return [
+        FileShare(
+            date.fromisoformat(day),
+            record.source,
+            record.file_key,
+            is_damaged=record.damage is not None and day == max(record.days),
+            beside=_find_beside(record, day, known) if record.damage else None,
+        )
+        for record in known
+        for day in record.days
+        if day in days
+    ]
+
+
+def _find_beside(damaged: FileRecord, day: str, records: Iterable[FileRecord]) -> str | None:
+    """The first of the other files of a damaged one's source, day and hours."""
+    keys = [
+        other.file_key
+        for other in records
+        if other.source == damaged.source
+        and other.file_key != damaged.file_key
+        and day in other.days
+        and _are_of_same_hours(damaged, other)
+    ]
+    return min(keys, default=None)
+
+
+def _are_of_same_hours(one: FileRecord, other: FileRecord) -> bool:
+    """Whether two files share half the time of one of them: more than meets at a rotation."""
+    (start, end), (from_, to) = (
+        [datetime.fromisoformat(at) for at in (record.first_at, record.last_at) if at]
+        for record in (one, other)
+    )
+    return 2 * (min(end, to) - max(start, from_)) >= min(end - start, to - from_)
 
 
 def judge_completeness(
@@ -214,6 +256,11 @@ def _to_table(  # noqa: PLR0913 what the table is made of
             is_in_part[share.source].add(day)
             reasons[day].append(
                 f"{share.source}: a damaged file was read in part ({share.file_key})"
+            )
+        if share.beside:
+            reasons[calendar.index[share.day]].append(
+                f"{share.source}: hits may count twice, as a damaged file ({share.file_key}) has"
+                f" the hours of {share.beside}: if it was sent again, `tidegauge forget` it"
             )
     for one in left_out:
         if one.day in calendar.index:

@@ -15,7 +15,7 @@ import xxhash
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from pipeline.blocks import Block
-from pipeline.contained import Hashes, find_runs, fits, reach_distinct, take_lines
+from pipeline.contained import Hashes, Run, find_runs, fits, reach_distinct, take_lines
 
 _Ints = npt.NDArray[np.uint64]
 
@@ -28,12 +28,15 @@ class Lines:
     """The physical lines of one raw file: ``hashes`` (n,), in order.
 
     ``tail_bytes`` is the length of a last line without its end, which may be cut off; 0 when the
-    last line is whole. ``is_damaged``: some of them may be what damage made of others.
+    last line is whole. ``is_damaged``: some of them may be what damage made of others. ``hits`` of
+    them are requests, ``others`` are blank or known to be none.
     """
 
     hashes: Hashes
     tail_bytes: int
     is_damaged: bool = False
+    hits: int = 0
+    others: int = 0
 
 
 @dataclass(frozen=True)
@@ -119,19 +122,43 @@ def _goes_on(first: Hashes, whole: Hashes, least: int) -> bool:
 def is_sent_whole(damaged: Lines, whole: Lines, least: int) -> bool:
     """Whether a damaged file begins like an undamaged one that has all its lines in order.
 
-    But for those that can be what damage made of the undamaged one's.
+    But for those that can be what damage made of the undamaged one's; see ``_tells``.
     """
     if not damaged.is_damaged or whole.is_damaged or not len(damaged.hashes):
         return False
-    if not np.array_equal(damaged.hashes[:1], whole.hashes[:1]):
+    is_same = damaged.hashes[:1] == whole.hashes[:1]
+    if not is_same.all() and not _are_side_by_side(damaged.hashes, whole.hashes, least):
         return False
     runs = find_runs(damaged.hashes, whole.hashes, is_damaged=True)
     if not runs or _goes_on(damaged.hashes[: runs[0].length], whole.hashes, least):
         return False
-    return fits(
+    return _tells(damaged, runs, least) and fits(
         runs, len(damaged.hashes), len(whole.hashes),
         is_damaged=True, has_tail=damaged.tail_bytes > 0,
     )  # fmt: skip
+
+
+def _tells(damaged: Lines, runs: list[Run], least: int) -> bool:
+    """Whether the lines in ``runs`` tell that a damaged file is a copy of another one.
+
+    They have at least half of its hits; or a quarter, and ``least`` different lines; or as many in
+    a row. Else its other hits may be another server's, which has a health check in common, or a W3C
+    log's head.
+    """
+    known = max(0, sum(run.length for run in runs) - damaged.others)
+    longest = max(runs, key=lambda run: run.length)
+    is_many = reach_distinct(take_lines(damaged.hashes, runs), least) is not None
+    return (
+        damaged.hits <= 2 * known
+        or (is_many and damaged.hits <= 4 * known)
+        or reach_distinct(take_lines(damaged.hashes, [longest]), least) is not None
+    )
+
+
+def _are_side_by_side(one: Hashes, other: Hashes, least: int) -> bool:
+    """Whether two have ``least`` different lines that have the same number in both."""
+    both = min(len(one), len(other))
+    return reach_distinct(one[:both][one[:both] == other[:both]], least) is not None
 
 
 def is_contained(part: Lines, whole: Lines, least: int) -> bool:
@@ -142,9 +169,10 @@ def is_contained(part: Lines, whole: Lines, least: int) -> bool:
     if min(len(part.hashes), len(whole.hashes)) < least:
         return False
     runs = find_runs(part.hashes, whole.hashes, is_damaged=part.is_damaged)
+    if not runs or (part.is_damaged and not _tells(part, runs, least)):
+        return False
     return (
-        runs is not None
-        and fits(
+        fits(
             runs, len(part.hashes), len(whole.hashes),
             is_damaged=part.is_damaged, has_tail=part.tail_bytes > 0,
         )

@@ -305,7 +305,11 @@ def _removals(paths: Iterable[Path], moves: Sequence[Move]) -> list[Move]:
 
 def with_lines(record: FileRecord, hashes: Hashes) -> Lines:
     """What overlaps are found by, of a raw file."""
-    return Lines(hashes, record.tail_bytes, is_damaged=record.damage is not None)
+    return Lines(
+        hashes, record.tail_bytes, is_damaged=record.damage is not None,
+        hits=sum(share.hits for share in record.read_days.values()),
+        others=record.directives + record.blank,
+    )  # fmt: skip
 
 
 def _meet(one: FileRecord, other: FileRecord) -> bool:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -12,7 +11,7 @@ import pyarrow as pa
 
 import pipeline
 from pipeline.change import Change
-from pipeline.completeness import FileShare, judge_completeness
+from pipeline.completeness import judge_completeness, list_shares
 from pipeline.database import connect
 from pipeline.day_files import read_days
 from pipeline.definitions import CENSORED_SHARE
@@ -88,7 +87,7 @@ def _make_tables(  # noqa: PLR0913 what the tables are made of
     sources: Sequence[str],
     missing: Sequence[Missing],
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
-    shares = _list_shares(records, set(days))
+    shares = list_shares(records, set(days))
     rows = [{"day": s.day, "source": s.source, "file_key": s.file_key} for s in shares]
     schema = pa.schema([("day", pa.date32()), ("source", pa.string()), ("file_key", pa.string())])
     connection.register("shares", pa.Table.from_pylist(rows, schema))
@@ -102,21 +101,6 @@ def _make_tables(  # noqa: PLR0913 what the tables are made of
     ).to_arrow_table()
     expected, surges = find_surges(daily, completeness)
     return totals, expected, surges
-
-
-def _list_shares(records: Sequence[FileRecord], days: set[str]) -> list[FileShare]:
-    """What every file gave to those of ``days``; a damaged archive ended within its last one."""
-    return [
-        FileShare(
-            date.fromisoformat(day),
-            record.source,
-            record.file_key,
-            is_damaged=record.damage is not None and day == max(record.days),
-        )
-        for record in records
-        for day in record.days
-        if day in days
-    ]
 
 
 def _show(connection: duckdb.DuckDBPyConnection, model: str, paths: Iterable[Path | None]) -> None:

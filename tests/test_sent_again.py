@@ -140,6 +140,147 @@ def test_the_order_of_damaged_and_grown_files_does_not_matter(
     assert [record["damage"] for record in site.records().values()] == [None]
 
 
+def pack_damaged(content: bytes, told: bytes) -> bytes:
+    """A gz that gives ``content``, and says that it should have been ``told``."""
+    archive = bytearray(gzip.compress(content, mtime=0))
+    archive[-8:-4] = zlib.crc32(told).to_bytes(4, "little")
+    return bytes(archive)
+
+
+def say_reasons(site: Site) -> str:
+    return str([row["reasons"] for row in site.rows("days")])
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_damage_within_the_first_line_is_told_by_what_follows(turn: int, site: Site) -> None:
+    """Twenty lines that stand where the whole one has them, however many others there are."""
+    lines = write_lines(100)
+    whole = b"".join(lines)
+    damaged = b"".join(
+        line if n % 4 == 1 else line.replace(b"Firefox", b"Fjrefox") for n, line in enumerate(lines)
+    )
+    files = [site.write("b.log", pack_damaged(damaged, whole)), site.write("a.log", whole)]
+    take(site, *files[::turn])
+    lake_of(site)
+    assert count_hits(site) == 100
+    assert [record["damage"] for record in site.records().values()] == [None]
+    assert "damaged" not in say_reasons(site)
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_damaged_file_of_which_no_line_is_right_is_doubted(turn: int, site: Site) -> None:
+    """Nothing tells that it is the same file: the figure says that its hits may count twice."""
+    whole = b"".join(write_lines(100))
+    damaged = pack_damaged(whole.replace(b"Firefox", b"Fjrefox"), whole)
+    files = [site.write("b.log", damaged), site.write("a.log", whole)]
+    take(site, *files[::turn])
+    lake_of(site)
+    assert count_hits(site) == 200
+    (key,) = (key for key, record in site.records().items() if record["damage"])
+    assert f"web01: hits may count twice, as a damaged file ({key}) has the hours of web01-" in (
+        say_reasons(site)
+    )
+    said = site.run("figure", "--day", "2016-11-08", "--country", "all", "--format", "json").out
+    assert "may count twice" in said
+    site.run("forget", key)
+    lake_of(site)
+    assert count_hits(site) == 100
+    assert "damaged" not in say_reasons(site)
+
+
+def test_a_damaged_file_that_meets_the_next_one_at_its_end_is_no_doubt(site: Site) -> None:
+    """Lines are written when a request ends: a rotation has some of the minute before."""
+    lines = write_lines(200)
+    damaged = b"".join([*lines[:95], *lines[96:100], lines[102]])
+    take(site, site.write("web01-1.log", pack_damaged(damaged, b"".join(lines[:100]))))
+    take(site, site.write("web01-2.log", b"".join([lines[95], *lines[101:]])))
+    lake_of(site)
+    assert "a damaged file was read in part" in say_reasons(site)
+    assert "twice" not in say_reasons(site)
+
+
+HEAD = b"""#Software: Microsoft Internet Information Services 10.0
+#Version: 1.0
+#Fields: date time c-ip cs-method cs-uri-stem cs-uri-query sc-status cs(User-Agent)
+"""
+
+
+def write_w3c(server: int) -> bytes:
+    rows = (
+        f"2016-11-08 10:{n // 60:02}:{n % 60:02} 192.0.2.8 GET /{server}/{n} - 200 Firefox/50.0\n"
+        for n in range(200)
+    )
+    return HEAD + "".join(rows).encode()
+
+
+def write_checked(server: int) -> bytes:
+    """A health check before each five of a server's own lines, the first one's at midnight."""
+    own, checks = write_lines(200, server), write_lines(40, 9)
+    return b"".join(b"".join([checks[n], *own[5 * n : 5 * n + 5]]) for n in range(40))
+
+
+@pytest.mark.parametrize("write", [write_w3c, write_checked], ids=["W3C heads", "health checks"])
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_damaged_file_of_another_server_is_kept(
+    turn: int, write: Callable[[int], bytes], site: Site
+) -> None:
+    """One source by their names: what all files begin with, or have beside others, is no proof."""
+    damaged = write(1)[:-3_000]
+    files = [
+        site.write("b.log", pack_damaged(damaged, write(1))),
+        site.write("a.log", write(2)),
+    ]
+    take(site, *files[::turn])
+    paths = {row["path"] for row in site.rows("hits", columns=["path"])}
+    assert len(paths) >= 350
+    lake_of(site)
+    assert "may count twice" in say_reasons(site)
+
+
+def damage_at_random(archive: bytes, rng: random.Random) -> bytes:
+    """Flip, write over, lose or cut, half of the times near the beginning."""
+    at = max(20, int(len(archive) * rng.random() ** rng.choice([1, 4])))
+    length = rng.choice([1, 4, 16, 100])
+    end, kind = archive[at + length :], rng.randrange(4)
+    middle = [bytes(length), rng.randbytes(length), bytes([archive[at] ^ 1 << rng.randrange(8)])]
+    if kind == 3:
+        return archive[:at]
+    return archive[:at] + middle[kind] + (end if kind < 2 else archive[at + 1 :])
+
+
+def test_damaged_at_random_and_sent_whole_counts_once_or_is_doubted(tmp_path: Path) -> None:
+    """A source each; in either order the lake is the same, and of most nothing is left."""
+    rng, kinds = random.Random(3), [kind for kind in PACK if kind != "gz of many blocks"]
+    count, lakes = 120, []
+    cases = {
+        f"s{n:03}": (
+            content := b"".join(write_lines(150, n)),
+            damage_at_random(PACK[kinds[n % len(kinds)]](content), rng),
+        )
+        for n in range(count)
+    }
+    for turn in (1, -1):
+        (tmp_path / str(turn)).mkdir()
+        site = Site(tmp_path / str(turn))
+        for number in (0, 1)[::turn]:
+            names = [
+                site.write(f"{name}.log{'.1' * number}", pair[number])
+                for name, pair in cases.items()
+            ]
+            site.run("ingest", "--no-geo", *names, code=None)
+        lakes.append(lake_of(site))
+    assert lakes[0] == lakes[1]
+    hits = dict.fromkeys(cases, 0)
+    for row in site.rows("hits", columns=["source"]):
+        hits[row["source"]] += 1
+    doubted = {name for name in cases if f"{name}: hits may count twice" in say_reasons(site)}
+    assert {name for name in cases if hits[name] != 150} == doubted
+    assert len(doubted) <= 3
+    assert all(
+        f"{name}: a damaged" not in say_reasons(site) for name in cases if name not in doubted
+    )
+
+
 def test_an_archive_whose_checksum_alone_was_wrong_is_whole_when_it_comes_again(site: Site) -> None:
     """Its content is the same: what was said of damage is taken back."""
     archive = PACK["gz"](b"".join(write_lines(60)))

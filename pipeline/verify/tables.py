@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.completeness import FileShare, judge_completeness
+from pipeline.completeness import FileShare, judge_completeness, list_shares
 from pipeline.lake import FileRecord
 from pipeline.left_out import Missing
 from pipeline.surges import find_surges
@@ -50,18 +50,7 @@ class Inputs:
     @property
     def shares(self) -> list[FileShare]:
         """What every raw file gave to which of the days."""
-        days = set(self.days)
-        return [
-            FileShare(
-                date.fromisoformat(day),
-                record.source,
-                record.file_key,
-                is_damaged=record.damage is not None and day == max(record.days),
-            )
-            for record in self.records
-            for day in record.days
-            if day in days
-        ]
+        return list_shares(self.records, set(self.days))
 
 
 def prove_tables(shelf: Shelf, inputs: Inputs) -> Iterator[Finding]:
