@@ -10,6 +10,7 @@ import tarfile
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol
 
 import zstandard
@@ -21,7 +22,11 @@ _READ_BYTES = 16 * 1024
 _BZ2_UNIT_BYTES = 100_000
 """The digit behind ``BZh`` is a block's size in these."""
 _ZSTD_FEED_BYTES = 1024
-_MOST_WINDOW_BYTES = 2 * 1024**3  # zstd --long=31; as much memory, where there is so much content
+_MOST_WINDOW_BYTES = 2 * 1024**3  # zstd --long=31
+LEAST_WINDOW_BYTES = 128 * 1024**2
+"""Is always in memory: what `zstd -d` reads without being asked to, as `--long` writes it."""
+WINDOW_SHARE = 4
+"""So many windows fit into the memory set: two files are read at once, beside their hits."""
 _ZSTD_FRAME = b"\x28\xb5\x2f\xfd"
 _ZSTD_HEADER_BYTES = 18
 _XZ_MEMORY_BYTES = 256 * 1024 * 1024  # xz -9 asks for 65 MiB; a header may ask for 4 GiB
@@ -49,19 +54,35 @@ class _ZstdMember:
 
     needs_input = True
 
-    def __init__(self) -> None:
+    def __init__(self, window_bytes: int) -> None:
+        """Hold up to ``window_bytes`` of what it gave."""
         whole = zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW_BYTES)
         self._frame = whole.decompressobj()
-        self._header = b""
+        self._header, self._given = b"", 0
+        self._window_bytes = window_bytes
 
     def decompress(self, data: bytes, _max_length: int) -> bytes:
         self._header = (self._header + data)[:_ZSTD_HEADER_BYTES]
         try:
-            return self._frame.decompress(data)
+            piece: bytes = self._frame.decompress(data)
         except zstandard.ZstdError as error:
             if why := self._say_demand():
                 raise UnreadableError(why) from error
             raise
+        self._given += len(piece)
+        if self._given > self._window_bytes:
+            self._check_window()
+        return piece
+
+    def _check_window(self) -> None:
+        """Refuse a window that will not fit: only as much of it as was given is in memory yet."""
+        needed = zstandard.get_frame_parameters(self._header).window_size
+        if needed > self._window_bytes:
+            raise UnreadableError(
+                f"needs a window of {needed / 1024**2:,.0f} MiB, over"
+                f" {self._window_bytes / 1024**2:,.0f}; decompress it first (zstd -d --long=31),"
+                f" or set memory_limit_mb to {-(-needed * WINDOW_SHARE // 1024**2)} or more"
+            )
 
     def _say_demand(self) -> str | None:
         """What the frame needs that is not here; None of what is no frame."""
@@ -118,9 +139,13 @@ LEAST_TO_TELL = tarfile.BLOCKSIZE
 MAGIC_BYTES = 10
 
 
-def find_decompressor(magic: bytes) -> Any:
-    """What makes decompressors for an archive with these first bytes; a name proves nothing."""
-    return next((start for mark, start in _KINDS.items() if re.match(mark, magic)), None)
+def find_decompressor(magic: bytes, window_bytes: int = LEAST_WINDOW_BYTES) -> Any:
+    """What makes decompressors for an archive with these first bytes; a name proves nothing.
+
+    That of a zst takes up to ``window_bytes`` of memory.
+    """
+    start = next((start for mark, start in _KINDS.items() if re.match(mark, magic)), None)
+    return partial(_ZstdMember, window_bytes) if start is _ZstdMember else start
 
 
 def say_archive(content: bytes) -> tuple[str, str] | None:
@@ -211,7 +236,7 @@ def _inflate(
 ) -> Iterator[bytes]:
     """Decompress member after member; from ``fine_from`` on feed single bytes."""
     member, begun, offset = start(), False, 0
-    feed = _ZSTD_FEED_BYTES if start is _ZstdMember else _READ_BYTES
+    feed = _ZSTD_FEED_BYTES if isinstance(member, _ZstdMember) else _READ_BYTES
     while data := raw.read(_read_size(offset, fine_from)):
         on_read(len(data))
         for at in range(0, len(data), feed):

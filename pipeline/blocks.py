@@ -193,7 +193,7 @@ class RawFile:
     def _pieces(self, raw: OpenRaw) -> Iterator[bytes]:
         magic = raw.read(MAGIC_BYTES)
         raw.seek(0)
-        start = find_decompressor(magic)
+        start = find_decompressor(magic, self.limits.window_bytes)
         if not start:
             while piece := raw.read(_READ_BYTES):
                 self.on_read(len(piece))

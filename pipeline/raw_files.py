@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from pipeline.archives import LEAST_WINDOW_BYTES, WINDOW_SHARE
 from pipeline.errors import DataError, PassingError, StoreError
 from pipeline.output import escape
-from pipeline.settings import MAX_CONTENT_RATIO, MAX_LINES
+from pipeline.settings import MAX_CONTENT_RATIO, MAX_LINES, MEMORY_LIMIT_MB
 
 if TYPE_CHECKING:
     from pipeline.left_out import LeftOut
@@ -32,10 +33,17 @@ class ReadLimits:
 
     max_content_ratio: int = MAX_CONTENT_RATIO
     max_lines: int = MAX_LINES
+    memory_mb: int = MEMORY_LIMIT_MB
+    """Of which a zst's window may take a part."""
+
+    @property
+    def window_bytes(self) -> int:
+        """The largest window of a zst."""
+        return max(LEAST_WINDOW_BYTES, self.memory_mb * 1024**2 // WINDOW_SHARE)
 
 
 DEFAULT_LIMITS = ReadLimits()
-NO_LIMITS = ReadLimits(sys.maxsize, sys.maxsize)
+NO_LIMITS = ReadLimits(sys.maxsize, sys.maxsize, sys.maxsize)
 """For files that were read under limits already."""
 SMALL_BYTES = 64 * 1024 * 1024
 """Content up to here is never taken for a decompression bomb."""

@@ -46,6 +46,7 @@ CONFIG_VARIABLE = "TIDEGAUGE_CONFIG"
 MAX_CONTENT_RATIO = 300
 """Logs compress 5 to 35 times as gz, up to 250 times in a flood of one line, zeros 1,030 times."""
 MAX_LINES = 200_000_000
+MEMORY_LIMIT_MB = 1200
 DAY_IN_PATTERN = re.compile(r"\{day:([^{}]*)\}")
 
 
@@ -223,7 +224,9 @@ class Settings(BaseSettings):
     max_fetch_mb: int = Field(
         10_000, ge=1, description="a remote file or standard input of more is refused"
     )
-    memory_limit_mb: int = Field(1200, ge=256, description="DuckDB's memory; it spills beyond")
+    memory_limit_mb: int = Field(
+        MEMORY_LIMIT_MB, ge=256, description="DuckDB's memory; it spills beyond"
+    )
     last_day: date | None = Field(
         None, description="of a closed site: no run is scheduled for days after it"
     )

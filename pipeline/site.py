@@ -168,4 +168,4 @@ def overlap_rules(settings: Settings) -> Rules:
 
 def read_limits(settings: Settings) -> ReadLimits:
     """How much one raw file may hold."""
-    return ReadLimits(settings.max_content_ratio, settings.max_lines)
+    return ReadLimits(settings.max_content_ratio, settings.max_lines, settings.memory_limit_mb)

@@ -4,10 +4,12 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,9 @@ import zstandard
 from lake_fixtures import COMPRESS, GOOD, Site, make_line
 
 from pipeline.archives import say_archive
+from pipeline.blocks import RawFile
+from pipeline.errors import DataError
+from pipeline.raw_files import ReadLimits
 
 LINES = b"".join(make_line(client=f"192.0.2.{n % 250}", agent=f"a/{n}") for n in range(3000))
 KINDS = {
@@ -144,6 +149,33 @@ def test_zst_that_needs_more_is_not_called_damaged(site: Site) -> None:
     assert "b.log: needs the dictionary that it was compressed with" in done.err
     assert "damaged" not in done.err
     assert site.records() == {}
+
+
+@pytest.mark.parametrize("is_size_known", [False, True])
+def test_a_zst_whose_window_fills_more_memory_than_is_set_is_refused(
+    site: Site, *, is_size_known: bool
+) -> None:
+    """Of 256 MiB, 130 MB of content are too many at the least setting, and not at four times it."""
+    text = LINES * (140 * 1024**2 // len(LINES))
+    parameters = zstandard.ZstdCompressionParameters(
+        window_log=28, enable_ldm=True, strategy=1, min_match=5
+    )
+    packer = zstandard.ZstdCompressor(compression_params=parameters)
+    unsized = packer.compressobj()
+    packed = packer.compress(text) if is_size_known else unsized.compress(text) + unsized.flush()
+    needed = 256 if not is_size_known else round(len(text) / 1024**2)
+    path = site.write("a.log", packed)
+    limits = ReadLimits(max_content_ratio=100_000, memory_mb=256)
+    with pytest.raises(DataError) as refused:
+        list(RawFile(path, limits=limits).content())
+    assert f"a.log: needs a window of {needed} MiB, over 128; decompress it first" in str(
+        refused.value
+    )
+    asked = re.search(r"set memory_limit_mb to (\d+) or more", str(refused.value))
+    assert asked
+    raw = RawFile(path, limits=replace(limits, memory_mb=int(asked[1])))
+    assert sum(map(len, raw.content())) == len(text)
+    assert raw.damage is None
 
 
 def test_what_follows_the_last_frame_is_damage_and_no_demand(site: Site) -> None:
