@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,9 @@ from pipeline.exchange import exchanging
 
 DAYS = range(1, 13)
 AS_OF = "2016-11-12T20:00:00-05:00"
-ROUNDS = 3
 
 READERS = """
-import contextlib, hashlib, io, json, sys, time
+import contextlib, hashlib, io, json, subprocess, sys, time
 from datetime import datetime
 from pathlib import Path
 from pipeline.answers import State
@@ -46,25 +46,36 @@ READ = {
     "history": say_history,
 }
 
-def pause_before(method):  # so that exchanges come between two questions
-    return lambda *args, **bound: (time.sleep(0.1), method(*args, **bound))[1]
-
-State.query, Views.ask = pause_before(State.query), pause_before(Views.ask)
-
 def read(names):
     return [[name, hashlib.sha256(READ[name]().encode()).hexdigest()] for name in names]
 """
-LOOP = """
-until, seen, count = time.monotonic() + 90, set(), 0
-while time.monotonic() < until and (count < 3 or not Path(sys.argv[2]).exists()):
-    seen |= set(map(tuple, read(sys.argv[1].split())))
-    count += 1
-print(json.dumps([sorted(seen), count]))
+AMID = """
+name, staged, *command = sys.argv[1:]
+writers = []
+
+def write_after(method):
+    def asked(*args, **bound):
+        found = method(*args, **bound)
+        if not writers:
+            writers.append(subprocess.Popen(command))
+            while not Path(staged).exists() and writers[0].poll() is None:
+                time.sleep(0.01)
+            # Nobody keeps it from ending but a reader's lock.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                writers[0].wait(2)
+        return found
+    return asked
+
+State.query, Views.ask = write_after(State.query), write_after(Views.ask)
+found = read([name])
+assert writers[0].wait(60) == 0
+print(json.dumps(found))
 """
 WRITER = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from pipeline import steps
 from pipeline.build import build
 from pipeline.forget import forget_file
 from pipeline.lake import Lake
@@ -73,7 +84,8 @@ from pipeline.settings import load_settings
 from pipeline.site import build_settings
 
 settings = load_settings()
-lake, late = Lake(settings.lake), Path(sys.argv[1])
+lake, late, staged = Lake(settings.lake), *map(Path, sys.argv[1:3])
+steps.listener = lambda step: staged.touch() if step == "commit: staged" else None
 made_with = build_settings(settings, lake)
 STEPS = (
     lambda: forget_file(settings, lake, "late.log", datetime.now(UTC)),
@@ -81,8 +93,8 @@ STEPS = (
     lambda: take_in(settings, [late], [late]),
     lambda: build(lake, made_with),
 )
-for number in map(int, sys.argv[2:]):
-    STEPS[number % 4]()
+for number in map(int, sys.argv[3:]):
+    STEPS[number]()
 """
 
 
@@ -115,35 +127,35 @@ def finish(process: subprocess.Popen[bytes]) -> bytes:
     return out
 
 
-def late_file(site: Publisher) -> str:
-    return str(site.site.folder / "raw" / "late.log")
+def writing(site: Publisher, staged: Path, step: int) -> list[str]:
+    """What makes the writer do a step, and the file ``staged`` before it exchanges files."""
+    return [str(site.site.folder / "raw" / "late.log"), str(staged), str(step)]
 
 
 @pytest.fixture(scope="module")
-def legal(site: Publisher) -> set[tuple[str, str]]:
+def legal(site: Publisher, tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
     """What is answered at rest, after each of the writer's steps: its hashes by command."""
-    found = set()
+    found, staged = set(), tmp_path_factory.mktemp("legal") / "staged"
     for step in range(4):
-        finish(start(site, WRITER, late_file(site), str(step)))
+        finish(start(site, WRITER, *writing(site, staged, step)))
         script = READERS + "print(json.dumps(read(READ)))"
         found |= {(name, text) for name, text in json.loads(finish(start(site, script)))}
     assert len(found) > 6, "the steps change what is answered"
     return found
 
 
-def test_each_answer_is_that_of_one_state_while_builds_replace_files(
+def test_each_answer_is_that_of_one_state_while_a_change_replaces_files(
     site: Publisher, legal: set[tuple[str, str]], tmp_path: Path
 ) -> None:
-    """Two processes ask without a pause, until the builds have ended."""
-    ended = tmp_path / "ended"
-    asked = ("report", "figure now history")
-    readers = [start(site, READERS + LOOP, names, str(ended)) for names in asked]
-    finish(start(site, WRITER, late_file(site), *map(str, range(4 * ROUNDS))))
-    ended.touch()
-    for reader in readers:
-        seen, count = json.loads(finish(reader))
-        assert count >= 3
-        assert {(name, text) for name, text in seen} <= legal
+    """A step of the writer's comes between the first question of an answer and the second."""
+    names = ("report", "report", "figure", "figure", "now", "now", "history", "history")
+    for number, (name, step) in enumerate(zip(names, cycle(range(4)), strict=False)):
+        staged = tmp_path / str(number)
+        command = [sys.executable, "-c", WRITER, *writing(site, staged, step)]
+        reader = start(site, READERS + AMID, name, str(staged), *command)
+        found = json.loads(finish(reader))
+        assert staged.exists()
+        assert set(map(tuple, found)) <= legal, (name, step)
 
 
 def test_readers_keep_no_writer_out(tmp_path: Path) -> None:
