@@ -37,7 +37,7 @@ from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake
 from pipeline.left_out import OF_A_SEALED_DAY, note_file, write_notes
 from pipeline.naming import day_in_name
 from pipeline.output import write_number_of
-from pipeline.overlaps import hash_lines
+from pipeline.overlaps import Overlap, hash_lines
 from pipeline.partitions import PartitionWriter, RejectWriter
 from pipeline.privacy import hide_addresses
 from pipeline.raw_files import DEFAULT_LIMITS, Origin, ReadLimits, is_file, printable, shown
@@ -90,6 +90,14 @@ def _say_flood(lines: int, file_key: str) -> str:
         f"{lines:,} lines in a row are also in {file_key}, but few of them are different: a flood"
         " of equal lines over a rotation looks like that, so all of them count; if they were sent"
         " twice, `tidegauge forget` one of the two files"
+    )
+
+
+def _say_repeats(repeats: Overlap) -> str:
+    return (
+        f"{repeats.lines:,} of its lines are also in {repeats.file_key}, among others: copies of a"
+        " file look like that where one is damaged without a trace, and two servers under one name;"
+        " all of them count; if they were sent twice, `tidegauge forget` one of the two files"
     )
 
 
@@ -303,6 +311,7 @@ class _FileJob:
                 settled = source.add(new)
                 self.lake.commit([*self._give_away(), *self._spare_sealed(record, settled)])
                 self.doubts = [_say_flood(*flood) for flood in source.find_floods(record.file_key)]
+                self.doubts += [_say_repeats(one) for one in source.find_repeats(record.file_key)]
                 self.shortened = [
                     other for other in settled.records if other.overlap_with == record.file_key
                 ]

@@ -21,6 +21,7 @@ _Ints = npt.NDArray[np.uint64]
 
 _FACTOR = 0x9E3779B97F4A7C15  # odd: its powers never vanish modulo 2**64
 _TRIES = 16
+_PAIRS_AT_ONCE = 500_000
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,41 @@ def find_flood(before: Lines, after: Lines, least: int) -> int:
     if reach_distinct(after.hashes, least) == least or find_overlap(before, after, least):
         return 0
     return _find_end(before, after, least)
+
+
+def count_repeats(one: Lines, other: Lines, least: int) -> int:
+    """Count the lines of ``one`` that ``other`` has, too, beside the same one, and that both count.
+
+    0 for fewer than ``least`` different ones; without those of an overlap.
+    """
+    own = one.hashes[find_overlap(other, one, least) :]
+    lines = own[_find_repeated(own, other.hashes[find_overlap(one, other, least) :])]
+    return len(lines) if reach_distinct(lines, least) is not None else 0
+
+
+def _find_repeated(own: Hashes, others: Hashes) -> npt.NDArray[np.bool_]:
+    """Which lines stand beside one that they stand beside in the other file, too, in this order.
+
+    Two lines are 64 bits: of millions some single ones are equal by chance. Where there are more, a
+    part of them is looked for at a time.
+    """
+    is_repeated = np.zeros(len(own), np.bool_)
+    parts = 1 + max(len(own), len(others)) // _PAIRS_AT_ONCE
+    for part in range(parts):
+        begins = np.flatnonzero(own[:-1] % parts == part)
+        wanted = _pair(others, np.flatnonzero(others[:-1] % parts == part))
+        if len(begins) and len(wanted):
+            wanted.sort()
+            pairs = _pair(own, begins)
+            places = np.minimum(np.searchsorted(wanted, pairs), len(wanted) - 1)
+            begins = begins[wanted[places] == pairs]
+            is_repeated[begins] = is_repeated[begins + 1] = True
+    return is_repeated
+
+
+def _pair(hashes: Hashes, begins: npt.NDArray[np.int64]) -> _Ints:
+    """The lines at ``begins``, each with the next one."""
+    return hashes[begins].astype(np.uint64) << np.uint64(32) | hashes[begins + 1]
 
 
 def _find_end(before: Lines, after: Lines, least: int) -> int:

@@ -27,6 +27,7 @@ from pipeline.overlaps import (
     NO_OVERLAP,
     Lines,
     Overlap,
+    count_repeats,
     find_flood,
     is_earlier,
     is_sent_whole,
@@ -184,6 +185,15 @@ class Source:
             return _begins_with(raw, record)
         # The raw file is gone: so many equal lines and then a cut-off one are an earlier state.
         return len(lines.hashes) > self._rules.least_lines
+
+    def find_repeats(self, file_key: str) -> list[Overlap]:
+        """How many lines of a file count in another one, too; a row for each such file."""
+        if file_key not in self._live:
+            return []
+        own, least = self._lines_of(file_key), self._rules.least_lines
+        near = self._near(self._live[file_key])
+        found = [Overlap(count_repeats(own, self._lines_of(key), least), key) for key in near]
+        return [one for one in found if one.lines]
 
     def _paths_of(self, record: FileRecord) -> list[Path]:
         """Every file that the lake has of a raw file."""

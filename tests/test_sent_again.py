@@ -15,6 +15,7 @@ import pytest
 import zstandard
 from lake_fixtures import Site, make_line
 
+from pipeline import overlaps
 from pipeline.contained import find_runs
 
 START = datetime(2016, 11, 8, 5, tzinfo=UTC)
@@ -186,6 +187,60 @@ def test_a_damaged_file_of_which_no_line_is_right_is_doubted(turn: int, site: Si
     lake_of(site)
     assert count_hits(site) == 100
     assert "damaged" not in say_reasons(site)
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_file_damaged_without_a_trace_is_said(turn: int, site: Site) -> None:
+    """A zst without a checksum: nobody sees it, until the whole file comes."""
+    lines = write_lines(100)
+    whole = b"".join(lines)
+    damaged = b"".join([*lines[:40], lines[40].replace(b"Fire", b"Fjre"), *lines[41:]])
+    files = [site.write("b.log.zst", PACK["zst"](damaged)), site.write("a.log", whole)]
+    said = take(site, *files[::turn])
+    assert count_hits(site) == 200
+    assert "99 of its lines are also in web01-" in said
+    assert "`tidegauge forget` one of the two files" in said
+    site.run("forget", files[0])
+    assert count_hits(site) == 100
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_two_damaged_copies_are_said(turn: int, site: Site) -> None:
+    """Each has what the other lacks, and the whole one does not come."""
+    lines = write_lines(100)
+    whole = b"".join(lines)
+    files = [
+        site.write(f"{at}.log", pack_damaged(b"".join([*lines[:at], *lines[at + 5 :]]), whole))
+        for at in (30, 60)
+    ]
+    said = take(site, *files[::turn])
+    lake_of(site)
+    assert count_hits(site) > 100
+    assert "of its lines are also in web01-" in said
+    assert "may count twice" in say_reasons(site)
+
+
+def test_lines_that_are_repeated_are_counted_in_any_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty lines within a file that are within another one; single lines prove nothing."""
+    rng = np.random.default_rng(1)
+    one, other = (rng.integers(0, 2**32, 5_000, dtype=np.uint32) for _ in "12")
+    other[700:730] = one[50:80]
+    other[1_000:3_000:10] = one[2_000:4_000:10]
+    for most in (500_000, 300, 7):
+        monkeypatch.setattr(overlaps, "_PAIRS_AT_ONCE", most)
+        assert overlaps.count_repeats(overlaps.Lines(one, 0), overlaps.Lines(other, 0), 20) == 30
+        assert overlaps.count_repeats(overlaps.Lines(other, 0), overlaps.Lines(one, 0), 31) == 0
+        assert overlaps.count_repeats(overlaps.Lines(one[:1], 0), overlaps.Lines(other, 0), 1) == 0
+
+
+def test_pieces_and_rotations_are_no_doubt(site: Site) -> None:
+    """What is dropped does not count twice, whichever of three files it is in."""
+    lines = write_lines(200)
+    said = take(
+        site, site.write("a.log", b"".join(lines[:120])), site.write("b.log", b"".join(lines[90:])),
+        site.write("c.log", b"".join(lines[20:60])), site.write("d.log", b"".join(lines[100:110])),
+    )  # fmt: skip
+    assert "among others" not in said
 
 
 def test_a_damaged_file_that_meets_the_next_one_at_its_end_is_no_doubt(site: Site) -> None:
