@@ -45,6 +45,7 @@ from pipeline.settling import NewFile, Rules, Settled, Source, with_lines
 from pipeline.source_names import Namer
 from pipeline.steps import reach
 from pipeline.storage import storage_named
+from pipeline.unread import Unread
 
 log = logging.getLogger(__name__)
 
@@ -102,13 +103,16 @@ def _say_repeats(repeats: Overlap) -> str:
 
 
 def explain_unread(record: FileRecord) -> str | None:
-    """Say why no line of a file could be read, and how to see more; None when one could."""
-    is_here = not record.replaced_by and not record.forgotten_at
-    if not is_here or not 0 < record.rejected == record.lines - record.blank:
+    """Say why many of a file's lines could not be read, and how to see more; None when few."""
+    if not record.is_live or not Unread(record.lines, record.rejected).is_large:
         return None
     reasons = ", ".join(f"{why} {n:,}" for why, n in sorted(record.reasons.items()))
-    lines = f"none of its {write_number_of(record.lines, 'line')} could be read ({reasons})"
-    return f"{lines}: `tidegauge doctor {record.name}` shows why"
+    lines = write_number_of(record.lines, "line")
+    if record.rejected == record.lines - record.blank:
+        said = f"none of its {lines} could be read"
+    else:
+        said = f"{record.rejected:,} of its {lines} could not be read"
+    return f"{said} ({reasons}): `tidegauge doctor {record.name}` shows why"
 
 
 @dataclass(frozen=True)

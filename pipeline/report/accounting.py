@@ -11,6 +11,7 @@ from pipeline.geo.databases import list_databases
 from pipeline.lake import FileRecord, Lake
 from pipeline.report.facts import Day
 from pipeline.settings import Settings
+from pipeline.unread import Unread, count_unread
 
 KINDS = ("hits", "rejected", "blank", "directives", "duplicates")
 CREDITS = {
@@ -44,6 +45,10 @@ class Accounting:
     damaged: list[FileRecord]
     unbuilt_days: list[str]
     """Days with hits of which nothing was counted yet."""
+    unread_days: list[tuple[str, Unread]]
+    """Days of whose files lines could not be read, the worst first; a few lines are not news."""
+    unread_files: list[str]
+    """Files of which no line tells its day, as none could be read."""
 
     @property
     def balances(self) -> bool:
@@ -58,6 +63,7 @@ def account_for(lake: Lake, days: Sequence[Day]) -> Accounting:
     for record in records:
         reasons.update(record.reasons)
     built = {day.day.isoformat() for day in days}
+    unread = [(day, its) for day, its in count_unread(records).items() if its.is_worth_saying]
     return Accounting(
         files=len(records),
         sources=sorted({record.source for record in records}),
@@ -66,6 +72,8 @@ def account_for(lake: Lake, days: Sequence[Day]) -> Accounting:
         reasons=sorted(reasons.items(), key=lambda item: (-item[1], item[0])),
         damaged=sorted((r for r in records if r.damage), key=lambda r: (r.name, r.file_key)),
         unbuilt_days=sorted({day for r in records for day in r.days} - built),
+        unread_days=sorted(unread, key=lambda one: (-one[1].share, one[0])),
+        unread_files=sorted(r.name for r in records if r.rejected and not r.read_days),
     )
 
 

@@ -21,6 +21,7 @@ from pipeline.report.page import DEMO_MARK
 from pipeline.restatements import ALL
 from pipeline.settings import Settings
 from pipeline.stale import session_timeout
+from pipeline.unread import Unread, count_unread
 
 NOTHING_LEFT = "the lake has nothing of the day any more"
 
@@ -60,6 +61,10 @@ class Completeness:
     is_censored: bool
     error_share: float | None
     reasons: list[str]
+    lines: int = 0
+    """Of the files that have hits of the day."""
+    rejected_lines: int = 0
+    """Of those, lines that could not be read: they have no time."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,9 @@ def _find_figure(state: State, settings: Settings, day: date, country: str) -> F
             read_json(lake.ledger / "built.json").get(str(day)), settings.session_timeout_minutes
         ),
         is_simulated=_is_simulated(lake),
-        completeness=_read_completeness(about[0], list_missing(lake, [str(day)])),
+        completeness=_read_completeness(
+            about[0], list_missing(lake, [str(day)]), count_unread(records).get(str(day))
+        ),
         published=_list_published(state, day, code),
         database=_find_database(settings, about[0]),
         expectation=_find_expectation(state, day, code),
@@ -206,7 +213,9 @@ def _count_robotlike(state: State, day: date, country: str) -> Robotlike | None:
     return Robotlike(found[0]["robotlike_sessions"], found[0]["is_left_out"]) if found else None
 
 
-def _read_completeness(row: dict[str, Any], left_out: Sequence[Missing]) -> Completeness:
+def _read_completeness(
+    row: dict[str, Any], left_out: Sequence[Missing], unread: Unread | None
+) -> Completeness:
     """How much is in, by the last build, and what was left out, also since then."""
     reasons = {*(row.get("reasons") or ()), *(f"{one.source}: {one.text}" for one in left_out)}
     return Completeness(
@@ -217,6 +226,8 @@ def _read_completeness(row: dict[str, Any], left_out: Sequence[Missing]) -> Comp
         is_censored=bool(row.get("is_censored", (row["error_share"] or 0) >= CENSORED_SHARE)),
         error_share=row["error_share"],
         reasons=sorted(reasons),
+        lines=unread.lines if unread else 0,
+        rejected_lines=unread.rejected if unread else 0,
     )
 
 

@@ -9,6 +9,7 @@ from pipeline.definitions import NO_COUNTRY
 from pipeline.report import wording
 from pipeline.report.figure import Completeness, Figure, Published, Robotlike
 from pipeline.restatements import ALL
+from pipeline.unread import Unread
 
 _LONGEST_REASON = 600
 
@@ -102,6 +103,12 @@ def _say_completeness(figure: Figure) -> Iterator[str]:
         yield f"The logs of {who} are in{_write_cover(about)}."
     else:
         yield f"The logs of {sources} are in{_write_cover(about)}."
+    if _unread_of(about).is_worth_saying:
+        yield (
+            f"{wording.write_count(about.rejected_lines)} of"
+            f" {wording.write_number_of(about.lines, 'line')} of the files that have hits of the"
+            " day could not be read and are not counted."
+        )
     if about.is_censored:
         share = wording.write_share(about.error_share)
         yield (
@@ -115,8 +122,13 @@ def _write_cover(about: Completeness) -> str:
     if about.share is None:
         return ""
     if about.share == 1:
-        return "" if about.is_preliminary else " and cover the whole day"
+        is_whole = not about.is_preliminary and not _unread_of(about).is_large
+        return " and cover the whole day" if is_whole else ""
     return f", {wording.write_share(about.share)} of what was expected"
+
+
+def _unread_of(about: Completeness) -> Unread:
+    return Unread(about.lines, about.rejected_lines)
 
 
 def _say_published(figure: Figure) -> Iterator[str]:
