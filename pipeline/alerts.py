@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipeline.alert_services import Alert, send_unremembered
+from pipeline.definitions import CENSORED_SHARE
 from pipeline.errors import AlertError, LakeError, SettingsError, TidegaugeError
 from pipeline.lake import Lake, read_json
 from pipeline.outbox import deliver, saying, write_down
@@ -56,7 +57,8 @@ def find_news(
     """What is new about the surges since what was said, and what will then have been said.
 
     Args:
-        surges: rows of the table ``surges``, with ``expected`` of the span.
+        surges: rows of the table ``surges``, with ``expected`` of the span, and ``because``: why
+            one ``is_at_least`` of its size, in sentences.
         last_day: the last day that lacks nothing: a surge is over when so many have passed that
             it can't go on any more.
         said: from an earlier call.
@@ -98,7 +100,7 @@ def _opened(row: dict[str, Any]) -> Alert:
         f"{least}{_count_peak(row)} from {row['country']} on {row['peak_day']},"
         f" {least}{row['peak_ratio']:.1f} times what its own history expects;"
         f" {least}{row['observed']:,} {_write_span(row)},"
-        f" {least}{row['excess']:,.0f} above the expected.{_explain(row)}"
+        f" {least}{row['excess']:,.0f} above the expected.{row['because']}"
     )
     return Alert(
         f"Surge from {row['country']} since {row['start_day']}", body[0].upper() + body[1:]
@@ -112,7 +114,7 @@ def _closed(row: dict[str, Any]) -> Alert:
         f"Surge from {row['country']} is over",
         f"It lasted {_write_days(row)}, with its peak on {row['peak_day']}"
         f" ({least}{_count_peak(row)}); {least}{observed} in all,"
-        f" {least}{row['excess']:,.0f} above the expected.{_explain(row)}",
+        f" {least}{row['excess']:,.0f} above the expected.{row['because']}",
     )
 
 
@@ -130,8 +132,20 @@ def _write_span(row: dict[str, Any]) -> str:
     return f"on {row['start_day']}" if is_one else f"from {row['start_day']} to {row['end_day']}"
 
 
-def _explain(row: dict[str, Any]) -> str:
-    return " The logs of its days are not complete." if row["is_at_least"] else ""
+def _explain(surge: dict[str, Any], days: list[dict[str, Any]]) -> str:
+    """Why a surge is at least that large, a space before each sentence; empty when it is not."""
+    if not surge["is_at_least"]:
+        return ""
+    its = [one for one in days if surge["start_day"] <= one["day"] <= surge["end_day"]]
+    said = ""
+    if any(one.get("is_preliminary") for one in its):
+        said += " The logs of its days are not complete."
+    if any(one.get("is_censored") for one in its):
+        said += (
+            " Visitors were turned away: of a day's requests (robots left out)"
+            f" {CENSORED_SHARE * 100:g} % or more ended in a failure of the server (5xx)."
+        )
+    return said
 
 
 def note_surges(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[Alert]:
@@ -151,8 +165,13 @@ def note_surges(settings: Settings, day: date, today: date, *, is_asked: bool) -
         return []
     lake = Lake(settings.lake)
     surges = pq.ParquetFile(lake.part_path("surges")).read().to_pylist()
-    surges = [surge for surge in surges if surge["start_day"] < today]
     days = pq.ParquetFile(lake.part_path("days")).read()
+    about = days.to_pylist()
+    surges = [
+        surge | {"because": _explain(surge, about)}
+        for surge in surges
+        if surge["start_day"] < today
+    ]
     last_day = last_settled_day(days, today) or day
     path = lake.ledger / "alerts" / "surges.json"
     with saying(lake):

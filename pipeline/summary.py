@@ -99,7 +99,8 @@ def _make_tables(  # noqa: PLR0913 what the tables are made of
     daily = connection.execute(
         "SELECT day, country, sessions FROM daily ORDER BY day, country"
     ).to_arrow_table()
-    expected, surges = find_surges(daily, completeness)
+    censored = totals.filter(totals["is_censored"])["day"].to_pylist()
+    expected, surges = find_surges(daily, completeness, censored)
     return totals, expected, surges
 
 

@@ -74,7 +74,7 @@ def surge(country: str, start: date, end: date) -> dict[str, Any]:
     return {
         "country": country, "start_day": start, "peak_day": start, "end_day": end, "days": days,
         "observed": 100 * days, "expected": 10.0 * days, "excess": 90.0 * days,
-        "peak_sessions": 100, "peak_ratio": 10.0, "is_at_least": False,
+        "peak_sessions": 100, "peak_ratio": 10.0, "is_at_least": False, "because": "",
     }  # fmt: skip
 
 
@@ -247,7 +247,8 @@ def test_a_part_of_today_neither_opens_nor_ends_a_surge(settings: Settings, hook
 def test_a_surge_on_incomplete_days_is_told_as_at_least() -> None:
     """Opened and closed, with the reason; that of whole days says nothing of the kind."""
     row = surge("US", TODAY - timedelta(9), TODAY - timedelta(8))
-    (opened, closed), _ = find_news([row | {"is_at_least": True}], TODAY, [], TODAY - timedelta(20))
+    lacking = row | {"is_at_least": True, "because": " The logs of its days are not complete."}
+    (opened, closed), _ = find_news([lacking], TODAY, [], TODAY - timedelta(20))
     assert opened.body.startswith(
         "At least 100 sessions from US on 2016-11-11, at least 10.0 times"
     )
@@ -256,3 +257,25 @@ def test_a_surge_on_incomplete_days_is_told_as_at_least() -> None:
         assert alert.body.endswith("The logs of its days are not complete.")
     whole, _ = find_news([row], TODAY, [], TODAY - timedelta(20))
     assert not any("least" in alert.body for alert in whole)
+
+
+@pytest.mark.parametrize(
+    ("is_preliminary", "is_censored", "said"),
+    [
+        (True, False, "above the expected. The logs of its days are not complete."),
+        (False, True, "above the expected. Visitors were turned away: of a day's requests (robots"),
+        (True, True, "not complete. Visitors were turned away"),
+    ],
+)
+def test_an_alert_says_which_cause_makes_a_size_at_least(
+    settings: Settings, hook: Hook, *, is_preliminary: bool, is_censored: bool, said: str
+) -> None:
+    """Logs that are missing, visitors that were turned away, or both."""
+    write_lake(settings, TODAY, surge("US", TODAY, TODAY) | {"is_at_least": True})
+    path = settings.lake / "days" / "part.parquet"
+    days = [{"day": TODAY, "is_preliminary": is_preliminary, "is_censored": is_censored}]
+    pq.write_table(pa.Table.from_pylist(days), path)
+    tell(settings, TODAY)
+    body = hook.received[0]["body"]
+    assert said in body
+    assert ("not complete" in body) is is_preliminary

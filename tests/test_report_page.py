@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -124,10 +125,39 @@ def test_a_surge_on_an_incomplete_day_is_at_least(
     assert "its 2 servers usually write is there (1 whole)" in text
     assert "web02: nothing of this day" in text
     assert "Nothing is missing of 11 of 12 days" in text
-    assert "On 2016-11-10 the server answered 13.0 % of all requests" in text
+    assert "On 2016-11-10 the server answered 13.0 % of all requests (robots left out)" in text
     assert "Logs are missing of 2016-11-10. Visitors were turned away on 2016-11-10." in html
     assert html.count("at least: 5 % or more of requests") == 1
     assert Page(html).tags <= set(ALLOWED.split()) | VOID
+
+
+def test_a_surge_under_a_crash_is_at_least_everywhere(
+    report: Report, tidegauge: Tidegauge, tmp_path: Path
+) -> None:
+    """No log is missing, a tenth of the requests failed: report, figure and its JSON, verify."""
+    lines = []
+    for n in range(12):
+        day = NOON + timedelta(n)
+        sessions = day_lines(CANADA, day, 30) + day_lines(STATES, day, 200 if n == 9 else 20)
+        lines += [
+            text.replace('" 200 ', '" 503 ') if n == 9 and place < 30 else text
+            for place, text in enumerate(sessions)
+        ]
+    lake = make_lake(tidegauge, tmp_path / "site", lines)
+    text = text_of(report(lake))
+    assert "United States: at least 200 sessions on 2016-11-10, at least 10.0 times" in text
+    assert "Preliminary." not in text
+    assert "Logs are missing" not in text
+    assert "13.0 % of all requests (robots left out) with an error of its own" in text
+    assert "visitors were turned away on one (5 % or more of the requests" in text
+    where = ["--lake", lake, "--geo", lake.parent / "geo"]
+    asked = ["--day", "2016-11-10", "--country", "US", "--format", "json"]
+    (figure,) = json.loads(tidegauge("figure", *asked, *where).stdout)
+    assert figure["expectation"]["is_at_least"] is True
+    assert ": at least 200 sessions where" in figure["text"]
+    (surge,) = json.loads(tidegauge("surges", "--format", "json", *where).stdout)
+    assert surge["is_at_least"] is True
+    tidegauge("verify", *where)
 
 
 def test_the_same_lake_gives_the_same_bytes_anywhere(

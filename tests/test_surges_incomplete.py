@@ -120,6 +120,20 @@ def test_a_storm_day_with_two_of_five_servers_is_a_surge_of_at_least() -> None:
     assert not whole["is_at_least"]
 
 
+def test_a_surge_on_a_day_when_visitors_were_turned_away_is_of_at_least() -> None:
+    """Also when nothing is missing of the logs; a censored day outside of it changes nothing."""
+    days = [FIRST + timedelta(n) for n in range(20)]
+    daily = pa.table({"day": days, "country": ["US"] * 20, "sessions": NOVEMBER.tolist()})
+
+    def judge(*censored: int) -> tuple[bool, bool]:
+        _, surges = find_surges(daily, None, [FIRST + timedelta(n) for n in censored])
+        [surge] = surges.to_pylist()
+        return surge["is_at_least"], surge["is_open"]
+
+    assert judge() == judge(2) == (False, False)
+    assert judge(8) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("after", "lacking", "is_open"),
     [

@@ -66,6 +66,11 @@ class Completeness:
     rejected_lines: int = 0
     """Of those, lines that could not be read: they have no time."""
 
+    @property
+    def is_lower_bound(self) -> bool:
+        """Whether more would be counted, had nothing been lost and nobody turned away."""
+        return bool(self.is_preliminary) or self.is_censored
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -138,6 +143,9 @@ def _find_figure(state: State, settings: Settings, day: date, country: str) -> F
     code = _choose_code(state, country, {row["country"] for row in rows})
     counted = [row for row in rows if code in (ALL, row["country"])]
     records = [record for record in lake.files() if str(day) in record.days]
+    completeness = _read_completeness(
+        about[0], list_missing(lake, [str(day)]), count_unread(records).get(str(day))
+    )
     return Figure(
         day=day,
         country=code,
@@ -150,12 +158,10 @@ def _find_figure(state: State, settings: Settings, day: date, country: str) -> F
             read_json(lake.ledger / "built.json").get(str(day)), settings.session_timeout_minutes
         ),
         is_simulated=_is_simulated(lake),
-        completeness=_read_completeness(
-            about[0], list_missing(lake, [str(day)]), count_unread(records).get(str(day))
-        ),
+        completeness=completeness,
         published=_list_published(state, day, code),
         database=_find_database(settings, about[0]),
-        expectation=_find_expectation(state, day, code),
+        expectation=_find_expectation(state, day, code, completeness),
         robot_lists=_name_robot_lists(records),
         definitions=sorted({record.definitions for record in records}),
         program=f"Tidegauge {pipeline.__version__}",
@@ -263,7 +269,9 @@ def _find_database(settings: Settings, row: dict[str, Any]) -> Database | None:
     )
 
 
-def _find_expectation(state: State, day: date, country: str) -> Expectation | None:
+def _find_expectation(
+    state: State, day: date, country: str, completeness: Completeness
+) -> Expectation | None:
     found = state.ask(
         "SELECT expected FROM expected WHERE day = $day AND country = $country",
         day=day, country=country,
@@ -279,7 +287,8 @@ def _find_expectation(state: State, day: date, country: str) -> Expectation | No
     surge = surges[0]
     return Expectation(
         found[0]["expected"], surge["start_day"], surge["end_day"], surge["observed"],
-        surge["expected"], is_open=surge["is_open"], is_at_least=bool(surge.get("is_at_least")),
+        surge["expected"], is_open=surge["is_open"],
+        is_at_least=bool(surge.get("is_at_least")) or completeness.is_lower_bound,
     )  # fmt: skip
 
 

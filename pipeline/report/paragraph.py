@@ -174,7 +174,7 @@ def _say_expectation(figure: Figure) -> Iterator[str]:
     about = figure.expectation
     if about is None:
         return
-    least = "at least " if _is_lower_bound(figure) else ""
+    least = "at least " if figure.completeness.is_lower_bound else ""
     if about.start_day is None or about.end_day is None:
         if about.expected is not None:
             expected = wording.write_count(about.expected)
@@ -188,17 +188,13 @@ def _say_expectation(figure: Figure) -> Iterator[str]:
         expected = wording.write_count(about.expected or 0)
         yield f"That is {least}{times} from the country's own history ({expected})."
     span = wording.write_span(about.start_day, about.end_day)
-    in_all = "at least " if about.is_at_least or _is_lower_bound(figure) else ""
+    in_all = "at least " if about.is_at_least else ""
     yield (
         f"The day is part of a surge {span}"
         f"{', still going on when the logs end' if about.is_open else ''}:"
         f" {in_all}{wording.write_number_of(about.surge_sessions or 0, 'session')} where"
         f" {wording.write_count(about.surge_expected or 0)} were expected."
     )
-
-
-def _is_lower_bound(figure: Figure) -> bool:
-    return _lacks_logs(figure) or figure.completeness.is_censored
 
 
 def _lacks_logs(figure: Figure) -> bool:

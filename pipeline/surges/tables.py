@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,9 @@ _LARGEST_COVERAGE_IF_PRELIMINARY = 0.97
 """A day that lacks anything is no history of whole days, however little it lacks."""
 
 
-def find_surges(daily: pa.Table, completeness: pa.Table | None = None) -> tuple[pa.Table, pa.Table]:
+def find_surges(
+    daily: pa.Table, completeness: pa.Table | None = None, censored: Collection[date] = ()
+) -> tuple[pa.Table, pa.Table]:
     """Return the tables ``expected`` and ``surges`` of ``daily``, ordered by country and day.
 
     ``daily``: day (date32), country (string), sessions (int64), one row per country with any hit
@@ -56,15 +59,18 @@ def find_surges(daily: pa.Table, completeness: pa.Table | None = None) -> tuple[
     null while fewer than 7 of the last 56 days can serve as history.
 
     ``completeness``: day (date32), share (double), is_preliminary (bool); a day that it has not is
-    whole. See ``judge_days`` for what a day that lacks a part may say. An episode with such a day
-    among its flagged ones ``is_at_least`` of its size; it ``is_open`` until a day that lacks
-    nothing comes after it.
+    whole. See ``judge_days`` for what a day that lacks a part may say. ``censored``: days on which
+    visitors were turned away. An episode with a day of either kind among its flagged ones
+    ``is_at_least`` of its size; it ``is_open`` until a day that lacks nothing comes after it.
     """
     countries, days, counts = _to_matrix(daily)
     coverage = _coverage_of(days, completeness)
     judged = judge_days(days, counts.astype(np.float64), coverage)
     expected = _expected_table(countries, days, counts, judged)
-    return expected, _surges_table(countries, days, counts, judged, coverage < 1)
+    is_partial = coverage < 1
+    is_censored = np.isin(days, [(day - _EPOCH).days for day in censored])
+    surges = _surges_table(countries, days, counts, judged, is_partial, is_partial | is_censored)
+    return expected, surges
 
 
 def last_settled_day(days: pa.Table, before: date) -> date | None:
@@ -120,8 +126,13 @@ def _nullable(values: Floats) -> pa.DoubleArray:
     return pa.array(values.ravel(), pa.float64(), from_pandas=True)
 
 
-def _surges_table(
-    countries: list[str], days: Ints, counts: Ints, judged: Judgement, is_partial: Bools
+def _surges_table(  # noqa: PLR0913 what the table is made of
+    countries: list[str],
+    days: Ints,
+    counts: Ints,
+    judged: Judgement,
+    is_partial: Bools,
+    is_lower_bound: Bools,
 ) -> pa.Table:
     settled = last_settled(days, is_partial) if len(days) else 0
     rows = [
@@ -129,7 +140,7 @@ def _surges_table(
             **_surge_row(countries[row], days, counts[row], judged.expected[row], episode),
             "is_open": bool(days[episode.end] >= settled),
             "is_at_least": bool(
-                (judged.is_surge[row] & is_partial)[episode.start : episode.end + 1].any()
+                (judged.is_surge[row] & is_lower_bound)[episode.start : episode.end + 1].any()
             ),
         }
         for row in np.flatnonzero(judged.is_surge.any(axis=1))

@@ -65,8 +65,12 @@ def prove_tables(shelf: Shelf, inputs: Inputs) -> Iterator[Finding]:
         completeness = judge_completeness(
             _by_minute(minutes), inputs.shares, inputs.zone, inputs.sources, inputs.left_out
         )
-        expected, surges = find_surges(daily.select(["day", "country", "sessions"]), completeness)
         days = count_days(daily, inputs.shares, completeness)
+        expected, surges = find_surges(
+            daily.select(["day", "country", "sessions"]),
+            completeness,
+            days.filter(days["is_censored"])["day"].to_pylist(),
+        )
         counted = {"days": days, "expected": expected, "surges": surges}
     for name in TABLES:
         place = f"{name}/part.parquet"

@@ -10,7 +10,7 @@ WITH spans AS (
         max(e.observed) FILTER (WHERE e.is_surge) AS peak_sessions,
         max(e.observed) FILTER (WHERE e.day = s.peak_day) AS peak_day_sessions,
         count(*) FILTER (WHERE e.is_surge AND e.day IN (s.start_day, s.end_day)) AS flagged_ends,
-        bool_or(e.is_surge AND d.is_preliminary) AS is_at_least
+        bool_or(e.is_surge AND (d.is_preliminary OR d.is_censored)) AS is_at_least
     FROM surges AS s
     JOIN expected AS e ON s.country = e.country AND e.day BETWEEN s.start_day AND s.end_day
     LEFT JOIN days AS d ON e.day = d.day
@@ -67,7 +67,7 @@ offences AS (
         OR (NOT s.is_open AND s.end_day = l.day)
     UNION ALL
     SELECT
-        'a size is at least when a flagged day lacks something' AS rule, country, start_day,
+        'a size is at least when a flagged day is a lower bound' AS rule, country, start_day,
         concat(s.is_at_least, ', days ', p.is_at_least) AS found
     FROM surges AS s
     LEFT JOIN spans AS p USING (country, start_day)
