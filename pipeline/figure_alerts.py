@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pipeline.alert_services import Alert
 from pipeline.lake import Lake, read_json
 from pipeline.outbox import saying, write_down
-from pipeline.output import escape
+from pipeline.output import escape, write_share
 from pipeline.report.wording import write_sources
 from pipeline.restatements import ALL, read_completeness, read_restatements
 from pipeline.settings import Settings
@@ -163,7 +163,7 @@ def _read_reasons(lake: Lake) -> dict[date, list[str]]:
 def _incomplete(row: dict[str, Any], reasons: list[str]) -> Alert:
     sources = write_sources(row["sources"], row["sources_expected"])
     share = (
-        f" ({100 * row['share']:.1f} % of what was expected)" if row["share"] is not None else ""
+        f" ({write_share(row['share'])} of what was expected)" if row["share"] is not None else ""
     )
     because = escape("; ".join(reasons))[:_LONGEST_REASON]
     why = f" Why: {because}." if because else ""

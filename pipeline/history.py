@@ -24,6 +24,11 @@ from pipeline.options import (
 from pipeline.output import print_rows
 from pipeline.settings import load_settings
 
+NOBODY_LOCATED = (
+    "no database located an address of that day, so there is no figure of a country, not even 0;"
+    " `--country all` counts everybody"
+)
+
 DayOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Local day.")]
 
 
@@ -97,11 +102,15 @@ def explain_unpublished(state: State, day: date) -> str:
     _, rows = state.query("SELECT min(day), max(day), count(*) FROM days")
     first, last, count = rows[0]
     _, known = state.query("SELECT count(*) FROM restatements WHERE day = $day", {"day": day})
+    _, built = state.query(
+        "SELECT is_preliminary, geo_built FROM days WHERE day = $day", {"day": day}
+    )
+    if known[0][0] and built and built[0][1] is None:
+        return NOBODY_LOCATED
     if known[0][0]:
         return "the day's logs have no hit from there, so it is 0"
     if not count:
         return "the lake has no days yet"
-    _, built = state.query("SELECT is_preliminary FROM days WHERE day = $day", {"day": day})
     if built:
         how = "`tidegauge build` publishes the figures of days that have ended"
         run = f"`tidegauge run --from {day} --to {day}` what is there of this one"

@@ -20,6 +20,7 @@ from pipeline.alerts import note_surges
 from pipeline.build import build, build_tables
 from pipeline.checks import check_days
 from pipeline.days import check_day
+from pipeline.definitions import NO_COUNTRY
 from pipeline.discovery import Found, discover
 from pipeline.errors import DataError, PassingError
 from pipeline.figure_alerts import note_incomplete, note_restatements
@@ -261,8 +262,8 @@ def check_built(settings: Settings, day: date, rebuilt: Iterable[str]) -> dict[s
     """Check the day and those rebuilt; returns what others may schedule on.
 
     Returns:
-        ``day``, the ``days`` rebuilt, and of the day its ``countries`` (rows of daily),
-        ``sessions`` and ``hits`` (robots excluded).
+        ``day``, the ``days`` rebuilt, and of the day its ``countries`` (with a session,
+        known ones), ``sessions`` and ``hits`` (robots excluded).
 
     Raises:
         DataError: figures contradict each other.
@@ -271,11 +272,15 @@ def check_built(settings: Settings, day: date, rebuilt: Iterable[str]) -> dict[s
     days = {day, *map(date.fromisoformat, rebuilt)}
     check_days(lake, days, build_settings(settings, lake))
     part = lake.part_path("daily", str(day))
-    rows = pq.ParquetFile(part).read(["sessions", "hits"]).to_pylist() if part.exists() else []
+    rows = (
+        pq.ParquetFile(part).read(["country", "sessions", "hits"]).to_pylist()
+        if part.exists()
+        else []
+    )
     return {
         "day": str(day),
         "days": sorted(map(str, days)),
-        "countries": len(rows),
+        "countries": sum(row["sessions"] > 0 and row["country"] != NO_COUNTRY for row in rows),
         "sessions": sum(row["sessions"] for row in rows),
         "hits": sum(row["hits"] for row in rows),
     }

@@ -44,6 +44,17 @@ def write_number_of(count: float, one: str, many: str | None = None) -> str:
     return f"{count:,.0f} {one if count == 1 else many or one + 's'}"
 
 
+def write_share(share: float) -> str:
+    """A share of 0 to 1 as a percentage: one decimal, two below 0.1 %; 100 % is all of it."""
+    shown = min(share, 0.999) if share < 1 else share
+    return f"{100 * shown:.{2 if 0 < share < 0.001 else 1}f} %"
+
+
+def write_countries(count: int) -> str:
+    """What sessions are from: ``2 countries``; ``no known country`` where nobody was located."""
+    return write_number_of(count, "country", "countries") if count else "no known country"
+
+
 def write_days(days: Sequence[str], colon: str = ", ") -> str:
     """``0 days``; ``2 days, 2016-11-08 to 2016-11-09``."""
     return write_number_of(len(days), "day") + (f"{colon}{days[0]} to {days[-1]}" if days else "")

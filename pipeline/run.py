@@ -32,7 +32,7 @@ from pipeline.options import (
     show_bytes,
 )
 from pipeline.outbox import deliver
-from pipeline.output import escape, write_days, write_number_of
+from pipeline.output import escape, write_countries, write_days, write_number_of
 from pipeline.raw_files import Origin, RawFiles
 from pipeline.settings import Settings, load_settings
 from pipeline.site import find_zone
@@ -124,7 +124,7 @@ def _run(settings: Settings, night: Night, today: date) -> list[TidegaugeError]:
     print(f"built:  {write_days(rebuilt)}")
     for one in told:
         sessions = write_number_of(one["sessions"], "session")
-        countries = write_number_of(one["countries"], "country", "countries")
+        countries = write_countries(one["countries"])
         print(f"{one['day']}: {sessions} from {countries}")
     print(f"report: {escape(page)}")
     for title in alerts:

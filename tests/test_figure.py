@@ -188,6 +188,7 @@ def test_a_crash_and_robots_and_a_demo_are_said(site: Publisher) -> None:
     (site.site.folder / ".tidegauge-demo").touch()
     said = say(site, "US")
     assert said.startswith("Simulated data: no real visitor is in this figure. On 8 November")
+    assert "2016 the site counted at least 10 sessions from addresses located" in said
     assert "20.0 % of that day's requests (robots left out) ended in a failure of the" in said
     assert "refused a connection are in no log, so the figure is a lower bound." in said
     assert "left out: 1 request without a user agent" in said
@@ -219,6 +220,7 @@ def test_a_surge_under_way_on_an_incomplete_day_is_at_least() -> None:
     surge = Expectation(43_877.4, date(2016, 11, 8), date(2016, 12, 1), 1_837_331, 394_893.2,
                         is_open=False, is_at_least=True)  # fmt: skip
     said = write_paragraph(figure(completeness=about, expectation=surge))
+    assert said.startswith("On 8 November 2016 the site counted at least 249,950 sessions from")
     assert "expected: web03 is missing; web04 is missing. It was first" in said
     assert "That is at least 5.7 times what was expected from the country's own history" in said
     assert "a surge from 8 November to 1 December 2016: at least 1,837,331 sessions where" in said

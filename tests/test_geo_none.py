@@ -57,3 +57,15 @@ def test_a_variable_and_an_option_say_it_too(site: Site, how: str) -> None:
 def test_a_database_can_not_be_fetched_into_it(site: Site) -> None:
     done = site.run("geo", "fetch", "dbip-lite", code=2)
     assert "setting geo = 'none': that locates nobody; set the folder for databases" in done.err
+
+
+def test_where_nobody_was_located_there_is_no_figure_of_a_country(site: Site) -> None:
+    """Not even 0; of all, and of those without a country, there is one."""
+    said = site.run("run", "--from", DAY, "--to", DAY).out
+    assert "sessions from no known country" in said
+    for command in ("figure", "history"):
+        done = site.run(command, "--day", DAY, "--country", "US", code=2)
+        assert done.out == ""
+        assert "no database located an address of that day" in done.err.replace("\n", " ")
+    for country in ("all", "ZZ"):
+        assert "counted " in site.run("figure", "--day", DAY, "--country", country).out

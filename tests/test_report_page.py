@@ -12,10 +12,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from conftest import Tidegauge
+from conftest import VISITOR_KEY, Tidegauge
 from report_lakes import CANADA, FILE, PATH, STATES, day_lines, line, make_hostile, make_lake
 from report_lakes import make_storm as make_storm_lake
 
+from pipeline.nightly import check_built
 from pipeline.report import write_report
 from pipeline.settings import load_settings
 
@@ -92,6 +93,7 @@ def test_a_surge_is_the_headline(report: Report, storm: Path) -> None:
     """Country, peak, expectation, all countries' surges, accounting and caveats are said."""
     text = text_of(report(storm))
     assert "United States: 200 sessions on 2016-11-10, 10.0 times what was expected" in text
+    assert "sessions from 2 countries" in text
     assert "local days of America/Toronto" in text
     assert "A U.S. address is not an American" in text
     assert "Counts under a crash are a lower bound" in text
@@ -158,6 +160,28 @@ def test_a_surge_under_a_crash_is_at_least_everywhere(
     (surge,) = json.loads(tidegauge("surges", "--format", "json", *where).stdout)
     assert surge["is_at_least"] is True
     tidegauge("verify", *where)
+
+
+@pytest.mark.parametrize("zone", ["America/Toronto", "UTC"])
+def test_a_lake_of_one_day_claims_no_judgement_and_no_country_without_a_session(
+    report: Report, tidegauge: Tidegauge, tmp_path: Path, zone: str
+) -> None:
+    """Canada visits, the States send a robot, others have no country; clocks change or do not."""
+    lines = [
+        *day_lines(CANADA, NOON, 3),
+        *day_lines(STATES, NOON, 2, agent="Googlebot/2.1"),
+        *day_lines("10.0.0", NOON, 4),
+    ]
+    lake = make_lake(tidegauge, tmp_path / "site", lines, zone=zone)
+    text = text_of(report(lake))
+    assert "7 sessions from 1 country, 9 log lines" in text
+    assert "Nothing was judged: a day is once 7 earlier days can serve" in text
+    assert "no country had a day" not in text
+    assert ("23 or 25 hours" in text) is (zone == "America/Toronto")
+    settings = load_settings(
+        lake=lake, geo=lake.parent / "geo", timezone=zone, visitor_key=VISITOR_KEY
+    )
+    assert check_built(settings, NOON.date(), [])["countries"] == 1
 
 
 def test_the_same_lake_gives_the_same_bytes_anywhere(

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pipeline.errors import SettingsError
+from pipeline.output import write_share
 from pipeline.report import charts, wording
 from pipeline.report.facts import (
     BothDays,
@@ -145,3 +146,11 @@ def test_a_history_of_any_length_can_be_drawn(count: int) -> None:
     if count == 200:
         line = next(part for part in drawn.split("<path ") if 'stroke="var(--observed)"' in part)
         assert line.count("M") == 2
+
+
+def test_a_share_is_written_alike_everywhere_and_never_as_all_when_it_is_less() -> None:
+    """In the report as in a figure and an alert; rounded, two decimals below 0.1 %."""
+    written = {0.5816: "58.2 %", 0.9996: "99.9 %", 1.0: "100.0 %", 0.0: "0.0 %", 0.0004: "0.04 %"}
+    for share, text in written.items():
+        assert write_share(share) == text
+        assert wording.write_share(share) == text.replace(" ", "\N{NO-BREAK SPACE}")

@@ -271,7 +271,7 @@ def test_a_sliver_of_the_next_day_is_not_published(site: Publisher) -> None:
     assert [row["sessions"] for row in site.rows(8, "US")] == [3]
     assert site.rows(9, "US") == []
     said = site.site.run("figure", "--day", "2016-11-09", "--country", "US").out
-    assert "It has not been published yet. That waits for the logs of the day that are" in said
+    assert "It has not been published yet. It will be when the missing logs of the day" in said
     site.deliver("web02-9.log", day=9, US=4)
     site.build(d8=PRELIMINARY, d9=PRELIMINARY)
     assert site.publish("2016-11-13T06:00:00Z", about=[9]) == []

@@ -91,7 +91,7 @@ def test_the_sliver_is_marked_wherever_its_numbers_stand(site: Site) -> None:
         }  # fmt: skip
     figure = site.run("figure", "--day", "2016-11-09", "--country", "US").out
     assert "The figure is preliminary: " in figure
-    assert "It has not been published yet. That waits for the logs" in figure
+    assert "It has not been published yet. It will be when the missing logs" in figure
     site.run("report", "--out", "r.html")
     page = (site.folder / "r.html").read_text()
     assert "9 days with hits (2016-11-09 only in part)" in page

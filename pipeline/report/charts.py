@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pipeline.report.facts import BothDays, HistoryDay, Hour, SurgeEpisode
-from pipeline.report.wording import write_count, write_hour, write_part, write_share
+from pipeline.report.wording import write_count, write_hour, write_share
 
 _HALF_DAY = timedelta(hours=12)
 _DAY_STEPS = (1, 2, 3, 7, 14, 28)
@@ -183,7 +183,7 @@ def _history_row(day: HistoryDay) -> dict[str, Any]:
         if day.expected is not None:
             row["said"] += f", expected {write_count(day.expected)}"
         if day.is_preliminary:
-            row["said"] += f"; at least: {write_part(day.share)} of the logs"
+            row["said"] += f"; at least: {write_share(day.share)} of the logs"
         if day.is_censored:
             row["said"] += "; at least: visitors were turned away"
     return row
@@ -232,13 +232,13 @@ def draw_hours(hours: Sequence[Hour], zone: ZoneInfo) -> Spec:
 
 
 def draw_error_hours(hours: Sequence[Hour], zone: ZoneInfo) -> Spec:
-    """The share of all requests in each hour that got a 5xx answer."""
+    """The share of requests, robots left out, in each hour that got a 5xx answer."""
     rows = []
     for place, hour in enumerate(hours):
         share = hour.errors / hour.hits if hour.hits else None
         said = f"{write_hour(hour.hour, zone)}: {write_share(share)} of {write_count(hour.hits)}"
         rows.append({"place": place, "value": share, "said": f"{said} requests"})
-    y = _hour_axis(rows, "share of requests answered 5xx", ".0%")
+    y = _hour_axis(rows, "share of requests (robots left out) answered 5xx", ".0%")
     return _hour_bars(rows, _hour_labels(hours, zone), y, "var(--error)")
 
 

@@ -173,6 +173,11 @@ class Facts:
         return sum(country.sessions for country in self.countries)
 
     @property
+    def known_countries(self) -> int:
+        """Countries with a session."""
+        return sum(c.sessions > 0 and c.country != NO_COUNTRY for c in self.countries)
+
+    @property
     def unlocated(self) -> int:
         """Sessions from addresses that the database gave no country."""
         return sum(c.sessions for c in self.countries if c.country == NO_COUNTRY)

@@ -12,7 +12,7 @@ from pipeline.answers import State, one_state
 from pipeline.definitions import CENSORED_SHARE, NO_COUNTRY
 from pipeline.errors import GeoError, SettingsError
 from pipeline.geo.databases import list_databases
-from pipeline.history import explain_unpublished, query_history
+from pipeline.history import NOBODY_LOCATED, explain_unpublished, query_history
 from pipeline.lake import FileRecord, Lake, read_json
 from pipeline.left_out import Missing, list_missing
 from pipeline.models import read_model
@@ -125,7 +125,8 @@ def find_figure(settings: Settings, day: date, country: str) -> Figure:
 
     Raises:
         LakeError: there is no lake.
-        SettingsError: the lake has no hits of the day, or nobody knows the country.
+        SettingsError: the lake has no hits of the day, nobody was located on it, or nobody knows
+            the country.
     """
     with one_state(settings) as state:
         return _find_figure(state, settings, day, country)
@@ -141,6 +142,8 @@ def _find_figure(state: State, settings: Settings, day: date, country: str) -> F
         return _recall_figure(state, settings, day, country)
     rows = state.ask("SELECT * FROM daily WHERE day = $day", day=day)
     code = _choose_code(state, country, {row["country"] for row in rows})
+    if about[0]["geo_built"] is None and code not in (ALL, NO_COUNTRY):
+        raise SettingsError("--country", country, NOBODY_LOCATED)
     counted = [row for row in rows if code in (ALL, row["country"])]
     records = [record for record in lake.files() if str(day) in record.days]
     completeness = _read_completeness(

@@ -9,6 +9,7 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -20,7 +21,7 @@ import pipeline
 from pipeline.definitions import CENSORED_SHARE, DEFINITIONS_VERSION, ROBOTLIKE
 from pipeline.errors import SettingsError, StorageError
 from pipeline.lake import Lake, read_json
-from pipeline.output import escape
+from pipeline.output import escape, write_countries
 from pipeline.report import wording
 from pipeline.report.accounting import account_for, credit_databases, span_databases
 from pipeline.report.drawings import choose_window, draw_charts
@@ -123,6 +124,7 @@ def make_page(settings: Settings, comparisons: Sequence[Figure], country: str | 
         restated_of_surge=_restated_of_surge(facts),
         comparisons=comparisons,
         zone=ZoneInfo(facts.zone),
+        clocks_change=_clocks_change(facts),
         is_simulated=bool(comparisons) or (lake.root.resolve().parent / DEMO_MARK).exists(),
         timeouts=timeouts,
         version=pipeline.__version__,
@@ -153,7 +155,6 @@ def _environment() -> jinja2.Environment:
         "share": wording.write_share,
         "figure": wording.write_figure,
         "ratio": wording.write_ratio,
-        "part": wording.write_part,
         "difference": wording.write_difference,
         "place": wording.name_country,
         "in_place": wording.name_in_sentence,
@@ -170,6 +171,7 @@ def _environment() -> jinja2.Environment:
         "most_quiet_days": LONGEST_STEP_DAYS - 1,
         "least_sessions": LEAST_SESSIONS,
         "times_expected": wording.compare_with_expected,
+        "countries": write_countries,
         "sources": wording.write_sources,
         "local_time": wording.write_local_time,
     }
@@ -202,6 +204,15 @@ def _restated_of_surge(facts: Facts) -> list[Any]:
     episode, peak = facts.focus.episode, facts.focus.peak.day
     first, last = (episode.start_day, episode.end_day) if episode else (peak, peak)
     return [one for one in facts.restated if first <= one.day <= last]
+
+
+def _clocks_change(facts: Facts) -> bool:
+    """Whether the zone has two offsets in a year of the days shown."""
+    zone, years = ZoneInfo(facts.zone), {day.day.year for day in facts.days}
+    return any(
+        len({datetime(year, month, 1, tzinfo=zone).utcoffset() for month in range(1, 13)}) > 1
+        for year in years
+    )
 
 
 def _local_hours(facts: Facts, focus: Focus | None) -> dict[str, Any]:

@@ -37,11 +37,12 @@ def _say_number(figure: Figure) -> Iterator[str]:
     if figure.is_simulated:
         yield "Simulated data: no real visitor is in this figure."
     counted = wording.write_number_of(figure.sessions or 0, "session")
+    least = "at least " if figure.completeness.is_lower_bound else ""
     of = ""
     if figure.country != ALL:
         of = f", of {wording.write_count(figure.all_sessions or 0)} from all countries"
     yield (
-        f"On {wording.write_day(figure.day)} the site counted {counted}"
+        f"On {wording.write_day(figure.day)} the site counted {least}{counted}"
         f" {wording.name_addresses(figure.country)}{of}."
     )
 
@@ -135,7 +136,10 @@ def _say_published(figure: Figure) -> Iterator[str]:
     if not figure.published:
         yield "It has not been published yet."
         if _lacks_logs(figure):
-            yield "That waits for the logs of the day that are missing, or for a run of that day."
+            yield (
+                "It will be when the missing logs of the day are in, or when that day is run"
+                f" (`tidegauge run --from {figure.day} --to {figure.day}`)."
+            )
         return
     zone = ZoneInfo(figure.timezone)
     first, *later = figure.published

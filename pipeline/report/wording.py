@@ -1,11 +1,11 @@
 """How the report writes numbers, dates and countries."""
 
-import math
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pytz
 
+from pipeline import output
 from pipeline.definitions import NO_COUNTRY
 from pipeline.output import write_number_of as write_number_of  # noqa: PLC0414 for its readers
 
@@ -26,17 +26,8 @@ def write_count(value: float) -> str:
 
 
 def write_share(value: float | None) -> str:
-    """A share of 0 to 1 as a percentage: one decimal, two below 0.1 %."""
-    if value is None:
-        return "none"
-    digits = 2 if 0 < value < 0.001 else 1
-    return f"{value:.{digits}%}".replace("%", "\N{NO-BREAK SPACE}%")
-
-
-def write_part(share: float) -> str:
-    """A share of what was expected as a percentage: never 100 % when it is less."""
-    tenths = math.floor(share * 1000)
-    return f"{tenths / 10:g}\N{NO-BREAK SPACE}%"
+    """A share as ``output`` writes it, in one piece on a line."""
+    return "none" if value is None else output.write_share(value).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def write_ratio(value: float) -> str:
