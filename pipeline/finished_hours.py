@@ -58,11 +58,13 @@ def watched_day(now: datetime, zone: ZoneInfo) -> date:
 
 
 def hours_of(day: date, zone: ZoneInfo) -> list[datetime]:
-    """The starts (UTC) of the hours that begin on a local day: 23 to 25."""
-    start, end = day_start(day, zone), day_start(day + _ONE_DAY, zone)
-    first = start.replace(minute=0)
-    first += _ONE_HOUR if first < start else timedelta()
-    return [first + n * _ONE_HOUR for n in range(-((first - end) // _ONE_HOUR))]
+    """The starts (UTC) of the hours that begin on a local day: 23 to 25.
+
+    A day whose midnight comes twice (St. John's, until 2011) may be left again for an hour.
+    """
+    first = day_start(day, zone).replace(minute=0) - _ONE_HOUR
+    near = (first + n * _ONE_HOUR for n in range(28))
+    return [hour for hour in near if hour.astimezone(zone).date() == day]
 
 
 def read_day_so_far(settings: Settings, now: datetime) -> DaySoFar:

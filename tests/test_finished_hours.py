@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from lake_fixtures import Site, make_line
 
@@ -32,6 +32,7 @@ def test_a_day_has_the_hours_its_clock_went_through(day: str, hours: int) -> Non
 
 
 @given(st.dates(date(2000, 1, 1), date(2035, 1, 1)), st.sampled_from(ZONES))
+@example(date(2010, 11, 7), "America/St_Johns")
 def test_every_hour_is_of_one_day(day: date, name: str) -> None:
     """Two days after one another have consecutive hours, each beginning on its day."""
     zone = ZoneInfo(name)
