@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from pipeline.lake import FileRecord
     from pipeline.surges.baseline import Floats, Ints
 
+MAY_COUNT_TWICE = "hits may count twice"
+"""In a reason: whatever else is missing, the day's counts are no lower bound."""
+
 COMPLETENESS: pa.Schema = pa.schema(
     [
         ("day", pa.date32()),
@@ -259,7 +262,7 @@ def _to_table(  # noqa: PLR0913 what the table is made of
             )
         if share.beside:
             reasons[calendar.index[share.day]].append(
-                f"{share.source}: hits may count twice, as a damaged file ({share.file_key}) has"
+                f"{share.source}: {MAY_COUNT_TWICE}, as a damaged file ({share.file_key}) has"
                 f" the hours of {share.beside}: if it was sent again, `tidegauge forget` it"
             )
     for one in left_out:

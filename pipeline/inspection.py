@@ -36,7 +36,7 @@ from pipeline.options import (
     LayoutOption,
     RawCellsOption,
 )
-from pipeline.output import escape, print_rows, until_closed, write_number_of
+from pipeline.output import escape, print_rows, until_closed, write_number_of, write_share
 from pipeline.proxies import UNLOGGED
 from pipeline.settings import load_settings
 from pipeline.site import read_limits
@@ -224,7 +224,7 @@ def _name_layout(reader: FileReader, found: _Findings, *, is_read: bool) -> str:
         return f"{counts}: its lines are of several layouts, so set no log_format"
     if reader.detected is None:
         return escape(name)
-    sure = f"{100 * reader.detected.share:.0f} % of its first lines"
+    sure = f"{write_share(reader.detected.share)} of its first lines"
     return f'{name} ({sure}); to read it so always, set log_format = "{name}"'
 
 

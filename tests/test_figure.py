@@ -227,6 +227,17 @@ def test_a_surge_under_way_on_an_incomplete_day_is_at_least() -> None:
     assert "394,893 were expected." in said
 
 
+def test_a_preliminary_figure_with_hits_that_may_count_twice_is_not_at_least() -> None:
+    """It may be too large as well: preliminary, and nothing more."""
+    reasons = ["web01: a damaged file was read in part (a)", "web01: hits may count twice, as a"]
+    about = Completeness(1.0, 0, 1, is_preliminary=True, is_censored=True, error_share=0.1,
+                         reasons=reasons)  # fmt: skip
+    said = write_paragraph(figure(completeness=about, published=[]))
+    assert said.startswith("On 8 November 2016 the site counted a preliminary 249,950 sessions")
+    assert "at least" not in said
+    assert "so the figure is a lower bound" not in said
+
+
 def test_restatements_down_and_up_and_of_completeness_alone() -> None:
     """A row with the same number is no restatement; every other is a sentence."""
     values = [

@@ -97,7 +97,7 @@ def test_a_header_alone_is_a_log_without_a_hit(tmp_path: Path, name: str) -> Non
     """Of a server that was asked for nothing yet; no line of it is rejected."""
     site = Site(tmp_path)
     path = write(tmp_path, *HEADS[name])
-    assert f": {name} (100 % of its first lines)" in site.run("doctor", path).out
+    assert f": {name} (100.0 % of its first lines)" in site.run("doctor", path).out
     said = site.run("parse", path).out.splitlines()
     assert said == ['{"skipped": "directive"}'] * len(HEADS[name])
 

@@ -9,6 +9,7 @@ import pytz
 
 import pipeline
 from pipeline.answers import State, one_state
+from pipeline.completeness import MAY_COUNT_TWICE
 from pipeline.definitions import CENSORED_SHARE, NO_COUNTRY
 from pipeline.errors import GeoError, SettingsError
 from pipeline.geo.databases import list_databases
@@ -69,7 +70,8 @@ class Completeness:
     @property
     def is_lower_bound(self) -> bool:
         """Whether more would be counted, had nothing been lost and nobody turned away."""
-        return bool(self.is_preliminary) or self.is_censored
+        may_be_too_many = any(MAY_COUNT_TWICE in reason for reason in self.reasons)
+        return (bool(self.is_preliminary) or self.is_censored) and not may_be_too_many
 
 
 @dataclass(frozen=True)

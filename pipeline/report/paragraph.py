@@ -37,7 +37,9 @@ def _say_number(figure: Figure) -> Iterator[str]:
     if figure.is_simulated:
         yield "Simulated data: no real visitor is in this figure."
     counted = wording.write_number_of(figure.sessions or 0, "session")
-    least = "at least " if figure.completeness.is_lower_bound else ""
+    about = figure.completeness
+    only = "a preliminary " if about.is_preliminary else ""
+    least = "at least " if about.is_lower_bound else only
     of = ""
     if figure.country != ALL:
         of = f", of {wording.write_count(figure.all_sessions or 0)} from all countries"
@@ -114,8 +116,8 @@ def _say_completeness(figure: Figure) -> Iterator[str]:
         share = wording.write_share(about.error_share)
         yield (
             f"{share} of that day's requests (robots left out) ended in a failure of the server"
-            " (5xx); visitors who were refused a connection are in no log, so the figure is a"
-            " lower bound."
+            " (5xx); visitors who were refused a connection are in no log"
+            f"{', so the figure is a lower bound' if about.is_lower_bound else ''}."
         )
 
 
