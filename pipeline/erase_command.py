@@ -7,6 +7,8 @@ import typer
 
 from pipeline.build import build
 from pipeline.erasure import Person, Trace, count_files, erase
+from pipeline.errors import SettingsError
+from pipeline.formats.clients import NO_PEER, SOCKET, read_client
 from pipeline.lake import Lake
 from pipeline.options import (
     ConfigOption,
@@ -55,7 +57,7 @@ def erase_person(  # noqa: PLR0913 one parameter an option
     """
     settings = load_settings(config, lake=lake, geo=geo)
     the_lake = open_lake(settings)
-    person = Person(client, tuple(agent or ()))
+    person = Person(_read_client(client), tuple(agent or ()))
     with show_steps("looking", count_files(the_lake)) as (progress, task):
         traces = erase(
             the_lake, load_key(settings), person,
@@ -66,6 +68,17 @@ def erase_person(  # noqa: PLR0913 one parameter an option
     rows = [(t.day, t.table, t.rows, t.record.name if t.record else "") for t in traces]
     print_rows(COLUMNS, rows, form.value, raw_cells=raw_cells)
     print(escape(_conclude(the_lake, traces, is_done=delete)), file=sys.stderr)
+
+
+def _read_client(given: str) -> str:
+    """The client as hits have it: of one written otherwise nothing would be found."""
+    client = read_client(given.strip())
+    if client is None or client == NO_PEER or SOCKET.fullmatch(client):
+        raise SettingsError(
+            "--client", given, "no client; write an address or a host's name: 203.0.113.9,"
+            " 2001:db8::9, host.example.net"
+        )  # fmt: skip
+    return client
 
 
 def _conclude(lake: Lake, traces: list[Trace], *, is_done: bool) -> str:

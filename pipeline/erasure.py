@@ -21,7 +21,7 @@ from pipeline.change import Change
 from pipeline.clients import canonical
 from pipeline.database import connect
 from pipeline.definitions import ASSET_PATH
-from pipeline.lake import FileRecord, Lake
+from pipeline.lake import FileRecord, Lake, read_json
 from pipeline.partitions import REJECTS, write_hits, write_table
 from pipeline.visitors import VisitorKey
 
@@ -36,7 +36,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Person:
-    """Who is to be erased: an address or host's name, with all its user agents or with these."""
+    """Who is to be erased: a client as ``read_client`` gives it, with all agents or with these."""
 
     client: str
     agents: tuple[str, ...] = ()
@@ -58,6 +58,8 @@ class Trace:
     rows: int
     path: Path
     record: FileRecord | None = None
+    is_derived: bool = False
+    """Whether a build makes it anew of hits, so that nothing is written there."""
 
 
 def erase(
@@ -70,7 +72,8 @@ def erase(
 ) -> list[Trace]:
     """Find what the lake keeps of a person, and erase it when ``is_asked``.
 
-    The days' sessions are stale then; those of sealed days, which no build makes, are written here.
+    The days' sessions are stale then, and gone with the next build; those of sealed days, which no
+    build makes, are written here.
     Nothing else may change the lake meanwhile; all of it is changed, or nothing.
     """
     with lake.lock("build"), lake.staging() as staging, lake.lock():
@@ -81,13 +84,13 @@ def erase(
             mask = eraser.find(table)
             if mask.any():
                 traces.append(replace(trace, rows=int(mask.sum())))
-                if is_asked:
+                if is_asked and not trace.is_derived:
                     staged = staging / secrets.token_hex(8)
                     eraser.write(staged, table, mask)
                     change.replace(trace.path, staged)
             on_file()
         if traces and is_asked:
-            _note(change, traces)
+            _note(change, [trace for trace in traces if not trace.is_derived])
             change.put_locked()
     return traces
 
@@ -98,7 +101,7 @@ def count_files(lake: Lake) -> int:
 
 
 def _list_files(lake: Lake) -> Iterator[Trace]:
-    """Every file with rows of single visitors that no build makes again."""
+    """Every file with rows of single visitors."""
     for record in lake.files():
         key = record.file_key
         for day in record.read_days:
@@ -109,9 +112,10 @@ def _list_files(lake: Lake) -> Iterator[Trace]:
             path = lake.rejects_path(record.rejects_day, key)
             if path.exists():
                 yield Trace(record.rejects_day, "rejects", 0, path, record)
-    for day in sorted(lake.sealed()):
+    sealed = lake.sealed()
+    for day in sorted(sealed | read_json(lake.ledger / "built.json").keys()):
         if (path := lake.part_path("sessions", day)).exists():
-            yield Trace(day, "sessions", 0, path)
+            yield Trace(day, "sessions", 0, path, is_derived=day not in sealed)
 
 
 def _note(change: Change, traces: Iterable[Trace]) -> None:
@@ -141,7 +145,8 @@ class _Eraser:
     def find(self, table: pa.Table) -> Mask:
         """Which rows are the person's; of rejected lines, those that hold the address or agents."""
         if "line" in table.column_names:
-            texts = (self._person.client, *self._person.agents)
+            client = self._person.client
+            texts = {client, canonical(client), *self._person.agents} - {""}
             found = [pc.match_substring(table["line"], text).to_numpy() for text in texts]
             mask: Mask = np.logical_or.reduce(found)
             return mask

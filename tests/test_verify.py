@@ -58,7 +58,7 @@ def test_simulated_lake_is_proved(tmp_path: Path, tidegauge: Tidegauge) -> None:
     done = tidegauge("verify", *where, "--format", "csv")
     assert done.stdout.decode() == "what,day_or_file,finding\n"
     assert b"20 days, 18" in done.stderr
-    assert done.stderr.endswith(b"everything is what its inputs give\n")
+    assert done.stderr.endswith(b" counted anew: nothing is off\n")
 
 
 def test_sound_lake_is_proved_and_left_alone(sound: Site) -> None:
@@ -347,6 +347,24 @@ def test_sealed_day_is_reported_and_its_bytes_are_proved(
     assert path.relative_to(site.lake).as_posix() in places_of(verify(site, code=1))
     path.unlink()
     assert path.relative_to(site.lake).as_posix() in places_of(verify(site, code=1))
+
+
+def test_what_was_not_counted_anew_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of sealed days the bytes alone, of stale ones nothing: neither is among what was counted."""
+    site = make_original(tmp_path)
+    whole = "10 days, 180 hits of 11 files counted anew: nothing is off\n"
+    assert site.run("verify").err.endswith(whole)
+    set_clock(monkeypatch, NOON)
+    delete(site)
+    some = "5 days, 90 hits of 6 files counted anew; 5 sealed days by bytes alone: nothing is off\n"
+    assert site.run("verify").err.endswith(some)
+    none = "0 days, 0 hits of 0 files counted anew; 4 sealed days by bytes alone: nothing is off\n"
+    assert site.run("verify", "--to", OLD[-1]).err.endswith(none)
+    site.ingest(site.write("web03.log", make_line("10/Nov/2016:12:00:00 -0500")))
+    stale = (
+        "3 days, 54 hits of 4 files counted anew; 5 sealed days by bytes alone; 2 other days not"
+    )
+    assert stale in site.run("verify").err
 
 
 def test_unsealed_hits_that_are_gone_are_named(site: Site) -> None:

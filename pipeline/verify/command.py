@@ -97,10 +97,14 @@ def _day(instant: datetime | None) -> date | None:
 
 
 def conclude(proof: Proof) -> str:
-    """What the proof comes to, as a sentence."""
+    """What the proof comes to, and what was only compared by its bytes, as a sentence."""
     counts = (proof.days, "day"), (proof.hits, "hit"), (proof.files, "file")
     days, hits, files = (write_number_of(*count) for count in counts)
-    what = f"{days}, {hits} of {files}"
+    what = f"{days}, {hits} of {files} counted anew"
+    if proof.sealed:
+        what += f"; {write_number_of(proof.sealed, 'sealed day')} by bytes alone"
+    if proof.uncounted:
+        what += f"; {write_number_of(proof.uncounted, 'other day')} not counted"
     if not proof.off:
-        return f"{what}: everything is what its inputs give"
+        return f"{what}: nothing is off"
     return f"{what}: {write_number_of(len(proof.off), 'finding')} of something that is off"

@@ -58,6 +58,11 @@ class Day:
     """Built, and from what it would be built from now."""
 
     @property
+    def is_counted(self) -> bool:
+        """Whether its figures are what its hits give now, so that counting anew proves them."""
+        return self.is_current and not self.is_standing
+
+    @property
     def rows(self) -> int:
         """Its hits."""
         return sum(part.hits for part in self.files)
@@ -93,7 +98,9 @@ class DayProof:
     findings: list[Finding] = field(default_factory=list)
     parts: list[PartProof] = field(default_factory=list)
     hits: DayHits | None = None
-    """All its hits; None when a file of them is off."""
+    """All its hits; None when a file of them is off, or deleted."""
+    is_counted: bool = False
+    """Whether its figures were counted anew from its hits, not only compared by their bytes."""
 
 
 def prove_days(task: Task) -> Iterator[DayProof]:
@@ -116,7 +123,8 @@ def prove_days(task: Task) -> Iterator[DayProof]:
         before = _tail(task, today, day + _ONE_DAY)
         for past in [known for known in read if known <= day]:
             del read[past]
-        yield DayProof(day, today.findings + findings, today.parts)
+        is_recounted = days[day].is_counted and not any(f.what == "unproven" for f in findings)
+        yield DayProof(day, today.findings + findings, today.parts, is_counted=is_recounted)
         del today, after
         pa.default_memory_pool().release_unused()
 

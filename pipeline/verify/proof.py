@@ -32,11 +32,18 @@ _ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Proof:
-    """What came of it: how much was looked at, and what was found."""
+    """What came of it: what the figures were counted anew from, and what was found."""
 
     days: int
+    """So many were counted anew."""
     files: int
+    """Raw files with hits of those days."""
     hits: int
+    """Of those days."""
+    sealed: int
+    """Days whose figures were compared by bytes alone, as hits of them may be deleted."""
+    uncounted: int
+    """Other days that were not counted anew: stale ones, and those whose hits are off."""
     findings: list[Finding]
 
     @property
@@ -86,19 +93,24 @@ def prove_lake(
         wanted = frozenset(day.day for day in days if day.day in span)
         rules = Rules(settings.timeout_minutes, settings.key.session_key, settings.drop_robotlike)
         parts: list[PartProof] = []
+        counted: set[date] = set()
         for proof in prove_all(
             split_days(shelf, settings.zone.key, rules, days, wanted, processes)
         ):
             findings += proof.findings
             parts += proof.parts
+            counted |= {proof.day} if proof.is_counted else set()
             on_days(1, len(wanted))
         findings += _prove_files(shelf, snapshot, parts, span)
         findings += _prove_rest(lake, shelf, snapshot, settings)
         findings += _note_days(snapshot, wanted)
         with lake.hold():
             findings = _without_changed(lake.root, snapshot, findings)
-    hits = sum(day.rows for day in days if day.day in wanted)
-    return Proof(len(wanted), len(snapshot.records), hits, sorted(set(findings)))
+    files = {part.file_key for day in days if day.day in counted for part in day.files}
+    hits = sum(day.rows for day in days if day.day in counted)
+    sealed = sum(str(day) in snapshot.sealed for day in wanted)
+    uncounted = len(wanted) - sealed - len(counted)
+    return Proof(len(counted), len(files), hits, sealed, uncounted, sorted(set(findings)))
 
 
 def _list_days(snapshot: Snapshot) -> list[Day]:
