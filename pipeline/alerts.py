@@ -12,14 +12,13 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from pipeline.alert_services import Alert, send_unremembered
 from pipeline.definitions import CENSORED_SHARE
 from pipeline.errors import AlertError, LakeError, SettingsError, TidegaugeError
 from pipeline.lake import Lake, read_json
 from pipeline.outbox import deliver, saying, write_down
 from pipeline.output import escape, write_number_of
+from pipeline.partitions import read_table
 from pipeline.settings import Settings
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
 from pipeline.surges.tables import last_settled_day
@@ -164,8 +163,8 @@ def note_surges(settings: Settings, day: date, today: date, *, is_asked: bool) -
     if not settings.alert_urls or (day < today - reach and not is_asked):
         return []
     lake = Lake(settings.lake)
-    surges = pq.ParquetFile(lake.part_path("surges")).read().to_pylist()
-    days = pq.ParquetFile(lake.part_path("days")).read()
+    surges = read_table(lake.part_path("surges")).to_pylist()
+    days = read_table(lake.part_path("days"))
     about = days.to_pylist()
     surges = [
         surge | {"because": _explain(surge, about)}

@@ -29,6 +29,7 @@ from pipeline.output import print_rows
 from pipeline.safe_sql import check_select, confine
 from pipeline.settings import Settings, load_settings
 from pipeline.site import open_lake
+from pipeline.storage import is_damage, is_of_lake, name_damage, tables_named, write_reason
 
 _EXAMPLES = "\n\nFor example:\n\ntidegauge {0} --country US --from 2016-11-08 --to 2016-11-16"
 _TABLES = {
@@ -83,17 +84,10 @@ class State:
     def query(
         self, statement: str, bound: dict[str, Any] | None = None
     ) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Ask the lake's views; returns column names and rows.
-
-        Raises:
-            SettingsError: DuckDB refuses the statement.
-        """
-        try:
-            self._connection.execute(statement, bound or {})
-            columns = [column[0] for column in self._connection.description or []]
-            return columns, self._connection.fetchall() if columns else []
-        except duckdb.Error as error:
-            raise SettingsError("SQL", statement.strip()[:200], str(error)) from error
+        """Ask the lake's views; returns column names and rows."""
+        self._connection.execute(statement, bound or {})
+        columns = [column[0] for column in self._connection.description or []]
+        return columns, self._connection.fetchall() if columns else []
 
     def ask(self, statement: str, **bound: Any) -> list[dict[str, Any]]:
         """The rows of ``query``, by column."""
@@ -106,10 +100,10 @@ def one_state(settings: Settings) -> Iterator[State]:
     """Keep the lake in one state for several questions; for short ones, as builds wait for it.
 
     Raises:
-        LakeError: there is no lake.
+        LakeError: there is no lake, or a damaged one.
     """
     lake = open_lake(settings)
-    with lake.reading(), open_views(lake.views) as connection:
+    with lake.reading(), tables_named(lake.root), open_views(lake.views) as connection:
         yield State(lake, connection)
 
 
@@ -120,13 +114,22 @@ def query(
     *,
     is_trusted: bool = True,
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Ask one question that may take long: no build waits for it. See ``State.query``.
+    """Ask one question of a user's that may take long: no build waits for it. See ``State.query``.
 
     One that is not trusted gets nothing but the lake's tables; see ``safe_sql``.
+
+    Raises:
+        LakeError: there is no lake, or a damaged one.
+        SettingsError: DuckDB refuses the statement.
     """
     lake = open_lake(settings)
     with open_views(lake.views) as connection:
         if not is_trusted:
             check_select(statement)
             confine(connection, lake, settings.memory_limit_mb)
-        return State(lake, connection).query(statement, bound)
+        try:
+            return State(lake, connection).query(statement, bound)
+        except duckdb.Error as error:
+            if is_damage(error) and is_of_lake(lake.root, error):
+                raise name_damage(lake.root, error) from error
+            raise SettingsError("SQL", statement.strip()[:200], write_reason(error)) from error

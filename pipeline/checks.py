@@ -16,6 +16,7 @@ from pipeline.lake import Lake
 from pipeline.models import read_model
 from pipeline.output import write_number_of
 from pipeline.stale import PARTITIONED, Stock, take_stock
+from pipeline.storage import tables_named
 from pipeline.summary import is_current
 from pipeline.tables import GROWN, select_nothing
 from pipeline.tables import PARTITIONED as COLUMNS
@@ -54,6 +55,7 @@ def check_days(lake: Lake, days: Iterable[date], settings: BuildSettings) -> lis
 @contextmanager
 def _connect(lake: Lake, settings: BuildSettings) -> Iterator[duckdb.DuckDBPyConnection]:
     with (
+        tables_named(lake.root),
         lake.staging() as staging,
         connect(memory_mb=settings.memory_mb, spill=staging / "spill") as connection,
     ):

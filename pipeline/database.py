@@ -4,6 +4,9 @@ from pathlib import Path
 
 import duckdb
 
+from pipeline.errors import LakeError
+from pipeline.storage import is_of_the_disk, write_reason
+
 QUERY_INTERRUPTED = "Query interrupted"
 """What DuckDB makes of Ctrl-C while it is at work: a RuntimeError with this text."""
 
@@ -31,7 +34,17 @@ def connect(
 
 
 def open_views(path: Path) -> duckdb.DuckDBPyConnection:
-    """Open a lake's ``tidegauge.duckdb``, to read only."""
-    connection = duckdb.connect(str(path.absolute()), read_only=True)
+    """Open a lake's ``tidegauge.duckdb``, to read only.
+
+    Raises:
+        LakeError: it is missing, or no database of this DuckDB.
+    """
+    try:
+        connection = duckdb.connect(str(path.absolute()), read_only=True)
+    except duckdb.Error as error:
+        if is_of_the_disk(error):
+            raise
+        why = f"{path}: {write_reason(error)}; `tidegauge build` makes it anew"
+        raise LakeError(why) from error
     connection.execute("SET TimeZone = 'UTC'")
     return connection

@@ -15,14 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline.change import Change
 from pipeline.clients import canonical
 from pipeline.database import connect
 from pipeline.definitions import ASSET_PATH
 from pipeline.lake import FileRecord, Lake, read_json
-from pipeline.partitions import REJECTS, write_hits, write_table
+from pipeline.partitions import REJECTS, read_table, write_hits, write_table
 from pipeline.visitors import VisitorKey
 
 ERASED = "erased"
@@ -80,7 +79,7 @@ def erase(
         change, eraser = Change(lake, staging), _Eraser(key, person)
         traces = []
         for trace in _list_files(lake):
-            table = pq.ParquetFile(trace.path).read()
+            table = read_table(trace.path)
             mask = eraser.find(table)
             if mask.any():
                 traces.append(replace(trace, rows=int(mask.sum())))

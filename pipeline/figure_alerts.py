@@ -12,12 +12,12 @@ from operator import itemgetter
 from typing import Any
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline.alert_services import Alert
 from pipeline.lake import Lake, read_json
 from pipeline.outbox import saying, write_down
 from pipeline.output import escape, write_share
+from pipeline.partitions import read_table
 from pipeline.report.wording import write_sources
 from pipeline.restatements import ALL, read_completeness, read_restatements
 from pipeline.settings import Settings
@@ -154,7 +154,7 @@ def note_incomplete(settings: Settings, day: date, today: date, *, is_asked: boo
 
 
 def _read_reasons(lake: Lake) -> dict[date, list[str]]:
-    days = pq.ParquetFile(lake.part_path("days")).read()
+    days = read_table(lake.part_path("days"))
     if "reasons" not in days.column_names:
         return {}
     return dict(zip(days["day"].to_pylist(), days["reasons"].to_pylist(), strict=True))

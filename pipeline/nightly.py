@@ -14,8 +14,6 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
 
-import pyarrow.parquet as pq
-
 from pipeline.alerts import note_surges
 from pipeline.build import build, build_tables
 from pipeline.checks import check_days
@@ -31,6 +29,7 @@ from pipeline.ingest import Ingested, explain_overlap, explain_unread
 from pipeline.lake import Lake
 from pipeline.outbox import deliver
 from pipeline.output import escape, write_number_of
+from pipeline.partitions import read_table
 from pipeline.raw_files import Origin, printable
 from pipeline.report import write_report
 from pipeline.restatements import publish
@@ -255,7 +254,7 @@ def find_surges(settings: Settings) -> int:
     """Rewrite days, expected and surges where a setting changed; returns the number of episodes."""
     lake = Lake(settings.lake)
     build_tables(lake, build_settings(settings, lake))
-    return int(pq.ParquetFile(lake.part_path("surges")).metadata.num_rows)
+    return len(read_table(lake.part_path("surges"), ["country"]))
 
 
 def check_built(settings: Settings, day: date, rebuilt: Iterable[str]) -> dict[str, Any]:
@@ -272,11 +271,8 @@ def check_built(settings: Settings, day: date, rebuilt: Iterable[str]) -> dict[s
     days = {day, *map(date.fromisoformat, rebuilt)}
     check_days(lake, days, build_settings(settings, lake))
     part = lake.part_path("daily", str(day))
-    rows = (
-        pq.ParquetFile(part).read(["country", "sessions", "hits"]).to_pylist()
-        if part.exists()
-        else []
-    )
+    columns = ["country", "sessions", "hits"]
+    rows = read_table(part, columns).to_pylist() if part.exists() else []
     return {
         "day": str(day),
         "days": sorted(map(str, days)),

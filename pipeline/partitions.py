@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.hits import EPOCH, HITS
+from pipeline.storage import damage_named
 
 _BUFFERED_ROWS = 250_000
 _BUFFERED_BYTES = 32 * 1024 * 1024
@@ -39,6 +40,16 @@ def write_table(path: Path, table: pa.Table) -> None:
     """Write a whole table as one Parquet file."""
     with _open(path, table.schema) as writer:
         writer.write_table(table, row_group_size=_BUFFERED_ROWS)
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """A whole Parquet file of the lake, or some of its columns.
+
+    Raises:
+        LakeError: it is damaged.
+    """
+    with damage_named(path), pq.ParquetFile(path) as file:
+        return file.read(columns)
 
 
 def write_partitions(pieces: Iterable[pa.Table], folder: Path) -> None:

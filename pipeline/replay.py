@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import typer
 
 from pipeline.blocks import RawFile
@@ -25,6 +24,7 @@ from pipeline.options import (
 )
 from pipeline.outdated import origin_of
 from pipeline.output import escape, print_rows
+from pipeline.partitions import read_table
 from pipeline.reread import read_again
 from pipeline.settings import Settings, load_settings
 from pipeline.site import find_zone, open_lake, open_maker
@@ -86,7 +86,7 @@ def try_again(
     if raw is None or is_sealed:
         return Replayed(record, raw, None, is_sealed)
     path = lake.rejects_path(str(record.rejects_day), record.file_key)
-    rejected = pq.ParquetFile(path).read(["line_no"])["line_no"].combine_chunks()
+    rejected = read_table(path, ["line_no"])["line_no"].combine_chunks()
     hits = 0
     origin = origin_of(record, settings)
     reader = FileReader(origin.layout, origin.zone)

@@ -15,7 +15,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.build import BuildSettings, refresh_tables, shown_days
 from pipeline.change import Change
@@ -24,7 +23,7 @@ from pipeline.day_files import read_days
 from pipeline.days import day_start
 from pipeline.lake import Lake, read_json
 from pipeline.models import read_model
-from pipeline.partitions import write_table
+from pipeline.partitions import read_table, write_table
 from pipeline.stale import FileNames, Parts, compare_parts
 from pipeline.storage import storage_named
 from pipeline.tables import PARTITIONED, select_nothing
@@ -191,7 +190,7 @@ def read_completeness(lake: Lake) -> pa.Table:
     ``sources`` are those of which nothing is missing: one whose log of the day before goes on for
     a minute after midnight is not in.
     """
-    days = pq.ParquetFile(lake.part_path("days")).read()
+    days = read_table(lake.part_path("days"))
     columns = {name: days[_IN_DAYS.get(name, name)] for name in COMPLETENESS}
     return pa.table({"day": days["day"], **columns})
 
@@ -199,7 +198,7 @@ def read_completeness(lake: Lake) -> pa.Table:
 def read_restatements(lake: Lake) -> pa.Table:
     """All published values, by day, country and time."""
     path = lake.part_path("restatements")
-    return pq.ParquetFile(path).read().cast(SCHEMA) if path.exists() else SCHEMA.empty_table()
+    return read_table(path).cast(SCHEMA) if path.exists() else SCHEMA.empty_table()
 
 
 def _add_rows(

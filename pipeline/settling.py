@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline.blocks import RawFile
 from pipeline.contained import Hashes
@@ -33,7 +32,7 @@ from pipeline.overlaps import (
     is_sent_whole,
     largest_overlap,
 )
-from pipeline.partitions import write_hits
+from pipeline.partitions import read_table, write_hits
 from pipeline.raw_files import NO_LIMITS
 from pipeline.seen import find_raws
 
@@ -281,7 +280,7 @@ class Source:
 
     def _cut(self, hits: Path, drops: int) -> tuple[int, int, Path]:
         """Write a day's hits without those of the first lines; their number and first line."""
-        table = pq.ParquetFile(hits).read()
+        table = read_table(hits)
         table = table.filter(pc.greater(table["line_no"], drops))
         path = self._new_path()
         if not len(table):

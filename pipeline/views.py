@@ -12,15 +12,13 @@ import os
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.database import connect
 from pipeline.day_files import DAY_OF_PATH
 from pipeline.digests import digest_of, with_latest
-from pipeline.errors import LakeError
 from pipeline.lake import Lake, read_json, write_json
-from pipeline.storage import storage_named
+from pipeline.storage import damage_named, storage_named
 from pipeline.tables import GROWN, PARTITIONED, UNPARTITIONED, select_nothing
 
 # The folder of the database that was opened as the main one, whatever it is.
@@ -102,11 +100,8 @@ def _name_inputs(lake: Lake) -> str:
 
 
 def _read_columns(path: Path) -> str:
-    try:
+    with damage_named(path):
         return str(pq.read_schema(path))
-    except pa.ArrowInvalid as error:
-        why = f"{path} is damaged: {error}; `tidegauge verify` tells what else is"
-        raise LakeError(why) from error
 
 
 def _select(name: str, columns: str, first_file: Path | None) -> str:

@@ -10,6 +10,7 @@ from pipeline.database import open_views
 from pipeline.errors import LakeError
 from pipeline.lake import Lake
 from pipeline.models import read_model
+from pipeline.storage import tables_named
 
 Row = TypeVar("Row")
 
@@ -22,16 +23,8 @@ class Views:
         self._connection = connection
 
     def ask(self, row: type[Row], model: str, **bound: Any) -> list[Row]:
-        """Rows of ``sql/report/<model>.sql``; its columns are the fields of ``row``.
-
-        Raises:
-            LakeError: the views lack what is asked for.
-        """
-        try:
-            result = self._connection.execute(read_model(f"report/{model}"), bound)
-        except (duckdb.CatalogException, duckdb.BinderException) as error:
-            remedy = "`tidegauge build` makes its tables those of this version"
-            raise LakeError(f"the lake was built by an earlier version: {remedy}") from error
+        """Rows of ``sql/report/<model>.sql``; its columns are the fields of ``row``."""
+        result = self._connection.execute(read_model(f"report/{model}"), bound)
         columns = [column[0] for column in result.description or []]
         return [row(**dict(zip(columns, values, strict=True))) for values in result.fetchall()]
 
@@ -41,9 +34,9 @@ def open_report_views(lake: Lake) -> Iterator[Views]:
     """Open a lake's views.
 
     Raises:
-        LakeError: it has none.
+        LakeError: it has none, or they lack what is asked for, or a file is damaged.
     """
     if not lake.views.exists():
         raise LakeError(f"lake {lake.root} has no views yet: `tidegauge build` makes them")
-    with open_views(lake.views) as connection:
+    with tables_named(lake.root), open_views(lake.views) as connection:
         yield Views(connection)

@@ -32,7 +32,7 @@ def prove_views(lake: Lake) -> Iterator[Finding]:
             try:
                 make_views(lake, wanted)  # looks into the first file of each table
                 now, stored = _definitions(wanted), _definitions(lake.views)
-            except duckdb.Error as error:
+            except (duckdb.Error, LakeError) as error:
                 why = f"its views cannot be compared: {str(error).splitlines()[0]}"
                 yield Finding("unproven", lake.views.name, why)
                 return
