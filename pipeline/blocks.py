@@ -47,6 +47,7 @@ _READ_BYTES = 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UTF_16 = re.compile(rb"(?s)(?:\xff\xfe)?(?:[^\0]\0){8}|(?:\xfe\xff)?(?:\0[^\0]){8}")
 """The beginning of text in UTF-16 that a log can be, with its byte order mark or without."""
+_LOOKED_AT = 4096
 _LOOK_BYTES = 4 * 1024 * 1024  # before the first block is made into lines
 
 
@@ -85,6 +86,8 @@ class RawFile:
     """Why the rest could not be read, when only the first part could."""
     is_utf_16: bool = False
     """Whether it is text that must be converted first."""
+    is_binary: bool = False
+    """Whether its beginning is no text."""
     digest: Any = field(default_factory=hashlib.sha256)
     holes: Holes = field(default_factory=Holes)
 
@@ -189,6 +192,7 @@ class RawFile:
             what, remedy = archive
             raise DataError(f"{shown(self.path)}: {what}: nothing of it was kept; {remedy}")
         self.is_utf_16 = _UTF_16.match(beginning) is not None
+        self.is_binary = not self.is_utf_16 and _is_binary(beginning)
 
     def _pieces(self, raw: OpenRaw) -> Iterator[bytes]:
         magic = raw.read(MAGIC_BYTES)
@@ -255,6 +259,13 @@ def _with_head(pieces: Iterator[bytes], least: int) -> Iterator[bytes]:
     if head:
         yield head
     yield from pieces
+
+
+def _is_binary(beginning: bytes) -> bool:
+    """Whether more than a third of the characters can't be printed; NULs around it are a hole."""
+    text = beginning.strip(b"\0")[:_LOOKED_AT].decode(errors="replace")
+    odd = sum(not one.isprintable() or one == "\ufffd" for one in text if one not in "\t\r\n")
+    return 3 * odd > len(text)
 
 
 def _line_starts(data: bytes, end: int) -> npt.NDArray[np.int32]:

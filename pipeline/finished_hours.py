@@ -70,7 +70,8 @@ def hours_of(day: date, zone: ZoneInfo) -> list[datetime]:
 def read_day_so_far(settings: Settings, now: datetime) -> DaySoFar:
     """Compare each finished hour of today with the same hour on the wall of up to 28 days before.
 
-    An hour after the last line of all sources is left out: nothing is known of it.
+    Lines and hours after ``now`` are not there yet. An hour after the last line of all sources is
+    left out: nothing is known of it.
 
     Raises:
         LakeError: there is no lake.
@@ -85,7 +86,7 @@ def _read_day_so_far(state: State, zone: ZoneInfo, now: datetime) -> DaySoFar:
     def ask(model: str, **bound: Any) -> list[tuple[Any, ...]]:
         return state.query(read_model(f"queries/{model}"), bound)[1]
 
-    lines_until = dict(ask("lines_until", first_day=day - _ONE_DAY, last_day=day))
+    lines_until = dict(ask("lines_until", first_day=day - _ONE_DAY, last_day=day, now=now))
     known_until = min(now - _ONE_HOUR, max(lines_until.values(), default=now - 2 * _ONE_DAY))
     hours = [hour for hour in hours_of(day, zone) if hour <= known_until]
     rows = _compare(state, ask, day, zone, hours) if hours else []
@@ -103,7 +104,7 @@ def _compare(
     span = {"first_day": first_day, "last_day": day - _ONE_DAY}
     days = [one[0] for one in ask("complete_days", **span)]
     # An hour of a zone that is not whole hours from UTC may end on the following day.
-    counted = ask("hours_between", first_day=first_day, last_day=day + _ONE_DAY)
+    counted = ask("hours_between", first_day=first_day, last_day=day + _ONE_DAY, until=hours[-1])
     grid = _Grid({(country, hour.astimezone(UTC)): count for hour, country, count in counted}, zone)
     slots = sorted({_on_wall(hour, zone) for one in [day, *days] for hour in hours_of(one, zone)})
     judged_days = state.ask(read_model("queries/expected"), country=None, **span)

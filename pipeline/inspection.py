@@ -176,8 +176,12 @@ def doctor(
         for block, parts in reader.cut_all(connection, raw.blocks()):
             found.add(block, reader.read(connection, parts))
     is_read = found.counts["hits"] >= found.counts["rejected"] + found.counts["too_long"]
-    print(f"{escape(str(file))}: {_name_layout(reader, found, is_read=is_read)}")
-    counts = (f"{n:,} {kind}" for kind, n in found.counts.items() if n)
+    is_text = is_read or not raw.is_binary
+    name = _name_layout(reader, found, is_read=is_read) if is_text else "this is no text of lines"
+    print(f"{escape(str(file))}: {name}")
+    counts = (
+        write_number_of(n, kind.removesuffix("s"), kind) for kind, n in found.counts.items() if n
+    )
     print(f"{write_number_of(raw.lines, 'line')}: " + ", ".join(counts))
     refusal = reader.say_refusal(settings.proxies)
     for remark in _remarks(raw, reader, refusal or reader.say_doubt()):
@@ -187,10 +191,10 @@ def doctor(
     if raw.is_utf_16:
         print(f"it is UTF-16: convert it first (iconv -f UTF-16 -t UTF-8 {_quoted(file)})")
         raise typer.Exit(1)
-    nearest = None if is_read else _nearest(connection, found)
+    nearest = _nearest(connection, found) if is_text and not is_read else None
     for number, line, why in found.failures:
         _show_failure(number, line, why)
-    if not is_read:
+    if is_text and not is_read:
         _advise(connection, found, nearest, file)
     if raw.damage:
         lines = write_number_of(raw.lines, "line")
@@ -201,7 +205,7 @@ def doctor(
 
 def _remarks(raw: RawFile, reader: FileReader, doubt: str | None) -> Iterator[str]:
     """What else is to be said of a file as a whole."""
-    if raw.holes.skipped:
+    if raw.holes.skipped and not raw.is_binary:
         yield say_hole(raw.holes.skipped)
     if carried := reader.say_wrapper():
         yield carried
@@ -220,7 +224,9 @@ def _name_layout(reader: FileReader, found: _Findings, *, is_read: bool) -> str:
         name = "common"
     hits = reader.count_hits()
     if len(hits) > 1:
-        counts = ", ".join(f"{layout} ({n:,} hits)" for layout, n in hits.most_common())
+        counts = ", ".join(
+            f"{layout} ({write_number_of(n, 'hit')})" for layout, n in hits.most_common()
+        )
         return f"{counts}: its lines are of several layouts, so set no log_format"
     if reader.detected is None:
         return escape(name)

@@ -359,7 +359,8 @@ def refuse_relative(settings: Settings) -> None:
 
 def _remedy(kind: str, message: str, key: str) -> str:
     if kind != "extra_forbidden":
-        return message.removeprefix("Value error, ")
+        # Pydantic counts the items of a secret.
+        return message.removeprefix("Value error, ").replace("items after validation", "characters")
     model: type[BaseModel] = SourceTable if key.startswith("[[source]]") else Settings
     near = get_close_matches(key.rpartition(".")[2], model.model_fields, 1, 0.5)
     known = f"did you mean {near[0]}?" if near else f"known are {', '.join(model.model_fields)}"

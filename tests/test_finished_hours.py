@@ -116,6 +116,13 @@ def test_rows_of_an_earlier_moment_are_the_first_ones_of_a_later(clock_change: S
         assert earlier == later[: hour + 1]
 
 
+def test_what_comes_after_the_moment_is_neither_shown_nor_counted(clock_change: Site) -> None:
+    """The lake has the whole day: at ten past three, its lines until then are there."""
+    done = clock_change.run("now", "--as-of", "2016-11-05T03:10", "--format", "csv")
+    assert "2016-11-05, preliminary: lines until web01 03:00\n" in done.err
+    assert len(done.out.splitlines()) == 1 + 3
+
+
 def test_of_hours_after_the_last_line_nothing_is_known(clock_change: Site) -> None:
     """The logs end with 6 November: the next day has no rows, and stderr says how far they go."""
     done = clock_change.run("now", "--as-of", "2016-11-07T09:10", "--format", "csv")

@@ -49,6 +49,24 @@ TCP_SESSION = (
 )
 
 
+def test_what_is_no_text_is_said_and_not_compared_with_layouts(site: Site) -> None:
+    """A database, an archive of a kind that is not known; a log behind a hole of NULs is text."""
+    for content in (bytes(range(256)) * 20, b"\0\1\n\0\0\2abc" * 300):
+        done = site.run("doctor", site.write("x.mmdb", content), code=1)
+        assert done.out.splitlines()[0].endswith("x.mmdb: this is no text of lines")
+        assert "nearest" not in done.out
+        assert not STEERING.search(done.out + done.err)
+    for content in (b"\0" * 5000 + b"what is this\n" * 30, "日本語のログ\n".encode() * 30):
+        said = site.run("doctor", site.write("x.log", content), code=1).out
+        assert "no text" not in said
+
+
+def test_one_of_a_kind_is_said_as_one(site: Site) -> None:
+    fields = b"#Fields: date time c-ip cs-method cs-uri-stem sc-status cs(User-Agent)\n"
+    path = site.write("ex.log", fields + b"2016-11-08 15:00:00 192.0.2.1 GET /a 200 Firefox\n")
+    assert "2 lines: 1 hit, 1 directive\n" in site.run("doctor", path).out
+
+
 @pytest.mark.parametrize("line", [APACHE_ERROR, NGINX_ERROR, TLS_SESSION, TCP_SESSION])
 def test_a_file_of_what_is_no_request_is_known_and_no_garbage(site: Site, line: bytes) -> None:
     path = site.write("error.log", line * 30)

@@ -51,6 +51,12 @@ def test_wrong_setting_exits_2(text: str, parts: list[str], site: Site) -> None:
     assert done.out == ""
 
 
+def test_a_short_key_is_counted_in_characters(site: Site) -> None:
+    """A secret has no items; it is not shown."""
+    done = site.run("status", code=2, env={"TIDEGAUGE_VISITOR_KEY": "short"})
+    assert "visitor_key = '(hidden)': Value should have at least 16 characters, not 5" in done.err
+
+
 def test_no_database_exits_2_and_says_how_to_get_one(site: Site) -> None:
     """Without a database: exit 2 and the sentence; with --no-geo everybody is ZZ."""
     log = site.write("web.log", GOOD)
