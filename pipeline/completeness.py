@@ -21,7 +21,8 @@ which wrote before its first day and in those hours, is expected from its first 
 day, when it has no other, up to its last.
 ``is_preliminary``: anything expected is missing, a file of the day was left out, or a damaged file
 was read in part (its share may be 1 all the same: what a damaged file has lost can't be seen in a
-quiet source), or may be there twice: as it is, and sent again.
+quiet source), or may be there twice: as it is, and sent again. ``doubts``, of equal lines that may
+be there twice, are no reasons: nothing is missing.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ COMPLETENESS: pa.Schema = pa.schema(
         ("is_preliminary", pa.bool_()),
         ("reasons", pa.list_(pa.string())),
         ("sources_whole", pa.int64()),
+        ("doubts", pa.list_(pa.string())),
     ]
 )
 
@@ -72,6 +74,8 @@ class FileShare:
     is_damaged: bool
     beside: str | None = None
     """Of a damaged one, another file of its source and its hours, which may be the same again."""
+    doubt: str | None = None
+    """Why the day may have too many of its hits, though nothing is missing."""
 
 
 def list_shares(records: Iterable[FileRecord], days: AbstractSet[str]) -> list[FileShare]:
@@ -84,11 +88,21 @@ def list_shares(records: Iterable[FileRecord], days: AbstractSet[str]) -> list[F
             record.file_key,
             is_damaged=record.damage is not None and day == max(record.days),
             beside=_find_beside(record, day, known) if record.damage else None,
+            doubt=say_flood(record) if share.first_line <= record.flood_lines else None,
         )
         for record in known
-        for day in record.days
+        for day, share in record.days.items()
         if day in days
     ]
+
+
+def say_flood(record: FileRecord) -> str:
+    """Say which lines of a file may have been sent twice: equal ones are no evidence."""
+    return (
+        f"{record.flood_lines:,} lines in a row of {record.file_key} are also in"
+        f" {record.flood_with}, but few of them are different: all count, twice if they were sent"
+        " twice"
+    )
 
 
 def _find_beside(damaged: FileRecord, day: str, records: Iterable[FileRecord]) -> str | None:
@@ -252,16 +266,19 @@ def _to_table(  # noqa: PLR0913 what the table is made of
     expected, covered, due = (np.zeros(size) for _ in range(3))
     whole = np.zeros(size, dtype=np.int64)
     reasons: list[list[str]] = [[] for _ in range(size)]
+    doubts: list[list[str]] = [[] for _ in range(size)]
     is_in_part: dict[str, set[int]] = defaultdict(set)
     for share in shares:
+        day = calendar.index[share.day]
+        if share.doubt:
+            doubts[day].append(f"{share.source}: {share.doubt}")
         if share.is_damaged:
-            day = calendar.index[share.day]
             is_in_part[share.source].add(day)
             reasons[day].append(
                 f"{share.source}: a damaged file was read in part ({share.file_key})"
             )
         if share.beside:
-            reasons[calendar.index[share.day]].append(
+            reasons[day].append(
                 f"{share.source}: {MAY_COUNT_TWICE}, as a damaged file ({share.file_key}) has"
                 f" the hours of {share.beside}: if it was sent again, `tidegauge forget` it"
             )
@@ -293,7 +310,7 @@ def _to_table(  # noqa: PLR0913 what the table is made of
     share_covered = np.where(expected > 0, covered / np.maximum(expected, 1e-9), 1.0)
     columns: list[Any] = [
         list(calendar.days), due.astype(np.int64), np.round(share_covered, 4), is_preliminary,
-        [sorted(texts) for texts in reasons], whole,
+        [sorted(texts) for texts in reasons], whole, [sorted(texts) for texts in doubts],
     ]  # fmt: skip
     arrays = [pa.array(c, f.type) for c, f in zip(columns, COMPLETENESS, strict=True)]
     return pa.Table.from_arrays(arrays, schema=COMPLETENESS)

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.blocks import Block, RawFile
+from pipeline.completeness import say_flood
 from pipeline.contained import Hashes
 from pipeline.database import connect
 from pipeline.definitions import DEFINITIONS_VERSION
@@ -75,23 +76,23 @@ class Ingested:
     @property
     def overlapping(self) -> list[FileRecord]:
         """The files whose first lines are also in another one, as far as that is news."""
-        return [record for record in [*self.added, *self.shortened] if record.overlap_lines]
+        records = [*self.added, *self.shortened]
+        return [record for record in records if record.overlap_lines or record.flood_lines]
 
 
 def explain_overlap(record: FileRecord) -> str:
     """Say which of a file's lines are also in another one, and what became of their hits."""
-    is_all = record.overlap_lines == record.lines
-    lines = write_number_of(record.overlap_lines, "line is", "lines are")
-    where = f"{'all its' if is_all else 'its first'} {lines} also in {record.overlap_with}"
-    return f"{where}; {write_number_of(record.duplicates, 'hit')} dropped as duplicates"
-
-
-def _say_flood(lines: int, file_key: str) -> str:
-    return (
-        f"{lines:,} lines in a row are also in {file_key}, but few of them are different: a flood"
-        " of equal lines over a rotation looks like that, so all of them count; if they were sent"
-        " twice, `tidegauge forget` one of the two files"
-    )
+    said = []
+    if record.overlap_lines:
+        is_all = record.overlap_lines == record.lines
+        lines = write_number_of(record.overlap_lines, "line is", "lines are")
+        said.append(
+            f"{'all its' if is_all else 'its first'} {lines} also in {record.overlap_with};"
+            f" {write_number_of(record.duplicates, 'hit')} dropped as duplicates"
+        )
+    if record.flood_lines:
+        said.append(f"{say_flood(record)}; if so, `tidegauge forget` one of the two files")
+    return "; ".join(said)
 
 
 def _say_repeats(repeats: Overlap) -> str:
@@ -314,10 +315,11 @@ class _FileJob:
                 source = Source(self.lake, self.origin.source, self.rules, self.folder)
                 settled = source.add(new)
                 self.lake.commit([*self._give_away(), *self._spare_sealed(record, settled)])
-                self.doubts = [_say_flood(*flood) for flood in source.find_floods(record.file_key)]
-                self.doubts += [_say_repeats(one) for one in source.find_repeats(record.file_key)]
+                self.doubts = [_say_repeats(one) for one in source.find_repeats(record.file_key)]
                 self.shortened = [
-                    other for other in settled.records if other.overlap_with == record.file_key
+                    other
+                    for other in settled.records
+                    if record.file_key in (other.overlap_with, other.flood_with)
                 ]
                 record = next(r for r in settled.records if r.file_key == record.file_key)
             self._remember()

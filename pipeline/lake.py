@@ -87,6 +87,9 @@ class FileRecord:
     overlap_lines: int = 0
     """So many of its first lines are also in another file of its source."""
     overlap_with: str | None = None
+    flood_lines: int = 0
+    """So many of its first lines would be an overlap with another file if more were different."""
+    flood_with: str | None = None
     whole_days: dict[str, DayShare] = field(default_factory=dict)
     """``days`` as they were before duplicates were dropped; empty when none were."""
     replaced_by: str | None = None

@@ -5,7 +5,7 @@ the order in which they came. The hashes are keyed: everything of a line but its
 the lake, and with an open hash the address could be tried out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -195,7 +195,7 @@ def find_overlap(before: Lines, after: Lines, least: int) -> int:
 
 
 def find_flood(before: Lines, after: Lines, least: int) -> int:
-    """Count the lines that would be an overlap if more of them were different; 0 when none."""
+    """Count what ``find_overlap`` would if more of the lines were different; 0 when it does."""
     if reach_distinct(after.hashes, least) == least or find_overlap(before, after, least):
         return 0
     return _find_end(before, after, least)
@@ -279,8 +279,15 @@ def _summed(hashes: Hashes, powers: _Ints) -> _Ints:
     return sums
 
 
-def largest_overlap(file_key: str, lines: Mapping[str, Lines], least: int) -> Overlap:
+def largest_overlap(
+    file_key: str,
+    lines: Mapping[str, Lines],
+    least: int,
+    find: Callable[[Lines, Lines, int], int] = find_overlap,
+) -> Overlap:
     """The longest overlap of one file with any of the others; of equal ones, the first key's.
+
+    With ``find_flood`` that of lines too equal to prove one.
 
     Where each of two files begins with what ends the other (or they are the same lines in other
     bytes), only one drops them: the one that has more of them, else the later key.
@@ -288,8 +295,8 @@ def largest_overlap(file_key: str, lines: Mapping[str, Lines], least: int) -> Ov
     own = lines[file_key]
     found = []
     for key, other in lines.items():
-        count = find_overlap(other, own, least) if key != file_key else 0
-        if count and (find_overlap(own, other, least), key) < (count, file_key):
+        count = find(other, own, least) if key != file_key else 0
+        if count and (find(own, other, least), key) < (count, file_key):
             found.append((-count, key))
     count, key = min(found, default=(0, ""))
     return Overlap(-count, key) if count else NO_OVERLAP

@@ -10,7 +10,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from pipeline.overlaps import (
     Overlap,
     count_repeats,
     find_flood,
+    find_overlap,
     is_earlier,
     is_sent_whole,
     largest_overlap,
@@ -159,18 +160,6 @@ class Source:
             self._lines[file_key] = with_lines(self._live[file_key], hashes)
         return self._lines[file_key]
 
-    def find_floods(self, file_key: str) -> list[tuple[int, str]]:
-        """Where lines of a file are too equal to prove an overlap: how many, and the other file."""
-        if file_key not in self._live:
-            return []
-        own, least = self._lines_of(file_key), self._rules.least_lines
-        near = {key: self._lines_of(key) for key in self._near(self._live[file_key])}
-        found = [
-            (max(find_flood(own, other, least), find_flood(other, own, least)), key)
-            for key, other in near.items()
-        ]
-        return [flood for flood in found if flood[0]]
-
     def _is_in(self, record: FileRecord, later: str, later_raw: Path | None) -> bool:
         """Whether another file has all of a file, where need be by that one's raw bytes."""
         lines, whole = self._lines_of(record.file_key), self._lines_of(later)
@@ -213,9 +202,12 @@ class Source:
             record = self._live.get(key)
             if record is None:  # just replaced
                 continue
-            overlap = self._overlap_of(record, changed)
+            overlap, flood = self._overlap_of(record, changed), self._flood_of(record, changed)
             fresh = new.hits if new and key == new.record.file_key else None
-            settled = replace(record, overlap_lines=overlap.lines, overlap_with=overlap.file_key)
+            settled = replace(
+                record, overlap_lines=overlap.lines, overlap_with=overlap.file_key,
+                flood_lines=flood.lines, flood_with=flood.file_key,
+            )  # fmt: skip
             its_moves, settled = self._place(record, settled, fresh)
             if fresh is not None or settled != record:
                 self._live[key] = settled
@@ -224,16 +216,29 @@ class Source:
         return Settled(moves, records)
 
     def _overlap_of(self, record: FileRecord, changed: set[str]) -> Overlap:
-        key, near = record.file_key, self._near(record)
         known = Overlap(record.overlap_lines, record.overlap_with)
-        if key in changed or record.overlap_with in changed:
+        return self._find_largest(record, changed, known, find_overlap)
+
+    def _flood_of(self, record: FileRecord, changed: set[str]) -> Overlap:
+        known = Overlap(record.flood_lines, record.flood_with)
+        return self._find_largest(record, changed, known, find_flood)
+
+    def _find_largest(
+        self,
+        record: FileRecord,
+        changed: set[str],
+        known: Overlap,
+        find: Callable[[Lines, Lines, int], int],
+    ) -> Overlap:
+        key, near = record.file_key, self._near(record)
+        if key in changed or known.file_key in changed:
             known = NO_OVERLAP
         else:
             near = [k for k in near if k in changed]
         if not near:
             return known
         lines = {k: self._lines_of(k) for k in [key, *near]}
-        found = largest_overlap(key, lines, self._rules.least_lines)
+        found = largest_overlap(key, lines, self._rules.least_lines, find)
         return min(found, known, key=lambda overlap: (-overlap.lines, overlap.file_key or ""))
 
     def _place(

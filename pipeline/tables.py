@@ -21,7 +21,7 @@ UNPARTITIONED = {
     "days": "day DATE, sources BIGINT, files BIGINT, hits BIGINT, robot_hits BIGINT,"
     " sessions BIGINT, error_share DOUBLE, geo_built DATE, geo_is_late BOOLEAN,"
     " sources_expected BIGINT, share DOUBLE, is_preliminary BOOLEAN, is_censored BOOLEAN,"
-    " reasons VARCHAR[], sources_whole BIGINT",
+    " reasons VARCHAR[], sources_whole BIGINT, doubts VARCHAR[]",
     "expected": "country VARCHAR, day DATE, observed BIGINT, expected DOUBLE, upper DOUBLE,"
     " score DOUBLE, is_surge BOOLEAN",
     "surges": "country VARCHAR, start_day DATE, peak_day DATE, end_day DATE, days BIGINT,"

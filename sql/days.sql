@@ -1,11 +1,12 @@
 -- Days: one row per day with hits: how much came from how many sources and files, how complete it is.
 -- grain:  day
--- inputs: daily (with day), shares (day, source, file_key: which raw files gave hits to which day), completeness (day, sources_expected, share, is_preliminary, reasons, sources_whole)
+-- inputs: daily (with day), shares (day, source, file_key: which raw files gave hits to which day), completeness (day, sources_expected, share, is_preliminary, reasons, sources_whole, doubts)
 -- params: $censored_share DOUBLE
 -- notes:  error_share is the share of 5xx among the hits that are not robots'. From $censored_share on
 --         visitors were turned away, and the day's counts are a lower bound: it is censored.
 --         `share` is what is covered of what was expected of the day's sources, 0 to 1;
---         `sources_whole` are those of the expected ones of which nothing is missing.
+--         `sources_whole` are those of the expected ones of which nothing is missing;
+--         `doubts` say which lines may be counted twice.
 WITH files AS (
     SELECT day, count(DISTINCT source) AS sources, count(*) AS files
     FROM shares
@@ -38,7 +39,8 @@ SELECT
     c.is_preliminary,
     coalesce(t.error_share >= $censored_share, false) AS is_censored,
     c.reasons,
-    c.sources_whole
+    c.sources_whole,
+    c.doubts
 FROM totals AS t
 JOIN files AS f USING (day)
 LEFT JOIN completeness AS c USING (day)

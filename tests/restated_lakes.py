@@ -23,14 +23,15 @@ LATE = "late files: web03.log, web04.log, web05.log"
 COMPLETENESS = {
     "sources_expected": pa.int64(), "share": pa.float64(), "is_preliminary": pa.bool_(),
     "is_censored": pa.bool_(), "reasons": pa.list_(pa.string()), "sources_whole": pa.int64(),
+    "doubts": pa.list_(pa.string()),
 }  # fmt: skip
 PRELIMINARY = {
     "sources": 4, "sources_expected": 5, "share": 0.4, "is_preliminary": True, "sources_whole": 2,
-    "reasons": ["no log of web03, web04, web05"],
+    "reasons": ["no log of web03, web04, web05"], "doubts": [],
 }  # fmt: skip
 COMPLETE = {
     "sources": 5, "sources_expected": 5, "share": 1.0, "is_preliminary": False, "sources_whole": 5,
-    "reasons": [],
+    "reasons": [], "doubts": [],
 }  # fmt: skip
 
 

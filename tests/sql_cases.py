@@ -34,6 +34,7 @@ INPUTS = {
     "completeness": {
         "day": "DATE", "sources": "BIGINT", "sources_expected": "BIGINT", "share": "DOUBLE",
         "is_preliminary": "BOOLEAN", "reasons": "VARCHAR[]", "sources_whole": "BIGINT",
+        "doubts": "VARCHAR[]",
     },
     "published": TABLES["restatements"],
     "changed": {"day": "DATE", "reason": "VARCHAR"},

@@ -200,7 +200,7 @@ def figure(**changes: Any) -> Figure:
         day=date(2016, 11, 8), country="US", sessions=249_950, all_sessions=600_000,
         robot_hits=1_234, robotlike=None, timezone="America/Toronto", session_timeout_minutes=30,
         is_simulated=False,
-        completeness=Completeness(0.992, 5, 6, None, False, 0.01, []),
+        completeness=Completeness(0.992, 5, 6, None, False, 0.01, [], []),
         published=[published(9, 99_980), published(11, 249_950, 99_980)],
         database=Database(date(2016, 11, 3), False, None, None),
         expectation=None, robot_lists="a 1 and b 2", definitions=[1], program="Tidegauge 1.0",
@@ -216,7 +216,7 @@ def published(day: int, sessions: int, before: int | None = None, **changes: Any
 
 def test_a_surge_under_way_on_an_incomplete_day_is_at_least() -> None:
     about = Completeness(0.4, 2, 5, is_preliminary=True, is_censored=False, error_share=0.0,
-                         reasons=["web03 is missing", "web04 is missing"])  # fmt: skip
+                         reasons=["web03 is missing", "web04 is missing"], doubts=[])  # fmt: skip
     surge = Expectation(43_877.4, date(2016, 11, 8), date(2016, 12, 1), 1_837_331, 394_893.2,
                         is_open=False, is_at_least=True)  # fmt: skip
     said = write_paragraph(figure(completeness=about, expectation=surge))
@@ -227,11 +227,20 @@ def test_a_surge_under_way_on_an_incomplete_day_is_at_least() -> None:
     assert "394,893 were expected." in said
 
 
-def test_a_preliminary_figure_with_hits_that_may_count_twice_is_not_at_least() -> None:
+@pytest.mark.parametrize(
+    ("reason", "doubts"),
+    [
+        ("web01: hits may count twice, as a", []),
+        ("web02: nothing of this day", ["web01: 40 lines"]),
+    ],
+)
+def test_a_preliminary_figure_with_hits_that_may_count_twice_is_not_at_least(
+    reason: str, doubts: list[str]
+) -> None:
     """It may be too large as well: preliminary, and nothing more."""
-    reasons = ["web01: a damaged file was read in part (a)", "web01: hits may count twice, as a"]
+    reasons = ["web01: a damaged file was read in part (a)", reason]
     about = Completeness(1.0, 0, 1, is_preliminary=True, is_censored=True, error_share=0.1,
-                         reasons=reasons)  # fmt: skip
+                         reasons=reasons, doubts=doubts)  # fmt: skip
     said = write_paragraph(figure(completeness=about, published=[]))
     assert said.startswith("On 8 November 2016 the site counted a preliminary 249,950 sessions")
     assert "at least" not in said
@@ -260,7 +269,7 @@ def test_singular_plural_and_what_is_not_known() -> None:
     assert "5 of 6 sources; how complete" in said
     assert "definitions versions 1, 2." in said
     one = Completeness(1.0, 1, 1, is_preliminary=False, is_censored=False, error_share=0.0,
-                       reasons=[])  # fmt: skip
+                       reasons=[], doubts=[])  # fmt: skip
     late = Database(date(2026, 1, 2), True, "X", None)
     said = write_paragraph(figure(completeness=one, database=late))
     assert "The logs of its only source are in and cover the whole day." in said

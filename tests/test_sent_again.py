@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import itertools
+import json
 import lzma
 import random
 import zlib
@@ -433,8 +434,55 @@ def test_a_file_of_a_flood_alone_is_counted_and_doubted(turn: int, site: Site) -
     ]
     said = take(site, *files[::turn])
     assert count_hits(site) == 120
-    assert "30 lines in a row are also in web01-" in said
+    assert "30 lines in a row of web01-" in said
     assert "few of them are different" in said
+    assert "`tidegauge forget` one of the two files" in said
+
+
+def test_lines_that_may_be_counted_twice_are_said_where_the_figure_is(tmp_path: Path) -> None:
+    """In any order, of their day alone, and until one of the two files is forgotten."""
+    flood = [*write_lines(50), *[FLOOD] * 40]
+    next_day = [line.replace(b"08/Nov", b"09/Nov") for line in write_lines(60)]
+    contents = {
+        "web01-1.log": [*flood],
+        "web01-2.log": [*[FLOOD] * 40, *next_day],
+        "web01-3.log": next_day[30:],  # a proved overlap beside it
+    }
+    lakes = []
+    for order in itertools.permutations(contents):
+        one = Site(tmp_path / "-".join(order))
+        take(one, *[one.write(name, b"".join(contents[name])) for name in order])
+        one.run("build")
+        lakes.append(one)
+    assert len({tuple(sorted(lake.hashes().items())) for lake in lakes}) == 1
+    one = lakes[0]
+    keys = {record["name"]: record["file_key"] for record in one.records().values()}
+    said = (
+        f"web01: 40 lines in a row of {keys['web01-2.log']} are also in {keys['web01-1.log']}, but"
+        " few of them are different: all count, twice if they were sent twice"
+    )
+    assert [row["doubts"] for row in one.rows("days")] == [[said], []]
+
+    def figure(day: int, form: str = "table") -> str:
+        args = ("--day", f"2016-11-{day:02}", "--country", "all", "--format", form)
+        return one.run("figure", *args).out
+
+    (told,) = json.loads(figure(8, "json"))
+    assert told["completeness"]["doubts"] == [said]
+    assert f"Some lines may be counted twice: {said}." in figure(8)
+    assert f"Some lines may be counted twice: {said}." in told["text"]
+    assert "twice" not in figure(9)
+    one.run("report", "--out", "report.html")
+    page = (one.folder / "report.html").read_text()
+    assert "Days with lines that may be counted twice:</strong> 2016-11-08." in page
+    assert said in page
+    one.run("verify")
+    one.run("forget", "web01-1.log")
+    assert "may be counted twice" in figure(8), "like the number itself, until the build"
+    one.run("build")
+    assert "may be counted twice" not in figure(8)
+    assert [row["doubts"] for row in one.rows("days")] == [[], []]
+    one.run("verify")
 
 
 def test_a_file_of_equal_lines_that_grew_otherwise_counts_once(site: Site) -> None:

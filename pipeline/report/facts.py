@@ -40,6 +40,8 @@ class Day:
     reasons: list[str]
     """What is missing, in sentences."""
     sources_whole: int
+    doubts: list[str]
+    """What may be counted twice, in sentences."""
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,8 @@ class Completeness:
     is_censored: bool
     error_share: float | None
     reasons: list[str]
+    doubts: list[str]
+    """Which lines may be counted twice, in sentences."""
     lines: int = 0
     """Of the files that have hits of the day."""
     rejected_lines: int = 0
@@ -70,8 +72,9 @@ class Completeness:
     @property
     def is_lower_bound(self) -> bool:
         """Whether more would be counted, had nothing been lost and nobody turned away."""
-        may_be_too_many = any(MAY_COUNT_TWICE in reason for reason in self.reasons)
-        return (bool(self.is_preliminary) or self.is_censored) and not may_be_too_many
+        is_lacking = bool(self.is_preliminary) or self.is_censored
+        may_be_too_many = self.doubts or any(MAY_COUNT_TWICE in one for one in self.reasons)
+        return is_lacking and not may_be_too_many
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,7 @@ def _recall_figure(state: State, settings: Settings, day: date, country: str) ->
         timezone=state.lake.identity()["timezone"],
         session_timeout_minutes=settings.session_timeout_minutes,
         is_simulated=_is_simulated(state.lake),
-        completeness=Completeness(0.0, 0, None, True, False, None, [NOTHING_LEFT]),
+        completeness=Completeness(0.0, 0, None, True, False, None, [NOTHING_LEFT], []),
         published=_list_published(state, day, code),
         database=None,
         expectation=None,
@@ -237,6 +240,7 @@ def _read_completeness(
         is_censored=bool(row.get("is_censored", (row["error_share"] or 0) >= CENSORED_SHARE)),
         error_share=row["error_share"],
         reasons=sorted(reasons),
+        doubts=row.get("doubts") or [],
         lines=unread.lines if unread else 0,
         rejected_lines=unread.rejected if unread else 0,
     )

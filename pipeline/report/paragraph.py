@@ -112,6 +112,8 @@ def _say_completeness(figure: Figure) -> Iterator[str]:
             f" {wording.write_number_of(about.lines, 'line')} of the files that have hits of the"
             " day could not be read and are not counted."
         )
+    if about.doubts:
+        yield f"Some lines may be counted twice: {_shorten('; '.join(about.doubts))}."
     if about.is_censored:
         share = wording.write_share(about.error_share)
         yield (

@@ -61,6 +61,11 @@ def check_record(record: FileRecord) -> Iterator[Finding]:
             or not 0 <= record.overlap_lines <= record.lines,
             "its overlap is not one",
         ),
+        (
+            bool(record.flood_lines) != bool(record.flood_with)
+            or not 0 <= record.flood_lines <= record.lines,
+            "its equal lines in another file are none",
+        ),
     ]
     for is_wrong, text in wrong:
         if is_wrong:

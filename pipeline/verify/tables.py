@@ -146,7 +146,7 @@ def count_days(daily: pa.Table, shares: Iterable[FileShare], completeness: pa.Ta
             "geo_is_late": pa.array(map(_any, by_day), pa.bool_()),
             **{name: judged[name] for name in ("sources_expected", "share", "is_preliminary")},
             "is_censored": pa.array((hits > 0) & (error_share >= _CENSORED_FROM)),
-            **{name: judged[name] for name in ("reasons", "sources_whole")},
+            **{name: judged[name] for name in ("reasons", "sources_whole", "doubts")},
         }
     )
 

@@ -4,6 +4,6 @@
 -- params: none
 SELECT
     day, sources, hits, robot_hits, sessions, error_share, geo_built, geo_is_late, sources_expected,
-    share, is_preliminary, is_censored, reasons, sources_whole
+    share, is_preliminary, is_censored, reasons, sources_whole, doubts
 FROM days
 ORDER BY day
