@@ -123,7 +123,9 @@ def _goes_on(first: Hashes, whole: Hashes, least: int) -> bool:
 def is_sent_whole(damaged: Lines, whole: Lines, least: int) -> bool:
     """Whether a damaged file begins like an undamaged one that has all its lines in order.
 
-    But for those that can be what damage made of the undamaged one's; see ``_tells``.
+    But for those that can be what damage made of the undamaged one's; see ``_tells``. One whose
+    first line is a later one of the other is a piece of it, whatever stands side by side after
+    damage has moved the lines: an overlap, which comes back when the other goes.
     """
     if not damaged.is_damaged or whole.is_damaged or not len(damaged.hashes):
         return False
@@ -132,6 +134,8 @@ def is_sent_whole(damaged: Lines, whole: Lines, least: int) -> bool:
         return False
     runs = find_runs(damaged.hashes, whole.hashes, is_damaged=True)
     if not runs or _goes_on(damaged.hashes[: runs[0].length], whole.hashes, least):
+        return False
+    if runs[0].start == 0 < runs[0].place:
         return False
     return _tells(damaged, runs, least) and fits(
         runs, len(damaged.hashes), len(whole.hashes),

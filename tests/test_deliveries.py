@@ -28,7 +28,7 @@ from pipeline.forget import forget_file
 from pipeline.geo.databases import list_databases
 from pipeline.hits import HitMaker, Places
 from pipeline.ingest import ingest_files
-from pipeline.lake import Lake
+from pipeline.lake import FileRecord, Lake
 from pipeline.robots import Robots
 from pipeline.settings import Settings
 from pipeline.settling import Rules
@@ -260,6 +260,10 @@ class Deliveries(RuleBasedStateMachine):
         content, count = cut(part, 0), part[1] - part[0]
         if count > 8 and data.draw(st.booleans()):
             content = garble(content, data.draw(st.integers(6, count - 1)), data.draw(MADE))
+        self.take_damaged(content)
+
+    def take_damaged(self, content: bytes) -> None:
+        """Ingest a content out of an archive whose checksum is wrong."""
         archive = bytearray(gzip.compress(content, mtime=0))
         archive[-5] ^= 1
         self.number += 1
@@ -300,7 +304,10 @@ class Deliveries(RuleBasedStateMachine):
         records = self.lake.files()
         if not records:
             return
-        record = data.draw(st.sampled_from(records))
+        self.forget_record(data.draw(st.sampled_from(records)))
+
+    def forget_record(self, record: FileRecord) -> None:
+        """Take a file out, of the lake and of the model."""
         content = next(c for c in self.model.live if sha256(c).hexdigest() == record.sha256)
         forget_file(self.settings, self.lake, record.file_key, datetime.now(UTC))
         self.model.forget(content)
@@ -347,3 +354,29 @@ Deliveries.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck), print_blob=True,
 )  # fmt: skip
 TestDeliveries = pytest.mark.filterwarnings("default")(Deliveries.TestCase)
+
+
+@pytest.mark.parametrize("is_damaged_first", [True, False])
+def test_a_damaged_piece_moved_to_the_lines_of_the_whole_is_a_piece(
+    is_damaged_first: bool,
+) -> None:
+    """It begins a line later, damage has made a line more: five lines have the same number again.
+
+    What Hypothesis found; the piece stays, to come back when the whole is forgotten.
+    """
+    machine = Deliveries()
+    machine.make_lake()
+    piece = garble(cut((14, 27), 0), 7, 1)
+    assert piece.splitlines(keepends=True)[9:] == LOG[22:27]
+    for is_damaged in (is_damaged_first, not is_damaged_first):
+        if is_damaged:
+            machine.take_damaged(piece)
+        else:
+            machine.deliver((13, 27), 0, "")
+        machine.files_are_the_models()
+    machine.check()
+    (whole,) = (record for record in machine.lake.files() if not record.damage)
+    machine.forget_record(whole)
+    assert [record.damage is None for record in machine.lake.files()] == [False]
+    machine.check()
+    machine.teardown()
