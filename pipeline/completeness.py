@@ -21,14 +21,13 @@ which wrote before its first day and in those hours, is expected from its first 
 day, when it has no other, up to its last.
 ``is_preliminary``: anything expected is missing, a file of the day was left out, or a damaged file
 was read in part (its share may be 1 all the same: what a damaged file has lost can't be seen in a
-quiet source), or may be there twice: as it is, and sent again. ``doubts``, of equal lines that may
-be there twice, are no reasons: nothing is missing.
+quiet source). ``doubts``, of lines that may be there twice, are no reasons: nothing is missing.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -47,9 +46,6 @@ from pipeline.tenures import Tenure, find_strays, find_tenures
 if TYPE_CHECKING:
     from pipeline.lake import FileRecord
     from pipeline.surges.baseline import Floats, Ints
-
-MAY_COUNT_TWICE = "hits may count twice"
-"""In a reason: whatever else is missing, the day's counts are no lower bound."""
 
 COMPLETENESS: pa.Schema = pa.schema(
     [
@@ -72,10 +68,8 @@ class FileShare:
     source: str
     file_key: str
     is_damaged: bool
-    beside: str | None = None
-    """Of a damaged one, another file of its source and its hours, which may be the same again."""
-    doubt: str | None = None
-    """Why the day may have too many of its hits, though nothing is missing."""
+    doubts: Sequence[str] = ()
+    """Why the day may have too many of its hits: whatever is missing, no lower bound."""
 
 
 def list_shares(records: Iterable[FileRecord], days: AbstractSet[str]) -> list[FileShare]:
@@ -87,13 +81,23 @@ def list_shares(records: Iterable[FileRecord], days: AbstractSet[str]) -> list[F
             record.source,
             record.file_key,
             is_damaged=record.damage is not None and day == max(record.days),
-            beside=_find_beside(record, day, known) if record.damage else None,
-            doubt=say_flood(record) if share.first_line <= record.flood_lines else None,
+            doubts=list(_say_doubts(record, day, known)),
         )
         for record in known
-        for day, share in record.days.items()
+        for day in record.days
         if day in days
     ]
+
+
+def _say_doubts(record: FileRecord, day: str, records: Iterable[FileRecord]) -> Iterator[str]:
+    if record.days[day].first_line <= record.flood_lines:
+        yield say_flood(record)
+    beside = _find_beside(record, day, records) if record.damage else None
+    if beside:
+        yield (
+            f"a damaged file ({record.file_key}) has the hours of {beside}: its hits count twice"
+            " if it was sent again; if so, `tidegauge forget` it"
+        )
 
 
 def say_flood(record: FileRecord) -> str:
@@ -270,17 +274,11 @@ def _to_table(  # noqa: PLR0913 what the table is made of
     is_in_part: dict[str, set[int]] = defaultdict(set)
     for share in shares:
         day = calendar.index[share.day]
-        if share.doubt:
-            doubts[day].append(f"{share.source}: {share.doubt}")
+        doubts[day] += [f"{share.source}: {doubt}" for doubt in share.doubts]
         if share.is_damaged:
             is_in_part[share.source].add(day)
             reasons[day].append(
                 f"{share.source}: a damaged file was read in part ({share.file_key})"
-            )
-        if share.beside:
-            reasons[day].append(
-                f"{share.source}: {MAY_COUNT_TWICE}, as a damaged file ({share.file_key}) has"
-                f" the hours of {share.beside}: if it was sent again, `tidegauge forget` it"
             )
     for one in left_out:
         if one.day in calendar.index:

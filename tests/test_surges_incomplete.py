@@ -192,3 +192,26 @@ def test_a_day_that_lacks_a_minute_is_no_history_and_a_damaged_one_neither() -> 
         assert [row["expected"] for row in rows][21] != missing[20]["expected"]  # other weekdays
         whole, _ = tables(counts, {})
         assert rows[23]["expected"] != whole[23]["expected"]
+
+
+@pytest.mark.parametrize(("doubted", "is_at_least"), [([], True), ([8], False), ([2], True)])
+def test_a_surge_whose_hits_may_count_twice_is_not_at_least(
+    doubted: list[int], is_at_least: bool
+) -> None:
+    """A day of it lacks a part, another may have too much; a doubt outside of it says nothing."""
+    counts = np.concatenate([quiet(1, 70, 43_877.0), NOVEMBER])
+    days = [FIRST + timedelta(n) for n in range(len(counts))]
+    daily = pa.table({"day": days, "country": ["US"] * len(days), "sessions": counts.astype(int)})
+    completeness = pa.table(
+        {
+            "day": days,
+            "share": [0.9 if n == 79 else 1.0 for n in range(len(days))],
+            "is_preliminary": [n == 79 for n in range(len(days))],
+            "doubts": pa.array(
+                [["sent twice"] if n - 70 in doubted else [] for n in range(len(days))],
+                pa.list_(pa.string()),
+            ),
+        }
+    )
+    _, surges = find_surges(daily, completeness)
+    assert [surge["is_at_least"] for surge in surges.to_pylist()] == [is_at_least]

@@ -9,7 +9,6 @@ import pytz
 
 import pipeline
 from pipeline.answers import State, one_state
-from pipeline.completeness import MAY_COUNT_TWICE
 from pipeline.definitions import CENSORED_SHARE, NO_COUNTRY
 from pipeline.errors import GeoError, SettingsError
 from pipeline.geo.databases import list_databases
@@ -72,9 +71,7 @@ class Completeness:
     @property
     def is_lower_bound(self) -> bool:
         """Whether more would be counted, had nothing been lost and nobody turned away."""
-        is_lacking = bool(self.is_preliminary) or self.is_censored
-        may_be_too_many = self.doubts or any(MAY_COUNT_TWICE in one for one in self.reasons)
-        return is_lacking and not may_be_too_many
+        return (bool(self.is_preliminary) or self.is_censored) and not self.doubts
 
 
 @dataclass(frozen=True)

@@ -58,10 +58,11 @@ def find_surges(
     0; a day without any hit is missing and has no row. ``expected``, ``upper`` and ``score`` are
     null while fewer than 7 of the last 56 days can serve as history.
 
-    ``completeness``: day (date32), share (double), is_preliminary (bool); a day that it has not is
-    whole. See ``judge_days`` for what a day that lacks a part may say. ``censored``: days on which
-    visitors were turned away. An episode with a day of either kind among its flagged ones
-    ``is_at_least`` of its size; it ``is_open`` until a day that lacks nothing comes after it.
+    ``completeness``: day (date32), share (double), is_preliminary (bool), and maybe doubts (list of
+    string): why hits may count twice; a day that it has not is whole. See ``judge_days`` for what a
+    day that lacks a part may say. ``censored``: days on which visitors were turned away. An episode
+    with a day of either kind among its flagged ones ``is_at_least`` of its size, unless one of its
+    days has doubts; it ``is_open`` until a day that lacks nothing comes after it.
     """
     countries, days, counts = _to_matrix(daily)
     coverage = _coverage_of(days, completeness)
@@ -69,7 +70,10 @@ def find_surges(
     expected = _expected_table(countries, days, counts, judged)
     is_partial = coverage < 1
     is_censored = np.isin(days, [(day - _EPOCH).days for day in censored])
-    surges = _surges_table(countries, days, counts, judged, is_partial, is_partial | is_censored)
+    is_doubted = np.isin(days, _list_doubted(completeness))
+    surges = _surges_table(
+        countries, days, counts, judged, is_partial, is_partial | is_censored, is_doubted
+    )
     return expected, surges
 
 
@@ -97,6 +101,15 @@ def _coverage_of(days: Ints, completeness: pa.Table | None) -> Floats:
     shares = np.minimum(lacking["share"].to_numpy(), _LARGEST_COVERAGE_IF_PRELIMINARY)
     known = dict(zip(numbers.tolist(), shares.tolist(), strict=True))
     return np.array([known.get(day, 1.0) for day in days.tolist()], dtype=np.float64)
+
+
+def _list_doubted(completeness: pa.Table | None) -> list[int]:
+    """The days since 1970 whose hits may count twice."""
+    if completeness is None or "doubts" not in completeness.column_names:
+        return []
+    doubted = completeness.filter(pc.greater(pc.list_value_length(completeness["doubts"]), 0))
+    days: list[int] = doubted["day"].cast(pa.int32()).to_pylist()
+    return days
 
 
 def _to_matrix(daily: pa.Table) -> tuple[list[str], Ints, Ints]:
@@ -133,6 +146,7 @@ def _surges_table(  # noqa: PLR0913 what the table is made of
     judged: Judgement,
     is_partial: Bools,
     is_lower_bound: Bools,
+    is_doubted: Bools,
 ) -> pa.Table:
     settled = last_settled(days, is_partial) if len(days) else 0
     rows = [
@@ -141,6 +155,7 @@ def _surges_table(  # noqa: PLR0913 what the table is made of
             "is_open": bool(days[episode.end] >= settled),
             "is_at_least": bool(
                 (judged.is_surge[row] & is_lower_bound)[episode.start : episode.end + 1].any()
+                and not is_doubted[episode.start : episode.end + 1].any()
             ),
         }
         for row in np.flatnonzero(judged.is_surge.any(axis=1))
