@@ -92,6 +92,8 @@ def list_shares(records: Iterable[FileRecord], days: AbstractSet[str]) -> list[F
 def _say_doubts(record: FileRecord, day: str, records: Iterable[FileRecord]) -> Iterator[str]:
     if record.days[day].first_line <= record.flood_lines:
         yield say_flood(record)
+    if any(other.file_key == record.repeat_with and day in other.days for other in records):
+        yield say_repeats(record)
     beside = _find_beside(record, day, records) if record.damage else None
     if beside:
         yield (
@@ -106,6 +108,15 @@ def say_flood(record: FileRecord) -> str:
         f"{record.flood_lines:,} lines in a row of {record.file_key} are also in"
         f" {record.flood_with}, but few of them are different: all count, twice if they were sent"
         " twice"
+    )
+
+
+def say_repeats(record: FileRecord) -> str:
+    """Say which lines a file shares with another one: a copy may be damaged without a trace."""
+    return (
+        f"{record.repeat_lines:,} different lines of {record.file_key} are also in"
+        f" {record.repeat_with}, among others, like a damaged copy's, or two servers' under one"
+        " name: all count, twice if they were sent twice"
     )
 
 

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.blocks import Block, RawFile
-from pipeline.completeness import say_flood
+from pipeline.completeness import say_flood, say_repeats
 from pipeline.contained import Hashes
 from pipeline.database import connect
 from pipeline.definitions import DEFINITIONS_VERSION
@@ -38,7 +38,7 @@ from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake
 from pipeline.left_out import OF_A_SEALED_DAY, note_file, write_notes
 from pipeline.naming import day_in_name
 from pipeline.output import write_number_of
-from pipeline.overlaps import Overlap, hash_lines
+from pipeline.overlaps import hash_lines
 from pipeline.partitions import PartitionWriter, RejectWriter
 from pipeline.privacy import hide_addresses
 from pipeline.raw_files import DEFAULT_LIMITS, Origin, ReadLimits, is_file, printable, shown
@@ -67,17 +67,20 @@ class Ingested:
     known: list[tuple[Path, FileRecord]]
     failed: list[tuple[Path, str]]
     ambiguous: list[tuple[Path, str]] = field(default_factory=list)
-    """Files whose lines may be of another layout, or in another file, and why."""
+    """Files whose lines may be of another layout, and why."""
     passing: set[Path] = field(default_factory=set)
     """Those that failed for what another try may not meet."""
     shortened: list[FileRecord] = field(default_factory=list)
-    """Files of before that turned out to begin with lines of one that was added."""
+    """Files of before that turned out to have lines of one that was added."""
 
     @property
     def overlapping(self) -> list[FileRecord]:
-        """The files whose first lines are also in another one, as far as that is news."""
-        records = [*self.added, *self.shortened]
-        return [record for record in records if record.overlap_lines or record.flood_lines]
+        """The files that have lines of another one, as far as that is news."""
+        return [
+            record
+            for record in [*self.added, *self.shortened]
+            if record.overlap_lines or record.flood_lines or record.repeat_lines
+        ]
 
 
 def explain_overlap(record: FileRecord) -> str:
@@ -90,17 +93,10 @@ def explain_overlap(record: FileRecord) -> str:
             f"{'all its' if is_all else 'its first'} {lines} also in {record.overlap_with};"
             f" {write_number_of(record.duplicates, 'hit')} dropped as duplicates"
         )
-    if record.flood_lines:
-        said.append(f"{say_flood(record)}; if so, `tidegauge forget` one of the two files")
+    doubts = [say_flood(record)] if record.flood_lines else []
+    doubts += [say_repeats(record)] if record.repeat_lines else []
+    said += [f"{doubt}; if so, `tidegauge forget` one of the two files" for doubt in doubts]
     return "; ".join(said)
-
-
-def _say_repeats(repeats: Overlap) -> str:
-    return (
-        f"{repeats.lines:,} of its lines are also in {repeats.file_key}, among others: copies of a"
-        " file look like that where one is damaged without a trace, and two servers under one name;"
-        " all of them count; if they were sent twice, `tidegauge forget` one of the two files"
-    )
 
 
 def explain_unread(record: FileRecord) -> str | None:
@@ -236,7 +232,6 @@ class _FileJob:
         """Make its reader."""
         self.reader = FileReader(self.origin.layout, self.origin.zone)
         self.shortened: list[FileRecord] = []
-        self.doubts: list[str] = []
 
     def find_known(self) -> FileRecord | None:
         """The record of the same content from the same source, when the lake has it."""
@@ -315,11 +310,10 @@ class _FileJob:
                 source = Source(self.lake, self.origin.source, self.rules, self.folder)
                 settled = source.add(new)
                 self.lake.commit([*self._give_away(), *self._spare_sealed(record, settled)])
-                self.doubts = [_say_repeats(one) for one in source.find_repeats(record.file_key)]
                 self.shortened = [
                     other
                     for other in settled.records
-                    if record.file_key in (other.overlap_with, other.flood_with)
+                    if record.file_key in (other.overlap_with, other.flood_with, other.repeat_with)
                 ]
                 record = next(r for r in settled.records if r.file_key == record.file_key)
             self._remember()
@@ -485,7 +479,6 @@ def _take_one(job: _FileJob, sizes: set[int], result: Ingested) -> None:
         record, is_new = (known, False) if known else job.take()
         if doubt := job.reader.say_doubt():
             result.ambiguous.append((path, hide_addresses(doubt, job.maker.addresses)))
-        result.ambiguous.extend((path, doubt) for doubt in job.doubts)
         result.shortened.extend(job.shortened)
         if is_new:
             result.added.append(record)

@@ -90,6 +90,9 @@ class FileRecord:
     flood_lines: int = 0
     """So many of its first lines would be an overlap with another file if more were different."""
     flood_with: str | None = None
+    repeat_lines: int = 0
+    """So many different lines are also in another file, among others, and count in both."""
+    repeat_with: str | None = None
     whole_days: dict[str, DayShare] = field(default_factory=dict)
     """``days`` as they were before duplicates were dropped; empty when none were."""
     replaced_by: str | None = None

@@ -205,14 +205,15 @@ def find_flood(before: Lines, after: Lines, least: int) -> int:
     return _find_end(before, after, least)
 
 
-def count_repeats(one: Lines, other: Lines, least: int) -> int:
-    """Count the lines of ``one`` that ``other`` has, too, beside the same one, and that both count.
+def find_repeats(before: Lines, after: Lines, least: int) -> int:
+    """Count the different lines that two have beside the same one, and that both count.
 
-    0 for fewer than ``least`` different ones; without those of an overlap.
+    0 for fewer than ``least``; without those of an overlap. As many the other way about.
     """
-    own = one.hashes[find_overlap(other, one, least) :]
-    lines = own[_find_repeated(own, other.hashes[find_overlap(one, other, least) :])]
-    return len(lines) if reach_distinct(lines, least) is not None else 0
+    own = after.hashes[find_overlap(before, after, least) :]
+    lines = own[_find_repeated(own, before.hashes[find_overlap(after, before, least) :])]
+    count = len(np.unique(lines))
+    return count if count >= least else 0
 
 
 def _find_repeated(own: Hashes, others: Hashes) -> npt.NDArray[np.bool_]:
@@ -291,7 +292,8 @@ def largest_overlap(
 ) -> Overlap:
     """The longest overlap of one file with any of the others; of equal ones, the first key's.
 
-    With ``find_flood`` that of lines too equal to prove one.
+    With ``find_flood`` that of lines too equal to prove one, with ``find_repeats`` that of lines
+    among others.
 
     Where each of two files begins with what ends the other (or they are the same lines in other
     bytes), only one drops them: the one that has more of them, else the later key.

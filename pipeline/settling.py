@@ -26,9 +26,9 @@ from pipeline.overlaps import (
     NO_OVERLAP,
     Lines,
     Overlap,
-    count_repeats,
     find_flood,
     find_overlap,
+    find_repeats,
     is_earlier,
     is_sent_whole,
     largest_overlap,
@@ -174,15 +174,6 @@ class Source:
         # The raw file is gone: so many equal lines and then a cut-off one are an earlier state.
         return len(lines.hashes) > self._rules.least_lines
 
-    def find_repeats(self, file_key: str) -> list[Overlap]:
-        """How many lines of a file count in another one, too; a row for each such file."""
-        if file_key not in self._live:
-            return []
-        own, least = self._lines_of(file_key), self._rules.least_lines
-        near = self._near(self._live[file_key])
-        found = [Overlap(count_repeats(own, self._lines_of(key), least), key) for key in near]
-        return [one for one in found if one.lines]
-
     def _paths_of(self, record: FileRecord) -> list[Path]:
         """Every file that the lake has of a raw file."""
         key, lake = record.file_key, self._lake
@@ -203,10 +194,12 @@ class Source:
             if record is None:  # just replaced
                 continue
             overlap, flood = self._overlap_of(record, changed), self._flood_of(record, changed)
+            repeats = self._repeats_of(record, changed)
             fresh = new.hits if new and key == new.record.file_key else None
             settled = replace(
                 record, overlap_lines=overlap.lines, overlap_with=overlap.file_key,
                 flood_lines=flood.lines, flood_with=flood.file_key,
+                repeat_lines=repeats.lines, repeat_with=repeats.file_key,
             )  # fmt: skip
             its_moves, settled = self._place(record, settled, fresh)
             if fresh is not None or settled != record:
@@ -217,20 +210,27 @@ class Source:
 
     def _overlap_of(self, record: FileRecord, changed: set[str]) -> Overlap:
         known = Overlap(record.overlap_lines, record.overlap_with)
-        return self._find_largest(record, changed, known, find_overlap)
+        return self._find_largest(record, self._near(record), changed, known, find_overlap)
 
     def _flood_of(self, record: FileRecord, changed: set[str]) -> Overlap:
         known = Overlap(record.flood_lines, record.flood_with)
-        return self._find_largest(record, changed, known, find_flood)
+        return self._find_largest(record, self._near(record), changed, known, find_flood)
+
+    def _repeats_of(self, record: FileRecord, changed: set[str]) -> Overlap:
+        """Of two files, the later key's alone: the search is slow, and finds the same of both."""
+        known = Overlap(record.repeat_lines, record.repeat_with)
+        near = [key for key in self._near(record) if key < record.file_key]
+        return self._find_largest(record, near, changed, known, find_repeats)
 
     def _find_largest(
         self,
         record: FileRecord,
+        near: list[str],
         changed: set[str],
         known: Overlap,
         find: Callable[[Lines, Lines, int], int],
     ) -> Overlap:
-        key, near = record.file_key, self._near(record)
+        key = record.file_key
         if key in changed or known.file_key in changed:
             known = NO_OVERLAP
         else:

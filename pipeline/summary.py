@@ -70,11 +70,15 @@ def _fingerprint(
 ) -> str:
     # The detector is code: the program's version stands for it.
     damaged = sorted(record.file_key for record in records if record.damage)
-    floods = sorted((r.file_key, r.flood_lines, r.flood_with) for r in records if r.flood_lines)
+    doubted = sorted(
+        (r.file_key, r.flood_lines, r.flood_with or "", r.repeat_lines, r.repeat_with or "")
+        for r in records
+        if r.flood_lines or r.repeat_lines
+    )
     days = sorted(built.items())
     inputs = [
         pipeline.__version__, days, read_model("days"), _BOUND, sorted(set(sources)), damaged,
-        floods,
+        doubted,
         [(str(one.day), one.source, one.text) for one in missing],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]

@@ -202,13 +202,47 @@ def test_a_file_damaged_without_a_trace_is_said(turn: int, site: Site) -> None:
     lines = write_lines(100)
     whole = b"".join(lines)
     damaged = b"".join([*lines[:40], lines[40].replace(b"Fire", b"Fjre"), *lines[41:]])
-    files = [site.write("b.log.zst", PACK["zst"](damaged)), site.write("a.log", whole)]
+    next_day = b"".join(write_lines(100)).replace(b"08/Nov", b"09/Nov")
+    files = [
+        site.write("b.log.zst", PACK["zst"](damaged)), site.write("a.log", whole),
+        site.write("c.log", next_day),
+    ]  # fmt: skip
     said = take(site, *files[::turn])
-    assert count_hits(site) == 200
-    assert "99 of its lines are also in web01-" in said
+    lake_of(site)
+    assert count_hits(site) == 300
+    assert "99 different lines of web01-" in said
     assert "`tidegauge forget` one of the two files" in said
+    (doubts, none) = (row["doubts"] for row in site.rows("days"))
+    assert (len(doubts), none) == (1, [])
+    assert doubts[0].startswith("web01: 99 different lines of web01-")
+    assert "among others, like a damaged copy's" in doubts[0]
+    asked = ("figure", "--day", "2016-11-08", "--country", "all", "--format", "json")
+    (told,) = json.loads(site.run(*asked).out)
+    assert told["completeness"]["doubts"] == doubts
+    assert f"Some lines may be counted twice: {doubts[0]}." in told["text"]
     site.run("forget", files[0])
-    assert count_hits(site) == 100
+    lake_of(site)
+    assert count_hits(site) == 200
+    assert say_doubts(site) == "[[], []]"
+    site.run("ingest", "--no-geo", "--source", "web01", "--again", files[0], code=None)
+    lake_of(site)
+    assert say_doubts(site) == str([doubts, []])
+
+
+def test_lines_that_several_copies_share_are_said_the_same_in_any_order(tmp_path: Path) -> None:
+    """Three copies, each damaged elsewhere without a trace: the lakes are the same bytes."""
+    lines = write_lines(100)
+    copies = [
+        b"".join([*lines[:at], lines[at].replace(b"Fire", b"Fjre"), *lines[at + 1 :]])
+        for at in (30, 50, 60)
+    ]
+    lakes = set()
+    for order in itertools.permutations(range(3)):
+        site = Site(tmp_path / str(order))
+        take(site, *[site.write(f"{n}.log", copies[n]) for n in order])
+        lakes.add(tuple(sorted(lake_of(site).items())))
+        assert len(site.rows("days")[0]["doubts"]) == 2
+    assert len(lakes) == 1
 
 
 @pytest.mark.parametrize("turn", [1, -1])
@@ -223,7 +257,7 @@ def test_two_damaged_copies_are_said(turn: int, site: Site) -> None:
     said = take(site, *files[::turn])
     lake_of(site)
     assert count_hits(site) > 100
-    assert "of its lines are also in web01-" in said
+    assert "different lines of web01-" in said
     assert "has the hours of web01-" in say_doubts(site)
 
 
@@ -235,9 +269,9 @@ def test_lines_that_are_repeated_are_counted_in_any_parts(monkeypatch: pytest.Mo
     other[1_000:3_000:10] = one[2_000:4_000:10]
     for most in (500_000, 300, 7):
         monkeypatch.setattr(overlaps, "_PAIRS_AT_ONCE", most)
-        assert overlaps.count_repeats(overlaps.Lines(one, 0), overlaps.Lines(other, 0), 20) == 30
-        assert overlaps.count_repeats(overlaps.Lines(other, 0), overlaps.Lines(one, 0), 31) == 0
-        assert overlaps.count_repeats(overlaps.Lines(one[:1], 0), overlaps.Lines(other, 0), 1) == 0
+        assert overlaps.find_repeats(overlaps.Lines(one, 0), overlaps.Lines(other, 0), 20) == 30
+        assert overlaps.find_repeats(overlaps.Lines(other, 0), overlaps.Lines(one, 0), 31) == 0
+        assert overlaps.find_repeats(overlaps.Lines(one[:1], 0), overlaps.Lines(other, 0), 1) == 0
 
 
 def test_pieces_and_rotations_are_no_doubt(site: Site) -> None:

@@ -66,6 +66,11 @@ def check_record(record: FileRecord) -> Iterator[Finding]:
             or not 0 <= record.flood_lines <= record.lines,
             "its equal lines in another file are none",
         ),
+        (
+            bool(record.repeat_lines) != bool(record.repeat_with)
+            or not 0 <= record.repeat_lines <= record.lines,
+            "its lines among those of another file are none",
+        ),
     ]
     for is_wrong, text in wrong:
         if is_wrong:
