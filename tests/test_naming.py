@@ -5,6 +5,7 @@ import json
 import os
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lake_fixtures import COMPRESS, Site, make_line
@@ -199,6 +200,27 @@ def test_status_lists_sources_and_doubtful_names_are_said(site: Site) -> None:
     assert "web-01.log" in told["doubtful names"]
     site.write("web-01.log.1", day_of(3))
     assert "is taken for" not in site.ingest("raw").err  # that one settles it
+
+
+def test_a_doubtful_name_is_said_beside_the_figures_of_its_days_alone(site: Site) -> None:
+    site.write("web-01.log", day_of(1))
+    site.write("web02.log.1", day_of(5))
+    site.ingest("raw")
+    site.run("build")
+
+    def ask(day: int) -> dict[str, Any]:
+        asked = ("figure", "--day", f"2016-11-{day:02}", "--country", "all", "--format", "json")
+        (told,) = json.loads(site.run(*asked).out)
+        return dict(told)
+
+    said = "web-01: web-01.log: 01 is taken for the server's number"
+    assert ask(1)["doubts"] == [said]
+    assert f"Which server wrote what is in doubt: {said}." in ask(1)["text"]
+    assert ask(5)["doubts"] == []
+    assert "in doubt" not in ask(5)["text"]
+    site.write("web-01.log.1", day_of(3))
+    site.ingest("raw")
+    assert ask(1)["doubts"] == [], "that one settles it"
 
 
 def test_replay_reads_a_file_that_was_only_touched(site: Site) -> None:

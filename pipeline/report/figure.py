@@ -1,7 +1,7 @@
 """One figure with everything that must be said beside it, asked of the lake. Writes no sentence."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from pipeline.report.accounting import CREDITS
 from pipeline.report.page import DEMO_MARK
 from pipeline.restatements import ALL
 from pipeline.settings import Settings
+from pipeline.source_names import list_doubts
 from pipeline.stale import session_timeout
 from pipeline.unread import Unread, count_unread
 
@@ -118,6 +119,8 @@ class Figure:
     robot_lists: str
     definitions: list[int]
     program: str
+    doubts: list[str] = field(default_factory=list)
+    """How the names of the day's sources can be read otherwise, in sentences."""
 
 
 def find_figure(settings: Settings, day: date, country: str) -> Figure:
@@ -148,6 +151,7 @@ def _find_figure(state: State, settings: Settings, day: date, country: str) -> F
         raise SettingsError("--country", country, NOBODY_LOCATED)
     counted = [row for row in rows if code in (ALL, row["country"])]
     records = [record for record in lake.files() if str(day) in record.days]
+    sources = {record.source for record in records}
     completeness = _read_completeness(
         about[0], list_missing(lake, [str(day)]), count_unread(records).get(str(day))
     )
@@ -170,6 +174,7 @@ def _find_figure(state: State, settings: Settings, day: date, country: str) -> F
         robot_lists=_name_robot_lists(records),
         definitions=sorted({record.definitions for record in records}),
         program=f"Tidegauge {pipeline.__version__}",
+        doubts=[f"{name}: {doubt}" for name, doubt in list_doubts(lake).items() if name in sources],
     )
 
 

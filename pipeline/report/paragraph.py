@@ -121,6 +121,8 @@ def _say_completeness(figure: Figure) -> Iterator[str]:
             " (5xx); visitors who were refused a connection are in no log"
             f"{', so the figure is a lower bound' if about.is_lower_bound else ''}."
         )
+    if figure.doubts:
+        yield f"Which server wrote what is in doubt: {_shorten('; '.join(figure.doubts))}."
 
 
 def _write_cover(about: Completeness) -> str:
