@@ -63,7 +63,7 @@ def of_commit(commit: str, tree: Path) -> Callable[[Path, Path], list[list[str]]
     done = subprocess.run(["git", "archive", commit], check=True, stdout=subprocess.PIPE)
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         archive.extractall(tree, filter="data")
-    program = ["env", f"PYTHONPATH={tree}", sys.executable, "-m", "pipeline.cli"]
+    program = ["env", f"PYTHONPATH={tree}", sys.executable, "-m", "pipeline.cli.main"]
 
     def commands(log: Path, folder: Path) -> list[list[str]]:
         return [[*program, *command[1:]] for command in tidegauge(log, folder)]

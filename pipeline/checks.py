@@ -9,12 +9,12 @@ import duckdb
 from duckdb import ColumnExpression, ConstantExpression
 
 from pipeline.build import BuildSettings, shown_days
+from pipeline.cli.output import write_number_of
 from pipeline.database import connect
 from pipeline.day_files import read_days, read_part
 from pipeline.errors import DataError
 from pipeline.lake import Lake
 from pipeline.models import read_model
-from pipeline.output import write_number_of
 from pipeline.stale import PARTITIONED, Stock, take_stock
 from pipeline.storage import tables_named
 from pipeline.summary import is_current

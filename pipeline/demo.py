@@ -16,17 +16,17 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.answers import query
 from pipeline.build import build
+from pipeline.cli.history import history
+from pipeline.cli.options import ConfigOption, GeoOption, LakeOption, show_bytes, show_steps
+from pipeline.cli.output import print_rows
+from pipeline.cli.query import query
 from pipeline.discovery import has_arrived
 from pipeline.errors import DataError, LakeError
 from pipeline.geo.databases import list_databases
-from pipeline.history import history
 from pipeline.hits import HitMaker, Places
 from pipeline.ingest import ingest_files
 from pipeline.lake import Lake
-from pipeline.options import ConfigOption, GeoOption, LakeOption, show_bytes, show_steps
-from pipeline.output import print_rows
 from pipeline.report.page import DEMO_MARK, write_report
 from pipeline.restatements import publish
 from pipeline.robots import Robots

@@ -14,9 +14,9 @@ from typing import Any
 import pyarrow.compute as pc
 
 from pipeline.alert_services import Alert
+from pipeline.cli.output import escape, write_share
 from pipeline.lake import Lake, read_json
 from pipeline.outbox import saying, write_down
-from pipeline.output import escape, write_share
 from pipeline.partitions import read_table
 from pipeline.report.wording import write_sources
 from pipeline.restatements import ALL, read_completeness, read_restatements

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from pipeline.answers import State, one_state
+from pipeline.cli.query import State, one_state
 from pipeline.days import day_start
 from pipeline.models import read_model
 from pipeline.settings import Settings

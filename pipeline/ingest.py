@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.blocks import Block, RawFile
+from pipeline.cli.output import write_number_of
 from pipeline.completeness import say_flood, say_repeats
 from pipeline.contained import Hashes
 from pipeline.database import connect
@@ -37,7 +38,6 @@ from pipeline.journal import Move
 from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake
 from pipeline.left_out import OF_A_SEALED_DAY, note_file, write_notes
 from pipeline.naming import day_in_name
-from pipeline.output import write_number_of
 from pipeline.overlaps import hash_lines
 from pipeline.partitions import PartitionWriter, RejectWriter
 from pipeline.privacy import hide_addresses

@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 from pipeline.alerts import note_surges
 from pipeline.build import build, build_tables
 from pipeline.checks import check_days
+from pipeline.cli.output import escape, write_number_of
 from pipeline.days import check_day
 from pipeline.definitions import NO_COUNTRY
 from pipeline.discovery import Found, discover
@@ -28,7 +29,6 @@ from pipeline.holes import say_hole
 from pipeline.ingest import Ingested, explain_overlap, explain_unread
 from pipeline.lake import Lake
 from pipeline.outbox import deliver
-from pipeline.output import escape, write_number_of
 from pipeline.partitions import read_table
 from pipeline.raw_files import Origin, printable
 from pipeline.report import write_report

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.alert_services import Alert, Service, ask_each, say_untaken, services_of
+from pipeline.cli.output import write_number_of
 from pipeline.digests import render
 from pipeline.errors import AlertError
 from pipeline.journal import Move
 from pipeline.lake import Lake, read_json, write_json
-from pipeline.output import write_number_of
 from pipeline.settings import Settings
 from pipeline.steps import reach
 

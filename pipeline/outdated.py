@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
+from pipeline.cli.output import escape
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.hits import EPOCH, HitMaker, Places
 from pipeline.lake import DayShare, FileRecord
 from pipeline.naming import read_name, safe_source
-from pipeline.output import escape
 from pipeline.raw_files import Origin
 from pipeline.settings import Settings
 from pipeline.source_names import is_named_before

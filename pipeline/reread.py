@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pipeline.cli.output import escape
 from pipeline.errors import DataError, GeoError
 from pipeline.geo.databases import list_databases
 from pipeline.hits import HitMaker, Places
@@ -16,7 +17,6 @@ from pipeline.ingest import Ingested, ingest_files
 from pipeline.lake import FileRecord, Lake
 from pipeline.naming import source_of
 from pipeline.outdated import Outdated, is_misnamed, list_outdated, origin_of
-from pipeline.output import escape
 from pipeline.raw_files import printable
 from pipeline.robots import Robots
 from pipeline.seen import find_raws

@@ -19,11 +19,18 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from pipeline.cli.options import (
+    ConfigOption,
+    Form,
+    FormOption,
+    GeoOption,
+    LakeOption,
+    RawCellsOption,
+)
+from pipeline.cli.output import escape, print_rows, write_number_of
 from pipeline.days import zone_name
 from pipeline.errors import DataError, LakeError, SettingsError, StorageError, TidegaugeError
 from pipeline.lake import NO_DAY, FileRecord, Lake
-from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption, RawCellsOption
-from pipeline.output import escape, print_rows, write_number_of
 from pipeline.settings import Settings, load_settings
 from pipeline.site import open_lake
 from pipeline.stale import take_stock

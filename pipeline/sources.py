@@ -18,6 +18,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+from pipeline.cli.options import show_bytes
+from pipeline.cli.output import escape
 from pipeline.discovery import find_raw
 from pipeline.errors import DataError, PassingError, SettingsError, StoreError, TidegaugeError
 from pipeline.formats.layouts import find_layout
@@ -26,8 +28,6 @@ from pipeline.ingest import Ingested, ingest_files
 from pipeline.lake import FileRecord, Lake, stat_of
 from pipeline.left_out import note_file
 from pipeline.naming import day_in_name
-from pipeline.options import show_bytes
-from pipeline.output import escape
 from pipeline.raw_files import Origin, RawFiles, find_files, lasting_path, shown
 from pipeline.seen import find_raws
 from pipeline.settings import DAY_IN_PATTERN, Settings, SourceTable

@@ -22,10 +22,10 @@ from typing import Annotated
 import requests
 import typer
 
+from pipeline.cli.options import show_steps
+from pipeline.cli.output import escape, progress_console
 from pipeline.errors import SettingsError, TidegaugeError
 from pipeline.installed import find_data
-from pipeline.options import show_steps
-from pipeline.output import escape, progress_console
 from pipeline.process_session import Program, end_session, has_ended, start_session
 from pipeline.report.page import DEMO_MARK
 from pipeline.storm.addresses import find_database

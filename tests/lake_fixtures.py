@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import zstandard
 from conftest import VISITOR_KEY
 
-from pipeline import cli
+from pipeline.cli import main as cli
 
 TABLES = ("hits", "rejects", "sessions", "daily", "hourly", "minutes", "days", "expected", "surges")
 KINDS = ("hits", "rejected", "blank", "directives", "duplicates")

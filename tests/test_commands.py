@@ -13,7 +13,7 @@ import typer
 from conftest import build_default_databases
 from lake_fixtures import GOOD, Site, make_line
 
-from pipeline.cli import app
+from pipeline.cli.main import app
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from oracle.lake import read_lake
 from oracle.tables import count_files
 
 from pipeline.build import BuildSettings, build
-from pipeline.forget import forget_file
+from pipeline.cli.forget import forget_file
 from pipeline.geo.databases import list_databases
 from pipeline.hits import HitMaker, Places
 from pipeline.ingest import ingest_files

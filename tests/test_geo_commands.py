@@ -11,7 +11,7 @@ import pytest
 from conftest import build_database
 from typer.testing import CliRunner, Result
 
-from pipeline.cli import app
+from pipeline.cli.main import app
 from pipeline.errors import GeoError, SettingsError
 from pipeline.geo.check import KNOWN_COUNTRIES
 

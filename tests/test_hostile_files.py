@@ -75,7 +75,7 @@ def test_archive_that_holds_a_thousand_times_its_size_is_refused(bomb: str, site
 SAY_PEAK = """
 import sys
 from pathlib import Path
-from pipeline.cli import main
+from pipeline.cli.main import main
 
 sys.argv[0] = "tidegauge"
 try:

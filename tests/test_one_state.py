@@ -23,9 +23,9 @@ READERS = """
 import contextlib, hashlib, io, json, subprocess, sys, time
 from datetime import datetime
 from pathlib import Path
-from pipeline.answers import State
+from pipeline.cli.query import State
 from pipeline.finished_hours import read_day_so_far
-from pipeline.history import history
+from pipeline.cli.history import history
 from pipeline.report.figure import find_figure
 from pipeline.report.page import make_page
 from pipeline.report.views import Views
@@ -77,7 +77,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from pipeline import steps
 from pipeline.build import build
-from pipeline.forget import forget_file
+from pipeline.cli.forget import forget_file
 from pipeline.lake import Lake
 from pipeline.nightly import take_in
 from pipeline.settings import load_settings

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from pipeline.cli.output import write_share
 from pipeline.errors import SettingsError
-from pipeline.output import write_share
 from pipeline.report import charts, wording
 from pipeline.report.facts import (
     BothDays,

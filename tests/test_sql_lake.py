@@ -19,7 +19,7 @@ import pytest
 from conftest import Tidegauge
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli.main import app
 
 SQL = Path(__file__).parents[1] / "sql"
 CHECKS = {path.stem: path for path in sorted(SQL.glob("checks/*.sql"))}

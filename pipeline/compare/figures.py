@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from pipeline.build import shown_days
+from pipeline.cli.output import write_number_of
 from pipeline.database import connect
 from pipeline.day_files import read_days, read_part
 from pipeline.errors import DataError
 from pipeline.lake import Lake, read_json
-from pipeline.output import write_number_of
 from pipeline.settings import Settings
 from pipeline.stale import Cause, DayFiles, Parts, drops_robotlike, take_stock
 

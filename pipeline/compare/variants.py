@@ -7,6 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
+from pipeline.cli.options import show_bytes, show_steps
+from pipeline.cli.output import say
 from pipeline.compare.counting import Change, count_days
 from pipeline.compare.figures import Basis, Outcome, has_hits, without_hits
 from pipeline.compare.other_days import count_other_days
@@ -21,8 +23,6 @@ from pipeline.compare.other_places import (
 from pipeline.compare.robot_rules import read_rules
 from pipeline.errors import SettingsError
 from pipeline.geo.databases import GeoDatabase
-from pipeline.options import show_bytes, show_steps
-from pipeline.output import say
 from pipeline.settings import Settings
 
 

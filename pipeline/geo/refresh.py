@@ -4,6 +4,7 @@ import logging
 from datetime import datetime
 from pathlib import Path
 
+from pipeline.cli.output import write_number_of
 from pipeline.errors import SettingsError
 from pipeline.geo.databases import list_databases
 from pipeline.geo.fetch import Options, fetch
@@ -11,7 +12,6 @@ from pipeline.geo.sources import Services
 from pipeline.hits import Places
 from pipeline.lake import Lake
 from pipeline.outdated import find_outdated
-from pipeline.output import write_number_of
 from pipeline.settings import Settings
 from pipeline.site import find_zone
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytz
 
 import pipeline
-from pipeline.answers import State, one_state
+from pipeline.cli.history import NOBODY_LOCATED, explain_unpublished, query_history
+from pipeline.cli.query import State, one_state
 from pipeline.definitions import CENSORED_SHARE, NO_COUNTRY
 from pipeline.errors import GeoError, SettingsError
 from pipeline.geo.databases import list_databases
-from pipeline.history import NOBODY_LOCATED, explain_unpublished, query_history
 from pipeline.lake import FileRecord, Lake, read_json
 from pipeline.left_out import Missing, list_missing
 from pipeline.models import read_model

@@ -18,10 +18,10 @@ import jinja2
 from markupsafe import Markup
 
 import pipeline
+from pipeline.cli.output import escape, write_countries
 from pipeline.definitions import CENSORED_SHARE, DEFINITIONS_VERSION, ROBOTLIKE
 from pipeline.errors import SettingsError, StorageError
 from pipeline.lake import Lake, read_json
-from pipeline.output import escape, write_countries
 from pipeline.report import wording
 from pipeline.report.accounting import account_for, credit_databases, span_databases
 from pipeline.report.drawings import choose_window, draw_charts

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 
+from pipeline.cli.output import escape
 from pipeline.lake import Lake
-from pipeline.output import escape
 from pipeline.report.views import Views
 
 MOST_RESTATEMENTS = 30

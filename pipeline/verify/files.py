@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from pipeline.cli.output import write_number_of
 from pipeline.digests import FOLDER
 from pipeline.lake import FileRecord
-from pipeline.output import write_number_of
 from pipeline.partitions import REJECTS
 from pipeline.stale import PARTITIONED
 from pipeline.verify.days import PartProof

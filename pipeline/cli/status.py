@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from pipeline.cli.output import escape, write_number_of
 from pipeline.errors import GeoError
 from pipeline.geo.databases import list_databases
 from pipeline.hits import Places
@@ -11,7 +12,6 @@ from pipeline.lake import FileRecord, Lake
 from pipeline.left_out import read_notes
 from pipeline.outbox import list_untaken
 from pipeline.outdated import find_outdated
-from pipeline.output import escape, write_number_of
 from pipeline.reread import plan_reread
 from pipeline.settings import Settings
 from pipeline.settling import Source

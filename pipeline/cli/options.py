@@ -23,8 +23,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from pipeline.cli.output import progress_console
 from pipeline.errors import SettingsError
-from pipeline.output import progress_console
 
 
 class Form(StrEnum):

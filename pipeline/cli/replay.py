@@ -9,11 +9,7 @@ import pyarrow.compute as pc
 import typer
 
 from pipeline.blocks import RawFile
-from pipeline.database import connect
-from pipeline.errors import DataError, LakeError
-from pipeline.formats.detection import FileReader
-from pipeline.lake import FileRecord, Lake
-from pipeline.options import (
+from pipeline.cli.options import (
     ConfigOption,
     Form,
     FormOption,
@@ -22,8 +18,12 @@ from pipeline.options import (
     RawCellsOption,
     show_bytes,
 )
+from pipeline.cli.output import escape, print_rows
+from pipeline.database import connect
+from pipeline.errors import DataError, LakeError
+from pipeline.formats.detection import FileReader
+from pipeline.lake import FileRecord, Lake
 from pipeline.outdated import origin_of
-from pipeline.output import escape, print_rows
 from pipeline.partitions import read_table
 from pipeline.reread import read_again
 from pipeline.settings import Settings, load_settings

@@ -8,10 +8,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from pipeline.build import BuildSettings
-from pipeline.days import assumed_zone
-from pipeline.digests import is_intact
-from pipeline.lake import Lake
-from pipeline.options import (
+from pipeline.cli.options import (
     ConfigOption,
     Form,
     FormOption,
@@ -22,7 +19,10 @@ from pipeline.options import (
     ToOption,
     show_steps,
 )
-from pipeline.output import escape, print_rows, write_number_of
+from pipeline.cli.output import escape, print_rows, write_number_of
+from pipeline.days import assumed_zone
+from pipeline.digests import is_intact
+from pipeline.lake import Lake
 from pipeline.settings import Settings, load_settings
 from pipeline.site import build_settings, open_lake
 from pipeline.verify.findings import COLUMNS

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.options import (
+from pipeline.cli.options import (
     ConfigOption,
     CountryOption,
     Form,
@@ -16,7 +16,7 @@ from pipeline.options import (
     LakeOption,
     RawCellsOption,
 )
-from pipeline.output import escape, print_rows, until_closed
+from pipeline.cli.output import escape, print_rows, until_closed
 from pipeline.report.figure import find_figure
 from pipeline.report.page import write_report
 from pipeline.report.paragraph import write_paragraph

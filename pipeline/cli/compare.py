@@ -12,13 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from pipeline.compare.figures import Basis, Outcome, read_basis
-from pipeline.compare.rows import COLUMNS, largest_countries, make_rows
-from pipeline.compare.variants import Asked, Robotlike, Variant, make_variants
-from pipeline.compare.wording import say_left_out, say_totals
-from pipeline.errors import SettingsError, StorageError
-from pipeline.lake import Lake
-from pipeline.options import (
+from pipeline.cli.options import (
     ConfigOption,
     Form,
     FormOption,
@@ -29,7 +23,13 @@ from pipeline.options import (
     ToOption,
     read_country,
 )
-from pipeline.output import print_rows, say, write_number_of
+from pipeline.cli.output import print_rows, say, write_number_of
+from pipeline.compare.figures import Basis, Outcome, read_basis
+from pipeline.compare.rows import COLUMNS, largest_countries, make_rows
+from pipeline.compare.variants import Asked, Robotlike, Variant, make_variants
+from pipeline.compare.wording import say_left_out, say_totals
+from pipeline.errors import SettingsError, StorageError
+from pipeline.lake import Lake
 from pipeline.settings import load_settings
 from pipeline.site import open_lake
 from pipeline.storage import storage_named

@@ -9,11 +9,7 @@ from typing import Any
 import duckdb
 import typer
 
-from pipeline.database import open_views
-from pipeline.errors import SettingsError
-from pipeline.lake import Lake
-from pipeline.models import read_model
-from pipeline.options import (
+from pipeline.cli.options import (
     ConfigOption,
     CountryOption,
     Form,
@@ -25,7 +21,11 @@ from pipeline.options import (
     ToOption,
     read_country,
 )
-from pipeline.output import print_rows
+from pipeline.cli.output import print_rows
+from pipeline.database import open_views
+from pipeline.errors import SettingsError
+from pipeline.lake import Lake
+from pipeline.models import read_model
 from pipeline.safe_sql import check_select, confine
 from pipeline.settings import Settings, load_settings
 from pipeline.site import open_lake

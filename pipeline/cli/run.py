@@ -8,6 +8,17 @@ from pathlib import Path
 import typer
 
 from pipeline.alerts import Failure, failure_announced
+from pipeline.cli.options import (
+    AsOfOption,
+    ConfigOption,
+    FromOption,
+    GeoOption,
+    LakeOption,
+    RawOption,
+    ToOption,
+    show_bytes,
+)
+from pipeline.cli.output import escape, write_countries, write_days, write_number_of
 from pipeline.days import last_ended_day, read_as_of
 from pipeline.discovery import Found
 from pipeline.errors import DataError, SettingsError, StoreError, TidegaugeError
@@ -21,18 +32,7 @@ from pipeline.nightly import (
     take_in,
     write_page,
 )
-from pipeline.options import (
-    AsOfOption,
-    ConfigOption,
-    FromOption,
-    GeoOption,
-    LakeOption,
-    RawOption,
-    ToOption,
-    show_bytes,
-)
 from pipeline.outbox import deliver
-from pipeline.output import escape, write_countries, write_days, write_number_of
 from pipeline.raw_files import Origin, RawFiles
 from pipeline.settings import Settings, load_settings
 from pipeline.site import find_zone

@@ -18,6 +18,16 @@ import pyarrow as pa
 import typer
 
 from pipeline.blocks import Block, RawFile
+from pipeline.cli.options import (
+    ConfigOption,
+    Form,
+    FormOption,
+    GeoOption,
+    LakeOption,
+    LayoutOption,
+    RawCellsOption,
+)
+from pipeline.cli.output import escape, print_rows, until_closed, write_number_of, write_share
 from pipeline.database import connect
 from pipeline.errors import DataError, StorageError
 from pipeline.formats.clients import NO_PEER
@@ -27,16 +37,6 @@ from pipeline.formats.json_guess import guess_setting
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.layouts import COMBINED, Layout, list_layouts
 from pipeline.holes import say_hole
-from pipeline.options import (
-    ConfigOption,
-    Form,
-    FormOption,
-    GeoOption,
-    LakeOption,
-    LayoutOption,
-    RawCellsOption,
-)
-from pipeline.output import escape, print_rows, until_closed, write_number_of, write_share
 from pipeline.proxies import UNLOGGED
 from pipeline.settings import load_settings
 from pipeline.site import read_limits

@@ -6,10 +6,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from pipeline.answers import State, one_state
-from pipeline.errors import SettingsError
-from pipeline.models import read_model
-from pipeline.options import (
+from pipeline.cli.options import (
     ConfigOption,
     CountryOption,
     Form,
@@ -21,7 +18,10 @@ from pipeline.options import (
     ToOption,
     read_country,
 )
-from pipeline.output import print_rows
+from pipeline.cli.output import print_rows
+from pipeline.cli.query import State, one_state
+from pipeline.errors import SettingsError
+from pipeline.models import read_model
 from pipeline.settings import load_settings
 
 NOBODY_LOCATED = (

@@ -2,8 +2,8 @@
 
 import typer
 
+from pipeline.cli.options import ConfigOption, GeoOption, LakeOption
 from pipeline.installed import find_data
-from pipeline.options import ConfigOption, GeoOption, LakeOption
 
 
 def add_to(app: typer.Typer) -> None:

@@ -10,12 +10,7 @@ from typing import Annotated
 import typer
 
 from pipeline.build import build
-from pipeline.errors import SettingsError
-from pipeline.holes import say_hole
-from pipeline.ingest import Ingested, explain_overlap, explain_unread
-from pipeline.lake import FileRecord, Lake
-from pipeline.naming import check_source
-from pipeline.options import (
+from pipeline.cli.options import (
     ConfigOption,
     Form,
     FormOption,
@@ -27,7 +22,13 @@ from pipeline.options import (
     show_bytes,
     show_steps,
 )
-from pipeline.output import print_rows, say, write_days, write_number_of
+from pipeline.cli.output import print_rows, say, write_days, write_number_of
+from pipeline.cli.status import explain_stale, list_status
+from pipeline.errors import SettingsError
+from pipeline.holes import say_hole
+from pipeline.ingest import Ingested, explain_overlap, explain_unread
+from pipeline.lake import FileRecord, Lake
+from pipeline.naming import check_source
 from pipeline.raw_files import Origin, RawFiles, find_files, shown
 from pipeline.reread import plan_reread, reread
 from pipeline.restatements import publish
@@ -43,7 +44,6 @@ from pipeline.site import (
 from pipeline.source_names import Namer, list_doubts
 from pipeline.sources import days_around, find_raw_files, standard_input, take_files
 from pipeline.stale import ASKED
-from pipeline.status import explain_stale, list_status
 from pipeline.views import write_views
 
 Also = StrEnum("Also", {kind: kind for kind in ASKED})  # type: ignore[misc]  # known at run time

@@ -6,11 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline.build import build
-from pipeline.erasure import Person, Trace, count_files, erase
-from pipeline.errors import SettingsError
-from pipeline.formats.clients import NO_PEER, SOCKET, read_client
-from pipeline.lake import Lake
-from pipeline.options import (
+from pipeline.cli.options import (
     ConfigOption,
     Form,
     FormOption,
@@ -19,7 +15,11 @@ from pipeline.options import (
     RawCellsOption,
     show_steps,
 )
-from pipeline.output import escape, print_rows
+from pipeline.cli.output import escape, print_rows
+from pipeline.erasure import Person, Trace, count_files, erase
+from pipeline.errors import SettingsError
+from pipeline.formats.clients import NO_PEER, SOCKET, read_client
+from pipeline.lake import Lake
 from pipeline.settings import load_settings
 from pipeline.site import build_settings, open_lake
 from pipeline.visitors import load_key

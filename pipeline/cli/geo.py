@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from pipeline.cli.options import (
+    ConfigOption,
+    Form,
+    FormOption,
+    GeoOption,
+    LakeOption,
+    RawCellsOption,
+)
+from pipeline.cli.output import escape, print_rows, progress_console
 from pipeline.geo.check import Waivers
 from pipeline.geo.databases import (
     GeoDatabase,
@@ -19,8 +28,6 @@ from pipeline.geo.refresh import folder_of
 from pipeline.geo.single import lookup
 from pipeline.geo.sources import NOTICES
 from pipeline.lake import Lake
-from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption, RawCellsOption
-from pipeline.output import escape, print_rows, progress_console
 from pipeline.settings import load_settings
 from pipeline.site import find_zone
 

@@ -9,40 +9,40 @@ import typer
 from typer.core import TyperGroup
 
 import pipeline
+from pipeline.cli.output import say
 from pipeline.database import QUERY_INTERRUPTED
 from pipeline.errors import StorageError, TidegaugeError
-from pipeline.output import say
 from pipeline.raw_files import printable
 from pipeline.storage import STORAGE_ERRORS, cause_of
 
 _MODULES = {
     "demo": "demo",
     "simulate": "demo",
-    "ingest": "lake_commands",
-    "build": "lake_commands",
-    "status": "lake_commands",
-    "run": "run",
-    "watch": "watch_commands",
-    "now": "watch_commands",
-    "surges": "answers",
+    "ingest": "cli.ingest",
+    "build": "cli.ingest",
+    "status": "cli.ingest",
+    "run": "cli.run",
+    "watch": "cli.watch",
+    "now": "cli.watch",
+    "surges": "cli.query",
     "figure": "report",
     "report": "report",
-    "history": "history",
-    "daily": "answers",
-    "hourly": "answers",
-    "expected": "answers",
-    "sql": "sql_command",
+    "history": "cli.history",
+    "daily": "cli.query",
+    "hourly": "cli.query",
+    "expected": "cli.query",
+    "sql": "cli.sql",
     "compare": "compare",
-    "verify": "verify.command",
-    "replay": "replay",
-    "forget": "forget",
-    "erase": "erase_command",
+    "verify": "cli.verify",
+    "replay": "cli.replay",
+    "forget": "cli.forget",
+    "erase": "cli.erase",
     "retention": "retention",
-    "parse": "inspection",
-    "doctor": "inspection",
-    "formats": "inspection",
-    "geo": "geo.commands",
-    "dags": "dags_command",
+    "parse": "cli.doctor",
+    "doctor": "cli.doctor",
+    "formats": "cli.doctor",
+    "geo": "cli.geo",
+    "dags": "cli.dags",
 }
 """Each command's module, in the order of the help."""
 

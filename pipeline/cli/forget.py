@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli.options import ConfigOption, GeoOption, LakeOption
+from pipeline.cli.output import escape
 from pipeline.errors import DataError, LakeError
 from pipeline.lake import FileRecord, Lake
-from pipeline.options import ConfigOption, GeoOption, LakeOption
-from pipeline.output import escape
 from pipeline.settings import Settings, load_settings
 from pipeline.settling import Source
 from pipeline.site import open_lake, overlap_rules

@@ -6,11 +6,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from pipeline.alerts import Failure, failure_announced
-from pipeline.days import read_as_of
-from pipeline.errors import StoreError
-from pipeline.finished_hours import DaySoFar, HourRow, read_day_so_far
-from pipeline.lake import Lake
-from pipeline.options import (
+from pipeline.cli.options import (
     AsOfOption,
     ConfigOption,
     CountryOption,
@@ -23,8 +19,12 @@ from pipeline.options import (
     read_country,
     show_bytes,
 )
+from pipeline.cli.output import escape, print_rows, say, write_days, write_number_of
+from pipeline.days import read_as_of
+from pipeline.errors import StoreError
+from pipeline.finished_hours import DaySoFar, HourRow, read_day_so_far
+from pipeline.lake import Lake
 from pipeline.outbox import deliver
-from pipeline.output import escape, print_rows, say, write_days, write_number_of
 from pipeline.raw_files import RawFiles
 from pipeline.settings import Settings, load_settings
 from pipeline.site import find_zone

@@ -5,11 +5,18 @@ from typing import Annotated
 
 import typer
 
-from pipeline.answers import query
+from pipeline.cli.options import (
+    ConfigOption,
+    Form,
+    FormOption,
+    GeoOption,
+    LakeOption,
+    RawCellsOption,
+)
+from pipeline.cli.output import print_rows
+from pipeline.cli.query import query
 from pipeline.errors import SettingsError
 from pipeline.models import list_ready
-from pipeline.options import ConfigOption, Form, FormOption, GeoOption, LakeOption, RawCellsOption
-from pipeline.output import print_rows
 from pipeline.settings import load_settings
 
 _QUERIES = (Path(), Path("queries"), Path("sql/queries"))

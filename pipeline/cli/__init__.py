@@ -1,0 +1,1 @@
+"""The command ``tidegauge``: one module a subcommand, options in, rows out."""
