@@ -18,13 +18,13 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from pipeline.database import connect
 from pipeline.formats.detection import detect
 from pipeline.formats.fields import ReadBlock
 from pipeline.formats.layouts import COMBINED, Layout, list_layouts
 from pipeline.formats.pattern import Pattern
 from pipeline.formats.reader import Reader, read_parts
 from pipeline.formats.unwrapping import SAMPLE_LINES
+from pipeline.lake.database import connect
 
 LEAST_SHARE = 1 / 3
 """Of combined's lines a second."""

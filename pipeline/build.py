@@ -16,18 +16,18 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
-from pipeline.change import Change
 from pipeline.cut_sessions import Whole, cut_sessions
-from pipeline.database import connect
-from pipeline.day_files import read_days
 from pipeline.days import day_start
 from pipeline.definitions import ROBOTLIKE
 from pipeline.errors import SettingsError
-from pipeline.lake import Lake, read_json
-from pipeline.models import read_model
-from pipeline.partitions import split_days, write_partitions
+from pipeline.lake.change import Change
+from pipeline.lake.database import connect
+from pipeline.lake.day_files import read_days
+from pipeline.lake.lake import Lake, read_json
+from pipeline.lake.partitions import split_days, write_partitions
+from pipeline.lake.sql import read_model
+from pipeline.lake.storage import storage_named
 from pipeline.stale import PARTITIONED, DayFiles, Parts, fingerprint, take_stock
-from pipeline.storage import storage_named
 from pipeline.summary import add_summary
 from pipeline.visitors import VisitorKey
 

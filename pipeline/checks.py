@@ -10,16 +10,16 @@ from duckdb import ColumnExpression, ConstantExpression
 
 from pipeline.build import BuildSettings, shown_days
 from pipeline.cli.output import write_number_of
-from pipeline.database import connect
-from pipeline.day_files import read_days, read_part
 from pipeline.errors import DataError
-from pipeline.lake import Lake
-from pipeline.models import read_model
+from pipeline.lake.database import connect
+from pipeline.lake.day_files import read_days, read_part
+from pipeline.lake.lake import Lake
+from pipeline.lake.sql import read_model
+from pipeline.lake.storage import tables_named
+from pipeline.lake.tables import GROWN, select_nothing
+from pipeline.lake.tables import PARTITIONED as COLUMNS
 from pipeline.stale import PARTITIONED, Stock, take_stock
-from pipeline.storage import tables_named
 from pipeline.summary import is_current
-from pipeline.tables import GROWN, select_nothing
-from pipeline.tables import PARTITIONED as COLUMNS
 
 _DAYS_AT_ONCE = 8
 _SHOWN_OFFENCES = 3

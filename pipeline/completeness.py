@@ -38,13 +38,13 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.edges import add_unknown_ends
+from pipeline.lake.left_out import Missing
 from pipeline.lake_calendar import Calendar, name_stray, write_reasons
-from pipeline.left_out import Missing
 from pipeline.rhythm import Coverage, Timeline, find_gaps
 from pipeline.tenures import Tenure, find_strays, find_tenures
 
 if TYPE_CHECKING:
-    from pipeline.lake import FileRecord
+    from pipeline.lake.lake import FileRecord
     from pipeline.surges.baseline import Floats, Ints
 
 COMPLETENESS: pa.Schema = pa.schema(

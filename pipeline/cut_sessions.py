@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 import duckdb
 import pyarrow as pa
 
-from pipeline.models import read_model
+from pipeline.lake.sql import read_model
 from pipeline.sorted_runs import SortedRuns
 
 log = logging.getLogger(__name__)

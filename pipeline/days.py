@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from pipeline.errors import SettingsError
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
 from pipeline.settings import Settings, load_settings, machine_timezone
 
 _ONE_DAY = timedelta(days=1)

@@ -26,12 +26,12 @@ from pipeline.errors import DataError, LakeError
 from pipeline.geo.databases import list_databases
 from pipeline.hits import HitMaker, Places
 from pipeline.ingest import ingest_files
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.zone import build_settings
 from pipeline.report.page import DEMO_MARK, write_report
 from pipeline.restatements import publish
 from pipeline.robots import Robots
 from pipeline.settings import Settings, load_settings
-from pipeline.site import build_settings
 from pipeline.storm.addresses import find_database
 from pipeline.storm.cells import check_scale
 from pipeline.storm.clock import SERVERS, ZONE

@@ -7,8 +7,8 @@ from pathlib import Path
 from pipeline.cli.output import write_number_of
 from pipeline.errors import DataError, PassingError, SettingsError, StoreError
 from pipeline.hits import Places
-from pipeline.lake import FileRecord, Lake
-from pipeline.left_out import OF_A_SEALED_DAY
+from pipeline.lake.lake import FileRecord, Lake
+from pipeline.lake.left_out import OF_A_SEALED_DAY
 from pipeline.outdated import is_outdated
 from pipeline.raw_files import DEFAULT_LIMITS, Origin, RawFiles, ReadLimits, find_files, shown
 from pipeline.raw_logs import RawLog, RawLogs

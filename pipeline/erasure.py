@@ -16,12 +16,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.change import Change
 from pipeline.clients import canonical
-from pipeline.database import connect
 from pipeline.definitions import ASSET_PATH
-from pipeline.lake import FileRecord, Lake, read_json
-from pipeline.partitions import REJECTS, read_table, write_hits, write_table
+from pipeline.lake.change import Change
+from pipeline.lake.database import connect
+from pipeline.lake.lake import FileRecord, Lake, read_json
+from pipeline.lake.partitions import REJECTS, read_table, write_hits, write_table
 from pipeline.visitors import VisitorKey
 
 ERASED = "erased"

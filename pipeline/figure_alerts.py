@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 
 from pipeline.alert_services import Alert
 from pipeline.cli.output import escape, write_share
-from pipeline.lake import Lake, read_json
+from pipeline.lake.lake import Lake, read_json
+from pipeline.lake.partitions import read_table
 from pipeline.outbox import saying, write_down
-from pipeline.partitions import read_table
 from pipeline.report.wording import write_sources
 from pipeline.restatements import ALL, read_completeness, read_restatements
 from pipeline.settings import Settings

@@ -16,12 +16,12 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.blocks import RawFile
-from pipeline.database import connect
 from pipeline.errors import DataError
 from pipeline.formats.clock import IN_LINE, read_time
 from pipeline.formats.detection import FileReader
 from pipeline.formats.unwrapping import SAMPLE_LINES
 from pipeline.hits import EPOCH, local_days
+from pipeline.lake.database import connect
 from pipeline.raw_files import Origin, ReadLimits
 
 _TIME = re.compile(IN_LINE.pattern.encode())

@@ -13,9 +13,9 @@ import numpy as np
 
 from pipeline.cli.query import State, one_state
 from pipeline.days import day_start
-from pipeline.models import read_model
+from pipeline.lake.sql import read_model
+from pipeline.lake.zone import find_zone
 from pipeline.settings import Settings
-from pipeline.site import find_zone
 from pipeline.surges.baseline import Floats
 from pipeline.surges.hours import HISTORY_DAYS, History, judge_hours
 

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from pipeline.alert_services import Alert
 from pipeline.cli.output import write_number_of
 from pipeline.finished_hours import HourRow
-from pipeline.lake import Lake, read_json
+from pipeline.lake.lake import Lake, read_json
 from pipeline.outbox import saying, write_down
 from pipeline.settings import Settings
 from pipeline.surges.episodes import LONGEST_STEP_DAYS

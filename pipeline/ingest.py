@@ -26,7 +26,6 @@ from pipeline.blocks import Block, RawFile
 from pipeline.cli.output import write_number_of
 from pipeline.completeness import say_flood, say_repeats
 from pipeline.contained import Hashes
-from pipeline.database import connect
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.errors import DataError, PassingError, StorageError, TidegaugeError
 from pipeline.file_days import look_through
@@ -34,18 +33,19 @@ from pipeline.formats.detection import FileReader
 from pipeline.formats.layouts import forwarded_kind
 from pipeline.formats.reader import Part
 from pipeline.hits import EPOCH, HitMaker
-from pipeline.journal import Move
-from pipeline.lake import NO_DAY, DayShare, FileRecord, Lake
-from pipeline.left_out import OF_A_SEALED_DAY, note_file, write_notes
+from pipeline.lake.database import connect
+from pipeline.lake.fault_points import reach
+from pipeline.lake.journal import Move
+from pipeline.lake.lake import NO_DAY, DayShare, FileRecord, Lake
+from pipeline.lake.left_out import OF_A_SEALED_DAY, note_file, write_notes
+from pipeline.lake.partitions import PartitionWriter, RejectWriter
+from pipeline.lake.storage import storage_named
 from pipeline.naming import day_in_name
 from pipeline.overlaps import hash_lines
-from pipeline.partitions import PartitionWriter, RejectWriter
 from pipeline.privacy import hide_addresses
 from pipeline.raw_files import DEFAULT_LIMITS, Origin, ReadLimits, is_file, printable, shown
 from pipeline.settling import NewFile, Rules, Settled, Source, with_lines
 from pipeline.source_names import Namer
-from pipeline.steps import reach
-from pipeline.storage import storage_named
 from pipeline.unread import Unread
 
 log = logging.getLogger(__name__)

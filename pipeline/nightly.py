@@ -27,14 +27,9 @@ from pipeline.geo.databases import list_databases, none_in
 from pipeline.hits import Places
 from pipeline.holes import say_hole
 from pipeline.ingest import Ingested, explain_overlap, explain_unread
-from pipeline.lake import Lake
-from pipeline.outbox import deliver
-from pipeline.partitions import read_table
-from pipeline.raw_files import Origin, printable
-from pipeline.report import write_report
-from pipeline.restatements import publish
-from pipeline.settings import Settings
-from pipeline.site import (
+from pipeline.lake.lake import Lake
+from pipeline.lake.partitions import read_table
+from pipeline.lake.zone import (
     Zone,
     build_settings,
     choose_zone,
@@ -42,6 +37,11 @@ from pipeline.site import (
     open_maker,
     read_limits,
 )
+from pipeline.outbox import deliver
+from pipeline.raw_files import Origin, printable
+from pipeline.report import write_report
+from pipeline.restatements import publish
+from pipeline.settings import Settings
 from pipeline.sources import days_around, find_raw_files, name_places, take_files
 from pipeline.visitors import load_key
 

@@ -16,12 +16,12 @@ from typing import Any
 
 from pipeline.alert_services import Alert, Service, ask_each, say_untaken, services_of
 from pipeline.cli.output import write_number_of
-from pipeline.digests import render
 from pipeline.errors import AlertError
-from pipeline.journal import Move
-from pipeline.lake import Lake, read_json, write_json
+from pipeline.lake.digests import render
+from pipeline.lake.fault_points import reach
+from pipeline.lake.journal import Move
+from pipeline.lake.lake import Lake, read_json, write_json
 from pipeline.settings import Settings
-from pipeline.steps import reach
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from datetime import date
 from pipeline.cli.output import escape
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.hits import EPOCH, HitMaker, Places
-from pipeline.lake import DayShare, FileRecord
+from pipeline.lake.lake import DayShare, FileRecord
 from pipeline.naming import read_name, safe_source
 from pipeline.raw_files import Origin
 from pipeline.settings import Settings

@@ -24,7 +24,7 @@ from pipeline.errors import DataError, PassingError, StoreError
 from pipeline.settings import MAX_CONTENT_RATIO, MAX_LINES, MEMORY_LIMIT_MB
 
 if TYPE_CHECKING:
-    from pipeline.left_out import LeftOut
+    from pipeline.lake.left_out import LeftOut
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from pipeline.errors import DataError, GeoError
 from pipeline.geo.databases import list_databases
 from pipeline.hits import HitMaker, Places
 from pipeline.ingest import Ingested, ingest_files
-from pipeline.lake import FileRecord, Lake
+from pipeline.lake.lake import FileRecord, Lake
+from pipeline.lake.zone import find_zone, open_maker, overlap_rules, read_limits
 from pipeline.naming import source_of
 from pipeline.outdated import Outdated, is_misnamed, list_outdated, origin_of
 from pipeline.raw_files import printable
@@ -22,7 +23,6 @@ from pipeline.robots import Robots
 from pipeline.seen import find_raws
 from pipeline.settings import Settings
 from pipeline.settling import Source
-from pipeline.site import find_zone, open_maker, overlap_rules, read_limits
 from pipeline.sources import raw_again
 from pipeline.visitors import load_key
 

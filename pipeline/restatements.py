@@ -17,16 +17,16 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from pipeline.build import BuildSettings, refresh_tables, shown_days
-from pipeline.change import Change
-from pipeline.database import connect
-from pipeline.day_files import read_days
 from pipeline.days import day_start
-from pipeline.lake import Lake, read_json
-from pipeline.models import read_model
-from pipeline.partitions import read_table, write_table
+from pipeline.lake.change import Change
+from pipeline.lake.database import connect
+from pipeline.lake.day_files import read_days
+from pipeline.lake.lake import Lake, read_json
+from pipeline.lake.partitions import read_table, write_table
+from pipeline.lake.sql import read_model
+from pipeline.lake.storage import storage_named
+from pipeline.lake.tables import PARTITIONED, select_nothing
 from pipeline.stale import FileNames, Parts, compare_parts
-from pipeline.storage import storage_named
-from pipeline.tables import PARTITIONED, select_nothing
 
 log = logging.getLogger(__name__)
 

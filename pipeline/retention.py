@@ -30,11 +30,11 @@ from pipeline.cli.options import (
 from pipeline.cli.output import escape, print_rows, write_number_of
 from pipeline.days import zone_name
 from pipeline.errors import DataError, LakeError, SettingsError, StorageError, TidegaugeError
-from pipeline.lake import NO_DAY, FileRecord, Lake
+from pipeline.lake.lake import NO_DAY, FileRecord, Lake
+from pipeline.lake.views import write_views
+from pipeline.lake.zone import open_lake
 from pipeline.settings import Settings, load_settings
-from pipeline.site import open_lake
 from pipeline.stale import take_stock
-from pipeline.views import write_views
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from crawlerdetect.providers import crawlers, exclusions
 
 from pipeline.definitions import ROBOT_PREFIX_CHARS
 from pipeline.errors import StorageError
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
 
 LOG = logging.getLogger(__name__)
 

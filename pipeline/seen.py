@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.blocks import RawFile
 from pipeline.errors import DataError
-from pipeline.lake import FileRecord, Lake, stat_of
+from pipeline.lake.lake import FileRecord, Lake, stat_of
 from pipeline.raw_files import NO_LIMITS
 
 

@@ -35,7 +35,7 @@ from pydantic_settings import (
 )
 
 from pipeline.errors import HIDDEN, SettingsError, TidegaugeError, show_value
-from pipeline.lake_place import check_place
+from pipeline.lake.place import check_place
 from pipeline.machine import find_timezone
 
 if TYPE_CHECKING:

@@ -20,8 +20,9 @@ import pyarrow.compute as pc
 
 from pipeline.blocks import RawFile
 from pipeline.contained import Hashes
-from pipeline.journal import Move
-from pipeline.lake import RECORD_KINDS, DayShare, FileRecord, Lake, write_json
+from pipeline.lake.journal import Move
+from pipeline.lake.lake import RECORD_KINDS, DayShare, FileRecord, Lake, write_json
+from pipeline.lake.partitions import read_table, write_hits
 from pipeline.overlaps import (
     NO_OVERLAP,
     Lines,
@@ -33,7 +34,6 @@ from pipeline.overlaps import (
     is_sent_whole,
     largest_overlap,
 )
-from pipeline.partitions import read_table, write_hits
 from pipeline.raw_files import NO_LIMITS
 from pipeline.seen import find_raws
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pipeline.cli.output import escape
-from pipeline.lake import FileRecord, Lake
+from pipeline.lake.lake import FileRecord, Lake
 from pipeline.naming import folder_of, read_name, safe_source, source_of
 from pipeline.raw_files import printable
 from pipeline.rotation import PACKED

@@ -20,8 +20,8 @@ import pyarrow as pa
 from pipeline.cli.output import escape
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.formats.layouts import COMBINED
-from pipeline.lake import DayShare, FileRecord, Lake, read_json
-from pipeline.models import read_model
+from pipeline.lake.lake import DayShare, FileRecord, Lake, read_json
+from pipeline.lake.sql import read_model
 
 PARTITIONED = {"sessions": "day, started_at, session_id", "daily": "day, country",
                "hourly": "day, hour, country", "minutes": "day, source, minute"}  # fmt: skip

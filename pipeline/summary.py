@@ -10,17 +10,17 @@ import duckdb
 import pyarrow as pa
 
 import pipeline
-from pipeline.change import Change
 from pipeline.completeness import judge_completeness, list_shares
-from pipeline.database import connect
-from pipeline.day_files import read_days
 from pipeline.definitions import CENSORED_SHARE
-from pipeline.lake import FileRecord, Lake, read_json
-from pipeline.left_out import Missing, list_missing
-from pipeline.models import read_model
-from pipeline.partitions import write_table
+from pipeline.lake.change import Change
+from pipeline.lake.database import connect
+from pipeline.lake.day_files import read_days
+from pipeline.lake.lake import FileRecord, Lake, read_json
+from pipeline.lake.left_out import Missing, list_missing
+from pipeline.lake.partitions import write_table
+from pipeline.lake.sql import read_model
+from pipeline.lake.tables import PARTITIONED, select_nothing
 from pipeline.surges import find_surges
-from pipeline.tables import PARTITIONED, select_nothing
 
 _TABLES = ("days", "expected", "surges")
 _BOUND = {"censored_share": CENSORED_SHARE}

@@ -19,6 +19,7 @@ from pipeline.errors import DataError
 from pipeline.finished_hours import HourRow, read_day_so_far, watched_day
 from pipeline.hour_alerts import note_hours
 from pipeline.ingest import Ingested
+from pipeline.lake.zone import read_limits
 from pipeline.nightly import build_stale as build_days
 from pipeline.nightly import (
     find_own_zone,
@@ -33,7 +34,6 @@ from pipeline.nightly import (
 from pipeline.outbox import deliver
 from pipeline.raw_files import Origin, ReadLimits
 from pipeline.settings import Settings
-from pipeline.site import read_limits
 
 log = logging.getLogger(__name__)
 

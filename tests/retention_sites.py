@@ -12,9 +12,9 @@ from pydantic import SecretStr
 
 from pipeline import retention
 from pipeline.checks import check_days
-from pipeline.lake import Lake, read_json
+from pipeline.lake.lake import Lake, read_json
+from pipeline.lake.zone import build_settings
 from pipeline.settings import Settings
-from pipeline.site import build_settings
 
 DAYS = [f"2016-11-{day:02}" for day in range(1, 11)]
 OLD, SEALED, UNSEALED = DAYS[:4], DAYS[:5], DAYS[5:]

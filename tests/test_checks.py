@@ -12,9 +12,9 @@ from lake_fixtures import Site, make_line
 from pipeline.build import BuildSettings
 from pipeline.checks import check_days
 from pipeline.errors import DataError
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.zone import build_settings
 from pipeline.settings import load_settings
-from pipeline.site import build_settings
 
 
 def november(*days: int) -> list[date]:

@@ -15,10 +15,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from oracle.hostile import HOSTILE_LINES, MUTATED_LINES
 
-from pipeline.database import connect
 from pipeline.formats import clock
 from pipeline.formats.combined import read_block, read_line
 from pipeline.formats.fields import EXPLAINED, FIELDS, Rejected
+from pipeline.lake.database import connect
 
 GOOD_TIME = "10/Oct/2000:13:55:36 -0700"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from structured_layouts import LAYOUTS, read
 
-from pipeline.database import connect
+from pipeline.lake.database import connect
 
 CORPUS = Path(__file__).parents[2] / "shared/corpus/peer_cases.jsonl"
 SUITES = {

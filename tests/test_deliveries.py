@@ -28,7 +28,7 @@ from pipeline.cli.forget import forget_file
 from pipeline.geo.databases import list_databases
 from pipeline.hits import HitMaker, Places
 from pipeline.ingest import ingest_files
-from pipeline.lake import FileRecord, Lake
+from pipeline.lake.lake import FileRecord, Lake
 from pipeline.robots import Robots
 from pipeline.settings import Settings
 from pipeline.settling import Rules

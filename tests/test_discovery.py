@@ -15,7 +15,7 @@ from pipeline.discovery import Found, discover, find_raw
 from pipeline.errors import DataError, SettingsError
 from pipeline.geo.databases import list_databases
 from pipeline.hits import Places
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
 from pipeline.nightly import build_stale, name_file, read_path, write_jobs
 from pipeline.settings import load_settings
 

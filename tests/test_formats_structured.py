@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structured_layouts import LAYOUTS, read, read_hits
 
-from pipeline.database import connect
 from pipeline.errors import SettingsError
 from pipeline.formats.json_settings import compile_json_template, layout_of_map
+from pipeline.lake.database import connect
 
 TS = datetime(2016, 11, 8, 20, 30, tzinfo=UTC)
 HIT: dict[str, Any] = {

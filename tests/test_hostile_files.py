@@ -24,7 +24,7 @@ from pipeline import nightly
 from pipeline.blocks import RawFile
 from pipeline.discovery import Found
 from pipeline.errors import DataError
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
 from pipeline.raw_files import OpenRaw, find_files
 
 MIB = 1024 * 1024

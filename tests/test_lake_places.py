@@ -16,13 +16,13 @@ from lake_fixtures import Site, make_line
 from pipeline.build import build
 from pipeline.checks import check_days
 from pipeline.compare.figures import read_basis
-from pipeline.database import open_views
-from pipeline.lake import Lake
-from pipeline.lake_place import check_place
+from pipeline.lake.database import open_views
+from pipeline.lake.lake import Lake
+from pipeline.lake.place import check_place
+from pipeline.lake.tables import PARTITIONED, UNPARTITIONED
+from pipeline.lake.zone import build_settings
 from pipeline.restatements import publish, read_restatements
 from pipeline.settings import Settings, load_settings
-from pipeline.site import build_settings
-from pipeline.tables import PARTITIONED, UNPARTITIONED
 
 TABLES = PARTITIONED | UNPARTITIONED
 COLUMNS = sorted({c.split()[0] for t in TABLES.values() for c in f"{t}, day DATE".split(", ")})

@@ -16,8 +16,8 @@ from pipeline.discovery import Found, discover, find_raw
 from pipeline.errors import StoreError
 from pipeline.file_days import look_through
 from pipeline.hits import Places
-from pipeline.lake import Lake
-from pipeline.left_out import read_notes
+from pipeline.lake.lake import Lake
+from pipeline.lake.left_out import read_notes
 from pipeline.raw_files import DEFAULT_LIMITS, Origin, RawFiles
 
 TORONTO = ZoneInfo("America/Toronto")

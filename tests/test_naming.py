@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from lake_fixtures import COMPRESS, Site, make_line
 
-from pipeline.lake import Lake, write_json
+from pipeline.lake.lake import Lake, write_json
 from pipeline.naming import SOURCE_BYTES, check_source, read_name, source_of
 from pipeline.source_names import first_part
 

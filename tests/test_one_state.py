@@ -14,7 +14,7 @@ from restated_lakes import Publisher
 from test_disk_faults import as_nobody
 from test_lake import STOP
 
-from pipeline.exchange import exchanging
+from pipeline.lake.exchange import exchanging
 
 DAYS = range(1, 13)
 AS_OF = "2016-11-12T20:00:00-05:00"
@@ -78,10 +78,10 @@ from pathlib import Path
 from pipeline import steps
 from pipeline.build import build
 from pipeline.cli.forget import forget_file
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
 from pipeline.nightly import take_in
 from pipeline.settings import load_settings
-from pipeline.site import build_settings
+from pipeline.lake.zone import build_settings
 
 settings = load_settings()
 lake, late, staged = Lake(settings.lake), *map(Path, sys.argv[1:3])
@@ -161,7 +161,7 @@ def test_each_answer_is_that_of_one_state_while_a_change_replaces_files(
 def test_readers_keep_no_writer_out(tmp_path: Path) -> None:
     """However they overlap: who comes while a writer waits goes after it."""
     come_and_go = (
-        "import sys, time; from pathlib import Path; from pipeline.exchange import sharing\n"
+        "import sys, time; from pathlib import Path; from pipeline.lake.exchange import sharing\n"
         "until = time.monotonic() + 6\n"
         "while time.monotonic() < until:\n"
         "    with sharing(Path(sys.argv[1])): time.sleep(0.05)\n"

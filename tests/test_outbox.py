@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from pipeline.alert_services import Alert, Service, services_of, write_message
 from pipeline.alerts import Failure, announce_failure
 from pipeline.errors import AlertError, LakeError, SettingsError
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
 from pipeline.outbox import deliver, list_untaken, outbox_path, saying, write_down
 from pipeline.settings import Settings, load_settings
 

@@ -12,8 +12,8 @@ from restated_lakes import COMPLETE, ELEVENTH, LATE, NINTH, PRELIMINARY, Publish
 
 from pipeline import restatements
 from pipeline.build import build
+from pipeline.lake.zone import build_settings
 from pipeline.restatements import publish, read_restatements
-from pipeline.site import build_settings
 
 EIGHTH = date(2016, 11, 8)
 HOSTILE = "web\x1b[31mred\u202e.log"
@@ -219,10 +219,10 @@ PUBLISH = """
 import sys
 from datetime import datetime
 from pathlib import Path
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
 from pipeline.restatements import publish
 from pipeline.settings import load_settings
-from pipeline.site import build_settings
+from pipeline.lake.zone import build_settings
 lake = Lake(Path(sys.argv[1]))
 made_with = build_settings(load_settings(lake=lake.root), lake)
 publish(lake, datetime.fromisoformat(sys.argv[2]), made_with)

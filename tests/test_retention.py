@@ -33,7 +33,7 @@ from test_lake import assert_nothing_abandoned
 
 from pipeline import retention
 from pipeline.errors import SettingsError
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
 from pipeline.settings import Settings
 
 COLUMNS = ["day", "hits_files", "rejects_files", "bytes", "is_sealed"]

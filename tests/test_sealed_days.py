@@ -31,8 +31,8 @@ from test_lake import assert_ends_well, assert_nothing_abandoned, start
 
 from pipeline import ingest, retention
 from pipeline.errors import DataError
-from pipeline.lake import Lake
-from pipeline.left_out import read_notes
+from pipeline.lake.lake import Lake
+from pipeline.lake.left_out import read_notes
 
 AGAIN = ("build", "--also", "settings")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from lake_fixtures import GOOD, Site
 
-from pipeline.tables import PARTITIONED, UNPARTITIONED
+from pipeline.lake.tables import PARTITIONED, UNPARTITIONED
 
 SECRET = "the visitor key, which is not to be read"  # noqa: S105 of nobody
 

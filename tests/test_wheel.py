@@ -141,7 +141,7 @@ def test_installed_demo_runs(installed: Installed) -> None:
     lake = ("--lake", "demo/lake", "--format", "json")
     rows = json.loads(installed.tell("sql", *lake, "-f", "us_per_day.sql"))
     assert max(rows, key=lambda row: row["sessions"])["day"] == "2016-11-09"
-    where = "import pipeline.models; print(pipeline.models.FOLDER)"
+    where = "import pipeline.lake.sql; print(pipeline.lake.sql.FOLDER)"
     folder = Path(installed.run("python", "-c", where).stdout.strip())
     assert folder.is_relative_to(installed.folder)
     by_path = installed.tell("sql", *lake, "-f", folder / "queries" / "us_per_day.sql")

@@ -12,11 +12,11 @@ import pytest
 from lake_fixtures import Site, assert_accounted, make_line
 
 from pipeline import blocks
-from pipeline.database import connect
 from pipeline.formats import unwrapping
 from pipeline.formats.detection import FileReader
 from pipeline.formats.layouts import list_layouts
-from pipeline.lake import Lake
+from pipeline.lake.database import connect
+from pipeline.lake.lake import Lake
 from pipeline.raw_files import DEFAULT_LIMITS, find_files
 from pipeline.raw_logs import RawLogs
 

@@ -29,10 +29,10 @@ from pipeline.compare.rows import COLUMNS, largest_countries, make_rows
 from pipeline.compare.variants import Asked, Robotlike, Variant, make_variants
 from pipeline.compare.wording import say_left_out, say_totals
 from pipeline.errors import SettingsError, StorageError
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.storage import storage_named
+from pipeline.lake.zone import open_lake
 from pipeline.settings import load_settings
-from pipeline.site import open_lake
-from pipeline.storage import storage_named
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _THEN = "nothing was changed; if a build or an ingest was at work, run compare again"

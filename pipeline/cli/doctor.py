@@ -28,7 +28,6 @@ from pipeline.cli.options import (
     RawCellsOption,
 )
 from pipeline.cli.output import escape, print_rows, until_closed, write_number_of, write_share
-from pipeline.database import connect
 from pipeline.errors import DataError, StorageError
 from pipeline.formats.clients import NO_PEER
 from pipeline.formats.detection import FileReader, find_nearest
@@ -37,9 +36,10 @@ from pipeline.formats.json_guess import guess_setting
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.layouts import COMBINED, Layout, list_layouts
 from pipeline.holes import say_hole
+from pipeline.lake.database import connect
+from pipeline.lake.zone import read_limits
 from pipeline.proxies import UNLOGGED
 from pipeline.settings import load_settings
-from pipeline.site import read_limits
 
 _SHOWN_FAILURES = 5
 _SHOWN_WIDTH = 100

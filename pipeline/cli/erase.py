@@ -19,9 +19,9 @@ from pipeline.cli.output import escape, print_rows
 from pipeline.erasure import Person, Trace, count_files, erase
 from pipeline.errors import SettingsError
 from pipeline.formats.clients import NO_PEER, SOCKET, read_client
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.zone import build_settings, open_lake
 from pipeline.settings import load_settings
-from pipeline.site import build_settings, open_lake
 from pipeline.visitors import load_key
 
 COLUMNS = ["day", "table", "rows", "file"]

@@ -27,9 +27,9 @@ from pipeline.geo.databases import (
 from pipeline.geo.refresh import folder_of
 from pipeline.geo.single import lookup
 from pipeline.geo.sources import NOTICES
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.zone import find_zone
 from pipeline.settings import load_settings
-from pipeline.site import find_zone
 
 if TYPE_CHECKING:
     from pipeline.geo.fetch import Fetched

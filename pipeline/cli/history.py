@@ -21,7 +21,7 @@ from pipeline.cli.options import (
 from pipeline.cli.output import print_rows
 from pipeline.cli.query import State, one_state
 from pipeline.errors import SettingsError
-from pipeline.models import read_model
+from pipeline.lake.sql import read_model
 from pipeline.settings import load_settings
 
 NOBODY_LOCATED = (

@@ -27,13 +27,9 @@ from pipeline.cli.status import explain_stale, list_status
 from pipeline.errors import SettingsError
 from pipeline.holes import say_hole
 from pipeline.ingest import Ingested, explain_overlap, explain_unread
-from pipeline.lake import FileRecord, Lake
-from pipeline.naming import check_source
-from pipeline.raw_files import Origin, RawFiles, find_files, shown
-from pipeline.reread import plan_reread, reread
-from pipeline.restatements import publish
-from pipeline.settings import Settings, load_settings
-from pipeline.site import (
+from pipeline.lake.lake import FileRecord, Lake
+from pipeline.lake.views import write_views
+from pipeline.lake.zone import (
     Zone,
     build_settings,
     choose_zone,
@@ -41,10 +37,14 @@ from pipeline.site import (
     open_lake,
     open_maker,
 )
+from pipeline.naming import check_source
+from pipeline.raw_files import Origin, RawFiles, find_files, shown
+from pipeline.reread import plan_reread, reread
+from pipeline.restatements import publish
+from pipeline.settings import Settings, load_settings
 from pipeline.source_names import Namer, list_doubts
 from pipeline.sources import days_around, find_raw_files, standard_input, take_files
 from pipeline.stale import ASKED
-from pipeline.views import write_views
 
 Also = StrEnum("Also", {kind: kind for kind in ASKED})  # type: ignore[misc]  # known at run time
 """The kinds of causes that a build takes only when asked to."""

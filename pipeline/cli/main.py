@@ -10,10 +10,10 @@ from typer.core import TyperGroup
 
 import pipeline
 from pipeline.cli.output import say
-from pipeline.database import QUERY_INTERRUPTED
 from pipeline.errors import StorageError, TidegaugeError
+from pipeline.lake.database import QUERY_INTERRUPTED
+from pipeline.lake.storage import STORAGE_ERRORS, cause_of
 from pipeline.raw_files import printable
-from pipeline.storage import STORAGE_ERRORS, cause_of
 
 _MODULES = {
     "demo": "demo",

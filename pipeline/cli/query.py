@@ -22,14 +22,14 @@ from pipeline.cli.options import (
     read_country,
 )
 from pipeline.cli.output import print_rows
-from pipeline.database import open_views
 from pipeline.errors import SettingsError
-from pipeline.lake import Lake
-from pipeline.models import read_model
-from pipeline.safe_sql import check_select, confine
+from pipeline.lake.database import open_views
+from pipeline.lake.lake import Lake
+from pipeline.lake.safe_sql import check_select, confine
+from pipeline.lake.sql import read_model
+from pipeline.lake.storage import is_damage, is_of_lake, name_damage, tables_named, write_reason
+from pipeline.lake.zone import open_lake
 from pipeline.settings import Settings, load_settings
-from pipeline.site import open_lake
-from pipeline.storage import is_damage, is_of_lake, name_damage, tables_named, write_reason
 
 _EXAMPLES = "\n\nFor example:\n\ntidegauge {0} --country US --from 2016-11-08 --to 2016-11-16"
 _TABLES = {

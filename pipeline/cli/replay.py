@@ -19,17 +19,17 @@ from pipeline.cli.options import (
     show_bytes,
 )
 from pipeline.cli.output import escape, print_rows
-from pipeline.database import connect
 from pipeline.errors import DataError, LakeError
 from pipeline.formats.detection import FileReader
-from pipeline.lake import FileRecord, Lake
+from pipeline.lake.database import connect
+from pipeline.lake.lake import FileRecord, Lake
+from pipeline.lake.partitions import read_table
+from pipeline.lake.views import write_views
+from pipeline.lake.zone import find_zone, open_lake, open_maker
 from pipeline.outdated import origin_of
-from pipeline.partitions import read_table
 from pipeline.reread import read_again
 from pipeline.settings import Settings, load_settings
-from pipeline.site import find_zone, open_lake, open_maker
 from pipeline.sources import raw_again
-from pipeline.views import write_views
 
 COLUMNS = ["file", "file_key", "rejected", "now hits", "what was done"]
 

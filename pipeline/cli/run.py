@@ -22,7 +22,8 @@ from pipeline.cli.output import escape, write_countries, write_days, write_numbe
 from pipeline.days import last_ended_day, read_as_of
 from pipeline.discovery import Found
 from pipeline.errors import DataError, SettingsError, StoreError, TidegaugeError
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.zone import find_zone
 from pipeline.nightly import (
     build_stale,
     check_built,
@@ -35,7 +36,6 @@ from pipeline.nightly import (
 from pipeline.outbox import deliver
 from pipeline.raw_files import Origin, RawFiles
 from pipeline.settings import Settings, load_settings
-from pipeline.site import find_zone
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from pipeline.cli.options import (
 from pipeline.cli.output import print_rows
 from pipeline.cli.query import query
 from pipeline.errors import SettingsError
-from pipeline.models import list_ready
+from pipeline.lake.sql import list_ready
 from pipeline.settings import load_settings
 
 _QUERIES = (Path(), Path("queries"), Path("sql/queries"))

@@ -23,11 +23,11 @@ from pipeline.cli.output import escape, print_rows, say, write_days, write_numbe
 from pipeline.days import read_as_of
 from pipeline.errors import StoreError
 from pipeline.finished_hours import DaySoFar, HourRow, read_day_so_far
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.zone import find_zone
 from pipeline.outbox import deliver
 from pipeline.raw_files import RawFiles
 from pipeline.settings import Settings, load_settings
-from pipeline.site import find_zone
 from pipeline.watch import build_so_far, find_alarms, find_so_far, note_alarms, take_in_so_far
 
 _COLUMNS = ["hour", "country", "sessions", "expected", "upper", "is_surge", "is_preliminary"]

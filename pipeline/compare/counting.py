@@ -16,8 +16,8 @@ from pipeline.build import (
 )
 from pipeline.compare.figures import Basis, Figures
 from pipeline.cut_sessions import Narrow, cut_sessions
-from pipeline.lake import Lake
-from pipeline.models import read_model
+from pipeline.lake.lake import Lake
+from pipeline.lake.sql import read_model
 from pipeline.stale import DayFiles
 from pipeline.visitors import VisitorKey
 

@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from pipeline.build import shown_days
 from pipeline.cli.output import write_number_of
-from pipeline.database import connect
-from pipeline.day_files import read_days, read_part
 from pipeline.errors import DataError
-from pipeline.lake import Lake, read_json
+from pipeline.lake.database import connect
+from pipeline.lake.day_files import read_days, read_part
+from pipeline.lake.lake import Lake, read_json
 from pipeline.settings import Settings
 from pipeline.stale import Cause, DayFiles, Parts, drops_robotlike, take_stock
 

@@ -15,11 +15,11 @@ import pyarrow as pa
 
 from pipeline.compare.counting import OnDays
 from pipeline.compare.figures import Basis, Figures, Outcome
-from pipeline.database import connect
-from pipeline.day_files import read_part
 from pipeline.days import day_start
 from pipeline.definitions import NO_COUNTRY
 from pipeline.hits import EPOCH, local_days
+from pipeline.lake.database import connect
+from pipeline.lake.day_files import read_part
 
 _ONE_DAY = timedelta(days=1)
 _DAYS_AT_ONCE = 31  # bounds the rows by minute and country in memory

@@ -21,7 +21,7 @@ from pipeline.errors import SettingsError, StorageError
 from pipeline.geo.databases import GeoDatabase, list_databases, read_database
 from pipeline.geo.lookup import Locator
 from pipeline.hits import HitMaker, Places
-from pipeline.lake import FileRecord, Lake
+from pipeline.lake.lake import FileRecord, Lake
 from pipeline.raw_files import printable
 from pipeline.reread import read_again
 from pipeline.robots import Robots

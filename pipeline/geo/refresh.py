@@ -10,10 +10,10 @@ from pipeline.geo.databases import list_databases
 from pipeline.geo.fetch import Options, fetch
 from pipeline.geo.sources import Services
 from pipeline.hits import Places
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.zone import find_zone
 from pipeline.outdated import find_outdated
 from pipeline.settings import Settings
-from pipeline.site import find_zone
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from pipeline.errors import GeoError
 from pipeline.geo.databases import list_databases
-from pipeline.lake import FileRecord, Lake
+from pipeline.lake.lake import FileRecord, Lake
 from pipeline.report.facts import Day
 from pipeline.settings import Settings
 from pipeline.unread import Unread, count_unread

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from pipeline.definitions import NO_COUNTRY
 from pipeline.errors import SettingsError
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
 from pipeline.report.restated import Restatement, gather_restatements
 from pipeline.report.views import Views, open_report_views
 

@@ -13,9 +13,9 @@ from pipeline.cli.query import State, one_state
 from pipeline.definitions import CENSORED_SHARE, NO_COUNTRY
 from pipeline.errors import GeoError, SettingsError
 from pipeline.geo.databases import list_databases
-from pipeline.lake import FileRecord, Lake, read_json
-from pipeline.left_out import Missing, list_missing
-from pipeline.models import read_model
+from pipeline.lake.lake import FileRecord, Lake, read_json
+from pipeline.lake.left_out import Missing, list_missing
+from pipeline.lake.sql import read_model
 from pipeline.report.accounting import CREDITS
 from pipeline.report.page import DEMO_MARK
 from pipeline.restatements import ALL

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from itertools import groupby
 
 from pipeline.cli.output import escape
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
 from pipeline.report.views import Views
 
 MOST_RESTATEMENTS = 30

@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from pipeline.database import open_views
 from pipeline.errors import LakeError
-from pipeline.lake import Lake
-from pipeline.models import read_model
-from pipeline.storage import tables_named
+from pipeline.lake.database import open_views
+from pipeline.lake.lake import Lake
+from pipeline.lake.sql import read_model
+from pipeline.lake.storage import tables_named
 
 Row = TypeVar("Row")
 

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.cli.output import write_number_of
-from pipeline.digests import FOLDER
-from pipeline.lake import FileRecord
-from pipeline.partitions import REJECTS
+from pipeline.lake.digests import FOLDER
+from pipeline.lake.lake import FileRecord
+from pipeline.lake.partitions import REJECTS
 from pipeline.stale import PARTITIONED
 from pipeline.verify.days import PartProof
 from pipeline.verify.findings import Finding

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.completeness import FileShare, judge_completeness, list_shares
-from pipeline.lake import FileRecord
-from pipeline.left_out import Missing
+from pipeline.lake.lake import FileRecord
+from pipeline.lake.left_out import Missing
 from pipeline.surges import find_surges
 from pipeline.verify.compare import find_difference
 from pipeline.verify.findings import Finding

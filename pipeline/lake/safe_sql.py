@@ -13,10 +13,10 @@ from typing import Any
 
 import duckdb
 
-from pipeline.database import connect
 from pipeline.errors import SettingsError
-from pipeline.lake import Lake
-from pipeline.tables import PARTITIONED, UNPARTITIONED
+from pipeline.lake.database import connect
+from pipeline.lake.lake import Lake
+from pipeline.lake.tables import PARTITIONED, UNPARTITIONED
 
 _HARMLESS = {"range", "generate_series", "unnest", "repeat", "repeat_row"}
 

@@ -14,12 +14,12 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from pipeline.database import connect
-from pipeline.day_files import DAY_OF_PATH
-from pipeline.digests import digest_of, with_latest
-from pipeline.lake import Lake, read_json, write_json
-from pipeline.storage import damage_named, storage_named
-from pipeline.tables import GROWN, PARTITIONED, UNPARTITIONED, select_nothing
+from pipeline.lake.database import connect
+from pipeline.lake.day_files import DAY_OF_PATH
+from pipeline.lake.digests import digest_of, with_latest
+from pipeline.lake.lake import Lake, read_json, write_json
+from pipeline.lake.storage import damage_named, storage_named
+from pipeline.lake.tables import GROWN, PARTITIONED, UNPARTITIONED, select_nothing
 
 # The folder of the database that was opened as the main one, whatever it is.
 _OPENED = "regexp_replace(current_setting('temp_directory'), '[^/]*$', '')"

@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 
 from pipeline.errors import LakeError
-from pipeline.storage import is_of_the_disk, write_reason
+from pipeline.lake.storage import is_of_the_disk, write_reason
 
 QUERY_INTERRUPTED = "Query interrupted"
 """What DuckDB makes of Ctrl-C while it is at work: a RuntimeError with this text."""

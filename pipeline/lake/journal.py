@@ -16,8 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.exchange import exchanging
-from pipeline.steps import reach
+from pipeline.lake.exchange import exchanging
+from pipeline.lake.fault_points import reach
 
 _SYNC_EACH = 64
 """More files than this are made durable by one sync of the disk instead of one each."""

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-from pipeline import journal
-from pipeline.digests import (
+from pipeline.errors import LakeError, StorageError
+from pipeline.lake import journal
+from pipeline.lake.digests import (
     FOLDER,
     digest_of,
     read_content,
@@ -26,11 +27,10 @@ from pipeline.digests import (
     with_digests,
     with_latest,
 )
-from pipeline.errors import LakeError, StorageError
-from pipeline.exchange import sharing
-from pipeline.journal import Move
+from pipeline.lake.exchange import sharing
+from pipeline.lake.fault_points import reach
+from pipeline.lake.journal import Move
 from pipeline.raw_files import lasting_path
-from pipeline.steps import reach
 
 RECORD_KINDS = ("files", "replaced", "forgotten")
 """Where a raw file's record lies in the ledger: in the lake, part of another file, taken out."""

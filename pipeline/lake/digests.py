@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.journal import Move
+from pipeline.lake.journal import Move
 
 CHECKSUM = "checksum"
 """A field of every ledger file: SHA-256 of the text without it, its first 16 hex digits."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.hits import EPOCH, HITS
-from pipeline.storage import damage_named
+from pipeline.lake.storage import damage_named
 
 _BUFFERED_ROWS = 250_000
 _BUFFERED_BYTES = 32 * 1024 * 1024

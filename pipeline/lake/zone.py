@@ -14,7 +14,7 @@ from pipeline.formats.clock import Offset, read_offsets
 from pipeline.formats.layouts import find_layout
 from pipeline.geo.databases import list_databases, none_in
 from pipeline.hits import HitMaker, Places
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
 from pipeline.raw_files import ReadLimits
 from pipeline.robots import Robots
 from pipeline.settings import Settings, machine_timezone

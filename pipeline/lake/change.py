@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.digests import digest_of, render, replaced, with_latest
-from pipeline.journal import Move, make_durable
-from pipeline.lake import Lake, read_json
-from pipeline.steps import reach
-from pipeline.views import write_views
+from pipeline.lake.digests import digest_of, render, replaced, with_latest
+from pipeline.lake.fault_points import reach
+from pipeline.lake.journal import Move, make_durable
+from pipeline.lake.lake import Lake, read_json
+from pipeline.lake.views import write_views
 
 
 class Change:

@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from pipeline.tables import PARTITIONED, UNPARTITIONED
+from pipeline.lake.tables import PARTITIONED, UNPARTITIONED
 
 _COLUMNS = {
     column.split()[0]
