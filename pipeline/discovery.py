@@ -10,7 +10,7 @@ from pipeline.hits import Places
 from pipeline.lake.lake import FileRecord, Lake
 from pipeline.lake.left_out import OF_A_SEALED_DAY
 from pipeline.outdated import is_outdated
-from pipeline.raw_files import DEFAULT_LIMITS, Origin, RawFiles, ReadLimits, find_files, shown
+from pipeline.raw.files import DEFAULT_LIMITS, Origin, RawFiles, ReadLimits, find_files, shown
 from pipeline.raw_logs import RawLog, RawLogs
 
 MOST_FILES = 1000

@@ -15,14 +15,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 
-from pipeline.blocks import RawFile
 from pipeline.errors import DataError
 from pipeline.formats.clock import IN_LINE, read_time
 from pipeline.formats.detection import FileReader
 from pipeline.formats.unwrapping import SAMPLE_LINES
 from pipeline.hits import EPOCH, local_days
 from pipeline.lake.database import connect
-from pipeline.raw_files import Origin, ReadLimits
+from pipeline.raw.blocks import RawFile
+from pipeline.raw.files import Origin, ReadLimits
 
 _TIME = re.compile(IN_LINE.pattern.encode())
 _MOST_CARRIED = 64 * 1024

@@ -22,7 +22,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.blocks import Block, RawFile
 from pipeline.cli.output import write_number_of
 from pipeline.completeness import say_flood, say_repeats
 from pipeline.contained import Hashes
@@ -40,10 +39,11 @@ from pipeline.lake.lake import NO_DAY, DayShare, FileRecord, Lake
 from pipeline.lake.left_out import OF_A_SEALED_DAY, note_file, write_notes
 from pipeline.lake.partitions import PartitionWriter, RejectWriter
 from pipeline.lake.storage import storage_named
-from pipeline.naming import day_in_name
 from pipeline.overlaps import hash_lines
 from pipeline.privacy import hide_addresses
-from pipeline.raw_files import DEFAULT_LIMITS, Origin, ReadLimits, is_file, printable, shown
+from pipeline.raw.blocks import Block, RawFile
+from pipeline.raw.files import DEFAULT_LIMITS, Origin, ReadLimits, is_file, printable, shown
+from pipeline.raw.naming import day_in_name
 from pipeline.settling import NewFile, Rules, Settled, Source, with_lines
 from pipeline.source_names import Namer
 from pipeline.unread import Unread

@@ -25,7 +25,6 @@ from pipeline.errors import DataError, PassingError
 from pipeline.figure_alerts import note_incomplete, note_restatements
 from pipeline.geo.databases import list_databases, none_in
 from pipeline.hits import Places
-from pipeline.holes import say_hole
 from pipeline.ingest import Ingested, explain_overlap, explain_unread
 from pipeline.lake.lake import Lake
 from pipeline.lake.partitions import read_table
@@ -38,7 +37,8 @@ from pipeline.lake.zone import (
     read_limits,
 )
 from pipeline.outbox import deliver
-from pipeline.raw_files import Origin, printable
+from pipeline.raw.files import Origin, printable
+from pipeline.raw.holes import say_hole
 from pipeline.report import write_report
 from pipeline.restatements import publish
 from pipeline.settings import Settings

@@ -11,8 +11,8 @@ from pipeline.cli.output import escape
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.hits import EPOCH, HitMaker, Places
 from pipeline.lake.lake import DayShare, FileRecord
-from pipeline.naming import read_name, safe_source
-from pipeline.raw_files import Origin
+from pipeline.raw.files import Origin
+from pipeline.raw.naming import read_name, safe_source
 from pipeline.settings import Settings
 from pipeline.source_names import is_named_before
 

@@ -16,9 +16,9 @@ from pipeline.hits import HitMaker, Places
 from pipeline.ingest import Ingested, ingest_files
 from pipeline.lake.lake import FileRecord, Lake
 from pipeline.lake.zone import find_zone, open_maker, overlap_rules, read_limits
-from pipeline.naming import source_of
 from pipeline.outdated import Outdated, is_misnamed, list_outdated, origin_of
-from pipeline.raw_files import printable
+from pipeline.raw.files import printable
+from pipeline.raw.naming import source_of
 from pipeline.robots import Robots
 from pipeline.seen import find_raws
 from pipeline.settings import Settings

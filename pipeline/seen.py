@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from pipeline.blocks import RawFile
 from pipeline.errors import DataError
 from pipeline.lake.lake import FileRecord, Lake, stat_of
-from pipeline.raw_files import NO_LIMITS
+from pipeline.raw.blocks import RawFile
+from pipeline.raw.files import NO_LIMITS
 
 
 def find_raws(lake: Lake, records: Iterable[FileRecord]) -> dict[str, Path]:

@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 
-from pipeline.blocks import RawFile
 from pipeline.contained import Hashes
 from pipeline.lake.journal import Move
 from pipeline.lake.lake import RECORD_KINDS, DayShare, FileRecord, Lake, write_json
@@ -34,7 +33,8 @@ from pipeline.overlaps import (
     is_sent_whole,
     largest_overlap,
 )
-from pipeline.raw_files import NO_LIMITS
+from pipeline.raw.blocks import RawFile
+from pipeline.raw.files import NO_LIMITS
 from pipeline.seen import find_raws
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pipeline.cli.output import escape
 from pipeline.lake.lake import FileRecord, Lake
-from pipeline.naming import folder_of, read_name, safe_source, source_of
-from pipeline.raw_files import printable
-from pipeline.rotation import PACKED
+from pipeline.raw.files import printable
+from pipeline.raw.naming import folder_of, read_name, safe_source, source_of
+from pipeline.raw.rotation import PACKED
 
 
 def first_part(name: str) -> str:

@@ -29,12 +29,12 @@ from pipeline.lake.lake import FileRecord, Lake, stat_of
 from pipeline.lake.left_out import note_file
 from pipeline.lake.storage import storage_named
 from pipeline.lake.zone import overlap_rules, read_limits
-from pipeline.naming import day_in_name
-from pipeline.raw_files import Origin, RawFiles, find_files, lasting_path, shown
+from pipeline.raw.files import Origin, RawFiles, find_files, lasting_path, shown
+from pipeline.raw.naming import day_in_name
+from pipeline.raw.stores import RemoteFile, Store, open_store, without_secrets
 from pipeline.seen import find_raws
 from pipeline.settings import DAY_IN_PATTERN, Settings, SourceTable
 from pipeline.source_names import Namer
-from pipeline.stores import RemoteFile, Store, open_store, without_secrets
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.blocks import RawFile
 from pipeline.discovery import Found
 from pipeline.errors import DataError
 from pipeline.finished_hours import HourRow, read_day_so_far, watched_day
@@ -32,7 +31,8 @@ from pipeline.nightly import (
     search_files,
 )
 from pipeline.outbox import deliver
-from pipeline.raw_files import Origin, ReadLimits
+from pipeline.raw.blocks import RawFile
+from pipeline.raw.files import Origin, ReadLimits
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from functools import cache, cached_property
 from itertools import accumulate, pairwise
 from pathlib import Path
 
-from pipeline.naming import source_of
+from pipeline.raw.naming import source_of
 
 
 class LiveServers:

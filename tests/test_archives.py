@@ -16,10 +16,10 @@ import pytest
 import zstandard
 from lake_fixtures import COMPRESS, GOOD, Site, make_line
 
-from pipeline.archives import say_archive
-from pipeline.blocks import RawFile
 from pipeline.errors import DataError
-from pipeline.raw_files import ReadLimits
+from pipeline.raw.archives import say_archive
+from pipeline.raw.blocks import RawFile
+from pipeline.raw.files import ReadLimits
 
 LINES = b"".join(make_line(client=f"192.0.2.{n % 250}", agent=f"a/{n}") for n in range(3000))
 KINDS = {

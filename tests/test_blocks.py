@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lake_fixtures import COMPRESS
 
-from pipeline import blocks
-from pipeline.blocks import RawFile
 from pipeline.errors import DataError
+from pipeline.raw import blocks
+from pipeline.raw.blocks import RawFile
 
 RANDOM = random.Random(3)
 CONTENT = b"".join(b"%d %s\n" % (n, RANDOM.randbytes(30).hex().encode()) for n in range(9000))

@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 from lake_fixtures import COMPRESS, GOOD, Site, assert_accounted, count_lines, make_line
 
-from pipeline.raw_files import RawFiles
+from pipeline.raw.files import RawFiles
 
 MANY = b"".join(make_line(agent=f"Firefox/{n}", request=f"GET /{n * n} X") for n in range(8000))
 

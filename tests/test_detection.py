@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from lake_fixtures import Site
 
-from pipeline.blocks import RawFile
 from pipeline.formats.detection import FileReader
 from pipeline.lake.database import connect
+from pipeline.raw.blocks import RawFile
 
 TIME = "[10/Oct/2024:13:55:36 +0200]"
 LINE = f'203.0.113.%d - - {TIME} "GET /%d HTTP/1.1" 200 45 "-" "Mozilla/5.0"'

@@ -12,8 +12,8 @@ from lake_fixtures import COMPRESS, GOOD, Site, make_line
 from oracle.reading import as_text, physical_lines
 from test_blocks import read, written
 
-from pipeline import blocks
-from pipeline.holes import Holes
+from pipeline.raw import blocks
+from pipeline.raw.holes import Holes
 
 MIB = 1024 * 1024
 LINES = [make_line(client=f"192.0.2.{n}") for n in range(1, 6)]

@@ -21,11 +21,11 @@ from conftest import build_default_databases
 from lake_fixtures import COMPRESS, GOOD, Site, assert_accounted, make_line
 
 from pipeline import nightly
-from pipeline.blocks import RawFile
 from pipeline.discovery import Found
 from pipeline.errors import DataError
 from pipeline.lake.lake import Lake
-from pipeline.raw_files import OpenRaw, find_files
+from pipeline.raw.blocks import RawFile
+from pipeline.raw.files import OpenRaw, find_files
 
 MIB = 1024 * 1024
 MANY = b"".join(make_line(agent=f"Firefox/{n}") for n in range(3000))
@@ -229,7 +229,7 @@ def test_what_is_no_regular_file_is_never_opened(
         return real(path, *args, **options)
 
     with monkeypatch.context() as patch, alarm(60):
-        patch.setattr("pipeline.raw_files.os.open", watch)
+        patch.setattr("pipeline.raw.files.os.open", watch)
         done = site.ingest(good.with_name("odd.log"), good, code=1)
         for command in ("parse", "doctor"):
             assert sentence in site.run(command, good.with_name("odd.log"), code=1).err

@@ -18,7 +18,7 @@ from pipeline.file_days import look_through
 from pipeline.hits import Places
 from pipeline.lake.lake import Lake
 from pipeline.lake.left_out import read_notes
-from pipeline.raw_files import DEFAULT_LIMITS, Origin, RawFiles
+from pipeline.raw.files import DEFAULT_LIMITS, Origin, RawFiles
 
 TORONTO = ZoneInfo("America/Toronto")
 

@@ -11,7 +11,7 @@ import pytest
 from lake_fixtures import COMPRESS, Site, make_line
 
 from pipeline.lake.lake import Lake, write_json
-from pipeline.naming import SOURCE_BYTES, check_source, read_name, source_of
+from pipeline.raw.naming import SOURCE_BYTES, check_source, read_name, source_of
 from pipeline.source_names import first_part
 
 with Path(__file__).with_name("naming.csv").open() as table:

@@ -11,13 +11,13 @@ import pyarrow as pa
 import pytest
 from lake_fixtures import Site, assert_accounted, make_line
 
-from pipeline import blocks
 from pipeline.formats import unwrapping
 from pipeline.formats.detection import FileReader
 from pipeline.formats.layouts import list_layouts
 from pipeline.lake.database import connect
 from pipeline.lake.lake import Lake
-from pipeline.raw_files import DEFAULT_LIMITS, find_files
+from pipeline.raw import blocks
+from pipeline.raw.files import DEFAULT_LIMITS, find_files
 from pipeline.raw_logs import RawLogs
 
 CLIENTS = [f"203.0.113.{n}" for n in range(1, 6)]

@@ -17,7 +17,6 @@ import duckdb
 import pyarrow as pa
 import typer
 
-from pipeline.blocks import Block, RawFile
 from pipeline.cli.options import (
     ConfigOption,
     Form,
@@ -35,10 +34,11 @@ from pipeline.formats.fields import EXPLAINED, ReadBlock, Rejected
 from pipeline.formats.json_guess import guess_setting
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.layouts import COMBINED, Layout, list_layouts
-from pipeline.holes import say_hole
 from pipeline.lake.database import connect
 from pipeline.lake.zone import read_limits
 from pipeline.proxies import UNLOGGED
+from pipeline.raw.blocks import Block, RawFile
+from pipeline.raw.holes import say_hole
 from pipeline.settings import load_settings
 
 _SHOWN_FAILURES = 5

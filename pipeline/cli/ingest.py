@@ -25,7 +25,6 @@ from pipeline.cli.options import (
 from pipeline.cli.output import print_rows, say, write_days, write_number_of
 from pipeline.cli.status import explain_stale, list_status
 from pipeline.errors import SettingsError
-from pipeline.holes import say_hole
 from pipeline.ingest import Ingested, explain_overlap, explain_unread
 from pipeline.lake.lake import FileRecord, Lake
 from pipeline.lake.views import write_views
@@ -37,8 +36,9 @@ from pipeline.lake.zone import (
     open_lake,
     open_maker,
 )
-from pipeline.naming import check_source
-from pipeline.raw_files import Origin, RawFiles, find_files, shown
+from pipeline.raw.files import Origin, RawFiles, find_files, shown
+from pipeline.raw.holes import say_hole
+from pipeline.raw.naming import check_source
 from pipeline.reread import plan_reread, reread
 from pipeline.restatements import publish
 from pipeline.settings import Settings, load_settings

@@ -13,7 +13,7 @@ from pipeline.cli.output import say
 from pipeline.errors import StorageError, TidegaugeError
 from pipeline.lake.database import QUERY_INTERRUPTED
 from pipeline.lake.storage import STORAGE_ERRORS, cause_of
-from pipeline.raw_files import printable
+from pipeline.raw.files import printable
 
 _MODULES = {
     "demo": "demo",

@@ -8,7 +8,6 @@ from typing import Annotated
 import pyarrow.compute as pc
 import typer
 
-from pipeline.blocks import RawFile
 from pipeline.cli.options import (
     ConfigOption,
     Form,
@@ -27,6 +26,7 @@ from pipeline.lake.partitions import read_table
 from pipeline.lake.views import write_views
 from pipeline.lake.zone import find_zone, open_lake, open_maker
 from pipeline.outdated import origin_of
+from pipeline.raw.blocks import RawFile
 from pipeline.reread import read_again
 from pipeline.settings import Settings, load_settings
 from pipeline.sources import raw_again

@@ -34,7 +34,7 @@ from pipeline.nightly import (
     write_page,
 )
 from pipeline.outbox import deliver
-from pipeline.raw_files import Origin, RawFiles
+from pipeline.raw.files import Origin, RawFiles
 from pipeline.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)

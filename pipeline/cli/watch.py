@@ -26,7 +26,7 @@ from pipeline.finished_hours import DaySoFar, HourRow, read_day_so_far
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import find_zone
 from pipeline.outbox import deliver
-from pipeline.raw_files import RawFiles
+from pipeline.raw.files import RawFiles
 from pipeline.settings import Settings, load_settings
 from pipeline.watch import build_so_far, find_alarms, find_so_far, note_alarms, take_in_so_far
 

@@ -22,7 +22,7 @@ from pipeline.geo.databases import GeoDatabase, list_databases, read_database
 from pipeline.geo.lookup import Locator
 from pipeline.hits import HitMaker, Places
 from pipeline.lake.lake import FileRecord, Lake
-from pipeline.raw_files import printable
+from pipeline.raw.files import printable
 from pipeline.reread import read_again
 from pipeline.robots import Robots
 from pipeline.settings import Addresses, Settings

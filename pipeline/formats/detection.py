@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.blocks import NO_LINES, Block
 from pipeline.formats.clients import are_addresses
 from pipeline.formats.doubts import Clients, count_clients, tell_unknown
 from pipeline.formats.fields import FIELDS, ReadBlock, Rejected
@@ -37,6 +36,7 @@ from pipeline.formats.unwrapping import (
 )
 from pipeline.formats.verdicts import FINAL
 from pipeline.proxies import TrustedProxies
+from pipeline.raw.blocks import NO_LINES, Block
 
 LEAST_SHARE = 0.5
 """Of the lines tried a layout reads at least so many; of its clients so many are addresses."""

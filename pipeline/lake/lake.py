@@ -30,7 +30,7 @@ from pipeline.lake.digests import (
 from pipeline.lake.exchange import sharing
 from pipeline.lake.fault_points import reach
 from pipeline.lake.journal import Move
-from pipeline.raw_files import lasting_path
+from pipeline.raw.files import lasting_path
 
 RECORD_KINDS = ("files", "replaced", "forgotten")
 """Where a raw file's record lies in the ledger: in the lake, part of another file, taken out."""

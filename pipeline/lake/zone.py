@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
-from pipeline.blocks import RawFile
 from pipeline.build import BuildSettings
 from pipeline.days import zone_name
 from pipeline.errors import DataError, LakeError, SettingsError
@@ -15,7 +14,8 @@ from pipeline.formats.layouts import find_layout
 from pipeline.geo.databases import list_databases, none_in
 from pipeline.hits import HitMaker, Places
 from pipeline.lake.lake import Lake
-from pipeline.raw_files import ReadLimits
+from pipeline.raw.blocks import RawFile
+from pipeline.raw.files import ReadLimits
 from pipeline.robots import Robots
 from pipeline.settings import Settings, machine_timezone
 from pipeline.settling import Rules

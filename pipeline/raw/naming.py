@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from pipeline import rotation
 from pipeline.errors import SettingsError
-from pipeline.raw_files import lasting_path, printable
-from pipeline.rotation import CUT
+from pipeline.raw import rotation
+from pipeline.raw.files import lasting_path, printable
+from pipeline.raw.rotation import CUT
 
 SOURCE_BYTES = 100  # file systems end names at 255 bytes
 _DATED_NAME = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?!\d)")

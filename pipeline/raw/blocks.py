@@ -17,7 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.archives import (
+from pipeline.definitions import KEPT_OF_LONG_LINE, MAX_LINE_BYTES
+from pipeline.errors import DataError, PassingError
+from pipeline.raw.archives import (
     LEAST_TO_TELL,
     MAGIC_BYTES,
     UnreadableError,
@@ -25,10 +27,7 @@ from pipeline.archives import (
     find_decompressor,
     say_archive,
 )
-from pipeline.definitions import KEPT_OF_LONG_LINE, MAX_LINE_BYTES
-from pipeline.errors import DataError, PassingError
-from pipeline.holes import Holes
-from pipeline.raw_files import (
+from pipeline.raw.files import (
     DEFAULT_LIMITS,
     HOLE_BYTES,
     SMALL_BYTES,
@@ -38,6 +37,7 @@ from pipeline.raw_files import (
     shown,
     stored_bytes,
 )
+from pipeline.raw.holes import Holes
 
 BLOCK_BYTES = 16 * 1024 * 1024
 BLOCK_LINES = 250_000

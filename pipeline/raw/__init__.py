@@ -1,0 +1,1 @@
+"""Raw files: which are there, what they are packed in, and their lines."""
