@@ -22,8 +22,8 @@ import numpy as np
 import pyarrow as pa
 from geoip2.errors import AddressNotFoundError
 
-from pipeline.geo.databases import read_database
-from pipeline.geo.lookup import Locator
+from pipeline.enrich.geo.databases import read_database
+from pipeline.enrich.geo.lookup import Locator
 
 ROUNDS = 5
 SAMPLE = 50_000

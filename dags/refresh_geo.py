@@ -21,13 +21,13 @@ from pipeline.dag_run import load_site, maxmind_settings, now, retry
 def refresh_geo() -> None:
     @task
     def fetch() -> str:
-        from pipeline.geo.refresh import refresh
+        from pipeline.orchestration.refresh_geo import refresh
 
         return refresh(maxmind_settings(), now())
 
     @task
     def offer() -> list[str]:
-        from pipeline.geo.refresh import offer_days
+        from pipeline.orchestration.refresh_geo import offer_days
 
         return offer_days(load_site())
 

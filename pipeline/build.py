@@ -19,6 +19,7 @@ import pyarrow as pa
 from pipeline.cut_sessions import Whole, cut_sessions
 from pipeline.days import day_start
 from pipeline.definitions import ROBOTLIKE
+from pipeline.enrich.visitors import VisitorKey
 from pipeline.errors import SettingsError
 from pipeline.lake.change import Change
 from pipeline.lake.database import connect
@@ -29,7 +30,6 @@ from pipeline.lake.sql import read_model
 from pipeline.lake.storage import storage_named
 from pipeline.stale import PARTITIONED, DayFiles, Parts, fingerprint, take_stock
 from pipeline.summary import add_summary
-from pipeline.visitors import VisitorKey
 
 log = logging.getLogger(__name__)
 

@@ -22,22 +22,22 @@ from pipeline.cli.options import ConfigOption, GeoOption, LakeOption, show_bytes
 from pipeline.cli.output import print_rows
 from pipeline.cli.query import query
 from pipeline.discovery import has_arrived
+from pipeline.enrich.geo.databases import list_databases
+from pipeline.enrich.hits import HitMaker, Places
+from pipeline.enrich.robots import Robots
+from pipeline.enrich.visitors import load_key
 from pipeline.errors import DataError, LakeError
-from pipeline.geo.databases import list_databases
-from pipeline.hits import HitMaker, Places
 from pipeline.ingest import ingest_files
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import build_settings
 from pipeline.report.page import DEMO_MARK, write_report
 from pipeline.restatements import publish
-from pipeline.robots import Robots
 from pipeline.settings import Settings, load_settings
 from pipeline.storm.addresses import find_database
 from pipeline.storm.cells import check_scale
 from pipeline.storm.clock import SERVERS, ZONE
 from pipeline.storm.published import Comparison, compare
 from pipeline.storm.simulate import simulate
-from pipeline.visitors import load_key
 
 _EPISODE = (date(2016, 11, 8), date(2016, 11, 9), date(2016, 11, 16))
 """Start, peak and end of the U.S. storm."""

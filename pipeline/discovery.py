@@ -5,8 +5,8 @@ from datetime import date, datetime
 from pathlib import Path
 
 from pipeline.cli.output import write_number_of
+from pipeline.enrich.hits import Places
 from pipeline.errors import DataError, PassingError, SettingsError, StoreError
-from pipeline.hits import Places
 from pipeline.lake.lake import FileRecord, Lake
 from pipeline.lake.left_out import OF_A_SEALED_DAY
 from pipeline.outdated import is_outdated

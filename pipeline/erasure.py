@@ -16,13 +16,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.clients import canonical
 from pipeline.definitions import ASSET_PATH
+from pipeline.enrich.clients import canonical
+from pipeline.enrich.visitors import VisitorKey
 from pipeline.lake.change import Change
 from pipeline.lake.database import connect
 from pipeline.lake.lake import FileRecord, Lake, read_json
 from pipeline.lake.partitions import REJECTS, read_table, write_hits, write_table
-from pipeline.visitors import VisitorKey
 
 ERASED = "erased"
 _SESSION_ID = (

@@ -15,11 +15,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 
+from pipeline.enrich.hits import EPOCH, local_days
 from pipeline.errors import DataError
 from pipeline.formats.clock import IN_LINE, read_time
 from pipeline.formats.detection import FileReader
 from pipeline.formats.unwrapping import SAMPLE_LINES
-from pipeline.hits import EPOCH, local_days
 from pipeline.lake.database import connect
 from pipeline.raw.blocks import RawFile
 from pipeline.raw.files import Origin, ReadLimits

@@ -26,12 +26,13 @@ from pipeline.cli.output import write_number_of
 from pipeline.completeness import say_flood, say_repeats
 from pipeline.contained import Hashes
 from pipeline.definitions import DEFINITIONS_VERSION
+from pipeline.enrich.hits import EPOCH, HitMaker
+from pipeline.enrich.privacy import hide_addresses
 from pipeline.errors import DataError, PassingError, StorageError, TidegaugeError
 from pipeline.file_days import look_through
 from pipeline.formats.detection import FileReader
 from pipeline.formats.layouts import forwarded_kind
 from pipeline.formats.reader import Part
-from pipeline.hits import EPOCH, HitMaker
 from pipeline.lake.database import connect
 from pipeline.lake.fault_points import reach
 from pipeline.lake.journal import Move
@@ -40,7 +41,6 @@ from pipeline.lake.left_out import OF_A_SEALED_DAY, note_file, write_notes
 from pipeline.lake.partitions import PartitionWriter, RejectWriter
 from pipeline.lake.storage import storage_named
 from pipeline.overlaps import hash_lines
-from pipeline.privacy import hide_addresses
 from pipeline.raw.blocks import Block, RawFile
 from pipeline.raw.files import DEFAULT_LIMITS, Origin, ReadLimits, is_file, printable, shown
 from pipeline.raw.naming import day_in_name

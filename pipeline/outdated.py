@@ -9,7 +9,7 @@ from datetime import date
 
 from pipeline.cli.output import escape
 from pipeline.definitions import DEFINITIONS_VERSION
-from pipeline.hits import EPOCH, HitMaker, Places
+from pipeline.enrich.hits import EPOCH, HitMaker, Places
 from pipeline.lake.lake import DayShare, FileRecord
 from pipeline.raw.files import Origin
 from pipeline.raw.naming import read_name, safe_source

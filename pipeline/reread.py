@@ -10,21 +10,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.cli.output import escape
+from pipeline.enrich.geo.databases import list_databases
+from pipeline.enrich.hits import HitMaker, Places
+from pipeline.enrich.robots import Robots
+from pipeline.enrich.visitors import load_key
 from pipeline.errors import DataError, GeoError
-from pipeline.geo.databases import list_databases
-from pipeline.hits import HitMaker, Places
 from pipeline.ingest import Ingested, ingest_files
 from pipeline.lake.lake import FileRecord, Lake
 from pipeline.lake.zone import find_zone, open_maker, overlap_rules, read_limits
 from pipeline.outdated import Outdated, is_misnamed, list_outdated, origin_of
 from pipeline.raw.files import printable
 from pipeline.raw.naming import source_of
-from pipeline.robots import Robots
 from pipeline.seen import find_raws
 from pipeline.settings import Settings
 from pipeline.settling import Source
 from pipeline.sources import raw_again
-from pipeline.visitors import load_key
 
 
 @dataclass(frozen=True)

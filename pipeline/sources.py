@@ -21,9 +21,9 @@ from pathlib import Path
 from pipeline.cli.options import show_bytes
 from pipeline.cli.output import escape
 from pipeline.discovery import find_raw
+from pipeline.enrich.hits import HitMaker
 from pipeline.errors import DataError, PassingError, SettingsError, StoreError, TidegaugeError
 from pipeline.formats.layouts import find_layout
-from pipeline.hits import HitMaker
 from pipeline.ingest import Ingested, ingest_files
 from pipeline.lake.lake import FileRecord, Lake, stat_of
 from pipeline.lake.left_out import note_file

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracle.peers import client_of
 
-from pipeline.clients import choose_clients
+from pipeline.enrich.clients import choose_clients
 from pipeline.formats.clients import are_addresses, is_address, read_client, read_clients
 from pipeline.formats.layouts import find_layout
 from pipeline.formats.reader import Reader, read_parts

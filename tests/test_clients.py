@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lake_fixtures import Site, make_line
 
-from pipeline.clients import CHOICES, HEADERS, MOST_CHARACTERS, MOST_HOPS, choose_clients
+from pipeline.enrich.clients import CHOICES, HEADERS, MOST_CHARACTERS, MOST_HOPS, choose_clients
 from pipeline.errors import SettingsError
 from pipeline.proxies import NO_PROXIES, PRESETS, TrustedProxies, number_of, read_proxies
 from pipeline.settings import load_settings

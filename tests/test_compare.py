@@ -24,7 +24,7 @@ from compare_sites import (
 from crawlerdetect import CrawlerDetect
 from lake_fixtures import Site
 
-from pipeline import robots
+from pipeline.enrich import robots
 
 RULES = "# checkers\n\nMyChecker\n^check .*y{100}\n(?i)CURL\n"
 

@@ -25,14 +25,14 @@ from oracle.tables import count_files
 
 from pipeline.build import BuildSettings, build
 from pipeline.cli.forget import forget_file
-from pipeline.geo.databases import list_databases
-from pipeline.hits import HitMaker, Places
+from pipeline.enrich.geo.databases import list_databases
+from pipeline.enrich.hits import HitMaker, Places
+from pipeline.enrich.robots import Robots
+from pipeline.enrich.visitors import VisitorKey
 from pipeline.ingest import ingest_files
 from pipeline.lake.lake import FileRecord, Lake
-from pipeline.robots import Robots
 from pipeline.settings import Settings
 from pipeline.settling import Rules
-from pipeline.visitors import VisitorKey
 
 ZONE = ZoneInfo("America/Toronto")
 KEY = "a key for deliveries, of no value"

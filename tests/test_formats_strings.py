@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from test_formats_text import read
 
-from pipeline.clients import HEADERS
+from pipeline.enrich.clients import HEADERS
 from pipeline.errors import SettingsError
 from pipeline.formats.directives import FORWARDING
 from pipeline.formats.layouts import find_layout, forwarded_kind

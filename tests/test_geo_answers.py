@@ -13,11 +13,11 @@ from lake_fixtures import Site, make_line
 from netaddr import IPSet  # type: ignore[import-untyped]
 from oracle.databases import answer
 
+from pipeline.enrich.geo.check import check_content
+from pipeline.enrich.geo.databases import list_databases, list_left_out, read_database
+from pipeline.enrich.geo.lookup import Locator
+from pipeline.enrich.geo.single import locate_one, parse_address
 from pipeline.errors import GeoError
-from pipeline.geo.check import check_content
-from pipeline.geo.databases import list_databases, list_left_out, read_database
-from pipeline.geo.lookup import Locator
-from pipeline.geo.single import locate_one, parse_address
 
 BUILT = 1_478_000_000  # 1 November 2016
 ASN = {"autonomous_system_number": 64500, "autonomous_system_organization": "Example"}

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from conftest import build_database
 
+from pipeline.enrich.geo.check import KNOWN_COUNTRIES, Waivers
+from pipeline.enrich.geo.databases import list_databases, read_database
+from pipeline.enrich.geo.fetch import Effects, Fetched, Options, fetch
+from pipeline.enrich.geo.lookup import Locator
 from pipeline.errors import GeoError
-from pipeline.geo.check import KNOWN_COUNTRIES, Waivers
-from pipeline.geo.databases import list_databases, read_database
-from pipeline.geo.fetch import Effects, Fetched, Options, fetch
-from pipeline.geo.lookup import Locator
 
 NOW = datetime(2016, 11, 22, 9, tzinfo=UTC)
 NOV_3 = "2016-11-03T11:31:32Z"

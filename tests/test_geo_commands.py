@@ -12,8 +12,8 @@ from conftest import build_database
 from typer.testing import CliRunner, Result
 
 from pipeline.cli.main import app
+from pipeline.enrich.geo.check import KNOWN_COUNTRIES
 from pipeline.errors import GeoError, SettingsError
-from pipeline.geo.check import KNOWN_COUNTRIES
 
 BUILT = "2016-11-03T11:31:32Z"
 

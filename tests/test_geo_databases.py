@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from conftest import build_database
 
+from pipeline.enrich.geo.databases import GeoDatabase, in_force, list_databases, read_database
 from pipeline.errors import GeoError
-from pipeline.geo.databases import GeoDatabase, in_force, list_databases, read_database
 
 TORONTO = ZoneInfo("America/Toronto")
 

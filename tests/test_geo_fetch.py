@@ -16,11 +16,11 @@ from conftest import build_database
 from geo_server import KEY, Answer, Server, hang_up, redirect, refuse, serve, serve_undeclared
 from pydantic import SecretStr
 
+from pipeline.enrich.geo.check import KNOWN_COUNTRIES
+from pipeline.enrich.geo.download import check_answer
+from pipeline.enrich.geo.fetch import Effects, Fetched, Options, fetch
+from pipeline.enrich.geo.sources import Download, Services
 from pipeline.errors import GeoError, SettingsError
-from pipeline.geo.check import KNOWN_COUNTRIES
-from pipeline.geo.download import check_answer
-from pipeline.geo.fetch import Effects, Fetched, Options, fetch
-from pipeline.geo.sources import Download, Services
 
 NOW = datetime(2016, 11, 22, 9, tzinfo=UTC)
 ACCOUNT = "424242"

@@ -17,12 +17,12 @@ from geoip2.errors import AddressNotFoundError
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
+from pipeline.enrich.geo.addresses import ipv4_words, ipv6_words
+from pipeline.enrich.geo.databases import list_databases, read_database
+from pipeline.enrich.geo.lookup import Locator
+from pipeline.enrich.geo.single import lookup
+from pipeline.enrich.geo.tree import decode_records, find_ipv4, find_ipv6, read_tree
 from pipeline.errors import GeoError
-from pipeline.geo.addresses import ipv4_words, ipv6_words
-from pipeline.geo.databases import list_databases, read_database
-from pipeline.geo.lookup import Locator
-from pipeline.geo.single import lookup
-from pipeline.geo.tree import decode_records, find_ipv4, find_ipv6, read_tree
 
 CORPUS = Path(__file__).parents[2] / "shared/corpus/maxmind"
 BUILT = "2016-11-03T11:31:32Z"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lake_fixtures import Site, make_line
 
 from pipeline.definitions import MAX_LINE_BYTES
-from pipeline.privacy import hide_addresses, kept_clients, truncate
+from pipeline.enrich.privacy import hide_addresses, kept_clients, truncate
 from pipeline.settings import Addresses
 
 IPV4 = st.ip_addresses(v=4).map(str)

@@ -19,8 +19,8 @@ from crawlerdetect.providers import crawlers, exclusions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import robots
-from pipeline.robots import Robots
+from pipeline.enrich import robots
+from pipeline.enrich.robots import Robots
 
 ENTRIES = crawleruseragents.CRAWLER_USER_AGENTS_DATA
 CRAWLERS = [*crawlers.data, *(entry["pattern"] for entry in ENTRIES)]
@@ -291,7 +291,7 @@ def test_two_threads_give_the_same_answers(monkeypatch, tmp_path: Path) -> None:
 def test_several_processes_save_at_once(tmp_path: Path, caplog) -> None:
     """A reader sees one writer's whole file at any moment, and no temporary file stays."""
     program = (
-        "import sys; from pathlib import Path; from pipeline.robots import Robots\n"
+        "import sys; from pathlib import Path; from pipeline.enrich.robots import Robots\n"
         "for n in range(15):\n"
         "    r = Robots(Path(sys.argv[1])); r.classify([f'{sys.argv[2]} {n}', 'curl/8.0'])\n"
         "    r.save()\n"

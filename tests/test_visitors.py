@@ -16,11 +16,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lake_fixtures import GOOD, Site
 
-from pipeline.clients import canonical, canonical_clients
+from pipeline.enrich.clients import canonical, canonical_clients
+from pipeline.enrich.hits import day_start, local_days
+from pipeline.enrich.visitors import VisitorKey, hash_visitors, load_key
 from pipeline.errors import SettingsError
-from pipeline.hits import day_start, local_days
 from pipeline.settings import Settings
-from pipeline.visitors import VisitorKey, hash_visitors, load_key
 
 KEY = VisitorKey(b"a key of the tests")
 

@@ -16,23 +16,23 @@ from pipeline.cli.options import (
     RawCellsOption,
 )
 from pipeline.cli.output import escape, print_rows, progress_console
-from pipeline.geo.check import Waivers
-from pipeline.geo.databases import (
+from pipeline.enrich.geo.check import Waivers
+from pipeline.enrich.geo.databases import (
     GeoDatabase,
     LeftOut,
     list_databases,
     list_left_out,
     none_in,
 )
-from pipeline.geo.refresh import folder_of
-from pipeline.geo.single import lookup
-from pipeline.geo.sources import NOTICES
+from pipeline.enrich.geo.single import lookup
+from pipeline.enrich.geo.sources import NOTICES
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import find_zone
+from pipeline.orchestration.refresh_geo import folder_of
 from pipeline.settings import load_settings
 
 if TYPE_CHECKING:
-    from pipeline.geo.fetch import Fetched
+    from pipeline.enrich.geo.fetch import Fetched
 
 _geo = typer.Typer(
     no_args_is_help=True,
@@ -160,8 +160,8 @@ def fetch_command(  # noqa: PLR0913 - one parameter an option
 
     tidegauge geo fetch ./GeoLite2-City_20161103.tar.gz --allow-older
     """
-    from pipeline.geo.fetch import Effects, Options, fetch  # noqa: PLC0415 requests loads slowly
-    from pipeline.geo.refresh import services_of  # noqa: PLC0415
+    from pipeline.enrich.geo.fetch import Effects, Options, fetch  # noqa: PLC0415 requests loads slowly
+    from pipeline.orchestration.refresh_geo import services_of  # noqa: PLC0415
 
     settings = load_settings(config, geo=geo)
     options = Options(

@@ -5,9 +5,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from pipeline.cli.output import escape, write_number_of
+from pipeline.enrich.geo.databases import list_databases
+from pipeline.enrich.hits import Places
 from pipeline.errors import GeoError
-from pipeline.geo.databases import list_databases
-from pipeline.hits import Places
 from pipeline.lake.lake import FileRecord, Lake
 from pipeline.lake.left_out import read_notes
 from pipeline.lake.zone import find_zone, overlap_rules

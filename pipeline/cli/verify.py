@@ -21,13 +21,13 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.output import escape, print_rows, write_number_of
 from pipeline.days import assumed_zone
+from pipeline.enrich.visitors import load_key
 from pipeline.lake.digests import is_intact
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import build_settings, open_lake
 from pipeline.settings import Settings, load_settings
 from pipeline.verify.findings import COLUMNS
 from pipeline.verify.proof import Proof, Span, prove_lake
-from pipeline.visitors import load_key
 
 
 def add_to(app: typer.Typer) -> None:

@@ -16,10 +16,10 @@ from pipeline.build import (
 )
 from pipeline.compare.figures import Basis, Figures
 from pipeline.cut_sessions import Narrow, cut_sessions
+from pipeline.enrich.visitors import VisitorKey
 from pipeline.lake.lake import Lake
 from pipeline.lake.sql import read_model
 from pipeline.stale import DayFiles
-from pipeline.visitors import VisitorKey
 
 _AT_ONCE = 1_000  # Ctrl-C is heard in between
 

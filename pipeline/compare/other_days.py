@@ -17,7 +17,7 @@ from pipeline.compare.counting import OnDays
 from pipeline.compare.figures import Basis, Figures, Outcome
 from pipeline.days import day_start
 from pipeline.definitions import NO_COUNTRY
-from pipeline.hits import EPOCH, local_days
+from pipeline.enrich.hits import EPOCH, local_days
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import read_part
 

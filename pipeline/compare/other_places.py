@@ -17,18 +17,18 @@ import pyarrow as pa
 
 from pipeline.compare.counting import Change, count_days, distinct, show_hits
 from pipeline.compare.figures import Basis, Outcome
+from pipeline.enrich.geo.databases import GeoDatabase, list_databases, read_database
+from pipeline.enrich.geo.lookup import Locator
+from pipeline.enrich.hits import HitMaker, Places
+from pipeline.enrich.robots import Robots
+from pipeline.enrich.visitors import VisitorKey
 from pipeline.errors import SettingsError, StorageError
-from pipeline.geo.databases import GeoDatabase, list_databases, read_database
-from pipeline.geo.lookup import Locator
-from pipeline.hits import HitMaker, Places
 from pipeline.lake.lake import FileRecord, Lake
 from pipeline.raw.files import printable
 from pipeline.reread import read_again
-from pipeline.robots import Robots
 from pipeline.settings import Addresses, Settings
 from pipeline.sources import raw_again
 from pipeline.stale import DayFiles, days_of
-from pipeline.visitors import VisitorKey
 
 _ONE_DAY = timedelta(days=1)
 _BYTES_PER_HIT = 60

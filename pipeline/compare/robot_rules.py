@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 
 from pipeline.compare.counting import distinct, show_hits
 from pipeline.definitions import ROBOT_PREFIX_CHARS
+from pipeline.enrich.robots import LISTS, is_nobodys, match_lists
 from pipeline.errors import SettingsError
-from pipeline.robots import LISTS, is_nobodys, match_lists
 
 NAMED: dict[str, tuple[str, ...]] = {"none": (), "both": LISTS} | {name: (name,) for name in LISTS}
 """The rules that have a name, by the lists they ask."""

@@ -21,8 +21,8 @@ from pipeline.compare.other_places import (
     plan_rereading,
 )
 from pipeline.compare.robot_rules import read_rules
+from pipeline.enrich.geo.databases import GeoDatabase
 from pipeline.errors import SettingsError
-from pipeline.geo.databases import GeoDatabase
 from pipeline.settings import Settings
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.geo.addresses import IPV4
+from pipeline.enrich.geo.addresses import IPV4
 
 NO_PEER = "-"
 """The client where a line or a layout has none."""

@@ -8,18 +8,18 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pipeline.build import BuildSettings
 from pipeline.days import zone_name
+from pipeline.enrich.geo.databases import list_databases, none_in
+from pipeline.enrich.hits import HitMaker, Places
+from pipeline.enrich.robots import Robots
+from pipeline.enrich.visitors import load_key
 from pipeline.errors import DataError, LakeError, SettingsError
 from pipeline.formats.clock import Offset, read_offsets
 from pipeline.formats.layouts import find_layout
-from pipeline.geo.databases import list_databases, none_in
-from pipeline.hits import HitMaker, Places
 from pipeline.lake.lake import Lake
 from pipeline.raw.blocks import RawFile
 from pipeline.raw.files import ReadLimits
-from pipeline.robots import Robots
 from pipeline.settings import Settings, machine_timezone
 from pipeline.settling import Rules
-from pipeline.visitors import load_key
 
 _LOOKED_AT = 5
 """So many raw files are looked at for the offsets of their lines."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
+from pipeline.enrich.geo.databases import list_databases
 from pipeline.errors import GeoError
-from pipeline.geo.databases import list_databases
 from pipeline.lake.lake import FileRecord, Lake
 from pipeline.report.facts import Day
 from pipeline.settings import Settings

@@ -11,8 +11,8 @@ import pipeline
 from pipeline.cli.history import NOBODY_LOCATED, explain_unpublished, query_history
 from pipeline.cli.query import State, one_state
 from pipeline.definitions import CENSORED_SHARE, NO_COUNTRY
+from pipeline.enrich.geo.databases import list_databases
 from pipeline.errors import GeoError, SettingsError
-from pipeline.geo.databases import list_databases
 from pipeline.lake.lake import FileRecord, Lake, read_json
 from pipeline.lake.left_out import Missing, list_missing
 from pipeline.lake.sql import read_model

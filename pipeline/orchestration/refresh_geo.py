@@ -5,11 +5,11 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.cli.output import write_number_of
+from pipeline.enrich.geo.databases import list_databases
+from pipeline.enrich.geo.fetch import Options, fetch
+from pipeline.enrich.geo.sources import Services
+from pipeline.enrich.hits import Places
 from pipeline.errors import SettingsError
-from pipeline.geo.databases import list_databases
-from pipeline.geo.fetch import Options, fetch
-from pipeline.geo.sources import Services
-from pipeline.hits import Places
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import find_zone
 from pipeline.outdated import find_outdated

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.geo.addresses import ipv4_words, ipv6_words, split_versions
-from pipeline.geo.databases import GeoDatabase, damage_named
-from pipeline.geo.tree import Records, find_ipv4, find_ipv6, read_tree
+from pipeline.enrich.geo.addresses import ipv4_words, ipv6_words, split_versions
+from pipeline.enrich.geo.databases import GeoDatabase, damage_named
+from pipeline.enrich.geo.tree import Records, find_ipv4, find_ipv6, read_tree
 
 Column: TypeAlias = Any
 """An Arrow array; its stubs lag behind the library."""

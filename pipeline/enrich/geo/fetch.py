@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from pipeline.enrich.geo.check import Waivers, check_beside, check_content
+from pipeline.enrich.geo.databases import GeoDatabase, list_databases, read_database
+from pipeline.enrich.geo.download import NotThereError, Progress, download
+from pipeline.enrich.geo.sources import Download, Edition, Services, candidates
+from pipeline.enrich.geo.unpack import MAX_UNPACKED_BYTES, unpack
 from pipeline.errors import GeoError
-from pipeline.geo.check import Waivers, check_beside, check_content
-from pipeline.geo.databases import GeoDatabase, list_databases, read_database
-from pipeline.geo.download import NotThereError, Progress, download
-from pipeline.geo.sources import Download, Edition, Services, candidates
-from pipeline.geo.unpack import MAX_UNPACKED_BYTES, unpack
 
 
 @dataclass(frozen=True)

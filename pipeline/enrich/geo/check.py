@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pipeline.enrich.geo.databases import GeoDatabase, read_database
+from pipeline.enrich.geo.lookup import Locator
 from pipeline.errors import GeoError
-from pipeline.geo.databases import GeoDatabase, read_database
-from pipeline.geo.lookup import Locator
 
 KNOWN_COUNTRIES = {
     "8.8.8.8": "US",  # Google's resolver

@@ -12,9 +12,9 @@ import maxminddb
 import pyarrow as pa
 from geoip2.errors import AddressNotFoundError
 
+from pipeline.enrich.geo.databases import GeoDatabase, Kind, damage_named, in_force
+from pipeline.enrich.geo.lookup import NOWHERE, as_codes
 from pipeline.errors import GeoError
-from pipeline.geo.databases import GeoDatabase, Kind, damage_named, in_force
-from pipeline.geo.lookup import NOWHERE, as_codes
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _FLAT: dict[Kind, str] = {"flat": "country_code", "text": "country"}

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.enrich.geo.addresses import ipv4_words, split_versions
 from pipeline.formats.clients import read_client
-from pipeline.geo.addresses import ipv4_words, split_versions
 from pipeline.proxies import TrustedProxies, number_of
 
 _SINGLE = (

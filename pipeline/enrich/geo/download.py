@@ -10,8 +10,8 @@ from typing import BinaryIO
 import requests
 import urllib3.exceptions
 
+from pipeline.enrich.geo.sources import Download
 from pipeline.errors import DownloadError, GeoError
-from pipeline.geo.sources import Download
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes so far and the total, when the server tells it."""

@@ -11,17 +11,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.assets import find_assets
-from pipeline.clients import PEER, canonical_clients, choose_clients
 from pipeline.days import day_start
 from pipeline.definitions import NO_COUNTRY
-from pipeline.geo.databases import GeoDatabase, in_force
-from pipeline.geo.lookup import Locator
-from pipeline.privacy import kept_clients
+from pipeline.enrich.assets import find_assets
+from pipeline.enrich.clients import PEER, canonical_clients, choose_clients
+from pipeline.enrich.geo.databases import GeoDatabase, in_force
+from pipeline.enrich.geo.lookup import Locator
+from pipeline.enrich.privacy import kept_clients
+from pipeline.enrich.robots import Robots
+from pipeline.enrich.visitors import VisitorKey, hash_visitors
 from pipeline.proxies import NO_PROXIES, TrustedProxies
-from pipeline.robots import Robots
 from pipeline.settings import Addresses
-from pipeline.visitors import VisitorKey, hash_visitors
 
 _CODE = pa.dictionary(pa.int32(), pa.string())
 HITS = pa.schema(

@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.enrich.geo.addresses import Words
 from pipeline.errors import GeoError
-from pipeline.geo.addresses import Words
 
 Records = npt.NDArray[np.uint32]
 

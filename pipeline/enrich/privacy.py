@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from pipeline.disguises import Place, find_encoded, find_octal, find_odd
-from pipeline.geo.addresses import split_versions
+from pipeline.enrich.disguises import Place, find_encoded, find_octal, find_odd
+from pipeline.enrich.geo.addresses import split_versions
 from pipeline.settings import Addresses
 
 _IPV4_KEPT_BITS = 24

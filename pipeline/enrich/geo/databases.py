@@ -13,8 +13,8 @@ from typing import Any, Literal
 import maxminddb
 import maxminddb.reader
 
+from pipeline.enrich.geo.tree import damaged, first_networks
 from pipeline.errors import GeoError
-from pipeline.geo.tree import damaged, first_networks
 
 Kind = Literal["City", "Country", "flat", "text"]
 

@@ -1,0 +1,1 @@
+"""Fields of a line become a hit: day, client, country, robot, asset, visitor."""

@@ -1,0 +1,1 @@
+"""A night, an hour, and what the DAGs share of them."""
