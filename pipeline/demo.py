@@ -21,13 +21,13 @@ from pipeline.cli.history import history
 from pipeline.cli.options import ConfigOption, GeoOption, LakeOption, show_bytes, show_steps
 from pipeline.cli.output import print_rows
 from pipeline.cli.query import query
-from pipeline.discovery import has_arrived
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.enrich.hits import HitMaker, Places
 from pipeline.enrich.robots import Robots
 from pipeline.enrich.visitors import load_key
 from pipeline.errors import DataError, LakeError
-from pipeline.ingest import ingest_files
+from pipeline.ingest.discovery import has_arrived
+from pipeline.ingest.ingest import ingest_files
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import build_settings
 from pipeline.report.page import DEMO_MARK, write_report

@@ -20,13 +20,14 @@ from pipeline.checks import check_days
 from pipeline.cli.output import escape, write_number_of
 from pipeline.days import check_day
 from pipeline.definitions import NO_COUNTRY
-from pipeline.discovery import Found, discover
 from pipeline.enrich.geo.databases import list_databases, none_in
 from pipeline.enrich.hits import Places
 from pipeline.enrich.visitors import load_key
 from pipeline.errors import DataError, PassingError
 from pipeline.figure_alerts import note_incomplete, note_restatements
-from pipeline.ingest import Ingested, explain_overlap, explain_unread
+from pipeline.ingest.discovery import Found, discover
+from pipeline.ingest.ingest import Ingested, explain_overlap, explain_unread
+from pipeline.ingest.sources import days_around, find_raw_files, name_places, take_files
 from pipeline.lake.lake import Lake
 from pipeline.lake.partitions import read_table
 from pipeline.lake.zone import (
@@ -43,7 +44,6 @@ from pipeline.raw.holes import say_hole
 from pipeline.report import write_report
 from pipeline.restatements import publish
 from pipeline.settings import Settings
-from pipeline.sources import days_around, find_raw_files, name_places, take_files
 
 log = logging.getLogger(__name__)
 

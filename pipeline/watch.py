@@ -13,11 +13,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.discovery import Found
 from pipeline.errors import DataError
 from pipeline.finished_hours import HourRow, read_day_so_far, watched_day
 from pipeline.hour_alerts import note_hours
-from pipeline.ingest import Ingested
+from pipeline.ingest.discovery import Found
+from pipeline.ingest.ingest import Ingested
 from pipeline.lake.zone import read_limits
 from pipeline.nightly import build_stale as build_days
 from pipeline.nightly import (

@@ -11,7 +11,7 @@ from conftest import build_database
 from lake_fixtures import Site, make_line
 from test_alerts import Hook
 
-from pipeline.discovery import has_arrived
+from pipeline.ingest.discovery import has_arrived
 
 TORONTO = ZoneInfo("America/Toronto")
 

@@ -29,10 +29,10 @@ from pipeline.enrich.geo.databases import list_databases
 from pipeline.enrich.hits import HitMaker, Places
 from pipeline.enrich.robots import Robots
 from pipeline.enrich.visitors import VisitorKey
-from pipeline.ingest import ingest_files
+from pipeline.ingest.deduplication import Rules
+from pipeline.ingest.ingest import ingest_files
 from pipeline.lake.lake import FileRecord, Lake
 from pipeline.settings import Settings
-from pipeline.settling import Rules
 
 ZONE = ZoneInfo("America/Toronto")
 KEY = "a key for deliveries, of no value"

@@ -11,10 +11,10 @@ import pytest
 from conftest import build_database
 from lake_fixtures import Site, make_line
 
-from pipeline.discovery import Found, discover, find_raw
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.enrich.hits import Places
 from pipeline.errors import DataError, SettingsError
+from pipeline.ingest.discovery import Found, discover, find_raw
 from pipeline.lake.lake import Lake
 from pipeline.nightly import build_stale, name_file, read_path, write_jobs
 from pipeline.settings import load_settings

@@ -11,11 +11,11 @@ import pytest
 from conftest import build_database
 from lake_fixtures import Site, make_line
 
-from pipeline import discovery, raw_logs
-from pipeline.discovery import Found, discover, find_raw
 from pipeline.enrich.hits import Places
 from pipeline.errors import StoreError
-from pipeline.file_days import look_through
+from pipeline.ingest import discovery, raw_logs
+from pipeline.ingest.discovery import Found, discover, find_raw
+from pipeline.ingest.file_days import look_through
 from pipeline.lake.lake import Lake
 from pipeline.lake.left_out import read_notes
 from pipeline.raw.files import DEFAULT_LIMITS, Origin, RawFiles

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from lake_fixtures import COMPRESS, Site, make_line
 
+from pipeline.ingest.source_names import first_part
 from pipeline.lake.lake import Lake, write_json
 from pipeline.raw.naming import SOURCE_BYTES, check_source, read_name, source_of
-from pipeline.source_names import first_part
 
 with Path(__file__).with_name("naming.csv").open() as table:
     NAMES = [(row["name"], row["source"]) for row in csv.DictReader(table)]

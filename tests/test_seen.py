@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from lake_fixtures import Site, make_line
 
-from pipeline import seen
+from pipeline.ingest import seen
 
 FULL: dict[str, str | None] = {"TIDEGAUGE_ADDRESSES": "full"}
 LINES = [make_line(client=f"192.0.2.{number}") for number in range(40)]

@@ -16,8 +16,8 @@ import pytest
 import zstandard
 from lake_fixtures import Site, make_line
 
-from pipeline import overlaps
-from pipeline.contained import find_runs
+from pipeline.ingest import overlaps
+from pipeline.ingest.contained import find_runs
 
 START = datetime(2016, 11, 8, 5, tzinfo=UTC)
 PACK: dict[str, Callable[[bytes], bytes]] = {

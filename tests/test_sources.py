@@ -15,11 +15,11 @@ from conftest import build_default_databases
 from lake_fixtures import COMPRESS, Site, make_line
 from remote_servers import PASSWORD, USER, WebServer, free_port, web_server, write_certificate
 
+from pipeline.ingest.sources import days_around, expand
 from pipeline.lake.lake import Lake
 from pipeline.lake.left_out import read_notes
 from pipeline.nightly import find_files, ingest_job, write_jobs
 from pipeline.settings import load_settings
-from pipeline.sources import days_around, expand
 
 
 @pytest.fixture

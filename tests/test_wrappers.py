@@ -14,11 +14,11 @@ from lake_fixtures import Site, assert_accounted, make_line
 from pipeline.formats import unwrapping
 from pipeline.formats.detection import FileReader
 from pipeline.formats.layouts import list_layouts
+from pipeline.ingest.raw_logs import RawLogs
 from pipeline.lake.database import connect
 from pipeline.lake.lake import Lake
 from pipeline.raw import blocks
 from pipeline.raw.files import DEFAULT_LIMITS, find_files
-from pipeline.raw_logs import RawLogs
 
 CLIENTS = [f"203.0.113.{n}" for n in range(1, 6)]
 LINES = [make_line(client=client).decode().rstrip("\n") for client in CLIENTS]

@@ -25,7 +25,10 @@ from pipeline.cli.options import (
 from pipeline.cli.output import print_rows, say, write_days, write_number_of
 from pipeline.cli.status import explain_stale, list_status
 from pipeline.errors import SettingsError
-from pipeline.ingest import Ingested, explain_overlap, explain_unread
+from pipeline.ingest.ingest import Ingested, explain_overlap, explain_unread
+from pipeline.ingest.reprocess import plan_reread, reread
+from pipeline.ingest.source_names import Namer, list_doubts
+from pipeline.ingest.sources import days_around, find_raw_files, standard_input, take_files
 from pipeline.lake.lake import FileRecord, Lake
 from pipeline.lake.views import write_views
 from pipeline.lake.zone import (
@@ -39,11 +42,8 @@ from pipeline.lake.zone import (
 from pipeline.raw.files import Origin, RawFiles, find_files, shown
 from pipeline.raw.holes import say_hole
 from pipeline.raw.naming import check_source
-from pipeline.reread import plan_reread, reread
 from pipeline.restatements import publish
 from pipeline.settings import Settings, load_settings
-from pipeline.source_names import Namer, list_doubts
-from pipeline.sources import days_around, find_raw_files, standard_input, take_files
 from pipeline.stale import ASKED
 
 Also = StrEnum("Also", {kind: kind for kind in ASKED})  # type: ignore[misc]  # known at run time

@@ -20,16 +20,16 @@ from pipeline.cli.options import (
 from pipeline.cli.output import escape, print_rows
 from pipeline.errors import DataError, LakeError
 from pipeline.formats.detection import FileReader
+from pipeline.ingest.outdated import origin_of
+from pipeline.ingest.reprocess import read_again
+from pipeline.ingest.sources import raw_again
 from pipeline.lake.database import connect
 from pipeline.lake.lake import FileRecord, Lake
 from pipeline.lake.partitions import read_table
 from pipeline.lake.views import write_views
 from pipeline.lake.zone import find_zone, open_lake, open_maker
-from pipeline.outdated import origin_of
 from pipeline.raw.blocks import RawFile
-from pipeline.reread import read_again
 from pipeline.settings import Settings, load_settings
-from pipeline.sources import raw_again
 
 COLUMNS = ["file", "file_key", "rejected", "now hits", "what was done"]
 

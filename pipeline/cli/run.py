@@ -20,8 +20,8 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.output import escape, write_countries, write_days, write_number_of
 from pipeline.days import last_ended_day, read_as_of
-from pipeline.discovery import Found
 from pipeline.errors import DataError, SettingsError, StoreError, TidegaugeError
+from pipeline.ingest.discovery import Found
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import find_zone
 from pipeline.nightly import (

@@ -8,15 +8,15 @@ from pipeline.cli.output import escape, write_number_of
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.enrich.hits import Places
 from pipeline.errors import GeoError
+from pipeline.ingest.deduplication import Source
+from pipeline.ingest.outdated import find_outdated
+from pipeline.ingest.reprocess import plan_reread
+from pipeline.ingest.source_names import list_doubts
 from pipeline.lake.lake import FileRecord, Lake
 from pipeline.lake.left_out import read_notes
 from pipeline.lake.zone import find_zone, overlap_rules
 from pipeline.outbox import list_untaken
-from pipeline.outdated import find_outdated
-from pipeline.reread import plan_reread
 from pipeline.settings import Settings
-from pipeline.settling import Source
-from pipeline.source_names import list_doubts
 from pipeline.stale import ASKED, Stock, take_stock
 
 _KINDS = ("lines", "hits", "rejected", "blank", "directives", "duplicates")

@@ -23,11 +23,11 @@ from pipeline.enrich.hits import HitMaker, Places
 from pipeline.enrich.robots import Robots
 from pipeline.enrich.visitors import VisitorKey
 from pipeline.errors import SettingsError, StorageError
+from pipeline.ingest.reprocess import read_again
+from pipeline.ingest.sources import raw_again
 from pipeline.lake.lake import FileRecord, Lake
 from pipeline.raw.files import printable
-from pipeline.reread import read_again
 from pipeline.settings import Addresses, Settings
-from pipeline.sources import raw_again
 from pipeline.stale import DayFiles, days_of
 
 _ONE_DAY = timedelta(days=1)

@@ -15,11 +15,11 @@ from pipeline.enrich.visitors import load_key
 from pipeline.errors import DataError, LakeError, SettingsError
 from pipeline.formats.clock import Offset, read_offsets
 from pipeline.formats.layouts import find_layout
+from pipeline.ingest.deduplication import Rules
 from pipeline.lake.lake import Lake
 from pipeline.raw.blocks import RawFile
 from pipeline.raw.files import ReadLimits
 from pipeline.settings import Settings, machine_timezone
-from pipeline.settling import Rules
 
 _LOOKED_AT = 5
 """So many raw files are looked at for the offsets of their lines."""

@@ -10,9 +10,9 @@ from pipeline.enrich.geo.fetch import Options, fetch
 from pipeline.enrich.geo.sources import Services
 from pipeline.enrich.hits import Places
 from pipeline.errors import SettingsError
+from pipeline.ingest.outdated import find_outdated
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import find_zone
-from pipeline.outdated import find_outdated
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ from itertools import groupby
 
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.errors import GeoError
+from pipeline.ingest.unread import Unread, count_unread
 from pipeline.lake.lake import FileRecord, Lake
 from pipeline.report.facts import Day
 from pipeline.settings import Settings
-from pipeline.unread import Unread, count_unread
 
 KINDS = ("hits", "rejected", "blank", "directives", "duplicates")
 CREDITS = {

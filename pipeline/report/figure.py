@@ -13,6 +13,8 @@ from pipeline.cli.query import State, one_state
 from pipeline.definitions import CENSORED_SHARE, NO_COUNTRY
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.errors import GeoError, SettingsError
+from pipeline.ingest.source_names import list_doubts
+from pipeline.ingest.unread import Unread, count_unread
 from pipeline.lake.lake import FileRecord, Lake, read_json
 from pipeline.lake.left_out import Missing, list_missing
 from pipeline.lake.sql import read_model
@@ -20,9 +22,7 @@ from pipeline.report.accounting import CREDITS
 from pipeline.report.page import DEMO_MARK
 from pipeline.restatements import ALL
 from pipeline.settings import Settings
-from pipeline.source_names import list_doubts
 from pipeline.stale import session_timeout
-from pipeline.unread import Unread, count_unread
 
 NOTHING_LEFT = "the lake has nothing of the day any more"
 

@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 from pipeline.days import day_start
 from pipeline.definitions import NO_COUNTRY
+from pipeline.ingest.unread import Unread
 from pipeline.report import wording
 from pipeline.report.figure import Completeness, Figure, Published, Robotlike
 from pipeline.restatements import ALL
-from pipeline.unread import Unread
 
 _LONGEST_REASON = 600
 

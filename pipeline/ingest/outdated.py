@@ -10,11 +10,11 @@ from datetime import date
 from pipeline.cli.output import escape
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.enrich.hits import EPOCH, HitMaker, Places
+from pipeline.ingest.source_names import is_named_before
 from pipeline.lake.lake import DayShare, FileRecord
 from pipeline.raw.files import Origin
 from pipeline.raw.naming import read_name, safe_source
 from pipeline.settings import Settings
-from pipeline.source_names import is_named_before
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import xxhash
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from pipeline.contained import Hashes, Run, find_runs, fits, reach_distinct, take_lines
+from pipeline.ingest.contained import Hashes, Run, find_runs, fits, reach_distinct, take_lines
 from pipeline.raw.blocks import Block
 
 _Ints = npt.NDArray[np.uint64]

@@ -20,11 +20,13 @@ from pathlib import Path
 
 from pipeline.cli.options import show_bytes
 from pipeline.cli.output import escape
-from pipeline.discovery import find_raw
 from pipeline.enrich.hits import HitMaker
 from pipeline.errors import DataError, PassingError, SettingsError, StoreError, TidegaugeError
 from pipeline.formats.layouts import find_layout
-from pipeline.ingest import Ingested, ingest_files
+from pipeline.ingest.discovery import find_raw
+from pipeline.ingest.ingest import Ingested, ingest_files
+from pipeline.ingest.seen import find_raws
+from pipeline.ingest.source_names import Namer
 from pipeline.lake.lake import FileRecord, Lake, stat_of
 from pipeline.lake.left_out import note_file
 from pipeline.lake.storage import storage_named
@@ -32,9 +34,7 @@ from pipeline.lake.zone import overlap_rules, read_limits
 from pipeline.raw.files import Origin, RawFiles, find_files, lasting_path, shown
 from pipeline.raw.naming import day_in_name
 from pipeline.raw.stores import RemoteFile, Store, open_store, without_secrets
-from pipeline.seen import find_raws
 from pipeline.settings import DAY_IN_PATTERN, Settings, SourceTable
-from pipeline.source_names import Namer
 
 log = logging.getLogger(__name__)
 

@@ -18,11 +18,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 
-from pipeline.contained import Hashes
-from pipeline.lake.journal import Move
-from pipeline.lake.lake import RECORD_KINDS, DayShare, FileRecord, Lake, write_json
-from pipeline.lake.partitions import read_table, write_hits
-from pipeline.overlaps import (
+from pipeline.ingest.contained import Hashes
+from pipeline.ingest.overlaps import (
     NO_OVERLAP,
     Lines,
     Overlap,
@@ -33,9 +30,12 @@ from pipeline.overlaps import (
     is_sent_whole,
     largest_overlap,
 )
+from pipeline.ingest.seen import find_raws
+from pipeline.lake.journal import Move
+from pipeline.lake.lake import RECORD_KINDS, DayShare, FileRecord, Lake, write_json
+from pipeline.lake.partitions import read_table, write_hits
 from pipeline.raw.blocks import RawFile
 from pipeline.raw.files import NO_LIMITS
-from pipeline.seen import find_raws
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,16 @@ from pipeline.enrich.hits import HitMaker, Places
 from pipeline.enrich.robots import Robots
 from pipeline.enrich.visitors import load_key
 from pipeline.errors import DataError, GeoError
-from pipeline.ingest import Ingested, ingest_files
+from pipeline.ingest.deduplication import Source
+from pipeline.ingest.ingest import Ingested, ingest_files
+from pipeline.ingest.outdated import Outdated, is_misnamed, list_outdated, origin_of
+from pipeline.ingest.seen import find_raws
+from pipeline.ingest.sources import raw_again
 from pipeline.lake.lake import FileRecord, Lake
 from pipeline.lake.zone import find_zone, open_maker, overlap_rules, read_limits
-from pipeline.outdated import Outdated, is_misnamed, list_outdated, origin_of
 from pipeline.raw.files import printable
 from pipeline.raw.naming import source_of
-from pipeline.seen import find_raws
 from pipeline.settings import Settings
-from pipeline.settling import Source
-from pipeline.sources import raw_again
 
 
 @dataclass(frozen=True)

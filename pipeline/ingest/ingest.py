@@ -24,15 +24,19 @@ import pyarrow.compute as pc
 
 from pipeline.cli.output import write_number_of
 from pipeline.completeness import say_flood, say_repeats
-from pipeline.contained import Hashes
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.enrich.hits import EPOCH, HitMaker
 from pipeline.enrich.privacy import hide_addresses
 from pipeline.errors import DataError, PassingError, StorageError, TidegaugeError
-from pipeline.file_days import look_through
 from pipeline.formats.detection import FileReader
 from pipeline.formats.layouts import forwarded_kind
 from pipeline.formats.reader import Part
+from pipeline.ingest.contained import Hashes
+from pipeline.ingest.deduplication import NewFile, Rules, Settled, Source, with_lines
+from pipeline.ingest.file_days import look_through
+from pipeline.ingest.overlaps import hash_lines
+from pipeline.ingest.source_names import Namer
+from pipeline.ingest.unread import Unread
 from pipeline.lake.database import connect
 from pipeline.lake.fault_points import reach
 from pipeline.lake.journal import Move
@@ -40,13 +44,9 @@ from pipeline.lake.lake import NO_DAY, DayShare, FileRecord, Lake
 from pipeline.lake.left_out import OF_A_SEALED_DAY, note_file, write_notes
 from pipeline.lake.partitions import PartitionWriter, RejectWriter
 from pipeline.lake.storage import storage_named
-from pipeline.overlaps import hash_lines
 from pipeline.raw.blocks import Block, RawFile
 from pipeline.raw.files import DEFAULT_LIMITS, Origin, ReadLimits, is_file, printable, shown
 from pipeline.raw.naming import day_in_name
-from pipeline.settling import NewFile, Rules, Settled, Source, with_lines
-from pipeline.source_names import Namer
-from pipeline.unread import Unread
 
 log = logging.getLogger(__name__)
 

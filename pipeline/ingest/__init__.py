@@ -1,0 +1,1 @@
+"""Raw logs become hits in the lake, each line exactly once."""
