@@ -16,7 +16,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.build import build
+from pipeline.build.build import build
+from pipeline.build.restatements import publish
 from pipeline.cli.history import history
 from pipeline.cli.options import ConfigOption, GeoOption, LakeOption, show_bytes, show_steps
 from pipeline.cli.output import print_rows
@@ -31,7 +32,6 @@ from pipeline.ingest.ingest import ingest_files
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import build_settings
 from pipeline.report.page import DEMO_MARK, write_report
-from pipeline.restatements import publish
 from pipeline.settings import Settings, load_settings
 from pipeline.storm.addresses import find_database
 from pipeline.storm.cells import check_scale

@@ -15,8 +15,9 @@ from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 from pipeline.alerts import note_surges
-from pipeline.build import build, build_tables
-from pipeline.checks import check_days
+from pipeline.build.build import build, build_tables
+from pipeline.build.checks import check_days
+from pipeline.build.restatements import publish
 from pipeline.cli.output import escape, write_number_of
 from pipeline.days import check_day
 from pipeline.definitions import NO_COUNTRY
@@ -42,7 +43,6 @@ from pipeline.outbox import deliver
 from pipeline.raw.files import Origin, printable
 from pipeline.raw.holes import say_hole
 from pipeline.report import write_report
-from pipeline.restatements import publish
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)

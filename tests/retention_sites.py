@@ -10,8 +10,8 @@ from conftest import VISITOR_KEY
 from lake_fixtures import Site, make_line
 from pydantic import SecretStr
 
-from pipeline import retention
-from pipeline.checks import check_days
+from pipeline.build import retention
+from pipeline.build.checks import check_days
 from pipeline.lake.lake import Lake, read_json
 from pipeline.lake.zone import build_settings
 from pipeline.settings import Settings

@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from oracle.lake import read_lake
 from oracle.tables import count_files
 
-from pipeline.build import BuildSettings, build
+from pipeline.build.build import BuildSettings, build
 from pipeline.cli.forget import forget_file
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.enrich.hits import HitMaker, Places

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from lake_fixtures import Site, make_line
 
-from pipeline.completeness import FileShare, judge_completeness
+from pipeline.build.completeness import FileShare, judge_completeness
 from pipeline.days import day_start
 
 UTC_ZONE, TORONTO = ZoneInfo("UTC"), ZoneInfo("America/Toronto")

@@ -76,7 +76,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from pipeline import steps
-from pipeline.build import build
+from pipeline.build.build import build
 from pipeline.cli.forget import forget_file
 from pipeline.lake.lake import Lake
 from pipeline.nightly import take_in

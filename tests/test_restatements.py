@@ -10,10 +10,10 @@ import pytest
 from lake_fixtures import make_line
 from restated_lakes import COMPLETE, ELEVENTH, LATE, NINTH, PRELIMINARY, Publisher
 
-from pipeline import restatements
-from pipeline.build import build
+from pipeline.build import restatements
+from pipeline.build.build import build
+from pipeline.build.restatements import publish, read_restatements
 from pipeline.lake.zone import build_settings
-from pipeline.restatements import publish, read_restatements
 
 EIGHTH = date(2016, 11, 8)
 HOSTILE = "web\x1b[31mred\u202e.log"
@@ -220,7 +220,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from pipeline.lake.lake import Lake
-from pipeline.restatements import publish
+from pipeline.build.restatements import publish
 from pipeline.settings import load_settings
 from pipeline.lake.zone import build_settings
 lake = Lake(Path(sys.argv[1]))

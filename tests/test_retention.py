@@ -31,7 +31,7 @@ from retention_sites import (
 )
 from test_lake import assert_nothing_abandoned
 
-from pipeline import retention
+from pipeline.build import retention
 from pipeline.errors import SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.settings import Settings

@@ -29,7 +29,7 @@ from retention_sites import (
 )
 from test_lake import assert_ends_well, assert_nothing_abandoned, start
 
-from pipeline import retention
+from pipeline.build import retention
 from pipeline.errors import DataError
 from pipeline.ingest import ingest
 from pipeline.lake.lake import Lake

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipeline import sorted_runs
-from pipeline.sorted_runs import SortedRuns
+from pipeline.build import sorted_runs
+from pipeline.build.sorted_runs import SortedRuns
 
 KEYS = (("number", pa.int64()), ("day", pa.int32()))
 SCHEMA = pa.schema(

@@ -30,8 +30,8 @@ from test_definitions import CASES as DEFINITIONS
 from test_definitions import prepare
 from test_oracle_agreement import hostile_log
 
+from pipeline.build.stale import PARTITIONED
 from pipeline.days import day_start
-from pipeline.stale import PARTITIONED
 from pipeline.verify import recount as recounting
 from pipeline.verify.compare import find_difference
 from pipeline.verify.days import NO_HITS

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.build import build
+from pipeline.build.build import build
 from pipeline.cli.options import (
     ConfigOption,
     Form,

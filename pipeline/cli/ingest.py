@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline.build import build
+from pipeline.build.build import build
+from pipeline.build.restatements import publish
+from pipeline.build.stale import ASKED
 from pipeline.cli.options import (
     ConfigOption,
     Form,
@@ -42,9 +44,7 @@ from pipeline.lake.zone import (
 from pipeline.raw.files import Origin, RawFiles, find_files, shown
 from pipeline.raw.holes import say_hole
 from pipeline.raw.naming import check_source
-from pipeline.restatements import publish
 from pipeline.settings import Settings, load_settings
-from pipeline.stale import ASKED
 
 Also = StrEnum("Also", {kind: kind for kind in ASKED})  # type: ignore[misc]  # known at run time
 """The kinds of causes that a build takes only when asked to."""

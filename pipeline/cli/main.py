@@ -37,7 +37,7 @@ _MODULES = {
     "replay": "cli.replay",
     "forget": "cli.forget",
     "erase": "cli.erase",
-    "retention": "retention",
+    "retention": "build.retention",
     "parse": "cli.doctor",
     "doctor": "cli.doctor",
     "formats": "cli.doctor",

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from pipeline.build.stale import ASKED, Stock, take_stock
 from pipeline.cli.output import escape, write_number_of
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.enrich.hits import Places
@@ -17,7 +18,6 @@ from pipeline.lake.left_out import read_notes
 from pipeline.lake.zone import find_zone, overlap_rules
 from pipeline.outbox import list_untaken
 from pipeline.settings import Settings
-from pipeline.stale import ASKED, Stock, take_stock
 
 _KINDS = ("lines", "hits", "rejected", "blank", "directives", "duplicates")
 

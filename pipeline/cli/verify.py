@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from pipeline.build import BuildSettings
+from pipeline.build.build import BuildSettings
 from pipeline.cli.options import (
     ConfigOption,
     Form,

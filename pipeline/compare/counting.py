@@ -7,19 +7,19 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 
-from pipeline.build import (
+from pipeline.build.build import (
     BuildSettings,
     batches,
     find_robotlike,
     open_batch,
     session_parameters,
 )
+from pipeline.build.cut_sessions import Narrow, cut_sessions
+from pipeline.build.stale import DayFiles
 from pipeline.compare.figures import Basis, Figures
-from pipeline.cut_sessions import Narrow, cut_sessions
 from pipeline.enrich.visitors import VisitorKey
 from pipeline.lake.lake import Lake
 from pipeline.lake.sql import read_model
-from pipeline.stale import DayFiles
 
 _AT_ONCE = 1_000  # Ctrl-C is heard in between
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from pipeline.build.stale import DayFiles, days_of
 from pipeline.compare.counting import Change, count_days, distinct, show_hits
 from pipeline.compare.figures import Basis, Outcome
 from pipeline.enrich.geo.databases import GeoDatabase, list_databases, read_database
@@ -28,7 +29,6 @@ from pipeline.ingest.sources import raw_again
 from pipeline.lake.lake import FileRecord, Lake
 from pipeline.raw.files import printable
 from pipeline.settings import Addresses, Settings
-from pipeline.stale import DayFiles, days_of
 
 _ONE_DAY = timedelta(days=1)
 _BYTES_PER_HIT = 60

@@ -22,8 +22,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.build.completeness import say_flood, say_repeats
 from pipeline.cli.output import write_number_of
-from pipeline.completeness import say_flood, say_repeats
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.enrich.hits import EPOCH, HitMaker
 from pipeline.enrich.privacy import hide_addresses

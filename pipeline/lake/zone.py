@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
-from pipeline.build import BuildSettings
+from pipeline.build.build import BuildSettings
 from pipeline.days import zone_name
 from pipeline.enrich.geo.databases import list_databases, none_in
 from pipeline.enrich.hits import HitMaker, Places

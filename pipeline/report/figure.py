@@ -8,6 +8,8 @@ from typing import Any
 import pytz
 
 import pipeline
+from pipeline.build.restatements import ALL
+from pipeline.build.stale import session_timeout
 from pipeline.cli.history import NOBODY_LOCATED, explain_unpublished, query_history
 from pipeline.cli.query import State, one_state
 from pipeline.definitions import CENSORED_SHARE, NO_COUNTRY
@@ -20,9 +22,7 @@ from pipeline.lake.left_out import Missing, list_missing
 from pipeline.lake.sql import read_model
 from pipeline.report.accounting import CREDITS
 from pipeline.report.page import DEMO_MARK
-from pipeline.restatements import ALL
 from pipeline.settings import Settings
-from pipeline.stale import session_timeout
 
 NOTHING_LEFT = "the lake has nothing of the day any more"
 

@@ -18,6 +18,7 @@ import jinja2
 from markupsafe import Markup
 
 import pipeline
+from pipeline.build.stale import session_timeout
 from pipeline.cli.output import escape, write_countries
 from pipeline.definitions import CENSORED_SHARE, DEFINITIONS_VERSION, ROBOTLIKE
 from pipeline.errors import SettingsError, StorageError
@@ -29,7 +30,6 @@ from pipeline.report.drawings import choose_window, draw_charts
 from pipeline.report.facts import LEAST_SESSIONS, Facts, Focus, gather_facts
 from pipeline.report.hours import fill_hours, mark_whole_days
 from pipeline.settings import Settings
-from pipeline.stale import session_timeout
 from pipeline.surges.baseline import LEAST_HISTORY_DAYS, LEVEL_DAYS
 from pipeline.surges.episodes import (
     ALARM_PROBABILITY,

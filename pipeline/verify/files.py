@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from pipeline.build.stale import PARTITIONED
 from pipeline.cli.output import write_number_of
 from pipeline.lake.digests import FOLDER
 from pipeline.lake.lake import FileRecord
 from pipeline.lake.partitions import REJECTS
-from pipeline.stale import PARTITIONED
 from pipeline.verify.days import PartProof
 from pipeline.verify.findings import Finding
 from pipeline.verify.ledger import Snapshot

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from pipeline.build import BuildSettings, shown_days
+from pipeline.build.build import BuildSettings, shown_days
+from pipeline.build.summary import is_current
 from pipeline.errors import LakeError
 from pipeline.lake.lake import NO_DAY, FileRecord, Lake
 from pipeline.lake.left_out import list_missing
-from pipeline.summary import is_current
 from pipeline.verify.beside import prove_restatements, prove_robots, prove_views
 from pipeline.verify.days import Day, FilePart, PartProof
 from pipeline.verify.files import (

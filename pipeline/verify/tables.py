@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.completeness import FileShare, judge_completeness, list_shares
+from pipeline.build.completeness import FileShare, judge_completeness, list_shares
 from pipeline.lake.lake import FileRecord
 from pipeline.lake.left_out import Missing
 from pipeline.surges import find_surges

@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from pipeline.build import BuildSettings, refresh_tables, shown_days
+from pipeline.build.build import BuildSettings, refresh_tables, shown_days
+from pipeline.build.stale import FileNames, Parts, compare_parts
 from pipeline.days import day_start
 from pipeline.lake.change import Change
 from pipeline.lake.database import connect
@@ -26,7 +27,6 @@ from pipeline.lake.partitions import read_table, write_table
 from pipeline.lake.sql import read_model
 from pipeline.lake.storage import storage_named
 from pipeline.lake.tables import PARTITIONED, select_nothing
-from pipeline.stale import FileNames, Parts, compare_parts
 
 log = logging.getLogger(__name__)
 

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from pipeline.build.stale import take_stock
 from pipeline.cli.options import (
     ConfigOption,
     Form,
@@ -34,7 +35,6 @@ from pipeline.lake.lake import NO_DAY, FileRecord, Lake
 from pipeline.lake.views import write_views
 from pipeline.lake.zone import open_lake
 from pipeline.settings import Settings, load_settings
-from pipeline.stale import take_stock
 
 log = logging.getLogger(__name__)
 

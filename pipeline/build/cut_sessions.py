@@ -12,8 +12,8 @@ from typing import Protocol, TypeVar
 import duckdb
 import pyarrow as pa
 
+from pipeline.build.sorted_runs import SortedRuns
 from pipeline.lake.sql import read_model
-from pipeline.sorted_runs import SortedRuns
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from pipeline.build.gaps import Coverage, Timeline, list_gaps
+from pipeline.build.tenures import Tenure
 from pipeline.days import day_start
-from pipeline.rhythm import Coverage, Timeline, list_gaps
-from pipeline.tenures import Tenure
 
 if TYPE_CHECKING:
     from pipeline.surges.baseline import Bools, Ints

@@ -37,11 +37,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 
-from pipeline.edges import add_unknown_ends
+from pipeline.build.edges import add_unknown_ends
+from pipeline.build.gaps import Coverage, Timeline, find_gaps
+from pipeline.build.lake_calendar import Calendar, name_stray, write_reasons
+from pipeline.build.tenures import Tenure, find_strays, find_tenures
 from pipeline.lake.left_out import Missing
-from pipeline.lake_calendar import Calendar, name_stray, write_reasons
-from pipeline.rhythm import Coverage, Timeline, find_gaps
-from pipeline.tenures import Tenure, find_strays, find_tenures
 
 if TYPE_CHECKING:
     from pipeline.lake.lake import FileRecord

@@ -8,7 +8,9 @@ from pathlib import Path
 import duckdb
 from duckdb import ColumnExpression, ConstantExpression
 
-from pipeline.build import BuildSettings, shown_days
+from pipeline.build.build import BuildSettings, shown_days
+from pipeline.build.stale import PARTITIONED, Stock, take_stock
+from pipeline.build.summary import is_current
 from pipeline.cli.output import write_number_of
 from pipeline.errors import DataError
 from pipeline.lake.database import connect
@@ -18,8 +20,6 @@ from pipeline.lake.sql import read_model
 from pipeline.lake.storage import tables_named
 from pipeline.lake.tables import GROWN, select_nothing
 from pipeline.lake.tables import PARTITIONED as COLUMNS
-from pipeline.stale import PARTITIONED, Stock, take_stock
-from pipeline.summary import is_current
 
 _DAYS_AT_ONCE = 8
 _SHOWN_OFFENCES = 3

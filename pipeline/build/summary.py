@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 import pipeline
-from pipeline.completeness import judge_completeness, list_shares
+from pipeline.build.completeness import judge_completeness, list_shares
 from pipeline.definitions import CENSORED_SHARE
 from pipeline.lake.change import Change
 from pipeline.lake.database import connect

@@ -16,7 +16,9 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
-from pipeline.cut_sessions import Whole, cut_sessions
+from pipeline.build.cut_sessions import Whole, cut_sessions
+from pipeline.build.stale import PARTITIONED, DayFiles, Parts, fingerprint, take_stock
+from pipeline.build.summary import add_summary
 from pipeline.days import day_start
 from pipeline.definitions import ROBOTLIKE
 from pipeline.enrich.visitors import VisitorKey
@@ -28,8 +30,6 @@ from pipeline.lake.lake import Lake, read_json
 from pipeline.lake.partitions import split_days, write_partitions
 from pipeline.lake.sql import read_model
 from pipeline.lake.storage import storage_named
-from pipeline.stale import PARTITIONED, DayFiles, Parts, fingerprint, take_stock
-from pipeline.summary import add_summary
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.rhythm import (
+from pipeline.build.gaps import (
     CAUTION,
     CAUTION_AT_FIRST,
     DAYS_OF_A_KIND,
