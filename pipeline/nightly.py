@@ -14,7 +14,9 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
 
-from pipeline.alerts import note_surges
+from pipeline.alerts.figures import note_incomplete, note_restatements
+from pipeline.alerts.outbox import deliver
+from pipeline.alerts.surges import note_surges
 from pipeline.build.build import build, build_tables
 from pipeline.build.checks import check_days
 from pipeline.build.restatements import publish
@@ -25,7 +27,6 @@ from pipeline.enrich.geo.databases import list_databases, none_in
 from pipeline.enrich.hits import Places
 from pipeline.enrich.visitors import load_key
 from pipeline.errors import DataError, PassingError
-from pipeline.figure_alerts import note_incomplete, note_restatements
 from pipeline.ingest.discovery import Found, discover
 from pipeline.ingest.ingest import Ingested, explain_overlap, explain_unread
 from pipeline.ingest.sources import days_around, find_raw_files, name_places, take_files
@@ -39,7 +40,6 @@ from pipeline.lake.zone import (
     open_maker,
     read_limits,
 )
-from pipeline.outbox import deliver
 from pipeline.raw.files import Origin, printable
 from pipeline.raw.holes import say_hole
 from pipeline.report import write_report

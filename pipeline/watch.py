@@ -13,9 +13,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from pipeline.alerts.hours import note_hours
+from pipeline.alerts.outbox import deliver
+from pipeline.alerts.today import HourRow, read_day_so_far, watched_day
 from pipeline.errors import DataError
-from pipeline.finished_hours import HourRow, read_day_so_far, watched_day
-from pipeline.hour_alerts import note_hours
 from pipeline.ingest.discovery import Found
 from pipeline.ingest.ingest import Ingested
 from pipeline.lake.zone import read_limits
@@ -30,7 +31,6 @@ from pipeline.nightly import (
     refuse_failed,
     search_files,
 )
-from pipeline.outbox import deliver
 from pipeline.raw.blocks import RawFile
 from pipeline.raw.files import Origin, ReadLimits
 from pipeline.settings import Settings

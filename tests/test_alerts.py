@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.alerts import Failure, Said, announce_failure, find_news, note_surges
+from pipeline.alerts.outbox import deliver
+from pipeline.alerts.surges import Failure, Said, announce_failure, find_news, note_surges
 from pipeline.errors import AlertError, SettingsError
-from pipeline.outbox import deliver
 from pipeline.settings import Settings, load_settings
 
 TODAY = date(2016, 11, 20)

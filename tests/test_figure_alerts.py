@@ -9,10 +9,10 @@ from pydantic import SecretStr
 from restated_lakes import COMPLETE, ELEVENTH, LATE, NINTH, PRELIMINARY, Publisher
 from test_alerts import Hook
 
+from pipeline.alerts.figures import note_incomplete, note_restatements
+from pipeline.alerts.outbox import deliver
 from pipeline.errors import AlertError
-from pipeline.figure_alerts import note_incomplete, note_restatements
 from pipeline.nightly import tell
-from pipeline.outbox import deliver
 from pipeline.settings import Settings
 
 EIGHTH, TENTH = date(2016, 11, 8), date(2016, 11, 10)

@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from lake_fixtures import Site, make_line
 
+from pipeline.alerts.today import hours_of, watched_day
 from pipeline.days import read_as_of
 from pipeline.errors import SettingsError
-from pipeline.finished_hours import hours_of, watched_day
 
 TORONTO = ZoneInfo("America/Toronto")
 ZONES = ("America/Toronto", "Asia/Kolkata", "Australia/Lord_Howe", "America/St_Johns", "UTC")

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_alerts import Hook
 
+from pipeline.alerts.hours import find_new_hours, note_hours, write_alert
+from pipeline.alerts.outbox import deliver
+from pipeline.alerts.today import HourRow
 from pipeline.errors import AlertError
-from pipeline.finished_hours import HourRow
-from pipeline.hour_alerts import find_new_hours, note_hours, write_alert
-from pipeline.outbox import deliver
 from pipeline.settings import Settings, load_settings
 
 TORONTO = ZoneInfo("America/Toronto")

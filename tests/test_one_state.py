@@ -24,7 +24,7 @@ import contextlib, hashlib, io, json, subprocess, sys, time
 from datetime import datetime
 from pathlib import Path
 from pipeline.cli.query import State
-from pipeline.finished_hours import read_day_so_far
+from pipeline.alerts.today import read_day_so_far
 from pipeline.cli.history import history
 from pipeline.report.figure import find_figure
 from pipeline.report.page import make_page

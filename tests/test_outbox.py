@@ -20,11 +20,11 @@ import pytest
 from lake_fixtures import Site, make_line
 from pydantic import SecretStr
 
-from pipeline.alert_services import Alert, Service, services_of, write_message
-from pipeline.alerts import Failure, announce_failure
+from pipeline.alerts.outbox import deliver, list_untaken, outbox_path, saying, write_down
+from pipeline.alerts.services import Alert, Service, services_of, write_message
+from pipeline.alerts.surges import Failure, announce_failure
 from pipeline.errors import AlertError, LakeError, SettingsError
 from pipeline.lake.lake import Lake
-from pipeline.outbox import deliver, list_untaken, outbox_path, saying, write_down
 from pipeline.settings import Settings, load_settings
 
 DAY = date(2016, 11, 8)
@@ -147,8 +147,8 @@ def test_a_service_that_hangs_holds_up_neither_the_others_nor_the_run_for_long(
     tmp_path: Path, services: Services, mood: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Silent or by drops; the others have theirs after a moment, and the run goes on."""
-    monkeypatch.setattr("pipeline.alert_services._PATIENCE_S", 0.3)
-    monkeypatch.setattr("pipeline.alert_services._LONGEST_S", 3)
+    monkeypatch.setattr("pipeline.alerts.services._PATIENCE_S", 0.3)
+    monkeypatch.setattr("pipeline.alerts.services._LONGEST_S", 3)
     services.moods["bad"] = mood
     settings = settings_of(tmp_path, services.url("bad"), services.url("good"))
     note(settings, "A")
@@ -334,7 +334,7 @@ import os, signal, sys
 from datetime import date
 from pathlib import Path
 from pipeline import steps
-from pipeline.alerts import Failure, announce_failure
+from pipeline.alerts.surges import Failure, announce_failure
 from pipeline.settings import load_settings
 lake, urls, step, count = sys.argv[1:]
 left = int(count)

@@ -13,7 +13,7 @@ from lake_fixtures import COMPRESS, Site, make_line
 from live_logs import LiveServers
 from test_alerts import Hook
 
-from pipeline.alerts import note_surges
+from pipeline.alerts.surges import note_surges
 from pipeline.errors import DataError
 from pipeline.settings import Settings, load_settings
 from pipeline.storm.addresses import find_database

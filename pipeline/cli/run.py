@@ -7,7 +7,8 @@ from pathlib import Path
 
 import typer
 
-from pipeline.alerts import Failure, failure_announced
+from pipeline.alerts.outbox import deliver
+from pipeline.alerts.surges import Failure, failure_announced
 from pipeline.cli.options import (
     AsOfOption,
     ConfigOption,
@@ -33,7 +34,6 @@ from pipeline.nightly import (
     take_in,
     write_page,
 )
-from pipeline.outbox import deliver
 from pipeline.raw.files import Origin, RawFiles
 from pipeline.settings import Settings, load_settings
 

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from pipeline.alerts.outbox import list_untaken
 from pipeline.build.stale import ASKED, Stock, take_stock
 from pipeline.cli.output import escape, write_number_of
 from pipeline.enrich.geo.databases import list_databases
@@ -16,7 +17,6 @@ from pipeline.ingest.source_names import list_doubts
 from pipeline.lake.lake import FileRecord, Lake
 from pipeline.lake.left_out import read_notes
 from pipeline.lake.zone import find_zone, overlap_rules
-from pipeline.outbox import list_untaken
 from pipeline.settings import Settings
 
 _KINDS = ("lines", "hits", "rejected", "blank", "directives", "duplicates")

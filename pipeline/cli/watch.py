@@ -5,7 +5,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from pipeline.alerts import Failure, failure_announced
+from pipeline.alerts.outbox import deliver
+from pipeline.alerts.surges import Failure, failure_announced
+from pipeline.alerts.today import DaySoFar, HourRow, read_day_so_far
 from pipeline.cli.options import (
     AsOfOption,
     ConfigOption,
@@ -22,10 +24,8 @@ from pipeline.cli.options import (
 from pipeline.cli.output import escape, print_rows, say, write_days, write_number_of
 from pipeline.days import read_as_of
 from pipeline.errors import StoreError
-from pipeline.finished_hours import DaySoFar, HourRow, read_day_so_far
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import find_zone
-from pipeline.outbox import deliver
 from pipeline.raw.files import RawFiles
 from pipeline.settings import Settings, load_settings
 from pipeline.watch import build_so_far, find_alarms, find_so_far, note_alarms, take_in_so_far

@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pipeline.alert_services import Alert, Service, ask_each, say_untaken, services_of
+from pipeline.alerts.services import Alert, Service, ask_each, say_untaken, services_of
 from pipeline.cli.output import write_number_of
 from pipeline.errors import AlertError
 from pipeline.lake.digests import render

@@ -13,12 +13,12 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from pipeline.alert_services import Alert
+from pipeline.alerts.outbox import saying, write_down
+from pipeline.alerts.services import Alert
 from pipeline.build.restatements import ALL, read_completeness, read_restatements
 from pipeline.cli.output import escape, write_share
 from pipeline.lake.lake import Lake, read_json
 from pipeline.lake.partitions import read_table
-from pipeline.outbox import saying, write_down
 from pipeline.report.wording import write_sources
 from pipeline.settings import Settings
 

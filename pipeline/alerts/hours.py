@@ -9,11 +9,11 @@ follows once, with counted figures.
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
-from pipeline.alert_services import Alert
+from pipeline.alerts.outbox import saying, write_down
+from pipeline.alerts.services import Alert
+from pipeline.alerts.today import HourRow
 from pipeline.cli.output import write_number_of
-from pipeline.finished_hours import HourRow
 from pipeline.lake.lake import Lake, read_json
-from pipeline.outbox import saying, write_down
 from pipeline.settings import Settings
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
 

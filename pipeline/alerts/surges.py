@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from pipeline.alert_services import Alert, send_unremembered
+from pipeline.alerts.outbox import deliver, saying, write_down
+from pipeline.alerts.services import Alert, send_unremembered
 from pipeline.cli.output import escape, write_number_of
 from pipeline.definitions import CENSORED_SHARE
 from pipeline.errors import AlertError, LakeError, SettingsError, TidegaugeError
 from pipeline.lake.lake import Lake, read_json
 from pipeline.lake.partitions import read_table
-from pipeline.outbox import deliver, saying, write_down
 from pipeline.settings import Settings
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
 from pipeline.surges.tables import last_settled_day

@@ -1,0 +1,1 @@
+"""What is said unasked: surges, incomplete and restated days, failures; to whom."""
