@@ -32,7 +32,7 @@ WORKDIR /app
 COPY . .
 RUN pip install --quiet --no-cache-dir --no-deps --no-build-isolation --editable . \
     && install docker/healthy.py /opt/tidegauge/bin/healthy \
-    && install -D --mode=644 pipeline/airflow_preload.py \
+    && install -D --mode=644 pipeline/orchestration/airflow_preload.py \
         /opt/airflow/config/airflow_local_settings.py \
     # Readable by the image's user, whatever the umask of the checkout.
     && chmod --recursive go=rX .

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import Asset, CronDataIntervalTimetable, Param, dag, get_current_context, task
 
-from pipeline.dag_run import (
+from pipeline.orchestration.dag_run import (
     FIRST_DAY,
     ZONE,
     announce,
@@ -49,7 +49,7 @@ def nightly() -> None:
     @task.skip_if(is_over)
     @task
     def discover() -> list[dict[str, str | bool]]:
-        from pipeline.nightly import find_files, write_jobs
+        from pipeline.orchestration.nightly import find_files, write_jobs
 
         return write_jobs(
             find_files(load_site(), current_day(), now(), with_late=not is_backfill())
@@ -57,39 +57,39 @@ def nightly() -> None:
 
     @task(map_index_template="{{ file }}")
     def ingest(job: dict[str, str | bool]) -> dict[str, int | str]:
-        from pipeline.nightly import ingest_job, name_file, read_path
+        from pipeline.orchestration.nightly import ingest_job, name_file, read_path
 
         get_current_context()["file"] = name_file(read_path(job))
         return ingest_job(load_site(), job)
 
     @task(trigger_rule="none_failed_min_one_success")
     def build(jobs: list[dict[str, str | bool]]) -> list[str]:
-        from pipeline.nightly import build_stale
+        from pipeline.orchestration.nightly import build_stale
 
         return build_stale(load_site(), jobs)
 
     @task
     def surges() -> int:
-        from pipeline.nightly import find_surges
+        from pipeline.orchestration.nightly import find_surges
 
         return find_surges(load_site())
 
     @task(outlets=[DAILY])
     def check(rebuilt: list[str], *, outlet_events: Any) -> dict[str, Any]:
-        from pipeline.nightly import check_built
+        from pipeline.orchestration.nightly import check_built
 
         outlet_events[DAILY].extra = check_built(load_site(), current_day(), rebuilt)
         return outlet_events[DAILY].extra
 
     @task
     def report() -> str:
-        from pipeline.nightly import write_page
+        from pipeline.orchestration.nightly import write_page
 
         return write_page(load_site(), now(), [current_day()], alone=is_backfill())
 
     @task
     def notify() -> list[str]:
-        from pipeline.nightly import tell
+        from pipeline.orchestration.nightly import tell
 
         return tell(load_site(), current_day(), today(), is_asked=param("alert"))
 

@@ -7,7 +7,7 @@ unasked. `tidegauge geo fetch maxmind` does the same without Airflow.
 
 from airflow.sdk import CronTriggerTimetable, dag, task
 
-from pipeline.dag_run import load_site, maxmind_settings, now, retry
+from pipeline.orchestration.dag_run import load_site, maxmind_settings, now, retry
 
 
 @dag(

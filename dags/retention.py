@@ -6,7 +6,7 @@ happens while the setting is not set. `tidegauge retention --delete` does the sa
 
 from airflow.sdk import CronTriggerTimetable, dag, task
 
-from pipeline.dag_run import ZONE, load_site, now, retry
+from pipeline.orchestration.dag_run import ZONE, load_site, now, retry
 
 
 @dag(

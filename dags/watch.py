@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task
 
-from pipeline.dag_run import (
+from pipeline.orchestration.dag_run import (
     FIRST_DAY,
     ZONE,
     announce_watch,
@@ -41,34 +41,34 @@ def watch() -> None:
     @task.skip_if(is_over)
     @task
     def discover() -> list[dict[str, str | bool]]:
-        from pipeline.nightly import write_jobs
-        from pipeline.watch import find_so_far
+        from pipeline.orchestration.nightly import write_jobs
+        from pipeline.orchestration.watch import find_so_far
 
         return write_jobs(find_so_far(load_site(), as_of(), is_replay=param("as_of") is not None))
 
     @task(map_index_template="{{ file }}")
     def ingest(job: dict[str, str | bool]) -> dict[str, int | str]:
-        from pipeline.nightly import name_file, read_path
-        from pipeline.watch import take_job_in
+        from pipeline.orchestration.nightly import name_file, read_path
+        from pipeline.orchestration.watch import take_job_in
 
         get_current_context()["file"] = name_file(read_path(job))
         return take_job_in(load_site(), job)
 
     @task(trigger_rule="all_done_min_one_success")
     def build() -> list[str]:
-        from pipeline.watch import build_so_far
+        from pipeline.orchestration.watch import build_so_far
 
         return build_so_far(load_site())
 
     @task
     def compare() -> list[dict[str, Any]]:
-        from pipeline.watch import find_alarms
+        from pipeline.orchestration.watch import find_alarms
 
         return find_alarms(load_site(), as_of())
 
     @task
     def alert(alarms: list[dict[str, Any]]) -> list[str]:
-        from pipeline.watch import tell_alarms
+        from pipeline.orchestration.watch import tell_alarms
 
         return tell_alarms(load_site(), alarms, as_of())
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import airflow_preload
+from pipeline.orchestration import airflow_preload
 
 LOADED = """
 import sys

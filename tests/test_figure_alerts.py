@@ -12,7 +12,7 @@ from test_alerts import Hook
 from pipeline.alerts.figures import note_incomplete, note_restatements
 from pipeline.alerts.outbox import deliver
 from pipeline.errors import AlertError
-from pipeline.nightly import tell
+from pipeline.orchestration.nightly import tell
 from pipeline.settings import Settings
 
 EIGHTH, TENTH = date(2016, 11, 8), date(2016, 11, 10)

@@ -20,10 +20,10 @@ import zstandard
 from conftest import build_default_databases
 from lake_fixtures import COMPRESS, GOOD, Site, assert_accounted, make_line
 
-from pipeline import nightly
 from pipeline.errors import DataError
 from pipeline.ingest.discovery import Found
 from pipeline.lake.lake import Lake
+from pipeline.orchestration import nightly
 from pipeline.raw.blocks import RawFile
 from pipeline.raw.files import OpenRaw, find_files
 

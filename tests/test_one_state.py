@@ -79,7 +79,7 @@ from pipeline import steps
 from pipeline.build.build import build
 from pipeline.cli.forget import forget_file
 from pipeline.lake.lake import Lake
-from pipeline.nightly import take_in
+from pipeline.orchestration.nightly import take_in
 from pipeline.settings import load_settings
 from pipeline.lake.zone import build_settings
 

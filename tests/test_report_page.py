@@ -16,7 +16,7 @@ from conftest import VISITOR_KEY, Tidegauge
 from report_lakes import CANADA, FILE, PATH, STATES, day_lines, line, make_hostile, make_lake
 from report_lakes import make_storm as make_storm_lake
 
-from pipeline.nightly import check_built
+from pipeline.orchestration.nightly import check_built
 from pipeline.report import write_report
 from pipeline.settings import load_settings
 

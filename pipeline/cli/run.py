@@ -25,7 +25,7 @@ from pipeline.errors import DataError, SettingsError, StoreError, TidegaugeError
 from pipeline.ingest.discovery import Found
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import find_zone
-from pipeline.nightly import (
+from pipeline.orchestration.nightly import (
     build_stale,
     check_built,
     find_files,

@@ -26,9 +26,15 @@ from pipeline.days import read_as_of
 from pipeline.errors import StoreError
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import find_zone
+from pipeline.orchestration.watch import (
+    build_so_far,
+    find_alarms,
+    find_so_far,
+    note_alarms,
+    take_in_so_far,
+)
 from pipeline.raw.files import RawFiles
 from pipeline.settings import Settings, load_settings
-from pipeline.watch import build_so_far, find_alarms, find_so_far, note_alarms, take_in_so_far
 
 _COLUMNS = ["hour", "country", "sessions", "expected", "upper", "is_surge", "is_preliminary"]
 _LARGEST = 10

@@ -20,8 +20,8 @@ from pipeline.errors import DataError
 from pipeline.ingest.discovery import Found
 from pipeline.ingest.ingest import Ingested
 from pipeline.lake.zone import read_limits
-from pipeline.nightly import build_stale as build_days
-from pipeline.nightly import (
+from pipeline.orchestration.nightly import build_stale as build_days
+from pipeline.orchestration.nightly import (
     find_own_zone,
     find_surges,
     name_file,
