@@ -32,7 +32,7 @@ demo: install
 
 # Until Ctrl-C; everything is in ./airflow.
 airflow: install-airflow
-	$(BIN)/python -m pipeline.standalone --port $(PORT)
+	$(BIN)/python -m pipeline.demo.standalone --port $(PORT)
 
 # No test takes minutes: one that hangs fails with its stack, and the others go on.
 test: install-dev

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.airflow_sqlite import CONNECT_ARGS
+from pipeline.demo.airflow_sqlite import CONNECT_ARGS
 
 
 @pytest.fixture

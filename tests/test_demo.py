@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from lake_fixtures import Done, Site
 
+from pipeline.demo.storm.address_pool import find_database
 from pipeline.errors import GeoError
-from pipeline.storm.addresses import find_database
 
 SCALE = "0.002"
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.storm.clock import DAYS, wall_hours
-from pipeline.storm.plan import plan_sessions, read_countries
-from pipeline.storm.simulate import DEFAULT_SEED
+from pipeline.demo.storm.november import DAYS, wall_hours
+from pipeline.demo.storm.plan import plan_sessions, read_countries
+from pipeline.demo.storm.simulate import DEFAULT_SEED
 from pipeline.surges.hours import (
     LEAST_SESSIONS,
     History,

@@ -6,7 +6,7 @@ import crawleruseragents
 import pytest
 from crawlerdetect import CrawlerDetect
 
-from pipeline.storm.agents import CUT, ROBOTS, make_agents
+from pipeline.demo.storm.agents import CUT, ROBOTS, make_agents
 
 DETECT = CrawlerDetect()
 

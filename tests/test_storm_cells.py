@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.demo.storm.cells import check_scale, read_cells, scale_cell, scaled_days
+from pipeline.demo.storm.plan import apportion, plan_sessions, read_countries
+from pipeline.demo.storm.published import PUBLISHED, SCALED, compare
 from pipeline.errors import SettingsError
-from pipeline.storm.cells import check_scale, read_cells, scale_cell, scaled_days
-from pipeline.storm.plan import apportion, plan_sessions, read_countries
-from pipeline.storm.published import PUBLISHED, SCALED, compare
 
 NOVEMBER = [date(2016, 11, day) for day in range(1, 21)]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import pipeline
+from pipeline.demo.storm.simulate import simulate
 from pipeline.errors import GeoError
-from pipeline.storm.simulate import simulate
 
 
 def test_without_the_database_of_the_time_the_message_says_what_to_install(tmp_path, monkeypatch):
@@ -31,4 +31,4 @@ def imports_storm(path: Path) -> bool:
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-    return any(f"{name}.".startswith("pipeline.storm.") for name in names)
+    return any(f"{name}.".startswith("pipeline.demo.storm.") for name in names)

@@ -13,11 +13,11 @@ import maxminddb
 import numpy as np
 import pytest
 
-from pipeline.storm.addresses import find_database
-from pipeline.storm.agents import CUT, EMPTY, ROBOTS
-from pipeline.storm.cells import scaled_days
-from pipeline.storm.damage import KINDS, break_line
-from pipeline.storm.simulate import simulate, write_file
+from pipeline.demo.storm.address_pool import find_database
+from pipeline.demo.storm.agents import CUT, EMPTY, ROBOTS
+from pipeline.demo.storm.cells import scaled_days
+from pipeline.demo.storm.damage import KINDS, break_line
+from pipeline.demo.storm.simulate import simulate, write_file
 
 SCALE = 0.002
 SEED = 7

@@ -14,11 +14,11 @@ from live_logs import LiveServers
 from test_alerts import Hook
 
 from pipeline.alerts.surges import note_surges
+from pipeline.demo.storm.address_pool import find_database
+from pipeline.demo.storm.simulate import DEFAULT_SEED, write_file
 from pipeline.errors import DataError
 from pipeline.orchestration.watch import take_in_so_far
 from pipeline.settings import Settings, load_settings
-from pipeline.storm.addresses import find_database
-from pipeline.storm.simulate import DEFAULT_SEED, write_file
 
 TORONTO = ZoneInfo("America/Toronto")
 SCALE = 0.005

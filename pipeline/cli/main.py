@@ -16,8 +16,8 @@ from pipeline.lake.storage import STORAGE_ERRORS, cause_of
 from pipeline.raw.files import printable
 
 _MODULES = {
-    "demo": "demo",
-    "simulate": "demo",
+    "demo": "demo.demo",
+    "simulate": "demo.demo",
     "ingest": "cli.ingest",
     "build": "cli.ingest",
     "status": "cli.ingest",

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.storm.clock import DAYS, SERVERS, rotation
-from pipeline.storm.plan import plan_sessions, read_countries
-from pipeline.storm.simulate import DEFAULT_SEED, simulate
+from pipeline.demo.storm.november import DAYS, SERVERS, rotation
+from pipeline.demo.storm.plan import plan_sessions, read_countries
+from pipeline.demo.storm.simulate import DEFAULT_SEED, simulate
 
 SCALE = 0.005
 SIXTEEN = DAYS[:16]

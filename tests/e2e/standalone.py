@@ -18,7 +18,7 @@ START_S, STOP_S = 300, 90
 
 
 class Standalone:
-    """`python -m pipeline.standalone` in a home folder; what it prints goes to ``output``."""
+    """`python -m pipeline.demo.standalone` in a home folder; what it prints goes to ``output``."""
 
     def __init__(self, home: Path, output: Path, **environment: str) -> None:
         """Prepare only; ``environment`` is added to one without settings of any site."""
@@ -39,7 +39,7 @@ class Standalone:
         """Start, and wait until it says that Airflow is ready."""
         with self.output.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "pipeline.standalone", "--home", self.home,
+                [sys.executable, "-m", "pipeline.demo.standalone", "--home", self.home,
                  "--port", str(self.port)],
                 cwd=CHECKOUT, env=self._environment, stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip

@@ -18,7 +18,7 @@ from machine import leave_out
 from postgres import PostgresMissingError, open_postgres
 from standalone import Standalone
 
-from pipeline.storm.clock import DAYS
+from pipeline.demo.storm.november import DAYS
 
 BACKFILL_S = 600
 SIX = DAYS[4:10]

@@ -22,7 +22,7 @@ from lakes import count_by_command, hash_parquet
 from machine import leave_out
 from stack import Stack, copy_checkout, new_stack, read_env, running
 
-from pipeline.storm.addresses import find_database
+from pipeline.demo.storm.address_pool import find_database
 
 FIRST, LAST = "2016-11-06", "2016-11-09"
 FILES = "*-2016110[5-9].log.gz"

@@ -24,13 +24,13 @@ import typer
 
 from pipeline.cli.options import show_steps
 from pipeline.cli.output import escape, progress_console
+from pipeline.demo.process_session import Program, end_session, has_ended, start_session
+from pipeline.demo.storm.address_pool import find_database
+from pipeline.demo.storm.november import DAYS, ZONE
+from pipeline.demo.storm.simulate import simulate
 from pipeline.errors import SettingsError, TidegaugeError
 from pipeline.installed import find_data
-from pipeline.process_session import Program, end_session, has_ended, start_session
 from pipeline.report.page import DEMO_MARK
-from pipeline.storm.addresses import find_database
-from pipeline.storm.clock import DAYS, ZONE
-from pipeline.storm.simulate import simulate
 
 DAGS = find_data("dags")
 PRELOAD = Path(__file__).with_name("airflow_preload.py")
@@ -179,7 +179,9 @@ def _environment(home: Home) -> dict[str, str]:
         "TIDEGAUGE_TIMEZONE": ZONE.key,
     }
     if _DATABASE not in known:  # else it may be PostgreSQL
-        ours["AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS"] = "pipeline.airflow_sqlite.CONNECT_ARGS"
+        ours["AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS"] = (
+            "pipeline.demo.airflow_sqlite.CONNECT_ARGS"
+        )
     last_day = {"TIDEGAUGE_LAST_DAY": str(DAYS[-1])}  # else tonight's run would find no logs
     return last_day | known | {name: str(value) for name, value in ours.items()}
 

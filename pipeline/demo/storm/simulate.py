@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.storm.addresses import find_database
-from pipeline.storm.cells import ALL, check_scale, scaled_days
-from pipeline.storm.clock import DAYS, EPOCH, SERVERS, arrival, day_start, rotation
-from pipeline.storm.crawlers import draw_crawls
-from pipeline.storm.lines import Ints, Lines, join_lines
-from pipeline.storm.render import write_lines
-from pipeline.storm.visits import Part, draw_visits
-from pipeline.storm.world import World, make_world
+from pipeline.demo.storm.address_pool import find_database
+from pipeline.demo.storm.cells import ALL, check_scale, scaled_days
+from pipeline.demo.storm.crawlers import draw_crawls
+from pipeline.demo.storm.log_lines import Ints, Lines, join_lines
+from pipeline.demo.storm.november import DAYS, EPOCH, SERVERS, arrival, day_start, rotation
+from pipeline.demo.storm.render import write_lines
+from pipeline.demo.storm.visits import Part, draw_visits
+from pipeline.demo.storm.world import World, make_world
 
 Progress = Callable[[str, int, int], None]
 

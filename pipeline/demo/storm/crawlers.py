@@ -7,10 +7,10 @@ from typing import Final
 
 import numpy as np
 
-from pipeline.storm.answers import answer, mix_statuses
-from pipeline.storm.clock import DAYS, SERVERS, day_start, rotation
-from pipeline.storm.lines import Ints, Lines, delay_writing, status_id
-from pipeline.storm.world import World
+from pipeline.demo.storm.answers import answer, mix_statuses
+from pipeline.demo.storm.log_lines import Ints, Lines, delay_writing, status_id
+from pipeline.demo.storm.november import DAYS, SERVERS, day_start, rotation
+from pipeline.demo.storm.world import World
 
 LINES_PER_DAY: Final = 200_000
 ROBOTS: Final = 4000

@@ -22,6 +22,11 @@ from pipeline.cli.history import history
 from pipeline.cli.options import ConfigOption, GeoOption, LakeOption, show_bytes, show_steps
 from pipeline.cli.output import print_rows
 from pipeline.cli.query import query
+from pipeline.demo.storm.address_pool import find_database
+from pipeline.demo.storm.cells import check_scale
+from pipeline.demo.storm.november import SERVERS, ZONE
+from pipeline.demo.storm.published import Comparison, compare
+from pipeline.demo.storm.simulate import simulate
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.enrich.hits import HitMaker, Places
 from pipeline.enrich.robots import Robots
@@ -33,11 +38,6 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.zone import build_settings
 from pipeline.report.page import DEMO_MARK, write_report
 from pipeline.settings import Settings, load_settings
-from pipeline.storm.addresses import find_database
-from pipeline.storm.cells import check_scale
-from pipeline.storm.clock import SERVERS, ZONE
-from pipeline.storm.published import Comparison, compare
-from pipeline.storm.simulate import simulate
 
 _EPISODE = (date(2016, 11, 8), date(2016, 11, 9), date(2016, 11, 16))
 """Start, peak and end of the U.S. storm."""

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.storm.clock import at
+from pipeline.demo.storm.november import at
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

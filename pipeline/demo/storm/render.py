@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 from isal import isal_zlib
 
-from pipeline.storm.clock import HOUR, OFFSETS, STANDARD_TIME, write_hours
-from pipeline.storm.damage import KINDS, break_line
-from pipeline.storm.lines import NO_BYTES, STATUSES, Ints, Lines
-from pipeline.storm.texts import (
+from pipeline.demo.storm.damage import KINDS, break_line
+from pipeline.demo.storm.log_lines import NO_BYTES, STATUSES, Ints, Lines
+from pipeline.demo.storm.november import HOUR, OFFSETS, STANDARD_TIME, write_hours
+from pipeline.demo.storm.texts import (
     Texts,
     join_texts,
     make_texts,
@@ -21,7 +21,7 @@ from pipeline.storm.texts import (
     view_bytes,
     write_numbers,
 )
-from pipeline.storm.world import World
+from pipeline.demo.storm.world import World
 
 LINES_AT_ONCE: Final = 65_536
 GZIP: Final = 31  # window bits that make zlib write a gzip header, without name or time

@@ -13,11 +13,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.storm.answers import answer, mix_statuses
-from pipeline.storm.clock import HOUR, SERVERS, day_start, wall_hours
-from pipeline.storm.lines import Lines, delay_writing, join_lines, status_id
-from pipeline.storm.outage import failure_share
-from pipeline.storm.world import World
+from pipeline.demo.storm.answers import answer, mix_statuses
+from pipeline.demo.storm.log_lines import Lines, delay_writing, join_lines, status_id
+from pipeline.demo.storm.november import HOUR, SERVERS, day_start, wall_hours
+from pipeline.demo.storm.outage import failure_share
+from pipeline.demo.storm.world import World
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]

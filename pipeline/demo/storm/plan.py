@@ -11,8 +11,8 @@ from importlib.resources import files
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.storm.cells import ALL, US, scaled_days
-from pipeline.storm.clock import DAYS, SERVERS, wall_hours
+from pipeline.demo.storm.cells import ALL, US, scaled_days
+from pipeline.demo.storm.november import DAYS, SERVERS, wall_hours
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -6,11 +6,11 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.storm.addresses import AddressPool, draw_pool
-from pipeline.storm.agents import Agents, make_agents
-from pipeline.storm.plan import plan_sessions, read_countries
-from pipeline.storm.site import Site, make_site
-from pipeline.storm.texts import Texts, make_texts
+from pipeline.demo.storm.address_pool import AddressPool, draw_pool
+from pipeline.demo.storm.agents import Agents, make_agents
+from pipeline.demo.storm.plan import plan_sessions, read_countries
+from pipeline.demo.storm.site import Site, make_site
+from pipeline.demo.storm.texts import Texts, make_texts
 
 Ints = npt.NDArray[np.int64]
 

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.demo.storm.plan import Country
+from pipeline.demo.storm.texts import Texts, join_texts, make_texts, take_texts
 from pipeline.errors import GeoError
-from pipeline.storm.plan import Country
-from pipeline.storm.texts import Texts, join_texts, make_texts, take_texts
 
 Ints = npt.NDArray[np.int64]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from pipeline.storm.cells import ALL, DAY, MEAN, Cell, read_cells, scale_cell
+from pipeline.demo.storm.cells import ALL, DAY, MEAN, Cell, read_cells, scale_cell
 
 PUBLISHED = "published"
 SCALED = "simulated cells, scaled"

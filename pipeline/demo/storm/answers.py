@@ -5,9 +5,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.storm.lines import NO_BYTES, STATUSES, status_id
-from pipeline.storm.outage import failure_share
-from pipeline.storm.site import Site
+from pipeline.demo.storm.log_lines import NO_BYTES, STATUSES, status_id
+from pipeline.demo.storm.outage import failure_share
+from pipeline.demo.storm.site import Site
 
 Ints = npt.NDArray[np.int64]
 
