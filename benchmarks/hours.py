@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from surges_simulation import draw_counts, draw_weekdays
 
-from pipeline.surges.hours import HISTORY_DAYS, History, judge_hours
+from pipeline.surges.finished_hours import HISTORY_DAYS, History, judge_hours
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import show_value
-from pipeline.formats.clients import NO_PEER, SOCKET
+from pipeline.formats.client_texts import NO_PEER, SOCKET
 
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 PRESETS = {

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from oracle.peers import client_of
 
 from pipeline.enrich.clients import choose_clients
-from pipeline.formats.clients import are_addresses, is_address, read_client, read_clients
+from pipeline.formats.client_texts import are_addresses, is_address, read_client, read_clients
 from pipeline.formats.layouts import find_layout
 from pipeline.formats.reader import Reader, read_parts
 from pipeline.lake.database import connect

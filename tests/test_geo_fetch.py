@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from pipeline.enrich.geo.check import KNOWN_COUNTRIES
 from pipeline.enrich.geo.download import check_answer
 from pipeline.enrich.geo.fetch import Effects, Fetched, Options, fetch
-from pipeline.enrich.geo.sources import Download, Services
+from pipeline.enrich.geo.providers import Download, Services
 from pipeline.errors import GeoError, SettingsError
 
 NOW = datetime(2016, 11, 22, 9, tzinfo=UTC)

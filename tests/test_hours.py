@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.demo.storm.november import DAYS, wall_hours
 from pipeline.demo.storm.plan import plan_sessions, read_countries
 from pipeline.demo.storm.simulate import DEFAULT_SEED
-from pipeline.surges.hours import (
+from pipeline.surges.finished_hours import (
     LEAST_SESSIONS,
     History,
     HourJudgement,

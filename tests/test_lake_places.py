@@ -16,7 +16,7 @@ from lake_fixtures import Site, make_line
 from pipeline.build.build import build
 from pipeline.build.checks import check_days
 from pipeline.build.restatements import publish, read_restatements
-from pipeline.compare.figures import read_basis
+from pipeline.compare.basis import read_basis
 from pipeline.lake.database import open_views
 from pipeline.lake.lake import Lake
 from pipeline.lake.place import check_place

@@ -28,7 +28,7 @@ from pipeline.alerts.today import read_day_so_far
 from pipeline.cli.history import history
 from pipeline.report.figure import find_figure
 from pipeline.report.page import make_page
-from pipeline.report.views import Views
+from pipeline.report.asking import Views
 from pipeline.settings import load_settings
 
 settings = load_settings()

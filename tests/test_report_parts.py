@@ -9,6 +9,7 @@ import pytest
 from pipeline.cli.output import write_share
 from pipeline.errors import SettingsError
 from pipeline.report import charts, wording
+from pipeline.report.day_hours import fill_hours, mark_whole_days
 from pipeline.report.facts import (
     BothDays,
     CountryTotal,
@@ -17,7 +18,6 @@ from pipeline.report.facts import (
     SurgeEpisode,
     choose_country,
 )
-from pipeline.report.hours import fill_hours, mark_whole_days
 from pipeline.report.svg import draw
 
 TORONTO, KOLKATA = ZoneInfo("America/Toronto"), ZoneInfo("Asia/Kolkata")

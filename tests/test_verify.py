@@ -15,8 +15,8 @@ from retention_sites import NOON, OLD, SEALED, delete, make_original, set_clock
 from verify_lakes import places_of, verify
 
 from pipeline.verify import processes
-from pipeline.verify.compare import find_difference
-from pipeline.verify.days import Task, prove_days
+from pipeline.verify.day_proof import Task, prove_days
+from pipeline.verify.differences import find_difference
 from pipeline.verify.lines import LineSet, find_shared
 from pipeline.verify.parquet import Shelf
 from pipeline.verify.processes import prove_all

@@ -33,8 +33,8 @@ from test_oracle_agreement import hostile_log
 from pipeline.build.stale import PARTITIONED
 from pipeline.days import day_start
 from pipeline.verify import recount as recounting
-from pipeline.verify.compare import find_difference
-from pipeline.verify.days import NO_HITS
+from pipeline.verify.day_proof import NO_HITS
+from pipeline.verify.differences import find_difference
 from pipeline.verify.recount import COUNTED, TEXTS, DayHits, Recount, Rules, recount_day
 from pipeline.verify.sessions import referrer_host
 

@@ -21,7 +21,7 @@ from pipeline.lake.lake import Lake, read_json
 from pipeline.lake.partitions import read_table
 from pipeline.settings import Settings
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
-from pipeline.surges.tables import last_settled_day
+from pipeline.surges.results import last_settled_day
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from pipeline.lake.sql import read_model
 from pipeline.lake.zone import find_zone
 from pipeline.settings import Settings
 from pipeline.surges.baseline import Floats
-from pipeline.surges.hours import HISTORY_DAYS, History, judge_hours
+from pipeline.surges.finished_hours import HISTORY_DAYS, History, judge_hours
 
 _ONE_DAY = timedelta(days=1)
 _ONE_HOUR = timedelta(hours=1)

@@ -24,10 +24,10 @@ from pipeline.cli.options import (
     read_country,
 )
 from pipeline.cli.output import print_rows, say, write_number_of
-from pipeline.compare.figures import Basis, Outcome, read_basis
+from pipeline.compare.basis import Basis, Outcome, read_basis
 from pipeline.compare.rows import COLUMNS, largest_countries, make_rows
+from pipeline.compare.sentences import say_left_out, say_totals
 from pipeline.compare.variants import Asked, Robotlike, Variant, make_variants
-from pipeline.compare.wording import say_left_out, say_totals
 from pipeline.errors import SettingsError, StorageError
 from pipeline.lake.lake import Lake
 from pipeline.lake.storage import storage_named

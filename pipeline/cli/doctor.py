@@ -28,7 +28,7 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.output import escape, print_rows, until_closed, write_number_of, write_share
 from pipeline.errors import DataError, StorageError
-from pipeline.formats.clients import NO_PEER
+from pipeline.formats.client_texts import NO_PEER
 from pipeline.formats.detection import FileReader, find_nearest
 from pipeline.formats.fields import EXPLAINED, ReadBlock, Rejected
 from pipeline.formats.json_guess import guess_setting

@@ -18,7 +18,7 @@ from pipeline.cli.options import (
 from pipeline.cli.output import escape, print_rows
 from pipeline.enrich.visitors import load_key
 from pipeline.errors import SettingsError
-from pipeline.formats.clients import NO_PEER, SOCKET, read_client
+from pipeline.formats.client_texts import NO_PEER, SOCKET, read_client
 from pipeline.ingest.erasure import Person, Trace, count_files, erase
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import build_settings, open_lake

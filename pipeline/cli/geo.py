@@ -24,8 +24,8 @@ from pipeline.enrich.geo.databases import (
     list_left_out,
     none_in,
 )
+from pipeline.enrich.geo.providers import NOTICES
 from pipeline.enrich.geo.single import lookup
-from pipeline.enrich.geo.sources import NOTICES
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import find_zone
 from pipeline.orchestration.refresh_geo import folder_of

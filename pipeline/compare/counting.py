@@ -16,7 +16,7 @@ from pipeline.build.build import (
 )
 from pipeline.build.cut_sessions import Narrow, cut_sessions
 from pipeline.build.stale import DayFiles
-from pipeline.compare.figures import Basis, Figures
+from pipeline.compare.basis import Basis, Figures
 from pipeline.enrich.visitors import VisitorKey
 from pipeline.lake.lake import Lake
 from pipeline.lake.sql import read_model

@@ -13,8 +13,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from pipeline.compare.basis import Basis, Figures, Outcome
 from pipeline.compare.counting import OnDays
-from pipeline.compare.figures import Basis, Figures, Outcome
 from pipeline.days import day_start
 from pipeline.definitions import NO_COUNTRY
 from pipeline.enrich.hits import EPOCH, local_days

@@ -16,8 +16,8 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.build.stale import DayFiles, days_of
+from pipeline.compare.basis import Basis, Outcome
 from pipeline.compare.counting import Change, count_days, distinct, show_hits
-from pipeline.compare.figures import Basis, Outcome
 from pipeline.enrich.geo.databases import GeoDatabase, list_databases, read_database
 from pipeline.enrich.geo.lookup import Locator
 from pipeline.enrich.hits import HitMaker, Places

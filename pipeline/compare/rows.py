@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.compare.figures import Basis, Figures, Outcome
+from pipeline.compare.basis import Basis, Figures, Outcome
 from pipeline.surges import find_surges
 
 COLUMNS = ["day", "country", "variant", "sessions", "sessions_then", "difference", "percent",

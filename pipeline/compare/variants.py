@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pipeline.cli.options import show_bytes, show_steps
 from pipeline.cli.output import say
+from pipeline.compare.basis import Basis, Outcome, has_hits, without_hits
 from pipeline.compare.counting import Change, count_days
-from pipeline.compare.figures import Basis, Outcome, has_hits, without_hits
 from pipeline.compare.other_days import count_other_days
 from pipeline.compare.other_places import (
     change_places,

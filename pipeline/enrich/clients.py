@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.enrich.geo.addresses import ipv4_words, split_versions
-from pipeline.formats.clients import read_client
+from pipeline.formats.client_texts import read_client
 from pipeline.proxies import TrustedProxies, number_of
 
 _SINGLE = (

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.formats import clock
-from pipeline.formats.clients import (
+from pipeline.formats.client_texts import (
     are_addresses,
     follow_a_name,
     follows_a_name,

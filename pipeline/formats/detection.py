@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.formats.clients import are_addresses
+from pipeline.formats.client_texts import are_addresses
 from pipeline.formats.doubts import Clients, count_clients, tell_unknown
 from pipeline.formats.fields import FIELDS, ReadBlock, Rejected
 from pipeline.formats.headers import HeaderLayout

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.formats.clients import (
+from pipeline.formats.client_texts import (
     NO_PEER,
     SOCKET,
     are_addresses,

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.formats.clients import NO_PEER, read_clients
+from pipeline.formats.client_texts import NO_PEER, read_clients
 from pipeline.formats.targets import TEXT, or_null, read_request
 from pipeline.formats.times import TimeFormat
 

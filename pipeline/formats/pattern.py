@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.formats.clients import are_addresses, follow_a_name
+from pipeline.formats.client_texts import are_addresses, follow_a_name
 from pipeline.formats.escapes import Decoder, decode
 from pipeline.formats.extraction import Step, Until, extract_in_steps
 from pipeline.formats.fields import (

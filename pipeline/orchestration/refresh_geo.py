@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.cli.output import write_number_of
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.enrich.geo.fetch import Options, fetch
-from pipeline.enrich.geo.sources import Services
+from pipeline.enrich.geo.providers import Services
 from pipeline.enrich.hits import Places
 from pipeline.errors import SettingsError
 from pipeline.ingest.outdated import find_outdated

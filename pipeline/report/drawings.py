@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from pipeline.report import charts, svg
+from pipeline.report.day_hours import fill_hours
 from pipeline.report.facts import Facts, Focus, HistoryDay
-from pipeline.report.hours import fill_hours
 
 _WINDOW_DAYS = 120
 _BEFORE, _AFTER = timedelta(42), timedelta(28)

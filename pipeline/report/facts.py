@@ -11,8 +11,8 @@ from itertools import pairwise
 from pipeline.definitions import NO_COUNTRY
 from pipeline.errors import SettingsError
 from pipeline.lake.lake import Lake
+from pipeline.report.asking import Views, open_report_views
 from pipeline.report.restated import Restatement, gather_restatements
-from pipeline.report.views import Views, open_report_views
 
 DAYS_BESIDE_PEAK = 3
 """Days shown on each side of the peak where local and UTC days are set side by side."""

@@ -26,9 +26,9 @@ from pipeline.lake.lake import Lake, read_json
 from pipeline.lake.zone import open_lake
 from pipeline.report import wording
 from pipeline.report.accounting import account_for, credit_databases, span_databases
+from pipeline.report.day_hours import fill_hours, mark_whole_days
 from pipeline.report.drawings import choose_window, draw_charts
 from pipeline.report.facts import LEAST_SESSIONS, Facts, Focus, gather_facts
-from pipeline.report.hours import fill_hours, mark_whole_days
 from pipeline.settings import Settings
 from pipeline.surges.baseline import LEAST_HISTORY_DAYS, LEVEL_DAYS
 from pipeline.surges.episodes import (

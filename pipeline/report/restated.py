@@ -8,7 +8,7 @@ from itertools import groupby
 
 from pipeline.cli.output import escape
 from pipeline.lake.lake import Lake
-from pipeline.report.views import Views
+from pipeline.report.asking import Views
 
 MOST_RESTATEMENTS = 30
 _SHOWN = 5

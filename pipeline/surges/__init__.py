@@ -2,7 +2,7 @@
 
 from pipeline.surges.detector import Detection, Judgement, detect, judge_days
 from pipeline.surges.episodes import Episode
-from pipeline.surges.tables import EXPECTED_SCHEMA, SURGES_SCHEMA, find_surges
+from pipeline.surges.results import EXPECTED_SCHEMA, SURGES_SCHEMA, find_surges
 
 __all__ = [
     "EXPECTED_SCHEMA",

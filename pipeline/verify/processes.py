@@ -9,7 +9,7 @@ from multiprocessing.context import SpawnProcess
 
 import pyarrow as pa
 
-from pipeline.verify.days import Day, DayProof, Task, prove_days
+from pipeline.verify.day_proof import Day, DayProof, Task, prove_days
 from pipeline.verify.findings import Finding
 from pipeline.verify.parquet import Shelf
 from pipeline.verify.recount import Rules

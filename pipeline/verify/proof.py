@@ -10,9 +10,9 @@ from pipeline.build.summary import is_current
 from pipeline.errors import LakeError
 from pipeline.lake.lake import NO_DAY, FileRecord, Lake
 from pipeline.lake.left_out import list_missing
-from pipeline.verify.beside import prove_restatements, prove_robots, prove_views
-from pipeline.verify.days import Day, FilePart, PartProof
-from pipeline.verify.files import (
+from pipeline.verify.day_proof import Day, FilePart, PartProof
+from pipeline.verify.findings import Finding
+from pipeline.verify.lake_files import (
     check_beside,
     check_lines,
     check_record,
@@ -20,12 +20,12 @@ from pipeline.verify.files import (
     find_strays,
     parts_by_file,
 )
-from pipeline.verify.findings import Finding
-from pipeline.verify.ledger import Snapshot, check_ledger, digest_records, take_snapshot
 from pipeline.verify.parquet import Shelf
 from pipeline.verify.processes import prove_all, split_days
 from pipeline.verify.recount import Rules
-from pipeline.verify.tables import TABLES, Inputs, check_bytes, prove_tables
+from pipeline.verify.side_files import prove_restatements, prove_robots, prove_views
+from pipeline.verify.snapshot import Snapshot, check_ledger, digest_records, take_snapshot
+from pipeline.verify.whole_tables import TABLES, Inputs, check_bytes, prove_tables
 
 _ONE_DAY = timedelta(days=1)
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import requests
 import urllib3.exceptions
 
-from pipeline.enrich.geo.sources import Download
+from pipeline.enrich.geo.providers import Download
 from pipeline.errors import DownloadError, GeoError
 
 Progress = Callable[[int, int | None], None]

@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline.enrich.geo.check import Waivers, check_beside, check_content
 from pipeline.enrich.geo.databases import GeoDatabase, list_databases, read_database
 from pipeline.enrich.geo.download import NotThereError, Progress, download
-from pipeline.enrich.geo.sources import Download, Edition, Services, candidates
+from pipeline.enrich.geo.providers import Download, Edition, Services, candidates
 from pipeline.enrich.geo.unpack import MAX_UNPACKED_BYTES, unpack
 from pipeline.errors import GeoError
 

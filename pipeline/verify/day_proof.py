@@ -14,7 +14,7 @@ from pipeline.cli.output import escape, write_number_of
 from pipeline.days import day_start
 from pipeline.enrich.clients import CHOICES, PEER
 from pipeline.enrich.hits import EPOCH, HITS, local_days
-from pipeline.verify.compare import find_difference
+from pipeline.verify.differences import find_difference
 from pipeline.verify.findings import Finding
 from pipeline.verify.lines import LineSet
 from pipeline.verify.parquet import Shelf

@@ -14,11 +14,11 @@ from pipeline.cli.output import write_number_of
 from pipeline.lake.digests import FOLDER
 from pipeline.lake.lake import FileRecord
 from pipeline.lake.partitions import REJECTS
-from pipeline.verify.days import PartProof
+from pipeline.verify.day_proof import PartProof
 from pipeline.verify.findings import Finding
-from pipeline.verify.ledger import Snapshot
 from pipeline.verify.lines import LineSet, find_shared
 from pipeline.verify.parquet import Shelf
+from pipeline.verify.snapshot import Snapshot
 
 _OF_RAW_FILES = ("hits", "rejects", "ledger/whole", "ledger/lines")
 _OF_ALL_DAYS = ("days", "expected", "surges", "restatements")

@@ -17,7 +17,7 @@ from pipeline.build.completeness import FileShare, judge_completeness, list_shar
 from pipeline.lake.lake import FileRecord
 from pipeline.lake.left_out import Missing
 from pipeline.surges import find_surges
-from pipeline.verify.compare import find_difference
+from pipeline.verify.differences import find_difference
 from pipeline.verify.findings import Finding
 from pipeline.verify.parquet import Shelf
 
