@@ -15,7 +15,8 @@ from lake_fixtures import Site, make_line
 from typer.testing import CliRunner
 
 from pipeline.cli.main import app
-from pipeline.cli.output import escape, print_rows, write_days, write_number_of
+from pipeline.cli.output import print_rows
+from pipeline.text import escape, write_days, write_number_of
 
 MOMENT = datetime(2016, 11, 9, 4, 59, 59, tzinfo=UTC)
 EVIL = "\x1b[31m\x07\u202e\u200f\x9b2J\r\n\ufeff"

@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipeline.cli.output import write_share
 from pipeline.errors import SettingsError
 from pipeline.report import charts, wording
 from pipeline.report.day_hours import fill_hours, mark_whole_days
@@ -19,6 +18,7 @@ from pipeline.report.facts import (
     choose_country,
 )
 from pipeline.report.svg import draw
+from pipeline.text import write_share
 
 TORONTO, KOLKATA = ZoneInfo("America/Toronto"), ZoneInfo("Asia/Kolkata")
 SIZE = charts.Size(600, 300, 8)

@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 from pipeline.alerts.outbox import saying, write_down
 from pipeline.alerts.services import Alert
 from pipeline.build.restatements import ALL, read_completeness, read_restatements
-from pipeline.cli.output import escape, write_share
 from pipeline.lake.lake import Lake, read_json
 from pipeline.lake.partitions import read_table
 from pipeline.report.wording import write_sources
 from pipeline.settings import Settings
+from pipeline.text import escape, write_share
 
 LEAST_SESSIONS = 100
 """A country's figure that was never that large raises no alert: a few sessions are many percent."""

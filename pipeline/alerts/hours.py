@@ -12,10 +12,10 @@ from datetime import date, timedelta
 from pipeline.alerts.outbox import saying, write_down
 from pipeline.alerts.services import Alert
 from pipeline.alerts.today import HourRow
-from pipeline.cli.output import write_number_of
 from pipeline.lake.lake import Lake, read_json
 from pipeline.settings import Settings
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
+from pipeline.text import write_number_of
 
 _MOST_NAMED = 3
 _MOST_LINES = 20

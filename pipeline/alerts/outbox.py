@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.alerts.services import Alert, Service, ask_each, say_untaken, services_of
-from pipeline.cli.output import write_number_of
 from pipeline.errors import AlertError
 from pipeline.lake.digests import render
 from pipeline.lake.fault_points import reach
 from pipeline.lake.journal import Move
 from pipeline.lake.lake import Lake, read_json, write_json
 from pipeline.settings import Settings
+from pipeline.text import write_number_of
 
 log = logging.getLogger(__name__)
 

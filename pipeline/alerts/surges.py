@@ -14,7 +14,6 @@ from typing import Any
 
 from pipeline.alerts.outbox import deliver, saying, write_down
 from pipeline.alerts.services import Alert, send_unremembered
-from pipeline.cli.output import escape, write_number_of
 from pipeline.definitions import CENSORED_SHARE
 from pipeline.errors import AlertError, LakeError, SettingsError, TidegaugeError
 from pipeline.lake.lake import Lake, read_json
@@ -22,6 +21,7 @@ from pipeline.lake.partitions import read_table
 from pipeline.settings import Settings
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
 from pipeline.surges.results import last_settled_day
+from pipeline.text import escape, write_number_of
 
 log = logging.getLogger(__name__)
 

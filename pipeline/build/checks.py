@@ -11,7 +11,6 @@ from duckdb import ColumnExpression, ConstantExpression
 from pipeline.build.build import BuildSettings, shown_days
 from pipeline.build.stale import PARTITIONED, Stock, take_stock
 from pipeline.build.summary import is_current
-from pipeline.cli.output import write_number_of
 from pipeline.errors import DataError
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import read_days, read_part
@@ -20,6 +19,7 @@ from pipeline.lake.sql import read_model
 from pipeline.lake.storage import tables_named
 from pipeline.lake.tables import GROWN, select_nothing
 from pipeline.lake.tables import PARTITIONED as COLUMNS
+from pipeline.text import write_number_of
 
 _DAYS_AT_ONCE = 8
 _SHOWN_OFFENCES = 3

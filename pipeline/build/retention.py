@@ -28,13 +28,14 @@ from pipeline.cli.options import (
     LakeOption,
     RawCellsOption,
 )
-from pipeline.cli.output import escape, print_rows, write_number_of
+from pipeline.cli.output import print_rows
 from pipeline.days import zone_name
 from pipeline.errors import DataError, LakeError, SettingsError, StorageError, TidegaugeError
 from pipeline.lake.lake import NO_DAY, FileRecord, Lake
 from pipeline.lake.views import write_views
 from pipeline.lake.zone import open_lake
 from pipeline.settings import Settings, load_settings
+from pipeline.text import escape, write_number_of
 
 log = logging.getLogger(__name__)
 

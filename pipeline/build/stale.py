@@ -17,11 +17,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipeline.cli.output import escape
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.formats.layouts import COMBINED
 from pipeline.lake.lake import DayShare, FileRecord, Lake, read_json
 from pipeline.lake.sql import read_model
+from pipeline.text import escape
 
 PARTITIONED = {"sessions": "day, started_at, session_id", "daily": "day, country",
                "hourly": "day, hour, country", "minutes": "day, source, minute"}  # fmt: skip

@@ -23,7 +23,7 @@ from pipeline.cli.options import (
     ToOption,
     read_country,
 )
-from pipeline.cli.output import print_rows, say, write_number_of
+from pipeline.cli.output import print_rows
 from pipeline.compare.basis import Basis, Outcome, read_basis
 from pipeline.compare.rows import COLUMNS, largest_countries, make_rows
 from pipeline.compare.sentences import say_left_out, say_totals
@@ -33,6 +33,7 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.storage import storage_named
 from pipeline.lake.zone import open_lake
 from pipeline.settings import load_settings
+from pipeline.text import say, write_number_of
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _THEN = "nothing was changed; if a build or an ingest was at work, run compare again"

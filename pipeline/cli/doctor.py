@@ -26,7 +26,7 @@ from pipeline.cli.options import (
     LayoutOption,
     RawCellsOption,
 )
-from pipeline.cli.output import escape, print_rows, until_closed, write_number_of, write_share
+from pipeline.cli.output import print_rows, until_closed
 from pipeline.errors import DataError, StorageError
 from pipeline.formats.client_texts import NO_PEER
 from pipeline.formats.detection import FileReader, find_nearest
@@ -40,6 +40,7 @@ from pipeline.proxies import UNLOGGED
 from pipeline.raw.blocks import Block, RawFile
 from pipeline.raw.holes import say_hole
 from pipeline.settings import load_settings
+from pipeline.text import escape, write_number_of, write_share
 
 _SHOWN_FAILURES = 5
 _SHOWN_WIDTH = 100

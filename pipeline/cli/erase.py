@@ -13,16 +13,17 @@ from pipeline.cli.options import (
     GeoOption,
     LakeOption,
     RawCellsOption,
-    show_steps,
 )
-from pipeline.cli.output import escape, print_rows
+from pipeline.cli.output import print_rows
 from pipeline.enrich.visitors import load_key
 from pipeline.errors import SettingsError
 from pipeline.formats.client_texts import NO_PEER, SOCKET, read_client
 from pipeline.ingest.erasure import Person, Trace, count_files, erase
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import build_settings, open_lake
+from pipeline.progress import show_steps
 from pipeline.settings import load_settings
+from pipeline.text import escape
 
 COLUMNS = ["day", "table", "rows", "file"]
 

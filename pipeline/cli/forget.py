@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.options import ConfigOption, GeoOption, LakeOption
-from pipeline.cli.output import escape
 from pipeline.errors import DataError, LakeError
 from pipeline.ingest.deduplication import Source
 from pipeline.lake.lake import FileRecord, Lake
 from pipeline.lake.views import write_views
 from pipeline.lake.zone import open_lake, overlap_rules
 from pipeline.settings import Settings, load_settings
+from pipeline.text import escape
 
 
 def add_to(app: typer.Typer) -> None:

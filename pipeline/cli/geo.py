@@ -15,7 +15,7 @@ from pipeline.cli.options import (
     LakeOption,
     RawCellsOption,
 )
-from pipeline.cli.output import escape, print_rows, progress_console
+from pipeline.cli.output import print_rows
 from pipeline.enrich.geo.check import Waivers
 from pipeline.enrich.geo.databases import (
     GeoDatabase,
@@ -29,7 +29,9 @@ from pipeline.enrich.geo.single import lookup
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import find_zone
 from pipeline.orchestration.refresh_geo import folder_of
+from pipeline.progress import progress_console
 from pipeline.settings import load_settings
+from pipeline.text import escape
 
 if TYPE_CHECKING:
     from pipeline.enrich.geo.fetch import Fetched

@@ -21,10 +21,8 @@ from pipeline.cli.options import (
     LayoutOption,
     NoGeoOption,
     RawCellsOption,
-    show_bytes,
-    show_steps,
 )
-from pipeline.cli.output import print_rows, say, write_days, write_number_of
+from pipeline.cli.output import print_rows
 from pipeline.cli.status import explain_stale, list_status
 from pipeline.errors import SettingsError
 from pipeline.ingest.ingest import Ingested, explain_overlap, explain_unread
@@ -41,10 +39,12 @@ from pipeline.lake.zone import (
     open_lake,
     open_maker,
 )
-from pipeline.raw.files import Origin, RawFiles, find_files, shown
+from pipeline.progress import show_bytes, show_steps
+from pipeline.raw.files import Origin, RawFiles, find_files
 from pipeline.raw.holes import say_hole
 from pipeline.raw.naming import check_source
 from pipeline.settings import Settings, load_settings
+from pipeline.text import say, shown, write_days, write_number_of
 
 Also = StrEnum("Also", {kind: kind for kind in ASKED})  # type: ignore[misc]  # known at run time
 """The kinds of causes that a build takes only when asked to."""

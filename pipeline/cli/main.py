@@ -9,11 +9,10 @@ import typer
 from typer.core import TyperGroup
 
 import pipeline
-from pipeline.cli.output import say
 from pipeline.errors import StorageError, TidegaugeError
 from pipeline.lake.database import QUERY_INTERRUPTED
 from pipeline.lake.storage import STORAGE_ERRORS, cause_of
-from pipeline.raw.files import printable
+from pipeline.text import printable, say
 
 _MODULES = {
     "demo": "demo.demo",

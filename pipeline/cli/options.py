@@ -1,29 +1,13 @@
 """The options that commands share, and how a step's progress is shown."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
-from rich.text import Text
 
-from pipeline.cli.output import progress_console
 from pipeline.errors import SettingsError
 
 
@@ -79,14 +63,6 @@ LayoutOption = Annotated[
 NoGeoOption = Annotated[bool, typer.Option("--no-geo", help="Locate nobody: every country is ZZ.")]
 
 
-class _RateColumn(ProgressColumn):
-    """Steps a second."""
-
-    def render(self, task: Task) -> Text:
-        """Write the rate; empty before the first step."""
-        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
-
-
 def read_country(given: str, *, may_be_all: bool = False) -> str:
     """The country's code as a lake has it, in upper case; ``all`` where that is the total.
 
@@ -99,33 +75,3 @@ def read_country(given: str, *, may_be_all: bool = False) -> str:
         or_all = ", or all" if may_be_all else ""
         raise SettingsError("--country", given, f"write a code of two letters, such as US{or_all}")
     return given.upper()
-
-
-@contextmanager
-def show_bytes(title: str, total: int) -> Iterator[tuple[Progress, TaskID]]:
-    """A bar over bytes with rate and time left, on stderr, when that is a terminal."""
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )  # fmt: skip
-    yield from _shown(columns, title, total)
-
-
-@contextmanager
-def show_steps(title: str, total: int | None) -> Iterator[tuple[Progress, TaskID]]:
-    """A bar over counted steps with time left, on stderr, when that is a terminal."""
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _RateColumn(),
-        TimeRemainingColumn(),
-    )  # fmt: skip
-    yield from _shown(columns, title, total)
-
-
-def _shown(
-    columns: tuple[ProgressColumn, ...], title: str, total: int | None
-) -> Iterator[tuple[Progress, TaskID]]:
-    progress = Progress(
-        *columns, console=progress_console, transient=True, disable=not progress_console.is_terminal
-    )
-    with progress:
-        yield progress, progress.add_task(title, total=total)

@@ -15,9 +15,8 @@ from pipeline.cli.options import (
     GeoOption,
     LakeOption,
     RawCellsOption,
-    show_bytes,
 )
-from pipeline.cli.output import escape, print_rows
+from pipeline.cli.output import print_rows
 from pipeline.errors import DataError, LakeError
 from pipeline.formats.detection import FileReader
 from pipeline.ingest.outdated import origin_of
@@ -28,8 +27,10 @@ from pipeline.lake.lake import FileRecord, Lake
 from pipeline.lake.partitions import read_table
 from pipeline.lake.views import write_views
 from pipeline.lake.zone import find_zone, open_lake, open_maker
+from pipeline.progress import show_bytes
 from pipeline.raw.blocks import RawFile
 from pipeline.settings import Settings, load_settings
+from pipeline.text import escape
 
 COLUMNS = ["file", "file_key", "rejected", "now hits", "what was done"]
 

@@ -16,11 +16,12 @@ from pipeline.cli.options import (
     LakeOption,
     RawCellsOption,
 )
-from pipeline.cli.output import escape, print_rows, until_closed
+from pipeline.cli.output import print_rows, until_closed
 from pipeline.report.figure import find_figure
 from pipeline.report.page import write_report
 from pipeline.report.paragraph import write_paragraph
 from pipeline.settings import load_settings
+from pipeline.text import escape
 
 
 def add_to(app: typer.Typer) -> None:

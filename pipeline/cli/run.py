@@ -17,9 +17,7 @@ from pipeline.cli.options import (
     LakeOption,
     RawOption,
     ToOption,
-    show_bytes,
 )
-from pipeline.cli.output import escape, write_countries, write_days, write_number_of
 from pipeline.days import last_ended_day, read_as_of
 from pipeline.errors import DataError, SettingsError, StoreError, TidegaugeError
 from pipeline.ingest.discovery import Found
@@ -34,8 +32,10 @@ from pipeline.orchestration.nightly import (
     take_in,
     write_page,
 )
+from pipeline.progress import show_bytes
 from pipeline.raw.files import Origin, RawFiles
 from pipeline.settings import Settings, load_settings
+from pipeline.text import escape, write_countries, write_days, write_number_of
 
 log = logging.getLogger(__name__)
 

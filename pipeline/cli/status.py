@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 from pipeline.alerts.outbox import list_untaken
 from pipeline.build.stale import ASKED, Stock, take_stock
-from pipeline.cli.output import escape, write_number_of
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.enrich.hits import Places
 from pipeline.errors import GeoError
@@ -18,6 +17,7 @@ from pipeline.lake.lake import FileRecord, Lake
 from pipeline.lake.left_out import read_notes
 from pipeline.lake.zone import find_zone, overlap_rules
 from pipeline.settings import Settings
+from pipeline.text import escape, write_number_of
 
 _KINDS = ("lines", "hits", "rejected", "blank", "directives", "duplicates")
 

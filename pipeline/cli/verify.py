@@ -17,15 +17,16 @@ from pipeline.cli.options import (
     LakeOption,
     RawCellsOption,
     ToOption,
-    show_steps,
 )
-from pipeline.cli.output import escape, print_rows, write_number_of
+from pipeline.cli.output import print_rows
 from pipeline.days import assumed_zone
 from pipeline.enrich.visitors import load_key
 from pipeline.lake.digests import is_intact
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import build_settings, open_lake
+from pipeline.progress import show_steps
 from pipeline.settings import Settings, load_settings
+from pipeline.text import escape, write_number_of
 from pipeline.verify.findings import COLUMNS
 from pipeline.verify.proof import Proof, Span, prove_lake
 

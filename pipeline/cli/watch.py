@@ -19,9 +19,8 @@ from pipeline.cli.options import (
     RawCellsOption,
     RawOption,
     read_country,
-    show_bytes,
 )
-from pipeline.cli.output import escape, print_rows, say, write_days, write_number_of
+from pipeline.cli.output import print_rows
 from pipeline.days import read_as_of
 from pipeline.errors import StoreError
 from pipeline.lake.lake import Lake
@@ -33,8 +32,10 @@ from pipeline.orchestration.watch import (
     note_alarms,
     take_in_so_far,
 )
+from pipeline.progress import show_bytes
 from pipeline.raw.files import RawFiles
 from pipeline.settings import Settings, load_settings
+from pipeline.text import escape, say, write_days, write_number_of
 
 _COLUMNS = ["hour", "country", "sessions", "expected", "upper", "is_surge", "is_preliminary"]
 _LARGEST = 10

@@ -14,12 +14,12 @@ import pyarrow as pa
 
 from pipeline.build.build import shown_days
 from pipeline.build.stale import Cause, DayFiles, Parts, drops_robotlike, take_stock
-from pipeline.cli.output import write_number_of
 from pipeline.errors import DataError
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import read_days, read_part
 from pipeline.lake.lake import Lake, read_json
 from pipeline.settings import Settings
+from pipeline.text import write_number_of
 
 Figures: TypeAlias = dict[tuple[date, str], int]
 """Sessions by day and country; a day with hits has a row even when it has no sessions."""

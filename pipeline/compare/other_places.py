@@ -27,8 +27,8 @@ from pipeline.errors import SettingsError, StorageError
 from pipeline.ingest.reprocess import read_again
 from pipeline.ingest.sources import raw_again
 from pipeline.lake.lake import FileRecord, Lake
-from pipeline.raw.files import printable
 from pipeline.settings import Addresses, Settings
+from pipeline.text import printable
 
 _ONE_DAY = timedelta(days=1)
 _BYTES_PER_HIT = 60

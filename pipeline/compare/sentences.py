@@ -5,8 +5,8 @@ from datetime import date, timedelta
 from itertools import groupby
 from typing import Any
 
-from pipeline.cli.output import say, write_number_of
 from pipeline.compare.rows import ALL
+from pipeline.text import say, write_number_of
 
 _ONE_DAY = timedelta(days=1)
 

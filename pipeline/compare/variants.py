@@ -7,8 +7,6 @@ from enum import StrEnum
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
-from pipeline.cli.options import show_bytes, show_steps
-from pipeline.cli.output import say
 from pipeline.compare.basis import Basis, Outcome, has_hits, without_hits
 from pipeline.compare.counting import Change, count_days
 from pipeline.compare.other_days import count_other_days
@@ -23,7 +21,9 @@ from pipeline.compare.other_places import (
 from pipeline.compare.robot_rules import read_rules
 from pipeline.enrich.geo.databases import GeoDatabase
 from pipeline.errors import SettingsError
+from pipeline.progress import show_bytes, show_steps
 from pipeline.settings import Settings
+from pipeline.text import say
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import typer
 from pipeline.build.build import build
 from pipeline.build.restatements import publish
 from pipeline.cli.history import history
-from pipeline.cli.options import ConfigOption, GeoOption, LakeOption, show_bytes, show_steps
+from pipeline.cli.options import ConfigOption, GeoOption, LakeOption
 from pipeline.cli.output import print_rows
 from pipeline.cli.query import query
 from pipeline.demo.storm.address_pool import find_database
@@ -36,6 +36,7 @@ from pipeline.ingest.discovery import has_arrived
 from pipeline.ingest.ingest import ingest_files
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import build_settings
+from pipeline.progress import show_bytes, show_steps
 from pipeline.report.page import DEMO_MARK, write_report
 from pipeline.settings import Settings, load_settings
 

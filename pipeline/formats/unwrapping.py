@@ -15,7 +15,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.cli.output import write_number_of
 from pipeline.definitions import KEPT_OF_LONG_LINE, MAX_LINE_BYTES
 from pipeline.formats.fields import BLANK
 from pipeline.formats.pattern import without_ends
@@ -23,6 +22,7 @@ from pipeline.formats.reader import Part
 from pipeline.formats.targets import TEXT
 from pipeline.formats.verdicts import NO_REQUEST, NOT_WRAPPED, REPEATED, TOO_LONG, find_repeated
 from pipeline.formats.wrappers import WRAPPERS, Messages, Wrapper
+from pipeline.text import write_number_of
 
 SAMPLE_LINES = 200
 _LEAST_SHARE = 0.5

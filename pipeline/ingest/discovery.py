@@ -4,14 +4,14 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 
-from pipeline.cli.output import write_number_of
 from pipeline.enrich.hits import Places
 from pipeline.errors import DataError, PassingError, SettingsError, StoreError
 from pipeline.ingest.outdated import is_outdated
 from pipeline.ingest.raw_logs import RawLog, RawLogs
 from pipeline.lake.lake import FileRecord, Lake
 from pipeline.lake.left_out import OF_A_SEALED_DAY
-from pipeline.raw.files import DEFAULT_LIMITS, Origin, RawFiles, ReadLimits, find_files, shown
+from pipeline.raw.files import DEFAULT_LIMITS, Origin, RawFiles, ReadLimits, find_files
+from pipeline.text import shown, write_number_of
 
 MOST_FILES = 1000
 """No run takes more at once (Airflow maps a task over 1,024 at most); the next takes the rest."""

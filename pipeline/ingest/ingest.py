@@ -23,7 +23,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.build.completeness import say_flood, say_repeats
-from pipeline.cli.output import write_number_of
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.enrich.hits import EPOCH, HitMaker
 from pipeline.enrich.privacy import hide_addresses
@@ -45,8 +44,9 @@ from pipeline.lake.left_out import OF_A_SEALED_DAY, note_file, write_notes
 from pipeline.lake.partitions import PartitionWriter, RejectWriter
 from pipeline.lake.storage import storage_named
 from pipeline.raw.blocks import Block, RawFile
-from pipeline.raw.files import DEFAULT_LIMITS, Origin, ReadLimits, is_file, printable, shown
+from pipeline.raw.files import DEFAULT_LIMITS, Origin, ReadLimits, is_file
 from pipeline.raw.naming import day_in_name
+from pipeline.text import printable, shown, write_number_of
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
-from pipeline.cli.output import escape
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.enrich.hits import EPOCH, HitMaker, Places
 from pipeline.ingest.source_names import is_named_before
@@ -15,6 +14,7 @@ from pipeline.lake.lake import DayShare, FileRecord
 from pipeline.raw.files import Origin
 from pipeline.raw.naming import read_name, safe_source
 from pipeline.settings import Settings
+from pipeline.text import escape
 
 
 @dataclass(frozen=True)

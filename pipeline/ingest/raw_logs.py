@@ -18,8 +18,9 @@ from pipeline.ingest.file_days import UNREADABLE, FileDays, look_at_beginning, l
 from pipeline.ingest.source_names import Namer
 from pipeline.lake.lake import FileRecord, Lake, stat_of
 from pipeline.lake.left_out import LeftOut, note_file, quoted, read_note, read_notes, write_notes
-from pipeline.raw.files import Origin, RawFiles, ReadLimits, is_file, printable
+from pipeline.raw.files import Origin, RawFiles, ReadLimits, is_file
 from pipeline.raw.naming import day_in_name
+from pipeline.text import printable
 
 _NOT_YET = "not taken in yet"
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.cli.output import escape
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.enrich.hits import HitMaker, Places
 from pipeline.enrich.robots import Robots
@@ -22,9 +21,9 @@ from pipeline.ingest.seen import find_raws
 from pipeline.ingest.sources import raw_again
 from pipeline.lake.lake import FileRecord, Lake
 from pipeline.lake.zone import find_zone, open_maker, overlap_rules, read_limits
-from pipeline.raw.files import printable
 from pipeline.raw.naming import source_of
 from pipeline.settings import Settings
+from pipeline.text import escape, printable
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,10 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.cli.output import escape
 from pipeline.lake.lake import FileRecord, Lake
-from pipeline.raw.files import printable
 from pipeline.raw.naming import folder_of, read_name, safe_source, source_of
 from pipeline.raw.rotation import PACKED
+from pipeline.text import escape, printable
 
 
 def first_part(name: str) -> str:

@@ -18,8 +18,6 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
-from pipeline.cli.options import show_bytes
-from pipeline.cli.output import escape
 from pipeline.enrich.hits import HitMaker
 from pipeline.errors import DataError, PassingError, SettingsError, StoreError, TidegaugeError
 from pipeline.formats.layouts import find_layout
@@ -31,10 +29,12 @@ from pipeline.lake.lake import FileRecord, Lake, stat_of
 from pipeline.lake.left_out import note_file
 from pipeline.lake.storage import storage_named
 from pipeline.lake.zone import overlap_rules, read_limits
-from pipeline.raw.files import Origin, RawFiles, find_files, lasting_path, shown
+from pipeline.progress import show_bytes
+from pipeline.raw.files import Origin, RawFiles, find_files, lasting_path
 from pipeline.raw.naming import day_in_name
 from pipeline.raw.stores import RemoteFile, Store, open_store, without_secrets
 from pipeline.settings import DAY_IN_PATTERN, Settings, SourceTable
+from pipeline.text import escape, shown
 
 log = logging.getLogger(__name__)
 

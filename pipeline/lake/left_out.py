@@ -13,9 +13,9 @@ from datetime import date
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
-from pipeline.cli.output import escape
 from pipeline.lake.lake import Lake, read_json, write_json
-from pipeline.raw.files import lasting_path, printable
+from pipeline.raw.files import lasting_path
+from pipeline.text import escape, printable
 
 OF_A_SEALED_DAY = "has lines of a sealed day, so none of it was taken in"
 _SHOWN = 3

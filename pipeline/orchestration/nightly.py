@@ -20,7 +20,6 @@ from pipeline.alerts.surges import note_surges
 from pipeline.build.build import build, build_tables
 from pipeline.build.checks import check_days
 from pipeline.build.restatements import publish
-from pipeline.cli.output import escape, write_number_of
 from pipeline.days import check_day
 from pipeline.definitions import NO_COUNTRY
 from pipeline.enrich.geo.databases import list_databases, none_in
@@ -40,10 +39,11 @@ from pipeline.lake.zone import (
     open_maker,
     read_limits,
 )
-from pipeline.raw.files import Origin, printable
+from pipeline.raw.files import Origin
 from pipeline.raw.holes import say_hole
 from pipeline.report import write_report
 from pipeline.settings import Settings
+from pipeline.text import escape, printable, write_number_of
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,6 @@ import logging
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.cli.output import write_number_of
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.enrich.geo.fetch import Options, fetch
 from pipeline.enrich.geo.providers import Services
@@ -14,6 +13,7 @@ from pipeline.ingest.outdated import find_outdated
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import find_zone
 from pipeline.settings import Settings
+from pipeline.text import write_number_of
 
 log = logging.getLogger(__name__)
 

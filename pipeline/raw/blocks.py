@@ -34,10 +34,10 @@ from pipeline.raw.files import (
     OpenRaw,
     ReadLimits,
     open_raw,
-    shown,
     stored_bytes,
 )
 from pipeline.raw.holes import Holes
+from pipeline.text import shown
 
 BLOCK_BYTES = 16 * 1024 * 1024
 BLOCK_LINES = 250_000

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from pipeline.cli.output import escape
 from pipeline.errors import DataError, PassingError, StoreError
 from pipeline.raw.archives import LEAST_WINDOW_BYTES, WINDOW_SHARE
 from pipeline.settings import MAX_CONTENT_RATIO, MAX_LINES, MEMORY_LIMIT_MB
+from pipeline.text import shown
 
 if TYPE_CHECKING:
     from pipeline.lake.left_out import LeftOut
@@ -58,11 +58,6 @@ _KINDS = {
     stat.S_IFBLK: "a device",
     stat.S_IFDIR: "a folder",
 }
-
-
-def printable(name: str) -> str:
-    r"""A file's name as UTF-8, with ``\xhh`` for bytes that are not."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 @dataclass(frozen=True)
@@ -321,8 +316,3 @@ def lasting_path(path: Path) -> Path:
     """A path that leads to the file from everywhere, written without ``..``."""
     whole = path.absolute()
     return _real(whole.parent) / whole.name if ".." in whole.parts else whole
-
-
-def shown(path: Path | str) -> str:
-    """A path as text that is safe anywhere."""
-    return escape(printable(os.fspath(path)))

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from pipeline.errors import SettingsError
 from pipeline.raw import rotation
-from pipeline.raw.files import lasting_path, printable
+from pipeline.raw.files import lasting_path
 from pipeline.raw.rotation import CUT
+from pipeline.text import printable
 
 SOURCE_BYTES = 100  # file systems end names at 255 bytes
 _DATED_NAME = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?!\d)")

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from pipeline.cli.output import escape
 from pipeline.errors import DataError, PassingError, StoreError
+from pipeline.text import escape
 
 _READ_BYTES = 1024 * 1024
 _BLOCK_BYTES = 8 * 1024 * 1024

@@ -19,7 +19,6 @@ from markupsafe import Markup
 
 import pipeline
 from pipeline.build.stale import session_timeout
-from pipeline.cli.output import escape, write_countries
 from pipeline.definitions import CENSORED_SHARE, DEFINITIONS_VERSION, ROBOTLIKE
 from pipeline.errors import SettingsError, StorageError
 from pipeline.lake.lake import Lake, read_json
@@ -36,6 +35,7 @@ from pipeline.surges.episodes import (
     ALARM_PROBABILITY_AT_FIRST,
     LONGEST_STEP_DAYS,
 )
+from pipeline.text import escape, write_countries
 
 DEMO_MARK = ".tidegauge-demo"
 """A file beside the lake that the demo puts there: what the lake holds is simulated."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 
-from pipeline.cli.output import escape
 from pipeline.lake.lake import Lake
 from pipeline.report.asking import Views
+from pipeline.text import escape
 
 MOST_RESTATEMENTS = 30
 _SHOWN = 5

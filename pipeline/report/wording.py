@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import pytz
 
 from pipeline.cli import output
-from pipeline.cli.output import write_number_of as write_number_of  # noqa: PLC0414 for its readers
 from pipeline.definitions import NO_COUNTRY
+from pipeline.text import write_number_of as write_number_of  # noqa: PLC0414 for its readers
 
 _NAMES = {NO_COUNTRY: "unknown place", "XK": "Kosovo", "GB": "United Kingdom"}
 """What the tz database's list of ISO 3166-1 lacks or words differently."""

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.cli.output import write_number_of
+from pipeline.text import write_number_of
 
 
 def find_difference(stored: pa.Table, counted: pa.Table) -> str | None:

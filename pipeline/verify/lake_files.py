@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.build.stale import PARTITIONED
-from pipeline.cli.output import write_number_of
 from pipeline.lake.digests import FOLDER
 from pipeline.lake.lake import FileRecord
 from pipeline.lake.partitions import REJECTS
+from pipeline.text import write_number_of
 from pipeline.verify.day_proof import PartProof
 from pipeline.verify.findings import Finding
 from pipeline.verify.lines import LineSet, find_shared
