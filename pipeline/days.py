@@ -135,3 +135,6 @@ def read_as_of(text: str, zone: ZoneInfo, present: datetime, *, key: str = "--as
     if now > present:
         raise SettingsError(key, text, "that is in the future: leave it out")
     return now
+
+
+EPOCH = date(1970, 1, 1)

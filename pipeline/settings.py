@@ -34,6 +34,7 @@ from pydantic_settings import (
     SettingsError as UnreadableError,
 )
 
+from pipeline.definitions import MAX_CONTENT_RATIO, MAX_LINES, MEMORY_LIMIT_MB
 from pipeline.errors import HIDDEN, SettingsError, TidegaugeError, show_value
 from pipeline.lake.place import check_place
 from pipeline.machine import find_timezone
@@ -43,10 +44,6 @@ if TYPE_CHECKING:
 
 DEFAULT_CONFIG = Path("tidegauge.toml")
 CONFIG_VARIABLE = "TIDEGAUGE_CONFIG"
-MAX_CONTENT_RATIO = 300
-"""Logs compress 5 to 35 times as gz, up to 250 times in a flood of one line, zeros 1,030 times."""
-MAX_LINES = 200_000_000
-MEMORY_LIMIT_MB = 1200
 DAY_IN_PATTERN = re.compile(r"\{day:([^{}]*)\}")
 
 

@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from pipeline.compare.basis import Basis, Figures, Outcome
 from pipeline.compare.counting import OnDays
-from pipeline.days import day_start
+from pipeline.days import EPOCH, day_start
 from pipeline.definitions import NO_COUNTRY
-from pipeline.enrich.hits import EPOCH, local_days
+from pipeline.enrich.hits import local_days
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import read_part
 

@@ -22,6 +22,7 @@ from pipeline.cli.history import history
 from pipeline.cli.options import ConfigOption, GeoOption, LakeOption
 from pipeline.cli.output import print_rows
 from pipeline.cli.query import query
+from pipeline.definitions import DEMO_MARK
 from pipeline.demo.storm.address_pool import find_database
 from pipeline.demo.storm.cells import check_scale
 from pipeline.demo.storm.november import SERVERS, ZONE
@@ -37,7 +38,7 @@ from pipeline.ingest.ingest import ingest_files
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import build_settings
 from pipeline.progress import show_bytes, show_steps
-from pipeline.report.page import DEMO_MARK, write_report
+from pipeline.report.page import write_report
 from pipeline.settings import Settings, load_settings
 
 _EPISODE = (date(2016, 11, 8), date(2016, 11, 9), date(2016, 11, 16))

@@ -22,6 +22,7 @@ from typing import Annotated
 import requests
 import typer
 
+from pipeline.definitions import DEMO_MARK
 from pipeline.demo.process_session import Program, end_session, has_ended, start_session
 from pipeline.demo.storm.address_pool import find_database
 from pipeline.demo.storm.november import DAYS, ZONE
@@ -29,7 +30,6 @@ from pipeline.demo.storm.simulate import simulate
 from pipeline.errors import SettingsError, TidegaugeError
 from pipeline.installed import find_data
 from pipeline.progress import progress_console, show_steps
-from pipeline.report.page import DEMO_MARK
 from pipeline.text import escape
 
 DAGS = find_data("dags")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.days import day_start
+from pipeline.days import EPOCH, day_start
 from pipeline.definitions import NO_COUNTRY
 from pipeline.enrich.assets import find_assets
 from pipeline.enrich.clients import PEER, canonical_clients, choose_clients
@@ -51,8 +51,6 @@ HITS = pa.schema(
     ]
 )
 """One row a hit, in line order (DESIGN, *The lake*)."""
-
-EPOCH = date(1970, 1, 1)
 
 
 def local_days(seconds: npt.NDArray[np.int64], zone: ZoneInfo) -> npt.NDArray[np.int32]:

@@ -13,8 +13,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.enrich.geo.addresses import IPV4
-
 NO_PEER = "-"
 """The client where a line or a layout has none."""
 SOCKET = re.compile(r"unix(?::.*)?|@.*", re.DOTALL)
@@ -135,3 +133,8 @@ def are_all_addresses(text: str) -> bool:
 def _is_node(word: str) -> bool:
     client = read_client(word.rstrip(":"))
     return client is not None and is_address(client)
+
+
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+IPV4 = rf"^(?:{_OCTET}\.){{3}}{_OCTET}$"
+"""An address of version 4, to Python and to RE2."""

@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 
-from pipeline.enrich.hits import EPOCH, local_days
+from pipeline.days import EPOCH
+from pipeline.enrich.hits import local_days
 from pipeline.errors import DataError
 from pipeline.formats.clock import IN_LINE, read_time
 from pipeline.formats.detection import FileReader

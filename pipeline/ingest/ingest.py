@@ -23,8 +23,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.build.completeness import say_flood, say_repeats
+from pipeline.days import EPOCH
 from pipeline.definitions import DEFINITIONS_VERSION
-from pipeline.enrich.hits import EPOCH, HitMaker
+from pipeline.enrich.hits import HitMaker
 from pipeline.enrich.privacy import hide_addresses
 from pipeline.errors import DataError, PassingError, StorageError, TidegaugeError
 from pipeline.formats.detection import FileReader

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
+from pipeline.days import EPOCH
 from pipeline.definitions import DEFINITIONS_VERSION
-from pipeline.enrich.hits import EPOCH, HitMaker, Places
+from pipeline.enrich.hits import HitMaker, Places
 from pipeline.ingest.source_names import is_named_before
 from pipeline.lake.lake import DayShare, FileRecord
 from pipeline.raw.files import Origin

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.enrich.hits import EPOCH, HITS
+from pipeline.days import EPOCH
+from pipeline.enrich.hits import HITS
 from pipeline.lake.storage import damage_named
 
 _BUFFERED_ROWS = 250_000

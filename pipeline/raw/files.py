@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from pipeline.definitions import MAX_CONTENT_RATIO, MAX_LINES, MEMORY_LIMIT_MB
 from pipeline.errors import DataError, PassingError, StoreError
 from pipeline.raw.archives import LEAST_WINDOW_BYTES, WINDOW_SHARE
-from pipeline.settings import MAX_CONTENT_RATIO, MAX_LINES, MEMORY_LIMIT_MB
 from pipeline.text import shown
 
 if TYPE_CHECKING:

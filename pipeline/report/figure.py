@@ -12,7 +12,7 @@ from pipeline.build.restatements import ALL
 from pipeline.build.stale import session_timeout
 from pipeline.cli.history import NOBODY_LOCATED, explain_unpublished, query_history
 from pipeline.cli.query import State, one_state
-from pipeline.definitions import CENSORED_SHARE, NO_COUNTRY
+from pipeline.definitions import CENSORED_SHARE, DEMO_MARK, NO_COUNTRY
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.errors import GeoError, SettingsError
 from pipeline.ingest.source_names import list_doubts
@@ -21,7 +21,6 @@ from pipeline.lake.lake import FileRecord, Lake, read_json
 from pipeline.lake.left_out import Missing, list_missing
 from pipeline.lake.sql import read_model
 from pipeline.report.accounting import CREDITS
-from pipeline.report.page import DEMO_MARK
 from pipeline.settings import Settings
 
 NOTHING_LEFT = "the lake has nothing of the day any more"

@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 import pipeline
 from pipeline.build.stale import session_timeout
-from pipeline.definitions import CENSORED_SHARE, DEFINITIONS_VERSION, ROBOTLIKE
+from pipeline.definitions import CENSORED_SHARE, DEFINITIONS_VERSION, DEMO_MARK, ROBOTLIKE
 from pipeline.errors import SettingsError, StorageError
 from pipeline.lake.lake import Lake, read_json
 from pipeline.lake.zone import open_lake
@@ -37,8 +37,6 @@ from pipeline.surges.episodes import (
 )
 from pipeline.text import escape, write_countries
 
-DEMO_MARK = ".tidegauge-demo"
-"""A file beside the lake that the demo puts there: what the lake holds is simulated."""
 _SHOWN_DAYS = 12
 _SHOWN_RESTATEMENTS = 3
 

@@ -9,14 +9,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.formats.client_texts import IPV4
+
 Words: TypeAlias = npt.NDArray[np.uint32]
 """Shape (addresses, 1) for IPv4 and (addresses, 4) for IPv6, most significant word first."""
 
 Positions: TypeAlias = npt.NDArray[np.intp]
-
-_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-IPV4 = rf"^(?:{_OCTET}\.){{3}}{_OCTET}$"
-"""An address of version 4, to Python and to RE2."""
 
 
 def split_versions(clients: pa.StringArray) -> tuple[Positions, Positions]:
