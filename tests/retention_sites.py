@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from pipeline.build import retention
 from pipeline.build.checks import check_days
-from pipeline.lake.lake import Lake, read_json
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import read_json
 from pipeline.lake.zone import build_settings
 from pipeline.settings import Settings
 

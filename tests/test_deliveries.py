@@ -31,7 +31,8 @@ from pipeline.enrich.robots import Robots
 from pipeline.enrich.visitors import VisitorKey
 from pipeline.ingest.deduplication import Rules
 from pipeline.ingest.ingest import ingest_files
-from pipeline.lake.lake import FileRecord, Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import FileRecord
 from pipeline.settings import Settings
 
 ZONE = ZoneInfo("America/Toronto")

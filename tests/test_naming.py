@@ -11,7 +11,8 @@ import pytest
 from lake_fixtures import COMPRESS, Site, make_line
 
 from pipeline.ingest.source_names import first_part
-from pipeline.lake.lake import Lake, write_json
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import write_json
 from pipeline.raw.naming import SOURCE_BYTES, check_source, read_name, source_of
 
 with Path(__file__).with_name("naming.csv").open() as table:

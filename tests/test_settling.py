@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from lake_fixtures import Site, make_line
 
-from pipeline.lake.lake import write_json
+from pipeline.lake.ledger import write_json
 
 TODAY = datetime.now(ZoneInfo("America/Toronto")).date()
 START = datetime(TODAY.year, TODAY.month, TODAY.day, 5, tzinfo=UTC) - timedelta(days=5)

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from pipeline.alerts.outbox import saying, write_down
 from pipeline.alerts.services import Alert
 from pipeline.build.restatements import ALL, read_completeness, read_restatements
-from pipeline.lake.lake import Lake, read_json
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import read_json
 from pipeline.lake.partitions import read_table
 from pipeline.report.wording import write_sources
 from pipeline.settings import Settings

@@ -12,7 +12,8 @@ from datetime import date, timedelta
 from pipeline.alerts.outbox import saying, write_down
 from pipeline.alerts.services import Alert
 from pipeline.alerts.today import HourRow
-from pipeline.lake.lake import Lake, read_json
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import read_json
 from pipeline.settings import Settings
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
 from pipeline.text import write_number_of

@@ -19,7 +19,8 @@ from pipeline.errors import AlertError
 from pipeline.lake.digests import render
 from pipeline.lake.fault_points import reach
 from pipeline.lake.journal import Move
-from pipeline.lake.lake import Lake, read_json, write_json
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import read_json, write_json
 from pipeline.settings import Settings
 from pipeline.text import write_number_of
 

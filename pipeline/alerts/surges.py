@@ -16,7 +16,8 @@ from pipeline.alerts.outbox import deliver, saying, write_down
 from pipeline.alerts.services import Alert, send_unremembered
 from pipeline.definitions import CENSORED_SHARE
 from pipeline.errors import AlertError, LakeError, SettingsError, TidegaugeError
-from pipeline.lake.lake import Lake, read_json
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import read_json
 from pipeline.lake.partitions import read_table
 from pipeline.settings import Settings
 from pipeline.surges.episodes import LONGEST_STEP_DAYS

@@ -26,7 +26,8 @@ from pipeline.errors import SettingsError
 from pipeline.lake.change import Change
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import read_days
-from pipeline.lake.lake import Lake, read_json
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import read_json
 from pipeline.lake.partitions import split_days, write_partitions
 from pipeline.lake.sql import read_model
 from pipeline.lake.storage import storage_named

@@ -44,7 +44,7 @@ from pipeline.build.tenures import Tenure, find_strays, find_tenures
 from pipeline.lake.left_out import Missing
 
 if TYPE_CHECKING:
-    from pipeline.lake.lake import FileRecord
+    from pipeline.lake.ledger import FileRecord
     from pipeline.surges.baseline import Floats, Ints
 
 COMPLETENESS: pa.Schema = pa.schema(

@@ -22,11 +22,12 @@ from pipeline.days import day_start
 from pipeline.lake.change import Change
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import read_days
-from pipeline.lake.lake import Lake, read_json
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import read_json
 from pipeline.lake.partitions import read_table, write_table
 from pipeline.lake.sql import read_model
 from pipeline.lake.storage import storage_named
-from pipeline.lake.tables import PARTITIONED, select_nothing
+from pipeline.lake.tables import PARTITIONED, SCHEMA, select_nothing
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +37,6 @@ COMPLETENESS = {"sources": pa.int64(), "sources_expected": pa.int64(), "share": 
                 "is_preliminary": pa.bool_()}  # fmt: skip
 """What of ``days`` is published beside a figure."""
 _IN_DAYS = {"sources": "sources_whole"}
-SCHEMA = pa.schema(
-    [("day", pa.date32()), ("country", pa.string()), ("published_at", pa.timestamp("us", "UTC")),
-     ("sessions", pa.int64()), ("previous_sessions", pa.int64()), ("reason", pa.string()),
-     ("share", pa.float64()), ("is_preliminary", pa.bool_()), ("sources", pa.int64()),
-     ("sources_expected", pa.int64())]
-)  # fmt: skip
 _ORDER = [("day", "ascending"), ("country", "ascending"), ("published_at", "ascending")]
 
 

@@ -31,7 +31,8 @@ from pipeline.cli.options import (
 from pipeline.cli.output import print_rows
 from pipeline.days import zone_name
 from pipeline.errors import DataError, LakeError, SettingsError, StorageError, TidegaugeError
-from pipeline.lake.lake import NO_DAY, FileRecord, Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import NO_DAY, FileRecord
 from pipeline.lake.views import write_views
 from pipeline.lake.zone import open_lake
 from pipeline.settings import Settings, load_settings

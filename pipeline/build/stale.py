@@ -19,7 +19,8 @@ import pyarrow as pa
 
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.formats.layouts import COMBINED
-from pipeline.lake.lake import DayShare, FileRecord, Lake, read_json
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import DayShare, FileRecord, read_json
 from pipeline.lake.sql import read_model
 from pipeline.text import escape
 

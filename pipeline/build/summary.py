@@ -15,7 +15,8 @@ from pipeline.definitions import CENSORED_SHARE
 from pipeline.lake.change import Change
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import read_days
-from pipeline.lake.lake import FileRecord, Lake, read_json
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import FileRecord, read_json
 from pipeline.lake.left_out import Missing, list_missing
 from pipeline.lake.partitions import write_table
 from pipeline.lake.sql import read_model

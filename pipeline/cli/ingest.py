@@ -29,7 +29,8 @@ from pipeline.ingest.ingest import Ingested, explain_overlap, explain_unread
 from pipeline.ingest.reprocess import plan_reread, reread
 from pipeline.ingest.source_names import Namer, list_doubts
 from pipeline.ingest.sources import days_around, find_raw_files, standard_input, take_files
-from pipeline.lake.lake import FileRecord, Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import FileRecord
 from pipeline.lake.views import write_views
 from pipeline.lake.zone import (
     Zone,

@@ -23,7 +23,8 @@ from pipeline.ingest.outdated import origin_of
 from pipeline.ingest.reprocess import read_again
 from pipeline.ingest.sources import raw_again
 from pipeline.lake.database import connect
-from pipeline.lake.lake import FileRecord, Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import FileRecord
 from pipeline.lake.partitions import read_table
 from pipeline.lake.views import write_views
 from pipeline.lake.zone import find_zone, open_lake, open_maker

@@ -13,7 +13,8 @@ from pipeline.ingest.deduplication import Source
 from pipeline.ingest.outdated import find_outdated
 from pipeline.ingest.reprocess import plan_reread
 from pipeline.ingest.source_names import list_doubts
-from pipeline.lake.lake import FileRecord, Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import FileRecord
 from pipeline.lake.left_out import read_notes
 from pipeline.lake.zone import find_zone, overlap_rules
 from pipeline.settings import Settings

@@ -17,7 +17,8 @@ from pipeline.build.stale import Cause, DayFiles, Parts, drops_robotlike, take_s
 from pipeline.errors import DataError
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import read_days, read_part
-from pipeline.lake.lake import Lake, read_json
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import read_json
 from pipeline.settings import Settings
 from pipeline.text import write_number_of
 

@@ -26,7 +26,8 @@ from pipeline.enrich.visitors import VisitorKey
 from pipeline.errors import SettingsError, StorageError
 from pipeline.ingest.reprocess import read_again
 from pipeline.ingest.sources import raw_again
-from pipeline.lake.lake import FileRecord, Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import FileRecord
 from pipeline.settings import Addresses, Settings
 from pipeline.text import printable
 

@@ -20,37 +20,9 @@ from pipeline.enrich.geo.lookup import Locator
 from pipeline.enrich.privacy import kept_clients
 from pipeline.enrich.robots import Robots
 from pipeline.enrich.visitors import VisitorKey, hash_visitors
+from pipeline.lake.tables import HITS
 from pipeline.proxies import NO_PROXIES, TrustedProxies
 from pipeline.settings import Addresses
-
-_CODE = pa.dictionary(pa.int32(), pa.string())
-HITS = pa.schema(
-    [
-        ("line_no", pa.int64()),
-        ("ts", pa.timestamp("us", "UTC")),
-        ("source", _CODE),
-        ("client", pa.string()),
-        ("visitor_id", pa.uint64()),
-        ("country", _CODE),
-        ("subdivision", _CODE),
-        ("geo_built", pa.date32()),
-        ("host", pa.string()),
-        ("method", _CODE),
-        ("path", pa.string()),
-        ("query", pa.string()),
-        ("protocol", _CODE),
-        ("status", pa.int16()),
-        ("bytes_sent", pa.int64()),
-        ("referrer", pa.string()),
-        ("user_agent", _CODE),
-        ("duration_ms", pa.float64()),
-        ("is_robot", pa.bool_()),
-        ("is_asset", pa.bool_()),
-        ("is_page", pa.bool_()),
-        ("client_from", _CODE),
-    ]
-)
-"""One row a hit, in line order (DESIGN, *The lake*)."""
 
 
 def local_days(seconds: npt.NDArray[np.int64], zone: ZoneInfo) -> npt.NDArray[np.int32]:

@@ -32,7 +32,8 @@ from pipeline.ingest.overlaps import (
 )
 from pipeline.ingest.seen import find_raws
 from pipeline.lake.journal import Move
-from pipeline.lake.lake import RECORD_KINDS, DayShare, FileRecord, Lake, write_json
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import RECORD_KINDS, DayShare, FileRecord, write_json
 from pipeline.lake.partitions import read_table, write_hits
 from pipeline.raw.blocks import RawFile
 from pipeline.raw.files import NO_LIMITS

@@ -8,7 +8,8 @@ from pipeline.enrich.hits import Places
 from pipeline.errors import DataError, PassingError, SettingsError, StoreError
 from pipeline.ingest.outdated import is_outdated
 from pipeline.ingest.raw_logs import RawLog, RawLogs
-from pipeline.lake.lake import FileRecord, Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import FileRecord
 from pipeline.lake.left_out import OF_A_SEALED_DAY
 from pipeline.raw.files import DEFAULT_LIMITS, Origin, RawFiles, ReadLimits, find_files
 from pipeline.text import shown, write_number_of

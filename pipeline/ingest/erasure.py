@@ -21,8 +21,10 @@ from pipeline.enrich.clients import canonical
 from pipeline.enrich.visitors import VisitorKey
 from pipeline.lake.change import Change
 from pipeline.lake.database import connect
-from pipeline.lake.lake import FileRecord, Lake, read_json
-from pipeline.lake.partitions import REJECTS, read_table, write_hits, write_table
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import FileRecord, read_json
+from pipeline.lake.partitions import read_table, write_hits, write_table
+from pipeline.lake.tables import REJECTS
 
 ERASED = "erased"
 _SESSION_ID = (

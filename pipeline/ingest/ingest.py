@@ -40,7 +40,8 @@ from pipeline.ingest.unread import Unread
 from pipeline.lake.database import connect
 from pipeline.lake.fault_points import reach
 from pipeline.lake.journal import Move
-from pipeline.lake.lake import NO_DAY, DayShare, FileRecord, Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import NO_DAY, DayShare, FileRecord
 from pipeline.lake.left_out import OF_A_SEALED_DAY, note_file, write_notes
 from pipeline.lake.partitions import PartitionWriter, RejectWriter
 from pipeline.lake.storage import storage_named

@@ -11,7 +11,7 @@ from pipeline.days import EPOCH
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.enrich.hits import HitMaker, Places
 from pipeline.ingest.source_names import is_named_before
-from pipeline.lake.lake import DayShare, FileRecord
+from pipeline.lake.ledger import DayShare, FileRecord
 from pipeline.raw.files import Origin
 from pipeline.raw.naming import read_name, safe_source
 from pipeline.settings import Settings

@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 from pipeline.errors import StoreError
 from pipeline.ingest.file_days import UNREADABLE, FileDays, look_at_beginning, look_through
 from pipeline.ingest.source_names import Namer
-from pipeline.lake.lake import FileRecord, Lake, stat_of
-from pipeline.lake.left_out import LeftOut, note_file, quoted, read_note, read_notes, write_notes
-from pipeline.raw.files import Origin, RawFiles, ReadLimits, is_file
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import FileRecord, stat_of
+from pipeline.lake.left_out import note_file, quoted, read_note, read_notes, write_notes
+from pipeline.raw.files import LeftOut, Origin, RawFiles, ReadLimits, is_file
 from pipeline.raw.naming import day_in_name
 from pipeline.text import printable
 

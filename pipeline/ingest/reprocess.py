@@ -19,7 +19,8 @@ from pipeline.ingest.ingest import Ingested, ingest_files
 from pipeline.ingest.outdated import Outdated, is_misnamed, list_outdated, origin_of
 from pipeline.ingest.seen import find_raws
 from pipeline.ingest.sources import raw_again
-from pipeline.lake.lake import FileRecord, Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import FileRecord
 from pipeline.lake.zone import find_zone, open_maker, overlap_rules, read_limits
 from pipeline.raw.naming import source_of
 from pipeline.settings import Settings

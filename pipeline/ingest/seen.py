@@ -5,7 +5,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from pipeline.errors import DataError
-from pipeline.lake.lake import FileRecord, Lake, stat_of
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import FileRecord, stat_of
 from pipeline.raw.blocks import RawFile
 from pipeline.raw.files import NO_LIMITS
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.lake.lake import FileRecord, Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import FileRecord
 from pipeline.raw.naming import folder_of, read_name, safe_source, source_of
 from pipeline.raw.rotation import PACKED
 from pipeline.text import escape, printable

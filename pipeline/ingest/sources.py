@@ -25,7 +25,8 @@ from pipeline.ingest.discovery import find_raw
 from pipeline.ingest.ingest import Ingested, ingest_files
 from pipeline.ingest.seen import find_raws
 from pipeline.ingest.source_names import Namer
-from pipeline.lake.lake import FileRecord, Lake, stat_of
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import FileRecord, stat_of
 from pipeline.lake.left_out import note_file
 from pipeline.lake.storage import storage_named
 from pipeline.lake.zone import overlap_rules, read_limits

@@ -6,7 +6,7 @@ A rejected line has no time, so it counts for every day of which its file has hi
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipeline.lake.lake import FileRecord
+from pipeline.lake.ledger import FileRecord
 
 _LEAST_SHARE = 0.001
 _LARGE_SHARE = 0.05

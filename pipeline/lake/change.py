@@ -7,7 +7,8 @@ from typing import Any
 from pipeline.lake.digests import digest_of, render, replaced, with_latest
 from pipeline.lake.fault_points import reach
 from pipeline.lake.journal import Move, make_durable
-from pipeline.lake.lake import Lake, read_json
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import read_json
 from pipeline.lake.views import write_views
 
 

@@ -11,49 +11,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
-from pipeline.lake.lake import Lake, read_json, write_json
-from pipeline.raw.files import lasting_path
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import read_json, write_json
+from pipeline.raw.files import LeftOut, lasting_path
 from pipeline.text import escape, printable
 
 OF_A_SEALED_DAY = "has lines of a sealed day, so none of it was taken in"
 _SHOWN = 3
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A raw file that is not in the lake, or a store that nobody could look into."""
-
-    path: str
-    """Where it lies, quoted; of a store the key of its setting and the day, behind ``store:``."""
-    name: str
-    source: str
-    days: tuple[str, ...]
-    """The local days (ISO) that it has lines of, as far as they are known."""
-    is_whole: bool
-    """Whether these are all; else only its beginning was read."""
-    why: str
-    stat: tuple[int, ...] = ()
-    """Size and time of change when it was looked at."""
-    read_as: tuple[str | None, ...] = ()
-    """The site's zone, the layout and the zone that its times were read by."""
-
-    @property
-    def is_store(self) -> bool:
-        """Whether it is a store."""
-        return self.path.startswith("store:")
-
-    @property
-    def raw(self) -> Path:
-        """The raw file."""
-        return Path(os.fsdecode(unquote_to_bytes(self.path)))
-
-    def among(self, days: frozenset[str]) -> frozenset[str]:
-        """Those of some days (ISO) that it has lines of, or may have."""
-        if self.is_whole or not self.days:
-            return days.intersection(self.days)
-        return frozenset(day for day in days if day >= min(self.days))
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.days import EPOCH
-from pipeline.enrich.hits import HITS
 from pipeline.lake.storage import damage_named
+from pipeline.lake.tables import HITS, REJECTS
 
 _BUFFERED_ROWS = 250_000
 _BUFFERED_BYTES = 32 * 1024 * 1024
 """Reached before the rows only where fields are long: a hostile log has 4 KB of them in a line."""
 _OPEN_FILES = 64
-
-REJECTS = pa.schema([("line_no", pa.int64()), ("line", pa.string()), ("reason", pa.string())])
 
 
 class _Writer(pq.ParquetWriter):  # type: ignore[misc]  # pyarrow has no types

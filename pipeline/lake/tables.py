@@ -1,5 +1,7 @@
 """The lake's tables: what each is called, its columns and their types."""
 
+import pyarrow as pa
+
 PARTITIONED = {
     "hits": "line_no BIGINT, ts TIMESTAMPTZ, source VARCHAR, client VARCHAR, visitor_id UBIGINT,"
     " country VARCHAR, subdivision VARCHAR, geo_built DATE, host VARCHAR, method VARCHAR,"
@@ -41,3 +43,44 @@ def select_nothing(columns: str) -> str:
     """A SELECT of no rows with ``columns``, written like those above."""
     typed = (column.split() for column in columns.split(", "))
     return f"SELECT {', '.join(f'NULL::{kind} AS {name}' for name, kind in typed)} WHERE false"
+
+
+_CODE = pa.dictionary(pa.int32(), pa.string())
+HITS = pa.schema(
+    [
+        ("line_no", pa.int64()),
+        ("ts", pa.timestamp("us", "UTC")),
+        ("source", _CODE),
+        ("client", pa.string()),
+        ("visitor_id", pa.uint64()),
+        ("country", _CODE),
+        ("subdivision", _CODE),
+        ("geo_built", pa.date32()),
+        ("host", pa.string()),
+        ("method", _CODE),
+        ("path", pa.string()),
+        ("query", pa.string()),
+        ("protocol", _CODE),
+        ("status", pa.int16()),
+        ("bytes_sent", pa.int64()),
+        ("referrer", pa.string()),
+        ("user_agent", _CODE),
+        ("duration_ms", pa.float64()),
+        ("is_robot", pa.bool_()),
+        ("is_asset", pa.bool_()),
+        ("is_page", pa.bool_()),
+        ("client_from", _CODE),
+    ]
+)
+"""One row a hit, in line order (DESIGN, *The lake*)."""
+
+
+REJECTS = pa.schema([("line_no", pa.int64()), ("line", pa.string()), ("reason", pa.string())])
+
+
+SCHEMA = pa.schema(
+    [("day", pa.date32()), ("country", pa.string()), ("published_at", pa.timestamp("us", "UTC")),
+     ("sessions", pa.int64()), ("previous_sessions", pa.int64()), ("reason", pa.string()),
+     ("share", pa.float64()), ("is_preliminary", pa.bool_()), ("sources", pa.int64()),
+     ("sources_expected", pa.int64())]
+)  # fmt: skip

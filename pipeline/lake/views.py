@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import DAY_OF_PATH
 from pipeline.lake.digests import digest_of, with_latest
-from pipeline.lake.lake import Lake, read_json, write_json
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import read_json, write_json
 from pipeline.lake.storage import damage_named, storage_named
 from pipeline.lake.tables import GROWN, PARTITIONED, UNPARTITIONED, select_nothing
 

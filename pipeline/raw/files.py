@@ -15,16 +15,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 from zoneinfo import ZoneInfo
 
 from pipeline.definitions import MAX_CONTENT_RATIO, MAX_LINES, MEMORY_LIMIT_MB
 from pipeline.errors import DataError, PassingError, StoreError
 from pipeline.raw.archives import LEAST_WINDOW_BYTES, WINDOW_SHARE
 from pipeline.text import shown
-
-if TYPE_CHECKING:
-    from pipeline.lake.left_out import LeftOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,3 +313,38 @@ def lasting_path(path: Path) -> Path:
     """A path that leads to the file from everywhere, written without ``..``."""
     whole = path.absolute()
     return _real(whole.parent) / whole.name if ".." in whole.parts else whole
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A raw file that is not in the lake, or a store that nobody could look into."""
+
+    path: str
+    """Where it lies, quoted; of a store the key of its setting and the day, behind ``store:``."""
+    name: str
+    source: str
+    days: tuple[str, ...]
+    """The local days (ISO) that it has lines of, as far as they are known."""
+    is_whole: bool
+    """Whether these are all; else only its beginning was read."""
+    why: str
+    stat: tuple[int, ...] = ()
+    """Size and time of change when it was looked at."""
+    read_as: tuple[str | None, ...] = ()
+    """The site's zone, the layout and the zone that its times were read by."""
+
+    @property
+    def is_store(self) -> bool:
+        """Whether it is a store."""
+        return self.path.startswith("store:")
+
+    @property
+    def raw(self) -> Path:
+        """The raw file."""
+        return Path(os.fsdecode(unquote_to_bytes(self.path)))
+
+    def among(self, days: frozenset[str]) -> frozenset[str]:
+        """Those of some days (ISO) that it has lines of, or may have."""
+        if self.is_whole or not self.days:
+            return days.intersection(self.days)
+        return frozenset(day for day in days if day >= min(self.days))

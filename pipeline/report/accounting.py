@@ -9,7 +9,8 @@ from itertools import groupby
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.errors import GeoError
 from pipeline.ingest.unread import Unread, count_unread
-from pipeline.lake.lake import FileRecord, Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import FileRecord
 from pipeline.report.facts import Day
 from pipeline.settings import Settings
 

@@ -17,7 +17,8 @@ from pipeline.enrich.geo.databases import list_databases
 from pipeline.errors import GeoError, SettingsError
 from pipeline.ingest.source_names import list_doubts
 from pipeline.ingest.unread import Unread, count_unread
-from pipeline.lake.lake import FileRecord, Lake, read_json
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import FileRecord, read_json
 from pipeline.lake.left_out import Missing, list_missing
 from pipeline.lake.sql import read_model
 from pipeline.report.accounting import CREDITS

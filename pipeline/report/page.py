@@ -21,7 +21,8 @@ import pipeline
 from pipeline.build.stale import session_timeout
 from pipeline.definitions import CENSORED_SHARE, DEFINITIONS_VERSION, DEMO_MARK, ROBOTLIKE
 from pipeline.errors import SettingsError, StorageError
-from pipeline.lake.lake import Lake, read_json
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import read_json
 from pipeline.lake.zone import open_lake
 from pipeline.report import wording
 from pipeline.report.accounting import account_for, credit_databases, span_databases

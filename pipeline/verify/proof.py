@@ -8,7 +8,8 @@ from pathlib import Path
 from pipeline.build.build import BuildSettings, shown_days
 from pipeline.build.summary import is_current
 from pipeline.errors import LakeError
-from pipeline.lake.lake import NO_DAY, FileRecord, Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import NO_DAY, FileRecord
 from pipeline.lake.left_out import list_missing
 from pipeline.verify.day_proof import Day, FilePart, PartProof
 from pipeline.verify.findings import Finding

@@ -11,12 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.build.restatements import SCHEMA
 from pipeline.enrich.robots import Robots, is_nobodys, match_lists
 from pipeline.errors import LakeError
 from pipeline.lake.database import open_views
 from pipeline.lake.digests import digest_of
-from pipeline.lake.lake import Lake, read_json
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import read_json
+from pipeline.lake.tables import SCHEMA
 from pipeline.lake.views import make_views
 from pipeline.verify.findings import Finding, place_of
 

@@ -13,7 +13,8 @@ from pydantic import TypeAdapter
 from pipeline.build.stale import Stock, take_stock
 from pipeline.errors import LakeError
 from pipeline.lake.digests import FOLDER, is_intact, read_content
-from pipeline.lake.lake import RECORD_KINDS, FileRecord, Lake
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import RECORD_KINDS, FileRecord
 from pipeline.verify.findings import Finding, place_of
 from pipeline.verify.parquet import Digests
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.build.completeness import FileShare, judge_completeness, list_shares
-from pipeline.lake.lake import FileRecord
+from pipeline.lake.ledger import FileRecord
 from pipeline.lake.left_out import Missing
 from pipeline.surges import find_surges
 from pipeline.verify.differences import find_difference
