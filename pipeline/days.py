@@ -8,8 +8,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from pipeline.errors import SettingsError
-from pipeline.lake.lake import Lake
-from pipeline.settings import Settings, load_settings, machine_timezone
 
 _ONE_DAY = timedelta(days=1)
 
@@ -34,28 +32,6 @@ class Run:
 def day_start(day: date, zone: ZoneInfo) -> datetime:
     """The instant (UTC) at which ``day`` begins in ``zone``."""
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
-
-
-def schedule_zone() -> str:
-    """The zone that schedules are written in: see ``zone_name``.
-
-    A wrong setting is reported by the tasks, not by a DAG that cannot be read.
-    """
-    try:
-        settings = load_settings()
-    except SettingsError:
-        return assumed_zone()
-    return zone_name(settings, Lake(settings.lake))
-
-
-def zone_name(settings: Settings, lake: Lake) -> str:
-    """The IANA name of the site's zone: the one set, else the lake's, else what is assumed."""
-    return settings.timezone or lake.identity().get("timezone") or assumed_zone()
-
-
-def assumed_zone() -> str:
-    """The machine's zone, or UTC, until the lines of a first raw file say more."""
-    return machine_timezone() or "UTC"
 
 
 def find_day(run: Run, zone: ZoneInfo) -> date:

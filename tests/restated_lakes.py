@@ -10,10 +10,9 @@ import pyarrow.parquet as pq
 from conftest import VISITOR_KEY, build_databases
 from lake_fixtures import Site, make_line
 
-from pipeline.build.build import build
+from pipeline.build.build import build, build_settings
 from pipeline.build.restatements import Restated, publish, read_restatements
 from pipeline.lake.lake import Lake
-from pipeline.lake.zone import build_settings
 from pipeline.settings import Settings, load_settings
 
 NETWORKS = {"198.51.100.0/24": "CA", "203.0.113.0/24": "US", "192.0.2.0/24": "FR"}

@@ -11,10 +11,10 @@ from lake_fixtures import Site, make_line
 from pydantic import SecretStr
 
 from pipeline.build import retention
+from pipeline.build.build import build_settings
 from pipeline.build.checks import check_days
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
-from pipeline.lake.zone import build_settings
 from pipeline.settings import Settings
 
 DAYS = [f"2016-11-{day:02}" for day in range(1, 11)]

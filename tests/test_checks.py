@@ -9,11 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 from lake_fixtures import Site, make_line
 
-from pipeline.build.build import BuildSettings
+from pipeline.build.build import BuildSettings, build_settings
 from pipeline.build.checks import check_days
 from pipeline.errors import DataError
 from pipeline.lake.lake import Lake
-from pipeline.lake.zone import build_settings
 from pipeline.settings import load_settings
 
 

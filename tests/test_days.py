@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipeline.days import Run, check_day, find_day, last_ended_day, schedule_zone
+from pipeline.days import Run, check_day, find_day, last_ended_day
 from pipeline.errors import SettingsError
+from pipeline.lake.zone import schedule_zone
 
 TORONTO = ZoneInfo("America/Toronto")
 DAGS = Path(__file__).parents[1] / "dags"

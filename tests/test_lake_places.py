@@ -13,7 +13,7 @@ import pytest
 from conftest import VISITOR_KEY
 from lake_fixtures import Site, make_line
 
-from pipeline.build.build import build
+from pipeline.build.build import build, build_settings
 from pipeline.build.checks import check_days
 from pipeline.build.restatements import publish, read_restatements
 from pipeline.compare.basis import read_basis
@@ -21,7 +21,6 @@ from pipeline.lake.database import open_views
 from pipeline.lake.lake import Lake
 from pipeline.lake.place import check_place
 from pipeline.lake.tables import PARTITIONED, UNPARTITIONED
-from pipeline.lake.zone import build_settings
 from pipeline.settings import Settings, load_settings
 
 TABLES = PARTITIONED | UNPARTITIONED

@@ -81,7 +81,7 @@ from pipeline.cli.forget import forget_file
 from pipeline.lake.lake import Lake
 from pipeline.orchestration.nightly import take_in
 from pipeline.settings import load_settings
-from pipeline.lake.zone import build_settings
+from pipeline.build.build import build_settings
 
 settings = load_settings()
 lake, late, staged = Lake(settings.lake), *map(Path, sys.argv[1:3])

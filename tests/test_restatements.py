@@ -11,9 +11,8 @@ from lake_fixtures import make_line
 from restated_lakes import COMPLETE, ELEVENTH, LATE, NINTH, PRELIMINARY, Publisher
 
 from pipeline.build import restatements
-from pipeline.build.build import build
+from pipeline.build.build import build, build_settings
 from pipeline.build.restatements import publish, read_restatements
-from pipeline.lake.zone import build_settings
 
 EIGHTH = date(2016, 11, 8)
 HOSTILE = "web\x1b[31mred\u202e.log"
@@ -222,7 +221,7 @@ from pathlib import Path
 from pipeline.lake.lake import Lake
 from pipeline.build.restatements import publish
 from pipeline.settings import load_settings
-from pipeline.lake.zone import build_settings
+from pipeline.build.build import build_settings
 lake = Lake(Path(sys.argv[1]))
 made_with = build_settings(load_settings(lake=lake.root), lake)
 publish(lake, datetime.fromisoformat(sys.argv[2]), made_with)

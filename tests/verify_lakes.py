@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 from conftest import VISITOR_KEY, build_default_databases
 from lake_fixtures import Done, Site, make_line
 
+from pipeline.build.build import build_settings
 from pipeline.build.restatements import publish
 from pipeline.lake.digests import digest_of, render
 from pipeline.lake.lake import Lake
-from pipeline.lake.zone import build_settings
 from pipeline.settings import load_settings
 
 BAD = b"not a request\n"

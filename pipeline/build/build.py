@@ -21,7 +21,7 @@ from pipeline.build.stale import PARTITIONED, DayFiles, Parts, fingerprint, take
 from pipeline.build.summary import add_summary
 from pipeline.days import day_start
 from pipeline.definitions import ROBOTLIKE
-from pipeline.enrich.visitors import VisitorKey
+from pipeline.enrich.visitors import VisitorKey, load_key
 from pipeline.errors import SettingsError
 from pipeline.lake.change import Change
 from pipeline.lake.database import connect
@@ -31,6 +31,8 @@ from pipeline.lake.ledger import read_json
 from pipeline.lake.partitions import split_days, write_partitions
 from pipeline.lake.sql import read_model
 from pipeline.lake.storage import storage_named
+from pipeline.lake.zone import find_zone
+from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -280,3 +282,22 @@ def _replace_days(change: Change, days: Iterable[str]) -> None:
         elif target.exists():
             change.replace(target, None)
     change.note_digests("built", targets)
+
+
+def build_settings(settings: Settings, lake: Lake) -> BuildSettings:
+    """What derived partitions depend on; the key must be the lake's.
+
+    Raises:
+        LakeError: the lake is another zone's or key's.
+    """
+    key = load_key(settings)
+    zone = find_zone(settings, lake)
+    lake.claim(zone.info.key, key.fingerprint)
+    return BuildSettings(
+        zone.info,
+        settings.session_timeout_minutes,
+        key,
+        settings.memory_limit_mb,
+        tuple(settings.sources),
+        settings.drop_robotlike,
+    )

@@ -41,6 +41,7 @@ from pipeline.build.edges import add_unknown_ends
 from pipeline.build.gaps import Coverage, Timeline, find_gaps
 from pipeline.build.lake_calendar import Calendar, name_stray, write_reasons
 from pipeline.build.tenures import Tenure, find_strays, find_tenures
+from pipeline.ingest.deduplication import say_flood, say_repeats
 from pipeline.lake.left_out import Missing
 
 if TYPE_CHECKING:
@@ -100,24 +101,6 @@ def _say_doubts(record: FileRecord, day: str, records: Iterable[FileRecord]) -> 
             f"a damaged file ({record.file_key}) has the hours of {beside}: its hits count twice"
             " if it was sent again; if so, `tidegauge forget` it"
         )
-
-
-def say_flood(record: FileRecord) -> str:
-    """Say which lines of a file may have been sent twice: equal ones are no evidence."""
-    return (
-        f"{record.flood_lines:,} lines in a row of {record.file_key} are also in"
-        f" {record.flood_with}, but few of them are different: all count, twice if they were sent"
-        " twice"
-    )
-
-
-def say_repeats(record: FileRecord) -> str:
-    """Say which lines a file shares with another one: a copy may be damaged without a trace."""
-    return (
-        f"{record.repeat_lines:,} different lines of {record.file_key} are also in"
-        f" {record.repeat_with}, among others, like a damaged copy's, or two servers' under one"
-        " name: all count, twice if they were sent twice"
-    )
 
 
 def _find_beside(damaged: FileRecord, day: str, records: Iterable[FileRecord]) -> str | None:

@@ -29,12 +29,11 @@ from pipeline.cli.options import (
     RawCellsOption,
 )
 from pipeline.cli.output import print_rows
-from pipeline.days import zone_name
 from pipeline.errors import DataError, LakeError, SettingsError, StorageError, TidegaugeError
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import NO_DAY, FileRecord
 from pipeline.lake.views import write_views
-from pipeline.lake.zone import open_lake
+from pipeline.lake.zone import open_lake, zone_name
 from pipeline.settings import Settings, load_settings
 from pipeline.text import escape, write_number_of
 

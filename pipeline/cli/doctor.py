@@ -34,8 +34,8 @@ from pipeline.formats.fields import EXPLAINED, ReadBlock, Rejected
 from pipeline.formats.json_guess import guess_setting
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.layouts import COMBINED, Layout, list_layouts
+from pipeline.ingest.maker import read_limits
 from pipeline.lake.database import connect
-from pipeline.lake.zone import read_limits
 from pipeline.proxies import UNLOGGED
 from pipeline.raw.blocks import Block, RawFile
 from pipeline.raw.holes import say_hole

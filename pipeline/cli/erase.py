@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.build.build import build
+from pipeline.build.build import build, build_settings
 from pipeline.cli.options import (
     ConfigOption,
     Form,
@@ -20,7 +20,7 @@ from pipeline.errors import SettingsError
 from pipeline.formats.client_texts import NO_PEER, SOCKET, read_client
 from pipeline.ingest.erasure import Person, Trace, count_files, erase
 from pipeline.lake.lake import Lake
-from pipeline.lake.zone import build_settings, open_lake
+from pipeline.lake.zone import open_lake
 from pipeline.progress import show_steps
 from pipeline.settings import load_settings
 from pipeline.text import escape

@@ -8,11 +8,11 @@ import typer
 
 from pipeline.cli.options import ConfigOption, GeoOption, LakeOption
 from pipeline.errors import DataError, LakeError
-from pipeline.ingest.deduplication import Source
+from pipeline.ingest.deduplication import Source, overlap_rules
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.views import write_views
-from pipeline.lake.zone import open_lake, overlap_rules
+from pipeline.lake.zone import open_lake
 from pipeline.settings import Settings, load_settings
 from pipeline.text import escape
 

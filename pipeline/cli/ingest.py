@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.build.build import build
+from pipeline.build.build import build, build_settings
 from pipeline.build.restatements import publish
 from pipeline.build.stale import ASKED
 from pipeline.cli.options import (
@@ -26,20 +26,14 @@ from pipeline.cli.output import print_rows
 from pipeline.cli.status import explain_stale, list_status
 from pipeline.errors import SettingsError
 from pipeline.ingest.ingest import Ingested, explain_overlap, explain_unread
+from pipeline.ingest.maker import choose_zone, open_maker
 from pipeline.ingest.reprocess import plan_reread, reread
 from pipeline.ingest.source_names import Namer, list_doubts
 from pipeline.ingest.sources import days_around, find_raw_files, standard_input, take_files
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.views import write_views
-from pipeline.lake.zone import (
-    Zone,
-    build_settings,
-    choose_zone,
-    find_zone,
-    open_lake,
-    open_maker,
-)
+from pipeline.lake.zone import Zone, find_zone, open_lake
 from pipeline.progress import show_bytes, show_steps
 from pipeline.raw.files import Origin, RawFiles, find_files
 from pipeline.raw.holes import say_hole

@@ -19,6 +19,7 @@ from pipeline.cli.options import (
 from pipeline.cli.output import print_rows
 from pipeline.errors import DataError, LakeError
 from pipeline.formats.detection import FileReader
+from pipeline.ingest.maker import open_maker
 from pipeline.ingest.outdated import origin_of
 from pipeline.ingest.reprocess import read_again
 from pipeline.ingest.sources import raw_again
@@ -27,7 +28,7 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.partitions import read_table
 from pipeline.lake.views import write_views
-from pipeline.lake.zone import find_zone, open_lake, open_maker
+from pipeline.lake.zone import find_zone, open_lake
 from pipeline.progress import show_bytes
 from pipeline.raw.blocks import RawFile
 from pipeline.settings import Settings, load_settings

@@ -9,14 +9,14 @@ from pipeline.build.stale import ASKED, Stock, take_stock
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.enrich.hits import Places
 from pipeline.errors import GeoError
-from pipeline.ingest.deduplication import Source
+from pipeline.ingest.deduplication import Source, overlap_rules
 from pipeline.ingest.outdated import find_outdated
 from pipeline.ingest.reprocess import plan_reread
 from pipeline.ingest.source_names import list_doubts
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.left_out import read_notes
-from pipeline.lake.zone import find_zone, overlap_rules
+from pipeline.lake.zone import find_zone
 from pipeline.settings import Settings
 from pipeline.text import escape, write_number_of
 

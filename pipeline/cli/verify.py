@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from pipeline.build.build import BuildSettings
+from pipeline.build.build import BuildSettings, build_settings
 from pipeline.cli.options import (
     ConfigOption,
     Form,
@@ -19,11 +19,10 @@ from pipeline.cli.options import (
     ToOption,
 )
 from pipeline.cli.output import print_rows
-from pipeline.days import assumed_zone
 from pipeline.enrich.visitors import load_key
 from pipeline.lake.digests import is_intact
 from pipeline.lake.lake import Lake
-from pipeline.lake.zone import build_settings, open_lake
+from pipeline.lake.zone import assumed_zone, open_lake
 from pipeline.progress import show_steps
 from pipeline.settings import Settings, load_settings
 from pipeline.text import escape, write_number_of

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.build.build import build
+from pipeline.build.build import build, build_settings
 from pipeline.build.restatements import publish
 from pipeline.cli.history import history
 from pipeline.cli.options import ConfigOption, GeoOption, LakeOption
@@ -36,7 +36,6 @@ from pipeline.errors import DataError, LakeError
 from pipeline.ingest.discovery import has_arrived
 from pipeline.ingest.ingest import ingest_files
 from pipeline.lake.lake import Lake
-from pipeline.lake.zone import build_settings
 from pipeline.progress import show_bytes, show_steps
 from pipeline.report.page import write_report
 from pipeline.settings import Settings, load_settings

@@ -33,10 +33,16 @@ from pipeline.ingest.overlaps import (
 from pipeline.ingest.seen import find_raws
 from pipeline.lake.journal import Move
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import RECORD_KINDS, DayShare, FileRecord, write_json
+from pipeline.lake.ledger import (
+    RECORD_KINDS,
+    DayShare,
+    FileRecord,  # TYPE_CHECKING
+    write_json,
+)
 from pipeline.lake.partitions import read_table, write_hits
 from pipeline.raw.blocks import RawFile
 from pipeline.raw.files import NO_LIMITS
+from pipeline.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -342,3 +348,26 @@ def _begins_with(later: Path, earlier: FileRecord) -> bool:
         if not left:
             break
     return not left and digest.hexdigest() == earlier.sha256
+
+
+def overlap_rules(settings: Settings) -> Rules:
+    """What is done with lines that were sent twice."""
+    return Rules(settings.overlap_least_lines, settings.drop_overlaps)
+
+
+def say_flood(record: FileRecord) -> str:
+    """Say which lines of a file may have been sent twice: equal ones are no evidence."""
+    return (
+        f"{record.flood_lines:,} lines in a row of {record.file_key} are also in"
+        f" {record.flood_with}, but few of them are different: all count, twice if they were sent"
+        " twice"
+    )
+
+
+def say_repeats(record: FileRecord) -> str:
+    """Say which lines a file shares with another one: a copy may be damaged without a trace."""
+    return (
+        f"{record.repeat_lines:,} different lines of {record.file_key} are also in"
+        f" {record.repeat_with}, among others, like a damaged copy's, or two servers' under one"
+        " name: all count, twice if they were sent twice"
+    )

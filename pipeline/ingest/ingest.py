@@ -22,7 +22,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.build.completeness import say_flood, say_repeats
 from pipeline.days import EPOCH
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.enrich.hits import HitMaker
@@ -32,7 +31,15 @@ from pipeline.formats.detection import FileReader
 from pipeline.formats.layouts import forwarded_kind
 from pipeline.formats.reader import Part
 from pipeline.ingest.contained import Hashes
-from pipeline.ingest.deduplication import NewFile, Rules, Settled, Source, with_lines
+from pipeline.ingest.deduplication import (
+    NewFile,
+    Rules,
+    Settled,
+    Source,
+    say_flood,
+    say_repeats,
+    with_lines,
+)
 from pipeline.ingest.file_days import look_through
 from pipeline.ingest.overlaps import hash_lines
 from pipeline.ingest.source_names import Namer

@@ -9,19 +9,17 @@ from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.enrich.geo.databases import list_databases
-from pipeline.enrich.hits import HitMaker, Places
-from pipeline.enrich.robots import Robots
-from pipeline.enrich.visitors import load_key
-from pipeline.errors import DataError, GeoError
-from pipeline.ingest.deduplication import Source
+from pipeline.enrich.hits import HitMaker
+from pipeline.errors import DataError
+from pipeline.ingest.deduplication import Source, overlap_rules
 from pipeline.ingest.ingest import Ingested, ingest_files
+from pipeline.ingest.maker import current_maker, open_maker, read_limits
 from pipeline.ingest.outdated import Outdated, is_misnamed, list_outdated, origin_of
 from pipeline.ingest.seen import find_raws
 from pipeline.ingest.sources import raw_again
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
-from pipeline.lake.zone import find_zone, open_maker, overlap_rules, read_limits
+from pipeline.lake.zone import find_zone
 from pipeline.raw.naming import source_of
 from pipeline.settings import Settings
 from pipeline.text import escape, printable
@@ -65,20 +63,6 @@ def plan_reread(
         if _main_day(record) not in kept and not _is_sealed(record, lake)
     ]
     return Plan(found, files, dict(kept))
-
-
-def current_maker(settings: Settings, lake: Lake) -> HitMaker:
-    """What hits would be made by now, also where there is no database of addresses."""
-    zone = find_zone(settings, lake).info
-    try:
-        databases = list_databases(settings.geo)
-    except GeoError:
-        databases = []
-    places = Places(databases, settings.geo_provider, zone)
-    return HitMaker(
-        zone, places, Robots(settings.lake), load_key(settings), settings.addresses,
-        settings.proxies,
-    )  # fmt: skip
 
 
 def _main_day(record: FileRecord) -> str:

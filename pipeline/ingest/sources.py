@@ -21,15 +21,16 @@ from pathlib import Path
 from pipeline.enrich.hits import HitMaker
 from pipeline.errors import DataError, PassingError, SettingsError, StoreError, TidegaugeError
 from pipeline.formats.layouts import find_layout
+from pipeline.ingest.deduplication import overlap_rules
 from pipeline.ingest.discovery import find_raw
 from pipeline.ingest.ingest import Ingested, ingest_files
+from pipeline.ingest.maker import read_limits
 from pipeline.ingest.seen import find_raws
 from pipeline.ingest.source_names import Namer
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord, stat_of
 from pipeline.lake.left_out import note_file
 from pipeline.lake.storage import storage_named
-from pipeline.lake.zone import overlap_rules, read_limits
 from pipeline.progress import show_bytes
 from pipeline.raw.files import Origin, RawFiles, find_files, lasting_path
 from pipeline.raw.naming import day_in_name

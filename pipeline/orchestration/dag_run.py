@@ -17,8 +17,9 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from pipeline.days import Run, find_day, read_as_of, schedule_zone
+from pipeline.days import Run, find_day, read_as_of
 from pipeline.errors import AlertError, SettingsError, TidegaugeError
+from pipeline.lake.zone import schedule_zone
 from pipeline.settings import Settings, load_settings, refuse_relative
 
 ZONE = schedule_zone()

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 from pipeline.alerts.figures import note_incomplete, note_restatements
 from pipeline.alerts.outbox import deliver
 from pipeline.alerts.surges import note_surges
-from pipeline.build.build import build, build_tables
+from pipeline.build.build import build, build_settings, build_tables
 from pipeline.build.checks import check_days
 from pipeline.build.restatements import publish
 from pipeline.days import check_day
@@ -28,17 +28,11 @@ from pipeline.enrich.visitors import load_key
 from pipeline.errors import DataError, PassingError
 from pipeline.ingest.discovery import Found, discover
 from pipeline.ingest.ingest import Ingested, explain_overlap, explain_unread
+from pipeline.ingest.maker import choose_zone, open_maker, read_limits
 from pipeline.ingest.sources import days_around, find_raw_files, name_places, take_files
 from pipeline.lake.lake import Lake
 from pipeline.lake.partitions import read_table
-from pipeline.lake.zone import (
-    Zone,
-    build_settings,
-    choose_zone,
-    find_zone,
-    open_maker,
-    read_limits,
-)
+from pipeline.lake.zone import Zone, find_zone
 from pipeline.raw.files import Origin
 from pipeline.raw.holes import say_hole
 from pipeline.report import write_report

@@ -19,7 +19,7 @@ from pipeline.alerts.today import HourRow, read_day_so_far, watched_day
 from pipeline.errors import DataError
 from pipeline.ingest.discovery import Found
 from pipeline.ingest.ingest import Ingested
-from pipeline.lake.zone import read_limits
+from pipeline.ingest.maker import read_limits
 from pipeline.orchestration.nightly import build_stale as build_days
 from pipeline.orchestration.nightly import (
     find_own_zone,

@@ -1,0 +1,118 @@
+"""What raw files are read with: the zone of a new lake, the maker of hits, the limits."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from zoneinfo import ZoneInfo, available_timezones
+
+from pipeline.enrich.geo.databases import list_databases, none_in
+from pipeline.enrich.hits import HitMaker, Places
+from pipeline.enrich.robots import Robots
+from pipeline.enrich.visitors import load_key
+from pipeline.errors import DataError, GeoError, SettingsError
+from pipeline.formats.clock import Offset, read_offsets
+from pipeline.formats.layouts import find_layout
+from pipeline.lake.lake import Lake
+from pipeline.lake.zone import Zone, find_zone
+from pipeline.raw.blocks import RawFile
+from pipeline.raw.files import ReadLimits
+from pipeline.settings import Settings, machine_timezone
+
+_LOOKED_AT = 5
+"""So many raw files are looked at for the offsets of their lines."""
+_WELL_KNOWN = (
+    *("America/Toronto", "America/Chicago", "America/Denver", "America/Los_Angeles"),
+    *("America/Sao_Paulo", "Europe/London", "Europe/Berlin", "Europe/Athens", "Europe/Moscow"),
+    *("Asia/Kolkata", "Asia/Shanghai", "Asia/Tokyo", "Australia/Sydney", "Pacific/Auckland"),
+)
+
+
+def choose_zone(zone: Zone, files: Sequence[Path]) -> Zone:
+    """The zone of a new lake, by the offsets of the first lines where it is not set.
+
+    The machine's, when most of them fit it or there are none; else UTC, when most are its.
+
+    Raises:
+        SettingsError: they fit neither; names the setting, their offset and a zone that fits.
+    """
+    if not zone.is_assumed:
+        return zone
+    offsets = _first_offsets(files)
+    others = [offset for offset in offsets if not offset.agrees_with(zone.info)]
+    assumed = "assumed (set timezone to change it)"
+    if len(others) * 2 <= len(offsets):
+        whose = "the machine's zone" if machine_timezone() else "as no zone of the machine is known"
+        return replace(zone, reason=f"{assumed}: {whose}")
+    if sum(offset.is_utc for offset in offsets) * 2 > len(offsets):
+        return replace(zone, info=ZoneInfo("UTC"), reason=f"{assumed}: its lines' times are +0000")
+    raise SettingsError(
+        "timezone",
+        None,
+        f"not set, and the lines' own offset ({others[0].text}) is neither that of this machine"
+        f" ({zone.info.key}) nor UTC's; set timezone in tidegauge.toml or TIDEGAUGE_TIMEZONE to the"
+        f" zone whose days you want counted, such as {_fitting_zone(others)}",
+    )
+
+
+def _first_offsets(files: Sequence[Path]) -> list[Offset]:
+    """The offsets of the first lines of a few files, from the first to the last."""
+    offsets: list[Offset] = []
+    for path in files[:: max(1, len(files) // _LOOKED_AT)]:
+        try:
+            block = next(RawFile(path).blocks(), None)
+        except DataError:
+            continue  # reported when its turn comes
+        if block is not None:
+            offsets += read_offsets(block.lines[:1000])
+    return offsets
+
+
+def _fitting_zone(offsets: Sequence[Offset]) -> str:
+    """The zone that most of some offsets fit, a well-known one where there is one."""
+    counts = Counter((offset.seconds // 86_400, offset.text) for offset in offsets)
+    days = [(Offset(day * 86_400, text), count) for (day, text), count in counts.items()]
+    others = (name for name in available_timezones() if "/" in name and name[:4] != "Etc/")
+    zones = map(ZoneInfo, (*_WELL_KNOWN, *sorted(others)))
+    return max(zones, key=lambda zone: sum(n for one, n in days if one.agrees_with(zone))).key
+
+
+def open_maker(settings: Settings, zone: Zone, *, with_geo: bool) -> HitMaker:
+    """What hits depend on besides their lines; claims the lake for this zone and key.
+
+    Raises:
+        GeoError: no database of addresses, though one is wanted.
+        LakeError: the lake is another zone's or key's.
+        SettingsError: there is no such layout.
+    """
+    databases = list_databases(settings.geo) if with_geo else []
+    if with_geo and settings.geo and not databases:
+        raise none_in(settings.geo)
+    if settings.log_format:
+        find_layout(settings.log_format)
+    key, lake = load_key(settings), Lake(settings.lake)
+    if zone.is_assumed:  # another process may have made the lake meanwhile
+        zone = replace(zone, info=ZoneInfo(lake.identity().get("timezone", zone.info.key)))
+    lake.claim(zone.info.key, key.fingerprint)
+    places = Places(databases, settings.geo_provider, zone.info)
+    robots = Robots(settings.lake)
+    return HitMaker(zone.info, places, robots, key, settings.addresses, settings.proxies)
+
+
+def read_limits(settings: Settings) -> ReadLimits:
+    """How much one raw file may hold."""
+    return ReadLimits(settings.max_content_ratio, settings.max_lines, settings.memory_limit_mb)
+
+
+def current_maker(settings: Settings, lake: Lake) -> HitMaker:
+    """What hits would be made by now, also where there is no database of addresses."""
+    zone = find_zone(settings, lake).info
+    try:
+        databases = list_databases(settings.geo)
+    except GeoError:
+        databases = []
+    places = Places(databases, settings.geo_provider, zone)
+    return HitMaker(
+        zone, places, Robots(settings.lake), load_key(settings), settings.addresses,
+        settings.proxies,
+    )  # fmt: skip
