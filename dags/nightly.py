@@ -49,7 +49,8 @@ def nightly() -> None:
     @task.skip_if(is_over)
     @task
     def discover() -> list[dict[str, str | bool]]:
-        from pipeline.orchestration.nightly import find_files, write_jobs
+        from pipeline.orchestration.jobs import write_jobs
+        from pipeline.orchestration.nightly import find_files
 
         return write_jobs(
             find_files(load_site(), current_day(), now(), with_late=not is_backfill())
@@ -57,7 +58,8 @@ def nightly() -> None:
 
     @task(map_index_template="{{ file }}")
     def ingest(job: dict[str, str | bool]) -> dict[str, int | str]:
-        from pipeline.orchestration.nightly import ingest_job, name_file, read_path
+        from pipeline.orchestration.jobs import name_file, read_path
+        from pipeline.orchestration.nightly import ingest_job
 
         get_current_context()["file"] = name_file(read_path(job))
         return ingest_job(load_site(), job)

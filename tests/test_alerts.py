@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.alerts.failures import Failure, announce_failure
 from pipeline.alerts.outbox import deliver
-from pipeline.alerts.surges import Failure, Said, announce_failure, find_news, note_surges
+from pipeline.alerts.surges import Said, find_news, note_surges
 from pipeline.errors import AlertError, SettingsError
 from pipeline.settings import Settings, load_settings
 

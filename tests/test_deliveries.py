@@ -24,12 +24,12 @@ from oracle.lake import read_lake
 from oracle.tables import count_files
 
 from pipeline.build.build import BuildSettings, build
-from pipeline.cli.forget import forget_file
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.enrich.hits import HitMaker, Places
 from pipeline.enrich.robots import Robots
 from pipeline.enrich.visitors import VisitorKey
 from pipeline.ingest.deduplication import Rules
+from pipeline.ingest.forget import forget_file
 from pipeline.ingest.ingest import ingest_files
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord

@@ -16,7 +16,8 @@ from pipeline.enrich.hits import Places
 from pipeline.errors import DataError, SettingsError
 from pipeline.ingest.discovery import Found, discover, find_raw
 from pipeline.lake.lake import Lake
-from pipeline.orchestration.nightly import build_stale, name_file, read_path, write_jobs
+from pipeline.orchestration.jobs import name_file, read_path, write_jobs
+from pipeline.orchestration.nightly import build_stale
 from pipeline.settings import load_settings
 
 TORONTO = ZoneInfo("America/Toronto")

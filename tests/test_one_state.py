@@ -23,7 +23,7 @@ READERS = """
 import contextlib, hashlib, io, json, subprocess, sys, time
 from datetime import datetime
 from pathlib import Path
-from pipeline.cli.query import State
+from pipeline.lake.query import State
 from pipeline.alerts.today import read_day_so_far
 from pipeline.cli.history import history
 from pipeline.report.figure import find_figure
@@ -77,7 +77,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from pipeline import steps
 from pipeline.build.build import build
-from pipeline.cli.forget import forget_file
+from pipeline.ingest.forget import forget_file
 from pipeline.lake.lake import Lake
 from pipeline.orchestration.nightly import take_in
 from pipeline.settings import load_settings

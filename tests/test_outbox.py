@@ -20,9 +20,9 @@ import pytest
 from lake_fixtures import Site, make_line
 from pydantic import SecretStr
 
+from pipeline.alerts.failures import Failure, announce_failure
 from pipeline.alerts.outbox import deliver, list_untaken, outbox_path, saying, write_down
 from pipeline.alerts.services import Alert, Service, services_of, write_message
-from pipeline.alerts.surges import Failure, announce_failure
 from pipeline.errors import AlertError, LakeError, SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.settings import Settings, load_settings
@@ -334,7 +334,7 @@ import os, signal, sys
 from datetime import date
 from pathlib import Path
 from pipeline import steps
-from pipeline.alerts.surges import Failure, announce_failure
+from pipeline.alerts.failures import Failure, announce_failure
 from pipeline.settings import load_settings
 lake, urls, step, count = sys.argv[1:]
 left = int(count)

@@ -18,7 +18,8 @@ from remote_servers import PASSWORD, USER, WebServer, free_port, web_server, wri
 from pipeline.ingest.sources import days_around, expand
 from pipeline.lake.lake import Lake
 from pipeline.lake.left_out import read_notes
-from pipeline.orchestration.nightly import find_files, ingest_job, write_jobs
+from pipeline.orchestration.jobs import write_jobs
+from pipeline.orchestration.nightly import find_files, ingest_job
 from pipeline.settings import load_settings
 
 

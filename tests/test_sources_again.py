@@ -11,7 +11,8 @@ from remote_servers import WebServer, free_port
 from test_sources import configure, day_of, ingested, put, run, site, web  # noqa: F401
 
 from pipeline.errors import StoreError
-from pipeline.orchestration.nightly import find_files, write_jobs
+from pipeline.orchestration.jobs import write_jobs
+from pipeline.orchestration.nightly import find_files
 from pipeline.settings import load_settings
 
 IIS = b"""#Software: Microsoft Internet Information Services 10.0

@@ -6,23 +6,20 @@ asked for.
 """
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from pipeline.alerts.outbox import deliver, saying, write_down
-from pipeline.alerts.services import Alert, send_unremembered
+from pipeline.alerts.outbox import saying, write_down
+from pipeline.alerts.services import Alert
 from pipeline.definitions import CENSORED_SHARE
-from pipeline.errors import AlertError, LakeError, SettingsError, TidegaugeError
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
 from pipeline.lake.partitions import read_table
 from pipeline.settings import Settings
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
 from pipeline.surges.results import last_settled_day
-from pipeline.text import escape, write_number_of
+from pipeline.text import write_number_of
 
 log = logging.getLogger(__name__)
 
@@ -38,17 +35,6 @@ class Said:
     start_day: str
     end_day: str
     is_closed: bool
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A day whose run failed: in which step, and the sentence that says why."""
-
-    day: date
-    step: str
-    why: str
-    is_watch: bool = False
-    """Whether the watch over the day failed, not the count of it: that is another alert."""
 
 
 def find_news(
@@ -181,69 +167,3 @@ def note_surges(settings: Settings, day: date, today: date, *, is_asked: bool) -
         if then != said:
             write_down(settings, alerts, today, {path: {"said": [asdict(one) for one in then]}})
     return alerts
-
-
-def announce_failure(settings: Settings, failure: Failure, today: date, *, is_asked: bool) -> bool:
-    """Send what is due, and that a day failed, once a day whatever fails after.
-
-    Returns:
-        Whether the failure is news; one of a day too far back is none unless ``is_asked``.
-
-    Raises:
-        SettingsError, AlertError: as ``deliver``.
-    """
-    is_near = failure.day >= today - timedelta(days=settings.alert_days)
-    is_news = False
-    if settings.alert_urls and (is_near or is_asked):
-        try:
-            is_news = _note_failure(settings, failure, today)
-        except (LakeError, OSError):  # a full disk may be what failed: said twice, not never
-            say_failure(settings, failure)
-            return True
-    deliver(settings, today)
-    return is_news
-
-
-def say_failure(settings: Settings, failure: Failure) -> None:
-    """Send that a day failed without a lake that could remember it.
-
-    Raises:
-        SettingsError, AlertError: as ``deliver``.
-    """
-    send_unremembered(settings, _failed(failure))
-
-
-def _note_failure(settings: Settings, failure: Failure, today: date) -> bool:
-    lake = Lake(settings.lake)
-    kind = "failed-watch" if failure.is_watch else "failed"
-    path = lake.ledger / "alerts" / f"{kind}-{failure.day}.json"
-    said = {path: {"step": failure.step, "why": failure.why}}
-    with saying(lake):
-        is_news = not path.exists()
-        if is_news:
-            write_down(settings, [_failed(failure)], today, said)
-    return is_news
-
-
-def _failed(failure: Failure) -> Alert:
-    what = "watch of " if failure.is_watch else ""
-    title = f"{what}{failure.day} failed in {escape(failure.step)}"
-    return Alert(title, escape(failure.why), is_failure=True)
-
-
-@contextmanager
-def failure_announced(
-    settings: Settings, failed: Callable[[str], Failure], today: date
-) -> Iterator[None]:
-    """Announce what ends the block before it is raised, whatever becomes of the announcement.
-
-    ``failed`` makes the failure of the sentence that says why.
-    """
-    try:
-        yield
-    except TidegaugeError as error:
-        try:
-            announce_failure(settings, failed(str(error)), today, is_asked=False)
-        except (AlertError, SettingsError) as other:
-            log.warning("%s", other)
-        raise

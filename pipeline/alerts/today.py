@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from pipeline.cli.query import State, one_state
 from pipeline.days import day_start
+from pipeline.lake.query import State, one_state
 from pipeline.lake.sql import read_model
 from pipeline.lake.zone import find_zone
 from pipeline.settings import Settings

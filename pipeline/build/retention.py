@@ -7,35 +7,22 @@ late for it is refused. Sealed days lie before all others. Nothing else is ever 
 
 import logging
 import shutil
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
-import typer
-
 from pipeline.build.stale import take_stock
-from pipeline.cli.options import (
-    ConfigOption,
-    Form,
-    FormOption,
-    GeoOption,
-    LakeOption,
-    RawCellsOption,
-)
-from pipeline.cli.output import print_rows
-from pipeline.errors import DataError, LakeError, SettingsError, StorageError, TidegaugeError
+from pipeline.errors import DataError, LakeError, SettingsError, StorageError
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import NO_DAY, FileRecord
 from pipeline.lake.views import write_views
 from pipeline.lake.zone import open_lake, zone_name
-from pipeline.settings import Settings, load_settings
-from pipeline.text import escape, write_number_of
+from pipeline.settings import Settings
+from pipeline.text import write_number_of
 
 log = logging.getLogger(__name__)
 
@@ -280,67 +267,3 @@ def _young_without_hits(records: Iterable[FileRecord], cutoff: date, zone: ZoneI
         if not record.hits
         and datetime.fromisoformat(record.ingested_at).astimezone(zone).date() >= cutoff
     }
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("retention")(retention)
-
-
-def retention(  # noqa: PLR0913 one parameter an option
-    delete: Annotated[
-        bool, typer.Option("--delete", help="Delete what is listed; without it, only list.")
-    ] = False,
-    max_days: Annotated[
-        int | None,
-        typer.Option(
-            "--max-days",
-            min=1,
-            help="Allow so many days at once, this time.",
-            show_default="retention_max_days",
-        ),
-    ] = None,
-    form: FormOption = Form.table,
-    raw_cells: RawCellsOption = False,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """List hits and rejects older than hits_kept_days; with --delete, delete them. Figures stay.
-
-    For example:
-
-    tidegauge retention
-
-    tidegauge retention --delete --max-days 30
-    """
-    settings = load_settings(config, lake=lake, geo=geo, retention_max_days=max_days)
-    the_lake = open_lake(settings)
-    today = local_today(settings, the_lake, datetime.now(UTC))
-    act = apply_retention if delete else plan_retention
-    plan = act(the_lake, settings, today)
-    print_rows(COLUMNS, [old.row for old in plan], form.value, raw_cells=raw_cells)
-    print(escape(_conclude(the_lake, settings, today, plan, is_done=delete)), file=sys.stderr)
-
-
-def _conclude(
-    lake: Lake, settings: Settings, today: date, plan: Sequence[OldDay], *, is_done: bool
-) -> str:
-    """What was done, or what to do next, as a sentence."""
-    if settings.hits_kept_days is None:
-        return (
-            "hits_kept_days is not set: nothing is ever deleted; set it in tidegauge.toml or"
-            " TIDEGAUGE_HITS_KEPT_DAYS to the days that hits and rejects are kept"
-        )
-    if not plan:
-        cutoff = find_cutoff(settings, today)
-        return f"nothing to delete: there are no hits or rejects of days before {cutoff}"
-    size = sum(old.size_bytes for old in plan)
-    what = f"{write_number_of(size, 'byte')} of {write_number_of(len(plan), 'day')}"
-    if is_done:
-        return f"deleted {what}; their figures stand"
-    try:
-        check_plan(lake, settings, plan)
-    except TidegaugeError as error:
-        return f"nothing was deleted, and --delete would be refused: {error}"
-    return f"nothing was deleted; `tidegauge retention --delete` deletes {what} for good"

@@ -24,11 +24,10 @@ from pipeline.enrich.geo.databases import (
     list_left_out,
     none_in,
 )
-from pipeline.enrich.geo.providers import NOTICES
+from pipeline.enrich.geo.providers import NOTICES, folder_of
 from pipeline.enrich.geo.single import lookup
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import find_zone
-from pipeline.orchestration.refresh_geo import folder_of
 from pipeline.progress import progress_console
 from pipeline.settings import load_settings
 from pipeline.text import escape
@@ -163,7 +162,7 @@ def fetch_command(  # noqa: PLR0913 - one parameter an option
     tidegauge geo fetch ./GeoLite2-City_20161103.tar.gz --allow-older
     """
     from pipeline.enrich.geo.fetch import Effects, Options, fetch  # noqa: PLC0415 requests loads slowly
-    from pipeline.orchestration.refresh_geo import services_of  # noqa: PLC0415
+    from pipeline.enrich.geo.providers import services_of  # noqa: PLC0415
 
     settings = load_settings(config, geo=geo)
     options = Options(

@@ -2,16 +2,13 @@
 
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline.build.build import build, build_settings
-from pipeline.build.restatements import publish
-from pipeline.build.stale import ASKED
+from pipeline.cli.build import build_command
 from pipeline.cli.options import (
     ConfigOption,
     Form,
@@ -23,26 +20,22 @@ from pipeline.cli.options import (
     RawCellsOption,
 )
 from pipeline.cli.output import print_rows
-from pipeline.cli.status import explain_stale, list_status
+from pipeline.cli.status import list_status
 from pipeline.errors import SettingsError
 from pipeline.ingest.ingest import Ingested, explain_overlap, explain_unread
 from pipeline.ingest.maker import choose_zone, open_maker
-from pipeline.ingest.reprocess import plan_reread, reread
 from pipeline.ingest.source_names import Namer, list_doubts
 from pipeline.ingest.sources import days_around, find_raw_files, standard_input, take_files
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.views import write_views
 from pipeline.lake.zone import Zone, find_zone, open_lake
-from pipeline.progress import show_bytes, show_steps
+from pipeline.progress import show_bytes
 from pipeline.raw.files import Origin, RawFiles, find_files
 from pipeline.raw.holes import say_hole
 from pipeline.raw.naming import check_source
 from pipeline.settings import Settings, load_settings
-from pipeline.text import say, shown, write_days, write_number_of
-
-Also = StrEnum("Also", {kind: kind for kind in ASKED})  # type: ignore[misc]  # known at run time
-"""The kinds of causes that a build takes only when asked to."""
+from pipeline.text import say, shown, write_number_of
 
 
 def add_to(app: typer.Typer) -> None:
@@ -206,61 +199,6 @@ def _say_known(record: FileRecord) -> str:
     if record.forgotten_at:
         return f"forgotten on {record.forgotten_at}, skipped; --again takes it in"
     return f"already in the lake as {record.file_key}, skipped"
-
-
-def build_command(  # noqa: PLR0913 one parameter an option
-    also: Annotated[
-        list[Also] | None,
-        typer.Option("--also", help="Take this kind of cause, too; can be given several times."),
-    ] = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Only say which days are stale, and why.")
-    ] = False,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
-    form: FormOption = Form.table,
-    raw_cells: RawCellsOption = False,
-) -> None:
-    """Rebuild sessions, daily, hourly, days and surges of days with new or late files; publish.
-
-    With --also, what else would change figures: raw files are read again where they must be, by
-    another database (geo) or robot lists (robots); days are built anew by other definitions or
-    settings. A day whose raw file is gone is named and kept.
-
-    For example:
-
-    tidegauge build --explain
-
-    tidegauge build --also geo --also robots
-    """
-    settings = load_settings(config, lake=lake, geo=geo)
-    the_lake = open_lake(settings)
-    if explain:
-        rows = explain_stale(settings, the_lake)
-        print_rows(["day", "kind", "cause", "taken by"], rows, form.value, raw_cells=raw_cells)
-        return
-    kinds = [kind.value for kind in also or []]
-    kept = _read_again(settings, the_lake, kinds) if kinds else {}
-    made_with = build_settings(settings, the_lake)
-    with show_steps("building", None) as (progress, task):
-        days = build(
-            the_lake, made_with, lambda done, of: progress.update(task, advance=done, total=of),
-            kinds,
-        )  # fmt: skip
-    publish(the_lake, datetime.now(UTC), made_with)
-    print(f"built {write_days([*map(str, days)], ': ')}{'' if days else ', nothing was stale'}")
-    for day, names in kept.items():
-        why = "its raw files are gone, or a person was erased from their hits"
-        print(f"kept {day} as it is: {why} ({', '.join(names)})")
-
-
-def _read_again(settings: Settings, lake: Lake, kinds: list[str]) -> dict[str, list[str]]:
-    total = plan_reread(settings, lake, kinds).raw_bytes
-    with show_bytes("reading again", total) as (progress, task):
-        plan = reread(settings, lake, kinds, lambda count: progress.update(task, advance=count))
-    write_views(lake)
-    return plan.kept
 
 
 def status(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import typer
 
+from pipeline.alerts.failures import Failure, failure_announced
 from pipeline.alerts.outbox import deliver
-from pipeline.alerts.surges import Failure, failure_announced
 from pipeline.cli.options import (
     AsOfOption,
     ConfigOption,

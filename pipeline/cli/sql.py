@@ -14,8 +14,8 @@ from pipeline.cli.options import (
     RawCellsOption,
 )
 from pipeline.cli.output import print_rows
-from pipeline.cli.query import query
 from pipeline.errors import SettingsError
+from pipeline.lake.query import query
 from pipeline.lake.sql import list_ready
 from pipeline.settings import load_settings
 

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from pipeline.alerts.failures import Failure, failure_announced
 from pipeline.alerts.outbox import deliver
-from pipeline.alerts.surges import Failure, failure_announced
 from pipeline.alerts.today import DaySoFar, HourRow, read_day_so_far
 from pipeline.cli.options import (
     AsOfOption,

@@ -21,7 +21,6 @@ from pipeline.build.restatements import publish
 from pipeline.cli.history import history
 from pipeline.cli.options import ConfigOption, GeoOption, LakeOption
 from pipeline.cli.output import print_rows
-from pipeline.cli.query import query
 from pipeline.definitions import DEMO_MARK
 from pipeline.demo.storm.address_pool import find_database
 from pipeline.demo.storm.cells import check_scale
@@ -36,6 +35,7 @@ from pipeline.errors import DataError, LakeError
 from pipeline.ingest.discovery import has_arrived
 from pipeline.ingest.ingest import ingest_files
 from pipeline.lake.lake import Lake
+from pipeline.lake.query import query
 from pipeline.progress import show_bytes, show_steps
 from pipeline.report.page import write_report
 from pipeline.settings import Settings, load_settings

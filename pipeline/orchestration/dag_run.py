@@ -113,7 +113,7 @@ def _announce(
     context: Any, day_of: Callable[[Any], date], *, is_watch: bool = False, is_asked: bool = False
 ) -> None:
     """Send it, unless a setting can't be read: then nobody knows where alerts go."""
-    from pipeline.alerts.surges import Failure, announce_failure, say_failure  # noqa: PLC0415 light
+    from pipeline.alerts.failures import Failure, announce_failure, say_failure  # noqa: PLC0415 light
 
     exception = context.get("exception")
     if isinstance(exception, AlertError):

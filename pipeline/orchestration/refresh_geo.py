@@ -2,13 +2,11 @@
 
 import logging
 from datetime import datetime
-from pathlib import Path
 
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.enrich.geo.fetch import Options, fetch
-from pipeline.enrich.geo.providers import Services
+from pipeline.enrich.geo.providers import folder_of, services_of
 from pipeline.enrich.hits import Places
-from pipeline.errors import SettingsError
 from pipeline.ingest.outdated import find_outdated
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import find_zone
@@ -16,27 +14,6 @@ from pipeline.settings import Settings
 from pipeline.text import write_number_of
 
 log = logging.getLogger(__name__)
-
-
-def services_of(settings: Settings) -> Services:
-    """Where databases are fetched from, and with which account."""
-    return Services(
-        dbip_url=settings.dbip_url,
-        maxmind_url=settings.maxmind_url,
-        maxmind_account_id=settings.maxmind_account_id,
-        maxmind_license_key=settings.maxmind_license_key,
-    )
-
-
-def folder_of(settings: Settings) -> Path:
-    """The folder of databases.
-
-    Raises:
-        SettingsError: nobody is to be located, so there is none.
-    """
-    if settings.geo is None:
-        raise SettingsError("geo", "none", "that locates nobody; set the folder for databases")
-    return settings.geo
 
 
 def refresh(settings: Settings, now: datetime) -> str:

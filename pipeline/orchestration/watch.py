@@ -20,14 +20,12 @@ from pipeline.errors import DataError
 from pipeline.ingest.discovery import Found
 from pipeline.ingest.ingest import Ingested
 from pipeline.ingest.maker import read_limits
+from pipeline.orchestration.jobs import name_file, read_origins, read_path
 from pipeline.orchestration.nightly import build_stale as build_days
 from pipeline.orchestration.nightly import (
     find_own_zone,
     find_surges,
-    name_file,
     read_files,
-    read_origins,
-    read_path,
     refuse_failed,
     search_files,
 )

@@ -10,8 +10,6 @@ import pytz
 import pipeline
 from pipeline.build.restatements import ALL
 from pipeline.build.stale import session_timeout
-from pipeline.cli.history import NOBODY_LOCATED, explain_unpublished, query_history
-from pipeline.cli.query import State, one_state
 from pipeline.definitions import CENSORED_SHARE, DEMO_MARK, NO_COUNTRY
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.errors import GeoError, SettingsError
@@ -20,8 +18,10 @@ from pipeline.ingest.unread import Unread, count_unread
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord, read_json
 from pipeline.lake.left_out import Missing, list_missing
+from pipeline.lake.query import State, one_state
 from pipeline.lake.sql import read_model
 from pipeline.report.accounting import CREDITS
+from pipeline.report.history import NOBODY_LOCATED, explain_unpublished, query_history
 from pipeline.settings import Settings
 
 NOTHING_LEFT = "the lake has nothing of the day any more"

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from pipeline.errors import GeoError, SettingsError
+from pipeline.settings import Settings
 
 Edition = Literal["country", "city"]
 
@@ -97,3 +98,24 @@ def _checked_url(url: str) -> Download:
     if not has_host:
         raise GeoError("a source's URL has no host or an impossible port; check it")
     return download
+
+
+def services_of(settings: Settings) -> Services:
+    """Where databases are fetched from, and with which account."""
+    return Services(
+        dbip_url=settings.dbip_url,
+        maxmind_url=settings.maxmind_url,
+        maxmind_account_id=settings.maxmind_account_id,
+        maxmind_license_key=settings.maxmind_license_key,
+    )
+
+
+def folder_of(settings: Settings) -> Path:
+    """The folder of databases.
+
+    Raises:
+        SettingsError: nobody is to be located, so there is none.
+    """
+    if settings.geo is None:
+        raise SettingsError("geo", "none", "that locates nobody; set the folder for databases")
+    return settings.geo

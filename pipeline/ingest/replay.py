@@ -1,0 +1,96 @@
+"""Rejected lines, tried again by the readers of today."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.compute as pc
+
+from pipeline.errors import DataError, LakeError
+from pipeline.formats.detection import FileReader
+from pipeline.ingest.maker import open_maker
+from pipeline.ingest.outdated import origin_of
+from pipeline.ingest.reprocess import read_again
+from pipeline.lake.database import connect
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import FileRecord
+from pipeline.lake.partitions import read_table
+from pipeline.lake.zone import find_zone
+from pipeline.raw.blocks import RawFile
+from pipeline.settings import Settings
+from pipeline.text import escape
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """One raw file with rejected lines: how many of them are hits now; None when it is gone."""
+
+    record: FileRecord
+    raw: Path | None
+    now_hits: int | None
+    is_sealed: bool
+
+    @property
+    def row(self) -> tuple[str, str, int, int | None, str]:
+        """The file as ``COLUMNS``."""
+        done = "still rejected" if self.now_hits == 0 else "read again"
+        if self.is_sealed:
+            done = "a day of it is sealed: its figures stand"
+        if self.raw is None:
+            done = "its raw file is gone: bring it back, then `tidegauge ingest --again`"
+        return (escape(self.record.name), self.record.file_key, self.record.rejected,
+                self.now_hits, done)  # fmt: skip
+
+
+def list_rejected(lake: Lake, names: Collection[str]) -> list[FileRecord]:
+    """The raw files with rejected lines, or those named.
+
+    Raises:
+        LakeError: a name is of no file with rejected lines.
+    """
+    records = [record for record in lake.files() if record.rejected]
+    chosen = [r for r in records if not names or {r.name, r.file_key} & set(names)]
+    unknown = set(names) - {name for r in chosen for name in (r.name, r.file_key)}
+    if unknown:
+        raise LakeError(
+            f"lake {lake.root} has no rejected lines of {', '.join(sorted(unknown))}: give a file's"
+            " name or key, or none for all"
+        )
+    return chosen
+
+
+def try_again(
+    settings: Settings, record: FileRecord, raw: Path | None, on_read: Callable[[int], None]
+) -> Replayed:
+    """Try today's reader on the rejected lines of a raw file, which lies at ``raw``."""
+    lake = Lake(settings.lake)
+    is_sealed = not lake.sealed().isdisjoint(record.read_days)
+    if raw is None or is_sealed:
+        return Replayed(record, raw, None, is_sealed)
+    path = lake.rejects_path(str(record.rejects_day), record.file_key)
+    rejected = read_table(path, ["line_no"])["line_no"].combine_chunks()
+    hits = 0
+    origin = origin_of(record, settings)
+    reader = FileReader(origin.layout, origin.zone)
+    with connect(threads=1) as connection:
+        blocks = RawFile(raw, on_read=on_read).blocks()
+        for _, parts in reader.cut_all(connection, blocks):
+            read = reader.read(connection, parts)
+            hits += pc.sum(pc.is_in(read.hits["line_no"], value_set=rejected)).as_py() or 0
+    return Replayed(record, raw, hits, is_sealed)
+
+
+def take_replays(settings: Settings, lake: Lake, replays: Sequence[Replayed]) -> None:
+    """Read the raw files again that have more hits now.
+
+    Raises:
+        DataError: one could not be read.
+    """
+    for one in replays:
+        if not one.now_hits or one.raw is None:
+            continue
+        with_geo = any(share.geo_built for share in one.record.read_days.values())
+        maker = open_maker(settings, find_zone(settings, lake), with_geo=with_geo)
+        raws = {one.record.file_key: one.raw}
+        if failed := read_again(settings, lake, maker, [one.record], raws).failed:
+            raise DataError(f"{escape(one.record.name)}: {failed[0][1]}")
