@@ -36,8 +36,8 @@ def show_value(value: object) -> str:
 class TidegaugeError(Exception):
     """Root: a sentence that says what is wrong and what to do; ends the command with ``exit_code``.
 
-    The sentence may quote file names; ``pipeline.cli.main`` escapes it for the terminal. Passwords in
-    URLs are left out of it.
+    The sentence may quote file names; ``cli.main`` escapes it for the terminal. Passwords in URLs
+    are left out of it.
     """
 
     exit_code = 2

@@ -5,6 +5,7 @@ Only what they say is read; ``clients`` reads it.
 
 import hashlib
 import json
+import re
 import socket
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -17,8 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import show_value
-from pipeline.formats.client_texts import NO_PEER, SOCKET
 
+NO_PEER = "-"
+"""The client where a line or a layout has none."""
+SOCKET = re.compile(r"unix(?::.*)?|@.*", re.DOTALL)
+"""A peer that came by a socket of this machine: nginx writes ``unix:``, Go's servers ``@``."""
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 PRESETS = {
     "loopback": _LOOPBACK,

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from pipeline.build import retention
 from pipeline.build.build import build_settings
 from pipeline.build.checks import check_days
+from pipeline.cli import retention as retention_command
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
 from pipeline.settings import Settings
@@ -59,7 +60,8 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, instant: str) -> None:
         def now(cls, tz: Any = None) -> datetime:
             return datetime.fromisoformat(instant).astimezone(tz)
 
-    monkeypatch.setattr(retention, "datetime", Clock)
+    for module in (retention, retention_command):
+        monkeypatch.setattr(module, "datetime", Clock)
 
 
 def settings_of(site: Site, at_once: int = 7) -> Settings:

@@ -25,10 +25,10 @@ from oracle.tables import count_files
 
 from pipeline.build.build import BuildSettings, build
 from pipeline.enrich.geo.databases import list_databases
-from pipeline.enrich.hits import HitMaker, Places
+from pipeline.enrich.hits import DatabasesInForce, HitMaker
 from pipeline.enrich.robots import Robots
 from pipeline.enrich.visitors import VisitorKey
-from pipeline.ingest.deduplication import Rules
+from pipeline.ingest.deduplication import OverlapRules
 from pipeline.ingest.forget import forget_file
 from pipeline.ingest.ingest import ingest_files
 from pipeline.lake.lake import Lake
@@ -227,7 +227,7 @@ class Deliveries(RuleBasedStateMachine):
         self.lake = Lake(self.folder / "lake")
         key = VisitorKey(KEY.encode())
         self.lake.claim(ZONE.key, key.fingerprint)
-        places = Places(list_databases(geo), None, ZONE)
+        places = DatabasesInForce(list_databases(geo), None, ZONE)
         self.maker = HitMaker(ZONE, places, Robots(self.lake.root), key)
         self.build_settings = BuildSettings(ZONE, 30, key, 512)
         self.settings = Settings(
@@ -242,7 +242,7 @@ class Deliveries(RuleBasedStateMachine):
     def take(self, path: Path, content: bytes, *, is_damaged: bool = False) -> None:
         """Ingest a file, in the lake and in the model."""
         self.raw[path] = content
-        done = ingest_files(self.lake, self.maker, [path], rules=Rules(LEAST, drops=True))
+        done = ingest_files(self.lake, self.maker, [path], rules=OverlapRules(LEAST, drops=True))
         assert not done.failed
         self.model.deliver(content, is_damaged=is_damaged)
 

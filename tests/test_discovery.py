@@ -12,7 +12,7 @@ from conftest import build_database
 from lake_fixtures import Site, make_line
 
 from pipeline.enrich.geo.databases import list_databases
-from pipeline.enrich.hits import Places
+from pipeline.enrich.hits import DatabasesInForce
 from pipeline.errors import DataError, SettingsError
 from pipeline.ingest.discovery import Found, discover, find_raw
 from pipeline.lake.lake import Lake
@@ -38,7 +38,7 @@ def lines(*times: str) -> bytes:
 
 def find(site: Site, day: int, *, late: bool = False) -> Found:
     """Discover for a day of November 2016, with the databases of the site."""
-    places = Places(list_databases(site.folder / "geo"), None, TORONTO)
+    places = DatabasesInForce(list_databases(site.folder / "geo"), None, TORONTO)
     lake, raw = Lake(site.lake), site.folder / "raw"
     files = find_raw(raw, follow_links=False)
     return discover(lake, files, places, date(2016, 11, day), where=str(raw), with_late=late)

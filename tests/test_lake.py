@@ -222,7 +222,8 @@ def test_killed_ingest_is_made_good_by_the_next(
 
 STOP = """
 import os
-from pipeline import cli, steps
+from pipeline.cli import main as cli
+from pipeline.lake import fault_points as steps
 def stop(step):
     if step == {step!r}:
         os.kill(os.getpid(), 9)

@@ -11,7 +11,7 @@ import pytest
 from conftest import build_database
 from lake_fixtures import Site, make_line
 
-from pipeline.enrich.hits import Places
+from pipeline.enrich.hits import DatabasesInForce
 from pipeline.errors import StoreError
 from pipeline.ingest import discovery, raw_logs
 from pipeline.ingest.discovery import Found, discover, find_raw
@@ -58,7 +58,7 @@ def figure(site: Site, day: int) -> str:
 
 def find(site: Site, day: int, *, late: bool = False, raw_files: RawFiles | None = None) -> Found:
     files = raw_files or find_raw(site.folder / "raw", follow_links=False)
-    places = Places([], None, TORONTO)
+    places = DatabasesInForce([], None, TORONTO)
     lake = Lake(site.lake)
     return discover(lake, files, places, date(2016, 11, day), where="raw", with_late=late)
 

@@ -8,7 +8,8 @@ from restated_lakes import Publisher
 from test_report_page import text_of
 
 from pipeline.definitions import CENSORED_SHARE, ROBOTLIKE
-from pipeline.report import page, write_report
+from pipeline.report import page
+from pipeline.report.page import write_report
 from pipeline.surges.baseline import LEAST_HISTORY_DAYS, LEVEL_DAYS
 from pipeline.surges.episodes import ALARM_PROBABILITY
 

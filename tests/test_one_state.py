@@ -75,7 +75,7 @@ WRITER = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from pipeline import steps
+from pipeline.lake import fault_points as steps
 from pipeline.build.build import build
 from pipeline.ingest.forget import forget_file
 from pipeline.lake.lake import Lake

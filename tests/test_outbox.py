@@ -333,7 +333,7 @@ KILLED = """
 import os, signal, sys
 from datetime import date
 from pathlib import Path
-from pipeline import steps
+from pipeline.lake import fault_points as steps
 from pipeline.alerts.failures import Failure, announce_failure
 from pipeline.settings import load_settings
 lake, urls, step, count = sys.argv[1:]

@@ -17,7 +17,7 @@ from report_lakes import CANADA, FILE, PATH, STATES, day_lines, line, make_hosti
 from report_lakes import make_storm as make_storm_lake
 
 from pipeline.orchestration.nightly import check_built
-from pipeline.report import write_report
+from pipeline.report.page import write_report
 from pipeline.settings import load_settings
 
 ALLOWED = (

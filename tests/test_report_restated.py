@@ -11,7 +11,8 @@ from restated_lakes import COMPLETE, ELEVENTH, NINTH, PRELIMINARY, Publisher
 from test_report_browser import CHROMIUM, browser, open_page
 from test_report_page import Page, text_of
 
-from pipeline.report import restated, write_report
+from pipeline.report import restated
+from pipeline.report.page import write_report
 from pipeline.report.restated import name_files_once
 
 __all__ = ["browser"]

@@ -20,7 +20,7 @@ from pipeline.verify.differences import find_difference
 from pipeline.verify.lines import LineSet, find_shared
 from pipeline.verify.parquet import Shelf
 from pipeline.verify.processes import prove_all
-from pipeline.verify.recount import Rules
+from pipeline.verify.recount import CountingRules
 
 
 @pytest.fixture(scope="module")
@@ -405,7 +405,9 @@ def test_several_processes_find_the_same(site: Site, monkeypatch: pytest.MonkeyP
 def test_process_that_ends_early_is_a_finding(capfd: pytest.CaptureFixture[str]) -> None:
     """Its days are named as not proved."""
     day = date(2016, 11, 8)
-    task = Task(Shelf(Path("/nowhere"), {}), "No/Zone", Rules(30, b""), (), frozenset([day]))
+    task = Task(
+        Shelf(Path("/nowhere"), {}), "No/Zone", CountingRules(30, b""), (), frozenset([day])
+    )
     found = [proof.findings for proof in prove_all([task, task])]
     assert [[finding.what for finding in each] for each in found] == [["unproven"], ["unproven"]]
     assert "ended with code 1" in found[0][0].text

@@ -30,12 +30,12 @@ from test_definitions import CASES as DEFINITIONS
 from test_definitions import prepare
 from test_oracle_agreement import hostile_log
 
-from pipeline.build.stale import PARTITIONED
+from pipeline.build.stale import DERIVED
 from pipeline.days import day_start
 from pipeline.verify import recount as recounting
 from pipeline.verify.day_proof import NO_HITS
 from pipeline.verify.differences import find_difference
-from pipeline.verify.recount import COUNTED, TEXTS, DayHits, Recount, Rules, recount_day
+from pipeline.verify.recount import COUNTED, TEXTS, CountingRules, DayHits, Recount, recount_day
 from pipeline.verify.sessions import referrer_host
 
 KEY = b"k" * 16
@@ -76,7 +76,7 @@ def recount(
     drop_robotlike: bool = False,
 ) -> Recount:  # fmt: skip
     """Count one day anew; `known` are the days at hand."""
-    rules = Rules(minutes, KEY, drop_robotlike)
+    rules = CountingRules(minutes, KEY, drop_robotlike)
     start, end = (
         round(day_start(each, zone).timestamp()) * 1_000_000 for each in (day, day + ONE_DAY)
     )
@@ -92,7 +92,7 @@ def by_sql(connection: duckdb.DuckDBPyConnection, model: str, day: date) -> pa.T
     """The rows of a day in the model's `result`, in the order that a build writes them in."""
     return (
         connection.execute(
-            f"SELECT * EXCLUDE (day) FROM result WHERE day = $day ORDER BY {PARTITIONED[model]}",
+            f"SELECT * EXCLUDE (day) FROM result WHERE day = $day ORDER BY {DERIVED[model]}",
             {"day": day},
         ).to_arrow_table()
     )  # fmt: skip

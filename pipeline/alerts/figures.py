@@ -30,7 +30,7 @@ _LONGEST_REASON = 500
 
 
 @dataclass(frozen=True)
-class Change:
+class FigureChange:
     """A published figure that moved: from the value last said, or the first one, to that of now."""
 
     day: date
@@ -50,12 +50,12 @@ class Change:
         return is_large and abs(self.after - self.before) > share * self.before
 
 
-def find_changes(rows: Iterable[dict[str, Any]], said: dict[str, int]) -> list[Change]:
+def find_changes(rows: Iterable[dict[str, Any]], said: dict[str, int]) -> list[FigureChange]:
     """What moved among the figures.
 
     Args:
         rows: of ``restatements``, ordered by day, country and time.
-        said: the value of each figure when an alert last spoke of it, by ``Change.key``.
+        said: the value of each figure when an alert last spoke of it, by ``FigureChange.key``.
     """
     changes = []
     for (day, country), group in groupby(rows, itemgetter("day", "country")):
@@ -66,7 +66,9 @@ def find_changes(rows: Iterable[dict[str, Any]], said: dict[str, int]) -> list[C
         first = values[0]["previous_sessions"]  # 0: it came later to a day published without it
         first = values[0]["sessions"] if first is None else first
         before = said.get(f"{day} {country}", first)
-        changes.append(Change(day, country, before, values[-1]["sessions"], moved[-1]["reason"]))
+        changes.append(
+            FigureChange(day, country, before, values[-1]["sessions"], moved[-1]["reason"])
+        )
     return changes
 
 
@@ -101,7 +103,7 @@ def note_restatements(settings: Settings, day: date, today: date, *, is_asked: b
     return alerts
 
 
-def _restated(day: date, changes: list[Change]) -> Alert:
+def _restated(day: date, changes: list[FigureChange]) -> Alert:
     ordered = sorted(
         changes, key=lambda one: (one.country != ALL, -abs(one.after - one.before), one.country)
     )
@@ -116,7 +118,7 @@ def _restated(day: date, changes: list[Change]) -> Alert:
     )
 
 
-def _write_change(change: Change) -> str:
+def _write_change(change: FigureChange) -> str:
     who = "all countries" if change.country == ALL else escape(change.country)
     percent = ""
     if change.before:

@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.build.cut_sessions import Whole, cut_sessions
-from pipeline.build.stale import PARTITIONED, DayFiles, Parts, fingerprint, take_stock
+from pipeline.build.stale import DERIVED, DayFiles, Parts, fingerprint, take_stock
 from pipeline.build.summary import add_summary
 from pipeline.days import day_start
 from pipeline.definitions import ROBOTLIKE
@@ -165,7 +165,7 @@ def _build_what_fits(
     try:
         _build_batch(change, batch, days, settings)
     except duckdb.OutOfMemoryException as error:
-        for model in PARTITIONED:
+        for model in DERIVED:
             for day in batch:
                 shutil.rmtree(change.staging / model / f"day={day}", ignore_errors=True)
         if len(batch) > 1:
@@ -232,7 +232,7 @@ def session_parameters(settings: BuildSettings) -> dict[str, int | bytes]:
 
 
 def _ordered(model: str) -> str:
-    return f"FROM ({read_model(model)}) ORDER BY {PARTITIONED[model]}"
+    return f"FROM ({read_model(model)}) ORDER BY {DERIVED[model]}"
 
 
 def _day_table(
@@ -274,7 +274,7 @@ def _replace_days(change: Change, days: Iterable[str]) -> None:
     targets = {
         change.lake.part_path(model, day): change.staging / model / f"day={day}" / "part.parquet"
         for day in days
-        for model in PARTITIONED
+        for model in DERIVED
     }
     for target, staged in targets.items():
         if staged.exists():

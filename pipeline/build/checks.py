@@ -9,7 +9,7 @@ import duckdb
 from duckdb import ColumnExpression, ConstantExpression
 
 from pipeline.build.build import BuildSettings, shown_days
-from pipeline.build.stale import PARTITIONED, Stock, take_stock
+from pipeline.build.stale import DERIVED, Stock, take_stock
 from pipeline.build.summary import is_current
 from pipeline.errors import DataError
 from pipeline.lake.database import connect
@@ -17,8 +17,7 @@ from pipeline.lake.day_files import read_days, read_part
 from pipeline.lake.lake import Lake
 from pipeline.lake.sql import read_model
 from pipeline.lake.storage import tables_named
-from pipeline.lake.tables import GROWN, select_nothing
-from pipeline.lake.tables import PARTITIONED as COLUMNS
+from pipeline.lake.tables import GROWN, PARTITIONED, select_nothing
 from pipeline.text import write_number_of
 
 _DAYS_AT_ONCE = 8
@@ -43,7 +42,7 @@ def check_days(lake: Lake, days: Iterable[date], settings: BuildSettings) -> lis
             some = wanted[start : start + _DAYS_AT_ONCE]
             with _connect(lake, settings) as connection:
                 _show_days(connection, lake, stock, some)
-                models = ("hits", *PARTITIONED, *(["days"] if are_current else []))
+                models = ("hits", *DERIVED, *(["days"] if are_current else []))
                 _run(connection, models, some)
         if are_current and wanted:
             with _connect(lake, settings) as connection:
@@ -71,7 +70,7 @@ def _show_days(
     _show(connection, "hits", hits)
     # A sealed day beside them may be cut by another timeout than theirs: no contradiction.
     unsealed = sorted({str(day) for day in near} - lake.sealed())
-    for model in PARTITIONED:
+    for model in DERIVED:
         _show(connection, model, [lake.part_path(model, day) for day in unsealed])
     if lake.part_path("days").exists():
         read_part(connection, lake.part_path("days")).filter(
@@ -91,7 +90,7 @@ def _show(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) -
     is_grown = name in GROWN
     selects = []
     if files:
-        is_of_days = name in COLUMNS
+        is_of_days = name in PARTITIONED
         parts = (
             read_days(connection, files, union_by_name=is_grown)
             if is_of_days
@@ -100,7 +99,7 @@ def _show(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) -
         parts.create_view(f"{name}_parts")
         selects.append(f"FROM {name}_parts")
     if is_grown or not files:
-        selects.insert(0, select_nothing(f"{COLUMNS[name]}, day DATE"))
+        selects.insert(0, select_nothing(f"{PARTITIONED[name]}, day DATE"))
     connection.execute(f"CREATE VIEW {name} AS {' UNION ALL BY NAME '.join(selects)}")
 
 

@@ -27,7 +27,7 @@ from pipeline.lake.ledger import read_json
 from pipeline.lake.partitions import read_table, write_table
 from pipeline.lake.sql import read_model
 from pipeline.lake.storage import storage_named
-from pipeline.lake.tables import PARTITIONED, SCHEMA, select_nothing
+from pipeline.lake.tables import PARTITIONED, RESTATEMENTS, select_nothing
 
 log = logging.getLogger(__name__)
 
@@ -193,7 +193,7 @@ def read_completeness(lake: Lake) -> pa.Table:
 def read_restatements(lake: Lake) -> pa.Table:
     """All published values, by day, country and time."""
     path = lake.part_path("restatements")
-    return read_table(path).cast(SCHEMA) if path.exists() else SCHEMA.empty_table()
+    return read_table(path).cast(RESTATEMENTS) if path.exists() else RESTATEMENTS.empty_table()
 
 
 def _add_rows(
@@ -214,7 +214,9 @@ def _add_rows(
         nothing = select_nothing(f"{PARTITIONED['daily']}, day DATE")
         connection.execute(f"CREATE VIEW daily AS {nothing}")
     bound = {"now": now.replace(microsecond=0)}
-    added = connection.execute(read_model("restatements"), bound).to_arrow_table().cast(SCHEMA)
+    added = (
+        connection.execute(read_model("restatements"), bound).to_arrow_table().cast(RESTATEMENTS)
+    )
     connection.close()
     if len(added):
         table = pa.concat_tables([published, added]).sort_by(_ORDER)

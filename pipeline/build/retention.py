@@ -26,7 +26,6 @@ from pipeline.text import write_number_of
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ["day", "hits_files", "rejects_files", "bytes", "is_sealed"]
 _TABLES = ("hits", "rejects", "ledger/whole")
 _ONE_DAY = timedelta(days=1)
 

@@ -24,7 +24,7 @@ from pipeline.lake.ledger import DayShare, FileRecord, read_json
 from pipeline.lake.sql import read_model
 from pipeline.text import escape
 
-PARTITIONED = {"sessions": "day, started_at, session_id", "daily": "day, country",
+DERIVED = {"sessions": "day, started_at, session_id", "daily": "day, country",
                "hourly": "day, hour, country", "minutes": "day, source, minute"}  # fmt: skip
 """The models with one partition a day, and the total order each is written in."""
 ASKED = ("geo", "robots", "definitions", "settings")
@@ -110,7 +110,7 @@ def parts_of(
     lake: Lake, days: dict[date, DayFiles], timeout_minutes: int, *, drop_robotlike: bool
 ) -> dict[str, Parts]:
     """What each day would be built from now, by kind."""
-    models = [read_model(model) for model in (*PARTITIONED, "robotlike")]
+    models = [read_model(model) for model in (*DERIVED, "robotlike")]
     engines = [duckdb.__version__, pa.__version__]
     code = hashlib.sha256(json.dumps([DEFINITIONS_VERSION, engines, models]).encode()).hexdigest()
     zone_and_key = sorted(lake.identity().items())

@@ -31,6 +31,11 @@ Also = StrEnum("Also", {kind: kind for kind in ASKED})  # type: ignore[misc]  # 
 """The kinds of causes that a build takes only when asked to."""
 
 
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("build")(build_command)
+
+
 def build_command(  # noqa: PLR0913 one parameter an option
     also: Annotated[
         list[Also] | None,

@@ -27,7 +27,7 @@ from pipeline.cli.output import print_rows
 from pipeline.compare.basis import Basis, Outcome, read_basis
 from pipeline.compare.rows import COLUMNS, largest_countries, make_rows
 from pipeline.compare.sentences import say_left_out, say_totals
-from pipeline.compare.variants import Asked, Robotlike, Variant, make_variants
+from pipeline.compare.variants import Asked, RobotlikeVariant, Variant, make_variants
 from pipeline.errors import SettingsError, StorageError
 from pipeline.lake.lake import Lake
 from pipeline.lake.storage import storage_named
@@ -69,7 +69,7 @@ def compare(  # noqa: PLR0913 one parameter an option
         ),
     ] = None,
     robotlike: Annotated[
-        list[Robotlike] | None,
+        list[RobotlikeVariant] | None,
         typer.Option(
             "--robotlike",
             help="Visitors whose day looks like a robot's: counted (keep) or not (drop).",

@@ -28,7 +28,6 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.output import print_rows, until_closed
 from pipeline.errors import DataError, StorageError
-from pipeline.formats.client_texts import NO_PEER
 from pipeline.formats.detection import FileReader, find_nearest
 from pipeline.formats.fields import EXPLAINED, ReadBlock, Rejected
 from pipeline.formats.json_guess import guess_setting
@@ -36,7 +35,7 @@ from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.layouts import COMBINED, Layout, list_layouts
 from pipeline.ingest.maker import read_limits
 from pipeline.lake.database import connect
-from pipeline.proxies import UNLOGGED
+from pipeline.proxies import NO_PEER, UNLOGGED
 from pipeline.raw.blocks import Block, RawFile
 from pipeline.raw.holes import say_hole
 from pipeline.settings import load_settings

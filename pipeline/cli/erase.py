@@ -17,11 +17,12 @@ from pipeline.cli.options import (
 from pipeline.cli.output import print_rows
 from pipeline.enrich.visitors import load_key
 from pipeline.errors import SettingsError
-from pipeline.formats.client_texts import NO_PEER, SOCKET, read_client
+from pipeline.formats.client_texts import read_client
 from pipeline.ingest.erasure import Person, Trace, count_files, erase
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import open_lake
 from pipeline.progress import show_steps
+from pipeline.proxies import NO_PEER, SOCKET
 from pipeline.settings import load_settings
 from pipeline.text import escape
 

@@ -19,7 +19,7 @@ from pipeline.cli.output import print_rows
 from pipeline.enrich.geo.check import Waivers
 from pipeline.enrich.geo.databases import (
     GeoDatabase,
-    LeftOut,
+    OtherDatabase,
     list_databases,
     list_left_out,
     none_in,
@@ -180,7 +180,7 @@ def fetch_command(  # noqa: PLR0913 - one parameter an option
 
 
 def _database_row(
-    known: GeoDatabase | LeftOut, kind: str
+    known: GeoDatabase | OtherDatabase, kind: str
 ) -> tuple[date | datetime | str | int, ...]:
     return (
         known.built,

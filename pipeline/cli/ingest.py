@@ -1,4 +1,4 @@
-"""The commands that fill a lake and say what is in it: ingest, build and status."""
+"""The command ``ingest``: takes raw logs into a lake."""
 
 from contextlib import ExitStack
 from dataclasses import replace
@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.build import build_command
 from pipeline.cli.options import (
     ConfigOption,
     Form,
@@ -29,7 +28,7 @@ from pipeline.ingest.sources import days_around, find_raw_files, standard_input,
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.views import write_views
-from pipeline.lake.zone import Zone, find_zone, open_lake
+from pipeline.lake.zone import Zone, find_zone
 from pipeline.progress import show_bytes
 from pipeline.raw.files import Origin, RawFiles, find_files
 from pipeline.raw.holes import say_hole
@@ -39,10 +38,8 @@ from pipeline.text import say, shown, write_number_of
 
 
 def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
+    """Register the command."""
     app.command("ingest")(ingest)
-    app.command("build")(build_command)
-    app.command("status")(status)
 
 
 def ingest(  # noqa: PLR0913 one parameter an option
@@ -199,25 +196,3 @@ def _say_known(record: FileRecord) -> str:
     if record.forgotten_at:
         return f"forgotten on {record.forgotten_at}, skipped; --again takes it in"
     return f"already in the lake as {record.file_key}, skipped"
-
-
-def status(
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
-    form: FormOption = Form.table,
-    raw_cells: RawCellsOption = False,
-) -> None:
-    """Files, days, lines by outcome, time zone, databases, stale days.
-
-    For example:
-
-    tidegauge status --format json
-    """
-    settings = load_settings(config, lake=lake, geo=geo)
-    print_rows(
-        ["what", "value"],
-        list_status(settings, open_lake(settings)),
-        form.value,
-        raw_cells=raw_cells,
-    )

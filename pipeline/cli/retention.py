@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from pipeline.build.retention import (
-    COLUMNS,
     OldDay,
     apply_retention,
     check_plan,
@@ -30,6 +29,8 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.zone import open_lake
 from pipeline.settings import Settings, load_settings
 from pipeline.text import escape, write_number_of
+
+COLUMNS = ["day", "hits_files", "rejects_files", "bytes", "is_sealed"]
 
 
 def add_to(app: typer.Typer) -> None:

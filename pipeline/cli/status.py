@@ -1,26 +1,64 @@
-"""What a lake holds and how it came about, as rows."""
+"""The command ``status``: what a lake holds and how it came about, as rows."""
 
 from collections import Counter
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import typer
+
 from pipeline.alerts.outbox import list_untaken
 from pipeline.build.stale import ASKED, Stock, take_stock
+from pipeline.cli.options import (
+    ConfigOption,
+    Form,
+    FormOption,
+    GeoOption,
+    LakeOption,
+    RawCellsOption,
+)
+from pipeline.cli.output import print_rows
 from pipeline.enrich.geo.databases import list_databases
-from pipeline.enrich.hits import Places
+from pipeline.enrich.hits import DatabasesInForce
 from pipeline.errors import GeoError
-from pipeline.ingest.deduplication import Source, overlap_rules
+from pipeline.ingest.deduplication import SourceFiles, overlap_rules
 from pipeline.ingest.outdated import find_outdated
 from pipeline.ingest.reprocess import plan_reread
 from pipeline.ingest.source_names import list_doubts
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.left_out import read_notes
-from pipeline.lake.zone import find_zone
-from pipeline.settings import Settings
+from pipeline.lake.zone import find_zone, open_lake
+from pipeline.settings import Settings, load_settings
 from pipeline.text import escape, write_number_of
 
 _KINDS = ("lines", "hits", "rejected", "blank", "directives", "duplicates")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("status")(status)
+
+
+def status(
+    lake: LakeOption = None,
+    geo: GeoOption = None,
+    config: ConfigOption = None,
+    form: FormOption = Form.table,
+    raw_cells: RawCellsOption = False,
+) -> None:
+    """Files, days, lines by outcome, time zone, databases, stale days.
+
+    For example:
+
+    tidegauge status --format json
+    """
+    settings = load_settings(config, lake=lake, geo=geo)
+    print_rows(
+        ["what", "value"],
+        list_status(settings, open_lake(settings)),
+        form.value,
+        raw_cells=raw_cells,
+    )
 
 
 def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
@@ -86,7 +124,7 @@ def _count_unsettled(settings: Settings, lake: Lake) -> Counter[str]:
     """Files of each unsealed day that drop other lines by the settings of now."""
     rules, sealed = overlap_rules(settings), lake.sealed()
     names = sorted({record.source for record in lake.files()})
-    sources = (Source(lake, name, rules, lake.root) for name in names)
+    sources = (SourceFiles(lake, name, rules, lake.root) for name in names)
     return Counter(
         day for source in sources for day in source.list_unsettled() if day not in sealed
     )
@@ -142,7 +180,7 @@ def _list_reasons(records: list[FileRecord]) -> str:
 def _list_outdated(settings: Settings, lake: Lake, records: list[FileRecord]) -> list[str]:
     try:
         databases = list_databases(settings.geo)
-        places = Places(databases, settings.geo_provider, find_zone(settings, lake).info)
+        places = DatabasesInForce(databases, settings.geo_provider, find_zone(settings, lake).info)
         return [str(day) for day in find_outdated(records, places, lake.sealed())]
     except GeoError:  # said in the row before
         return []

@@ -1,5 +1,1 @@
-"""What a changed setting would do to the figures, without touching the lake: ``compare``."""
-
-from pipeline.cli.compare import add_to
-
-__all__ = ["add_to"]
+"""What a changed setting would do to the figures, without touching the lake."""

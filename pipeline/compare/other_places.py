@@ -20,7 +20,7 @@ from pipeline.compare.basis import Basis, Outcome
 from pipeline.compare.counting import Change, count_days, distinct, show_hits
 from pipeline.enrich.geo.databases import GeoDatabase, list_databases, read_database
 from pipeline.enrich.geo.lookup import Locator
-from pipeline.enrich.hits import HitMaker, Places
+from pipeline.enrich.hits import DatabasesInForce, HitMaker
 from pipeline.enrich.robots import Robots
 from pipeline.enrich.visitors import VisitorKey
 from pipeline.errors import SettingsError, StorageError
@@ -179,7 +179,7 @@ def _read_again(  # noqa: PLR0913 what is read, into what, by what
     """Fill the temporary lake; returns why a file failed, by file key."""
     key = VisitorKey(secrets.token_bytes(32))  # the counts are the same under any
     lake.claim(basis.zone.key, key.fingerprint)
-    places, robots = Places([database], None, basis.zone), Robots(lake.root)
+    places, robots = DatabasesInForce([database], None, basis.zone), Robots(lake.root)
     maker = HitMaker(basis.zone, places, robots, key, proxies=settings.proxies)
     records = [record for file in rereading.found if (record := basis.lake.find(file))]
     read_again(settings, lake, maker, records, rereading.found, on_read)

@@ -34,7 +34,7 @@ class Variant:
     count: Callable[[Basis], Outcome]
 
 
-class Robotlike(StrEnum):
+class RobotlikeVariant(StrEnum):
     """What is done with visitors whose day looks like a robot's."""
 
     keep = "keep"
@@ -48,7 +48,7 @@ class Asked:
     timeouts: Sequence[int] = ()
     zones: Sequence[str] = ()
     robots: Sequence[str] = ()
-    robotlike: Sequence[Robotlike] = ()
+    robotlike: Sequence[RobotlikeVariant] = ()
     databases: Sequence[Path] = ()
     databases_built: Sequence[date] = ()
 
@@ -89,9 +89,9 @@ def _robots(given: str) -> Variant:
     )
 
 
-def _robotlike(what: Robotlike) -> Variant:
+def _robotlike(what: RobotlikeVariant) -> Variant:
     label = f"robotlike {what}"
-    drop = what is Robotlike.drop
+    drop = what is RobotlikeVariant.drop
     return Variant(label, lambda basis: _count_hits(basis, label, drop_robotlike=drop))
 
 

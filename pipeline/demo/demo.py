@@ -28,7 +28,7 @@ from pipeline.demo.storm.november import SERVERS, ZONE
 from pipeline.demo.storm.published import Comparison, compare
 from pipeline.demo.storm.simulate import simulate
 from pipeline.enrich.geo.databases import list_databases
-from pipeline.enrich.hits import HitMaker, Places
+from pipeline.enrich.hits import DatabasesInForce, HitMaker
 from pipeline.enrich.robots import Robots
 from pipeline.enrich.visitors import load_key
 from pipeline.errors import DataError, LakeError
@@ -148,7 +148,7 @@ def _simulate(out: Path, scale: float) -> list[Path]:
 def _ingest(settings: Settings, files: list[Path]) -> int:
     key, zone, lake = load_key(settings), ZONE, Lake(settings.lake)
     lake.claim(zone.key, key.fingerprint)
-    places = Places(list_databases(settings.geo), settings.geo_provider, zone)
+    places = DatabasesInForce(list_databases(settings.geo), settings.geo_provider, zone)
     maker = HitMaker(zone, places, Robots(settings.lake), key, settings.addresses)
     total = sum(file.stat().st_size for file in files)
     with show_bytes("ingesting", total) as (progress, task):

@@ -33,7 +33,7 @@ from pipeline.progress import progress_console, show_steps
 from pipeline.text import escape
 
 DAGS = find_data("dags")
-PRELOAD = Path(__file__).with_name("airflow_preload.py")
+PRELOAD = Path(__file__).parents[1] / "orchestration" / "airflow_preload.py"
 START_TIMEOUT_S = 240
 STOP_TIMEOUT_S = 8
 """Airflow takes 6. Tasks at work can tell no more of their end: they run again after a start."""

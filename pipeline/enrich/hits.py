@@ -38,7 +38,7 @@ def local_days(seconds: npt.NDArray[np.int64], zone: ZoneInfo) -> npt.NDArray[np
 
 
 @dataclass
-class Places:
+class DatabasesInForce:
     """The databases, and which is in force on which day; shared by the reading threads."""
 
     databases: list[GeoDatabase]
@@ -67,7 +67,7 @@ class HitMaker:
     """Everything outside a line that its hit depends on."""
 
     zone: ZoneInfo
-    places: Places
+    places: DatabasesInForce
     robots: Robots
     key: VisitorKey
     addresses: Addresses = Addresses.none

@@ -13,10 +13,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-NO_PEER = "-"
-"""The client where a line or a layout has none."""
-SOCKET = re.compile(r"unix(?::.*)?|@.*", re.DOTALL)
-"""A peer that came by a socket of this machine: nginx writes ``unix:``, Go's servers ``@``."""
+from pipeline.proxies import NO_PEER, SOCKET
+
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+IPV4 = rf"^(?:{_OCTET}\.){{3}}{_OCTET}$"
+"""An address of version 4, to Python and to RE2."""
 
 _LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 # The last label of a name is not all digits, or it could not be told from an address.
@@ -133,8 +134,3 @@ def are_all_addresses(text: str) -> bool:
 def _is_node(word: str) -> bool:
     client = read_client(word.rstrip(":"))
     return client is not None and is_address(client)
-
-
-_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-IPV4 = rf"^(?:{_OCTET}\.){{3}}{_OCTET}$"
-"""An address of version 4, to Python and to RE2."""

@@ -12,17 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.formats.client_texts import (
-    NO_PEER,
-    SOCKET,
-    are_addresses,
-    are_all_addresses,
-    holds_address,
-)
+from pipeline.formats.client_texts import are_addresses, are_all_addresses, holds_address
 from pipeline.formats.fields import ReadBlock
 from pipeline.formats.layouts import Combined
 from pipeline.formats.reader import Part
-from pipeline.proxies import SOCKETS, UNLOGGED, TrustedProxies
+from pipeline.proxies import NO_PEER, SOCKET, SOCKETS, UNLOGGED, TrustedProxies
 
 _LOOKED_AT = 200
 """So many lines of a group are looked at in a block."""

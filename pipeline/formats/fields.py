@@ -8,9 +8,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.formats.client_texts import NO_PEER, read_clients
+from pipeline.formats.client_texts import read_clients
 from pipeline.formats.targets import TEXT, or_null, read_request
 from pipeline.formats.times import TimeFormat
+from pipeline.proxies import NO_PEER
 
 BLANK = " \t\v\f\r\n"
 """What a blank line may hold."""

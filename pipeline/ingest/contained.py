@@ -25,7 +25,7 @@ _NEAR = 8
 
 
 @dataclass(frozen=True)
-class Run:
+class SameLines:
     """``length`` lines that are the same from line ``start`` of a file, ``place`` of the other."""
 
     start: int
@@ -70,12 +70,12 @@ def _count_same(one: Hashes, other: Hashes) -> int:
     return most
 
 
-def find_runs(part: Hashes, whole: Hashes, *, is_damaged: bool) -> list[Run] | None:
+def find_runs(part: Hashes, whole: Hashes, *, is_damaged: bool) -> list[SameLines] | None:
     """The runs of ``part`` that ``whole`` has in order; None when there are too many.
 
     Lines that it has not are left out when ``is_damaged``; else the search ends with the first.
     """
-    places, runs = _Places(whole), list[Run]()
+    places, runs = _Places(whole), list[SameLines]()
     start = since = 0
     while start < len(part):
         place = places.find(part[start], since)
@@ -87,14 +87,14 @@ def find_runs(part: Hashes, whole: Hashes, *, is_damaged: bool) -> list[Run] | N
                 break
             start += 1
             continue
-        runs.append(Run(start, place, length))
+        runs.append(SameLines(start, place, length))
         if len(runs) > _MOST_RUNS:
             return None
         start, since = start + length, place + length
     return runs
 
 
-def fits(runs: list[Run], part: int, whole: int, *, is_damaged: bool, has_tail: bool) -> bool:
+def fits(runs: list[SameLines], part: int, whole: int, *, is_damaged: bool, has_tail: bool) -> bool:
     """Whether the lines that are in no run can be what damage made of the lines between the runs.
 
     ``part``, ``whole``: the numbers of lines. Of an undamaged file that is the cut-off last line
@@ -109,7 +109,7 @@ def fits(runs: list[Run], part: int, whole: int, *, is_damaged: bool, has_tail: 
     return True
 
 
-def _list_holes(runs: list[Run], part: int, whole: int) -> Iterator[tuple[int, int, bool]]:
+def _list_holes(runs: list[SameLines], part: int, whole: int) -> Iterator[tuple[int, int, bool]]:
     """Lines that are in no run, beside how many of the other file's, and whether at the end."""
     start = place = 0
     for run in runs:
@@ -132,7 +132,7 @@ def reach_distinct(hashes: Hashes, least: int) -> int | None:
         size *= 8
 
 
-def take_lines(hashes: Hashes, runs: list[Run]) -> Hashes:
+def take_lines(hashes: Hashes, runs: list[SameLines]) -> Hashes:
     """The lines of the runs."""
     parts = [hashes[run.start : run.start + run.length] for run in runs]
     return np.concatenate([hashes[:0], *parts])

@@ -46,7 +46,7 @@ from pipeline.settings import Settings
 
 
 @dataclass(frozen=True)
-class Rules:
+class OverlapRules:
     """The settings: how many different lines are an overlap, and whether its copy is dropped."""
 
     least_lines: int = 20
@@ -74,13 +74,13 @@ class Settled:
     records: list[FileRecord]
 
 
-class Source:
+class SourceFiles:
     """The raw files of one source in the lake, and what becomes of them.
 
     The caller holds the lake's commit lock from before the making until the change is done.
     """
 
-    def __init__(self, lake: Lake, name: str, rules: Rules, staging: Path) -> None:
+    def __init__(self, lake: Lake, name: str, rules: OverlapRules, staging: Path) -> None:
         """Read the source's records; files made on the way go into ``staging``."""
         self._lake = lake
         self._rules = rules
@@ -350,9 +350,9 @@ def _begins_with(later: Path, earlier: FileRecord) -> bool:
     return not left and digest.hexdigest() == earlier.sha256
 
 
-def overlap_rules(settings: Settings) -> Rules:
+def overlap_rules(settings: Settings) -> OverlapRules:
     """What is done with lines that were sent twice."""
-    return Rules(settings.overlap_least_lines, settings.drop_overlaps)
+    return OverlapRules(settings.overlap_least_lines, settings.drop_overlaps)
 
 
 def say_flood(record: FileRecord) -> str:

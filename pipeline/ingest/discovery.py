@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 
-from pipeline.enrich.hits import Places
+from pipeline.enrich.hits import DatabasesInForce
 from pipeline.errors import DataError, PassingError, SettingsError, StoreError
 from pipeline.ingest.outdated import is_outdated
 from pipeline.ingest.raw_logs import RawLog, RawLogs
@@ -42,7 +42,7 @@ class Found:
 def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     lake: Lake,
     raw_files: RawFiles,
-    places: Places,
+    places: DatabasesInForce,
     day: date,
     *,
     where: str,
@@ -114,7 +114,7 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     )  # fmt: skip
 
 
-def _is_outdated(record: FileRecord, day: date, places: Places) -> bool:
+def _is_outdated(record: FileRecord, day: date, places: DatabasesInForce) -> bool:
     share = record.days.get(str(day)) if record.is_live else None
     return share is not None and is_outdated(share, day, places)
 

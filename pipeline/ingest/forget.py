@@ -4,7 +4,7 @@ import os
 from datetime import datetime
 
 from pipeline.errors import DataError, LakeError
-from pipeline.ingest.deduplication import Source, overlap_rules
+from pipeline.ingest.deduplication import SourceFiles, overlap_rules
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.settings import Settings
@@ -28,7 +28,7 @@ def forget_file(settings: Settings, lake: Lake, name: str, now: datetime) -> Fil
             raise DataError(
                 f"{escape(record.name)} has hits of {sealed[0]}, which is sealed: its figures stand"
             )
-        source = Source(lake, record.source, overlap_rules(settings), staging)
+        source = SourceFiles(lake, record.source, overlap_rules(settings), staging)
         settled = source.forget(record.file_key, now)
         lake.commit(settled.moves)
     return settled.records[0]

@@ -33,9 +33,9 @@ from pipeline.formats.reader import Part
 from pipeline.ingest.contained import Hashes
 from pipeline.ingest.deduplication import (
     NewFile,
-    Rules,
+    OverlapRules,
     Settled,
-    Source,
+    SourceFiles,
     say_flood,
     say_repeats,
     with_lines,
@@ -142,7 +142,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
     only_whole: bool = False,
     again: Container[Path] = (),
     instead_of: Mapping[Path, FileRecord] = MappingProxyType({}),
-    rules: Rules = Rules(),  # noqa: B008 a frozen value
+    rules: OverlapRules = OverlapRules(),  # noqa: B008 a frozen value
     limits: ReadLimits = DEFAULT_LIMITS,
     on_read: Callable[[int], None] = lambda _: None,
 ) -> Ingested:
@@ -231,7 +231,7 @@ class _FileJob:
     stop: threading.Event
     name: str
     """The source by its name alone."""
-    rules: Rules
+    rules: OverlapRules
     only_whole: bool
     again: bool
     instead_of: FileRecord | None
@@ -316,7 +316,7 @@ class _FileJob:
                     " again would bring them back: nothing was changed"
                 )
             if not known or self.again:
-                source = Source(self.lake, self.origin.source, self.rules, self.folder)
+                source = SourceFiles(self.lake, self.origin.source, self.rules, self.folder)
                 settled = source.add(new)
                 self.lake.commit([*self._give_away(), *self._spare_sealed(record, settled)])
                 self.shortened = [
@@ -340,7 +340,7 @@ class _FileJob:
         old = self.instead_of and self.lake.find(self.instead_of.file_key)
         if not old or not old.is_live or old.source == self.origin.source:
             return []
-        source = Source(self.lake, old.source, self.rules, self.folder)
+        source = SourceFiles(self.lake, old.source, self.rules, self.folder)
         return source.give_away(old.file_key, self._key()).moves
 
     def _spare_sealed(self, record: FileRecord, settled: Settled) -> list[Move]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
 from pipeline.enrich.geo.databases import list_databases, none_in
-from pipeline.enrich.hits import HitMaker, Places
+from pipeline.enrich.hits import DatabasesInForce, HitMaker
 from pipeline.enrich.robots import Robots
 from pipeline.enrich.visitors import load_key
 from pipeline.errors import DataError, GeoError, SettingsError
@@ -94,7 +94,7 @@ def open_maker(settings: Settings, zone: Zone, *, with_geo: bool) -> HitMaker:
     if zone.is_assumed:  # another process may have made the lake meanwhile
         zone = replace(zone, info=ZoneInfo(lake.identity().get("timezone", zone.info.key)))
     lake.claim(zone.info.key, key.fingerprint)
-    places = Places(databases, settings.geo_provider, zone.info)
+    places = DatabasesInForce(databases, settings.geo_provider, zone.info)
     robots = Robots(settings.lake)
     return HitMaker(zone.info, places, robots, key, settings.addresses, settings.proxies)
 
@@ -111,7 +111,7 @@ def current_maker(settings: Settings, lake: Lake) -> HitMaker:
         databases = list_databases(settings.geo)
     except GeoError:
         databases = []
-    places = Places(databases, settings.geo_provider, zone)
+    places = DatabasesInForce(databases, settings.geo_provider, zone)
     return HitMaker(
         zone, places, Robots(settings.lake), load_key(settings), settings.addresses,
         settings.proxies,

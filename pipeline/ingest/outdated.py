@@ -9,7 +9,7 @@ from datetime import date
 
 from pipeline.days import EPOCH
 from pipeline.definitions import DEFINITIONS_VERSION
-from pipeline.enrich.hits import HitMaker, Places
+from pipeline.enrich.hits import DatabasesInForce, HitMaker
 from pipeline.ingest.source_names import is_named_before
 from pipeline.lake.ledger import DayShare, FileRecord
 from pipeline.raw.files import Origin
@@ -29,7 +29,7 @@ class Outdated:
     text: str
 
 
-def is_outdated(share: DayShare, day: date, places: Places) -> bool:
+def is_outdated(share: DayShare, day: date, places: DatabasesInForce) -> bool:
     """Whether another database is in force for ``day`` than the one that located the share.
 
     Hits that were taken in without any database are left as they are.
@@ -38,7 +38,9 @@ def is_outdated(share: DayShare, day: date, places: Places) -> bool:
     return bool(chosen and share.geo_built and share.geo_built != str(chosen[0].build_date))
 
 
-def find_outdated(records: Iterable[FileRecord], places: Places, sealed: set[str]) -> list[date]:
+def find_outdated(
+    records: Iterable[FileRecord], places: DatabasesInForce, sealed: set[str]
+) -> list[date]:
     """The days to locate anew, in order; sealed ones can't be."""
     shares = ((day, share) for record in records for day, share in record.read_days.items())
     unsealed = ((date.fromisoformat(day), share) for day, share in shares if day not in sealed)

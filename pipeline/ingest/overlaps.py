@@ -14,7 +14,7 @@ import numpy.typing as npt
 import xxhash
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from pipeline.ingest.contained import Hashes, Run, find_runs, fits, reach_distinct, take_lines
+from pipeline.ingest.contained import Hashes, SameLines, find_runs, fits, reach_distinct, take_lines
 from pipeline.raw.blocks import Block
 
 _Ints = npt.NDArray[np.uint64]
@@ -143,7 +143,7 @@ def is_sent_whole(damaged: Lines, whole: Lines, least: int) -> bool:
     )  # fmt: skip
 
 
-def _tells(damaged: Lines, runs: list[Run], least: int) -> bool:
+def _tells(damaged: Lines, runs: list[SameLines], least: int) -> bool:
     """Whether the lines in ``runs`` tell that a damaged file is a copy of another one.
 
     They have at least half of its hits; or a quarter, and ``least`` different lines; or as many in

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.enrich.hits import HitMaker
 from pipeline.errors import DataError
-from pipeline.ingest.deduplication import Source, overlap_rules
+from pipeline.ingest.deduplication import SourceFiles, overlap_rules
 from pipeline.ingest.ingest import Ingested, ingest_files
 from pipeline.ingest.maker import current_maker, open_maker, read_limits
 from pipeline.ingest.outdated import Outdated, is_misnamed, list_outdated, origin_of
@@ -142,4 +142,6 @@ def read_again(  # noqa: PLR0913 what is read, by what
 def _settle_anew(settings: Settings, lake: Lake) -> None:
     for name in sorted({record.source for record in lake.files()}):
         with lake.staging() as staging, lake.lock():
-            lake.commit(Source(lake, name, overlap_rules(settings), staging).settle_all().moves)
+            lake.commit(
+                SourceFiles(lake, name, overlap_rules(settings), staging).settle_all().moves
+            )

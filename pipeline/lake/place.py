@@ -4,14 +4,6 @@ import os
 import re
 from pathlib import Path
 
-from pipeline.lake.tables import PARTITIONED, UNPARTITIONED
-
-_COLUMNS = {
-    column.split()[0]
-    for columns in (*PARTITIONED.values(), *UNPARTITIONED.values(), "day DATE")
-    for column in columns.split(", ")
-}
-
 
 def check_place(lake: Path) -> Path:
     """The path of a lake, when one may lie there.
@@ -41,9 +33,16 @@ def _refuse(path: str) -> str | None:
         return "DuckDB reads options behind a ? in a path; choose another folder"
     for folder in path.split("/"):
         name, equals, _ = folder.partition("=")
-        if equals and name.lower() in _COLUMNS:
+        if equals and name.lower() in _list_columns():
             return (
                 f"who reads its Parquet by path would take the folder {folder} for the column"
                 f" {name.lower()}; choose another folder"
             )
     return None
+
+
+def _list_columns() -> set[str]:
+    from pipeline.lake.tables import PARTITIONED, UNPARTITIONED  # noqa: PLC0415 DAGs are to be read fast
+
+    tables = (*PARTITIONED.values(), *UNPARTITIONED.values(), "day DATE")
+    return {column.split()[0] for columns in tables for column in columns.split(", ")}

@@ -78,7 +78,7 @@ HITS = pa.schema(
 REJECTS = pa.schema([("line_no", pa.int64()), ("line", pa.string()), ("reason", pa.string())])
 
 
-SCHEMA = pa.schema(
+RESTATEMENTS = pa.schema(
     [("day", pa.date32()), ("country", pa.string()), ("published_at", pa.timestamp("us", "UTC")),
      ("sessions", pa.int64()), ("previous_sessions", pa.int64()), ("reason", pa.string()),
      ("share", pa.float64()), ("is_preliminary", pa.bool_()), ("sources", pa.int64()),

@@ -1,4 +1,4 @@
-"""A site put together from its settings: its lake, time zone, key, databases and robot lists."""
+"""A site's lake and its time zone: the one set, the lake's, or what is assumed."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -20,7 +20,7 @@ from pipeline.build.restatements import publish
 from pipeline.days import check_day
 from pipeline.definitions import NO_COUNTRY
 from pipeline.enrich.geo.databases import list_databases, none_in
-from pipeline.enrich.hits import Places
+from pipeline.enrich.hits import DatabasesInForce
 from pipeline.enrich.visitors import load_key
 from pipeline.errors import DataError, PassingError
 from pipeline.ingest.discovery import Found, discover
@@ -33,7 +33,7 @@ from pipeline.lake.zone import Zone, find_zone
 from pipeline.orchestration.jobs import name_file, read_origins, read_path
 from pipeline.raw.files import Origin
 from pipeline.raw.holes import say_hole
-from pipeline.report import write_report
+from pipeline.report.page import write_report
 from pipeline.settings import Settings
 from pipeline.text import escape, write_number_of
 
@@ -94,7 +94,7 @@ def search_files(
     raw_files = find_raw_files(settings, days_around(day, with_late=with_late))
     zone = choose_zone(zone, raw_files.files)
     databases = list_databases(settings.geo)
-    places = Places(databases, settings.geo_provider, zone.info)
+    places = DatabasesInForce(databases, settings.geo_provider, zone.info)
     found = discover(
         lake, raw_files, places, day,
         where=name_places(settings), with_late=with_late, arrived_by=arrived_by,

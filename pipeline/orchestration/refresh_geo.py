@@ -6,7 +6,7 @@ from datetime import datetime
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.enrich.geo.fetch import Options, fetch
 from pipeline.enrich.geo.providers import folder_of, services_of
-from pipeline.enrich.hits import Places
+from pipeline.enrich.hits import DatabasesInForce
 from pipeline.ingest.outdated import find_outdated
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import find_zone
@@ -33,7 +33,7 @@ def offer_days(settings: Settings) -> list[str]:
     """The days whose database in force has changed since they were located; rebuilds nothing."""
     lake = Lake(settings.lake)
     zone = find_zone(settings, lake).info
-    places = Places(list_databases(settings.geo), settings.geo_provider, zone)
+    places = DatabasesInForce(list_databases(settings.geo), settings.geo_provider, zone)
     days = [str(day) for day in find_outdated(lake.files(), places, lake.sealed())]
     if days:
         log.warning(

@@ -32,7 +32,7 @@ _ZSTD_HEADER_BYTES = 18
 _XZ_MEMORY_BYTES = 256 * 1024 * 1024  # xz -9 asks for 65 MiB; a header may ask for 4 GiB
 
 
-class Source(Protocol):
+class Compressed(Protocol):
     """What an archive is read from."""
 
     def read(self, size: int, /) -> bytes:
@@ -49,7 +49,7 @@ class UnreadableError(Exception):
 class _ZstdMember:
     """A frame, with the methods of the other decompressors; its pieces are bounded by the feed.
 
-    Source: RFC 8878, section 3.1.1.1 (its header).
+    Compressed: RFC 8878, section 3.1.1.1 (its header).
     """
 
     needs_input = True
@@ -172,7 +172,7 @@ def _is_tar(header: bytes) -> bool:
 
 
 def decompress(
-    raw: Source, start: Any, on_read: Callable[[int], None], on_damage: Callable[[str], None]
+    raw: Compressed, start: Any, on_read: Callable[[int], None], on_damage: Callable[[str], None]
 ) -> Iterator[bytes]:
     """Decompress what can be read.
 
@@ -205,7 +205,7 @@ def decompress(
 
 
 def _salvage(
-    raw: Source, start: Any, on_read: Callable[[int], None]
+    raw: Compressed, start: Any, on_read: Callable[[int], None]
 ) -> Generator[bytes, None, "_DamagedError | None"]:
     """Decompress; on damage read again, byte by byte near the place, to keep what is there."""
     known = 0
@@ -232,7 +232,7 @@ class _DamagedError(Exception):
 
 
 def _inflate(
-    raw: Source, start: Any, on_read: Callable[[int], None], fine_from: int | None = None
+    raw: Compressed, start: Any, on_read: Callable[[int], None], fine_from: int | None = None
 ) -> Iterator[bytes]:
     """Decompress member after member; from ``fine_from`` on feed single bytes."""
     member, begun, offset = start(), False, 0

@@ -42,7 +42,7 @@ _SHOWN_DAYS = 12
 _SHOWN_RESTATEMENTS = 3
 
 
-class Figure(Protocol):
+class ComparedFigure(Protocol):
     """A figure compared: ``storm.published.Comparison`` in the demo."""
 
     @property
@@ -69,7 +69,7 @@ class Figure(Protocol):
 def write_report(
     settings: Settings,
     out: Path,
-    comparisons: Sequence[Figure] | None = None,
+    comparisons: Sequence[ComparedFigure] | None = None,
     country: str | None = None,
 ) -> Path:
     """Write the report of a lake as one HTML file; it appears whole. Returns ``out``.
@@ -101,7 +101,9 @@ def write_report(
     return out
 
 
-def make_page(settings: Settings, comparisons: Sequence[Figure], country: str | None) -> str:
+def make_page(
+    settings: Settings, comparisons: Sequence[ComparedFigure], country: str | None
+) -> str:
     """The page's HTML: the same lake and settings give the same text."""
     lake = open_lake(settings)
     with lake.reading():

@@ -10,6 +10,7 @@ from pipeline.definitions import NO_COUNTRY
 from pipeline.ingest.unread import Unread
 from pipeline.report import wording
 from pipeline.report.figure import Completeness, Figure, Published, Robotlike
+from pipeline.text import write_number_of
 
 _LONGEST_REASON = 600
 
@@ -36,7 +37,7 @@ def _say_gone(figure: Figure) -> Iterator[str]:
 def _say_number(figure: Figure) -> Iterator[str]:
     if figure.is_simulated:
         yield "Simulated data: no real visitor is in this figure."
-    counted = wording.write_number_of(figure.sessions or 0, "session")
+    counted = write_number_of(figure.sessions or 0, "session")
     about = figure.completeness
     only = "a preliminary " if about.is_preliminary else ""
     least = "at least " if about.is_lower_bound else only
@@ -50,7 +51,7 @@ def _say_number(figure: Figure) -> Iterator[str]:
 
 
 def _say_unit(figure: Figure) -> Iterator[str]:
-    gap = wording.write_number_of(figure.session_timeout_minutes, "minute")
+    gap = write_number_of(figure.session_timeout_minutes, "minute")
     yield (
         f"A session is one visitor's requests with no gap of more than {gap} between them, and"
         " belongs to the day of its first request; a visitor is one address with one browser, not"
@@ -109,7 +110,7 @@ def _say_completeness(figure: Figure) -> Iterator[str]:
     if _unread_of(about).is_worth_saying:
         yield (
             f"{wording.write_count(about.rejected_lines)} of"
-            f" {wording.write_number_of(about.lines, 'line')} of the files that have hits of the"
+            f" {write_number_of(about.lines, 'line')} of the files that have hits of the"
             " day could not be read and are not counted."
         )
     if about.doubts:
@@ -202,7 +203,7 @@ def _say_expectation(figure: Figure) -> Iterator[str]:
     yield (
         f"The day is part of a surge {span}"
         f"{', still going on when the logs end' if about.is_open else ''}:"
-        f" {in_all}{wording.write_number_of(about.surge_sessions or 0, 'session')} where"
+        f" {in_all}{write_number_of(about.surge_sessions or 0, 'session')} where"
         f" {wording.write_count(about.surge_expected or 0)} were expected."
     )
 
@@ -212,7 +213,7 @@ def _lacks_logs(figure: Figure) -> bool:
 
 
 def _say_robots(figure: Figure) -> Iterator[str]:
-    left_out = wording.write_number_of(figure.robot_hits, "request")
+    left_out = write_number_of(figure.robot_hits, "request")
     yield (
         f"Declared robots are left out: {left_out} without a user agent or with one that the lists"
         f" {figure.robot_lists} know. {_say_robotlike(figure.robotlike)}"
@@ -228,7 +229,7 @@ def _say_robotlike(about: Robotlike | None) -> str:
         return f"{counted}."
     if not about.sessions:
         return f"{counted}; none of these sessions is of one whose day looks like a robot's."
-    found = wording.write_number_of(about.sessions, "session")
+    found = write_number_of(about.sessions, "session")
     if about.is_left_out:
         return (
             f"Visitors whose day looks like a robot's are left out ({found}); other robots that"

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytz
 
-from pipeline.cli import output
+from pipeline import text
 from pipeline.definitions import NO_COUNTRY
-from pipeline.text import write_number_of as write_number_of  # noqa: PLC0414 for its readers
+from pipeline.text import write_number_of
 
 _NAMES = {NO_COUNTRY: "unknown place", "XK": "Kosovo", "GB": "United Kingdom"}
 """What the tz database's list of ISO 3166-1 lacks or words differently."""
@@ -27,7 +27,7 @@ def write_count(value: float) -> str:
 
 def write_share(value: float | None) -> str:
     """A share as ``output`` writes it, in one piece on a line."""
-    return "none" if value is None else output.write_share(value).replace(" ", "\N{NO-BREAK SPACE}")
+    return "none" if value is None else text.write_share(value).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def write_ratio(value: float) -> str:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.build.stale import PARTITIONED
+from pipeline.build.stale import DERIVED
 from pipeline.days import EPOCH, day_start
 from pipeline.enrich.clients import CHOICES, PEER
 from pipeline.enrich.hits import local_days
@@ -19,7 +19,7 @@ from pipeline.verify.differences import find_difference
 from pipeline.verify.findings import Finding
 from pipeline.verify.lines import LineSet
 from pipeline.verify.parquet import Shelf
-from pipeline.verify.recount import COUNTED, TEXTS, DayHits, Rules, recount_day
+from pipeline.verify.recount import COUNTED, TEXTS, CountingRules, DayHits, recount_day
 
 _ONE_DAY = timedelta(days=1)
 _CHECKED = ("line_no", "client", "client_from", *COUNTED)
@@ -46,7 +46,7 @@ class FilePart:
 
 
 @dataclass(frozen=True)
-class Day:
+class ProvenDay:
     """One day as the ledger has it."""
 
     day: date
@@ -75,8 +75,8 @@ class Task:
 
     shelf: Shelf
     zone: str
-    rules: Rules
-    days: tuple[Day, ...]
+    rules: CountingRules
+    days: tuple[ProvenDay, ...]
     own: frozenset[date]
 
 
@@ -144,7 +144,7 @@ def _start_us(day: date, zone: str) -> int:
     return round(day_start(day, ZoneInfo(zone)).timestamp()) * 1_000_000
 
 
-def _read_day(task: Task, day: Day) -> DayProof:
+def _read_day(task: Task, day: ProvenDay) -> DayProof:
     """Read and check every file of the day's hits."""
     proof = DayProof(day.day)
     parts: list[DayHits] = []
@@ -224,14 +224,14 @@ def _prove_part(table: pa.Table, part: FilePart) -> PartProof:
 
 
 def _prove_partitions(
-    task: Task, day: Day, before: pa.Table | None, today: DayProof, after: DayProof | None
+    task: Task, day: ProvenDay, before: pa.Table | None, today: DayProof, after: DayProof | None
 ) -> Iterator[Finding]:
     """Compare each derived partition with the day's recount, or at least its bytes with its digest.
 
     Of a day whose figures stand, only the bytes. Those that the next build replaces are not looked
     at: they are not wrong.
     """
-    shelf, places = task.shelf, {m: f"{m}/day={day.day}/part.parquet" for m in PARTITIONED}
+    shelf, places = task.shelf, {m: f"{m}/day={day.day}/part.parquet" for m in DERIVED}
     if day.is_standing:
         for place in places.values():
             if place in shelf.digests or (shelf.root / place).exists():
@@ -256,7 +256,7 @@ def _prove_partitions(
         recount = recount_day(
             before, today.hits, following.visits, ends_at, task.rules, geo_is_late=day.geo_is_late
         )
-        counted = {model: getattr(recount, model) for model in PARTITIONED}
+        counted = {model: getattr(recount, model) for model in DERIVED}
     for model, place in places.items():
         if found := _compare(shelf, place, counted.get(model)):
             yield found

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline.build.stale import PARTITIONED
+from pipeline.build.stale import DERIVED
 from pipeline.lake.digests import FOLDER
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.tables import REJECTS
@@ -189,7 +189,7 @@ def find_strays(snapshot: Snapshot) -> Iterator[Finding]:
         if is_raw and path.stem not in snapshot.unreadable:
             what = "ledger" if model == "ledger" else model
             yield Finding(what, place, "is a stray: no record of the ledger has it")
-        elif model in PARTITIONED and snapshot.stock is not None:
+        elif model in DERIVED and snapshot.stock is not None:
             day = path.parent.name.removeprefix("day=")
             if place != f"{model}/day={day}/part.parquet" or day not in days:
                 yield Finding(model, place, "is a stray: no build has written it")

@@ -9,10 +9,10 @@ from multiprocessing.context import SpawnProcess
 
 import pyarrow as pa
 
-from pipeline.verify.day_proof import Day, DayProof, Task, prove_days
+from pipeline.verify.day_proof import DayProof, ProvenDay, Task, prove_days
 from pipeline.verify.findings import Finding
 from pipeline.verify.parquet import Shelf
-from pipeline.verify.recount import Rules
+from pipeline.verify.recount import CountingRules
 
 ROWS_WORTH_A_PROCESS = 1_000_000
 """A process takes a second to start."""
@@ -20,7 +20,12 @@ _ONE_DAY = timedelta(days=1)
 
 
 def split_days(  # noqa: PLR0913 what the days are read and counted by
-    shelf: Shelf, zone: str, rules: Rules, days: Sequence[Day], wanted: frozenset[date], parts: int
+    shelf: Shelf,
+    zone: str,
+    rules: CountingRules,
+    days: Sequence[ProvenDay],
+    wanted: frozenset[date],
+    parts: int,
 ) -> list[Task]:
     """Make at most ``parts`` tasks of the wanted days: runs of about as many hits each.
 
@@ -43,7 +48,9 @@ def split_days(  # noqa: PLR0913 what the days are read and counted by
     return [_make_task(shelf, zone, rules, days, run) for run in runs if run]
 
 
-def _make_task(shelf: Shelf, zone: str, rules: Rules, days: Sequence[Day], own: set[date]) -> Task:
+def _make_task(
+    shelf: Shelf, zone: str, rules: CountingRules, days: Sequence[ProvenDay], own: set[date]
+) -> Task:
     near = {day + n * _ONE_DAY for day in own for n in (-1, 0, 1)}
     its_days = tuple(day for day in days if day.day in near)
     names = {f"day={day}" for day in near}

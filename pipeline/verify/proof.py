@@ -11,7 +11,7 @@ from pipeline.errors import LakeError
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import NO_DAY, FileRecord
 from pipeline.lake.left_out import list_missing
-from pipeline.verify.day_proof import Day, FilePart, PartProof
+from pipeline.verify.day_proof import FilePart, PartProof, ProvenDay
 from pipeline.verify.findings import Finding
 from pipeline.verify.lake_files import (
     check_beside,
@@ -23,7 +23,7 @@ from pipeline.verify.lake_files import (
 )
 from pipeline.verify.parquet import Shelf
 from pipeline.verify.processes import prove_all, split_days
-from pipeline.verify.recount import Rules
+from pipeline.verify.recount import CountingRules
 from pipeline.verify.side_files import prove_restatements, prove_robots, prove_views
 from pipeline.verify.snapshot import Snapshot, check_ledger, digest_records, take_snapshot
 from pipeline.verify.whole_tables import TABLES, Inputs, check_bytes, prove_tables
@@ -92,7 +92,9 @@ def prove_lake(
         shelf = Shelf(lake.root, snapshot.digests)
         days = _list_days(snapshot)
         wanted = frozenset(day.day for day in days if day.day in span)
-        rules = Rules(settings.timeout_minutes, settings.key.session_key, settings.drop_robotlike)
+        rules = CountingRules(
+            settings.timeout_minutes, settings.key.session_key, settings.drop_robotlike
+        )
         parts: list[PartProof] = []
         counted: set[date] = set()
         for proof in prove_all(
@@ -114,7 +116,7 @@ def prove_lake(
     return Proof(len(counted), len(files), hits, sealed, uncounted, sorted(set(findings)))
 
 
-def _list_days(snapshot: Snapshot) -> list[Day]:
+def _list_days(snapshot: Snapshot) -> list[ProvenDay]:
     """Every day that has hits or figures, in order."""
     parts: dict[date, list[FilePart]] = {}
     for _, record in sorted(snapshot.records.items()):
@@ -125,12 +127,12 @@ def _list_days(snapshot: Snapshot) -> list[Day]:
     return [_day_of(day, tuple(parts.get(day, ())), snapshot) for day in sorted(known)]
 
 
-def _day_of(day: date, parts: tuple[FilePart, ...], snapshot: Snapshot) -> Day:
+def _day_of(day: date, parts: tuple[FilePart, ...], snapshot: Snapshot) -> ProvenDay:
     stock = snapshot.stock
     files = stock.days.get(day) if stock else None
     is_sealed = str(day) in snapshot.sealed
     is_stale = stock is not None and day in stock.causes
-    return Day(
+    return ProvenDay(
         day,
         parts,
         geo_is_late=files is not None and files.geo_is_late,

@@ -28,7 +28,7 @@ _VISITS = tuple(name for name in COUNTED if name not in {"source", "geo_built", 
 
 
 @dataclass(frozen=True)
-class Rules:
+class CountingRules:
     """What sessions depend on besides hits."""
 
     timeout_minutes: int
@@ -91,7 +91,7 @@ class Recount:
 
 
 def recount_day(  # noqa: PLR0913 a day depends on the days beside it
-    before: pa.Table, today: DayHits, after: pa.Table, ends_at: int, rules: Rules, *,
+    before: pa.Table, today: DayHits, after: pa.Table, ends_at: int, rules: CountingRules, *,
     geo_is_late: bool,
 ) -> Recount:  # fmt: skip
     """Count a day anew.

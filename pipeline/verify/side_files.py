@@ -17,7 +17,7 @@ from pipeline.lake.database import open_views
 from pipeline.lake.digests import digest_of
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
-from pipeline.lake.tables import SCHEMA
+from pipeline.lake.tables import RESTATEMENTS
 from pipeline.lake.views import make_views
 from pipeline.verify.findings import Finding, place_of
 
@@ -90,7 +90,7 @@ def prove_restatements(lake: Lake) -> Iterator[Finding]:
 
 def _check_values(path: Path) -> str | None:
     try:
-        rows = pq.ParquetFile(path).read().cast(SCHEMA).to_pylist()
+        rows = pq.ParquetFile(path).read().cast(RESTATEMENTS).to_pylist()
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         return f"cannot be read: {str(error).splitlines()[0]}"
     began: dict[date, datetime] = {}

@@ -81,7 +81,7 @@ def leftovers(lake: Path) -> list[Path]:
 
 def serve() -> None:
     """Import the command, say so, run it once with the arguments that come."""
-    from pipeline.cli import main as cli  # noqa: F401 imported before it is told to begin
+    from pipeline.cli.main import main as cli  # imported before it is told to begin
 
     os.write(1, b"ready\n")
     sys.argv = ["tidegauge", *json.loads(sys.stdin.readline())]

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from pipeline.demo.storm.answers import answer, mix_statuses
-from pipeline.demo.storm.log_lines import Ints, Lines, delay_writing, status_id
+from pipeline.demo.storm.log_lines import Ints, LogLines, delay_writing, status_id
 from pipeline.demo.storm.november import DAYS, SERVERS, day_start, rotation
 from pipeline.demo.storm.world import World
 
@@ -19,7 +19,7 @@ UNNAMED: Final = 0.12  # of robots give no agent, or "-"
 STATUSES: Final = mix_statuses({200: 80, 304: 10, 301: 5, 404: 5})
 
 
-def draw_crawls(world: World, server: int, day: int) -> Lines:
+def draw_crawls(world: World, server: int, day: int) -> LogLines:
     """Draw the robots' lines of one file, from its first second to its last."""
     rng = np.random.default_rng([world.seed, 5, server, day])
     begin = rotation(world.seed, server, day)
@@ -38,7 +38,7 @@ def draw_crawls(world: World, server: int, day: int) -> Lines:
     intended = STATUSES[rng.integers(0, len(STATUSES), count)]
     intended = np.where(is_scan, status_id(404), intended)
     status, bytes_sent = answer(site, request, intended, at, rng)
-    return Lines(
+    return LogLines(
         at=at,
         written_at=delay_writing(at, rng),
         client=client,

@@ -18,8 +18,8 @@ def status_id(status: int) -> int:
 
 
 @dataclass(frozen=True)
-class Lines:
-    """Lines, one position each: ``at`` and ``written_at`` in seconds of ``clock``, the rest ids.
+class LogLines:
+    """LogLines, one position each: ``at`` and ``written_at`` in seconds of ``clock``, the rest ids.
 
     A server logs a request's start (``at``) when the request ends (``written_at``); files are in
     the order of the latter, so that their times step back now and then.
@@ -38,15 +38,15 @@ class Lines:
         """Count the lines."""
         return len(self.at)
 
-    def select(self, chosen: Mask | Ints) -> "Lines":
+    def select(self, chosen: Mask | Ints) -> "LogLines":
         """Take lines by a mask, or by positions in that order."""
-        return Lines(*(getattr(self, field.name)[chosen] for field in fields(self)))
+        return LogLines(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
-def join_lines(parts: list[Lines]) -> Lines:
+def join_lines(parts: list[LogLines]) -> LogLines:
     """Put parts one after the other."""
-    names = [field.name for field in fields(Lines)]
-    return Lines(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    names = [field.name for field in fields(LogLines)]
+    return LogLines(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def delay_writing(at: Ints, rng: np.random.Generator) -> Ints:

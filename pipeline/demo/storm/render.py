@@ -11,7 +11,7 @@ import numpy as np
 from isal import isal_zlib
 
 from pipeline.demo.storm.damage import KINDS, break_line
-from pipeline.demo.storm.log_lines import NO_BYTES, STATUSES, Ints, Lines
+from pipeline.demo.storm.log_lines import NO_BYTES, STATUSES, Ints, LogLines
 from pipeline.demo.storm.november import HOUR, OFFSETS, STANDARD_TIME, write_hours
 from pipeline.demo.storm.texts import (
     Texts,
@@ -31,7 +31,7 @@ LEVEL: Final = 1
 def write_lines(  # noqa: PLR0913 what is written, and when
     path: Path,
     world: World,
-    lines: Lines,
+    lines: LogLines,
     order: Ints,
     rng: np.random.Generator,
     changed_at: int,
@@ -51,7 +51,7 @@ def write_lines(  # noqa: PLR0913 what is written, and when
 
 
 def _render(
-    world: World, lines: Lines, order: Ints, rng: np.random.Generator
+    world: World, lines: LogLines, order: Ints, rng: np.random.Generator
 ) -> Iterator[memoryview | bytes]:
     """Yield the text, and after each of some random lines a broken copy of it."""
     if len(order) == 0:
@@ -68,7 +68,7 @@ def _render(
             yield break_line(line, int(rng.integers(KINDS)), rng) + b"\n"
 
 
-def _write_text(world: World, lines: Lines) -> memoryview:
+def _write_text(world: World, lines: LogLines) -> memoryview:
     """Join the columns of some lines; each line ends in a newline, so their bytes are the text."""
     columns = [
         take_texts(world.pool.texts, lines.client),

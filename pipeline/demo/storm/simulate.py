@@ -11,10 +11,10 @@ import numpy as np
 from pipeline.demo.storm.address_pool import find_database
 from pipeline.demo.storm.cells import ALL, check_scale, scaled_days
 from pipeline.demo.storm.crawlers import draw_crawls
-from pipeline.demo.storm.log_lines import Ints, Lines, join_lines
+from pipeline.demo.storm.log_lines import Ints, LogLines, join_lines
 from pipeline.demo.storm.november import DAYS, EPOCH, SERVERS, arrival, day_start, rotation
 from pipeline.demo.storm.render import write_lines
-from pipeline.demo.storm.visits import Part, draw_visits
+from pipeline.demo.storm.visits import VisitPart, draw_visits
 from pipeline.demo.storm.world import World, make_world
 
 Progress = Callable[[str, int, int], None]
@@ -65,18 +65,18 @@ def write_file(out: Path, scale: float, seed: int, server: int, day: int) -> Pat
     return path
 
 
-def _draw_lines(world: World, server: int, day: int) -> Lines:
+def _draw_lines(world: World, server: int, day: int) -> LogLines:
     """Draw a day's lines, and those of its neighbours' hours that may be in the same file."""
-    sources = [(day, Part.DAWN), (day, Part.DAYTIME), (day, Part.LATE)]
+    sources = [(day, VisitPart.DAWN), (day, VisitPart.DAYTIME), (day, VisitPart.LATE)]
     if day > 0:
-        sources.insert(0, (day - 1, Part.LATE))
+        sources.insert(0, (day - 1, VisitPart.LATE))
     if day + 1 < len(DAYS):
-        sources.append((day + 1, Part.DAWN))
+        sources.append((day + 1, VisitPart.DAWN))
     visits = [draw_visits(world, server, *source) for source in sources]
     return join_lines([*visits, draw_crawls(world, server, day)])
 
 
-def _choose_lines(lines: Lines, seed: int, server: int, day: int) -> Ints:
+def _choose_lines(lines: LogLines, seed: int, server: int, day: int) -> Ints:
     """Positions of the lines written between two rotations, in the order they were written in.
 
     The logs end with the last day: what came later in its sessions is in no file.

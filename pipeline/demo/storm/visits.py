@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.demo.storm.answers import answer, mix_statuses
-from pipeline.demo.storm.log_lines import Lines, delay_writing, join_lines, status_id
+from pipeline.demo.storm.log_lines import LogLines, delay_writing, join_lines, status_id
 from pipeline.demo.storm.november import HOUR, SERVERS, day_start, wall_hours
 from pipeline.demo.storm.outage import failure_share
 from pipeline.demo.storm.world import World
@@ -35,7 +35,7 @@ SCAN_STATUSES: Final = mix_statuses({404: 93, 403: 5, 200: 2})
 ASSET_STATUSES: Final = mix_statuses({200: 80, 304: 19, 404: 1})
 
 
-class Part(IntEnum):
+class VisitPart(IntEnum):
     """Parts of a local day: its first hour, its last two, and what is between."""
 
     DAWN = 0
@@ -57,7 +57,7 @@ class Visits:
     bridges: Ints  # sessions that are followed by the same visitor's next one
 
 
-def draw_visits(world: World, server: int, day: int, part: Part) -> Lines:
+def draw_visits(world: World, server: int, day: int, part: VisitPart) -> LogLines:
     """Draw the lines of all sessions that start in one part of a day on one server."""
     rng = np.random.default_rng([world.seed, 4, server, day, part])
     visits = _draw_sessions(world, server, day, part, rng)
@@ -66,14 +66,14 @@ def draw_visits(world: World, server: int, day: int, part: Part) -> Lines:
     return join_lines([hits, assets, bridges])
 
 
-def part_hours(day: int, part: Part) -> range:
+def part_hours(day: int, part: VisitPart) -> range:
     """Elapsed hours of a local day that belong to a part."""
     hours = len(wall_hours(day))
     return (range(1), range(1, hours - 2), range(hours - 2, hours))[part]
 
 
 def _draw_sessions(
-    world: World, server: int, day: int, part: Part, rng: np.random.Generator
+    world: World, server: int, day: int, part: VisitPart, rng: np.random.Generator
 ) -> Visits:
     hours = part_hours(day, part)
     counts = world.plan[day][:, server, hours.start : hours.stop]
@@ -95,7 +95,7 @@ def _draw_sessions(
     return Visits(client, agent, is_scan, is_cut, first, owner, start[owner] + offset, again - 1)
 
 
-def _find_addresses(world: World, server: int, part: Part, country: Ints) -> tuple[Ints, Ints]:
+def _find_addresses(world: World, server: int, part: VisitPart, country: Ints) -> tuple[Ints, Ints]:
     """First address of each visitor's country for one server and part, and how many there are."""
     starts = world.pool.starts
     share = (server + np.array(PART_SHARES)) / len(SERVERS)
@@ -161,7 +161,7 @@ def _draw_pauses(count: int, rng: np.random.Generator) -> Ints:
     return GAP + 1 + np.where(kind < 0.3, 0, longer).astype(np.int64)
 
 
-def _draw_hits(world: World, visits: Visits, rng: np.random.Generator) -> Lines:
+def _draw_hits(world: World, visits: Visits, rng: np.random.Generator) -> LogLines:
     site, count = world.site, len(visits.owner)
     is_first = np.zeros(count, dtype=bool)
     is_first[visits.first] = True
@@ -174,7 +174,7 @@ def _draw_hits(world: World, visits: Visits, rng: np.random.Generator) -> Lines:
     came_from = np.roll(site.first_page_referrer + site.pages[request], 1)
     arrival = _draw_arrivals(site.first_page_referrer, count, rng)
     referrer = np.where(is_first, arrival, came_from)
-    return Lines(
+    return LogLines(
         at=visits.at,
         written_at=delay_writing(visits.at, rng),
         client=visits.client[visits.owner],
@@ -208,7 +208,9 @@ def _draw_arrivals(others: int, count: int, rng: np.random.Generator) -> Ints:
     return np.where(kind < 0.35, 0, np.where(kind < 0.92, usual, queried))
 
 
-def _draw_assets(world: World, visits: Visits, hits: Lines, rng: np.random.Generator) -> Lines:
+def _draw_assets(
+    world: World, visits: Visits, hits: LogLines, rng: np.random.Generator
+) -> LogLines:
     """Images and scripts of some sessions' first pages; a site that is down serves few."""
     site, start = world.site, visits.at[visits.first]
     loads = rng.random(len(start)) < 0.3 * (1 - failure_share(start))
@@ -221,7 +223,7 @@ def _draw_assets(world: World, visits: Visits, hits: Lines, rng: np.random.Gener
     intended = ASSET_STATUSES[rng.integers(0, len(ASSET_STATUSES), count)]
     status, bytes_sent = answer(site, request, intended, at, rng)
     shown = site.pages[hits.request[visits.first[owner]]]
-    return Lines(
+    return LogLines(
         at=at,
         written_at=delay_writing(at, rng),
         client=visits.client[owner],
@@ -233,12 +235,12 @@ def _draw_assets(world: World, visits: Visits, hits: Lines, rng: np.random.Gener
     )
 
 
-def _draw_bridges(world: World, visits: Visits, rng: np.random.Generator) -> Lines:
+def _draw_bridges(world: World, visits: Visits, rng: np.random.Generator) -> LogLines:
     """Icons fetched between two sessions of a visitor: assets, so they do not join the two."""
     owner = visits.bridges[rng.random(len(visits.bridges)) < 0.3]
     last = np.append(visits.first[1:], len(visits.owner))[owner] - 1
     at = visits.at[last] + GAP // 2
-    return Lines(
+    return LogLines(
         at=at,
         written_at=at.copy(),
         client=visits.client[owner],

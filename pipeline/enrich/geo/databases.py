@@ -58,7 +58,7 @@ class GeoDatabase:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class OtherDatabase:
     """A sound database that knows no countries, and why it is taken to know none."""
 
     path: Path
@@ -85,12 +85,12 @@ def list_databases(folder: Path | None) -> list[GeoDatabase]:
     return sorted(known, key=lambda database: (database.built, database.path.name))
 
 
-def list_left_out(folder: Path | None) -> list[LeftOut]:
+def list_left_out(folder: Path | None) -> list[OtherDatabase]:
     """Return the databases of ``folder`` that know no countries, by name; raises as above."""
-    return [one for one in look_into(folder) if isinstance(one, LeftOut)]
+    return [one for one in look_into(folder) if isinstance(one, OtherDatabase)]
 
 
-def look_into(folder: Path | None) -> list[GeoDatabase | LeftOut]:
+def look_into(folder: Path | None) -> list[GeoDatabase | OtherDatabase]:
     """Return all databases of ``folder``, by name; raises as ``list_databases``."""
     if folder is None:
         return []
@@ -108,7 +108,7 @@ def none_in(folder: Path | None) -> GeoError:
 def read_database(path: Path) -> GeoDatabase:
     """Describe one database file; raises GeoError when it is damaged or knows no countries."""
     database = _read(path)
-    if isinstance(database, LeftOut):
+    if isinstance(database, OtherDatabase):
         raise GeoError(f"address database {path} {database.why}: use a City or Country database")
     return database
 
@@ -156,7 +156,7 @@ def damage_named(path: Path) -> Iterator[None]:
         raise damaged(path, f"reading it fails with {type(error).__name__}") from error
 
 
-def _read(path: Path) -> GeoDatabase | LeftOut:
+def _read(path: Path) -> GeoDatabase | OtherDatabase:
     with damage_named(path), maxminddb.open_database(path) as reader:
         metadata = reader.metadata()
         built = datetime.fromtimestamp(metadata.build_epoch, UTC)
@@ -164,7 +164,7 @@ def _read(path: Path) -> GeoDatabase | LeftOut:
         kind, met = _probe_kind(path, reader)
         if kind is None:
             why = _say_met(met)
-            return LeftOut(path, built, provider, of_type, metadata.ip_version, why)
+            return OtherDatabase(path, built, provider, of_type, metadata.ip_version, why)
         return GeoDatabase(
             path=path,
             built=built,

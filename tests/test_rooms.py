@@ -1,0 +1,116 @@
+"""The rooms of ``pipeline/``: which folder may import which, and which module may do what."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pipeline
+
+ROOT = Path(pipeline.__file__).parent
+FLOORS = (
+    "demo", "cli", "orchestration", "alerts", "report", "verify", "compare", "build", "ingest",
+    "enrich", "lake", "formats", "raw", "surges",
+)  # fmt: skip
+"""From the top down: a folder imports only folders further down."""
+BELOW_SETTINGS = ("formats", "raw", "surges")
+"""The modules beside the folders are for all, and know none; settings alone ask whether a format is
+one, and whether a lake can lie where it is to."""
+ASKED_BY_SETTINGS = {"pipeline.formats.layouts.read_maps", "pipeline.lake.place.check_place"}
+
+MAY = {
+    "read the environment": {"settings.py", "demo/standalone.py"},
+    "connect to DuckDB": {"lake/database.py"},
+    "use the network": {
+        "raw/stores.py", "enrich/geo/download.py", "alerts/services.py", "demo/standalone.py",
+    },
+    "know Airflow": {"orchestration/dag_run.py"},
+    "have options": {"cli/", "demo/demo.py", "demo/standalone.py"},
+    "print": {"cli/", "demo/demo.py", "demo/standalone.py", "text.py"},
+    "write Parquet": {"lake/partitions.py", "enrich/robots.py"},
+}  # fmt: skip
+"""``standalone`` starts Airflow and asks it; ``text`` says what a person at the terminal is told;
+``robots`` keeps what the lists answered."""
+_IMPORTS = {
+    "apprise": "use the network", "fsspec": "use the network", "paramiko": "use the network",
+    "requests": "use the network", "urllib3": "use the network", "aiohttp": "use the network",
+    "airflow": "know Airflow", "typer": "have options",
+}  # fmt: skip
+_CALLS = {
+    "os.environ": "read the environment", "os.getenv": "read the environment",
+    "duckdb.connect": "connect to DuckDB", "print": "print", "typer.echo": "print",
+    "pq.ParquetWriter": "write Parquet", "pq.write_table": "write Parquet",
+}  # fmt: skip
+
+MODULES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
+
+
+def imports_of(tree: ast.AST) -> Iterator[str]:
+    """The modules that a module imports, at any place in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def effects_of(tree: ast.AST) -> Iterator[str]:
+    """What a module does, of ``MAY``."""
+    yield from (
+        _IMPORTS[name] for one in imports_of(tree) if (name := one.split(".")[0]) in _IMPORTS
+    )
+    names = (ast.unparse(n) for n in ast.walk(tree) if isinstance(n, ast.Name | ast.Attribute))
+    yield from (_CALLS[name] for name in names if name in _CALLS)
+
+
+def read(module: str) -> ast.AST:
+    return ast.parse((ROOT / module).read_text(encoding="utf-8"))
+
+
+def folder_of(module: str) -> str:
+    """The folder of a module's path or dotted name; empty beside the folders."""
+    first = module.removeprefix("pipeline.").replace(".", "/").split("/")[0]
+    return first if (ROOT / first).is_dir() else ""
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_folder_imports_only_what_lies_below_it(module: str) -> None:
+    own = folder_of(module)
+    for name in imports_of(read(module)):
+        if not name.startswith("pipeline."):
+            continue
+        other = folder_of(name)
+        if own and other and other != own:
+            assert FLOORS.index(other) > FLOORS.index(own), f"{own}/ imports {name}"
+        elif not own and other:
+            assert module == "settings.py", f"{module} imports {name}"
+            assert name in ASKED_BY_SETTINGS
+        elif own in BELOW_SETTINGS:
+            assert name.split(".")[1] != "settings", f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_who_may_do_it_does_it(module: str) -> None:
+    for effect in effects_of(read(module)):
+        places = {module, f"{folder_of(module)}/"}
+        assert places & MAY[effect], f"{module}: {effect}"
+
+
+def test_every_folder_has_its_floor_and_every_permission_is_used() -> None:
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert folders == set(FLOORS)
+    done = {(effect, module) for module in MODULES for effect in effects_of(read(module))}
+    for effect, modules in MAY.items():
+        for one in modules:
+            assert any(done_by.startswith(one) for what, done_by in done if what == effect), one
+
+
+def test_no_name_stands_for_two_modules_but_a_command_and_what_it_calls() -> None:
+    places: dict[str, list[str]] = {}
+    for module in MODULES:
+        name = module.rpartition("/")[2]
+        if name != "__init__.py" and not module.startswith("cli/"):
+            places.setdefault(name, []).append(module)
+    twice = {name: its for name, its in places.items() if len(its) > 1}
+    assert not twice
