@@ -156,3 +156,14 @@ def _events_of(run: Any) -> list[dict[str, Any]]:
 
 if __name__ == "__main__":
     serve()
+
+
+def failed(tasks: dict[str, list[str]]) -> list[str]:
+    """Return the tasks that failed by themselves."""
+    return sorted(task for task, states in tasks.items() if "failed" in states)
+
+
+def sentences(log: str) -> list[str]:
+    """Return our own errors in a log, each the last line of its traceback."""
+    errors = [line for line in log.splitlines() if line.startswith("pipeline.errors.")]
+    return [line.partition(": ")[2] for line in errors]

@@ -1,7 +1,14 @@
 """A local HTTP server that answers as scripted: files, refusals, cut connections, redirects."""
 
+import io
+import tarfile
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from conftest import build_database
+
+from pipeline.enrich.geo.check import KNOWN_COUNTRIES
 
 KEY = "s3cr3t-licence-key"
 """Of no value; every refusal repeats it, as a careless server might."""
@@ -95,3 +102,25 @@ def redirect(to: str) -> Answer:
 def hang_up(handler: Handler) -> None:
     """Close the connection without an answer."""
     handler.close_connection = True
+
+
+def make_database(tmp_path: Path, kind: str, built: str = "2016-11-03T11:31:32Z") -> bytes:
+    """A database of `kind` that knows the addresses every fetched database must know."""
+    path = tmp_path / "made.mmdb"
+    build_database(path, kind, built, {f"{ip}/32": place for ip, place in KNOWN_COUNTRIES.items()})
+    content = path.read_bytes()
+    path.unlink()
+    return content
+
+
+def make_archive(content: bytes, name: str) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        for member, data in [("d/COPYRIGHT.txt", b"text"), (f"d/{name}", content)]:
+            info = tarfile.TarInfo(member)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+MAXMIND_PATH = "/maxmind/geoip/databases/GeoLite2-City/download"

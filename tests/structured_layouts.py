@@ -62,3 +62,9 @@ def read_hits(connection, layout, lines: list[str], zone=None) -> list[dict[str,
     found = read(connection, layout, [lines], zone)
     assert [one for part in found for one in part.rejects] == []
     return [hit for part in found for hit in part.hits.to_pylist()]
+
+
+LINE = (
+    '{"time":"2017-07-25T11:01:06+08:00","ip":"203.0.113.6","request":"GET /a?q=%s HTTP/1.1",'
+    '"status":"200","size":7513,"up":%s,"upstream":"%s","ua":"%s"}'
+)

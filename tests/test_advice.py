@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from lake_fixtures import Site
-from test_formats_json import LINE
+from structured_layouts import LINE
 
 from pipeline.formats.layouts import list_layouts
 

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from conftest import build_database
+from hooks import Hook
 from lake_fixtures import Site, make_line
-from test_alerts import Hook
 
 from pipeline.ingest.discovery import has_arrived
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lake_fixtures import COMPRESS
+from raw_blocks import read, written
 
 from pipeline.errors import DataError
 from pipeline.raw import blocks
@@ -25,21 +26,6 @@ INFLATE: dict[str, Callable[[bytes], bytes]] = {
     "bz2": lambda archive: bz2.BZ2Decompressor().decompress(archive),
     "xz": lambda archive: lzma.LZMADecompressor().decompress(archive),
 }
-
-
-def read(path: Path) -> tuple[RawFile, list[tuple[int, str]]]:
-    """Read a raw file; return it and its lines with their numbers, those too long included."""
-    raw = RawFile(path)
-    lines: list[tuple[int, str]] = []
-    for block in raw.blocks():
-        lines += zip(block.line_no.tolist(), block.lines.to_pylist(), strict=True)
-        lines += block.too_long
-    return raw, sorted(lines)
-
-
-def written(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
-    return path
 
 
 def without_hole(line: bytes) -> bytes:

@@ -22,9 +22,9 @@ from compare_sites import (
     write_raw,
 )
 from conftest import COMMAND
+from hostile_texts import EVIL, STEERING
 from lake_fixtures import Site, make_line
 from retention_sites import OLD, SEALED, UNSEALED, delete, make_original, set_clock
-from test_terminal import EVIL, STEERING
 
 from pipeline.compare import other_places
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from conftest import COMMAND, build_default_databases
 from lake_fixtures import Site
-from test_lake import TORONTO, make_server
+from lake_processes import TORONTO, make_server
 
 FILES = {f"web0{n}-access.log": make_server(n, hours=90) for n in (1, 2, 3)}
 LATE = make_server(4, hours=40).replace(b"/Nov/2016", b"/Dec/2016")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from conftest import build_default_databases
-from dag_tester import DAGS, DagTester, airflow_environment, settings_of
+from dag_tester import DAGS, DagTester, airflow_environment, failed, sentences, settings_of
 from lake_fixtures import Site, make_line
 
 pytestmark = pytest.mark.xdist_group("airflow")
@@ -192,23 +192,12 @@ def test_a_run_again_changes_nothing(tester: DagTester, site: Site) -> None:
     assert site.hashes() == before
 
 
-def failed(tasks: dict[str, list[str]]) -> list[str]:
-    """Return the tasks that failed by themselves."""
-    return sorted(task for task, states in tasks.items() if "failed" in states)
-
-
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return the Parquet that the command makes of the site's two days."""
     site = make_site(tmp_path_factory.mktemp("reference"))
     site.run("run", "--from", "2016-11-07", "--to", "2016-11-08")
     return site.hashes()
-
-
-def sentences(log: str) -> list[str]:
-    """Return our own errors in a log, each the last line of its traceback."""
-    errors = [line for line in log.splitlines() if line.startswith("pipeline.errors.")]
-    return [line.partition(": ")[2] for line in errors]
 
 
 BAD = [

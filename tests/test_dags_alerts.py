@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import build_database
 from dag_tester import DagTester, settings_of
+from hooks import Hook
 from lake_fixtures import Site, make_line
-from test_alerts import Hook
 
 pytestmark = pytest.mark.xdist_group("airflow")
 

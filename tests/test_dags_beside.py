@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import build_database
 from dag_tester import DagTester, settings_of
-from geo_server import KEY, Server, refuse, serve
+from geo_server import KEY, MAXMIND_PATH, Server, make_archive, make_database, refuse, serve
 from lake_fixtures import Site, make_line
-from test_geo_fetch import MAXMIND_PATH, make_archive, make_database
 
 pytestmark = pytest.mark.xdist_group("airflow")
 

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 from conftest import build_database
-from dag_tester import DagTester, settings_of
+from dag_tester import DagTester, failed, sentences, settings_of
+from hooks import Hook
 from lake_fixtures import Site, make_line
-from test_alerts import Hook
-from test_dags import failed, sentences
 
 pytestmark = pytest.mark.xdist_group("airflow")
 DAY = {"day": "2016-11-08"}

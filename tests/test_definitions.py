@@ -14,15 +14,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import DEFAULT_CASE, Tidegauge, build_databases
+from conftest import Tidegauge
 from oracle.lake import read_lake
 from oracle.lines import read_line
 from oracle.printed import outcomes_by_command, outcomes_by_oracle, told
 from oracle.reading import physical_lines
 from oracle.tables import COLUMNS, Row, Tables, count_files
+from oracle_cases import CASES, DEFINITIONS, prepare
 
-DEFINITIONS = Path(__file__).with_name("definitions")
-CASES = sorted(note.parent for note in DEFINITIONS.glob("*/NOTE.md"))
 PLAIN_HIT = {
     "ts": "2016-11-09T04:59:59Z",
     "client": "192.0.2.1",
@@ -101,15 +100,6 @@ def test_file_falls_into_lines_as_defined(
 def kind_of(outcome: dict[str, Any]) -> str:
     """Return `hit`, `rejected` or `blank`."""
     return "blank" if "skipped" in outcome else "rejected" if "rejected" in outcome else "hit"
-
-
-def prepare(case: Path, tmp_path: Path) -> tuple[ZoneInfo, Path, list[Path]]:
-    """Build the case's address databases; return its zone, their folder and its raw files."""
-    settings = json.loads(DEFAULT_CASE.read_text())
-    own = case / "case.json"
-    settings |= json.loads(own.read_text()) if own.exists() else {}
-    geo = build_databases(tmp_path / "geo", settings["databases"])
-    return ZoneInfo(settings["zone"]), geo, sorted(case.glob("*.log"))
 
 
 def count_by_command(

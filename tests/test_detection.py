@@ -4,20 +4,7 @@ from pathlib import Path
 
 import pytest
 from lake_fixtures import Site
-
-from pipeline.formats.detection import FileReader
-from pipeline.lake.database import connect
-from pipeline.raw.blocks import RawFile
-
-TIME = "[10/Oct/2024:13:55:36 +0200]"
-LINE = f'203.0.113.%d - - {TIME} "GET /%d HTTP/1.1" 200 45 "-" "Mozilla/5.0"'
-VHOST = f"www.example.com:443 {LINE}"
-IIS = "2024-10-10 11:55:%02d 192.0.2.1 GET /%d - 443 - 203.0.113.7 Mozilla/5.0 - 200 0 0 46"
-IIS_HEADER = (
-    "#Software: Microsoft Internet Information Services 10.0\n#Fields: date time s-ip cs-method"
-    " cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) sc-status"
-    " sc-substatus sc-win32-status time-taken"
-)
+from layout_lines import IIS, IIS_HEADER, LINE, TIME, VHOST, find
 
 
 @pytest.fixture
@@ -29,16 +16,6 @@ def write(site: Site, line: str, *more: str, name: str = "web.log") -> Path:
     """Write thirty lines that are numbered, and more."""
     lines = [line % ((n,) * line.count("%")) for n in range(1, 31)]
     return site.write(name, "\n".join([*lines, *more, ""]).encode())
-
-
-def find(path: Path) -> tuple[FileReader, list[dict]]:
-    """A file's reader and its hits."""
-    reader, hits = FileReader(), []
-    with connect(threads=1) as connection:
-        for block in RawFile(path).blocks():
-            parts = reader.cut(connection, block.line_no, block.lines)
-            hits += reader.read(connection, parts).hits.to_pylist()
-    return reader, hits
 
 
 def test_a_visitor_who_asks_for_an_address_changes_no_files_layout(site: Site) -> None:

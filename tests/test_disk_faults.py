@@ -1,6 +1,5 @@
 """Full, read-only and forbidden disks: one sentence, exit 2, nothing lost, the next run repairs."""
 
-import os
 import resource
 import shutil
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from lake_fixtures import GOOD, Site
-from test_lake import make_server
+from lake_processes import as_nobody, make_server
 
 DISK_BYTES = 16 * 1024 * 1024
 
@@ -164,20 +163,6 @@ def test_lake_that_is_read_only_answers_and_takes_nothing(made: Made, tmp_path: 
             assert "lake" in done.err
             assert len(done.err.splitlines()) == 1
         assert site.hashes() == made.wanted
-
-
-@contextmanager
-def as_nobody(folder: Path) -> Iterator[None]:
-    """Be a user without rights while the block runs, if the tests are root's."""
-    for parent in (folder, *list(folder.parents)[:-2]):
-        parent.chmod(0o755)
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
 
 
 def test_what_is_forbidden_is_named(made: Made, tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from hooks import Hook
 from pydantic import SecretStr
 from restated_lakes import COMPLETE, ELEVENTH, LATE, NINTH, PRELIMINARY, Publisher
-from test_alerts import Hook
 
 from pipeline.alerts.figures import note_incomplete, note_restatements
 from pipeline.alerts.outbox import deliver

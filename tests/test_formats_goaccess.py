@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from test_formats_text import read
+from layout_lines import read
 
 from pipeline.errors import SettingsError
 from pipeline.formats.layouts import find_layout

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from lake_fixtures import Site
-from test_formats_text import read
+from layout_lines import read
+from structured_layouts import LINE
 
 from pipeline.errors import SettingsError
 from pipeline.formats.json_repair import make_json
@@ -19,10 +20,6 @@ TEMPLATE = (
     """log_format j '{"time":"$time_iso8601","ip":"$remote_addr","request":"$request",'"""
     """'"status":"$status","size":$body_bytes_sent,"up":$upstream_response_time,'"""
     """'"upstream":"$upstream_addr","ua":"$http_user_agent"}';"""
-)
-LINE = (
-    '{"time":"2017-07-25T11:01:06+08:00","ip":"203.0.113.6","request":"GET /a?q=%s HTTP/1.1",'
-    '"status":"200","size":7513,"up":%s,"upstream":"%s","ua":"%s"}'
 )
 MAP = write_map(
     "app",

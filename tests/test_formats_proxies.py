@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from test_detection import find
+from layout_lines import find
 
 TIME = "[24/Aug/2020:01:30:24 +0000]"
 AGENT = "Mozilla/5.0 (X11; Linux)"

@@ -4,7 +4,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from test_formats_text import read
+from layout_lines import read
 
 from pipeline.enrich.clients import HEADERS
 from pipeline.errors import SettingsError

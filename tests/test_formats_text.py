@@ -5,14 +5,12 @@ from time import process_time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import duckdb
-import numpy as np
-import pyarrow as pa
 import pytest
+from layout_lines import read
 
 from pipeline.errors import SettingsError
 from pipeline.formats import aws, envoy, haproxy, iis_native, squid, web_servers
-from pipeline.formats.fields import FIELDS, ReadBlock
+from pipeline.formats.fields import FIELDS
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.json_settings import compile_json
 from pipeline.formats.layouts import find_layout
@@ -93,12 +91,6 @@ EXPECTED: dict[str, dict[str, Any]] = {
     | {"ts": NOON.replace(microsecond=123_000), "client": "203.0.113.9", "duration_ms": 12.0}
     | {"forwarded": "192.0.2.10,198.51.100.7"},
 }
-
-
-def read(layout: Pattern | JsonLayout, *lines: str) -> ReadBlock:
-    """Read lines with a layout; line numbers count from 1."""
-    with duckdb.connect() as connection:
-        return layout.read_block(connection, np.arange(1, len(lines) + 1), pa.array(lines))
 
 
 def read_hit(layout: Pattern | JsonLayout, line: str) -> dict[str, Any]:

@@ -6,8 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from lake_fixtures import Site
-from test_detection import IIS, IIS_HEADER, find
-from test_formats_text import read
+from layout_lines import IIS, IIS_HEADER, find, read
 
 from pipeline.formats.iis_native import LAYOUTS
 

@@ -2,9 +2,7 @@
 
 import base64
 import gzip
-import io
 import logging
-import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -12,11 +10,21 @@ from pathlib import Path
 
 import pytest
 import requests
-from conftest import build_database
-from geo_server import KEY, Answer, Server, hang_up, redirect, refuse, serve, serve_undeclared
+from geo_server import (
+    KEY,
+    MAXMIND_PATH,
+    Answer,
+    Server,
+    hang_up,
+    make_archive,
+    make_database,
+    redirect,
+    refuse,
+    serve,
+    serve_undeclared,
+)
 from pydantic import SecretStr
 
-from pipeline.enrich.geo.check import KNOWN_COUNTRIES
 from pipeline.enrich.geo.download import check_answer
 from pipeline.enrich.geo.fetch import Effects, Fetched, Options, fetch
 from pipeline.enrich.geo.providers import Download, Services
@@ -37,25 +45,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield running
         running.shutdown()
         thread.join()
-
-
-def make_database(tmp_path: Path, kind: str, built: str = "2016-11-03T11:31:32Z") -> bytes:
-    """A database of `kind` that knows the addresses every fetched database must know."""
-    path = tmp_path / "made.mmdb"
-    build_database(path, kind, built, {f"{ip}/32": place for ip, place in KNOWN_COUNTRIES.items()})
-    content = path.read_bytes()
-    path.unlink()
-    return content
-
-
-def make_archive(content: bytes, name: str) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as archive:
-        for member, data in [("d/COPYRIGHT.txt", b"text"), (f"d/{name}", content)]:
-            info = tarfile.TarInfo(member)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return out.getvalue()
 
 
 @pytest.fixture
@@ -80,7 +69,6 @@ def run(server: Server, tmp_path: Path, pauses: list[float]) -> Callable[[str], 
 
 
 Run = Callable[[str], Fetched]
-MAXMIND_PATH = "/maxmind/geoip/databases/GeoLite2-City/download"
 
 
 def test_maxmind_archive_is_fetched_with_the_account(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lake_fixtures import COMPRESS, GOOD, Site, make_line
 from oracle.reading import as_text, physical_lines
-from test_blocks import read, written
+from raw_blocks import read, written
 
 from pipeline.raw import blocks
 from pipeline.raw.holes import Holes

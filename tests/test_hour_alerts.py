@@ -6,9 +6,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hooks import Hook
 from hypothesis import given
 from hypothesis import strategies as st
-from test_alerts import Hook
 
 from pipeline.alerts.hours import find_new_hours, note_hours, write_alert
 from pipeline.alerts.outbox import deliver

@@ -1,43 +1,26 @@
 """The lake: the same bytes whatever the order, repetition, interruption or concurrency of runs."""
 
-import random
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from conftest import COMMAND, build_database
+from conftest import build_database
 from lake_fixtures import GOOD, Site, make_line
-
-TORONTO = ZoneInfo("America/Toronto")
-START = datetime(2016, 11, 5, 12, tzinfo=UTC)
-BAD = b"\x16\x03\x01 not a request\n"
-
-
-def make_server(seed: int, hours: int = 100, lines: int = 1500) -> bytes:
-    """Write a server's lines in no order, over several days and the end of summer time."""
-    chance = random.Random(seed)
-    written = []
-    for _ in range(lines):
-        moment = START + timedelta(seconds=chance.randrange(hours * 3600))
-        written.append(
-            make_line(
-                moment.astimezone(TORONTO).strftime("%d/%b/%Y:%H:%M:%S %z"),
-                client=f"192.0.2.{chance.randrange(1, 30)}",
-                request=f"GET /{chance.choice('abc')}?{chance.randrange(3)} HTTP/1.1",
-                agent=chance.choice(("Firefox/49.0", "Firefox/50.0", "Googlebot/2.1", "-")),
-                status=chance.choice((200, 200, 304, 404, 503)),
-            )
-        )
-    return b"".join([*written[:700], BAD, b"\n", *written[700:], BAD[:-1]])
-
+from lake_processes import (
+    BAD,
+    STOP,
+    TORONTO,
+    assert_ends_well,
+    assert_nothing_abandoned,
+    make_server,
+    start,
+)
 
 SERVERS = {f"web0{n}-access.log": make_server(n, hours) for n, hours in enumerate((100, 60, 30), 1)}
 
@@ -137,22 +120,6 @@ def test_views_are_equal_in_content(lakes: Lakes) -> None:
     assert shown == rows == [(1500 * len(SERVERS),)]
 
 
-def start(site: Site, *args: str | Path) -> subprocess.Popen[bytes]:
-    """Start the command in a process of its own, with a hash seed of its own."""
-    return subprocess.Popen(
-        [COMMAND, *args],
-        cwd=site.folder,
-        env=site.environment({"PYTHONHASHSEED": "7"}),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-
-
-def assert_ends_well(process: subprocess.Popen[bytes]) -> None:
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err.decode()
-
-
 def test_two_ingests_at_once_give_the_same_bytes(lakes: Lakes) -> None:
     """Two processes that take the same files into one new lake do not disturb each other.
 
@@ -167,13 +134,6 @@ def test_two_ingests_at_once_give_the_same_bytes(lakes: Lakes) -> None:
     for process in both:
         assert_ends_well(process)
     assert site.hashes() == lakes.wanted
-
-
-def assert_nothing_abandoned(site: Site) -> None:
-    """Assert that no staging folder is left in the lake."""
-    assert not (site.lake / ".staging").exists()
-    assert not (site.lake / ".commit").exists()
-    assert not list(site.lake.rglob("*draft*"))
 
 
 def appears(*patterns: str) -> Callable[[Site], bool]:
@@ -218,18 +178,6 @@ def test_killed_ingest_is_made_good_by_the_next(
     site.run("build")
     assert site.hashes() == wanted
     assert_nothing_abandoned(site)
-
-
-STOP = """
-import os
-from pipeline.cli import main as cli
-from pipeline.lake import fault_points as steps
-def stop(step):
-    if step == {step!r}:
-        os.kill(os.getpid(), 9)
-steps.listener = stop
-cli.main()
-"""
 
 
 def kill_at(site: Site, step: str, *args: str | Path) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from test_detection import IIS, LINE, VHOST, find
+from layout_lines import IIS, LINE, VHOST, find
 
 JSON = (
     '{"ClientHost":"203.0.113.%d","DownstreamStatus":200,"RequestMethod":"GET",'

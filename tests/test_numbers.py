@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from report_pages import text_of
 from restated_lakes import Publisher
-from test_report_page import text_of
 
 from pipeline.definitions import CENSORED_SHARE, ROBOTLIKE
 from pipeline.report import page

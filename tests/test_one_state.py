@@ -10,9 +10,8 @@ from itertools import cycle
 from pathlib import Path
 
 import pytest
+from lake_processes import STOP, as_nobody
 from restated_lakes import Publisher
-from test_disk_faults import as_nobody
-from test_lake import STOP
 
 from pipeline.lake.exchange import exchanging
 

@@ -8,7 +8,6 @@ import bz2
 import gc
 import gzip
 import importlib.util
-import json
 import lzma
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from oracle.agreement import differences
 from oracle.lake import read_lake
 from oracle.printed import first_difference
 from oracle.tables import Tables, count_files
+from oracle_cases import good_line, hostile_log
 
 REPOSITORY = Path(__file__).parents[1]
 REAL_LOGS = REPOSITORY.parent / "shared" / "corpus" / "real"
@@ -110,25 +110,6 @@ PACKED: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def hostile_lines() -> Iterator[bytes]:
-    """Yield every line of the definitions with ends that change, and the lines of their files."""
-    for number, row in enumerate((DEFINITIONS / "lines.jsonl").read_text().splitlines()):
-        line = json.loads(row)["line"].encode("utf-8", "surrogateescape")
-        yield line + (b"\r\n" if number % 3 == 0 else b"\n")
-        if number % 7 == 0:  # the same line again is a hit of its own
-            yield line + b"\n"
-    for row in (DEFINITIONS / "files.jsonl").read_text().splitlines():
-        yield json.loads(row)["content"].encode("utf-8", "surrogateescape") + b"\n"
-
-
-def good_line(number: int, agent: bytes = b"Firefox/49.0") -> bytes:
-    """Return a good line without its newline; the number gives client, time and path."""
-    client, minute, second = number % 5, number // 60 % 60, number % 60
-    return b'192.0.2.%d - - [08/Nov/2016:12:%02d:%02d -0500] "GET /%d HTTP/1.1" 200 5 "-" "%s"' % (
-        client, minute, second, number, agent,
-    )  # fmt: skip
-
-
 def long_lines() -> Iterator[bytes]:
     """Yield lines of 3 MB, of 16 MiB to the byte, and of one byte more, with good ones between."""
     yield good_line(1, b"x" * 3_000_000) + b"\n"
@@ -138,12 +119,6 @@ def long_lines() -> Iterator[bytes]:
         yield start + b"y" * (size - len(start)) + b"\r\n"
         yield good_line(number + 10) + b"\n"
     yield b" " * (16 * MIB + 1) + b"\n"
-
-
-def hostile_log(number: int) -> bytes:
-    """Return a log of everything at once that ends in an open quote and without a newline."""
-    spaced = (good_line(600 * number + n) + b"\n" for n in range(500))
-    return b"".join((*hostile_lines(), *spaced, good_line(number)[:-4]))
 
 
 @pytest.fixture

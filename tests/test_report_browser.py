@@ -1,26 +1,18 @@
 """The report in a real browser: hostile lakes run nothing, load nothing, and fit a phone."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import Tidegauge
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from report_lakes import PATH, make_hostile, make_storm
-
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+from report_pages import (
+    CHROMIUM,
+    browser,  # noqa: F401 a fixture
+    open_page,
+)
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs Chromium at {CHROMIUM}")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -34,19 +26,6 @@ def reports(tidegauge: Tidegauge, tmp_path_factory: pytest.TempPathFactory) -> d
         where = ["--lake", lake, "--geo", lake.parent / "geo"]
         tidegauge("report", *where, "--out", found[name])
     return found
-
-
-def open_page(browser: Browser, path: Path, width: int = 1280) -> tuple[Any, list[str]]:
-    """Open a report without letting anything else load; returns the page and what went wrong."""
-    events: list[str] = []
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    page.on("request", lambda request: events.append(f"request {request.url}"))
-    page.on("dialog", lambda dialog: (events.append("dialog"), dialog.dismiss()))
-    page.on("console", lambda message: events.append(f"console {message.text}"))
-    page.on("pageerror", lambda error: events.append(f"error {error}"))
-    page.goto(path.as_uri())
-    page.wait_for_timeout(200)
-    return page, [event for event in events if event != f"request {path.as_uri()}"]
 
 
 def test_a_hostile_lake_runs_no_script_and_loads_nothing(

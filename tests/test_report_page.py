@@ -8,13 +8,13 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from conftest import VISITOR_KEY, Tidegauge
 from report_lakes import CANADA, FILE, PATH, STATES, day_lines, line, make_hostile, make_lake
 from report_lakes import make_storm as make_storm_lake
+from report_pages import VOID, Page, text_of
 
 from pipeline.orchestration.nightly import check_built
 from pipeline.report.page import write_report
@@ -25,44 +25,7 @@ ALLOWED = (
     " ul li i dl dt dd div figure details summary table caption thead tbody tr th td"
     " svg g path line rect text tspan"
 )
-VOID = {"meta"}
 NOON = datetime.fromisoformat("2016-11-01T16:00:00+00:00")
-
-
-class Page(HTMLParser):
-    """Tags, attributes and text of a page; a tag that is never closed is an error."""
-
-    def __init__(self, html: str) -> None:
-        """Read all of `html`."""
-        super().__init__()
-        self.tags: set[str] = set()
-        self.attributes: set[str] = set()
-        self.text = ""
-        self.open: list[str] = []
-        self.feed(html)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a tag and its attributes."""
-        self.tags.add(tag)
-        self.attributes |= {name for name, _ in attrs}
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a tag that closes itself."""
-        self.tags.add(tag)
-        self.attributes |= {name for name, _ in attrs}
-
-    def handle_endtag(self, tag: str) -> None:
-        """Close the innermost tag, which must be this one."""
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        """Keep the text, without the style sheet."""
-        if "style" not in self.open:
-            self.text += data
 
 
 Report = Callable[..., str]
@@ -83,10 +46,6 @@ def report(tmp_path: Path) -> Report:
 @pytest.fixture(scope="module")
 def storm(tidegauge: Tidegauge, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_storm_lake(tidegauge, tmp_path_factory.mktemp("storm"))
-
-
-def text_of(html: str) -> str:
-    return re.sub(r"\s+", " ", Page(html).text)
 
 
 def test_a_surge_is_the_headline(report: Report, storm: Path) -> None:

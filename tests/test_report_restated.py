@@ -7,9 +7,8 @@ import duckdb
 import pytest
 from lake_fixtures import make_line
 from playwright.sync_api import Browser
+from report_pages import CHROMIUM, Page, browser, open_page, text_of
 from restated_lakes import COMPLETE, ELEVENTH, NINTH, PRELIMINARY, Publisher
-from test_report_browser import CHROMIUM, browser, open_page
-from test_report_page import Page, text_of
 
 from pipeline.report import restated
 from pipeline.report.page import write_report

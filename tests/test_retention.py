@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from lake_fixtures import Site, make_line
+from lake_processes import assert_nothing_abandoned
 from retention_sites import (
     DAYS,
     KEPT,
@@ -29,7 +30,6 @@ from retention_sites import (
     set_clock,
     settings_of,
 )
-from test_lake import assert_nothing_abandoned
 
 from pipeline.build import retention
 from pipeline.errors import SettingsError

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from lake_fixtures import Site, make_line
+from lake_processes import assert_ends_well, assert_nothing_abandoned, start
 from retention_sites import (
     DAYS,
     NOON,
@@ -27,7 +28,6 @@ from retention_sites import (
     set_clock,
     settings_of,
 )
-from test_lake import assert_ends_well, assert_nothing_abandoned, start
 
 from pipeline.build import retention
 from pipeline.errors import DataError

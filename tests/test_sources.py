@@ -6,14 +6,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from conftest import build_default_databases
-from lake_fixtures import COMPRESS, Site, make_line
+from lake_fixtures import COMPRESS, Site
 from remote_servers import PASSWORD, USER, WebServer, free_port, web_server, write_certificate
+from source_sites import assert_no_secret, configure, day_of, ingested, put, run, site, web  # noqa: F401 fixtures
 
 from pipeline.ingest.sources import days_around, expand
 from pipeline.lake.lake import Lake
@@ -21,58 +20,6 @@ from pipeline.lake.left_out import read_notes
 from pipeline.orchestration.jobs import write_jobs
 from pipeline.orchestration.nightly import find_files, ingest_job
 from pipeline.settings import load_settings
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    """Return a site with address databases and a folder `logs`."""
-    build_default_databases(tmp_path / "geo")
-    (tmp_path / "logs").mkdir()
-    return Site(tmp_path)
-
-
-@pytest.fixture
-def web(site: Site) -> Iterator[WebServer]:
-    """Serve the site's folder `logs`."""
-    with web_server(site.folder / "logs") as server:
-        yield server
-
-
-def configure(site: Site, *tables: str) -> None:
-    text = "".join(f"[[source]]\n{table}\n" for table in tables)
-    (site.folder / "tidegauge.toml").write_text(text)
-
-
-def put(site: Site, name: str, content: bytes) -> Path:
-    path = site.folder / "logs" / name
-    path.write_bytes(content)
-    return path
-
-
-def day_of(day: int, count: int = 3, agent: str = "Firefox/50.0") -> bytes:
-    """Write lines of a day of November 2016, each of another client."""
-    return b"".join(
-        make_line(f"{day:02}/Nov/2016:10:00:{n:02} -0500", f"192.0.2.{day + n}", agent=agent)
-        for n in range(count)
-    )
-
-
-def ingested(site: Site) -> dict[str, int]:
-    return {record["name"]: record["lines"] for record in site.records().values()}
-
-
-def run(site: Site, day: int, code: int = 0) -> str:
-    done = site.run("run", "--from", f"2016-11-{day:02}", "--to", f"2016-11-{day:02}", code=code)
-    return done.out + done.err
-
-
-def assert_no_secret(site: Site, *texts: str) -> None:
-    files = [path for path in site.lake.rglob("*") if path.is_file()]
-    assert files
-    held = [path for path in files if PASSWORD.encode() in path.read_bytes()]
-    assert not held
-    assert not [path for path in files if PASSWORD in str(path)]
-    assert all(PASSWORD not in text for text in texts)
 
 
 def test_a_day_with_a_clock_change_is_one_name() -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 from lake_fixtures import Site
 from remote_servers import WebServer, free_port
-from test_sources import configure, day_of, ingested, put, run, site, web  # noqa: F401
+from source_sites import configure, day_of, ingested, put, run, site, web  # noqa: F401 fixtures  # noqa: F401
 
 from pipeline.errors import StoreError
 from pipeline.orchestration.jobs import write_jobs

@@ -1,23 +1,13 @@
 """Sources in a real S3 server and a real SFTP server, both on loopback."""
 
 import gzip
-
-# ruff: noqa: F811 the fixture `site` is that of test_sources
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from lake_fixtures import Site
 from remote_servers import PASSWORD, USER, free_port, s3_server, sftp_server
-from test_sources import (
-    Site,
-    assert_no_secret,
-    configure,
-    day_of,
-    ingested,
-    put,
-    run,
-    site,  # noqa: F401
-)
+from source_sites import assert_no_secret, configure, day_of, ingested, put, run, site, web  # noqa: F401 fixtures
 
 pytestmark = pytest.mark.xdist_group("stores")  # one S3 server for all
 

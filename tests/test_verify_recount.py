@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from conftest import Tidegauge, build_default_databases
+from oracle_cases import CASES as DEFINITIONS
+from oracle_cases import hostile_log, prepare
 from sql_cases import (
     CASES,
     given_days,
@@ -26,9 +28,6 @@ from sql_cases import (
     run_model,
     settings_of,
 )
-from test_definitions import CASES as DEFINITIONS
-from test_definitions import prepare
-from test_oracle_agreement import hostile_log
 
 from pipeline.build.stale import DERIVED
 from pipeline.days import day_start

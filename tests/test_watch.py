@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from conftest import build_default_databases
+from hooks import Hook
 from lake_fixtures import COMPRESS, Site, make_line
 from live_logs import LiveServers
-from test_alerts import Hook
 
 from pipeline.alerts.surges import note_surges
 from pipeline.demo.storm.address_pool import find_database
