@@ -22,7 +22,7 @@ from pipeline.formats.fields import ReadBlock
 from pipeline.formats.pattern import Pattern
 from pipeline.formats.templates import compile_format
 
-CORPUS = Path(__file__).parents[2] / "shared/corpus"
+CORPUS = Path(__file__).parents[3] / "shared/corpus"
 PEER_CASES = CORPUS / "peer_cases.jsonl"
 HTTPD_LOGS = CORPUS / "duckdb-httpd-log"
 CASES = (

@@ -24,7 +24,7 @@ from pipeline.enrich.geo.single import lookup
 from pipeline.enrich.geo.tree import decode_records, find_ipv4, find_ipv6, read_tree
 from pipeline.errors import GeoError
 
-CORPUS = Path(__file__).parents[2] / "shared/corpus/maxmind"
+CORPUS = Path(__file__).parents[3] / "shared/corpus/maxmind"
 BUILT = "2016-11-03T11:31:32Z"
 LATER = datetime(2016, 11, 9, 5, tzinfo=UTC)
 

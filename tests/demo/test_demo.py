@@ -106,7 +106,7 @@ def test_hints_of_the_demo_work(shown: tuple[Site, Done]) -> None:
     site, done = shown
     hints = [line.split() for line in done.out.splitlines() if line.startswith("  tidegauge ")]
     assert len(hints) >= 3
-    shutil.copytree(Path(__file__).parents[1] / "sql", site.folder / "sql", dirs_exist_ok=True)
+    shutil.copytree(Path(__file__).parents[2] / "sql", site.folder / "sql", dirs_exist_ok=True)
     for hint in hints:
         assert site.run(*hint[1:], env={"TIDEGAUGE_TIMEZONE": None}).out
 

@@ -22,7 +22,7 @@ from oracle.printed import first_difference
 from oracle.tables import Tables, count_files
 from oracle_cases import good_line, hostile_log
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 REAL_LOGS = REPOSITORY.parent / "shared" / "corpus" / "real"
 DEFINITIONS = REPOSITORY / "tests" / "definitions"
 MIB = 1024 * 1024

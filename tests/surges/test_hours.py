@@ -123,7 +123,7 @@ def test_countries_and_hours_do_not_touch_one_another() -> None:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch):
     """Return the benchmark's module."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
     monkeypatch.delitem(sys.modules, "hours", raising=False)
     import hours
 

@@ -12,7 +12,7 @@ from structured_layouts import LINE
 
 from pipeline.formats.layouts import list_layouts
 
-FIELD_CASES = Path(__file__).parents[2] / "shared/corpus/field"
+FIELD_CASES = Path(__file__).parents[3] / "shared/corpus/field"
 FILES = [
     path for path in sorted(FIELD_CASES.glob("*/*"))
     if path.suffix in (".log", ".json") and path.stat().st_size < 1 << 20

@@ -21,10 +21,10 @@ from typer.testing import CliRunner
 
 from pipeline.cli.main import app
 
-SQL = Path(__file__).parents[1] / "sql"
+SQL = Path(__file__).parents[2] / "sql"
 CHECKS = {path.stem: path for path in sorted(SQL.glob("checks/*.sql"))}
 DAMAGED_DAY = "2016-11-09"
-with Path(__file__).with_name("sql").joinpath("damages.csv").open(newline="") as _file:
+with Path(__file__).parents[1].joinpath("sql").joinpath("damages.csv").open(newline="") as _file:
     DAMAGES = [(row["check"], row["rule"], row["rows"]) for row in csv.DictReader(_file)]
 """A check, its rule, and the damaged file's rows made of its sound ones (`part`)."""
 

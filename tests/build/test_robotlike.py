@@ -214,7 +214,7 @@ def test_both_lakes_are_proved_and_pass_their_checks(site: Site, dropping: Site)
     for one, env in ((site, None), (dropping, DROP)):
         site.run("verify", "--lake", one.lake, env=env)
         for check in ("daily", "hourly", "sessions"):
-            path = Path(__file__).parents[1] / "sql" / "checks" / f"{check}.sql"
+            path = Path(__file__).parents[2] / "sql" / "checks" / f"{check}.sql"
             done = site.run("sql", "-f", path, "--lake", one.lake, "--format", "json")
             assert json.loads(done.out) == []
 

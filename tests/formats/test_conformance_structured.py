@@ -14,7 +14,7 @@ from structured_layouts import LAYOUTS, read
 
 from pipeline.lake.database import connect
 
-CORPUS = Path(__file__).parents[2] / "shared/corpus/peer_cases.jsonl"
+CORPUS = Path(__file__).parents[3] / "shared/corpus/peer_cases.jsonl"
 SUITES = {
     "iis": ("iis",),
     "CLOUDFRONT_ACCESS_LOG": ("cloudfront",),

@@ -12,7 +12,7 @@ from pipeline.errors import SettingsError
 from pipeline.lake.zone import schedule_zone
 
 TORONTO = ZoneInfo("America/Toronto")
-DAGS = Path(__file__).parents[1] / "dags"
+DAGS = Path(__file__).parents[2] / "dags"
 
 
 def at(text: str) -> datetime:
