@@ -4,7 +4,6 @@ import gzip
 import json
 from datetime import UTC, date, datetime
 
-# ruff: noqa: F811 the fixtures `site` and `web` are those of test_sources
 import pytest
 from lake_fixtures import Site
 from remote_servers import WebServer, free_port
