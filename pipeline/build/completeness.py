@@ -93,7 +93,9 @@ def list_shares(records: Iterable[FileRecord], days: AbstractSet[str]) -> list[F
 def _say_doubts(record: FileRecord, day: str, records: Iterable[FileRecord]) -> Iterator[str]:
     if record.days[day].first_line <= record.flood_lines:
         yield say_flood(record)
-    if any(other.file_key == record.repeat_with and day in other.days for other in records):
+    if record.repeat_with and any(
+        other.file_key == record.repeat_with and day in other.days for other in records
+    ):
         yield say_repeats(record)
     beside = _find_beside(record, day, records) if record.damage else None
     if beside:
