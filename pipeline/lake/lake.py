@@ -32,7 +32,7 @@ from pipeline.lake.ledger import (
     stat_of,
     write_json,
 )
-from pipeline.raw.files import lasting_path
+from pipeline.raw.files import is_file, lasting_path
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Lake:
         for path in sorted((self.ledger / "seen").glob("*.json")):
             seen = read_json(path)
             raw = Path(os.fsdecode(unquote_to_bytes(seen["path"])))
-            if raw.is_file():
+            if is_file(raw):
                 found.setdefault(seen["file_key"], []).append((raw, seen["stat"]))
         return found
 
