@@ -81,11 +81,11 @@ def leftovers(lake: Path) -> list[Path]:
 
 def serve() -> None:
     """Import the command, say so, run it once with the arguments that come."""
-    from pipeline.cli.main import main as cli  # imported before it is told to begin
+    from pipeline.cli import build, ingest, main  # noqa: F401 imported before it is told to begin
 
     os.write(1, b"ready\n")
     sys.argv = ["tidegauge", *json.loads(sys.stdin.readline())]
-    cli.main()
+    main.main()
 
 
 if __name__ == "__main__":
