@@ -167,6 +167,7 @@ def test_killed_at_random_moments_the_next_run_makes_the_same_lake(
     chance = random.Random(seed)
     environment = storm.site.environment()
     done, writing, looks, tries = 0, 0, 0, 0
+    os.chdir(storm.site.folder)  # a victim works where it began
     victims = [Victim(environment) for _ in range(2)]
     try:
         while done < kills and tries < 3 * kills:
@@ -175,7 +176,6 @@ def test_killed_at_random_moments_the_next_run_makes_the_same_lake(
             storm.begin(command)
             victim = victims.pop(0)
             victims.append(Victim(environment))
-            os.chdir(storm.site.folder)
             with watched(storm) as reader:
                 victim.start(storm.args(command))
                 within_s = storm.seconds[command] * 0.8
