@@ -24,12 +24,8 @@ ASSET_SUFFIXES = (
     *(".mp3", ".mp4", ".webm", ".ogg", ".m4a", ".m4v"),
 )
 ASSET_PATH = "/robots.txt"
-
-
 DEMO_MARK = ".tidegauge-demo"
 """A file beside the lake that the demo puts there: what the lake holds is simulated."""
-
-
 MAX_CONTENT_RATIO = 300
 """Logs compress 5 to 35 times as gz, up to 250 times in a flood of one line, zeros 1,030 times."""
 MAX_LINES = 200_000_000

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from dag_tester import DagTester
+from hooks import Hook
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet  # type: ignore[import-untyped]
 from warm_command import WarmCommand
@@ -69,6 +70,15 @@ def tester(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagTester]:
     serving = DagTester(tmp_path_factory.mktemp("airflow"))
     yield serving
     serving.close()
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    """Return a listening web hook."""
+    listening = Hook()
+    yield listening
+    listening.server.shutdown()
+    listening.server.server_close()
 
 
 class DatedWriter(MMDBWriter):

@@ -73,11 +73,7 @@ HITS = pa.schema(
     ]
 )
 """One row a hit, in line order (DESIGN, *The lake*)."""
-
-
 REJECTS = pa.schema([("line_no", pa.int64()), ("line", pa.string()), ("reason", pa.string())])
-
-
 RESTATEMENTS = pa.schema(
     [("day", pa.date32()), ("country", pa.string()), ("published_at", pa.timestamp("us", "UTC")),
      ("sessions", pa.int64()), ("previous_sessions", pa.int64()), ("reason", pa.string()),

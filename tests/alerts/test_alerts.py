@@ -1,6 +1,5 @@
 """Alerts, received by a web hook on loopback: each once, none of what is long past."""
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,6 @@ from pipeline.errors import AlertError, SettingsError
 from pipeline.settings import Settings, load_settings
 
 TODAY = date(2016, 11, 20)
-
-
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    """Return a listening hook."""
-    listening = Hook()
-    yield listening
-    listening.server.shutdown()
-    listening.server.server_close()
 
 
 @pytest.fixture

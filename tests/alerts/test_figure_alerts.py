@@ -1,6 +1,5 @@
 """Alerts about published figures, received by a web hook: each said once, none of what is old."""
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -22,14 +21,6 @@ TODAY = date(2016, 11, 11)
 @pytest.fixture
 def site(tmp_path: Path) -> Publisher:
     return Publisher(tmp_path)
-
-
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    listening = Hook()
-    yield listening
-    listening.server.shutdown()
-    listening.server.server_close()
 
 
 def settings_of(site: Publisher, hook: Hook, **changes: object) -> Settings:

@@ -1,6 +1,5 @@
 """The watch's alerts, received by a web hook on loopback: once a surge, seen every hour."""
 
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,15 +16,6 @@ from pipeline.errors import AlertError
 from pipeline.settings import Settings, load_settings
 
 TORONTO = ZoneInfo("America/Toronto")
-
-
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    """Return a listening hook."""
-    listening = Hook()
-    yield listening
-    listening.server.shutdown()
-    listening.server.server_close()
 
 
 @pytest.fixture

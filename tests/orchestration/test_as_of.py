@@ -1,7 +1,6 @@
 """`run --as-of`: the clock of a run. What arrived later is not there; no day is over early."""
 
 import os
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -113,15 +112,6 @@ def test_a_time_that_is_none_is_refused_with_what_would_be(site: Site, text: str
 
 def test_the_future_is_refused(site: Site) -> None:
     assert "in the future" in run(site, "--as-of", "2099-01-01", code=2)
-
-
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    """Return a listening hook."""
-    listening = Hook()
-    yield listening
-    listening.server.shutdown()
-    listening.server.server_close()
 
 
 def test_alerts_are_those_of_the_time(site: Site, hook: Hook) -> None:

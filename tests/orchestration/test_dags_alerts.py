@@ -1,6 +1,5 @@
 """Alerts of nights in a real Airflow, received by a web hook: once each, over retries too."""
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -23,15 +22,6 @@ def site(tmp_path: Path) -> Site:
     networks = {"192.0.2.0/24": "CA"}
     build_database(tmp_path / "geo" / "a.mmdb", "City", "2016-09-01T00:00:00+00:00", networks)
     return site
-
-
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    """Return a listening web hook."""
-    listening = Hook()
-    yield listening
-    listening.server.shutdown()
-    listening.server.server_close()
 
 
 def test_a_failed_day_is_announced_once_and_an_old_one_only_when_asked(

@@ -1,6 +1,5 @@
 """Settings as tasks of a real Airflow read them: what is wrong is said by the first task."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,15 +29,6 @@ def site(tmp_path: Path) -> Site:
     networks = {"192.0.2.0/24": "CA"}
     build_database(tmp_path / "geo" / "a.mmdb", "City", "2016-10-01T00:00:00+00:00", networks)
     return site
-
-
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    """Return a listening web hook."""
-    listening = Hook()
-    yield listening
-    listening.server.shutdown()
-    listening.server.server_close()
 
 
 def test_a_relative_path_is_said_by_the_first_task_and_announced(

@@ -1,7 +1,6 @@
 """The DAG of the hourly watch in a real Airflow, by `dag.test()`."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,15 +35,6 @@ def site(tmp_path: Path) -> Site:
     quiet = [hour_of(11, hour, 7) for hour in range(20)]
     site.write("web01.log", b"".join([*quiet, hour_of(11, 20, 90)]))
     return site
-
-
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    """Return a listening web hook."""
-    listening = Hook()
-    yield listening
-    listening.server.shutdown()
-    listening.server.server_close()
 
 
 def touch_raw(site: Site) -> None:

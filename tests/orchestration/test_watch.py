@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -23,15 +22,6 @@ from pipeline.settings import Settings, load_settings
 TORONTO = ZoneInfo("America/Toronto")
 SCALE = 0.005
 EVENING = datetime(2016, 11, 8, 20, 10, tzinfo=TORONTO)
-
-
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    """Return a listening hook."""
-    listening = Hook()
-    yield listening
-    listening.server.shutdown()
-    listening.server.server_close()
 
 
 @pytest.fixture(scope="module")
