@@ -1,6 +1,6 @@
 """Take the picture of a report that the README shows: its headline, chart and compared figures.
 
-    python docs/screenshot.py demo/report.html docs/report.png
+    python docs/screenshot.py demo/report.html docs/images/report.png
 
 Needs Chromium and the development tools (`make install-dev`).
 """

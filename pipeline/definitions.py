@@ -1,7 +1,7 @@
-"""The definitions' version and the constants that SQL and Python share. See ``docs/`` and README.
+"""The definitions' version and the constants that SQL and Python share.
 
-A change of what is counted raises ``DEFINITIONS_VERSION``: every derived partition carries it in
-its fingerprint and becomes stale.
+In words they are docs/definitions.md. A change of what is counted raises ``DEFINITIONS_VERSION``:
+every derived partition carries it in its fingerprint and becomes stale.
 """
 
 DEFINITIONS_VERSION = 3

@@ -6,7 +6,7 @@
 --         of the following day. Of the days beside the built ones only those hits are kept that
 --         can continue a session: from keep_from on, or of visitors seen late on the day before.
 --         Texts are looked up for the first and last second of a session only; `place` is the
---         total order of a visitor's hits (DESIGN, Order): it decides which came first when
+--         total order of a visitor's hits (docs/definitions.md, Order): it decides which came first when
 --         several share a second. Visitors can be taken in $parts parts, one at a time ($part
 --         from 0), to fit into memory: sessions of different visitors know nothing of each other.
 --         is_robotlike is said of the visitor's day on which the session starts.

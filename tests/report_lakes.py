@@ -10,7 +10,7 @@ from conftest import Tidegauge, build_databases
 CANADA, STATES, HOSTILE = "198.51.100", "203.0.113", "192.0.2"
 """First three numbers of networks for documentation that the tests' database locates."""
 COUNTRY = "</title><script>alert(6)</script>"
-"""A country code as no honest database has it; "as written" (DESIGN) all the same."""
+"""A country code as no honest database has it; "as written" all the same."""
 PATH = "/</script><script>alert(1)</script><svg/onload=alert(2)>"
 REFERRER = "https://<img/src=x/onerror=alert(3)>/"
 AGENT = "Mozilla/5.0 (X11; Linux) <script>alert(4)</script>"

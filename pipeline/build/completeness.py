@@ -1,6 +1,6 @@
 """How complete each day is, told from the minutes that its sources wrote: nothing counts the lines.
 
-A source is expected when the setting ``sources`` names it, or when it was seen before; ``rhythm``
+A source is expected when the setting ``sources`` names it, or when it was seen before; ``gaps``
 says which of its silences are gaps. Everything here is a function of the ledger's shares, the
 partitions ``minutes`` and that setting, without a clock, so that any order of deliveries ends in
 the same table.

@@ -1,7 +1,7 @@
 """The hours outside of a source's log: before its first hit, and after its last one.
 
 A log that begins at 10:05 says nothing of the night before: it may be that of a site that opened,
-or was cut. So here the burden of proof is the other way round than for a gap (``rhythm``): the
+or was cut. So here the burden of proof is the other way round than for a gap (``gaps``): the
 hours are unknown, unless the source's own rhythm explains the silence.
 
 **The rule.** The silence from midnight to the first hit, or from the last hit to midnight, is

@@ -268,12 +268,12 @@ def _advise(
         print(
             "\nthe lines are JSON objects: with this tidegauge.toml reads them; see that its places"
         )
-        print("are the right ones (docs/formats.md)\n")
+        print("are the right ones (docs/how-to/formats.md)\n")
         print("\n".join(map(escape, setting.split("\n"))))
     elif nearest and first.startswith("{") and not isinstance(nearest, JsonLayout):
         print(
             "\nthe lines are JSON objects: write where their fields are into a table"
-            " [formats.NAME] of tidegauge.toml, and log_format = NAME (docs/formats.md)"
+            " [formats.NAME] of tidegauge.toml, and log_format = NAME (docs/how-to/formats.md)"
         )
     elif nearest:
         print(f"\nnearest is {nearest.name}, a line of which is\n  {nearest.example}")

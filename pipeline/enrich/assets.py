@@ -19,7 +19,7 @@ def find_assets(path: pa.Array) -> npt.NDArray[np.bool_]:
     """Tell which of ``path`` (n strings without query, may be null) are assets'.
 
     Compares the last eight bytes of all paths at once, as one number. Only ASCII letters are
-    lower-cased: no other letter's lower case is part of a suffix (DESIGN, *asset*).
+    lower-cased: no other letter's lower case is part of a suffix (docs/definitions.md, *Asset*).
     """
     if path.null_count == len(path):
         return np.zeros(len(path), np.bool_)

@@ -48,7 +48,8 @@ def read_times(text: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int64], npt.
     Returns:
         ``(n,)`` seconds (meaningless where not valid) and ``(n,)`` validity. Valid means: two-digit
         fields, English month, offset within +-1400 with minutes up to 59, second up to 59 with 60
-        read as 59, year 1970-2099, and a day that the month has (DESIGN, *time*).
+        read as 59, year 1970-2099, and a day that the month has (docs/definitions.md,
+        *Hit*).
     """
     digits = text[:, _DIGITS] - np.uint8(ord("0"))
     valid = (digits <= 9).all(axis=1) & (text[:, _FIXED] == _FIXED_BYTES).all(axis=1)

@@ -1,6 +1,6 @@
 """Raw files whose hits would come out otherwise today: by another database, lists, or reading.
 
-They stay as they are until somebody asks: then their raw files are read again (``reread``).
+They stay as they are until somebody asks: then their raw files are read again (``reprocess``).
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,6 +1,6 @@
 """The lake on disk: where things lie, how they appear whole, who may write, what the ledger says.
 
-Nothing here knows what a hit is. Layout: DESIGN, *The lake*.
+Nothing here knows what a hit is. Layout: docs/definitions.md, *The lake*.
 """
 
 import fcntl

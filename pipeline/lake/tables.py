@@ -72,7 +72,7 @@ HITS = pa.schema(
         ("client_from", _CODE),
     ]
 )
-"""One row a hit, in line order (DESIGN, *The lake*)."""
+"""One row a hit, in line order (docs/definitions.md, *The lake*)."""
 REJECTS = pa.schema([("line_no", pa.int64()), ("line", pa.string()), ("reason", pa.string())])
 RESTATEMENTS = pa.schema(
     [("day", pa.date32()), ("country", pa.string()), ("published_at", pa.timestamp("us", "UTC")),

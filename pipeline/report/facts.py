@@ -54,7 +54,7 @@ class CountryTotal:
 
 @dataclass(frozen=True)
 class SurgeEpisode:
-    """One row of ``surges`` (DESIGN, *The lake*)."""
+    """One row of ``surges``."""
 
     country: str
     start_day: date

@@ -132,7 +132,7 @@ def _median(values: Floats) -> Floats:
 def _dispersion(sessions: Floats, mean: Floats, seen: Bools) -> Floats:
     """How much more than by chance each country's hours vary: moment estimates, averaged.
 
-    An hour's weight is its information were the dispersion the least one; see SURGES, step 3.
+    An hour's weight is its information were the dispersion the least one, as in ``Baseline``.
     """
     days = np.maximum(seen.sum(axis=1, keepdims=True), 2)
     square = np.where(seen, sessions - mean, 0.0) ** 2 * days / (days - 1)

@@ -1,6 +1,6 @@
 """Robot-like visitors of one day found anew from its hits, in NumPy.
 
-The rule is that of README's definitions; shares nothing with ``sql/robotlike.sql``.
+The rule is docs/definitions.md's; shares nothing with ``sql/robotlike.sql``.
 """
 
 import numpy as np

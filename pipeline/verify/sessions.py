@@ -1,4 +1,4 @@
-"""Sessions of one day counted anew from its hits, in NumPy, from DESIGN's definitions alone.
+"""Sessions of one day counted anew from its hits, in NumPy, from docs/definitions.md alone.
 
 Shares nothing with ``sql/sessions.sql`` but the formula of ``session_id``.
 """

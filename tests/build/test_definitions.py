@@ -1,4 +1,4 @@
-"""DESIGN's definitions clause by clause: what was worked out by hand, the oracle, the command.
+"""docs/definitions.md clause by clause: what was worked out by hand, the oracle, the command.
 
 `definitions/lines.jsonl` holds one line a clause, `definitions/files.jsonl` a file's lines;
 each folder of `definitions/` is a case of its own with the arithmetic in its note.

@@ -139,7 +139,7 @@ COLUMNS = {
     "history": "day country published_at sessions previous_sessions change percent share sources"
     " sources_expected is_preliminary reason",
     "status": "what value",
-}  # as DESIGN names them; the partitions' day comes first
+}  # as the tables name them; the partitions' day comes first
 
 
 @pytest.mark.parametrize("command", WITH_ROWS)

@@ -1,4 +1,4 @@
-"""The simulated raw logs, read back by a plain reading of DESIGN's definitions."""
+"""The simulated raw logs, read back by a plain reading of docs/definitions.md."""
 
 import gzip
 import re
@@ -102,7 +102,7 @@ def logs(tmp_path_factory) -> Logs:
 
 
 def find_sessions(files: dict[str, list[Hit]]) -> list[list[Hit]]:
-    """Sessions by DESIGN: hits of one client and agent, no robot's, no assets, 30 minutes."""
+    """Sessions by definition: hits of one client and agent, no robot's, no assets, 30 minutes."""
     visitors = defaultdict(list)
     for hits in files.values():
         for hit in hits:

@@ -11,13 +11,13 @@ SUFFIXES = [
     ".css", ".js", ".mjs", ".map", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".webp",
     ".avif", ".bmp", ".woff", ".woff2", ".ttf", ".otf", ".eot", ".mp3", ".mp4", ".webm", ".ogg",
     ".m4a", ".m4v",
-]  # as DESIGN lists them  # fmt: skip
+]  # as docs/definitions.md lists them  # fmt: skip
 ENDINGS = (*SUFFIXES, "/robots.txt", "/robots.txt/", "robots.txt", ".cs", "css", ".", "")
 ODD = ("\u0130", "\u212a", "\u017f", "\u00e9", "\U0001f30a", "\0", "@", "[", "`", "{", "A", "z")
 
 
 def is_asset(path: str | None) -> bool:
-    """Read DESIGN's clause plainly."""
+    """Read the definition plainly."""
     if path is None:
         return False
     lower = path.lower()

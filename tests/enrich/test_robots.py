@@ -34,7 +34,7 @@ CONTROLS = "\x00\x01\t\n\v\f\r\x1b\x1c\x1f\x7f\x85"
 
 
 def truth(user_agent: str) -> bool:
-    """The definition as DESIGN words it, by the libraries' own functions."""
+    """The definition as docs/definitions.md words it, by the libraries' own functions."""
     start = user_agent[:500]
     if user_agent in {"", "-"}:
         return True

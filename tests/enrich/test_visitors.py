@@ -26,7 +26,7 @@ KEY = VisitorKey(b"a key of the tests")
 
 
 def plainly(client: str) -> str:
-    """Read DESIGN's clause with the standard library: compressed, mapped as IPv4, else as is."""
+    """Read the definition with the standard library: compressed, mapped as IPv4, else as is."""
     try:
         address = ipaddress.ip_address(client)
     except ValueError:

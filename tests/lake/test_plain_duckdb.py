@@ -1,4 +1,4 @@
-"""`lake/tidegauge.duckdb` as DESIGN describes it to somebody who has only DuckDB or pyarrow.
+"""`lake/tidegauge.duckdb` as it is to somebody who has only DuckDB or pyarrow.
 
 Columns and types, any working directory, copies, storage version, a reader in another process, and
 the Parquet files themselves. `test_views.py` holds odd names and the empty lake's tables.
@@ -79,7 +79,7 @@ def columns_of(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[
 
 @pytest.mark.parametrize("table", TABLES)
 def test_view_has_the_documented_columns_and_types(table: str, built_lake: Path) -> None:
-    """DESIGN's columns in order, further ones only after them; `day` is a DATE from the path."""
+    """The columns in order, further ones only after them; `day` is a DATE from the path."""
     with open_views(built_lake / "tidegauge.duckdb") as connection:
         found = columns_of(connection, table)
     assert found[: len(TABLES[table])] == list(TABLES[table].items())

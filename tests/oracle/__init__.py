@@ -1,4 +1,4 @@
-"""A second, slow reading of DESIGN's definitions, written from DESIGN alone.
+"""A second, slow reading of docs/definitions.md, written from that page alone.
 
 It shares no code with the program that it checks, uses no DuckDB and no Arrow table, and reads one
 line after the other in plain Python: `reading` (bytes to lines), `lines` (line to hit), `visits`

@@ -1,7 +1,7 @@
 """One physical line of the common or combined layout: a hit, a rejected line or a blank one.
 
-Written clause by clause from DESIGN's section Definitions, with string searches; the only regular
-expressions are the shapes of a time, a method and an absolute URL.
+Written clause by clause from docs/definitions.md, *Line* and *Hit*, with string searches; the only
+regular expressions are the shapes of a time, a method and an absolute URL.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The oracle's result as rows of DESIGN's tables, without ids (they hang on a secret key)."""
+"""The oracle's result as rows of the lake's tables, without ids (they hang on a secret key)."""
 
 import hashlib
 import re
@@ -55,7 +55,7 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One raw file's lines; `key` is DESIGN's file_key."""
+    """One raw file's lines; `key` names its hits file."""
 
     key: str
     source: str

@@ -1,19 +1,34 @@
 """A number that is said in several places is one constant: in the page, in SQL and in the docs."""
 
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from report_pages import text_of
 from restated_lakes import Publisher
 
-from pipeline.definitions import CENSORED_SHARE, ROBOTLIKE
+from pipeline.definitions import (
+    ASSET_PATH,
+    ASSET_SUFFIXES,
+    CENSORED_SHARE,
+    DEFINITIONS_VERSION,
+    KEPT_OF_LONG_LINE,
+    MAX_LINE_BYTES,
+    NO_COUNTRY,
+    ROBOT_PREFIX_CHARS,
+    ROBOTLIKE,
+)
+from pipeline.enrich.clients import MOST_CHARACTERS, MOST_HOPS
+from pipeline.enrich.robots import LISTS
 from pipeline.report import page
 from pipeline.report.page import write_report
+from pipeline.settings import Settings
 from pipeline.surges.baseline import LEAST_HISTORY_DAYS, LEVEL_DAYS
 from pipeline.surges.episodes import ALARM_PROBABILITY
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+DEFINITIONS = (Path(__file__).parents[2] / "docs/definitions.md").read_text()
+DEFAULTS = Settings.model_fields
 
 
 @pytest.fixture
@@ -49,10 +64,35 @@ def test_the_page_takes_them_from_the_constants(
     assert "No day had 12.5 % or more" in said
 
 
-def test_readme_has_the_same_numbers() -> None:
-    censored = re.search(r"`days\.is_censored` marks days with (\S+) % of requests refused", README)
-    assert censored
-    assert float(censored[1]) == CENSORED_SHARE * 100
-    (rule,) = re.findall(r"^- \*\*Robot-like\*\*: (.+)", README, re.MULTILINE)
-    said = set(map(int, re.findall(r"\b\d+\b", rule)))
-    assert said == set(ROBOTLIKE.values()) - {ROBOTLIKE["many_pages_a_path"]}
+def section(title: str) -> str:
+    """The text below a heading of the definitions, its lines joined."""
+    (text,) = re.findall(rf"^## {title}\n(.*?)(?=^## |\Z)", DEFINITIONS, re.MULTILINE | re.DOTALL)
+    return " ".join(text.split())
+
+
+def test_the_definitions_are_those_of_the_code() -> None:
+    assert re.findall(r"This is version (\d+) of the definitions", DEFINITIONS) == [
+        str(DEFINITIONS_VERSION)
+    ]
+    (suffixes,) = re.findall(r"that ends in ([^,]+), or is `(.+?)`", section("Asset"))
+    assert (tuple(suffixes[0].split()), suffixes[1]) == (ASSET_SUFFIXES, ASSET_PATH)
+    rule = section("Robot-like").partition("After [Wikimedia")[0]
+    assert set(map(int, re.findall(r"\b\d+\b", rule))) == set(ROBOTLIKE.values())
+    said = {
+        "Line": f"A line over {MAX_LINE_BYTES // 1024**2} MiB is rejected (`too_long`), its first"
+        f" {KEPT_OF_LONG_LINE // 1024} KiB kept",
+        "Client": f"At most {MOST_HOPS} addresses and {MOST_CHARACTERS // 1024} KiB of a header",
+        "Robot": f"The first {ROBOT_PREFIX_CHARS} characters are looked at",
+        "Session": f"more than {DEFAULTS['session_timeout_minutes'].default} minutes",
+        "Country": f"are `{NO_COUNTRY}`.",
+        "What a day counts": f"on which {CENSORED_SHARE * 100:g} % of the requests",
+        "Exactly once": f"when {DEFAULTS['overlap_least_lines'].default} of them are different",
+    }
+    for title, words in said.items():
+        assert words in section(title)
+
+
+def test_the_definitions_name_the_lists_in_use() -> None:
+    for package in LISTS:
+        major_and_minor = ".".join(version(package).split(".")[:2])
+        assert re.search(rf"{package} {re.escape(major_and_minor)}\b", section("Robot"))

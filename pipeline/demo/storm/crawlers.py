@@ -1,6 +1,6 @@
 """Simulated robots: declared ones, ones with an empty user agent, scanners, stray TLS handshakes.
 
-None of their lines can make a session: every agent here is a robot by DESIGN's definition.
+None of their lines can make a session: every agent here is a robot by definition.
 """
 
 from typing import Final

@@ -47,7 +47,7 @@ def lookup(
 
 
 def parse_address(address: str) -> Address:
-    """Read an address as DESIGN's canonical client; raises GeoError when it is none."""
+    """Read an address in its one spelling; raises GeoError when it is none."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
