@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.build.cut_sessions import Whole, cut_sessions
-from pipeline.build.stale import DERIVED, DayFiles, Parts, fingerprint, take_stock
+from pipeline.build.stale import DERIVED, DayFiles, Parts, SessionRules, fingerprint, take_stock
 from pipeline.build.summary import add_summary
 from pipeline.days import day_start
 from pipeline.definitions import ROBOTLIKE
@@ -45,18 +45,15 @@ _EVER = datetime(1900, 1, 1, tzinfo=UTC)
 _NEVER = datetime(2200, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
-class BuildSettings:
+@dataclass(frozen=True, kw_only=True)
+class BuildSettings(SessionRules):
     """The settings that derived partitions depend on, and the memory to build them in."""
 
     zone: ZoneInfo
-    timeout_minutes: int
     key: VisitorKey
     memory_mb: int
     sources: tuple[str, ...] = ()
     """The sources expected every day; learnt when empty."""
-    drop_robotlike: bool = False
-    """Whether robot-like visitors count in no sessions, visitors and pages."""
 
 
 def build(
@@ -81,7 +78,7 @@ def build(
     started = time.monotonic()
     too_large: list[date] = []
     with lake.lock("build"), storage_named(lake.root, _THEN), lake.staging() as staging:
-        stock = take_stock(lake, settings.timeout_minutes, drop_robotlike=settings.drop_robotlike)
+        stock = take_stock(lake, settings)
         built, stale = dict(stock.built), stock.stale_for(also)
         change, put_at = Change(lake, staging), started
         for batch in batches(stale, stock.days):
@@ -294,10 +291,10 @@ def build_settings(settings: Settings, lake: Lake) -> BuildSettings:
     zone = find_zone(settings, lake)
     lake.claim(zone.info.key, key.fingerprint)
     return BuildSettings(
-        zone.info,
         settings.session_timeout_minutes,
-        key,
-        settings.memory_limit_mb,
-        tuple(settings.sources),
         settings.drop_robotlike,
+        zone=zone.info,
+        key=key,
+        memory_mb=settings.memory_limit_mb,
+        sources=tuple(settings.sources),
     )

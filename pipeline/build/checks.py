@@ -34,7 +34,7 @@ def check_days(lake: Lake, days: Iterable[date], settings: BuildSettings) -> lis
         DataError: the first rows that offend, and the rule they break.
     """
     with lake.lock("build"):  # what is read here was built from one and the same state
-        stock = take_stock(lake, settings.timeout_minutes, drop_robotlike=settings.drop_robotlike)
+        stock = take_stock(lake, settings)
         sealed = {date.fromisoformat(day) for day in lake.sealed()}
         wanted = sorted((set(days) & stock.days.keys()) - stock.causes.keys() - sealed)
         are_current = is_current(lake, shown_days(lake, stock.built), settings.sources)

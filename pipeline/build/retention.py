@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pipeline.build.stale import take_stock
+from pipeline.build.stale import SessionRules, take_stock
 from pipeline.errors import DataError, LakeError, SettingsError, StorageError
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import NO_DAY, FileRecord
@@ -128,13 +128,8 @@ def check_plan(lake: Lake, settings: Settings, plan: Sequence[OldDay]) -> None:
             options=f", or `tidegauge retention --delete --max-days {len(days)}` does it once",
         )
     sealing = set(days_to_seal(plan))
-    stale = [
-        day
-        for day in take_stock(
-            lake, settings.session_timeout_minutes, drop_robotlike=settings.drop_robotlike
-        ).stale
-        if day in sealing
-    ]
+    rules = SessionRules(settings.session_timeout_minutes, settings.drop_robotlike)
+    stale = [day for day in take_stock(lake, rules).stale if day in sealing]
     if stale:
         raise DataError(
             f"lake {lake.root}: {len(stale)} of the days that would be sealed are stale or were"

@@ -36,6 +36,15 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True)
+class SessionRules:
+    """The settings that sessions and the figures made of them depend on."""
+
+    timeout_minutes: int
+    drop_robotlike: bool
+    """Whether robot-like visitors count in no sessions, visitors and pages."""
+
+
+@dataclass(frozen=True)
 class Cause:
     """Why a day is stale: ``new``, ``missing``, ``files``, or one of ``ASKED``."""
 
@@ -106,9 +115,7 @@ def _read_by(record: FileRecord) -> str:
     return ", ".join([record.robots, str(record.definitions), record.addresses, *said])
 
 
-def parts_of(
-    lake: Lake, days: dict[date, DayFiles], timeout_minutes: int, *, drop_robotlike: bool
-) -> dict[str, Parts]:
+def parts_of(lake: Lake, days: dict[date, DayFiles], rules: SessionRules) -> dict[str, Parts]:
     """What each day would be built from now, by kind."""
     models = [read_model(model) for model in (*DERIVED, "robotlike")]
     engines = [duckdb.__version__, pa.__version__]
@@ -126,7 +133,11 @@ def parts_of(
             "read_by": [own.read_by, *(near[beside].read_by for beside in sorted(near))],
             "definitions": code[:16],
             # The default adds nothing, so that a day built before there was a choice keeps it.
-            "settings": [timeout_minutes, settings, *([_DROP_ROBOTLIKE] if drop_robotlike else [])],
+            "settings": [
+                rules.timeout_minutes,
+                settings,
+                *([_DROP_ROBOTLIKE] if rules.drop_robotlike else []),
+            ],
         }
 
     return {str(day): name(day) for day in days}
@@ -163,7 +174,7 @@ def fingerprint(parts: Parts) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def take_stock(lake: Lake, timeout_minutes: int, *, drop_robotlike: bool) -> Stock:
+def take_stock(lake: Lake, rules: SessionRules) -> Stock:
     """Read the ledger and find the stale days.
 
     A day without hits that was built before is not among them: its partitions are removed.
@@ -171,8 +182,7 @@ def take_stock(lake: Lake, timeout_minutes: int, *, drop_robotlike: bool) -> Sto
     records = lake.files()
     days = days_of(records)
     # As JSON has them: lists, not tuples.
-    parts = parts_of(lake, days, timeout_minutes, drop_robotlike=drop_robotlike)
-    wanted = json.loads(json.dumps(parts))
+    wanted = json.loads(json.dumps(parts_of(lake, days, rules)))
     built = read_json(lake.ledger / "built.json")
     # Sealed days come before all others (see `retention`): no stale day has one beside it whose
     # hits it needs and that are gone.

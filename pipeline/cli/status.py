@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from pipeline.alerts.outbox import list_untaken
-from pipeline.build.stale import ASKED, Stock, take_stock
+from pipeline.build.stale import ASKED, SessionRules, Stock, take_stock
 from pipeline.cli.options import (
     ConfigOption,
     Form,
@@ -67,7 +67,7 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
     days = sorted({day for record in records for day in record.days})
     sealed = lake.sealed()
     stock = take_stock(
-        lake, settings.session_timeout_minutes, drop_robotlike=settings.drop_robotlike
+        lake, SessionRules(settings.session_timeout_minutes, settings.drop_robotlike)
     )
     stale, zone = stock.stale, ZoneInfo(lake.identity()["timezone"])
     untaken, given_up = list_untaken(lake, settings)
@@ -97,7 +97,7 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
 def explain_stale(settings: Settings, lake: Lake) -> list[tuple[str, str, str, str]]:
     """Rows ``(day, kind, cause, taken by)``: why each stale day is, and what would rebuild it."""
     stock = take_stock(
-        lake, settings.session_timeout_minutes, drop_robotlike=settings.drop_robotlike
+        lake, SessionRules(settings.session_timeout_minutes, settings.drop_robotlike)
     )
     rows = [
         (str(day), cause.kind, cause.text, f"build --also {cause.kind}" if cause.waits else "build")

@@ -87,8 +87,8 @@ def _rules_of(settings: Settings, lake: Lake) -> BuildSettings:
         return build_settings(settings, open_lake(settings))
     zone = ZoneInfo(settings.timezone or assumed_zone())
     return BuildSettings(
-        zone, settings.session_timeout_minutes, load_key(settings),
-        settings.memory_limit_mb, drop_robotlike=settings.drop_robotlike,
+        settings.session_timeout_minutes, settings.drop_robotlike,
+        zone=zone, key=load_key(settings), memory_mb=settings.memory_limit_mb,
     )  # fmt: skip
 
 

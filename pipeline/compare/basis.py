@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from pipeline.build.build import shown_days
-from pipeline.build.stale import Cause, DayFiles, Parts, drops_robotlike, take_stock
+from pipeline.build.stale import Cause, DayFiles, Parts, SessionRules, drops_robotlike, take_stock
 from pipeline.errors import DataError
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import read_days, read_part
@@ -36,8 +36,8 @@ class Basis:
 
     lake: Lake
     zone: ZoneInfo
-    timeout_minutes: int
-    drop_robotlike: bool
+    rules: SessionRules
+    """What the lake's newest day was counted by."""
     memory_mb: int
     files: dict[date, DayFiles]
     """Every day's raw files, as the ledger has them."""
@@ -81,9 +81,11 @@ def read_basis(
     built = read_json(lake.ledger / "built.json")
     days = sorted(map(date.fromisoformat, shown_days(lake, built)))
     newest = _newest_with_settings(built)
-    minutes = newest["settings"][0] if newest else settings.session_timeout_minutes
-    drop = drops_robotlike(newest) if newest else settings.drop_robotlike
-    stock = take_stock(lake, minutes, drop_robotlike=drop)
+    rules = SessionRules(
+        newest["settings"][0] if newest else settings.session_timeout_minutes,
+        drops_robotlike(newest) if newest else settings.drop_robotlike,
+    )
+    stock = take_stock(lake, rules)
     asked = [day for day in days if (first or date.min) <= day <= (last or date.max)]
     stale = {day: why for day, causes in stock.causes.items() if (why := _why_stale(causes))}
     left_out = {day: stale[day] for day in asked if day in stale}
@@ -92,7 +94,7 @@ def read_basis(
         raise DataError(f"lake {lake.root}: {_nothing(days, asked)}")
     now, flagged, completeness = _read_figures(lake, days)
     basis = Basis(
-        lake, ZoneInfo(lake.identity()["timezone"]), minutes, drop, settings.memory_limit_mb,
+        lake, ZoneInfo(lake.identity()["timezone"]), rules, settings.memory_limit_mb,
         stock.days, now, flagged, completeness, frozenset(stale), wanted,
         is_all=first is None and last is None, workspace=workspace,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from pipeline.build.build import (
     session_parameters,
 )
 from pipeline.build.cut_sessions import Narrow, cut_sessions
-from pipeline.build.stale import DayFiles
+from pipeline.build.stale import DayFiles, SessionRules
 from pipeline.compare.basis import Basis, Figures
 from pipeline.enrich.visitors import VisitorKey
 from pipeline.lake.lake import Lake
@@ -35,8 +35,7 @@ def count_days(  # noqa: PLR0913 what is counted, where, and how
     *,
     lake: Lake,
     files: dict[date, DayFiles],
-    timeout_minutes: int,
-    drop_robotlike: bool,
+    rules: SessionRules,
     change: Change | None = None,
     on_days: OnDays = lambda _: None,
 ) -> Figures:
@@ -44,7 +43,11 @@ def count_days(  # noqa: PLR0913 what is counted, where, and how
     # Session ids are not looked at, so that any key will do.
     key = VisitorKey(secrets.token_bytes(32))
     settings = BuildSettings(
-        basis.zone, timeout_minutes, key, basis.memory_mb, drop_robotlike=drop_robotlike
+        rules.timeout_minutes,
+        rules.drop_robotlike,
+        zone=basis.zone,
+        key=key,
+        memory_mb=basis.memory_mb,
     )
     figures: Figures = {}
     for batch in batches(days, files):

@@ -66,7 +66,7 @@ def _count_batch(basis: Basis, batch: list[date], zone: ZoneInfo) -> Figures:
             days = np.unique(local_days(seconds.fetchnumpy()["seconds"], zone))
             figures |= {(EPOCH + int(day) * _ONE_DAY, NO_COUNTRY): 0 for day in days}
         for sessions in _read(connection, basis, "sessions", under):
-            kept = sessions.filter("NOT is_robotlike") if basis.drop_robotlike else sessions
+            kept = sessions.filter("NOT is_robotlike") if basis.rules.drop_robotlike else sessions
             counted = kept.aggregate(f"{_BY_MINUTE}, count(*) AS sessions").to_arrow_table()
             figures |= _by_day(counted, zone)
     return {key: sessions for key, sessions in figures.items() if key[0] in set(batch)}

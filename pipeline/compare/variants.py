@@ -1,12 +1,13 @@
 """The changes that can be asked for: each value is one variant, all else as in the lake."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
+from pipeline.build.stale import SessionRules
 from pipeline.compare.basis import Basis, Outcome, has_hits, without_hits
 from pipeline.compare.counting import Change, count_days
 from pipeline.compare.other_days import count_other_days
@@ -78,41 +79,39 @@ def make_variants(asked: Asked, settings: Settings) -> list[Variant]:
 
 def _timeout(minutes: int) -> Variant:
     label = f"timeout {minutes}"
-    return Variant(label, lambda basis: _count_hits(basis, label, timeout_minutes=minutes))
+    return Variant(
+        label,
+        lambda basis: _count_hits(basis, label, replace(basis.rules, timeout_minutes=minutes)),
+    )
 
 
 def _robots(given: str) -> Variant:
     rules = read_rules(given)
     return Variant(
         rules.label,
-        lambda basis: _count_hits(basis, rules.label, change=rules.change),
+        lambda basis: _count_hits(basis, rules.label, basis.rules, rules.change),
     )
 
 
 def _robotlike(what: RobotlikeVariant) -> Variant:
     label = f"robotlike {what}"
     drop = what is RobotlikeVariant.drop
-    return Variant(label, lambda basis: _count_hits(basis, label, drop_robotlike=drop))
+    return Variant(
+        label, lambda basis: _count_hits(basis, label, replace(basis.rules, drop_robotlike=drop))
+    )
 
 
 def _count_hits(
-    basis: Basis,
-    label: str,
-    *,
-    timeout_minutes: int | None = None,
-    drop_robotlike: bool | None = None,
-    change: Change | None = None,
+    basis: Basis, label: str, rules: SessionRules, change: Change | None = None
 ) -> Outcome:
-    """Count the lake's own hits, changed or under other settings; those not given are its own."""
+    """Count the lake's own hits, changed or under other rules."""
     left_out = without_hits(basis)
     days = [day for day in basis.wanted if day not in left_out]
     files = {day: files for day, files in basis.files.items() if has_hits(basis, day)}
     with show_steps(label, len(days)) as (progress, task):
         figures = count_days(
             basis, days, lake=basis.lake, files=files,
-            timeout_minutes=timeout_minutes or basis.timeout_minutes,
-            drop_robotlike=basis.drop_robotlike if drop_robotlike is None else drop_robotlike,
-            change=change, on_days=lambda done: progress.update(task, advance=done),
+            rules=rules, change=change, on_days=lambda done: progress.update(task, advance=done),
         )  # fmt: skip
     return Outcome(label, figures, left_out)
 
@@ -138,7 +137,7 @@ def _places(database: GeoDatabase, settings: Settings) -> Variant:
 
     def count(basis: Basis) -> Outcome:
         if keep_addresses(basis):
-            return _count_hits(basis, label, change=change_places(database))
+            return _count_hits(basis, label, basis.rules, change_places(database))
         with plan_rereading(settings, basis) as rereading:
             free = check_room(rereading, basis.workspace)
             say(

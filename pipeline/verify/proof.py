@@ -85,9 +85,7 @@ def prove_lake(
     """
     with lake.hold("build"):
         with lake.hold():
-            snapshot = take_snapshot(
-                lake.root, settings.timeout_minutes, drop_robotlike=settings.drop_robotlike
-            )
+            snapshot = take_snapshot(lake.root, settings)
             findings = [*check_ledger(lake.root, snapshot), *find_strays(snapshot)]
         shelf = Shelf(lake.root, snapshot.digests)
         days = _list_days(snapshot)

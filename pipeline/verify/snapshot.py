@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from pipeline.build.stale import Stock, take_stock
+from pipeline.build.stale import SessionRules, Stock, take_stock
 from pipeline.errors import LakeError
 from pipeline.lake.digests import FOLDER, is_intact, read_content
 from pipeline.lake.lake import Lake
@@ -62,15 +62,12 @@ class Snapshot:
         return self.texts.keys() - self.records.keys()
 
 
-def take_snapshot(root: Path, timeout_minutes: int, *, drop_robotlike: bool) -> Snapshot:
+def take_snapshot(root: Path, rules: SessionRules) -> Snapshot:
     """Read the ledger; the caller holds the locks ``build`` and ``commit``."""
     lake = ReadableLake(root)
     places = list_places(root)
     try:
-        stock, sealed = (
-            take_stock(lake, timeout_minutes, drop_robotlike=drop_robotlike),
-            lake.sealed(),
-        )
+        stock, sealed = take_stock(lake, rules), lake.sealed()
     except _DAMAGE:
         stock, sealed = None, set()
     return Snapshot(

@@ -229,7 +229,7 @@ class Deliveries(RuleBasedStateMachine):
         self.lake.claim(ZONE.key, key.fingerprint)
         places = DatabasesInForce(list_databases(geo), None, ZONE)
         self.maker = HitMaker(ZONE, places, Robots(self.lake.root), key)
-        self.build_settings = BuildSettings(ZONE, 30, key, 512)
+        self.build_settings = BuildSettings(30, False, zone=ZONE, key=key, memory_mb=512)
         self.settings = Settings(
             lake=self.lake.root, geo=geo, timezone=ZONE.key, visitor_key=KEY,
             overlap_least_lines=LEAST,
