@@ -3,6 +3,9 @@
 Apache, nginx, Tomcat, Jetty and Varnish write common and combined themselves, as does "NCSA
 extended": ``combined.py`` reads both. Here is what they and others put before, between or behind.
 Every layout ends where its last field ends.
+
+Most are shapes of our own, not their servers' format strings compiled: those take an empty client,
+any text for a duration and a sentence for a line, by which layouts could not be told apart.
 """
 
 from dataclasses import replace
@@ -33,7 +36,8 @@ _RESULT = (Segment(QUOTED, "request"), literal('" '), STATUS, literal(" "), BYTE
 COMMON = (CLIENT, IDENTITY_AND_USER, TIME, literal('] "'), *_RESULT)
 QUOTES = (literal(' "'), REFERRER, literal('" "'), AGENT, literal('"'))
 COMBINED = (*COMMON, *QUOTES)
-_NOT_HITS = or_no_hit()
+_LINE = '192.0.2.10 - - [10/Oct/2024:13:55:36 +0200] "GET /a?b=c HTTP/1.1" 200 2326'
+_QUOTED = ' "https://example.org/" "Mozilla/5.0"'
 
 
 def _without_unit(texts: pa.StringArray) -> pa.StringArray:
@@ -43,9 +47,7 @@ def _without_unit(texts: pa.StringArray) -> pa.StringArray:
 VHOST_COMMON = Pattern(
     "vhost_common",
     (HOST, _PORT, *COMMON),
-    example="www.example.com 192.0.2.10 - - [10/Oct/2024:13:55:36 +0200] "
-    '"GET /a?b=c HTTP/1.1" 200 2326',
-    not_hits=_NOT_HITS,
+    example=f"www.example.com {_LINE}",
 )
 """Apache's ``%v %h %l %u %t "%r" %>s %b``, also with ``%v:%p``.
 
@@ -57,7 +59,6 @@ VHOST_COMBINED = Pattern(
     (HOST, _PORT, *COMBINED),
     example="www.example.com:443 2001:db8::10 - - [10/Oct/2024:13:55:36 +0200] "
     '"GET /a?b=c HTTP/1.1" 200 2326 "https://example.org/" "Mozilla/5.0"',
-    not_hits=_NOT_HITS,
 )
 """Apache's ``%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i"``, also without port.
 
@@ -67,9 +68,7 @@ Source: Debian's apache2.conf, ``vhost_combined``; mod_log_config.
 COMBINED_FORWARDED = Pattern(
     "combined_forwarded",
     (*COMBINED, literal(' "'), Segment(QUOTED, "forwarded"), literal('"')),
-    example='192.0.2.10 - - [10/Oct/2024:13:55:36 +0200] "GET /a?b=c HTTP/1.1" 200 2326 '
-    '"https://example.org/" "Mozilla/5.0" "198.51.100.7, 203.0.113.9"',
-    not_hits=_NOT_HITS,
+    example=f'{_LINE}{_QUOTED} "198.51.100.7, 203.0.113.9"',
 )
 """nginx's ``main``: combined and ``"$http_x_forwarded_for"``.
 
@@ -79,9 +78,7 @@ Source: the nginx.conf that nginx's packages install, ``log_format main``.
 NGINX_REQUEST_TIME = Pattern(
     "nginx_request_time",
     (*COMBINED, literal(" "), Segment(r"\d+\.\d{3}", "duration_s")),
-    example='192.0.2.10 - - [10/Oct/2024:13:55:36 +0200] "GET /a?b=c HTTP/1.1" 200 2326 '
-    '"https://example.org/" "Mozilla/5.0" 0.012',
-    not_hits=_NOT_HITS,
+    example=f"{_LINE}{_QUOTED} 0.012",
 )
 """Combined and ``$request_time``: seconds with milliseconds.
 
@@ -95,7 +92,6 @@ NGINX_INGRESS = Pattern(
     '"https://example.org/" "Mozilla/5.0" 512 0.012 [default-web-80] [] 10.0.0.5:8080 2326 0.011 '
     "200 0123456789abcdef0123456789abcdef",
     rest=".",
-    not_hits=_NOT_HITS,
 )
 """ingress-nginx's ``upstreaminfo``; several upstreams, and older versions with fewer fields.
 
@@ -119,7 +115,6 @@ NGINX_PROXY = Pattern(
     ),
     example='www.example.com 192.0.2.10 - - [10/Oct/2024:13:55:36 +0200] "GET /a?b=c HTTP/2.0" 200 '
     '2326 "https://example.org/" "Mozilla/5.0" "172.18.0.7:5000"',
-    not_hits=_NOT_HITS,
 )  # fmt: skip
 """The ``vhost`` format of the container nginx-proxy: the site before, ``"$upstream_addr"`` behind.
 
@@ -127,17 +122,14 @@ Source: nginx-proxy, nginx.tmpl, ``log_format vhost``.
 """
 
 NPM_PROXY, NPM_STANDARD = (
-    replace(
-        compile_format(
-            f"[$time_local] {before} - $request_method $scheme $host "
-            '"$request_uri" [Client $remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] '
-            f'{behind}"$http_user_agent" "$http_referer"',
-            name,
-            f"[10/Oct/2024:13:55:36 +0200] {status} - GET https www.example.com "
-            f'"/a?b=c" [Client 192.0.2.10] [Length 2326] [Gzip 3.02] {server}'
-            '"Mozilla/5.0" "https://example.org/"',
-        ),
-        not_hits=_NOT_HITS,
+    compile_format(
+        f"[$time_local] {before} - $request_method $scheme $host "
+        '"$request_uri" [Client $remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] '
+        f'{behind}"$http_user_agent" "$http_referer"',
+        name,
+        f"[10/Oct/2024:13:55:36 +0200] {status} - GET https www.example.com "
+        f'"/a?b=c" [Client 192.0.2.10] [Length 2326] [Gzip 3.02] {server}'
+        '"Mozilla/5.0" "https://example.org/"',
     )
     for name, before, status, behind, server in (
         ("npm_proxy", "$upstream_cache_status $upstream_status $status", "HIT 200 200",
@@ -154,12 +146,10 @@ LITESPEED, LITESPEED_COMMON = (
     Pattern(
         name,
         (literal('"'), *segments),
-        example='"192.0.2.10 - - [10/Oct/2024:13:55:36 +0200] "GET /a?b=c HTTP/1.1" 200 2326'
-        f'{quotes}"',
-        not_hits=_NOT_HITS,
+        example=f'"{_LINE}{quotes}"',
     )
     for name, segments, quotes in (
-        ("litespeed", (*COMBINED, literal('"')), ' "https://example.org/" "Mozilla/5.0"'),
+        ("litespeed", (*COMBINED, literal('"')), _QUOTED),
         ("litespeed_common", (*COMMON, literal('"')), ""),
     )
 )
@@ -171,9 +161,7 @@ Source: OpenLiteSpeed, ``accesslog``, ``logFormat``, as CyberPanel sets it.
 APACHE_DURATION = Pattern(
     "apache_duration",
     (*COMBINED, literal(" "), Segment(r"\d+", "duration_us")),
-    example='192.0.2.10 - - [10/Oct/2024:13:55:36 +0200] "GET /a?b=c HTTP/1.1" 200 2326 '
-    '"https://example.org/" "Mozilla/5.0" 12345',
-    not_hits=_NOT_HITS,
+    example=f"{_LINE}{_QUOTED} 12345",
 )
 """Combined and ``%D``: microseconds, in Tomcat from version 10 too.
 
@@ -183,9 +171,7 @@ Source: mod_log_config, ``%D``.
 COMBINEDIO = Pattern(
     "combinedio",
     (*COMBINED, Segment(r" \d+ \d+")),
-    example='192.0.2.10 - - [10/Oct/2024:13:55:36 +0200] "GET /a?b=c HTTP/1.1" 200 2326 '
-    '"https://example.org/" "Mozilla/5.0" 412 2710',
-    not_hits=_NOT_HITS,
+    example=f"{_LINE}{_QUOTED} 412 2710",
 )
 """Combined and ``%I %O``, all bytes of request and response; ``bytes_sent`` stays the body's.
 
@@ -197,7 +183,6 @@ TOMCAT_DURATION = Pattern(
     (*COMMON, literal(" "), Segment(r"\d+", "duration_ms")),
     example="192.0.2.10 - - [10/Oct/2024:13:55:36 +0200] "
     '"GET /shop/cart?id=7 HTTP/1.1" 200 2326 12',
-    not_hits=_NOT_HITS,
 )
 """Common and ``%D`` as Tomcat up to version 9 writes it: milliseconds.
 
@@ -209,7 +194,6 @@ JETTY_LATENCY = Pattern(
     (*COMBINED, Segment(' (?:- |"[^"]*" )?'), Segment(r"\d+", "duration_ms")),
     example="192.0.2.10 - - [10/Oct/2024:13:55:36 +0000] "
     '"GET /a?b=c HTTP/1.1" 200 2326 "https://example.org/" "Mozilla/5.0" 12',
-    not_hits=_NOT_HITS,
 )
 """Combined, cookies when they are logged, and the latency in milliseconds; Tomcat's combined
 with ``%D`` too.
@@ -222,7 +206,6 @@ ICECAST2 = Pattern(
     (*COMBINED, literal(" "), Segment(r"\d+", "duration_s")),
     example='192.0.2.10 - - [10/Oct/2024:13:55:36 +0200] "GET /live.ogg HTTP/1.1" 200 734003 '
     '"-" "VLC/3.0.18" 314',
-    not_hits=_NOT_HITS,
 )
 """Combined and the seconds that the listener was connected.
 
@@ -237,7 +220,6 @@ OVH = Pattern(
     ),
     example="192.0.2.10 www.example.com - [10/Oct/2024:13:55:36 +0200] "
     '"GET /a?b=c HTTP/1.1" 200 2326 "https://example.org/" "Mozilla/5.0"',
-    not_hits=_NOT_HITS,
 )  # fmt: skip
 """OVHcloud's web hosting: combined with the site in the identity's place.
 
@@ -252,7 +234,6 @@ GANDI = Pattern(
     ),
     example="www.example.com 192.0.2.10 - - [10/Oct/2024:13:55:36 +0000] (0 s) "
     '"GET /a?b=c HTTP/1.1" 200 2326 "https://example.org/" "Mozilla/5.0"',
-    not_hits=_NOT_HITS,
 )  # fmt: skip
 """Gandi's Simple Hosting: combined with the site before and the seconds taken after the time.
 
@@ -270,7 +251,6 @@ COUCHBASE = Pattern(
     '"GET /pools/default?b=c HTTP/1.1" 200 512 - "curl/8.5.0" Request took 5ms',
     rest=r"(?:$|[A-Za-z]|\d+ [A-Za-z])",
     plain_rest="$",
-    not_hits=_NOT_HITS,
     decoders={"duration_ms": _without_unit},
 )  # fmt: skip
 """Couchbase Server's http_access.log: the referrer without quotes, and how it ended in words or
@@ -279,9 +259,12 @@ milliseconds.
 Source: Couchbase Server, Manage Logging, ``http_access.log``.
 """
 
-LAYOUTS = (
-    VHOST_COMBINED, VHOST_COMMON, NGINX_INGRESS, COMBINED_FORWARDED, NGINX_REQUEST_TIME,
-    COMBINEDIO, APACHE_DURATION, TOMCAT_DURATION, JETTY_LATENCY, ICECAST2, GANDI, OVH, COUCHBASE,
-    *map(_with_host, (NGINX_INGRESS, NGINX_REQUEST_TIME, COMBINEDIO)),
-    NGINX_PROXY, NPM_PROXY, NPM_STANDARD, LITESPEED, LITESPEED_COMMON,
+LAYOUTS = tuple(
+    replace(layout, not_hits=or_no_hit())
+    for layout in (
+        VHOST_COMBINED, VHOST_COMMON, NGINX_INGRESS, COMBINED_FORWARDED, NGINX_REQUEST_TIME,
+        COMBINEDIO, APACHE_DURATION, TOMCAT_DURATION, JETTY_LATENCY, ICECAST2, GANDI, OVH,
+        COUCHBASE, *map(_with_host, (NGINX_INGRESS, NGINX_REQUEST_TIME, COMBINEDIO)),
+        NGINX_PROXY, NPM_PROXY, NPM_STANDARD, LITESPEED, LITESPEED_COMMON,
+    )
 )  # fmt: skip

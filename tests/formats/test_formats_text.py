@@ -140,7 +140,7 @@ def test_error_logs_are_no_requests_and_the_lines_beside_them_are(name: str) -> 
 
 def test_what_only_looks_like_an_error_log_is_rejected() -> None:
     lines = ("[error] x", "2024/10/09 14:32:52 GET /a", "[Wed Oct 09 2024] [error] x")
-    assert len(read(web_servers.VHOST_COMBINED, *lines).rejects) == 3
+    assert len(read(LAYOUTS["vhost_combined"], *lines).rejects) == 3
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -180,8 +180,8 @@ def test_a_wrong_field_is_named(name: str, old: str, new: str, reason: str) -> N
 
 
 def test_many_wrong_times_are_each_told_where() -> None:
-    wrong = web_servers.VHOST_COMMON.example.replace("10/Oct", "31/Feb")
-    block = read(web_servers.VHOST_COMMON, *[wrong, "a" + wrong] * 500)
+    wrong = LAYOUTS["vhost_common"].example.replace("10/Oct", "31/Feb")
+    block = read(LAYOUTS["vhost_common"], *[wrong, "a" + wrong] * 500)
     at = wrong.index("31/Feb") + 1
     assert [why.column for _, _, why in block.rejects] == [at, at + 1] * 500
 
