@@ -61,7 +61,7 @@ lint: install-dev
 
 # The site, in ./site: no dead link, no page outside the menu.
 docs: install-dev
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Half an hour; the commit is the one before figures carried their proof.
 bench: install-dev

@@ -122,15 +122,29 @@ class SourceTable(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Annotated[str, AfterValidator(_check_source)]
-    files: Annotated[str, AfterValidator(_check_files)] | None = None
-    url: Annotated[SecretStr, AfterValidator(_check_url)] | None = None
+    name: Annotated[str, AfterValidator(_check_source)] = Field(
+        description="the server; several tables may have the same name"
+    )
+    files: Annotated[str, AfterValidator(_check_files)] | None = Field(
+        None, description="a path, a folder or a glob on this machine"
+    )
+    url: Annotated[SecretStr, AfterValidator(_check_url)] | None = Field(
+        None,
+        description="or a URL or glob in a store: `s3://`, `https://` (a glob needs a listing),"
+        " `sftp://`",
+    )
     """May hold a password or a signature; see ``stores.without_secrets``."""
-    layout: str | None = None
-    """A layout's name or a format string; found from the first lines when not given."""
-    timezone: Annotated[str, AfterValidator(_check_timezone)] | None = None
-    """Of times that are written without an offset."""
-    expected: bool = True
+    layout: str | None = Field(
+        None,
+        description="a name of `tidegauge formats` or of a table `[formats.NAME]`, or the format"
+        " string of the server's configuration; found from each file's first lines when not set",
+    )
+    timezone: Annotated[str, AfterValidator(_check_timezone)] | None = Field(
+        None, description="of times that are written without an offset; UTC when not set"
+    )
+    expected: bool = Field(
+        True, description="whether a day without it is incomplete; joins the names in `sources`"
+    )
 
     @model_validator(mode="after")
     def _check_place(self) -> "SourceTable":
@@ -152,7 +166,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TIDEGAUGE_", extra="forbid")
 
-    lake: Annotated[Path, AfterValidator(check_place)] = Path("lake")
+    lake: Annotated[Path, AfterValidator(check_place)] = Field(
+        Path("lake"), description="the folder that everything counted is kept in"
+    )
     geo: Annotated[Path | None, BeforeValidator(_read_geo)] = Field(
         Path("geo"), description="address databases; `none` locates nobody: every country is ZZ"
     )
@@ -163,7 +179,7 @@ class Settings(BaseSettings):
     max_content_ratio: int = Field(
         MAX_CONTENT_RATIO,
         ge=2,
-        description="a raw file of more than 64 MiB that is so many times its size on disk is none",
+        description="a raw file of over 64 MiB that is more times its size on disk is refused",
     )
     max_lines: int = Field(MAX_LINES, ge=1, description="a raw file of more lines is refused")
     log_format: str | None = Field(
@@ -179,59 +195,75 @@ class Settings(BaseSettings):
     report: Path = Field(Path("report.html"), description="the page that `run` and the DAGs write")
     timezone: Annotated[str, AfterValidator(_check_timezone)] | None = Field(
         None,
-        description="the site's time zone; when neither set nor in the lake, the machine's or UTC,"
-        " whichever the lines' own offsets fit",
+        description="the site's time zone, an IANA name; when neither set nor in the lake, the"
+        " machine's or UTC, whichever the lines' own offsets fit",
     )
-    session_timeout_minutes: int = Field(30, ge=1, le=24 * 60)
+    session_timeout_minutes: int = Field(
+        30, ge=1, le=24 * 60, description="a longer gap between two hits starts the next session"
+    )
     drop_robotlike: bool = Field(
-        False, description="whether visitors whose day looks like a robot's are not counted"
+        False, description="leave visitors out of the counts whose day looks like a robot's"
     )
     visitor_key: SecretStr | None = Field(
-        None, min_length=16, description="secret of the visitor hash; else visitor_key_file"
+        None,
+        min_length=16,
+        description="the secret of the visitor hash; of `visitor_key_file` when not set",
     )
-    visitor_key_file: Path = Path("~/.config/tidegauge/visitor.key")
+    visitor_key_file: Path = Field(
+        Path("~/.config/tidegauge/visitor.key"),
+        description="a file with that secret that only its owner may read; made on first use",
+    )
     addresses: Addresses = Field(
         Addresses.none,
         description="what hits and rejected lines keep: none, truncated (/24, /48) or full",
     )
     geo_provider: str | None = Field(None, description="use only this provider's databases")
-    maxmind_account_id: str | None = None
-    maxmind_license_key: SecretStr | None = None
-    maxmind_url: str = "https://download.maxmind.com"
-    dbip_url: str = "https://download.db-ip.com"
+    maxmind_account_id: str | None = Field(
+        None,
+        description="for `geo fetch maxmind`; in Airflow the connection `maxmind` has both",
+    )
+    maxmind_license_key: SecretStr | None = Field(None, description="the account's licence key")
+    maxmind_url: str = Field(
+        "https://download.maxmind.com", description="where MaxMind's databases are fetched from"
+    )
+    dbip_url: str = Field(
+        "https://download.db-ip.com", description="where DB-IP's databases are fetched from"
+    )
     overlap_least_lines: int = Field(
         20,
         ge=2,
-        description="so many different lines in a row in two files of a server are an overlap",
+        description="so many different lines in a row in two files of a source are an overlap",
     )
-    drop_overlaps: bool = Field(
-        True, description="whether the later copy of an overlap is dropped as duplicates"
-    )
+    drop_overlaps: bool = Field(True, description="drop the later copy of an overlap as duplicates")
     sources: SourceNames = Field(
         (), description="the servers that every day should have logs of; learnt when not set"
     )
     trusted_proxies: ProxyNames = Field(
         (),
         description="proxies whose word on a client's address is taken: networks, addresses,"
-        " `private`, `loopback`",
+        " `private`, `loopback`; `unlogged` and `unix` for whoever connected so",
     )
     source: tuple[SourceTable, ...] = Field(
         (), description="tables: where the logs of a server lie; those expected join `sources`"
     )
     max_fetch_mb: int = Field(
-        10_000, ge=1, description="a remote file or standard input of more is refused"
+        10_000, ge=1, description="a remote file or standard input of more MB is refused"
     )
     memory_limit_mb: int = Field(
-        MEMORY_LIMIT_MB, ge=256, description="DuckDB's memory; it spills beyond"
+        MEMORY_LIMIT_MB, ge=256, description="DuckDB's memory, in MB; it spills to the disk beyond"
     )
     last_day: date | None = Field(
-        None, description="of a closed site: no run is scheduled for days after it"
+        None, description="the last day of a closed site: no run is scheduled for later ones"
     )
     hits_kept_days: int | None = Field(
-        None, ge=3, description="retention deletes hits and rejects that are older; all are kept"
+        None,
+        ge=3,
+        description="`retention` deletes older hits and rejects; all are kept when not set",
     )
-    retention_max_days: int = Field(7, ge=1, description="retention refuses to delete more at once")
-    alert_urls: AlertUrls = Field((), description="apprise URLs, in TOML a list, else with spaces")
+    retention_max_days: int = Field(
+        7, ge=1, description="`retention` refuses to delete more days at once"
+    )
+    alert_urls: AlertUrls = Field((), description="apprise URLs of the services that alerts go to")
     alert_days: int = Field(7, ge=1, description="alerts are silent about days further back")
     restatement_alert_share: float = Field(
         0.05, ge=0, description="a published figure that changes by more than this share alerts"

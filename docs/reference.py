@@ -1,0 +1,181 @@
+"""The pages of docs/reference, made of the program as the site is built: nothing of it is kept.
+
+A hook of MkDocs (``hooks`` in mkdocs.yml). What a page says stands once, beside what it is about:
+in a command's help, a setting's and a column's description, a DAG's docstring.
+"""
+
+import ast
+import json
+from collections.abc import Iterable, Iterator
+from functools import reduce
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import typer
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+from pipeline.cli.main import app
+from pipeline.errors import TidegaugeError
+from pipeline.formats.layouts import list_layouts
+from pipeline.settings import Settings
+
+DAGS = Path(__file__).parent.parent / "dags"
+EXAMPLES = "For example:"
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages (called by MkDocs)."""
+    for name, make in PAGES.items():
+        path = f"reference/{name}.md"
+        files.append(File.generated(config, path, content="\n".join(make())))
+    return files
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    for row in (head, ("---",) * len(head), *rows):
+        yield f"| {' | '.join(row)} |"
+    yield ""
+
+
+def list_commands() -> Iterator[tuple[str, typer.Context, Any]]:
+    """Each command as it is typed, a context to ask it in, and the command of Typer's."""
+    groups = [("tidegauge", typer.main.get_group(app))]
+    for prefix, group in groups:
+        context = typer.Context(group)
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            if hasattr(command, "commands"):
+                groups.append((f"{prefix} {name}", command))
+            else:
+                yield f"{prefix} {name}", context, command
+
+
+def split_help(command: Any) -> tuple[list[str], list[str]]:
+    """A command's help: the paragraphs of its text, and the lines of its examples."""
+    text, _, examples = command.help.partition(EXAMPLES)
+    return text.strip().split("\n\n"), examples.split("\n\n")[1:]
+
+
+def _commands() -> Iterator[str]:
+    commands = list(list_commands())
+    options = {
+        name: [
+            (param.param_type_name, *param.get_help_record(context))
+            for param in command.get_params(context)
+        ]
+        for name, context, command in commands
+    }
+    everywhere = reduce(lambda a, b: [one for one in a if one in b], options.values())
+    yield "# Commands\n"
+    yield "Each command takes these, too:\n"
+    yield from _options(everywhere)
+    yield "`tidegauge --version` prints the version; `tidegauge -v COMMAND` logs each step.\n"
+    yield from _exit_codes()
+    for name, context, command in commands:
+        text, examples = split_help(command)
+        usage = " ".join([name, *command.collect_usage_pieces(context)])
+        yield f"## {name}\n"
+        yield from (f"{escape(paragraph, quote=False)}\n" for paragraph in text)
+        yield "```\n" + usage + "\n```\n"
+        yield from _options([one for one in options[name] if one not in everywhere])
+        yield "For example:\n\n```sh"
+        yield from (example.strip() for example in examples)
+        yield "```\n"
+
+
+def _options(records: list[tuple[str, str, str]]) -> Iterator[str]:
+    if records:
+        yield from _table(
+            ("option", "what it does"),
+            ((f"`{name}`", escape(text, quote=False)) for _, name, text in records),
+        )
+
+
+def _exit_codes() -> Iterator[str]:
+    yield "## Exit codes\n"
+    codes = [(0, "Done."), (2, "Options that don't fit."), (130, "Interrupted.")]
+    codes += [
+        (error.exit_code, str(error.__doc__).partition("\n")[0]) for error in _below(TidegaugeError)
+    ]
+    yield from _table(("code", "why"), ((str(code), why) for code, why in sorted(codes)))
+
+
+def _below(error: type[TidegaugeError]) -> Iterator[type[TidegaugeError]]:
+    for one in error.__subclasses__():
+        yield one
+        yield from _below(one)
+
+
+def _settings() -> Iterator[str]:
+    yield "# Settings\n"
+    yield (
+        "They stand in `tidegauge.toml` in the working directory, or in the file that `--config` or"
+        " `TIDEGAUGE_CONFIG` names. The environment goes before the file, and a command's options"
+        " before both. In the environment an array's items have spaces between them. Paths are"
+        " relative to the working directory. A key, a variable or a value that is wrong is refused,"
+        " with what would be right.\n"
+    )
+    schema = Settings.model_json_schema()
+    for key, its in schema["properties"].items():
+        yield f"## {key}\n\n{its['description'][0].upper()}{its['description'][1:]}.\n"
+        yield f"`TIDEGAUGE_{key.upper()}`: {_describe_value(its)}\n"
+        if key == "source":
+            yield "The keys of a table `[[source]]`:\n"
+            yield from _table(
+                ("key", "what it says", "value"),
+                (
+                    (f"`{name}`", one["description"], _describe_value(one))
+                    for name, one in schema["$defs"]["SourceTable"]["properties"].items()
+                ),
+            )
+
+
+def _describe_value(its: dict[str, Any]) -> str:
+    """The type of a setting, its bounds and its default, from its JSON schema."""
+    kind = its.get("anyOf", [its])[0]
+    name = kind.get("format", kind.get("type", "string"))
+    text = {"object": "tables", "password": "string, never shown"}.get(name, name)
+    for sign, words in (("minimum", "from"), ("maximum", "to"), ("minLength", "of at least")):
+        if sign in kind:
+            text += f" {words} {kind[sign]:,}"
+    is_set = its.get("default") not in (None, [], {})
+    return f"{text}; default `{json.dumps(its['default'])}`" if is_set else text
+
+
+def _layouts() -> Iterator[str]:
+    yield "# Layouts\n"
+    yield (
+        "The layouts that are found by themselves, the likelier ones first, each with a line of it,"
+        " as `tidegauge formats` prints them. [Formats](../how-to/formats.md) says how a file's"
+        " layout is found, and how any other is described.\n"
+    )
+    for layout in list_layouts():
+        yield f"## {layout.name}\n\n```text\n{layout.example}\n```\n"
+
+
+def _dags() -> Iterator[str]:
+    yield "# DAGs\n"
+    for path in sorted(DAGS.glob("*.py")):
+        yield from _dag(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def _dag(module: ast.Module) -> Iterator[str]:
+    """A DAG by its source alone: Airflow is not needed for its docs."""
+    (function,) = (one for one in module.body if isinstance(one, ast.FunctionDef))
+    said = _keywords(function.decorator_list[0])
+    yield f"## {function.name}\n\n{ast.get_docstring(module)}\n"
+    yield f"- schedule: `{ast.unparse(said['schedule'])}`"
+    if "params" in said:
+        for key, param in zip(said["params"].keys, said["params"].values, strict=True):
+            text = ast.literal_eval(_keywords(param)["description"])
+            yield f"- parameter `{key.value}`: {text}"
+    yield ""
+
+
+def _keywords(call: Any) -> dict[str, Any]:
+    return {keyword.arg: keyword.value for keyword in call.keywords}
+
+
+PAGES = {"commands": _commands, "settings": _settings, "layouts": _layouts, "dags": _dags}
