@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
-from pipeline.alerts.outbox import deliver, saying, write_down
+from pipeline.alerts.outbox import deliver, say_once
 from pipeline.alerts.services import Alert, send_unremembered
 from pipeline.alerts.surges import log
 from pipeline.errors import AlertError, LakeError, SettingsError, TidegaugeError
-from pipeline.lake.lake import Lake
 from pipeline.settings import Settings
 from pipeline.text import escape
 
@@ -56,15 +56,13 @@ def say_failure(settings: Settings, failure: Failure) -> None:
 
 
 def _note_failure(settings: Settings, failure: Failure, today: date) -> bool:
-    lake = Lake(settings.lake)
     kind = "failed-watch" if failure.is_watch else "failed"
-    path = lake.ledger / "alerts" / f"{kind}-{failure.day}.json"
-    said = {path: {"step": failure.step, "why": failure.why}}
-    with saying(lake):
-        is_news = not path.exists()
-        if is_news:
-            write_down(settings, [_failed(failure)], today, said)
-    return is_news
+
+    def find_news(said: dict[str, Any]) -> tuple[list[Alert], dict[str, Any]]:
+        now = {"step": failure.step, "why": failure.why}
+        return ([], said) if said else ([_failed(failure)], now)
+
+    return bool(say_once(settings, f"{kind}-{failure.day}", today, find_news))
 
 
 def _failed(failure: Failure) -> Alert:

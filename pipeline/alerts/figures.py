@@ -13,11 +13,10 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from pipeline.alerts.outbox import saying, write_down
+from pipeline.alerts.outbox import say_once
 from pipeline.alerts.services import Alert
 from pipeline.build.restatements import ALL, read_completeness, read_restatements
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import read_json
 from pipeline.lake.partitions import read_table
 from pipeline.report.wording import write_sources
 from pipeline.settings import Settings
@@ -85,22 +84,18 @@ def note_restatements(settings: Settings, day: date, today: date, *, is_asked: b
     table = read_restatements(lake)
     is_near = pc.and_(pc.greater_equal(table["day"], span[0]), pc.less_equal(table["day"], span[1]))
     rows = table.filter(is_near).to_pylist()
-    path = lake.ledger / "alerts" / "restatements.json"
-    alerts = []
-    with saying(lake):
-        said = read_json(path)
+
+    def find_news(said: dict[str, int]) -> tuple[list[Alert], dict[str, Any]]:
         large = [
             change
             for change in find_changes(rows, said)
             if change.is_larger_than(settings.restatement_alert_share)
         ]
-        for restated, group in groupby(large, lambda change: change.day):
-            changes = list(group)
-            alerts.append(_restated(restated, changes))
-            said |= {change.key: change.after for change in changes}
-        if alerts:
-            write_down(settings, alerts, today, {path: said})
-    return alerts
+        days = groupby(large, lambda change: change.day)
+        alerts = [_restated(restated, list(changes)) for restated, changes in days]
+        return alerts, said | {change.key: change.after for change in large}
+
+    return say_once(settings, "restatements", today, find_news)
 
 
 def _restated(day: date, changes: list[FigureChange]) -> Alert:
@@ -137,23 +132,18 @@ def note_incomplete(settings: Settings, day: date, today: date, *, is_asked: boo
     lake = Lake(settings.lake)
     published = set(read_restatements(lake)["day"].to_pylist())
     rows = {
-        row["day"]: row
-        for row in read_completeness(lake).to_pylist()
-        if row["is_preliminary"] and row["day"] in published
+        str(row["day"]): row
+        for row in sorted(read_completeness(lake).to_pylist(), key=itemgetter("day"))
+        if row["is_preliminary"] and row["day"] in published and span[0] <= row["day"] <= span[1]
     }
     reasons = _read_reasons(lake)
-    path = lake.ledger / "alerts" / "incomplete.json"
-    alerts = []
-    with saying(lake):
-        said = read_json(path)
-        for one, row in sorted(rows.items()):
-            if not span[0] <= one <= span[1] or str(one) in said:
-                continue
-            alerts.append(_incomplete(row, reasons.get(one) or []))
-            said[str(one)] = {"share": row["share"]}
-        if alerts:
-            write_down(settings, alerts, today, {path: said})
-    return alerts
+
+    def find_news(said: dict[str, Any]) -> tuple[list[Alert], dict[str, Any]]:
+        new = {one: row for one, row in rows.items() if one not in said}
+        alerts = [_incomplete(row, reasons.get(row["day"]) or []) for row in new.values()]
+        return alerts, said | {one: {"share": row["share"]} for one, row in new.items()}
+
+    return say_once(settings, "incomplete", today, find_news)
 
 
 def _read_reasons(lake: Lake) -> dict[date, list[str]]:

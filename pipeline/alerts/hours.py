@@ -8,12 +8,11 @@ follows once, with counted figures.
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from typing import Any
 
-from pipeline.alerts.outbox import saying, write_down
+from pipeline.alerts.outbox import say_once
 from pipeline.alerts.services import Alert
 from pipeline.alerts.today import HourRow
-from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import read_json
 from pipeline.settings import Settings
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
 from pipeline.text import write_number_of
@@ -82,12 +81,9 @@ def note_hours(settings: Settings, alarms: Sequence[HourRow], today: date) -> li
     """
     if not settings.alert_urls or not alarms:
         return []
-    lake = Lake(settings.lake)
-    path = lake.ledger / "alerts" / "hours.json"
-    with saying(lake):
-        said = read_json(path)
+
+    def find_news(said: dict[str, str]) -> tuple[list[Alert], dict[str, Any]]:
         rows, then = find_new_hours(alarms, said)
-        alerts = [write_alert(rows)] if rows else []
-        if then != said:
-            write_down(settings, alerts, today, {path: then})
-    return alerts
+        return [write_alert(rows)] if rows else [], then
+
+    return say_once(settings, "hours", today, find_news)

@@ -7,7 +7,7 @@ alerts, by whatever run comes next. Nothing waits longer than ``alert_days``.
 
 import logging
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -89,42 +89,55 @@ def _content_of(outbox: Outbox) -> dict[str, Any]:
     }
 
 
+def say_once(
+    settings: Settings,
+    about: str,
+    today: date,
+    find_news: Callable[[dict[str, Any]], tuple[list[Alert], dict[str, Any]]],
+) -> list[Alert]:
+    """Write down, as one change, that alerts are due to every service and that they were said.
+
+    Args:
+        settings: whose lake and services.
+        about: names the ledger's file that remembers what was said.
+        today: the local date.
+        find_news: what is new since what that file says, and what it is to say then; there may be
+            nothing new although it changes.
+
+    Returns:
+        What is new.
+    """
+    lake = Lake(settings.lake)
+    path = outbox_path(lake).with_name(f"{about}.json")
+    with _holding(lake):
+        said = read_json(path)
+        alerts, then = find_news(said)
+        if then == said:
+            return alerts
+        files = {path: then}
+        if alerts:
+            before, services = read_outbox(lake), services_of(settings)
+            names = {fingerprint: service.name for fingerprint, service in services.items()}
+            due = [Due(secrets.token_hex(8), alert, today, names) for alert in alerts]
+            whole = Outbox((*before.due, *due), before.given_up)
+            files[outbox_path(lake)] = _content_of(whole)
+        with lake.staging() as folder, lake.lock("commit"):
+            moves = []
+            for number, (target, content) in enumerate(files.items()):
+                draft = folder / f"{number}.json"
+                draft.write_text(render(content))
+                moves.append(Move(draft, target))
+            lake.commit(moves)
+    reach("alert: written down")
+    return alerts
+
+
 @contextmanager
-def saying(lake: Lake) -> Iterator[None]:
+def _holding(lake: Lake) -> Iterator[None]:
     """Hold what was said and what is due; a change that was interrupted is finished first."""
     with lake.lock("alerts"):
         lake.recover()
         yield
-
-
-def write_down(
-    settings: Settings, alerts: Sequence[Alert], today: date, said: Mapping[Path, dict[str, Any]]
-) -> None:
-    """Write down, as one change, that alerts are due to every service and that they were said.
-
-    The caller holds ``saying``.
-
-    Args:
-        settings: whose lake and services.
-        alerts: may be none, when only what is known changed.
-        today: the local date.
-        said: the ledger's files that remember what was said, and their new content.
-    """
-    lake, before = Lake(settings.lake), read_outbox(Lake(settings.lake))
-    services = services_of(settings) if alerts else {}
-    names = {fingerprint: service.name for fingerprint, service in services.items()}
-    due = [Due(secrets.token_hex(8), alert, today, names) for alert in alerts]
-    files = dict(said)
-    if due:
-        files[outbox_path(lake)] = _content_of(Outbox((*before.due, *due), before.given_up))
-    with lake.staging() as folder, lake.lock("commit"):
-        moves = []
-        for number, (path, content) in enumerate(files.items()):
-            draft = folder / f"{number}.json"
-            draft.write_text(render(content))
-            moves.append(Move(draft, path))
-        lake.commit(moves)
-    reach("alert: written down")
 
 
 def deliver(settings: Settings, today: date) -> None:
@@ -156,7 +169,7 @@ def deliver(settings: Settings, today: date) -> None:
 def _send_due(lake: Lake, service: Service) -> bool:
     """Send a service what is due to it, while nobody else does."""
     with lake.lock(f"alerts-{service.fingerprint}"):
-        with saying(lake):
+        with _holding(lake):
             due = read_outbox(lake).due
         if mine := [one for one in due if service.fingerprint in one.services]:
             if not service.send([one.alert for one in mine]):
@@ -169,7 +182,7 @@ def _send_due(lake: Lake, service: Service) -> bool:
 
 
 def _strike_off(lake: Lake, service: Service, taken: set[str]) -> None:
-    with saying(lake):
+    with _holding(lake):
         now = read_outbox(lake)
         due = [one.without(service.fingerprint) if one.key in taken else one for one in now.due]
         given_up = {key: one for key, one in now.given_up.items() if key != service.fingerprint}
@@ -178,7 +191,7 @@ def _strike_off(lake: Lake, service: Service, taken: set[str]) -> None:
 
 def _give_up(lake: Lake, today: date, days: int) -> Outbox:
     """Take out what was written down ``days`` ago or before; returns what is left."""
-    with saying(lake):
+    with _holding(lake):
         now = read_outbox(lake)
         old = [one for one in now.due if (today - one.since).days >= days]
         given_up = dict(now.given_up)
@@ -201,7 +214,7 @@ def _by_service(due: Sequence[Due]) -> dict[str, tuple[str, list[Due]]]:
 
 
 def _write(lake: Lake, due: Sequence[Due], given_up: Mapping[str, GivenUp]) -> Outbox:
-    """Write what is left, as long as anything is; the caller holds ``saying``."""
+    """Write what is left, as long as anything is; the caller holds it."""
     left = Outbox(tuple(one for one in due if one.services), given_up)
     if left.due or left.given_up:
         write_json(outbox_path(lake), _content_of(left))

@@ -10,11 +10,10 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from pipeline.alerts.outbox import saying, write_down
+from pipeline.alerts.outbox import say_once
 from pipeline.alerts.services import Alert
 from pipeline.definitions import CENSORED_SHARE
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import read_json
 from pipeline.lake.partitions import read_table
 from pipeline.settings import Settings
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
@@ -159,11 +158,11 @@ def note_surges(settings: Settings, day: date, today: date, *, is_asked: bool) -
         if surge["start_day"] < today
     ]
     last_day = last_settled_day(days, today) or day
-    path = lake.ledger / "alerts" / "surges.json"
-    with saying(lake):
-        said = [Said(**one) for one in read_json(path).get("said", [])]
-        since = (day if is_asked else today) - reach
+    since = (day if is_asked else today) - reach
+
+    def find(content: dict[str, Any]) -> tuple[list[Alert], dict[str, Any]]:
+        said = [Said(**one) for one in content.get("said", [])]
         alerts, then = find_news(surges, last_day, said, since)
-        if then != said:
-            write_down(settings, alerts, today, {path: {"said": [asdict(one) for one in then]}})
-    return alerts
+        return alerts, {"said": [asdict(one) for one in then]} if then != said else content
+
+    return say_once(settings, "surges", today, find)

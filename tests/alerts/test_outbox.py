@@ -21,7 +21,7 @@ from lake_fixtures import Site, make_line
 from pydantic import SecretStr
 
 from pipeline.alerts.failures import Failure, announce_failure
-from pipeline.alerts.outbox import deliver, list_untaken, outbox_path, saying, write_down
+from pipeline.alerts.outbox import deliver, list_untaken, outbox_path, say_once
 from pipeline.alerts.services import Alert, Service, services_of, write_message
 from pipeline.errors import AlertError, LakeError, SettingsError
 from pipeline.lake.lake import Lake
@@ -96,10 +96,8 @@ def settings_of(tmp_path: Path, *urls: str, alert_days: int = 7) -> Settings:
 
 def note(settings: Settings, *titles: str, today: date = DAY) -> None:
     """Write down alerts as due to every service that is set."""
-    lake = Lake(settings.lake)
-    with saying(lake):
-        alerts = [Alert(title, f"About {title}.") for title in titles]
-        write_down(settings, alerts, today, {lake.ledger / "alerts" / "x.json": {"said": titles}})
+    alerts = [Alert(title, f"About {title}.") for title in titles]
+    say_once(settings, "x", today, lambda said: (alerts, {"said": [*said.get("said", ()), titles]}))
 
 
 def is_refused(settings: Settings, today: date = DAY) -> bool:
