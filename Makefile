@@ -6,7 +6,7 @@ PORT ?= 8080
 KILLS ?= 200
 BIN := .venv/bin
 
-.PHONY: install install-dev install-airflow demo airflow test e2e faults lint docs bench bench-surges secrets lock clean
+.PHONY: install install-dev install-airflow demo airflow check test e2e faults lint docs bench bench-surges secrets lock clean
 
 install: .venv/installed
 .venv/installed: requirements.lock pyproject.toml
@@ -38,6 +38,14 @@ airflow: install-airflow
 test: install-dev
 	timeout --foreground --signal=INT --kill-after=1m 50m \
 		$(BIN)/python -m pytest -n auto --dist loadgroup --timeout=600
+
+# What a change needs: lint, types, the tests of the folders that are not as in SINCE.
+SINCE ?= HEAD
+check: lint
+	$(BIN)/python -m pytest -n auto --dist loadgroup --timeout=600 tests/test_rooms.py $$(ls -d $$( \
+		(git diff --name-only $(SINCE); git ls-files --others --exclude-standard) | sed -nE \
+		's#^sql/.*#tests/build#p; s#^(pipeline|tests)/([a-z]+)/.*#tests/\2#p; s#^pipeline/([a-z]+)\.py#tests/test_\1*.py#p' \
+		| grep -vE '/(e2e|faults)$$' | sort -u) 2>/dev/null)
 
 # Minutes: a real Airflow, a browser, PostgreSQL and Docker. Screenshots are in ./e2e-artefacts.
 # As root on Debian it installs what it needs of the system; else it says what it leaves out.
