@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
 from itertools import chain
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from contract import TABLES
 
 from pipeline.definitions import CENSORED_SHARE, ROBOTLIKE
 
@@ -24,10 +24,6 @@ CASES = [
         chain(CASES_ROOT.glob("*/*/NOTE.md"), CASES_ROOT.glob("queries/*/*/NOTE.md"))
     )
 ]
-TABLES: dict[str, dict[str, str]] = defaultdict(dict)
-with (CASES_ROOT / "tables.csv").open(newline="") as _file:
-    for _row in csv.DictReader(_file):
-        TABLES[_row["table"]][_row["column"]] = _row["type"]
 INPUTS = {
     **TABLES,
     "shares": {"day": "DATE", "source": "VARCHAR", "file_key": "VARCHAR"},

@@ -17,7 +17,7 @@ from pipeline.lake.day_files import read_days, read_part
 from pipeline.lake.lake import Lake
 from pipeline.lake.sql import read_model
 from pipeline.lake.storage import tables_named
-from pipeline.lake.tables import GROWN, PARTITIONED, select_nothing
+from pipeline.tables import GROWN, PARTITIONED, select_nothing
 from pipeline.text import write_number_of
 
 _DAYS_AT_ONCE = 8
@@ -99,7 +99,7 @@ def _show(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) -
         parts.create_view(f"{name}_parts")
         selects.append(f"FROM {name}_parts")
     if is_grown or not files:
-        selects.insert(0, select_nothing(f"{PARTITIONED[name]}, day DATE"))
+        selects.insert(0, select_nothing(name))
     connection.execute(f"CREATE VIEW {name} AS {' UNION ALL BY NAME '.join(selects)}")
 
 

@@ -43,21 +43,18 @@ from pipeline.build.lake_calendar import Calendar, name_stray, write_reasons
 from pipeline.build.tenures import Tenure, find_strays, find_tenures
 from pipeline.ingest.deduplication import say_flood, say_repeats
 from pipeline.lake.left_out import Missing
+from pipeline.tables import DAYS
 
 if TYPE_CHECKING:
     from pipeline.lake.ledger import FileRecord
     from pipeline.surges.baseline import Floats, Ints
 
 COMPLETENESS: pa.Schema = pa.schema(
-    [
-        ("day", pa.date32()),
-        ("sources_expected", pa.int64()),
-        ("share", pa.float64()),
-        ("is_preliminary", pa.bool_()),
-        ("reasons", pa.list_(pa.string())),
-        ("sources_whole", pa.int64()),
-        ("doubts", pa.list_(pa.string())),
-    ]
+    DAYS.field(name)
+    for name in (
+        *("day", "sources_expected", "share", "is_preliminary", "reasons", "sources_whole"),
+        "doubts",
+    )
 )
 
 

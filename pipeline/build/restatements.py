@@ -27,14 +27,13 @@ from pipeline.lake.ledger import read_json
 from pipeline.lake.partitions import read_table, write_table
 from pipeline.lake.sql import read_model
 from pipeline.lake.storage import storage_named
-from pipeline.lake.tables import PARTITIONED, RESTATEMENTS, select_nothing
+from pipeline.tables import RESTATEMENTS, select_nothing
 
 log = logging.getLogger(__name__)
 
 ALL = "all"
 """The country code of a day's total; leave it out of sums over countries."""
-COMPLETENESS = {"sources": pa.int64(), "sources_expected": pa.int64(), "share": pa.float64(),
-                "is_preliminary": pa.bool_()}  # fmt: skip
+COMPLETENESS = ("sources", "sources_expected", "share", "is_preliminary")
 """What of ``days`` is published beside a figure."""
 _IN_DAYS = {"sources": "sources_whole"}
 _ORDER = [("day", "ascending"), ("country", "ascending"), ("published_at", "ascending")]
@@ -211,8 +210,7 @@ def _add_rows(
         parts = [lake.part_path("daily", day) for day in counted]
         read_days(connection, parts).create_view("daily")
     else:
-        nothing = select_nothing(f"{PARTITIONED['daily']}, day DATE")
-        connection.execute(f"CREATE VIEW daily AS {nothing}")
+        connection.execute(f"CREATE VIEW daily AS {select_nothing('daily')}")
     bound = {"now": now.replace(microsecond=0)}
     added = (
         connection.execute(read_model("restatements"), bound).to_arrow_table().cast(RESTATEMENTS)

@@ -20,8 +20,8 @@ from pipeline.lake.ledger import FileRecord, read_json
 from pipeline.lake.left_out import Missing, list_missing
 from pipeline.lake.partitions import write_table
 from pipeline.lake.sql import read_model
-from pipeline.lake.tables import PARTITIONED, select_nothing
 from pipeline.surges import find_surges
+from pipeline.tables import select_nothing
 
 _TABLES = ("days", "expected", "surges")
 _BOUND = {"censored_share": CENSORED_SHARE}
@@ -117,8 +117,7 @@ def _show(connection: duckdb.DuckDBPyConnection, model: str, paths: Iterable[Pat
     if files:
         read_days(connection, files).create_view(model)
     else:
-        nothing = select_nothing(f"{PARTITIONED[model]}, day DATE")
-        connection.execute(f"CREATE VIEW {model} AS {nothing}")
+        connection.execute(f"CREATE VIEW {model} AS {select_nothing(model)}")
 
 
 def _read_minutes(connection: duckdb.DuckDBPyConnection) -> pa.Table:

@@ -20,9 +20,9 @@ from pipeline.enrich.geo.lookup import Locator
 from pipeline.enrich.privacy import kept_clients
 from pipeline.enrich.robots import Robots
 from pipeline.enrich.visitors import VisitorKey, hash_visitors
-from pipeline.lake.tables import HITS
 from pipeline.proxies import NO_PROXIES, TrustedProxies
 from pipeline.settings import Addresses
+from pipeline.tables import HITS
 
 
 def local_days(seconds: npt.NDArray[np.int64], zone: ZoneInfo) -> npt.NDArray[np.int32]:

@@ -24,7 +24,7 @@ from pipeline.lake.database import connect
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord, read_json
 from pipeline.lake.partitions import read_table, write_hits, write_table
-from pipeline.lake.tables import REJECTS
+from pipeline.tables import REJECTS
 
 ERASED = "erased"
 _SESSION_ID = (

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from pipeline.days import EPOCH
 from pipeline.lake.storage import damage_named
-from pipeline.lake.tables import HITS, REJECTS
+from pipeline.tables import HITS, REJECTS
 
 _BUFFERED_ROWS = 250_000
 _BUFFERED_BYTES = 32 * 1024 * 1024

@@ -42,7 +42,6 @@ def _refuse(path: str) -> str | None:
 
 
 def _list_columns() -> set[str]:
-    from pipeline.lake.tables import PARTITIONED, UNPARTITIONED  # noqa: PLC0415 DAGs are to be read fast
+    from pipeline.tables import TABLES  # noqa: PLC0415 DAGs are to be read fast
 
-    tables = (*PARTITIONED.values(), *UNPARTITIONED.values(), "day DATE")
-    return {column.split()[0] for columns in tables for column in columns.split(", ")}
+    return {name for schema in TABLES.values() for name in schema.names}

@@ -20,7 +20,7 @@ from pipeline.lake.digests import digest_of, with_latest
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json, write_json
 from pipeline.lake.storage import damage_named, storage_named
-from pipeline.lake.tables import GROWN, PARTITIONED, UNPARTITIONED, select_nothing
+from pipeline.tables import GROWN, PARTITIONED, TABLES, UNPARTITIONED, select_nothing
 
 # The folder of the database that was opened as the main one, whatever it is.
 _OPENED = "regexp_replace(current_setting('temp_directory'), '[^/]*$', '')"
@@ -74,8 +74,8 @@ def make_views(lake: Lake, draft: Path) -> None:
         connection.execute(f"ATTACH {attached} AS lake (STORAGE_VERSION 'v1.0.0')")
         connection.execute("USE lake")
         connection.execute(f"CREATE TYPE lake_root AS ENUM ({_quoted(_folder(lake))})")
-        for name, columns in (PARTITIONED | UNPARTITIONED).items():
-            connection.execute(f"CREATE VIEW {name} AS {_select(name, columns, found[name])}")
+        for name in TABLES:
+            connection.execute(f"CREATE VIEW {name} AS {_select(name, found[name])}")
         connection.execute("USE memory")
         connection.execute("DETACH lake")
 
@@ -95,8 +95,8 @@ def _first_files(lake: Lake) -> dict[str, Path | None]:
 def _name_inputs(lake: Lake) -> str:
     """Name what the views are made of: their texts, DuckDB, the folder, the columns there are."""
     columns = {name: path and _read_columns(path) for name, path in _first_files(lake).items()}
-    texts = {name: _from_files(name) for name in PARTITIONED | UNPARTITIONED}
-    inputs = [duckdb.__version__, texts, _folder(lake), PARTITIONED, UNPARTITIONED, columns]
+    texts = [(select_nothing(name), _from_files(name)) for name in TABLES]
+    inputs = [duckdb.__version__, texts, _folder(lake), columns]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]
 
 
@@ -105,9 +105,8 @@ def _read_columns(path: Path) -> str:
         return str(pq.read_schema(path))
 
 
-def _select(name: str, columns: str, first_file: Path | None) -> str:
-    wanted = f"{columns}, day DATE" if name in PARTITIONED else columns
-    selects = [select_nothing(wanted)] if name in GROWN or not first_file else []
+def _select(name: str, first_file: Path | None) -> str:
+    selects = [select_nothing(name)] if name in GROWN or not first_file else []
     selects += [_from_files(name)] if first_file else []
     return " UNION ALL BY NAME ".join(selects)
 

@@ -2,11 +2,9 @@
 
 from pipeline.surges.detector import Detection, Judgement, detect, judge_days
 from pipeline.surges.episodes import Episode
-from pipeline.surges.results import EXPECTED_SCHEMA, SURGES_SCHEMA, find_surges
+from pipeline.surges.results import find_surges
 
 __all__ = [
-    "EXPECTED_SCHEMA",
-    "SURGES_SCHEMA",
     "Detection",
     "Episode",
     "Judgement",

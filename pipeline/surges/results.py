@@ -12,35 +12,11 @@ import pyarrow.compute as pc
 
 from pipeline.surges.detector import Judgement, judge_days
 from pipeline.surges.episodes import Episode, episodes_of, last_settled
+from pipeline.tables import EXPECTED, SURGES
 
 if TYPE_CHECKING:
     from pipeline.surges.baseline import Bools, Floats, Ints
 
-_EXPECTED: list[pa.Field[Any]] = [
-    pa.field("country", pa.string()),
-    pa.field("day", pa.date32()),
-    pa.field("observed", pa.int64()),
-    pa.field("expected", pa.float64()),
-    pa.field("upper", pa.float64()),
-    pa.field("score", pa.float64()),
-    pa.field("is_surge", pa.bool_()),
-]
-_SURGES: list[pa.Field[Any]] = [
-    pa.field("country", pa.string()),
-    pa.field("start_day", pa.date32()),
-    pa.field("peak_day", pa.date32()),
-    pa.field("end_day", pa.date32()),
-    pa.field("days", pa.int64()),
-    pa.field("observed", pa.int64()),
-    pa.field("expected", pa.float64()),
-    pa.field("excess", pa.float64()),
-    pa.field("peak_sessions", pa.int64()),
-    pa.field("peak_ratio", pa.float64()),
-    pa.field("is_open", pa.bool_()),
-    pa.field("is_at_least", pa.bool_()),
-]
-EXPECTED_SCHEMA = pa.schema(_EXPECTED)
-SURGES_SCHEMA = pa.schema(_SURGES)
 _EPOCH = date(1970, 1, 1)
 
 
@@ -132,7 +108,7 @@ def _expected_table(countries: list[str], days: Ints, counts: Ints, judged: Judg
         *(_nullable(values) for values in (judged.expected, judged.upper, judged.score)),
         pa.array(judged.is_surge.ravel(), pa.bool_()),
     ]
-    return pa.table(columns, schema=EXPECTED_SCHEMA)
+    return pa.table(columns, schema=EXPECTED)
 
 
 def _nullable(values: Floats) -> pa.DoubleArray:
@@ -161,7 +137,7 @@ def _surges_table(  # noqa: PLR0913 what the table is made of
         for row in np.flatnonzero(judged.is_surge.any(axis=1))
         for episode in episodes_of(days, counts[row].astype(np.float64), judged.is_surge[row])
     ]
-    return pa.Table.from_pylist(rows, schema=SURGES_SCHEMA)
+    return pa.Table.from_pylist(rows, schema=SURGES)
 
 
 def _surge_row(

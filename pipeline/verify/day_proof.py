@@ -13,7 +13,7 @@ from pipeline.build.stale import DERIVED
 from pipeline.days import EPOCH, day_start
 from pipeline.enrich.clients import CHOICES, PEER
 from pipeline.enrich.hits import local_days
-from pipeline.lake.tables import HITS
+from pipeline.tables import HITS
 from pipeline.text import escape, write_number_of
 from pipeline.verify.differences import find_difference
 from pipeline.verify.findings import Finding

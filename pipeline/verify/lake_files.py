@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipeline.build.stale import DERIVED
 from pipeline.lake.digests import FOLDER
 from pipeline.lake.ledger import FileRecord
-from pipeline.lake.tables import REJECTS
+from pipeline.tables import REJECTS
 from pipeline.text import write_number_of
 from pipeline.verify.day_proof import PartProof
 from pipeline.verify.findings import Finding

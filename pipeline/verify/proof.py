@@ -26,7 +26,7 @@ from pipeline.verify.processes import prove_all, split_days
 from pipeline.verify.recount import CountingRules
 from pipeline.verify.side_files import prove_restatements, prove_robots, prove_views
 from pipeline.verify.snapshot import Snapshot, check_ledger, digest_records, take_snapshot
-from pipeline.verify.whole_tables import TABLES, Inputs, check_bytes, prove_tables
+from pipeline.verify.whole_tables import WHOLE_TABLES, Inputs, check_bytes, prove_tables
 
 _ONE_DAY = timedelta(days=1)
 
@@ -195,7 +195,7 @@ def _prove_rest(
         else:
             yield from check_bytes(shelf)
             text = "not those of the files and days that there are now"
-            yield Finding("stale", ", ".join(TABLES), text)
+            yield Finding("stale", ", ".join(WHOLE_TABLES), text)
     else:
         text = "which days are stale can't be told, so nothing was counted anew"
         yield Finding("unproven", "all days", text)

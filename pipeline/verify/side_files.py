@@ -17,8 +17,8 @@ from pipeline.lake.database import open_views
 from pipeline.lake.digests import digest_of
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
-from pipeline.lake.tables import RESTATEMENTS
 from pipeline.lake.views import make_views
+from pipeline.tables import RESTATEMENTS
 from pipeline.verify.findings import Finding, place_of
 
 

@@ -17,21 +17,20 @@ from pipeline.build.completeness import FileShare, judge_completeness, list_shar
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.left_out import Missing
 from pipeline.surges import find_surges
+from pipeline.tables import TABLES
 from pipeline.verify.differences import find_difference
 from pipeline.verify.findings import Finding
 from pipeline.verify.parquet import Shelf
 
-TABLES = ("days", "expected", "surges")
+WHOLE_TABLES = ("days", "expected", "surges")
 _CENSORED_FROM = 0.05
-_DAILY = pa.schema(
-    [("day", pa.date32()), ("country", pa.string()), ("sessions", pa.int64()),
-     ("hits", pa.int64()), ("errors", pa.int64()), ("robot_hits", pa.int64()),
-     ("geo_built", pa.date32()), ("geo_is_late", pa.bool_())]
-)  # fmt: skip
-_MINUTES = pa.schema(
-    [("day", pa.date32()), ("source", pa.string()), ("minute", pa.timestamp("us", "UTC")),
-     ("hits", pa.int64())]
-)  # fmt: skip
+_READ = {
+    "daily": (
+        *("day", "country", "sessions", "hits", "errors", "robot_hits", "geo_built"),
+        "geo_is_late",
+    ),
+    "minutes": ("day", "source", "minute", "hits"),
+}
 
 
 @dataclass(frozen=True)
@@ -55,12 +54,12 @@ class Inputs:
 
 def prove_tables(shelf: Shelf, inputs: Inputs) -> Iterator[Finding]:
     """Count ``days``, ``expected`` and ``surges`` anew and compare them."""
-    daily = _read(shelf, "daily", inputs.days, _DAILY)
-    minutes = _read(shelf, "minutes", inputs.days, _MINUTES)
+    daily = _read(shelf, "daily", inputs.days)
+    minutes = _read(shelf, "minutes", inputs.days)
     counted: dict[str, pa.Table] = {}
     if daily is None or minutes is None:
         text = "not counted anew: a partition of daily or minutes is off"
-        yield Finding("unproven", ", ".join(TABLES), text)
+        yield Finding("unproven", ", ".join(WHOLE_TABLES), text)
     else:
         completeness = judge_completeness(
             _by_minute(minutes), inputs.shares, inputs.zone, inputs.sources, inputs.left_out
@@ -72,7 +71,7 @@ def prove_tables(shelf: Shelf, inputs: Inputs) -> Iterator[Finding]:
             days.filter(days["is_censored"])["day"].to_pylist(),
         )
         counted = {"days": days, "expected": expected, "surges": surges}
-    for name in TABLES:
+    for name in WHOLE_TABLES:
         place = f"{name}/part.parquet"
         stored = shelf.read(place)
         if isinstance(stored, Finding):
@@ -83,27 +82,28 @@ def prove_tables(shelf: Shelf, inputs: Inputs) -> Iterator[Finding]:
 
 def check_bytes(shelf: Shelf) -> Iterator[Finding]:
     """Compare at least the tables' bytes with their digests, when they are stale."""
-    for name in TABLES:
+    for name in WHOLE_TABLES:
         place = f"{name}/part.parquet"
         if place in shelf.digests and isinstance(found := shelf.read_bytes(place), Finding):
             yield found
 
 
-def _read(shelf: Shelf, model: str, days: Iterable[str], schema: pa.Schema) -> pa.Table | None:
+def _read(shelf: Shelf, model: str, days: Iterable[str]) -> pa.Table | None:
     """All of a model's partitions with their ``day``, in order of days; None when one is off.
 
     One that was never written is no fault: a day sealed long ago may have no minutes.
     """
-    parts = [schema.empty_table()]
+    columns = [*_READ[model]]
+    parts = [TABLES[model].empty_table().select(columns)]
     for day in days:
         place = f"{model}/day={day}/part.parquet"
         if place not in shelf.digests and not (shelf.root / place).exists():
             continue
         part = shelf.read(place)
-        if isinstance(part, Finding) or {*schema.names} - {*part.column_names, "day"}:
+        if isinstance(part, Finding) or {*columns} - {*part.column_names, "day"}:
             return None
-        column = pa.array([date.fromisoformat(day)] * len(part), pa.date32())
-        parts.append(part.append_column("day", column).select(schema.names))
+        its_day = pa.array([date.fromisoformat(day)] * len(part), pa.date32())
+        parts.append(part.append_column("day", its_day).select(columns))
     return pa.concat_tables(parts).combine_chunks()
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from contract import TABLES
 from sql_cases import (
     CASES,
     CASES_ROOT,
@@ -13,7 +14,6 @@ from sql_cases import (
     MODELS,
     QUERIES,
     SQL,
-    TABLES,
     Rows,
     inputs_of,
     make_days,

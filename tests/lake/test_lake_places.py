@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 from conftest import VISITOR_KEY
 from lake_fixtures import Site, make_line
@@ -20,12 +21,12 @@ from pipeline.compare.basis import read_basis
 from pipeline.lake.database import open_views
 from pipeline.lake.lake import Lake
 from pipeline.lake.place import check_place
-from pipeline.lake.tables import PARTITIONED, UNPARTITIONED
 from pipeline.settings import Settings, load_settings
+from pipeline.tables import TABLES
 
-TABLES = PARTITIONED | UNPARTITIONED
-COLUMNS = sorted({c.split()[0] for t in TABLES.values() for c in f"{t}, day DATE".split(", ")})
-VALUES = {"BOOLEAN": "true", "DATE": "2016-11-08", "VARCHAR": "XX"}
+KINDS = {field.name: field.type for schema in TABLES.values() for field in schema}
+COLUMNS = sorted(KINDS)
+VALUES = {pa.bool_(): "true", pa.date32(): "2016-11-08", pa.string(): "XX"}
 LOG = b"".join(
     make_line(f"{day:02d}/Nov/2016:{hour}:00:00 -0500", client=f"192.0.2.{n}", agent=agent)
     for day in (8, 9, 10)
@@ -38,8 +39,7 @@ NOW = datetime(2016, 11, 12, tzinfo=UTC)
 
 def folder_of(column: str) -> str:
     """Return a folder named as a partition by this column, with a value of its type."""
-    kinds = {c.split()[0]: c.split()[1] for t in TABLES.values() for c in t.split(", ")}
-    return f"{column}={VALUES.get(kinds.get(column, 'DATE'), '3')}"
+    return f"{column}={VALUES.get(KINDS[column], '3')}"
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 from conftest import Tidegauge, build_default_databases
-from sql_cases import TABLES as MODELS
+from contract import TABLES as MODELS
 
 LINE = '198.51.100.{host} - - [{at}] "GET /{path} HTTP/1.1" 200 9 "-" "Mozilla/5.0 Firefox/49.0"\n'
 SOUND = "".join(

@@ -8,6 +8,8 @@ from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from contract import TABLES
+
 from .counting import Measures, Session, daily_of, hourly_of, sessions_of
 from .databases import Databases
 from .lines import Blank, Hit, Rejected, read_line
@@ -20,21 +22,15 @@ HTTP_SHAPE = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 HOST_SHAPE = re.compile(r"\[[^]]*\]|[^:]*")  # a name or an address, not its port
 Row = tuple[object, ...]
 
-MEASURES = ["sessions", "visitors", "pages", "hits", "bytes_sent", "errors", "robot_hits"]
-COLUMNS = {
-    "hits": [
-        "file_key", "day", "line_no", "ts", "source", "country", "subdivision", "geo_built",
-        "host", "method", "path", "query", "protocol", "status", "bytes_sent", "referrer",
-        "user_agent", "is_robot", "is_asset", "is_page",
-    ],
-    "rejects": ["file_key", "day", "line_no", "line"],
-    "sessions": [
-        "day", "started_at", "ended_at", "hits", "pages", "bytes_sent", "errors", "entry_path",
-        "exit_path", "referrer_host", "country", "subdivision", "user_agent", "is_robotlike",
-    ],
-    "daily": ["day", "country", *MEASURES, "geo_built", "geo_is_late"],
-    "hourly": ["day", "hour", "country", *MEASURES],
+NOT_COUNTED = {"client", "visitor_id", "session_id", "duration_ms", "client_from", "reason"}
+KEYS = {
+    "hits": ["file_key", "day"], "rejects": ["file_key", "day"],
+    "sessions": ["day"], "daily": ["day"], "hourly": ["day"],
 }  # fmt: skip
+COLUMNS = {
+    table: [*keys, *(name for name in TABLES[table] if name not in NOT_COUNTED)]
+    for table, keys in KEYS.items()
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,195 @@
+"""The lake's tables: what each is called, what a row is, its columns, their types and meaning."""
+
+from typing import Any
+
+import pyarrow as pa
+
+_CODE = pa.dictionary(pa.int32(), pa.string())
+_TIME = pa.timestamp("us", "UTC")
+_DUCKDB_TYPES: dict[pa.DataType, str] = {
+    pa.bool_(): "BOOLEAN",
+    pa.int16(): "SMALLINT",
+    pa.int64(): "BIGINT",
+    pa.uint64(): "UBIGINT",
+    pa.float64(): "DOUBLE",
+    pa.string(): "VARCHAR",
+    _CODE: "VARCHAR",
+    pa.list_(pa.string()): "VARCHAR[]",
+    pa.date32(): "DATE",
+    _TIME: "TIMESTAMPTZ",
+}
+
+_DAY = ("day", pa.date32(), "local date in the site's zone")
+_COUNTRY = "country of the client, ISO 3166-1 alpha-2; ZZ where there is no answer"
+_SUBDIVISION = "largest subdivision of the country, the code after the country's in ISO 3166-2"
+_GEO_BUILT = "date on which the database of addresses was built"
+_GEO_IS_LATE = "whether that database was built only after the day began"
+_SHARE = "covered part of what was expected of the day's sources, 0 to 1"
+_IS_PRELIMINARY = "whether anything of the day is missing"
+_SOURCES_EXPECTED = "sources expected of the day"
+
+
+def _table(row: str, *columns: tuple[str, pa.DataType, str]) -> pa.Schema:
+    fields: list[pa.Field[Any]] = [
+        pa.field(name, kind, metadata={"description": meaning}) for name, kind, meaning in columns
+    ]
+    return pa.schema(fields, metadata={"description": row})
+
+
+HITS = _table(
+    "One row a line that is a hit, in line order; one file per raw file and day.",
+    ("line_no", pa.int64(), "number of the line in its raw file, from 1"),
+    ("ts", _TIME, "time of the hit"),
+    ("source", _CODE, "source that the raw file belongs to"),
+    ("client", pa.string(), "address of the client; null unless addresses are kept"),
+    ("visitor_id", pa.uint64(), "keyed hash of client and user agent"),
+    ("country", _CODE, _COUNTRY),
+    ("subdivision", _CODE, _SUBDIVISION),
+    ("geo_built", pa.date32(), _GEO_BUILT),
+    ("host", pa.string(), "host that was asked, where the log has it"),
+    ("method", _CODE, "method of the request; null where the request is none"),
+    ("path", pa.string(), "target up to the first ?, as written"),
+    ("query", pa.string(), "target after the first ?, as written"),
+    ("protocol", _CODE, "protocol of the request"),
+    ("status", pa.int16(), "status of the answer, 100 to 599"),
+    ("bytes_sent", pa.int64(), "bytes sent; null where the log has -"),
+    ("referrer", pa.string(), "referrer as written; null where it is -"),
+    ("user_agent", _CODE, "user agent as written; null where the line has none"),
+    ("duration_ms", pa.float64(), "time taken to answer, in milliseconds"),
+    ("is_robot", pa.bool_(), "whether the user agent is a robot's"),
+    ("is_asset", pa.bool_(), "whether the path is a style sheet's, script's, picture's or alike"),
+    ("is_page", pa.bool_(), "whether it is a page: no robot's, no asset, GET, 2xx or 304"),
+    ("client_from", _CODE, "how the client was chosen: peer, or of which header"),
+)
+REJECTS = _table(
+    "One row a line that was rejected; under the day of its file's first hit, or 1970-01-01.",
+    ("line_no", pa.int64(), "number of the line in its raw file, from 1"),
+    ("line", pa.string(), "the line; of one that is too long its first 4,096 bytes"),
+    ("reason", pa.string(), "what is wrong with it"),
+)
+SESSIONS = _table(
+    "One row a session: a visitor's hits without a gap longer than the timeout; no robots, no"
+    " assets. Under the day on which it starts.",
+    ("session_id", pa.uint64(), "keyed hash of visitor_id and started_at"),
+    ("visitor_id", pa.uint64(), "keyed hash of client and user agent"),
+    ("started_at", _TIME, "time of its first hit"),
+    ("ended_at", _TIME, "time of its last hit, at most the end of the following day"),
+    ("hits", pa.int64(), "its hits"),
+    ("pages", pa.int64(), "its pages"),
+    ("bytes_sent", pa.int64(), "bytes sent in it"),
+    ("errors", pa.int64(), "its hits answered with 5xx"),
+    ("entry_path", pa.string(), "path of its first hit"),
+    ("exit_path", pa.string(), "path of its last hit"),
+    ("referrer_host", pa.string(), "host of its first hit's referrer, lower case"),
+    ("country", pa.string(), "country of its first hit"),
+    ("subdivision", pa.string(), "subdivision of its first hit"),
+    ("user_agent", pa.string(), "user agent as written"),
+    ("is_robotlike", pa.bool_(), "whether the visitor's day looks like a robot's"),
+)
+_MEASURES = (
+    ("sessions", pa.int64(), "sessions that started"),
+    ("visitors", pa.int64(), "distinct visitors with a hit that is no robot's and no asset"),
+    ("pages", pa.int64(), "pages"),
+    ("hits", pa.int64(), "hits that are not robots', assets included"),
+    ("bytes_sent", pa.int64(), "bytes sent with those hits"),
+    ("errors", pa.int64(), "those hits that were answered with 5xx"),
+    ("robot_hits", pa.int64(), "hits of robots"),
+)
+DAILY = _table(
+    "One row a country with any hit on the day.",
+    ("country", pa.string(), _COUNTRY),
+    *_MEASURES,
+    ("geo_built", pa.date32(), _GEO_BUILT),
+    ("geo_is_late", pa.bool_(), _GEO_IS_LATE),
+)
+HOURLY = _table(
+    "One row an hour and country with any hit.",
+    ("hour", _TIME, "start of the hour in UTC"),
+    ("country", pa.string(), _COUNTRY),
+    *_MEASURES,
+)
+MINUTES = _table(
+    "One row a source and minute with any hit, robots and assets included.",
+    ("source", pa.string(), "source of the raw files"),
+    ("minute", _TIME, "start of the minute in UTC"),
+    ("hits", pa.int64(), "hits, robots and assets included"),
+)
+DAYS = _table(
+    "One row a day with any hit: how much came from where, and how complete it is.",
+    _DAY,
+    ("sources", pa.int64(), "sources with a hit on the day"),
+    ("files", pa.int64(), "raw files with a hit on the day"),
+    ("hits", pa.int64(), "hits, robots included"),
+    ("robot_hits", pa.int64(), "hits of robots"),
+    ("sessions", pa.int64(), "sessions that started"),
+    ("error_share", pa.float64(), "part of 5xx among hits that are not robots', 0 to 1"),
+    ("geo_built", pa.date32(), _GEO_BUILT),
+    ("geo_is_late", pa.bool_(), _GEO_IS_LATE),
+    ("sources_expected", pa.int64(), _SOURCES_EXPECTED),
+    ("share", pa.float64(), _SHARE),
+    ("is_preliminary", pa.bool_(), _IS_PRELIMINARY),
+    ("is_censored", pa.bool_(), "whether so many were turned away that counts are a lower bound"),
+    ("reasons", pa.list_(pa.string()), "what is missing, in words"),
+    ("sources_whole", pa.int64(), "expected sources of which nothing is missing"),
+    ("doubts", pa.list_(pa.string()), "which lines may be counted twice, in words"),
+)
+EXPECTED = _table(
+    "One row a country and day with any hit of any country: what its own history expects.",
+    ("country", pa.string(), _COUNTRY),
+    _DAY,
+    ("observed", pa.int64(), "sessions"),
+    ("expected", pa.float64(), "sessions expected; null while there is too little history"),
+    ("upper", pa.float64(), "sessions from which the day is a surge by itself"),
+    ("score", pa.float64(), "-log10 of the chance of so many sessions on an ordinary day, to 300"),
+    ("is_surge", pa.bool_(), "whether the day belongs to a surge"),
+)
+SURGES = _table(
+    "One row a surge: days on which a country's sessions lie far above what its history expects.",
+    ("country", pa.string(), _COUNTRY),
+    ("start_day", pa.date32(), "its first day, a local date"),
+    ("peak_day", pa.date32(), "its day of most sessions"),
+    ("end_day", pa.date32(), "its last day"),
+    ("days", pa.int64(), "calendar days from the first to the last"),
+    ("observed", pa.int64(), "sessions of those days"),
+    ("expected", pa.float64(), "sessions expected of those days"),
+    ("excess", pa.float64(), "sessions beyond the expected ones"),
+    ("peak_sessions", pa.int64(), "sessions of the peak day"),
+    ("peak_ratio", pa.float64(), "sessions of the peak day for each expected one"),
+    ("is_open", pa.bool_(), "whether it still went on, on the last whole day"),
+    ("is_at_least", pa.bool_(), "whether hits are missing or were turned away: it is larger still"),
+)
+RESTATEMENTS = _table(
+    "One row a figure published: a day's sessions of a country, whenever something of it was new.",
+    _DAY,
+    ("country", pa.string(), "country, or all for the day's total"),
+    ("published_at", _TIME, "time of the publication, in whole seconds"),
+    ("sessions", pa.int64(), "sessions as published"),
+    ("previous_sessions", pa.int64(), "sessions as published before; null the first time"),
+    ("reason", pa.string(), "why the figure is published anew"),
+    ("share", pa.float64(), _SHARE),
+    ("is_preliminary", pa.bool_(), _IS_PRELIMINARY),
+    ("sources", pa.int64(), "expected sources of which nothing is missing"),
+    ("sources_expected", pa.int64(), _SOURCES_EXPECTED),
+)
+
+PARTITIONED = {
+    "hits": HITS, "rejects": REJECTS, "sessions": SESSIONS, "daily": DAILY, "hourly": HOURLY,
+    "minutes": MINUTES,
+}  # fmt: skip
+"""A folder a day; they have ``day`` besides, in the path."""
+UNPARTITIONED = {
+    "days": DAYS, "expected": EXPECTED, "surges": SURGES, "restatements": RESTATEMENTS,
+}  # fmt: skip
+"""One file each."""
+TABLES = {name: schema.append(DAYS.field("day")) for name, schema in PARTITIONED.items()}
+TABLES |= UNPARTITIONED
+"""All tables with all columns, as they are read."""
+
+GROWN = {"sessions"}
+"""Tables of which days built by an earlier version lack a column: it is null there."""
+
+
+def select_nothing(table: str) -> str:
+    """A SELECT of no rows with the columns of a table, as DuckDB names their types."""
+    columns = (f"NULL::{_DUCKDB_TYPES[field.type]} AS {field.name}" for field in TABLES[table])
+    return f"SELECT {', '.join(columns)} WHERE false"
