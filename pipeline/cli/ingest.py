@@ -23,14 +23,14 @@ from pipeline.cli.status import list_status
 from pipeline.errors import SettingsError
 from pipeline.ingest.ingest import Ingested, explain_overlap, explain_unread
 from pipeline.ingest.maker import choose_zone, open_maker
-from pipeline.ingest.source_names import Namer, list_doubts
+from pipeline.ingest.source_names import Namer, list_doubts, origin_of_table
 from pipeline.ingest.sources import days_around, find_raw_files, standard_input, take_files
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.views import write_views
 from pipeline.lake.zone import Zone, find_zone
 from pipeline.progress import show_bytes
-from pipeline.raw.files import Origin, RawFiles, find_files
+from pipeline.raw.files import RawFiles, find_files
 from pipeline.raw.holes import say_hole
 from pipeline.raw.naming import check_source
 from pipeline.settings import Settings, load_settings
@@ -129,9 +129,8 @@ def _name_sources(
     tables = {table.name: table for table in reversed(settings.source)}
     names = Namer(Lake(settings.lake))
     for path in found.files:
-        name = source or names.of(path)
-        table = tables.get(name)
-        by_name = Origin(name, table.layout, table.timezone) if table else Origin(name)
+        table = tables.get(source or names.of(path))
+        by_name = origin_of_table(table, settings) if table else names.origin(path)
         origin = found.origins.get(path, by_name)
         found.origins[path] = replace(
             origin,

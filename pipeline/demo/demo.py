@@ -27,15 +27,13 @@ from pipeline.demo.storm.cells import check_scale
 from pipeline.demo.storm.november import SERVERS, ZONE
 from pipeline.demo.storm.published import Comparison, compare
 from pipeline.demo.storm.simulate import simulate
-from pipeline.enrich.geo.databases import list_databases
-from pipeline.enrich.hits import DatabasesInForce, HitMaker
-from pipeline.enrich.robots import Robots
-from pipeline.enrich.visitors import load_key
 from pipeline.errors import DataError, LakeError
 from pipeline.ingest.discovery import has_arrived
 from pipeline.ingest.ingest import ingest_files
+from pipeline.ingest.maker import open_maker
 from pipeline.lake.lake import Lake
 from pipeline.lake.query import query
+from pipeline.lake.zone import find_zone
 from pipeline.progress import show_bytes, show_steps
 from pipeline.report.page import write_report
 from pipeline.settings import Settings, load_settings
@@ -146,10 +144,8 @@ def _simulate(out: Path, scale: float) -> list[Path]:
 
 
 def _ingest(settings: Settings, files: list[Path]) -> int:
-    key, zone, lake = load_key(settings), ZONE, Lake(settings.lake)
-    lake.claim(zone.key, key.fingerprint)
-    places = DatabasesInForce(list_databases(settings.geo), settings.geo_provider, zone)
-    maker = HitMaker(zone, places, Robots(settings.lake), key, settings.addresses)
+    lake = Lake(settings.lake)
+    maker = open_maker(settings, find_zone(settings, lake), with_geo=True)
     total = sum(file.stat().st_size for file in files)
     with show_bytes("ingesting", total) as (progress, task):
         result = ingest_files(

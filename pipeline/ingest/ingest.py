@@ -177,7 +177,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
                 blocks,
                 staging / str(number),
                 RawFile(path, on_read, limits),
-                origins.get(path) or Origin(names.of(path)),
+                origins.get(path) or names.origin(path),
                 stop,
                 names.of(path),
                 rules=rules,

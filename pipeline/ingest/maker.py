@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
-from pipeline.enrich.geo.databases import list_databases, none_in
+from pipeline.enrich.geo.databases import GeoDatabase, list_databases, none_in
 from pipeline.enrich.hits import DatabasesInForce, HitMaker
 from pipeline.enrich.robots import Robots
-from pipeline.enrich.visitors import load_key
+from pipeline.enrich.visitors import VisitorKey, load_key
 from pipeline.errors import DataError, GeoError, SettingsError
 from pipeline.formats.clock import Offset, read_offsets
 from pipeline.formats.layouts import find_layout
@@ -94,9 +94,7 @@ def open_maker(settings: Settings, zone: Zone, *, with_geo: bool) -> HitMaker:
     if zone.is_assumed:  # another process may have made the lake meanwhile
         zone = replace(zone, info=ZoneInfo(lake.identity().get("timezone", zone.info.key)))
     lake.claim(zone.info.key, key.fingerprint)
-    places = DatabasesInForce(databases, settings.geo_provider, zone.info)
-    robots = Robots(settings.lake)
-    return HitMaker(zone.info, places, robots, key, settings.addresses, settings.proxies)
+    return _make(settings, zone.info, databases, key)
 
 
 def read_limits(settings: Settings) -> ReadLimits:
@@ -111,8 +109,12 @@ def current_maker(settings: Settings, lake: Lake) -> HitMaker:
         databases = list_databases(settings.geo)
     except GeoError:
         databases = []
+    return _make(settings, zone, databases, load_key(settings))
+
+
+def _make(
+    settings: Settings, zone: ZoneInfo, databases: list[GeoDatabase], key: VisitorKey
+) -> HitMaker:
     places = DatabasesInForce(databases, settings.geo_provider, zone)
-    return HitMaker(
-        zone, places, Robots(settings.lake), load_key(settings), settings.addresses,
-        settings.proxies,
-    )  # fmt: skip
+    robots = Robots(settings.lake)
+    return HitMaker(zone, places, robots, key, settings.addresses, settings.proxies)

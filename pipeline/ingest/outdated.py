@@ -4,13 +4,13 @@ They stay as they are until somebody asks: then their raw files are read again (
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from pipeline.days import EPOCH
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.enrich.hits import DatabasesInForce, HitMaker
-from pipeline.ingest.source_names import is_named_before
+from pipeline.ingest.source_names import is_named_before, origin_of_record
 from pipeline.lake.ledger import DayShare, FileRecord
 from pipeline.raw.files import Origin
 from pipeline.raw.naming import read_name, safe_source
@@ -47,19 +47,6 @@ def find_outdated(
     return sorted({day for day, share in unsealed if is_outdated(share, day, places)})
 
 
-def origin_of(record: FileRecord, settings: Settings) -> Origin:
-    """How a raw file would be read again: as its source's tables say now, else as it was."""
-    was = Origin(record.source, record.given, record.timezone, record.url)
-    now = [
-        replace(was, layout=table.layout or settings.log_format, timezone=table.timezone)
-        for table in settings.source
-        if table.name == record.source
-    ]
-    if not now:
-        return replace(was, layout=settings.log_format or record.given)
-    return was if was in now else now[0]
-
-
 def is_misnamed(record: FileRecord, settings: Settings) -> bool:
     """Whether a file would get another source by its name today; never one that settings name."""
     named = {*settings.sources, *(table.name for table in settings.source)}
@@ -72,7 +59,7 @@ def list_outdated(
     """Every file and unsealed day whose hits or rejects would come out otherwise, by day."""
     found: list[Outdated] = []
     for record in records:
-        by_settings = _by_settings(record, maker, origin_of(record, settings))
+        by_settings = _by_settings(record, maker, origin_of_record(record, settings))
         by_name = _by_name(record) if is_misnamed(record, settings) else []
         for day, share in record.read_days.items():
             if day not in sealed:

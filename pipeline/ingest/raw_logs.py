@@ -167,7 +167,7 @@ class RawLogs:
             stat = tuple(stat_of(path)) if not known else ()
         except OSError:  # gone by now or out of reach: reported when its turn comes
             known = None
-        origin = self._raw_files.origins.get(path) or Origin(self._names.of(path))
+        origin = self._raw_files.origins.get(path) or self._names.origin(path)
         if known:
             days = map(date.fromisoformat, known.days)
             found = FileDays(frozenset(days), is_whole=True)

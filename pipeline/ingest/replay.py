@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from pipeline.errors import DataError, LakeError
 from pipeline.formats.detection import FileReader
 from pipeline.ingest.maker import open_maker
-from pipeline.ingest.outdated import origin_of
 from pipeline.ingest.reprocess import read_again
+from pipeline.ingest.source_names import origin_of_record
 from pipeline.lake.database import connect
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
@@ -70,7 +70,7 @@ def try_again(
     path = lake.rejects_path(str(record.rejects_day), record.file_key)
     rejected = read_table(path, ["line_no"])["line_no"].combine_chunks()
     hits = 0
-    origin = origin_of(record, settings)
+    origin = origin_of_record(record, settings)
     reader = FileReader(origin.layout, origin.zone)
     with connect(threads=1) as connection:
         blocks = RawFile(raw, on_read=on_read).blocks()

@@ -14,8 +14,9 @@ from pipeline.errors import DataError
 from pipeline.ingest.deduplication import SourceFiles, overlap_rules
 from pipeline.ingest.ingest import Ingested, ingest_files
 from pipeline.ingest.maker import current_maker, open_maker, read_limits
-from pipeline.ingest.outdated import Outdated, is_misnamed, list_outdated, origin_of
+from pipeline.ingest.outdated import Outdated, is_misnamed, list_outdated
 from pipeline.ingest.seen import find_raws
+from pipeline.ingest.source_names import origin_of_record
 from pipeline.ingest.sources import raw_again
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
@@ -128,7 +129,7 @@ def read_again(  # noqa: PLR0913 what is read, by what
     origins, instead_of = {}, {}
     for record in records:
         path = raws[record.file_key]
-        origins[path] = origin_of(record, settings)
+        origins[path] = origin_of_record(record, settings)
         if renames and is_misnamed(record, settings):
             origins[path] = replace(origins[path], source=source_of(path))
             instead_of[path] = record

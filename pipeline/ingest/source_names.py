@@ -1,4 +1,6 @@
-"""The sources that raw files get in a lake: by their names, or as the lake has called them.
+"""The sources that raw files get in a lake, and what is said of their files: ``Origin``.
+
+A source is named by its files' names, or as the lake has called them.
 
 Up to version 2 of the definitions a name was cut at its first ``.``, ``-`` or ``_``, so that
 ``web-01`` and ``web-02`` were one source. What a lake has of that time keeps its source until
@@ -7,13 +9,16 @@ Up to version 2 of the definitions a name was cut at its first ``.``, ``-`` or `
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
+from pipeline.raw.files import Origin
 from pipeline.raw.naming import folder_of, read_name, safe_source, source_of
 from pipeline.raw.rotation import PACKED
+from pipeline.settings import Settings, SourceTable
 from pipeline.text import escape, printable
 
 
@@ -43,6 +48,10 @@ class Namer:
             found.setdefault(record.source, []).append(record)
         return found
 
+    def origin(self, path: Path, layout: str | None = None) -> Origin:
+        """What is known of a raw file of whose source nothing is said."""
+        return Origin(self.of(path), layout)
+
     def of(self, path: Path) -> str:
         """The source of a raw file."""
         name, before = source_of(path), first_part(path.name)
@@ -55,6 +64,24 @@ class Namer:
             return name
         server = read_name(path.name).server
         return before if any(read_name(r.name).server == server for r in those) else name
+
+
+def origin_of_table(table: SourceTable, settings: Settings) -> Origin:
+    """What the settings say of the raw files of a source."""
+    return Origin(table.name, table.layout or settings.log_format, table.timezone)
+
+
+def origin_of_record(record: FileRecord, settings: Settings) -> Origin:
+    """How a raw file would be read again: as its source's tables say now, else as it was."""
+    was = Origin(record.source, record.given, record.timezone, record.url)
+    now = [
+        replace(origin_of_table(table, settings), url=record.url)
+        for table in settings.source
+        if table.name == record.source
+    ]
+    if not now:
+        return replace(was, layout=settings.log_format or record.given)
+    return was if was in now else now[0]
 
 
 def list_doubts(lake: Lake) -> dict[str, str]:

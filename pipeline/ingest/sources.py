@@ -26,7 +26,7 @@ from pipeline.ingest.discovery import find_raw
 from pipeline.ingest.ingest import Ingested, ingest_files
 from pipeline.ingest.maker import read_limits
 from pipeline.ingest.seen import find_raws
-from pipeline.ingest.source_names import Namer
+from pipeline.ingest.source_names import Namer, origin_of_record, origin_of_table
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord, stat_of
 from pipeline.lake.left_out import note_file
@@ -102,7 +102,7 @@ def find_raw_files(
         found.files.extend(others)
         if layout := settings.log_format:
             namer = Namer(Lake(settings.lake))
-            found.origins.update({path: Origin(namer.of(path), layout) for path in others})
+            found.origins.update({path: namer.origin(path, layout) for path in others})
         found.refused.extend(rest.refused)
     return found
 
@@ -183,7 +183,7 @@ def raw_again(
 
 def _fetch_again(settings: Settings, record: FileRecord, folder: Path) -> Path:
     lake, url = Lake(settings.lake), str(record.url)
-    store = _open(_table_of(settings, Origin(record.source, url=url)))
+    store = _open(_table_of(settings, origin_of_record(record, settings)))
     remote = next(iter(store.list(url)), None)
     if remote is None:
         raise DataError(f"{escape(url)}: nothing is there any more")
@@ -272,7 +272,7 @@ def _find_local(
             why = f"is a link out of its folder, to {shown(real)}; set follow_links = true"
             found.refused.append((path, why))
     its = find_files(given, follow_links=settings.follow_links)
-    origin = _origin(settings, table)
+    origin = origin_of_table(table, settings)
     new = [path for path in dict.fromkeys(its.files) if path not in found.origins]
     found.files.extend(new)
     found.refused.extend(its.refused)
@@ -324,7 +324,7 @@ def _find_remote(
                 found.passed_over.append(note)
             continue
         found.files.append(path)
-        found.origins[path] = replace(_origin(settings, table), url=remote.url)
+        found.origins[path] = replace(origin_of_table(table, settings), url=remote.url)
         is_known = remote.stat is not None and lake.find_seen(path, remote.stat) is not None
         if not is_known and not (path.exists() and stat_of(path) == remote.stat):
             wanted.append((store, remote, path))
@@ -345,10 +345,6 @@ def _reach_of_names(records: Iterable[FileRecord]) -> tuple[int, int]:
     ]
     within = [days for days in apart if abs(days) <= LATE_DAYS]
     return -min([-1, *within]), max([1, *within])
-
-
-def _origin(settings: Settings, table: SourceTable) -> Origin:
-    return Origin(table.name, table.layout or settings.log_format, table.timezone)
 
 
 def _check_store(store: Store, pattern: str) -> None:
