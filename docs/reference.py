@@ -20,6 +20,7 @@ from pipeline.cli.main import app
 from pipeline.errors import TidegaugeError
 from pipeline.formats.layouts import list_layouts
 from pipeline.settings import Settings
+from pipeline.tables import DUCKDB_TYPES, PARTITIONED, TABLES
 
 DAGS = Path(__file__).parent.parent / "dags"
 EXAMPLES = "For example:"
@@ -144,6 +145,25 @@ def _describe_value(its: dict[str, Any]) -> str:
     return f"{text}; default `{json.dumps(its['default'])}`" if is_set else text
 
 
+def _tables() -> Iterator[str]:
+    yield "# Tables\n"
+    yield (
+        "The lake's tables, as `tidegauge sql` and [any engine](../how-to/query.md) read them."
+        " Types are DuckDB's; times are instants in UTC.\n"
+    )
+    for name, schema in TABLES.items():
+        folder = "`, a folder a day" if name in PARTITIONED else "`, one file"
+        yield f"## {name}\n\n{_say(schema)} In `lake/{name}{folder}.\n"
+        yield from _table(
+            ("column", "type", "meaning"),
+            ((f"`{one.name}`", f"`{DUCKDB_TYPES[one.type]}`", _say(one)) for one in schema),
+        )
+
+
+def _say(described: Any) -> str:
+    return str(described.metadata[b"description"].decode())
+
+
 def _layouts() -> Iterator[str]:
     yield "# Layouts\n"
     yield (
@@ -178,4 +198,7 @@ def _keywords(call: Any) -> dict[str, Any]:
     return {keyword.arg: keyword.value for keyword in call.keywords}
 
 
-PAGES = {"commands": _commands, "settings": _settings, "layouts": _layouts, "dags": _dags}
+PAGES = {
+    "commands": _commands, "settings": _settings, "tables": _tables, "layouts": _layouts,
+    "dags": _dags,
+}  # fmt: skip

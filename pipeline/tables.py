@@ -6,7 +6,7 @@ import pyarrow as pa
 
 _CODE = pa.dictionary(pa.int32(), pa.string())
 _TIME = pa.timestamp("us", "UTC")
-_DUCKDB_TYPES: dict[pa.DataType, str] = {
+DUCKDB_TYPES: dict[pa.DataType, str] = {
     pa.bool_(): "BOOLEAN",
     pa.int16(): "SMALLINT",
     pa.int64(): "BIGINT",
@@ -191,5 +191,5 @@ GROWN = {"sessions"}
 
 def select_nothing(table: str) -> str:
     """A SELECT of no rows with the columns of a table, as DuckDB names their types."""
-    columns = (f"NULL::{_DUCKDB_TYPES[field.type]} AS {field.name}" for field in TABLES[table])
+    columns = (f"NULL::{DUCKDB_TYPES[field.type]} AS {field.name}" for field in TABLES[table])
     return f"SELECT {', '.join(columns)} WHERE false"
