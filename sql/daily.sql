@@ -7,40 +7,44 @@
 --         left_out are the robot-like visitors of a day where the setting drop_robotlike is on: they
 --         are in no sessions, visitors and pages, and stay in hits, bytes and errors.
 --         Bytes that no BIGINT can hold (forged sizes) stop at its largest value.
-WITH started AS (
+WITH built AS (
+    SELECT
+        h.day, h.country, h.visitor_id, h.status, h.bytes_sent, h.is_robot, h.is_asset, h.is_page,
+        h.geo_built,
+        d.geo_is_late,
+        l.visitor_id IS NOT NULL AS is_left_out
+    FROM hits AS h
+    JOIN days AS d ON h.day = d.day AND d.is_built
+    LEFT JOIN left_out AS l ON h.day = l.day AND h.visitor_id = l.visitor_id
+),
+started AS (
     SELECT day, country, count(*) AS sessions
     FROM sessions
     ANTI JOIN left_out USING (day, visitor_id)
     GROUP BY day, country
 ),
-seen AS (
-    SELECT day, country, count(DISTINCT visitor_id) AS visitors
-    FROM hits
-    ANTI JOIN left_out USING (day, visitor_id)
-    WHERE NOT is_robot AND NOT is_asset
-    GROUP BY day, country
-),
 counted AS (
     SELECT
-        h.day,
-        h.country,
-        count(*) FILTER (WHERE h.is_page AND l.visitor_id IS NULL) AS pages,
-        count(*) FILTER (WHERE NOT h.is_robot) AS hits,
-        least(coalesce(sum(h.bytes_sent) FILTER (WHERE NOT h.is_robot), 0), 9223372036854775807)::BIGINT AS bytes_sent,
-        count(*) FILTER (WHERE NOT h.is_robot AND h.status >= 500) AS errors,
-        count(*) FILTER (WHERE h.is_robot) AS robot_hits,
-        max(h.geo_built) AS geo_built,
-        any_value(d.geo_is_late) AS geo_is_late
-    FROM hits AS h
-    JOIN days AS d ON h.day = d.day AND d.is_built
-    LEFT JOIN left_out AS l ON h.day = l.day AND h.visitor_id = l.visitor_id
-    GROUP BY h.day, h.country
+        day,
+        country,
+        count(DISTINCT visitor_id) FILTER (
+            WHERE NOT is_robot AND NOT is_asset AND NOT is_left_out
+        ) AS visitors,
+        count(*) FILTER (WHERE is_page AND NOT is_left_out) AS pages,
+        count(*) FILTER (WHERE NOT is_robot) AS hits,
+        least(coalesce(sum(bytes_sent) FILTER (WHERE NOT is_robot), 0), 9223372036854775807)::BIGINT AS bytes_sent,
+        count(*) FILTER (WHERE NOT is_robot AND status >= 500) AS errors,
+        count(*) FILTER (WHERE is_robot) AS robot_hits,
+        max(geo_built) AS geo_built,
+        any_value(geo_is_late) AS geo_is_late
+    FROM built
+    GROUP BY day, country
 )
 SELECT
     c.day,
     c.country,
     coalesce(s.sessions, 0) AS sessions,
-    coalesce(v.visitors, 0) AS visitors,
+    c.visitors,
     c.pages,
     c.hits,
     c.bytes_sent,
@@ -50,4 +54,3 @@ SELECT
     c.geo_is_late
 FROM counted AS c
 LEFT JOIN started AS s USING (day, country)
-LEFT JOIN seen AS v USING (day, country)

@@ -7,7 +7,7 @@
 --         Bytes that no BIGINT can hold (forged sizes) stop at its largest value; left_out as in daily.
 WITH built AS (
     SELECT
-        h.*,
+        h.day, h.country, h.visitor_id, h.status, h.bytes_sent, h.is_robot, h.is_asset, h.is_page,
         time_bucket(INTERVAL 1 HOUR, h.ts) AS hour,
         l.visitor_id IS NOT NULL AS is_left_out
     FROM hits AS h
@@ -20,17 +20,14 @@ started AS (
     ANTI JOIN left_out USING (day, visitor_id)
     GROUP BY ALL
 ),
-seen AS (
-    SELECT day, hour, country, count(DISTINCT visitor_id) AS visitors
-    FROM built
-    WHERE NOT is_left_out AND NOT is_robot AND NOT is_asset
-    GROUP BY ALL
-),
 counted AS (
     SELECT
         day,
         hour,
         country,
+        count(DISTINCT visitor_id) FILTER (
+            WHERE NOT is_robot AND NOT is_asset AND NOT is_left_out
+        ) AS visitors,
         count(*) FILTER (WHERE is_page AND NOT is_left_out) AS pages,
         count(*) FILTER (WHERE NOT is_robot) AS hits,
         least(coalesce(sum(bytes_sent) FILTER (WHERE NOT is_robot), 0), 9223372036854775807)::BIGINT AS bytes_sent,
@@ -44,7 +41,7 @@ SELECT
     c.hour,
     c.country,
     coalesce(s.sessions, 0) AS sessions,
-    coalesce(v.visitors, 0) AS visitors,
+    c.visitors,
     c.pages,
     c.hits,
     c.bytes_sent,
@@ -52,4 +49,3 @@ SELECT
     c.robot_hits
 FROM counted AS c
 LEFT JOIN started AS s USING (day, hour, country)
-LEFT JOIN seen AS v USING (day, hour, country)

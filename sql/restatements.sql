@@ -6,7 +6,8 @@
 --         was published is 0, before and after. Only the days of `changed` are looked at.
 --         Nothing is published before what was published last, whatever the clock says.
 WITH last AS (
-    SELECT * FROM published
+    SELECT day, country, sessions, share, is_preliminary, sources, sources_expected
+    FROM published
     QUALIFY row_number() OVER (PARTITION BY day, country ORDER BY published_at DESC) = 1
 ),
 known AS (

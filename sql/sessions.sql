@@ -18,7 +18,7 @@ WITH late_visitors AS (
     WHERE d.is_built AND epoch_us(h.ts) >= epoch_us(d.ends_at) - $timeout_seconds::BIGINT * 1000000
 ),
 visits AS (
-    SELECT h.*
+    SELECT h.visitor_id, h.ts, h.day, h.bytes_sent, h.is_page, h.status >= 500 AS is_error
     FROM hits AS h
     JOIN days AS d USING (day)
     WHERE NOT h.is_robot AND NOT h.is_asset
@@ -27,7 +27,7 @@ visits AS (
 ),
 gaps AS (
     SELECT
-        visitor_id, ts, day, bytes_sent, is_page, status >= 500 AS is_error,
+        visitor_id, ts, day, bytes_sent, is_page, is_error,
         lag(ts) OVER visitor AS previous_ts,
         lag(day) OVER visitor AS previous_day,
         lead(ts) OVER visitor AS next_ts
@@ -36,7 +36,7 @@ gaps AS (
 ),
 starts AS (
     SELECT
-        *,
+        visitor_id, ts, day, bytes_sent, is_page, is_error,
         previous_ts IS NULL
         OR epoch_us(ts) - epoch_us(previous_ts) > $timeout_seconds::BIGINT * 1000000
         OR previous_day < day - 1 AS is_start,

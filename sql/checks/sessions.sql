@@ -22,7 +22,7 @@ visit_counts AS (
     GROUP BY visitor_id, day
 ),
 seen_on_one_day AS (
-    SELECT v.*
+    SELECT v.visitor_id, v.day, v.hits
     FROM visit_counts AS v
     ANTI JOIN visit_counts AS beside
         ON v.visitor_id = beside.visitor_id AND beside.day IN (v.day - 1, v.day + 1)

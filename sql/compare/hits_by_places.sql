@@ -4,7 +4,8 @@
 -- params: none
 -- notes:  places holds every client of the hits.
 SELECT
-    h.* EXCLUDE (country, subdivision),
+    h.day, h.ts, h.visitor_id, h.geo_built, h.method, h.path, h.query, h.status, h.bytes_sent,
+    h.referrer, h.user_agent, h.is_robot, h.is_asset, h.is_page,
     coalesce(p.country, 'ZZ') AS country,
     p.subdivision
 FROM stored_hits AS h

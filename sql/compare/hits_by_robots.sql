@@ -4,7 +4,8 @@
 -- params: none
 -- notes:  a hit without a user agent is no robot's.
 SELECT
-    h.* EXCLUDE (is_robot, is_page),
+    h.day, h.ts, h.visitor_id, h.country, h.subdivision, h.geo_built, h.method, h.path, h.query,
+    h.status, h.bytes_sent, h.referrer, h.user_agent, h.is_asset,
     r.user_agent IS NOT NULL AS is_robot,
     r.user_agent IS NULL AND NOT h.is_asset AND coalesce(h.method = 'GET', false)
         AND (h.status BETWEEN 200 AND 299 OR h.status = 304) AS is_page

@@ -12,7 +12,9 @@ WITH changed AS (
     QUALIFY dense_rank() OVER (ORDER BY published_at DESC) <= $most
 ),
 totals AS (
-    SELECT * FROM restatements WHERE country = 'all'
+    SELECT day, published_at, sessions, is_preliminary, sources, sources_expected
+    FROM restatements
+    WHERE country = 'all'
 )
 SELECT
     c.published_at,

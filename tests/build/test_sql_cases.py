@@ -150,7 +150,7 @@ def test_session_ids_hang_on_the_key_and_nothing_else(
     "path", sorted(SQL.rglob("*.sql")), ids=lambda path: path.relative_to(SQL).as_posix()
 )
 def test_sql_file_says_what_it_makes(path: Path) -> None:
-    """Each file is one SELECT under a header with grain, inputs and exactly its parameters."""
+    """Each file is one SELECT of named columns under a header with its parameters and no others."""
     text = path.read_text()
     header = "".join(re.findall(r"^--.*\n", text, re.MULTILINE))
     assert text.startswith(header)
@@ -158,6 +158,8 @@ def test_sql_file_says_what_it_makes(path: Path) -> None:
     assert set(says) == {"grain", "inputs", "params"}
     (statement,) = duckdb.extract_statements(text)
     assert statement.type == duckdb.StatementType.SELECT
+    ((tree,),) = duckdb.execute("SELECT json_serialize_sql($1::VARCHAR)", [text]).fetchall()
+    assert '"class":"STAR"' not in tree
     assert set(re.findall(r"\$(\w+)", header)) == set(statement.named_parameters)
     own = Path(path.relative_to(SQL)).with_suffix("").as_posix()
     assert set(inputs_of(own)) <= set(INPUTS)
