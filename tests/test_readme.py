@@ -16,7 +16,7 @@ COMMANDS = [command.removeprefix(".venv/bin/") for command in COMMANDS]
 def test_readme_shows_commands() -> None:
     """The pattern finds them: the way of one's own logs, and the questions."""
     names = {command.split()[1] for command in COMMANDS}
-    assert {"geo", "ingest", "build", "daily", "surges", "sql", "report"} <= names
+    assert {"geo", "ingest", "build", "daily", "figure", "surges", "report", "verify"} <= names
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if " geo fetch " not in c])

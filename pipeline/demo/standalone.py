@@ -224,7 +224,8 @@ def _welcome(home: Home) -> None:
 Airflow is ready: {home.url}
   user      admin
   password  {home.password}
-open nightly -> Trigger -> Backfill, from 2016-11-01 to 2016-11-16, Run Backfill (dags/README.md)
+open nightly -> Trigger -> Backfill, 2016-11-01 to 2016-11-16, Run Backfill
+  form      docs/how-to/backfill.md
   raw logs  {home.path / "raw"} (simulated)
   lake      {home.path / "lake"}
   report    {home.path / "report.html"}

@@ -24,10 +24,22 @@ from pipeline.enrich.robots import LISTS
 from pipeline.report import page
 from pipeline.report.page import write_report
 from pipeline.settings import Settings
-from pipeline.surges.baseline import LEAST_HISTORY_DAYS, LEVEL_DAYS
-from pipeline.surges.episodes import ALARM_PROBABILITY
+from pipeline.surges import finished_hours
+from pipeline.surges.baseline import LEAST_HISTORY_DAYS, LEVEL_DAYS, LEVEL_HALF_LIFE_DAYS
+from pipeline.surges.episodes import (
+    ALARM_PROBABILITY,
+    ALARM_PROBABILITY_AT_FIRST,
+    DATED_BACK_DAYS,
+    GOING_ON_AGAIN_PROBABILITY,
+    GOING_ON_PEAK_SHARE,
+    GOING_ON_PROBABILITY,
+    LEAST_EXCESS,
+    LEAST_SESSIONS,
+    RELEASED_AFTER_DAYS,
+)
 
-DEFINITIONS = (Path(__file__).parents[2] / "docs/definitions.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
+DEFINITIONS = (DOCS / "definitions.md").read_text()
 DEFAULTS = Settings.model_fields
 
 
@@ -96,3 +108,21 @@ def test_the_definitions_name_the_lists_in_use() -> None:
     for package in LISTS:
         major_and_minor = ".".join(version(package).split(".")[:2])
         assert re.search(rf"{package} {re.escape(major_and_minor)}\b", section("Robot"))
+
+
+def test_how_surges_are_found_has_the_numbers_of_the_detector() -> None:
+    page = " ".join((DOCS / "understand" / "surges.md").read_text().split())
+    for words in (
+        f"the last {LEVEL_DAYS} days, with a half-life of {LEVEL_HALF_LIFE_DAYS}",
+        f"At least {LEAST_HISTORY_DAYS} days are needed",
+        f"below 1 in {1 / ALARM_PROBABILITY:,.0f} (1 in {1 / ALARM_PROBABILITY_AT_FIRST:,.0f} in",
+        f"with {LEAST_SESSIONS:g} sessions or more, and {LEAST_EXCESS:g} or more above the",
+        f"below 1 in {1 / GOING_ON_PROBABILITY:g} (1 in {1 / GOING_ON_AGAIN_PROBABILITY:g} after",
+        f"more than {GOING_ON_PEAK_SHARE * 100:g} % of its highest day's",
+        f"back by up to {DATED_BACK_DAYS} days",
+        f"After {RELEASED_AFTER_DAYS} days what has lasted",
+        f"of up to {finished_hours.HISTORY_DAYS} days before",
+        f"with {finished_hours.LEAST_SESSIONS:g} sessions or more, and",
+        f"and {finished_hours.LEAST_EXCESS:g} or more above the expected. 24 hours",
+    ):
+        assert words in page
