@@ -11,7 +11,7 @@ from pipeline.formats.fields import ReadBlock
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.pattern import Pattern
 from pipeline.lake.database import connect
-from pipeline.raw.blocks import RawFile
+from pipeline.raw.blocks import read_blocks
 
 TIME = "[10/Oct/2024:13:55:36 +0200]"
 LINE = f'203.0.113.%d - - {TIME} "GET /%d HTTP/1.1" 200 45 "-" "Mozilla/5.0"'
@@ -28,7 +28,7 @@ def find(path: Path) -> tuple[FileReader, list[dict]]:
     """A file's reader and its hits."""
     reader, hits = FileReader(), []
     with connect(threads=1) as connection:
-        for block in RawFile(path).blocks():
+        for block in read_blocks(path):
             parts = reader.cut(connection, block.line_no, block.lines)
             hits += reader.read(connection, parts).hits.to_pylist()
     return reader, hits

@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,7 +36,8 @@ from pipeline.formats.layouts import COMBINED, Layout, list_layouts
 from pipeline.ingest.maker import read_limits
 from pipeline.lake.database import connect
 from pipeline.proxies import NO_PEER, UNLOGGED
-from pipeline.raw.blocks import Block, RawFile
+from pipeline.raw.blocks import Block, WholeFile, read_blocks
+from pipeline.raw.content import read_whole
 from pipeline.raw.holes import say_hole
 from pipeline.settings import load_settings
 from pipeline.text import escape, write_number_of, write_share
@@ -53,11 +54,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 @contextmanager
-def _raw_file(file: Path, config: Path | None) -> Iterator[RawFile]:
+def _raw_file(file: Path) -> Iterator[Path]:
     """The file, or what standard input gives, kept on disk while it is read."""
-    limits = read_limits(load_settings(config))
     if str(file) != "-":
-        yield RawFile(file, limits=limits)
+        yield file
         return
     with tempfile.NamedTemporaryFile(prefix="tidegauge-") as copy:
         try:
@@ -65,7 +65,7 @@ def _raw_file(file: Path, config: Path | None) -> Iterator[RawFile]:
             copy.flush()
         except OSError as error:
             raise StorageError(f"{copy.name}, a copy of the input: {error.strerror}") from error
-        yield RawFile(Path(copy.name), limits=limits)
+        yield Path(copy.name)
 
 
 def parse(
@@ -83,16 +83,21 @@ def parse(
 
     zcat access.log.gz | tidegauge parse - --log-format '%h %l %u %t "%r" %>s %b %D'
     """
-    reader = FileReader(load_settings(config, log_format=log_format).log_format)
+    settings = load_settings(config, log_format=log_format)
+    reader = FileReader(settings.log_format)
     connection = connect(threads=1)
-    with until_closed(), _raw_file(file, config) as raw:
-        for block, parts in reader.cut_all(connection, raw.blocks()):
+
+    def print_lines(blocks: Iterable[Block]) -> None:
+        for block, parts in reader.cut_all(connection, blocks):
             read = reader.read(connection, parts)
             carried = {"wrapper": reader.wrapper} if reader.wrapper else {}
             for _, row in sorted(_rows(block, read), key=lambda numbered: numbered[0]):
                 print(json.dumps(row | carried if "ts" in row else row))
-        if raw.damage:
-            raise DataError(f"{file}: {raw.damage}; the readable part was printed")
+
+    with until_closed(), _raw_file(file) as raw:
+        _, whole = read_whole(read_blocks(raw, read_limits(settings)), print_lines)
+        if damage := whole.content.damage:
+            raise DataError(f"{file}: {damage}; the readable part was printed")
 
 
 def _rows(block: Block, read: ReadBlock) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -172,23 +177,28 @@ def doctor(
     settings = load_settings(config, log_format=log_format)
     reader = FileReader(settings.log_format)
     found = _Findings()
-    with _raw_file(file, config) as raw:
-        for block, parts in reader.cut_all(connection, raw.blocks()):
+
+    def look(blocks: Iterable[Block]) -> None:
+        for block, parts in reader.cut_all(connection, blocks):
             found.add(block, reader.read(connection, parts))
+
+    with _raw_file(file) as raw:
+        _, whole = read_whole(read_blocks(raw, read_limits(settings)), look)
+    content = whole.content
     is_read = found.counts["hits"] >= found.counts["rejected"] + found.counts["too_long"]
-    is_text = is_read or not raw.is_binary
+    is_text = is_read or not content.is_binary
     name = _name_layout(reader, found, is_read=is_read) if is_text else "this is no text of lines"
     print(f"{escape(str(file))}: {name}")
     counts = (
         write_number_of(n, kind.removesuffix("s"), kind) for kind, n in found.counts.items() if n
     )
-    print(f"{write_number_of(raw.lines, 'line')}: " + ", ".join(counts))
+    print(f"{write_number_of(whole.lines, 'line')}: " + ", ".join(counts))
     refusal = reader.say_refusal(settings.proxies)
-    for remark in _remarks(raw, reader, refusal or reader.say_doubt()):
+    for remark in _remarks(whole, reader, refusal or reader.say_doubt()):
         print(escape(remark))
     if found.first_hit:
         _show_hit(found.first_hit)
-    if raw.is_utf_16:
+    if content.is_utf_16:
         print(f"it is UTF-16: convert it first (iconv -f UTF-16 -t UTF-8 {_quoted(file)})")
         raise typer.Exit(1)
     nearest = _nearest(connection, found) if is_text and not is_read else None
@@ -196,17 +206,17 @@ def doctor(
         _show_failure(number, line, why)
     if is_text and not is_read:
         _advise(connection, found, nearest, file)
-    if raw.damage:
-        lines = write_number_of(raw.lines, "line")
-        raise DataError(f"{file}: {raw.damage}; the readable part has {lines}")
+    if content.damage:
+        lines = write_number_of(whole.lines, "line")
+        raise DataError(f"{file}: {content.damage}; the readable part has {lines}")
     if refusal or not is_read:
         raise typer.Exit(1)
 
 
-def _remarks(raw: RawFile, reader: FileReader, doubt: str | None) -> Iterator[str]:
+def _remarks(whole: WholeFile, reader: FileReader, doubt: str | None) -> Iterator[str]:
     """What else is to be said of a file as a whole."""
-    if raw.holes.skipped and not raw.is_binary:
-        yield say_hole(raw.holes.skipped)
+    if whole.nul_bytes and not whole.content.is_binary:
+        yield say_hole(whole.nul_bytes)
     if carried := reader.say_wrapper():
         yield carried
     if doubt:

@@ -21,7 +21,7 @@ from pipeline.cli.options import (
 from pipeline.cli.output import print_rows
 from pipeline.cli.status import list_status
 from pipeline.errors import SettingsError
-from pipeline.ingest.ingest import Ingested, explain_overlap, explain_unread
+from pipeline.ingest.ingest import Failed, Ingested, explain_overlap, explain_unread
 from pipeline.ingest.maker import choose_zone, open_maker
 from pipeline.ingest.source_names import Namer, list_doubts, origin_of_table
 from pipeline.ingest.sources import days_around, find_raw_files, standard_input, take_files
@@ -152,8 +152,7 @@ def _ingest(
             origins=found.origins, again=found.files if again else (),
             on_read=lambda count: progress.update(task, advance=count),
         )  # fmt: skip
-    result.failed.extend(found.refused)
-    return result
+    return result + Ingested(failed=tuple(Failed(path, why) for path, why in found.refused))
 
 
 def _report_ingest(result: Ingested) -> bool:
@@ -164,7 +163,7 @@ def _report_ingest(result: Ingested) -> bool:
         say(f"{record.name}: {explain_overlap(record)}")
     for path, doubt in result.ambiguous:
         say(f"{shown(path)}: {doubt}")
-    records = result.added + [record for _, record in result.known]
+    records = [*result.added, *(record for _, record in result.known)]
     damaged = [record for record in records if record.damage]
     for record in damaged:
         lines = write_number_of(record.lines, "line")
@@ -175,9 +174,9 @@ def _report_ingest(result: Ingested) -> bool:
     for record in records:
         if unread := explain_unread(record):
             say(f"{record.name}: {unread}")
-    for path, why in result.failed:
-        is_named = shown(path) in why or str(path) in why
-        say(why if is_named else f"{shown(path)}: {why}")
+    for one in result.failed:
+        is_named = shown(one.path) in one.why or str(one.path) in one.why
+        say(one.why if is_named else f"{shown(one.path)}: {one.why}")
     return not damaged and not result.failed  # lines are data, whatever became of them
 
 

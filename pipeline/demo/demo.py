@@ -152,7 +152,7 @@ def _ingest(settings: Settings, files: list[Path]) -> int:
             lake, maker, files, on_read=lambda count: progress.update(task, advance=count)
         )
     if result.failed:
-        raise DataError("; ".join(why for _, why in result.failed))
+        raise DataError("; ".join(one.why for one in result.failed))
     return sum(record.lines for record in result.added)
 
 

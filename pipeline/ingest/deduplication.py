@@ -40,7 +40,7 @@ from pipeline.lake.ledger import (
     write_json,
 )
 from pipeline.lake.partitions import read_table, write_hits
-from pipeline.raw.blocks import RawFile
+from pipeline.raw.content import read_content
 from pipeline.raw.files import NO_LIMITS
 from pipeline.settings import Settings
 
@@ -64,6 +64,8 @@ class NewFile:
     """All its hits, by local day."""
     rejects: Path | None
     raw: Path
+    stat: tuple[int, int]
+    """Of the raw file when it was opened."""
 
 
 @dataclass(frozen=True)
@@ -342,7 +344,7 @@ def _meet(one: FileRecord, other: FileRecord) -> bool:
 def _begins_with(later: Path, earlier: FileRecord) -> bool:
     """Whether a raw file's content begins with all of an earlier one's."""
     digest, left = hashlib.sha256(), earlier.content_bytes
-    for piece in RawFile(later, limits=NO_LIMITS).content():
+    for piece in read_content(later, NO_LIMITS):
         digest.update(piece[:left])
         left -= min(left, len(piece))
         if not left:

@@ -6,6 +6,7 @@ is taken in.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
@@ -22,7 +23,8 @@ from pipeline.formats.clock import IN_LINE, read_time
 from pipeline.formats.detection import FileReader
 from pipeline.formats.unwrapping import SAMPLE_LINES
 from pipeline.lake.database import connect
-from pipeline.raw.blocks import RawFile
+from pipeline.raw.blocks import Block, read_blocks
+from pipeline.raw.content import read_content, read_whole
 from pipeline.raw.files import Origin, ReadLimits
 
 _TIME = re.compile(IN_LINE.pattern.encode())
@@ -48,7 +50,7 @@ UNREADABLE = FileDays(is_whole=True, is_readable=False)
 def look_at_beginning(path: Path, zone: ZoneInfo, origin: Origin, limits: ReadLimits) -> FileDays:
     """The days of the first lines; cheap, whatever the file's size."""
     try:
-        head = b"".join(islice(RawFile(path, limits=limits).content(), 1))
+        head = b"".join(islice(read_content(path, limits), 1))
     except DataError:
         return UNREADABLE
     times = _cut_seconds(_TIME.findall(head))
@@ -59,22 +61,21 @@ def look_at_beginning(path: Path, zone: ZoneInfo, origin: Origin, limits: ReadLi
 
 def look_through(path: Path, zone: ZoneInfo, origin: Origin, limits: ReadLimits) -> FileDays:
     """All days of the file; of a damaged one those of its readable part."""
-    raw = RawFile(path, limits=limits)
     try:
-        times, is_other = _search(raw)
+        (times, is_other), content = read_whole(read_content(path, limits), _search)
         days = _to_days(times, zone)
         if is_other:
-            days |= _read_all(RawFile(path, limits=limits), zone, origin)
+            days |= _read_all(read_blocks(path, limits), zone, origin)
     except DataError:
         return UNREADABLE
-    return FileDays(frozenset(days), is_whole=True, sha256=raw.digest.hexdigest())
+    return FileDays(frozenset(days), is_whole=True, sha256=content.sha256)
 
 
-def _search(raw: RawFile) -> tuple[set[bytes], bool]:
+def _search(content: Iterable[bytes]) -> tuple[set[bytes], bool]:
     """Apache's times in a file, and whether there may be lines without one."""
     times: set[bytes] = set()
     carry, is_other = b"", False
-    for piece in raw.content():
+    for piece in content:
         text = carry + piece
         end = text.rfind(b"\n") + 1
         found = _TIME.findall(text, 0, end)
@@ -95,12 +96,12 @@ def _to_days(times: set[bytes], zone: ZoneInfo) -> set[date]:
     return {datetime.fromtimestamp(second, zone).date() for second in seconds if second is not None}
 
 
-def _read_all(raw: RawFile, zone: ZoneInfo, origin: Origin) -> set[date]:
+def _read_all(blocks: Iterable[Block], zone: ZoneInfo, origin: Origin) -> set[date]:
     """The days of a file's hits by its layout."""
     reader = FileReader(origin.layout, origin.zone)
     days: set[date] = set()
     with connect(threads=1) as connection:
-        for block in raw.blocks():
+        for block in blocks:
             parts = reader.cut(connection, block.line_no, block.lines)
             hits = reader.read(connection, parts).hits
             days |= _days_of(hits["ts"], zone)

@@ -15,7 +15,7 @@ from pipeline.formats.clock import Offset, read_offsets
 from pipeline.formats.layouts import find_layout
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import Zone, find_zone
-from pipeline.raw.blocks import RawFile
+from pipeline.raw.blocks import read_blocks
 from pipeline.raw.files import ReadLimits
 from pipeline.settings import Settings, machine_timezone
 
@@ -60,7 +60,7 @@ def _first_offsets(files: Sequence[Path]) -> list[Offset]:
     offsets: list[Offset] = []
     for path in files[:: max(1, len(files) // _LOOKED_AT)]:
         try:
-            block = next(RawFile(path).blocks(), None)
+            block = next(read_blocks(path), None)
         except DataError:
             continue  # reported when its turn comes
         if block is not None:

@@ -17,7 +17,7 @@ from pipeline.errors import StoreError
 from pipeline.ingest.file_days import UNREADABLE, FileDays, look_at_beginning, look_through
 from pipeline.ingest.source_names import Namer
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import FileRecord, stat_of
+from pipeline.lake.ledger import FileRecord, key_of, stat_of
 from pipeline.lake.left_out import note_file, quoted, read_note, read_notes, write_notes
 from pipeline.raw.files import LeftOut, Origin, RawFiles, ReadLimits, is_file
 from pipeline.raw.naming import day_in_name
@@ -89,11 +89,11 @@ class RawLogs:
         if raw.found.is_whole:
             return raw
         found = self._find(look_through, raw.path, raw.origin)
-        key = f"{raw.origin.source}-{str(found.sha256)[:16]}"
+        key = key_of(raw.origin.source, str(found.sha256))
         known = self._lake.find(key)
         if known:
             with self._lake.lock():
-                self._lake.remember(raw.path, list(raw.stat), key)
+                self._lake.remember(raw.path, raw.stat, key)
         return replace(raw, found=found, known=known)
 
     def note(

@@ -16,7 +16,7 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.partitions import read_table
 from pipeline.lake.zone import find_zone
-from pipeline.raw.blocks import RawFile
+from pipeline.raw.blocks import read_blocks
 from pipeline.settings import Settings
 from pipeline.text import escape
 
@@ -73,7 +73,7 @@ def try_again(
     origin = origin_of_record(record, settings)
     reader = FileReader(origin.layout, origin.zone)
     with connect(threads=1) as connection:
-        blocks = RawFile(raw, on_read=on_read).blocks()
+        blocks = read_blocks(raw, on_read=on_read)
         for _, parts in reader.cut_all(connection, blocks):
             read = reader.read(connection, parts)
             hits += pc.sum(pc.is_in(read.hits["line_no"], value_set=rejected)).as_py() or 0
@@ -93,4 +93,4 @@ def take_replays(settings: Settings, lake: Lake, replays: Sequence[Replayed]) ->
         maker = open_maker(settings, find_zone(settings, lake), with_geo=with_geo)
         raws = {one.record.file_key: one.raw}
         if failed := read_again(settings, lake, maker, [one.record], raws).failed:
-            raise DataError(f"{escape(one.record.name)}: {failed[0][1]}")
+            raise DataError(f"{escape(one.record.name)}: {failed[0].why}")

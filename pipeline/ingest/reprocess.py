@@ -12,7 +12,7 @@ from pathlib import Path
 from pipeline.enrich.hits import HitMaker
 from pipeline.errors import DataError
 from pipeline.ingest.deduplication import SourceFiles, overlap_rules
-from pipeline.ingest.ingest import Ingested, ingest_files
+from pipeline.ingest.ingest import Failed, Ingested, ingest_files
 from pipeline.ingest.maker import current_maker, open_maker, read_limits
 from pipeline.ingest.outdated import Outdated, is_misnamed, list_outdated
 from pipeline.ingest.seen import find_raws
@@ -91,7 +91,7 @@ def reread(
     if "settings" in kinds:
         _settle_anew(settings, lake)
     wanted = plan_reread(settings, lake, kinds).files
-    failed: list[tuple[Path, str]] = []
+    failed: list[Failed] = []
     with raw_again(settings, wanted, lake.fetched) as raws:
         plan = plan_reread(settings, lake, kinds, raws)
         for with_geo, records in _by_geo(plan.files).items():
@@ -101,7 +101,9 @@ def reread(
                 settings, lake, maker, records, raws, on_read, renames=renames
             ).failed
     if failed:
-        raise DataError("; ".join(f"{escape(printable(p.name))}: {why}" for p, why in failed))
+        raise DataError(
+            "; ".join(f"{escape(printable(one.path.name))}: {one.why}" for one in failed)
+        )
     return plan
 
 

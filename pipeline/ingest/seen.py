@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.errors import DataError
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord, stat_of
-from pipeline.raw.blocks import RawFile
+from pipeline.raw.content import read_content, read_whole
 from pipeline.raw.files import NO_LIMITS
 
 
@@ -36,10 +36,8 @@ def find_raws(lake: Lake, records: Iterable[FileRecord]) -> dict[str, Path]:
 @lru_cache
 def _digest(path: Path, _size: int, _time_ns: int) -> str | None:
     """The SHA-256 of a raw file's content; None when it can't be read."""
-    raw = RawFile(path, limits=NO_LIMITS)
     try:
-        for _ in raw.content():
-            pass
+        _, content = read_whole(read_content(path, NO_LIMITS), lambda _: None)
     except DataError:
         return None
-    return str(raw.digest.hexdigest())
+    return content.sha256

@@ -19,11 +19,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from pipeline.enrich.hits import HitMaker
-from pipeline.errors import DataError, PassingError, SettingsError, StoreError, TidegaugeError
+from pipeline.errors import DataError, PassingError, SettingsError, StoreError
 from pipeline.formats.layouts import find_layout
 from pipeline.ingest.deduplication import overlap_rules
 from pipeline.ingest.discovery import find_raw
-from pipeline.ingest.ingest import Ingested, ingest_files
+from pipeline.ingest.ingest import Failed, Ingested, ingest_files
 from pipeline.ingest.maker import read_limits
 from pipeline.ingest.seen import find_raws
 from pipeline.ingest.source_names import Namer, origin_of_record, origin_of_table
@@ -129,23 +129,16 @@ def take_files(  # noqa: PLR0913 what is read, by what, and how strictly
     """
     lake = Lake(settings.lake)
     known, unfetched = _fetch_missing(settings, paths, again, origins)
-    done = {path for path, _ in known} | unfetched.keys()
+    done = {path for path, _ in known} | {one.path for one in unfetched}
     result = ingest_files(
         lake, maker, [path for path in paths if path not in done],
         origins=origins, only_whole=only_whole, again=again,
         rules=overlap_rules(settings), limits=read_limits(settings), on_read=on_read,
     )  # fmt: skip
-    for path in set(paths).difference(path for path, _ in result.failed):
+    for path in set(paths).difference(one.path for one in result.failed):
         if path.is_relative_to(lake.fetched):
             path.unlink(missing_ok=True)
-    result.known.extend(known)
-    result.failed.extend((path, str(error)) for path, error in unfetched.items())
-    result.passing.update(path for path, error in unfetched.items() if _may_pass(error))
-    return result
-
-
-def _may_pass(error: TidegaugeError) -> bool:
-    return isinstance(error, PassingError | StoreError)
+    return result + Ingested(known=tuple(known), failed=tuple(unfetched))
 
 
 @contextmanager
@@ -220,7 +213,7 @@ def standard_input(lake: Lake, most_mb: int) -> Iterator[Path]:
 
 def _fetch_missing(
     settings: Settings, paths: Iterable[Path], again: Iterable[Path], origins: Mapping[Path, Origin]
-) -> tuple[list[tuple[Path, FileRecord]], dict[Path, TidegaugeError]]:
+) -> tuple[list[tuple[Path, FileRecord]], list[Failed]]:
     """Fetch those of ``paths`` that are remote and not here: read before, or not fetched yet.
 
     Returns:
@@ -232,7 +225,7 @@ def _fetch_missing(
     """
     lake = Lake(settings.lake)
     known: list[tuple[Path, FileRecord]] = []
-    failed: dict[Path, TidegaugeError] = {}
+    failed: list[Failed] = []
     stores: dict[SourceTable, Store] = {}
     for path in paths:
         url = origins[path].url if path in origins else None
@@ -249,7 +242,7 @@ def _fetch_missing(
             with storage_named(lake.root, _THEN):
                 store.fetch(url, path, settings.max_fetch_mb * 1_000_000, lambda _: None)
         except (DataError, SettingsError) as error:
-            failed[path] = error
+            failed.append(Failed(path, str(error), isinstance(error, PassingError | StoreError)))
     return known, failed
 
 

@@ -130,7 +130,7 @@ class Lake:
                 found.setdefault(seen["file_key"], []).append((raw, seen["stat"]))
         return found
 
-    def remember(self, path: Path, stat: list[int], file_key: str) -> None:
+    def remember(self, path: Path, stat: Sequence[int], file_key: str) -> None:
         """Note what was read from a raw file that had ``stat``; the caller holds ``commit``."""
         quoted = quote(os.fsencode(lasting_path(path)))
         seen = {"stat": stat, "file_key": file_key, "path": quoted}

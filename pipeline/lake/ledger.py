@@ -127,6 +127,11 @@ def _read_once(path: Path, _stat: tuple[int, int, int]) -> FileRecord:
     return FileRecord(**record)
 
 
+def key_of(source: str, sha256: str) -> str:
+    """The file key: whose content it is, and which."""
+    return f"{source}-{sha256[:16]}"
+
+
 def stat_of(path: Path) -> list[int]:
     """Size and time of change (ns): while they are the same, so is the file's content."""
     stat = path.stat()

@@ -24,7 +24,7 @@ from pipeline.enrich.hits import DatabasesInForce
 from pipeline.enrich.visitors import load_key
 from pipeline.errors import DataError, PassingError
 from pipeline.ingest.discovery import Found, discover
-from pipeline.ingest.ingest import Ingested, explain_overlap, explain_unread
+from pipeline.ingest.ingest import Failed, Ingested, explain_overlap, explain_unread
 from pipeline.ingest.maker import choose_zone, open_maker, read_limits
 from pipeline.ingest.sources import days_around, find_raw_files, name_places, take_files
 from pipeline.lake.lake import Lake
@@ -139,7 +139,7 @@ def take_in(
             log.warning("%s: %s", escape(record.name), say_hole(record.nul_bytes))
         if unread := explain_unread(record):
             log.warning("%s: %s", escape(record.name), escape(unread))
-    refuse_failed(result.failed, result.passing)
+    refuse_failed(result.failed)
     return result
 
 
@@ -153,21 +153,21 @@ def read_files(
     """Take raw files in as ``take_in`` does, and leave it to the caller what a failure means."""
     lake = Lake(settings.lake)
     if not paths:
-        return Ingested([], [], [])
+        return Ingested()
     maker = open_maker(settings, find_zone(settings, lake), with_geo=True)
     return take_files(
         settings, maker, paths, origins=origins, only_whole=True, again=again, on_read=on_read
     )
 
 
-def refuse_failed(failed: Sequence[tuple[Path, str]], passing: Collection[Path]) -> None:
+def refuse_failed(failed: Sequence[Failed]) -> None:
     """Raise a ``DataError`` that names each file that failed, and why.
 
-    It is a ``PassingError`` when all of them are of ``passing``.
+    It is a ``PassingError`` when another try may meet none of it.
     """
     if failed:
-        kind = PassingError if all(path in passing for path, _ in failed) else DataError
-        raise kind("; ".join(f"{name_file(path)}: {escape(why)}" for path, why in failed))
+        kind = PassingError if all(one.is_passing for one in failed) else DataError
+        raise kind("; ".join(f"{name_file(one.path)}: {escape(one.why)}" for one in failed))
 
 
 def ingest_job(settings: Settings, job: dict[str, Any]) -> dict[str, int | str]:

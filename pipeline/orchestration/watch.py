@@ -29,7 +29,7 @@ from pipeline.orchestration.nightly import (
     refuse_failed,
     search_files,
 )
-from pipeline.raw.blocks import RawFile
+from pipeline.raw.content import read_content, read_whole
 from pipeline.raw.files import Origin, ReadLimits
 from pipeline.settings import Settings
 
@@ -70,21 +70,20 @@ def take_in_so_far(
         GeoError: there is no database of addresses.
     """
     result = read_files(settings, paths, (), on_read, origins)
-    unfinished = [
-        (path, why) for path, why in result.failed if _is_unfinished(path, read_limits(settings))
-    ]
-    for path, why in unfinished:
-        log.warning("%s: %s; the next hour tries again", name_file(path), why)
-    refuse_failed([one for one in result.failed if one not in unfinished], result.passing)
+    limits = read_limits(settings)
+    unfinished = [one for one in result.failed if _is_unfinished(one.path, limits)]
+    for one in unfinished:
+        log.warning("%s: %s; the next hour tries again", name_file(one.path), one.why)
+    refuse_failed([one for one in result.failed if one not in unfinished])
     return result
 
 
 def _is_unfinished(path: Path, limits: ReadLimits) -> bool:
-    raw = RawFile(path, limits=limits)
     with suppress(DataError):  # one that may not be read is no unfinished one
-        for _ in raw.content():
-            pass
-    return raw.damage is not None or not path.exists()
+        _, content = read_whole(read_content(path, limits), lambda _: None)
+        if content.damage:
+            return True
+    return not path.exists()
 
 
 def take_job_in(settings: Settings, job: dict[str, Any]) -> dict[str, int | str]:
@@ -95,7 +94,7 @@ def take_job_in(settings: Settings, job: dict[str, Any]) -> dict[str, int | str]
     """
     path = read_path(job)
     result = take_in_so_far(settings, [path], origins=read_origins(job))
-    records = result.added + [known for _, known in result.known]
+    records = [*result.added, *(known for _, known in result.known)]
     return {
         "file": name_file(path),
         "lines": sum(record.lines for record in records),

@@ -31,7 +31,7 @@ from retention_sites import (
 
 from pipeline.build import retention
 from pipeline.errors import DataError
-from pipeline.ingest import ingest
+from pipeline.lake import partitions
 from pipeline.lake.lake import Lake
 from pipeline.lake.left_out import read_notes
 
@@ -243,14 +243,14 @@ def test_day_that_is_sealed_while_a_file_is_read_is_refused(
 ) -> None:
     """What counts is the moment of the commit: retention came first."""
     late = site.write("late.log", b"bad\n" + make_line("03/Nov/2016:10:00:00 -0400"))
-    real = ingest.PartitionWriter.close
+    real = partitions.PartitionWriter.close
 
     def close_late(writer: Any) -> Any:
         closed = real(writer)
         retention.apply_retention(Lake(site.lake), settings_of(site), TODAY)
         return closed
 
-    monkeypatch.setattr(ingest.PartitionWriter, "close", close_late)
+    monkeypatch.setattr(partitions.PartitionWriter, "close", close_late)
     assert "2016-11-03" in site.ingest(late, code=1).err
     assert {path.name[4:] for path in (site.lake / "hits").iterdir()} == {*DAYS} - {*OLD}
     assert not list(site.lake.rglob("late-*"))

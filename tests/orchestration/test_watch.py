@@ -155,7 +155,7 @@ def test_a_file_that_may_not_be_read_fails_with_its_name(site: Site) -> None:
     (site.folder / "raw" / "web01").mkdir()
     with pytest.raises(DataError, match=r"web01: .* is a folder"):
         take_in_so_far(settings, [site.folder / "raw" / "web01"])
-    assert take_in_so_far(settings, [site.folder / "raw" / "rotated-away.log"]).added == []
+    assert not take_in_so_far(settings, [site.folder / "raw" / "rotated-away.log"]).added
 
 
 def test_a_watch_that_fails_is_announced_once_and_is_not_the_nights_failure(

@@ -18,7 +18,7 @@ from lake_fixtures import COMPRESS, GOOD, Site, make_line
 
 from pipeline.errors import DataError
 from pipeline.raw.archives import say_archive
-from pipeline.raw.blocks import RawFile
+from pipeline.raw.content import read_content, read_whole
 from pipeline.raw.files import ReadLimits
 
 LINES = b"".join(make_line(client=f"192.0.2.{n % 250}", agent=f"a/{n}") for n in range(3000))
@@ -167,15 +167,15 @@ def test_a_zst_whose_window_fills_more_memory_than_is_set_is_refused(
     path = site.write("a.log", packed)
     limits = ReadLimits(max_content_ratio=100_000, memory_mb=256)
     with pytest.raises(DataError) as refused:
-        list(RawFile(path, limits=limits).content())
+        list(read_content(path, limits))
     assert f"a.log: needs a window of {needed} MiB, over 128; decompress it first" in str(
         refused.value
     )
     asked = re.search(r"set memory_limit_mb to (\d+) or more", str(refused.value))
     assert asked
-    raw = RawFile(path, limits=replace(limits, memory_mb=int(asked[1])))
-    assert sum(map(len, raw.content())) == len(text)
-    assert raw.damage is None
+    enough = replace(limits, memory_mb=int(asked[1]))
+    size, content = read_whole(read_content(path, enough), lambda pieces: sum(map(len, pieces)))
+    assert (size, content.damage) == (len(text), None)
 
 
 def test_what_follows_the_last_frame_is_damage_and_no_demand(site: Site) -> None:

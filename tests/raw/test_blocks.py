@@ -17,7 +17,8 @@ from raw_blocks import read, written
 
 from pipeline.errors import DataError
 from pipeline.raw import blocks
-from pipeline.raw.blocks import RawFile
+from pipeline.raw.blocks import WholeFile
+from pipeline.raw.content import Content
 
 RANDOM = random.Random(3)
 CONTENT = b"".join(b"%d %s\n" % (n, RANDOM.randbytes(30).hex().encode()) for n in range(9000))
@@ -45,13 +46,15 @@ def test_lines_are_the_content_s(kind: str, tmp_path: Path) -> None:
     """Whatever the compression, lines, digest and counts are those of the content."""
     archive = COMPRESS[kind](CONTENT) if kind in COMPRESS else CONTENT
     progress: list[int] = []
-    raw = RawFile(written(tmp_path / "x", archive), on_read=progress.append)
-    lines = [text for block in raw.blocks() for text in block.lines.to_pylist()]
-    assert "".join(lines).encode() == CONTENT
-    assert raw.digest.hexdigest() == hashlib.sha256(CONTENT).hexdigest()
-    assert (raw.lines, raw.content_bytes, raw.raw_bytes) == (9000, len(CONTENT), len(archive))
+    path = written(tmp_path / "x", archive)
+    whole, lines = read(path, progress.append)
+    content = Content(
+        (len(archive), path.stat().st_mtime_ns), len(CONTENT),
+        hashlib.sha256(CONTENT).hexdigest(), None, is_utf_16=False, is_binary=False,
+    )  # fmt: skip
+    assert "".join(text for _, text in lines).encode() == CONTENT
+    assert whole == WholeFile(content, 9000, tail_bytes=0, nul_bytes=0)
     assert sum(progress) == len(archive)
-    assert raw.damage is None
 
 
 @pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
@@ -67,11 +70,11 @@ def test_truncated_archive_gives_all_that_the_standard_library_can_read(
     cut = archive[: int(len(archive) * share)]
     readable = INFLATE[kind](cut)
     raw, lines = read(written(tmp_path / "x", cut))
-    content = CONTENT[: raw.content_bytes]
-    assert raw.content_bytes >= len(readable) - 258
-    assert raw.digest.hexdigest() == hashlib.sha256(content).hexdigest()
+    content = CONTENT[: raw.content.content_bytes]
+    assert raw.content.content_bytes >= len(readable) - 258
+    assert raw.content.sha256 == hashlib.sha256(content).hexdigest()
     assert lines == lines_of(content)
-    assert raw.damage == "the archive is truncated"
+    assert raw.content.damage == "the archive is truncated"
 
 
 @pytest.mark.parametrize("kind", COMPRESS)
@@ -84,8 +87,8 @@ def test_flipped_bytes_are_damage_and_what_lies_before_is_kept(
     place = random.Random(seed).randrange(len(archive) // 2, len(archive) - 20)
     archive[place] ^= 0xFF
     raw, lines = read(written(tmp_path / "x", bytes(archive)))
-    assert raw.damage
-    assert raw.damage.startswith("the archive is")
+    assert raw.content.damage
+    assert raw.content.damage.startswith("the archive is")
     block = {"gz": 70_000, "bz2": 200_000, "xz": 70_000, "zst": 270_000}[kind]
     undamaged = CONTENT[: max(0, len(CONTENT) * place // len(archive) - block)]
     text = "".join(line for _, line in lines)
@@ -99,7 +102,7 @@ def test_damaged_archive_reads_alike_each_time(kind: str, tmp_path: Path) -> Non
     archive = COMPRESS[kind](CONTENT)
     path = written(tmp_path / "x", archive[: len(archive) // 2])
     first, second = read(path)[0], read(path)[0]
-    assert first.digest.hexdigest() == second.digest.hexdigest()
+    assert first.content.sha256 == second.content.sha256
 
 
 def test_second_member_may_be_the_damaged_one(tmp_path: Path) -> None:
@@ -107,9 +110,9 @@ def test_second_member_may_be_the_damaged_one(tmp_path: Path) -> None:
     first, second = CONTENT[:300_000], CONTENT[300_000:]
     archive = gzip.compress(first) + gzip.compress(second)[:-20_000]
     raw, _ = read(written(tmp_path / "x", archive))
-    assert raw.damage == "the archive is truncated"
-    assert len(first) < raw.content_bytes < len(CONTENT)
-    assert raw.digest.digest() == hashlib.sha256(CONTENT[: raw.content_bytes]).digest()
+    assert raw.content.damage == "the archive is truncated"
+    assert len(first) < raw.content.content_bytes < len(CONTENT)
+    assert raw.content.sha256 == hashlib.sha256(CONTENT[: raw.content.content_bytes]).hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -125,7 +128,11 @@ def test_what_follows_the_last_gz_member(tail: bytes, damage: str | None, tmp_pa
     """Zeros are padding; anything else is damage, and the content is all there either way."""
     raw, lines = read(written(tmp_path / "x", gzip.compress(CONTENT) + tail))
     assert lines == lines_of(CONTENT)
-    assert (raw.damage is None) if damage is None else (raw.damage and damage in raw.damage)
+    assert (
+        (raw.content.damage is None)
+        if damage is None
+        else (raw.content.damage and damage in raw.content.damage)
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,7 +143,7 @@ def test_plain_file_that_looks_a_little_like_an_archive_is_plain(
 ) -> None:
     """Only a whole magic makes an archive: a client's name may begin like one."""
     raw, lines = read(written(tmp_path / "x", start + b"\nnext\n"))
-    assert raw.damage is None
+    assert raw.content.damage is None
     assert lines == lines_of(start + b"\nnext\n")
 
 
@@ -175,7 +182,7 @@ def test_small_blocks_give_the_same_lines(
         expected.append((number, shown.decode("utf-8", "backslashreplace")))
     assert lines == expected
     assert raw.lines == len(expected)
-    assert raw.content_bytes == len(content)
+    assert raw.content.content_bytes == len(content)
 
 
 @settings(max_examples=200, deadline=None)
@@ -191,8 +198,9 @@ def test_lines_are_text_with_odd_bytes_written_out(
 def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
     """The digest stays the whole content's; a mark in another place stays, too."""
     content = b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n"
-    raw = RawFile(written(tmp_path / "x", content))
-    assert [block.lines.to_pylist() for block in raw.blocks()] == [["a\n", "\ufeffb\n"]]
-    assert (raw.digest.hexdigest(), raw.content_bytes) == (hashlib.sha256(content).hexdigest(), 10)
-    alone = RawFile(written(tmp_path / "alone", content[:3]))
-    assert (list(alone.blocks()), alone.lines, alone.tail_bytes) == ([], 0, 0)
+    raw, lines = read(written(tmp_path / "x", content))
+    assert lines == [(1, "a\n"), (2, "\ufeffb\n")]
+    assert raw.content.sha256 == hashlib.sha256(content).hexdigest()
+    assert raw.content.content_bytes == 10
+    alone, no_lines = read(written(tmp_path / "alone", content[:3]))
+    assert (no_lines, alone.lines, alone.tail_bytes) == ([], 0, 0)

@@ -12,7 +12,7 @@ from lake_fixtures import COMPRESS, GOOD, Site, make_line
 from oracle.reading import as_text, physical_lines
 from raw_blocks import read, written
 
-from pipeline.raw import blocks
+from pipeline.raw import content
 from pipeline.raw.holes import Holes
 
 MIB = 1024 * 1024
@@ -86,7 +86,7 @@ def test_nuls_beyond_the_longest_line_are_one_long_line(end: bytes, tmp_path: Pa
     """17 MiB of NULs and a line's end: rejected as too long, its first 4 KiB kept."""
     raw, lines = read(written(tmp_path / "x", bytes(17 * MIB) + end + GOOD * bool(end)))
     assert lines[0] == (1, "\0" * 4096)
-    assert raw.holes.skipped == 0
+    assert raw.nul_bytes == 0
     assert [text for _, text in lines[1:]] == [GOOD.decode()] * bool(end)
 
 
@@ -115,6 +115,6 @@ def test_lines_are_those_of_the_definition_wherever_pieces_end(
 
 def test_a_hole_is_refused_where_it_has_no_end(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Holes are bounded, too: beyond, a file is long by nothing else."""
-    monkeypatch.setattr(blocks, "HOLE_BYTES", 10 * MIB)
+    monkeypatch.setattr(content, "HOLE_BYTES", 10 * MIB)
     bomb = site.write("bomb.log", gzip.compress(bytes(100 * MIB) + GOOD))
     assert "over 300 times as much" in site.ingest(bomb, code=1).err

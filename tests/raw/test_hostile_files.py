@@ -24,7 +24,8 @@ from pipeline.errors import DataError
 from pipeline.ingest.discovery import Found
 from pipeline.lake.lake import Lake
 from pipeline.orchestration import nightly
-from pipeline.raw.blocks import RawFile
+from pipeline.raw import content as raw_content
+from pipeline.raw.content import read_content
 from pipeline.raw.files import OpenRaw, find_files
 
 MIB = 1024 * 1024
@@ -106,9 +107,8 @@ def test_archive_is_allowed_what_the_setting_allows(site: Site) -> None:
     refused = site.ingest(path, short, code=1)
     assert "max_content_ratio" in refused.err
     assert [record["source"] for record in site.records().values()] == ["short"]  # under 64 MiB
-    raw = RawFile(path)
     with pytest.raises(DataError, match="hold more than"):
-        list(raw.content())
+        list(read_content(path))
     allowed: dict[str, str | None] = {"TIDEGAUGE_MAX_CONTENT_RATIO": "100000"}
     for _ in range(2):
         site.run("ingest", "--no-geo", path, env=allowed)
@@ -147,10 +147,10 @@ def test_many_members_are_one_content_in_bounded_memory(kind: str, site: Site) -
     parts = [b"".join(lines[at : at + 10]) for at in range(0, len(lines), 10)]
     archive = b"".join(compress(part) + compress(b"") for part in parts)
     path = site.write("web.log", archive)
-    pieces = list(RawFile(path).content())
+    pieces = list(read_content(path))
     assert b"".join(pieces) == MANY
     zeros = site.write("zeros", compress(bytes(40 * MIB)))
-    assert max(map(len, RawFile(zeros).content())) <= 32 * MIB
+    assert max(map(len, read_content(zeros))) <= 32 * MIB
     site.ingest(path)
     assert assert_accounted(site, MANY, hits=3000)["damage"] is None
 
@@ -160,7 +160,7 @@ def test_half_a_million_empty_members_end(site: Site) -> None:
     member = gzip.compress(b"", mtime=0)
     path = site.write("web.log", member * (10_000_000 // len(member)))
     begun = time.monotonic()
-    assert list(RawFile(path).content()) == []
+    assert list(read_content(path)) == []
     assert time.monotonic() - begun < 60
 
 
@@ -330,16 +330,16 @@ class Changing:
 
     def patch(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Listen to the reading of all raw files."""
-        real = RawFile._pieces
+        real = raw_content._pieces
 
-        def pieces(raw: RawFile, opened: OpenRaw) -> Iterator[bytes]:
-            for piece in real(raw, opened):
+        def pieces(raw: OpenRaw, *how: Any) -> Iterator[bytes]:
+            for piece in real(raw, *how):
                 yield piece
                 if raw.path == self.path and not self.is_done:
                     self.is_done = True
                     self.change()
 
-        monkeypatch.setattr(RawFile, "_pieces", pieces)
+        monkeypatch.setattr(raw_content, "_pieces", pieces)
 
 
 LONG = b"".join(make_line(agent=f"{n} " + "x" * 900) for n in range(3000))  # three reads

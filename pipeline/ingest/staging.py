@@ -1,0 +1,253 @@
+"""One raw file becomes hits, rejects and an accounting of its lines, in a staging folder.
+
+It is read in blocks; worker threads turn blocks into hits, the file's own thread writes them in
+line order, one Parquet file a local day. Nothing of it is in the lake yet.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.days import EPOCH
+from pipeline.definitions import DEFINITIONS_VERSION
+from pipeline.enrich.hits import HitMaker
+from pipeline.enrich.privacy import hide_addresses
+from pipeline.errors import DataError
+from pipeline.formats.detection import FileReader
+from pipeline.formats.layouts import forwarded_kind
+from pipeline.formats.reader import Part
+from pipeline.ingest.contained import Hashes
+from pipeline.ingest.deduplication import NewFile, with_lines
+from pipeline.ingest.overlaps import hash_lines
+from pipeline.lake.database import connect
+from pipeline.lake.fault_points import reach
+from pipeline.lake.ledger import NO_DAY, DayShare, FileRecord, key_of
+from pipeline.lake.partitions import PartitionWriter, RejectWriter
+from pipeline.raw.blocks import Block, WholeFile, read_blocks
+from pipeline.raw.content import read_whole
+from pipeline.raw.files import Origin, ReadLimits
+from pipeline.text import printable
+
+WORKERS = 2
+_IN_FLIGHT = WORKERS + 1
+"""Blocks of one file that may be waiting or at work: bounds the memory."""
+
+_thread = threading.local()
+_S = TypeVar("_S")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the files of one ingest are read."""
+
+    maker: HitMaker
+    limits: ReadLimits
+    only_whole: bool
+    """Whether a damaged archive is refused instead of its readable part kept."""
+    on_read: Callable[[int], None]
+    """Told the raw bytes read, for progress."""
+    pool: ThreadPoolExecutor
+    """Of the threads that make hits of blocks."""
+    stop: threading.Event
+
+
+@dataclass(frozen=True)
+class _BlockHits:
+    hits: pa.Table
+    days: npt.NDArray[np.int32]
+    rejects: list[tuple[int, str, str]]
+    blank: int
+    directives: int
+    hashes: Hashes
+    span_us: tuple[int, int] | None
+    """The earliest and the latest hit, in microseconds since 1970."""
+
+
+@dataclass
+class _Written:
+    """What was written of a file, and what its blocks add up to besides."""
+
+    hits: PartitionWriter
+    rejects: RejectWriter
+    blank: int = 0
+    directives: int = 0
+    hashes: list[Hashes] = field(default_factory=lambda: [np.zeros(0, np.uint32)])
+    spans_us: list[tuple[int, int]] = field(default_factory=list)
+
+    def add(self, part: _BlockHits) -> None:
+        self.hits.add(part.hits, part.days)
+        self.rejects.add(part.rejects)
+        self.blank += part.blank
+        self.directives += part.directives
+        self.hashes.append(part.hashes)
+        if part.span_us:
+            self.spans_us.append(part.span_us)
+
+
+def stage_file(
+    path: Path, origin: Origin, how: Reading, folder: Path, *, is_source_by_name: bool
+) -> tuple[NewFile, str | None]:
+    """Read a raw file and write it into ``folder``.
+
+    Returns:
+        The file, and why its lines may be of another layout.
+
+    Raises:
+        DataError: it cannot be read, or its lines do not add up.
+    """
+    started = time.monotonic()
+    reader = FileReader(origin.layout, origin.zone)
+    written = _Written(PartitionWriter(folder), RejectWriter(folder / "rejects.parquet"))
+
+    def write(blocks: Iterator[Block]) -> None:
+        read = partial(_read_block, reader, how.maker, origin.source)
+        for part in _in_order(how.pool, read, reader.cut_all(_connection(), blocks)):
+            if how.stop.is_set():
+                raise DataError(f"{path}: interrupted, nothing of it was kept")
+            written.add(part)
+            reach("ingest: block")
+
+    _, whole = read_whole(read_blocks(path, how.limits, how.on_read), write)
+    kept = how.maker.addresses
+    if why := reader.say_refusal(how.maker.proxies):
+        raise DataError(f"{path}: {hide_addresses(why, kept)}; nothing of it was kept")
+    staged, staged_rejects = written.hits.close(), written.rejects.close()
+    if whole.content.damage and how.only_whole:
+        raise DataError(
+            f"{path}: {whole.content.damage}; nothing of it was kept. Send it again, or"
+            " take its readable part in with `tidegauge ingest`"
+        )
+    record = _account(path, origin, how.maker, reader, whole, written)
+    record = replace(
+        record, source_by_name=is_source_by_name,
+        duration_ms=round((time.monotonic() - started) * 1000),
+    )  # fmt: skip
+    if not record.balances:
+        raise DataError(f"{path}: its lines do not add up, nothing was kept: {record}")
+    lines = with_lines(record, np.concatenate(written.hashes))
+    lines_path = folder / "lines.npy"
+    np.save(lines_path, lines.hashes)
+    hits = {str(day): at for day, at in staged.items()}
+    reach("ingest: read")
+    doubt = reader.say_doubt()
+    new = NewFile(record, lines, lines_path, hits, staged_rejects, path, whole.content.stat)
+    return new, hide_addresses(doubt, kept) if doubt else None
+
+
+def _read_block(
+    reader: FileReader, maker: HitMaker, source: str, cut: tuple[Block, list[Part]]
+) -> _BlockHits:
+    block, parts = cut
+    read = reader.read(_connection(), parts)
+    hits, days = maker.make_hits(read.hits, source, forwarded_kind(reader.layout))
+    kept = maker.addresses
+    rejects = [
+        (number, hide_addresses(line, kept), rejected.reason)
+        for number, line, rejected in read.rejects
+    ]
+    rejects += [
+        (number, hide_addresses(head, kept, is_head=True), "too_long")
+        for number, head in block.too_long
+    ]
+    span = pc.min_max(hits["ts"].cast(pa.int64())).as_py() if len(hits) else None
+    return _BlockHits(
+        hits, days, sorted(rejects), len(read.blank), len(read.directives),
+        hash_lines(block, maker.key.line_key),
+        (span["min"], span["max"]) if span else None,
+    )  # fmt: skip
+
+
+def _account(  # noqa: PLR0913 all that a file's record tells of
+    path: Path,
+    origin: Origin,
+    maker: HitMaker,
+    reader: FileReader,
+    whole: WholeFile,
+    written: _Written,
+) -> FileRecord:
+    content, rows, reasons = whole.content, written.hits.rows, written.rejects.reasons
+    first_day = written.hits.first_day
+    days = {}
+    for day, count in sorted(rows.items()):
+        chosen = maker.places.in_force(day)
+        days[str(EPOCH + timedelta(days=day))] = DayShare(
+            count,
+            written.hits.first_lines[day],
+            geo_is_late=bool(chosen and chosen[1]),
+            geo_built=str(chosen[0].build_date) if chosen else None,
+        )
+    rejects_day = NO_DAY if first_day is None else EPOCH + timedelta(first_day)
+    return FileRecord(
+        file_key=key_of(origin.source, content.sha256),
+        source=origin.source,
+        name=printable(path.name),
+        sha256=content.sha256,
+        raw_bytes=content.stat[0],
+        content_bytes=content.content_bytes,
+        lines=whole.lines,
+        hits=sum(rows.values()),
+        rejected=reasons.total(),
+        blank=written.blank,
+        directives=written.directives,
+        duplicates=0,
+        reasons=dict(reasons),
+        days=days,
+        rejects_day=str(rejects_day) if reasons else None,
+        damage=content.damage,
+        layout=reader.layout.name,
+        ingested_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        duration_ms=0,
+        first_at=_instant(min((first for first, _ in written.spans_us), default=None)),
+        last_at=_instant(max((last for _, last in written.spans_us), default=None)),
+        definitions=DEFINITIONS_VERSION,
+        robots=maker.robots.lists,
+        addresses=maker.addresses.value,
+        tail_bytes=whole.tail_bytes,
+        proxies=maker.proxies.name if forwarded_kind(reader.layout) else None,
+        given=origin.layout,
+        timezone=origin.timezone,
+        url=origin.url,
+        nul_bytes=whole.nul_bytes,
+        wrapper=reader.wrapper,
+    )
+
+
+def _instant(microseconds: int | None) -> str | None:
+    if microseconds is None:
+        return None
+    return datetime.fromtimestamp(microseconds // 1_000_000, UTC).isoformat()
+
+
+def _connection() -> duckdb.DuckDBPyConnection:
+    """The calling thread's own."""
+    if not hasattr(_thread, "connection"):
+        _thread.connection = connect(threads=1)
+    connection: duckdb.DuckDBPyConnection = _thread.connection
+    return connection
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, work: Callable[[_S], _T], blocks: Iterator[_S]
+) -> Iterator[_T]:
+    """Work on several blocks at once; yield the results in the blocks' order."""
+    waiting: deque[Future[_T]] = deque()
+    for block in blocks:
+        waiting.append(pool.submit(work, block))
+        if len(waiting) >= _IN_FLIGHT:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
