@@ -1,6 +1,7 @@
 """The rooms of ``pipeline/``: which folder may import which, and which module may do what."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,9 +30,13 @@ MAY = {
     "have options": {"cli/", "demo/demo.py", "demo/standalone.py"},
     "print": {"cli/", "demo/demo.py", "demo/standalone.py", "text.py"},
     "write Parquet": {"lake/partitions.py", "enrich/robots.py"},
+    "ask in SQL": {
+        "formats/", "lake/views.py", "lake/safe_sql.py", "tables.py", "verify/side_files.py",
+    },
 }  # fmt: skip
 """``standalone`` starts Airflow and asks it; ``text`` says what a person at the terminal is told;
-``robots`` keeps what the lists answered."""
+``robots`` keeps what the lists answered. Questions to the lake lie in ``sql/``: what is left takes
+lines apart, or deals with DuckDB itself."""
 _IMPORTS = {
     "apprise": "use the network", "fsspec": "use the network", "paramiko": "use the network",
     "requests": "use the network", "urllib3": "use the network", "aiohttp": "use the network",
@@ -42,6 +47,8 @@ _CALLS = {
     "duckdb.connect": "connect to DuckDB", "print": "print", "typer.echo": "print",
     "pq.ParquetWriter": "write Parquet", "pq.write_table": "write Parquet",
 }  # fmt: skip
+
+_SQL = re.compile(r"\s*(SELECT|WITH)\s")
 
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 
@@ -60,6 +67,8 @@ def effects_of(tree: ast.AST) -> Iterator[str]:
     yield from (
         _IMPORTS[name] for one in imports_of(tree) if (name := one.split(".")[0]) in _IMPORTS
     )
+    texts = (n.value for n in ast.walk(tree) if isinstance(n, ast.Constant))
+    yield from ("ask in SQL" for text in texts if _SQL.match(str(text)))
     names = (ast.unparse(n) for n in ast.walk(tree) if isinstance(n, ast.Name | ast.Attribute))
     yield from (_CALLS[name] for name in names if name in _CALLS)
 

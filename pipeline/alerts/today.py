@@ -3,18 +3,16 @@
 "Today" is the local day of the hour that finished last: until one in the morning, yesterday.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from pipeline.days import day_start
 from pipeline.lake.query import State, one_state
-from pipeline.lake.sql import read_model
 from pipeline.lake.zone import find_zone
+from pipeline.report.facts import ExpectedDay
 from pipeline.settings import Settings
 from pipeline.surges.baseline import Floats
 from pipeline.surges.finished_hours import HISTORY_DAYS, History, judge_hours
@@ -82,33 +80,26 @@ def read_day_so_far(settings: Settings, now: datetime) -> DaySoFar:
 
 def _read_day_so_far(state: State, zone: ZoneInfo, now: datetime) -> DaySoFar:
     day = watched_day(now, zone)
-
-    def ask(model: str, **bound: Any) -> list[tuple[Any, ...]]:
-        return state.query(read_model(f"queries/{model}"), bound)[1]
-
-    lines_until = dict(ask("lines_until", first_day=day - _ONE_DAY, last_day=day, now=now))
+    _, reached = state.query("queries/lines_until", first_day=day - _ONE_DAY, last_day=day, now=now)
+    lines_until = dict(reached)
     known_until = min(now - _ONE_HOUR, max(lines_until.values(), default=now - 2 * _ONE_DAY))
     hours = [hour for hour in hours_of(day, zone) if hour <= known_until]
-    rows = _compare(state, ask, day, zone, hours) if hours else []
+    rows = _compare(state, day, zone, hours) if hours else []
     return DaySoFar(day, rows, {name: at.astimezone(zone) for name, at in lines_until.items()})
 
 
-def _compare(
-    state: State,
-    ask: Callable[..., list[tuple[Any, ...]]],
-    day: date,
-    zone: ZoneInfo,
-    hours: list[datetime],
-) -> list[HourRow]:
+def _compare(state: State, day: date, zone: ZoneInfo, hours: list[datetime]) -> list[HourRow]:
     first_day = day - HISTORY_DAYS * _ONE_DAY
     span = {"first_day": first_day, "last_day": day - _ONE_DAY}
-    days = [one[0] for one in ask("complete_days", **span)]
+    days = [one for (one,) in state.query("queries/complete_days", **span)[1]]
     # An hour of a zone that is not whole hours from UTC may end on the following day.
-    counted = ask("hours_between", first_day=first_day, last_day=day + _ONE_DAY, until=hours[-1])
+    _, counted = state.query(
+        "queries/hours_between", first_day=first_day, last_day=day + _ONE_DAY, until=hours[-1]
+    )
     grid = _Grid({(country, hour.astimezone(UTC)): count for hour, country, count in counted}, zone)
     slots = sorted({_on_wall(hour, zone) for one in [day, *days] for hour in hours_of(one, zone)})
-    judged_days = state.ask(read_model("queries/expected"), country=None, **span)
-    flagged = {(one["country"], one["day"]) for one in judged_days if one["is_surge"]}
+    judged_days = state.ask(ExpectedDay, "queries/expected", country=None, **span)
+    flagged = {(one.country, one.day) for one in judged_days if one.is_surge}
     usable = [(country, one) not in flagged for country in grid.countries for one in days]
     history = History(
         np.stack([grid.on_wall(one, slots) for one in [*days, day]], axis=1)[:, :-1],

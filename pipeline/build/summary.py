@@ -100,12 +100,11 @@ def _make_tables(  # noqa: PLR0913 what the tables are made of
     connection.register("shares", pa.Table.from_pylist(rows, schema))
     for model in ("daily", "minutes"):
         _show(connection, model, [change.find(change.lake.part_path(model, day)) for day in days])
-    completeness = judge_completeness(_read_minutes(connection), shares, zone, sources, missing)
+    minutes = connection.execute(read_model("build/minutes")).to_arrow_table()
+    completeness = judge_completeness(minutes, shares, zone, sources, missing)
     connection.register("completeness", completeness)
     totals = connection.execute(read_model("days"), _BOUND).to_arrow_table()
-    daily = connection.execute(
-        "SELECT day, country, sessions FROM daily ORDER BY day, country"
-    ).to_arrow_table()
+    daily = connection.view("daily").select("day", "country", "sessions").to_arrow_table()
     censored = totals.filter(totals["is_censored"])["day"].to_pylist()
     expected, surges = find_surges(daily, completeness, censored)
     return totals, expected, surges
@@ -118,9 +117,3 @@ def _show(connection: duckdb.DuckDBPyConnection, model: str, paths: Iterable[Pat
         read_days(connection, files).create_view(model)
     else:
         connection.execute(f"CREATE VIEW {model} AS {select_nothing(model)}")
-
-
-def _read_minutes(connection: duckdb.DuckDBPyConnection) -> pa.Table:
-    return connection.execute(
-        "SELECT day, source, (epoch_us(minute) // 60_000_000)::INTEGER AS minute, hits FROM minutes"
-    ).to_arrow_table()

@@ -21,7 +21,7 @@ from pipeline.cli.options import (
 from pipeline.cli.output import print_rows
 from pipeline.errors import SettingsError
 from pipeline.lake.query import one_state
-from pipeline.report.history import explain_unpublished, query_history
+from pipeline.report.history import KnownDay, explain_unpublished
 from pipeline.settings import load_settings
 
 DayOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Local day.")]
@@ -63,10 +63,14 @@ def history(  # noqa: PLR0913 one parameter an option
         span = (day.date(), day.date())
     is_one = bool(day and code)
     with one_state(settings) as state:
-        columns, rows = query_history(state, code, span, only_changes=not is_one)
+        columns, rows = state.query(
+            "queries/history", country=code, first_day=span[0], last_day=span[1],
+            only_changes=not is_one,
+        )  # fmt: skip
         zone = ZoneInfo(state.lake.identity()["timezone"])
-        why = "" if rows or not is_one else explain_unpublished(state, span[0])
-    if why:
+        (known,) = state.ask(KnownDay, "report/known_day", day=span[0])
+    if is_one and not rows:
+        why = explain_unpublished(known, span[0])
         raise SettingsError("--day", str(span[0]), f"no figure of {code} is published: {why}")
     if is_one:
         rows = rows[::-1]

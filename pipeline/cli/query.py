@@ -19,7 +19,6 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.output import print_rows
 from pipeline.lake.query import one_state
-from pipeline.lake.sql import read_model
 from pipeline.settings import load_settings
 
 _EXAMPLES = "\n\nFor example:\n\ntidegauge {0} --country US --from 2016-11-08 --to 2016-11-16"
@@ -55,7 +54,7 @@ def _table_command(table: str) -> Any:
             "last_day": _day(last) or date.max,
         }
         with one_state(settings) as state:
-            columns, rows = state.query(read_model(f"queries/{table}"), bound)
+            columns, rows = state.query(f"queries/{table}", **bound)
         print_rows(columns, rows, form.value, raw_cells=raw_cells)
 
     return command

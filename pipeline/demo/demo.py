@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -32,9 +33,11 @@ from pipeline.ingest.discovery import has_arrived
 from pipeline.ingest.ingest import ingest_files
 from pipeline.ingest.maker import open_maker
 from pipeline.lake.lake import Lake
-from pipeline.lake.query import query
+from pipeline.lake.query import one_state
 from pipeline.lake.zone import find_zone
 from pipeline.progress import show_bytes, show_steps
+from pipeline.report.facts import CountryDay, ExpectedDay, SurgeEpisode
+from pipeline.report.figure import Published
 from pipeline.report.page import write_report
 from pipeline.settings import Settings, load_settings
 
@@ -43,6 +46,18 @@ _EPISODE = (date(2016, 11, 8), date(2016, 11, 9), date(2016, 11, 16))
 _NIGHTS = tuple(datetime(2016, 11, day, 6, tzinfo=ZONE) for day in (9, 11, 21))
 """When the logs that are there are counted: of 8 November those of two servers on the first night,
 of all on the second, for the other three come two days late; on the last night all there is."""
+
+_EVER = {"first_day": date.min, "last_day": date.max}
+_SHOWN = [
+    "start_day",
+    "peak_day",
+    "end_day",
+    "days",
+    "observed",
+    "expected",
+    "excess",
+    "peak_ratio",
+]
 
 ScaleOption = Annotated[
     float, typer.Option("--scale", help="1 is the real size, 36 million lines; 0.02 takes seconds.")
@@ -170,17 +185,16 @@ def _count(settings: Settings, clock: _Clock, files: list[Path], now: datetime) 
 def _print_first_figure(settings: Settings, files: list[Path]) -> None:
     """Print the figure of 8 November as it was when three servers' logs had not come yet."""
     day = _EPISODE[0]
-    _, rows = query(
-        settings,
-        "SELECT sessions, is_preliminary FROM restatements WHERE day = $day AND country = 'US'",
-        {"day": day},
-    )
-    ((sessions, is_preliminary),) = rows
+    with one_state(settings) as state:
+        (first,) = state.ask(
+            Published, "queries/history", country="US", first_day=day, last_day=day,
+            only_changes=False,
+        )  # fmt: skip
     there = sum(f"{day:%Y%m%d}" in path.name for path in files)
     print(
         f"As of {_NIGHTS[0]:%Y-%m-%d %H:%M} the logs of {there} of {len(SERVERS)} servers for"
-        f" {day} were there.\nFirst figure{', preliminary' if is_preliminary else ''}:"
-        f" {sessions:,} sessions from the United States.",
+        f" {day} were there.\nFirst figure{', preliminary' if first.is_preliminary else ''}:"
+        f" {first.sessions:,} sessions from the United States.",
         flush=True,
     )
 
@@ -204,35 +218,31 @@ def _build(settings: Settings) -> None:
 
 def _sessions(settings: Settings) -> dict[tuple[date, str], int]:
     """Sessions by day and ``US`` or ``all``."""
-    _, rows = query(settings, "SELECT day, country, sessions FROM daily")
+    with one_state(settings) as state:
+        rows = state.ask(CountryDay, "queries/daily", country=None, **_EVER)
     found: dict[tuple[date, str], int] = {}
-    for day, country, sessions in rows:
-        found[day, "all"] = found.get((day, "all"), 0) + sessions
-        found[day, country] = sessions
+    for row in rows:
+        found[row.day, "all"] = found.get((row.day, "all"), 0) + row.sessions
+        found[row.day, row.country] = row.sessions
     return found
 
 
-def _us_surges(settings: Settings) -> tuple[list[str], list[tuple[Any, ...]]]:
-    return query(settings, "SELECT * FROM surges WHERE country = 'US' ORDER BY start_day")
+def _us_surges(settings: Settings) -> list[SurgeEpisode]:
+    with one_state(settings) as state:
+        return state.ask(SurgeEpisode, "queries/surges", country="US", **_EVER)
 
 
 def _print_result(settings: Settings, comparisons: list[Comparison], scale: float) -> None:
-    days = query(
-        settings,
-        "SELECT day, observed AS sessions, round(expected)::BIGINT AS expected, is_surge AS surge"
-        " FROM expected WHERE country = 'US' ORDER BY day",
-    )
+    with one_state(settings) as state:
+        days = state.ask(ExpectedDay, "queries/expected", country="US", **_EVER)
     print("Sessions from the United States per local day (simulated, calibrated to published"
           " totals)")  # fmt: skip
-    print_rows(*days)
-    print("Surges of the United States")
     print_rows(
-        *query(
-            settings,
-            "SELECT start_day, peak_day, end_day, days, observed, expected, excess, peak_ratio"
-            " FROM surges WHERE country = 'US' ORDER BY start_day",
-        )
+        ["day", "sessions", "expected", "surge"],
+        [(d.day, d.observed, d.expected and round(d.expected), d.is_surge) for d in days],
     )
+    print("Surges of the United States")
+    print_rows(_SHOWN, [attrgetter(*_SHOWN)(surge) for surge in _us_surges(settings)])
     basis = "published" if scale == 1 else "simulated cells"
     if scale != 1:
         print(f"At scale {scale:g} each figure is compared with the simulator's own rounded cells.")
@@ -256,9 +266,6 @@ def _check(settings: Settings, comparisons: list[Comparison]) -> None:
     different = [c.label for c in comparisons if not c.is_equal]
     if different:
         raise DataError(f"not equal: {', '.join(different)}")
-    columns, rows = _us_surges(settings)
-    found = [
-        tuple(row[columns.index(c)] for c in ("start_day", "peak_day", "end_day")) for row in rows
-    ]
+    found = [(one.start_day, one.peak_day, one.end_day) for one in _us_surges(settings)]
     if found != [_EPISODE]:
         raise DataError(f"the U.S. episode should be {_EPISODE}, found {found}")

@@ -64,6 +64,25 @@ class VisitorKey:
         return np.frombuffer(digests, ">u8").astype(np.uint64)
 
 
+def hash_sessions(
+    session_key: bytes, visitor_id: npt.NDArray[np.uint64], started_at: npt.NDArray[np.int64]
+) -> npt.NDArray[np.uint64]:
+    """The ids of n sessions, as ``sql/sessions.sql`` has them; ``started_at`` in microseconds.
+
+    The first 64 bits of SHA-256 over key, visitor, ``-`` and start. Arrow writes the numbers: a
+    fifth of the time less than Python.
+    """
+    visitors, starts = (
+        pa.array(numbers).cast(pa.string()).cast(pa.binary())
+        for numbers in (visitor_id, started_at)
+    )
+    keyed = pc.binary_join_element_wise(pa.scalar(session_key, pa.binary()), visitors, b"")
+    messages = pc.binary_join_element_wise(keyed, starts, b"-").to_pylist()
+    sha256 = hashlib.sha256
+    digests = b"".join([sha256(message).digest() for message in messages])
+    return np.frombuffer(digests, ">u8")[::4].astype(np.uint64)
+
+
 def load_key(settings: Settings) -> VisitorKey:
     """The key from the settings, or from its file, which is made on first use.
 

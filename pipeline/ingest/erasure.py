@@ -18,20 +18,14 @@ import pyarrow.compute as pc
 
 from pipeline.definitions import ASSET_PATH
 from pipeline.enrich.clients import canonical
-from pipeline.enrich.visitors import VisitorKey
+from pipeline.enrich.visitors import VisitorKey, hash_sessions
 from pipeline.lake.change import Change
-from pipeline.lake.database import connect
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord, read_json
 from pipeline.lake.partitions import read_table, write_hits, write_table
 from pipeline.tables import REJECTS
 
 ERASED = "erased"
-_SESSION_ID = (
-    "SELECT * REPLACE (('0x' || left(sha256($key::BLOB || encode(concat(visitor_id, '-',"
-    " epoch_us(started_at)))), 16))::UBIGINT AS session_id) FROM sessions"
-    " ORDER BY started_at, session_id"
-)
 Mask = npt.NDArray[np.bool_]
 
 
@@ -177,10 +171,11 @@ class _Eraser:
         chosen = {name: table[name].filter(pa.array(mask)).to_pylist() for name in names}
         paths = {name: [path and f"/{ERASED}" for path in its] for name, its in chosen.items()}
         rows = _put(self._make_nobodys(table, mask), mask, referrer_host=None, **paths)
-        with connect() as connection:
-            connection.register("sessions", rows)
-            made = connection.execute(_SESSION_ID, {"key": self._key.session_key})
-            return made.to_arrow_table().cast(table.schema)
+        its = rows.filter(pa.array(mask))
+        started_at = its["started_at"].cast(pa.int64()).to_numpy()
+        ids = hash_sessions(self._key.session_key, its["visitor_id"].to_numpy(), started_at)
+        rows = _put(rows, mask, session_id=ids.tolist())
+        return rows.sort_by([("started_at", "ascending"), ("session_id", "ascending")])
 
     def _number_path(self, path: str | None) -> str | None:
         if path is None or path.lower() == ASSET_PATH:

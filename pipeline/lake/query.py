@@ -1,9 +1,10 @@
-"""How the lake is asked."""
+"""How the lake is asked: a model of ``sql/``, rows as values, several questions of one state."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
@@ -11,9 +12,19 @@ from pipeline.errors import SettingsError
 from pipeline.lake.database import open_views
 from pipeline.lake.lake import Lake
 from pipeline.lake.safe_sql import check_select, confine
+from pipeline.lake.sql import read_model
 from pipeline.lake.storage import is_damage, is_of_lake, name_damage, tables_named, write_reason
 from pipeline.lake.zone import open_lake
-from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from _typeshed import DataclassInstance
+
+    from pipeline.settings import Settings
+
+
+Row = TypeVar("Row", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
@@ -23,18 +34,15 @@ class State:
     lake: Lake
     _connection: duckdb.DuckDBPyConnection
 
-    def query(
-        self, statement: str, bound: dict[str, Any] | None = None
-    ) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Ask the lake's views; returns column names and rows."""
-        self._connection.execute(statement, bound or {})
-        columns = [column[0] for column in self._connection.description or []]
-        return columns, self._connection.fetchall() if columns else []
+    def query(self, model: str, **bound: Any) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Columns and rows of ``sql/<model>.sql``."""
+        return _fetch(self._connection, read_model(model), bound)
 
-    def ask(self, statement: str, **bound: Any) -> list[dict[str, Any]]:
-        """The rows of ``query``, by column."""
-        columns, rows = self.query(statement, bound)
-        return [dict(zip(columns, row, strict=True)) for row in rows]
+    def ask(self, row: type[Row], model: str, **bound: Any) -> list[Row]:
+        """The rows of ``query`` as values; the fields of ``row`` are among the model's columns."""
+        columns, rows = self.query(model, **bound)
+        at = {field.name: columns.index(field.name) for field in fields(row)}
+        return [row(**{name: values[place] for name, place in at.items()}) for values in rows]
 
 
 @contextmanager
@@ -50,13 +58,9 @@ def one_state(settings: Settings) -> Iterator[State]:
 
 
 def query(
-    settings: Settings,
-    statement: str,
-    bound: dict[str, Any] | None = None,
-    *,
-    is_trusted: bool = True,
+    settings: Settings, statement: str, *, is_trusted: bool = True
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Ask one question of a user's that may take long: no build waits for it. See ``State.query``.
+    """Columns and rows of a user's question, which may take long: no build waits for it.
 
     One that is not trusted gets nothing but the lake's tables; see ``safe_sql``.
 
@@ -70,8 +74,16 @@ def query(
             check_select(statement)
             confine(connection, lake, settings.memory_limit_mb)
         try:
-            return State(lake, connection).query(statement, bound)
+            return _fetch(connection, statement, {})
         except duckdb.Error as error:
             if is_damage(error) and is_of_lake(lake.root, error):
                 raise name_damage(lake.root, error) from error
             raise SettingsError("SQL", statement.strip()[:200], write_reason(error)) from error
+
+
+def _fetch(
+    connection: duckdb.DuckDBPyConnection, statement: str, bound: dict[str, Any]
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    connection.execute(statement, bound)
+    columns = [column[0] for column in connection.description or []]
+    return columns, connection.fetchall() if columns else []

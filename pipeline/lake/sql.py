@@ -1,4 +1,8 @@
-"""The SQL models: read from ``sql/`` by name, bound by name, never pasted together."""
+"""The SQL models: read from ``sql/`` by name, bound by name, never pasted together.
+
+Whatever is asked of tables is one. SQL in Python is what deals with DuckDB itself (settings, views,
+ATTACH) and the parsers of ``formats/``.
+"""
 
 from functools import cache
 from pathlib import Path

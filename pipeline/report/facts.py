@@ -10,8 +10,7 @@ from itertools import pairwise
 
 from pipeline.definitions import NO_COUNTRY
 from pipeline.errors import SettingsError
-from pipeline.lake.lake import Lake
-from pipeline.report.asking import Views, open_report_views
+from pipeline.lake.query import State
 from pipeline.report.restated import Restatement, gather_restatements
 
 DAYS_BESIDE_PEAK = 3
@@ -32,16 +31,38 @@ class Day:
     error_share: float | None
     geo_built: date | None
     geo_is_late: bool
-    sources_expected: int
-    share: float
+    sources_expected: int | None
+    share: float | None
     """What is there of what was expected of the day's sources, 0 to 1."""
-    is_preliminary: bool
+    is_preliminary: bool | None
+    """Null, as the two before, where nobody judged how complete the day is."""
     is_censored: bool
     reasons: list[str]
     """What is missing, in sentences."""
     sources_whole: int
     doubts: list[str]
     """What may be counted twice, in sentences."""
+
+
+@dataclass(frozen=True)
+class CountryDay:
+    """What was counted of a country on a day."""
+
+    day: date
+    country: str
+    sessions: int
+    robot_hits: int
+
+
+@dataclass(frozen=True)
+class ExpectedDay:
+    """Sessions of a country and day, and how many its history expects; null where it is short."""
+
+    country: str
+    day: date
+    observed: int
+    expected: float | None
+    is_surge: bool
 
 
 @dataclass(frozen=True)
@@ -192,30 +213,28 @@ class Facts:
         return [a + timedelta(n) for a, b in gaps for n in range(1, (b - a).days)]
 
 
-def gather_facts(lake: Lake, country: str | None = None) -> Facts:
+def gather_facts(state: State, country: str | None = None) -> Facts:
     """Ask the lake for everything the report shows.
 
     Args:
-        lake: an existing lake, built or empty.
+        state: of a lake, built or empty.
         country: code as the lake has it, in any case; by ``choose_country`` when not given.
 
     Raises:
-        LakeError: it has no views.
         SettingsError: it has no hits from ``country``.
     """
-    with open_report_views(lake) as views:
-        countries = views.ask(CountryTotal, "countries")
-        episodes = views.ask(SurgeEpisode, "episodes")
-        chosen = choose_country(countries, episodes, country)
-        return Facts(
-            zone=lake.identity()["timezone"],
-            days=views.ask(Day, "days"),
-            countries=countries,
-            episodes=episodes,
-            focus=_focus_on(views, chosen, episodes) if chosen else None,
-            restated=views.ask(RestatedFigure, "restated", country=chosen or ""),
-            restatements=gather_restatements(views, lake, chosen or ""),
-        )
+    countries = state.ask(CountryTotal, "report/countries")
+    episodes = state.ask(SurgeEpisode, "report/episodes")
+    chosen = choose_country(countries, episodes, country)
+    return Facts(
+        zone=state.lake.identity()["timezone"],
+        days=state.ask(Day, "report/days"),
+        countries=countries,
+        episodes=episodes,
+        focus=_focus_on(state, chosen, episodes) if chosen else None,
+        restated=state.ask(RestatedFigure, "report/restated", country=chosen or ""),
+        restatements=gather_restatements(state, chosen or ""),
+    )
 
 
 def choose_country(
@@ -239,8 +258,8 @@ def choose_country(
     return found
 
 
-def _focus_on(views: Views, country: str, episodes: Sequence[SurgeEpisode]) -> Focus | None:
-    history = views.ask(HistoryDay, "history", country=country)
+def _focus_on(state: State, country: str, episodes: Sequence[SurgeEpisode]) -> Focus | None:
+    history = state.ask(HistoryDay, "report/history", country=country)
     if not history:
         return None
     episode = next((e for e in episodes if e.country == country), None)
@@ -251,7 +270,9 @@ def _focus_on(views: Views, country: str, episodes: Sequence[SurgeEpisode]) -> F
     beside = timedelta(DAYS_BESIDE_PEAK)
     first, last = max(peak.day - beside, history[0].day), min(peak.day + beside, history[-1].day)
     start, end = (episode.start_day, episode.end_day) if episode else (peak.day, peak.day)
-    robotlike = views.ask(RobotlikeDay, "robotlike", country=country, first_day=start, last_day=end)
+    robotlike = state.ask(
+        RobotlikeDay, "report/robotlike", country=country, first_day=start, last_day=end
+    )
     named = {
         "country": country,
         "day": peak.day,
@@ -263,13 +284,17 @@ def _focus_on(views: Views, country: str, episodes: Sequence[SurgeEpisode]) -> F
         episode=episode,
         peak=peak,
         history=history,
-        hours=views.ask(
-            Hour, "hours", country=country, first_day=peak.day - timedelta(1), last_day=peak.day
+        hours=state.ask(
+            Hour,
+            "report/hours",
+            country=country,
+            first_day=peak.day - timedelta(1),
+            last_day=peak.day,
         ),
-        both_days=views.ask(
-            BothDays, "local_and_utc_days", country=country, first_day=first, last_day=last
+        both_days=state.ask(
+            BothDays, "report/local_and_utc_days", country=country, first_day=first, last_day=last
         ),
-        entry_pages=views.ask(NameCount, "entry_pages", **named),
-        referrers=views.ask(NameCount, "referrers", **named),
+        entry_pages=state.ask(NameCount, "report/entry_pages", **named),
+        referrers=state.ask(NameCount, "report/referrers", **named),
         robotlike=robotlike,
     )

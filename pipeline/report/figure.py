@@ -1,16 +1,15 @@
 """One figure with everything that must be said beside it, asked of the lake. Writes no sentence."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any
 
 import pytz
 
 import pipeline
 from pipeline.build.restatements import ALL
 from pipeline.build.stale import session_timeout
-from pipeline.definitions import CENSORED_SHARE, DEMO_MARK, NO_COUNTRY
+from pipeline.definitions import DEMO_MARK, NO_COUNTRY
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.errors import GeoError, SettingsError
 from pipeline.ingest.source_names import list_doubts
@@ -19,9 +18,9 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord, read_json
 from pipeline.lake.left_out import Missing, list_missing
 from pipeline.lake.query import State, one_state
-from pipeline.lake.sql import read_model
 from pipeline.report.accounting import CREDITS
-from pipeline.report.history import NOBODY_LOCATED, explain_unpublished, query_history
+from pipeline.report.facts import CountryDay, Day, ExpectedDay, RobotlikeDay, SurgeEpisode
+from pipeline.report.history import NOBODY_LOCATED, KnownDay, explain_unpublished
 from pipeline.settings import Settings
 
 NOTHING_LEFT = "the lake has nothing of the day any more"
@@ -139,28 +138,25 @@ def find_figure(settings: Settings, day: date, country: str) -> Figure:
 
 def _find_figure(state: State, settings: Settings, day: date, country: str) -> Figure:
     lake = state.lake
-    about = state.ask("SELECT * FROM days WHERE day = $day", day=day)
-    if not about and not state.ask("SELECT 1 FROM restatements WHERE day = $day LIMIT 1", day=day):
-        why = explain_unpublished(state, day)
-        raise SettingsError("--day", str(day), f"there is no figure, not even 0: {why}")
+    about = next((one for one in state.ask(Day, "report/days") if one.day == day), None)
     if not about:
         return _recall_figure(state, settings, day, country)
-    rows = state.ask("SELECT * FROM daily WHERE day = $day", day=day)
-    code = _choose_code(state, country, {row["country"] for row in rows})
-    if about[0]["geo_built"] is None and code not in (ALL, NO_COUNTRY):
+    rows = state.ask(CountryDay, "queries/daily", country=None, first_day=day, last_day=day)
+    code = _choose_code(state, country, {row.country for row in rows})
+    if about.geo_built is None and code not in (ALL, NO_COUNTRY):
         raise SettingsError("--country", country, NOBODY_LOCATED)
-    counted = [row for row in rows if code in (ALL, row["country"])]
+    counted = [row for row in rows if code in (ALL, row.country)]
     records = [record for record in lake.files() if str(day) in record.days]
     sources = {record.source for record in records}
     completeness = _read_completeness(
-        about[0], list_missing(lake, [str(day)]), count_unread(records).get(str(day))
+        about, list_missing(lake, [str(day)]), count_unread(records).get(str(day))
     )
     return Figure(
         day=day,
         country=code,
-        sessions=sum(row["sessions"] for row in counted),
-        all_sessions=about[0]["sessions"],
-        robot_hits=sum(row["robot_hits"] for row in counted),
+        sessions=sum(row.sessions for row in counted),
+        all_sessions=about.sessions,
+        robot_hits=sum(row.robot_hits for row in counted),
         robotlike=_count_robotlike(state, day, code),
         timezone=lake.identity()["timezone"],
         session_timeout_minutes=session_timeout(
@@ -169,7 +165,7 @@ def _find_figure(state: State, settings: Settings, day: date, country: str) -> F
         is_simulated=_is_simulated(lake),
         completeness=completeness,
         published=_list_published(state, day, code),
-        database=_find_database(settings, about[0]),
+        database=_find_database(settings, about),
         expectation=_find_expectation(state, day, code, completeness),
         robot_lists=_name_robot_lists(records),
         definitions=sorted({record.definitions for record in records}),
@@ -179,7 +175,15 @@ def _find_figure(state: State, settings: Settings, day: date, country: str) -> F
 
 
 def _recall_figure(state: State, settings: Settings, day: date, country: str) -> Figure:
-    """What was published of a day of which the lake has nothing any more."""
+    """What was published of a day of which the lake has nothing any more.
+
+    Raises:
+        SettingsError: nothing was.
+    """
+    (known,) = state.ask(KnownDay, "report/known_day", day=day)
+    if not known.is_published:
+        why = explain_unpublished(known, day)
+        raise SettingsError("--day", str(day), f"there is no figure, not even 0: {why}")
     code = _choose_code(state, country, set())
     return Figure(
         day=day,
@@ -215,34 +219,34 @@ def _choose_code(state: State, country: str, on_the_day: set[str]) -> str:
     code = country if country in on_the_day else code
     if code in on_the_day or code in (ALL, NO_COUNTRY) or code in pytz.country_names:
         return code
-    counted = "SELECT 1 FROM daily WHERE country = $code LIMIT 1"
-    published = "SELECT 1 FROM restatements WHERE country = $code LIMIT 1"
-    known = state.ask(counted, code=code) or state.ask(published, code=code)
-    if not known:
+    _, ((is_known,),) = state.query("report/known_country", country=code)
+    if not is_known:
         remedy = "no country of ISO 3166-1, and no hit is from there; write a code such as US"
         raise SettingsError("--country", country, remedy)
     return code
 
 
 def _count_robotlike(state: State, day: date, country: str) -> Robotlike | None:
-    found = state.ask(read_model("report/robotlike"), country=country, first_day=day, last_day=day)
-    return Robotlike(found[0]["robotlike_sessions"], found[0]["is_left_out"]) if found else None
+    found = state.ask(
+        RobotlikeDay, "report/robotlike", country=country, first_day=day, last_day=day
+    )
+    return Robotlike(found[0].robotlike_sessions, found[0].is_left_out) if found else None
 
 
 def _read_completeness(
-    row: dict[str, Any], left_out: Sequence[Missing], unread: Unread | None
+    about: Day, left_out: Sequence[Missing], unread: Unread | None
 ) -> Completeness:
     """How much is in, by the last build, and what was left out, also since then."""
-    reasons = {*(row.get("reasons") or ()), *(f"{one.source}: {one.text}" for one in left_out)}
+    reasons = {*about.reasons, *(f"{one.source}: {one.text}" for one in left_out)}
     return Completeness(
-        share=row.get("share"),
-        sources=row["sources"] if row["sources_whole"] is None else row["sources_whole"],
-        sources_expected=row.get("sources_expected"),
-        is_preliminary=bool(left_out) or row.get("is_preliminary"),
-        is_censored=bool(row.get("is_censored", (row["error_share"] or 0) >= CENSORED_SHARE)),
-        error_share=row["error_share"],
+        share=about.share,
+        sources=about.sources_whole,
+        sources_expected=about.sources_expected,
+        is_preliminary=bool(left_out) or about.is_preliminary,
+        is_censored=about.is_censored,
+        error_share=about.error_share,
         reasons=sorted(reasons),
-        doubts=row.get("doubts") or [],
+        doubts=about.doubts,
         lines=unread.lines if unread else 0,
         rejected_lines=unread.rejected if unread else 0,
     )
@@ -253,28 +257,26 @@ def _list_published(state: State, day: date, country: str) -> list[Published]:
 
     A country that came to the day later was published with it as 0, without a row of its own.
     """
-    columns, rows = query_history(state, country, (day, day), only_changes=False)
-    named = [dict(zip(columns, row, strict=True)) for row in reversed(rows)]
-    if not named or named[0]["previous_sessions"] is not None:
-        columns, rows = query_history(state, ALL, (day, day), only_changes=False)
-        total = [dict(zip(columns, row, strict=True)) for row in rows[-1:]]
-        named = [one | {"sessions": 0} for one in total] + named
-    fields = Published.__dataclass_fields__
-    return [Published(**{name: row[name] for name in fields}) for row in named]
+    bound = {"first_day": day, "last_day": day, "only_changes": False}
+    published = state.ask(Published, "queries/history", country=country, **bound)[::-1]
+    if not published or published[0].previous_sessions is not None:
+        first = state.ask(Published, "queries/history", country=ALL, **bound)[-1:]
+        published = [replace(one, sessions=0) for one in first] + published
+    return published
 
 
-def _find_database(settings: Settings, row: dict[str, Any]) -> Database | None:
-    if row["geo_built"] is None:
+def _find_database(settings: Settings, about: Day) -> Database | None:
+    if about.geo_built is None:
         return None
     try:
-        found = [d for d in list_databases(settings.geo) if d.build_date == row["geo_built"]]
+        found = [d for d in list_databases(settings.geo) if d.build_date == about.geo_built]
     except GeoError:
         found = []
     wanted = [d for d in found if settings.geo_provider in (None, d.provider)]
     database = wanted[-1] if wanted else None
     return Database(
-        built=row["geo_built"],
-        is_late=row["geo_is_late"],
+        built=about.geo_built,
+        is_late=about.geo_is_late,
         database_type=database.database_type if database else None,
         credit=CREDITS.get(database.provider) if database else None,
     )
@@ -283,23 +285,17 @@ def _find_database(settings: Settings, row: dict[str, Any]) -> Database | None:
 def _find_expectation(
     state: State, day: date, country: str, completeness: Completeness
 ) -> Expectation | None:
-    found = state.ask(
-        "SELECT expected FROM expected WHERE day = $day AND country = $country",
-        day=day, country=country,
-    )  # fmt: skip
+    bound = {"country": country, "first_day": day, "last_day": day}
+    found = state.ask(ExpectedDay, "queries/expected", **bound)
     if not found:
         return None
-    surges = state.ask(
-        "SELECT * FROM surges WHERE country = $country AND $day BETWEEN start_day AND end_day",
-        day=day, country=country,
-    )  # fmt: skip
+    surges = state.ask(SurgeEpisode, "queries/surges", **bound)
     if not surges:
-        return Expectation(found[0]["expected"])
+        return Expectation(found[0].expected)
     surge = surges[0]
     return Expectation(
-        found[0]["expected"], surge["start_day"], surge["end_day"], surge["observed"],
-        surge["expected"], is_open=surge["is_open"],
-        is_at_least=bool(surge.get("is_at_least")) or completeness.is_lower_bound,
+        found[0].expected, surge.start_day, surge.end_day, surge.observed, surge.expected,
+        is_open=surge.is_open, is_at_least=surge.is_at_least or completeness.is_lower_bound,
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from pipeline.definitions import CENSORED_SHARE, DEFINITIONS_VERSION, DEMO_MARK,
 from pipeline.errors import SettingsError, StorageError
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
-from pipeline.lake.zone import open_lake
+from pipeline.lake.query import one_state
 from pipeline.report import wording
 from pipeline.report.accounting import account_for, credit_databases, span_databases
 from pipeline.report.day_hours import fill_hours, mark_whole_days
@@ -105,9 +105,9 @@ def make_page(
     settings: Settings, comparisons: Sequence[ComparedFigure], country: str | None
 ) -> str:
     """The page's HTML: the same lake and settings give the same text."""
-    lake = open_lake(settings)
-    with lake.reading():
-        facts = gather_facts(lake, country)
+    with one_state(settings) as state:
+        lake = state.lake
+        facts = gather_facts(state, country)
         accounting = account_for(lake, facts.days)
         timeouts = _timeouts(lake, settings.session_timeout_minutes)
     spans = span_databases(facts.days)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 
-from pipeline.lake.lake import Lake
-from pipeline.report.asking import Views
+from pipeline.lake.query import State
 from pipeline.text import escape
 
 MOST_RESTATEMENTS = 30
@@ -63,15 +62,15 @@ class Restatement:
     more_countries: list[RestatedCountry]
 
 
-def gather_restatements(views: Views, lake: Lake, country: str) -> list[Restatement]:
+def gather_restatements(state: State, country: str) -> list[Restatement]:
     """The newest restatements, the newest first; ``country`` is the report's."""
     most = MOST_RESTATEMENTS
-    days = views.ask(RestatedDay, "restated_days", most=most)
+    days = state.ask(RestatedDay, "report/restated_days", most=most)
     if not days:
         return []
-    moved = views.ask(RestatedCountry, "restated_countries", country=country, most=most)
+    moved = state.ask(RestatedCountry, "report/restated_countries", country=country, most=most)
     countries = {at: list(its) for at, its in groupby(moved, lambda one: one.published_at)}
-    names = {escape(record.name) for record in [*lake.files(), *lake.past_files()]}
+    names = {escape(record.name) for record in [*state.lake.files(), *state.lake.past_files()]}
     return [
         _join(list(its), countries.get(at, []), names)
         for at, its in groupby(days, lambda one: one.published_at)

@@ -2,8 +2,13 @@
 -- grain:  day
 -- inputs: days
 -- params: none
+-- notes:  sources_expected, share and is_preliminary are null where nobody judged the day.
 SELECT
     day, sources, hits, robot_hits, sessions, error_share, geo_built, geo_is_late, sources_expected,
-    share, is_preliminary, is_censored, reasons, sources_whole, doubts
+    share, is_preliminary,
+    coalesce(is_censored, false) AS is_censored,
+    coalesce(reasons, []) AS reasons,
+    coalesce(sources_whole, sources) AS sources_whole,
+    coalesce(doubts, []) AS doubts
 FROM days
 ORDER BY day

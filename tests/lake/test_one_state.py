@@ -27,7 +27,6 @@ from pipeline.alerts.today import read_day_so_far
 from pipeline.cli.history import history
 from pipeline.report.figure import find_figure
 from pipeline.report.page import make_page
-from pipeline.report.asking import Views
 from pipeline.settings import load_settings
 
 settings = load_settings()
@@ -65,7 +64,7 @@ def write_after(method):
         return found
     return asked
 
-State.query, Views.ask = write_after(State.query), write_after(Views.ask)
+State.query = write_after(State.query)
 found = read([name])
 assert writers[0].wait(60) == 0
 print(json.dumps(found))
