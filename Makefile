@@ -76,6 +76,7 @@ bench: install-dev
 	$(BIN)/python benchmarks/bench.py --before 5eb3b03
 	$(BIN)/python benchmarks/days.py
 	$(BIN)/python benchmarks/formats.py
+	$(BIN)/python benchmarks/libraries.py
 	$(BIN)/python benchmarks/verify.py --scale 1 --runs 1
 
 bench-surges: install-dev

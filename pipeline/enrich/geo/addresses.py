@@ -1,4 +1,4 @@
-"""Client strings to the bits a search tree is walked by. Says what is an address, not where."""
+"""Which clients are addresses, and IPv4 ones as numbers. Says what is an address, not where."""
 
 import ipaddress
 import socket
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pipeline.formats.client_texts import IPV4
 
 Words: TypeAlias = npt.NDArray[np.uint32]
-"""Shape (addresses, 1) for IPv4 and (addresses, 4) for IPv6, most significant word first."""
+"""Shape (addresses, 1)."""
 
 Positions: TypeAlias = npt.NDArray[np.intp]
 
@@ -36,24 +36,20 @@ def ipv4_words(clients: pa.StringArray) -> Words:
     return packed.astype(np.uint32).reshape(-1, 1)
 
 
-def ipv6_words(clients: list[str]) -> tuple[Words, list[bool]]:
-    """Pack the IPv6 addresses among ``clients`` into four words each; flags tell which they are.
-
-    A scoped address (``fe80::1%eth0``) is located without its zone, as :mod:`ipaddress` reads it.
-    """
-    packed = [_pack_ipv6(client) for client in clients]
-    joined = b"".join(address for address in packed if address is not None)
-    words = np.frombuffer(joined, dtype=">u4").astype(np.uint32).reshape(-1, 4)
-    return words, [address is not None for address in packed]
+def are_ipv6(clients: list[str]) -> list[bool]:
+    """Tell which clients are IPv6 addresses, also scoped ones (``fe80::1%eth0``)."""
+    return [_is_ipv6(client) for client in clients]
 
 
-def _pack_ipv6(client: str) -> bytes | None:
+def _is_ipv6(client: str) -> bool:
     try:
         if "%" in client:
-            return ipaddress.IPv6Address(client).packed
-        return socket.inet_pton(socket.AF_INET6, client)
+            ipaddress.IPv6Address(client)
+        else:
+            socket.inet_pton(socket.AF_INET6, client)
     except (OSError, ValueError):  # ValueError: an embedded NUL or a lone surrogate
-        return None
+        return False
+    return True
 
 
 def _flags(mask: Any) -> npt.NDArray[np.bool_]:

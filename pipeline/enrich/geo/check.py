@@ -47,8 +47,8 @@ class Waivers:
 def check_content(path: Path, shown: str, now: datetime) -> GeoDatabase:
     """Return the description of the database at ``path``; ``shown`` is its name in messages.
 
-    Raises GeoError when it does not open, its tree is damaged, its build date is impossible, or
-    fewer than 9 of the 12 known addresses are where they are.
+    Raises GeoError when it does not open, is damaged where it is looked into, its build date is
+    impossible, or fewer than 9 of the 12 known addresses are where they are.
     """
     try:
         database = read_database(path)
