@@ -1,11 +1,18 @@
 """Which time zone this machine is set to, as an IANA name."""
 
+from functools import cache
 from pathlib import Path
 from zoneinfo import available_timezones
 
 _LOCALTIME, _NAME = Path("/etc/localtime"), Path("/etc/timezone")
 _FOLDER = "zoneinfo/"
 _UTC = frozenset(("Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "Universal", "Zulu"))
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """The names of all IANA time zones that Python knows here: a walk through some 600 files."""
+    return frozenset(available_timezones())
 
 
 def find_timezone(
@@ -42,4 +49,4 @@ def _known(name: str) -> str | None:
     name = name.removeprefix("posix/")
     if name in _UTC:
         return "UTC"
-    return name if name in available_timezones() else None
+    return name if name in time_zones() else None

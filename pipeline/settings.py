@@ -11,7 +11,6 @@ from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
-from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -37,7 +36,7 @@ from pydantic_settings import (
 from pipeline.definitions import MAX_CONTENT_RATIO, MAX_LINES, MEMORY_LIMIT_MB
 from pipeline.errors import HIDDEN, SettingsError, TidegaugeError, show_value
 from pipeline.lake.place import check_place
-from pipeline.machine import find_timezone
+from pipeline.machine import find_timezone, time_zones
 
 if TYPE_CHECKING:
     from pipeline.proxies import TrustedProxies
@@ -48,7 +47,7 @@ DAY_IN_PATTERN = re.compile(r"\{day:([^{}]*)\}")
 
 
 def _check_timezone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in time_zones():
         raise ValueError("not an IANA time zone; write one such as America/Toronto or UTC")
     return name
 

@@ -34,7 +34,7 @@ from pipeline.formats.json_guess import guess_setting
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.layouts import COMBINED, Layout, list_layouts
 from pipeline.ingest.maker import read_limits
-from pipeline.lake.database import connect
+from pipeline.lake.database import connect_reader
 from pipeline.proxies import NO_PEER, UNLOGGED
 from pipeline.raw.blocks import Block, WholeFile, read_blocks
 from pipeline.raw.content import read_whole
@@ -85,7 +85,7 @@ def parse(
     """
     settings = load_settings(config, log_format=log_format)
     reader = FileReader(settings.log_format)
-    connection = connect(threads=1)
+    connection = connect_reader()
 
     def print_lines(blocks: Iterable[Block]) -> None:
         for block, parts in reader.cut_all(connection, blocks):
@@ -173,7 +173,7 @@ def doctor(
 
     tidegauge doctor access.log --log-format '%h %l %u %t "%r" %>s %b %D'
     """
-    connection = connect(threads=1)
+    connection = connect_reader()
     settings = load_settings(config, log_format=log_format)
     reader = FileReader(settings.log_format)
     found = _Findings()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pipeline.build.stale import SessionRules
 from pipeline.compare.basis import Basis, Outcome, has_hits, without_hits
@@ -22,6 +22,7 @@ from pipeline.compare.other_places import (
 from pipeline.compare.robot_rules import read_rules
 from pipeline.enrich.geo.databases import GeoDatabase
 from pipeline.errors import SettingsError
+from pipeline.machine import time_zones
 from pipeline.progress import show_bytes, show_steps
 from pipeline.settings import Settings
 from pipeline.text import say
@@ -117,7 +118,7 @@ def _count_hits(
 
 
 def _zone(name: str) -> Variant:
-    if name not in available_timezones():
+    if name not in time_zones():
         raise SettingsError(
             "--timezone", name, "not an IANA time zone; write one such as UTC or America/Vancouver"
         )

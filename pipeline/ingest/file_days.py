@@ -22,7 +22,7 @@ from pipeline.errors import DataError
 from pipeline.formats.clock import IN_LINE, read_time
 from pipeline.formats.detection import FileReader
 from pipeline.formats.unwrapping import SAMPLE_LINES
-from pipeline.lake.database import connect
+from pipeline.lake.database import connect_reader
 from pipeline.raw.blocks import Block, read_blocks
 from pipeline.raw.content import read_content, read_whole
 from pipeline.raw.files import Origin, ReadLimits
@@ -100,7 +100,7 @@ def _read_all(blocks: Iterable[Block], zone: ZoneInfo, origin: Origin) -> set[da
     """The days of a file's hits by its layout."""
     reader = FileReader(origin.layout, origin.zone)
     days: set[date] = set()
-    with connect(threads=1) as connection:
+    with connect_reader() as connection:
         for block in blocks:
             parts = reader.cut(connection, block.line_no, block.lines)
             hits = reader.read(connection, parts).hits
@@ -110,7 +110,7 @@ def _read_all(blocks: Iterable[Block], zone: ZoneInfo, origin: Origin) -> set[da
 
 def _read_lines(lines: list[str], zone: ZoneInfo, origin: Origin) -> set[date]:
     reader = FileReader(origin.layout, origin.zone)
-    with connect(threads=1) as connection:
+    with connect_reader() as connection:
         numbers = np.arange(1, len(lines) + 1, dtype=np.int64)
         parts = reader.cut(connection, numbers, pa.array(lines, pa.string()))
         return _days_of(reader.read(connection, parts).hits["ts"], zone)

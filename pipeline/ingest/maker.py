@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pipeline.enrich.geo.databases import GeoDatabase, list_databases, none_in
 from pipeline.enrich.hits import DatabasesInForce, HitMaker
@@ -15,6 +15,7 @@ from pipeline.formats.clock import Offset, read_offsets
 from pipeline.formats.layouts import find_layout
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import Zone, find_zone
+from pipeline.machine import time_zones
 from pipeline.raw.blocks import read_blocks
 from pipeline.raw.files import ReadLimits
 from pipeline.settings import Settings, machine_timezone
@@ -72,7 +73,7 @@ def _fitting_zone(offsets: Sequence[Offset]) -> str:
     """The zone that most of some offsets fit, a well-known one where there is one."""
     counts = Counter((offset.seconds // 86_400, offset.text) for offset in offsets)
     days = [(Offset(day * 86_400, text), count) for (day, text), count in counts.items()]
-    others = (name for name in available_timezones() if "/" in name and name[:4] != "Etc/")
+    others = (name for name in time_zones() if "/" in name and name[:4] != "Etc/")
     zones = map(ZoneInfo, (*_WELL_KNOWN, *sorted(others)))
     return max(zones, key=lambda zone: sum(n for one, n in days if one.agrees_with(zone))).key
 

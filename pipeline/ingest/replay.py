@@ -11,7 +11,7 @@ from pipeline.formats.detection import FileReader
 from pipeline.ingest.maker import open_maker
 from pipeline.ingest.reprocess import read_again
 from pipeline.ingest.source_names import origin_of_record
-from pipeline.lake.database import connect
+from pipeline.lake.database import connect_reader
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.partitions import read_table
@@ -72,7 +72,7 @@ def try_again(
     hits = 0
     origin = origin_of_record(record, settings)
     reader = FileReader(origin.layout, origin.zone)
-    with connect(threads=1) as connection:
+    with connect_reader() as connection:
         blocks = read_blocks(raw, on_read=on_read)
         for _, parts in reader.cut_all(connection, blocks):
             read = reader.read(connection, parts)

@@ -32,7 +32,7 @@ from pipeline.formats.reader import Part
 from pipeline.ingest.contained import Hashes
 from pipeline.ingest.deduplication import NewFile, with_lines
 from pipeline.ingest.overlaps import hash_lines
-from pipeline.lake.database import connect
+from pipeline.lake.database import connect_reader
 from pipeline.lake.fault_points import reach
 from pipeline.lake.ledger import NO_DAY, DayShare, FileRecord, key_of
 from pipeline.lake.partitions import PartitionWriter, RejectWriter
@@ -235,7 +235,7 @@ def _instant(microseconds: int | None) -> str | None:
 def _connection() -> duckdb.DuckDBPyConnection:
     """The calling thread's own."""
     if not hasattr(_thread, "connection"):
-        _thread.connection = connect(threads=1)
+        _thread.connection = connect_reader()
     connection: duckdb.DuckDBPyConnection = _thread.connection
     return connection
 

@@ -1,5 +1,6 @@
 """The only module that opens DuckDB connections."""
 
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -30,6 +31,21 @@ def connect(
         connection.execute(f"SET memory_limit = '{int(memory_mb)}MiB'")
     if spill:
         connection.execute("SET temp_directory = $spill", {"spill": str(spill.absolute())})
+    return connection
+
+
+@cache
+def _in_common() -> duckdb.DuckDBPyConnection:
+    return connect(threads=1)
+
+
+def connect_reader() -> duckdb.DuckDBPyConnection:
+    """Give a thread its connection for questions about what it registers, of one thread.
+
+    All are of one database, which is empty and stays so: opening one takes 12 ms.
+    """
+    connection = _in_common().cursor()
+    connection.execute("SET TimeZone = 'UTC'")
     return connection
 
 

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -142,6 +143,7 @@ def _timeouts(lake: Lake, otherwise: int) -> list[int]:
     return sorted({session_timeout(parts, otherwise) for parts in built.values()}) or [otherwise]
 
 
+@cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
