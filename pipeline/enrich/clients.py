@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.enrich.geo.addresses import ipv4_words, split_versions
+from pipeline.enrich.geo.addresses import ipv4_numbers, split_versions
 from pipeline.formats.client_texts import read_client
 from pipeline.proxies import TrustedProxies, number_of
 
@@ -125,7 +125,7 @@ def _read_headers(
         rest, last = _split_last(rest, kind)
         is_ipv4, _ = split_versions(last)
         rows, last, rest = rows[is_ipv4], last.take(is_ipv4), rest.take(is_ipv4)
-        is_proxy = trusted.have_ipv4(ipv4_words(last)[:, 0])
+        is_proxy = trusted.have_ipv4(ipv4_numbers(last))
         parts.append((rows[~is_proxy], last.filter(pa.array(~is_proxy))))
         rows, rest = rows[is_proxy], rest.filter(pa.array(is_proxy))
     read = np.full(len(headers), _CHOSEN, np.int8)

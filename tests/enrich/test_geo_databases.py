@@ -15,7 +15,7 @@ TORONTO = ZoneInfo("America/Toronto")
 
 
 def make_database(name: str, built: datetime, **changes: str) -> GeoDatabase:
-    shape = {"database_type": name, "ip_version": 6, "node_count": 1, "record_size": 24}
+    shape = {"database_type": name, "ip_version": 6}
     given = {"kind": "City", "provider": "maxmind"} | changes
     return GeoDatabase(path=Path(name), built=built, **shape, **given)
 

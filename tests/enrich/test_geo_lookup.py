@@ -292,7 +292,8 @@ def test_damage_met_only_at_look_up_is_an_error(city: Path) -> None:
 def test_tree_that_points_nowhere_is_an_error(city: Path) -> None:
     """Bytes of the search tree that lead outside the file are found by who is led there."""
     database = read_database(city)
-    node = database.record_size // 4
+    with maxminddb.open_database(city) as reader:
+        node = reader.metadata().record_size // 4
     content = bytearray(city.read_bytes())
     content[40 * node : 41 * node] = b"\xff" * node
     city.write_bytes(content)
@@ -303,7 +304,8 @@ def test_tree_that_points_nowhere_is_an_error(city: Path) -> None:
 def test_tree_that_does_not_end_is_an_error(city: Path) -> None:
     """A node that points back to the root makes a loop: an error, neither a hang nor `ZZ`."""
     database = read_database(city)
-    node = database.record_size // 4
+    with maxminddb.open_database(city) as reader:
+        node = reader.metadata().record_size // 4
     content = bytearray(city.read_bytes())
     content[node // 2 : node] = bytes(node // 2)  # the root's right record: the root itself
     city.write_bytes(content)

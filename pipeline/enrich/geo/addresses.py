@@ -11,9 +11,6 @@ import pyarrow.compute as pc
 
 from pipeline.formats.client_texts import IPV4
 
-Words: TypeAlias = npt.NDArray[np.uint32]
-"""Shape (addresses, 1)."""
-
 Positions: TypeAlias = npt.NDArray[np.intp]
 
 
@@ -29,11 +26,11 @@ def split_versions(clients: pa.StringArray) -> tuple[Positions, Positions]:
     return np.flatnonzero(_flags(is_ipv4)), others[_flags(has_colon)]
 
 
-def ipv4_words(clients: pa.StringArray) -> Words:
-    """Pack dotted quads, which must all be valid, into one 32-bit word each."""
+def ipv4_numbers(clients: pa.StringArray) -> npt.NDArray[np.uint32]:
+    """Read dotted quads, which must all be valid, as numbers; shape ``(n,)``."""
     octets = pc.split_pattern(clients, ".").flatten().cast(pa.uint8())
     packed = np.ascontiguousarray(octets.to_numpy(zero_copy_only=False)).view(">u4")
-    return packed.astype(np.uint32).reshape(-1, 1)
+    return packed.astype(np.uint32)
 
 
 def are_ipv6(clients: list[str]) -> list[bool]:

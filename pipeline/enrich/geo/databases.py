@@ -48,8 +48,6 @@ class GeoDatabase:
     provider: str
     database_type: str
     ip_version: int
-    node_count: int
-    record_size: int
 
     @property
     def build_date(self) -> date:
@@ -172,8 +170,6 @@ def _read(path: Path) -> GeoDatabase | OtherDatabase:
             provider=provider,
             database_type=of_type,
             ip_version=metadata.ip_version,
-            node_count=metadata.node_count,
-            record_size=metadata.record_size,
         )
 
 
