@@ -27,8 +27,10 @@ _OPENED = "regexp_replace(current_setting('temp_directory'), '[^/]*$', '')"
 # The folder that these views were written for: a type beside them, found under any alias.
 _WRITTEN = "enum_first(NULL::lake_root)"
 # A lake that was opened is called tidegauge. When it was written for the same folder it is this
-# one; a copy of this one does not pass _IS_THERE.
-_MAY_BE_OPENED = "ends_with(current_setting('temp_directory'), '/tidegauge.duckdb.tmp')"
+# one; a copy of this one does not pass _IS_THERE. DuckDB's own command keeps a relative path as it
+# was given, which says nothing after its .cd.
+_MAY_BE_OPENED = """(starts_with(current_setting('temp_directory'), '/')
+    AND ends_with(current_setting('temp_directory'), '/tidegauge.duckdb.tmp'))"""
 _ROOT_WHEN_OPENED = (
     f"CASE WHEN enum_first(NULL::tidegauge.main.lake_root) = {_WRITTEN}"
     f" THEN {_OPENED} ELSE {_WRITTEN} END"

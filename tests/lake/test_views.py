@@ -45,6 +45,23 @@ def test_views_work_from_anywhere_and_after_a_move(
     assert by_view == by_path
 
 
+@pytest.mark.parametrize("name", ["lake/tidegauge.duckdb", "./lake/tidegauge.duckdb"])
+def test_opened_by_a_relative_path_as_duckdbs_command_keeps_it(
+    name: str, built: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lake answers where it was built, and fails where it was moved to."""
+    monkeypatch.chdir(built.folder)
+    with duckdb.connect(name, read_only=True, config={"temp_directory": f"{name}.tmp"}) as views:
+        assert views.execute("SELECT count(*) FROM hits").fetchone() == (3,)
+    shutil.copytree(built.lake, tmp_path / "lake")
+    monkeypatch.chdir(tmp_path)
+    with (
+        duckdb.connect(name, read_only=True, config={"temp_directory": f"{name}.tmp"}) as views,
+        pytest.raises(duckdb.InvalidInputException, match="run `tidegauge build` there"),
+    ):
+        views.execute("SELECT count(*) FROM hits")
+
+
 def test_views_of_an_empty_lake_have_no_rows(tmp_path: Path) -> None:
     """A lake into which only an empty file went has every view, each without rows."""
     site = Site(tmp_path)
