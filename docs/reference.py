@@ -79,7 +79,7 @@ def _commands() -> Iterator[str]:
         usage = " ".join([name, *command.collect_usage_pieces(context)])
         yield f"## {name}\n"
         yield from (f"{escape(paragraph, quote=False)}\n" for paragraph in text)
-        yield "```\n" + usage + "\n```\n"
+        yield f"```text\n{usage}\n```\n"
         yield from _options([one for one in options[name] if one not in everywhere])
         yield "For example:\n\n```sh"
         yield from (example.strip() for example in examples)

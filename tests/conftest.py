@@ -72,6 +72,31 @@ def tester(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagTester]:
     serving.close()
 
 
+DEMO_SCALE = "0.02"
+
+
+@pytest.fixture(scope="session")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A site in which the demo has run once, and what it printed; tests of it only read.
+
+    They share the xdist group `demo`.
+    """
+    from lake_fixtures import Site
+
+    from pipeline.demo.storm.address_pool import find_database
+    from pipeline.errors import GeoError
+
+    try:
+        find_database()
+    except GeoError as error:
+        pytest.skip(f"the demo's address database is not installed: {error}")
+    site = Site(tmp_path_factory.mktemp("demo"))
+    for name in (".tidegauge-demo", "raw/web09-leftover.gz"):  # as if an earlier demo had been here
+        site.write(f"../demo/{name}", b"")
+    # Neither the site's own zone nor its key matter to the demo.
+    return site, site.run("demo", "--scale", DEMO_SCALE, env={"TIDEGAUGE_TIMEZONE": "UTC"})
+
+
 @pytest.fixture
 def hook() -> Iterator[Hook]:
     """Return a listening web hook."""

@@ -7,34 +7,16 @@ import shutil
 from pathlib import Path
 
 import pytest
+from conftest import DEMO_SCALE
 from lake_fixtures import Done, Site
 
-from pipeline.demo.storm.address_pool import find_database
-from pipeline.errors import GeoError
-
-SCALE = "0.002"
-
-
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Site, Done]:
-    """A site in which the demo has run once at a small scale, and what it printed."""
-    try:
-        find_database()
-    except GeoError as error:
-        pytest.skip(f"the demo's address database is not installed: {error}")
-    site = Site(tmp_path_factory.mktemp("demo"))
-    for name in (".tidegauge-demo", "raw/web09-leftover.gz"):  # as if an earlier demo had been here
-        site.write(f"../out/{name}", b"")
-    # Neither the site's own zone nor its key matter to the demo.
-    return site, site.run(
-        "demo", "--scale", SCALE, "--out", "out", env={"TIDEGAUGE_TIMEZONE": "UTC"}
-    )
+pytestmark = pytest.mark.xdist_group("demo")
 
 
 def test_demo_compares_five_figures_and_all_are_equal(shown: tuple[Site, Done]) -> None:
     """The table has five figures, each equal to the simulator's own rounded cells, and says so."""
     _, done = shown
-    table = done.out[done.out.index("At scale 0.002") :]
+    table = done.out[done.out.index(f"At scale {DEMO_SCALE}") :]
     rows = [line for line in table.splitlines() if line.rstrip().endswith(" yes")]
     assert len(rows) == 5
     assert "NO" not in table.split()
@@ -46,11 +28,11 @@ def test_demo_tells_the_first_figure_before_the_late_logs_came(shown: tuple[Site
     _, done = shown
     told = re.search(
         r"As of 2016-11-09 06:00 the logs of 2 of 5 servers for 2016-11-08 were there\.\n"
-        r"First figure, preliminary: (\d+) sessions from the United States\.\n",
+        r"First figure, preliminary: ([\d,]+) sessions from the United States\.\n",
         done.out,
     )
     assert told
-    assert 0.38 < int(told[1]) / (249_950 * float(SCALE)) < 0.42
+    assert 0.38 < int(told[1].replace(",", "")) / (249_950 * float(DEMO_SCALE)) < 0.42
     assert told.start() == 0
 
 
@@ -63,10 +45,10 @@ def test_demo_tells_the_restatement_by_the_late_logs_names(shown: tuple[Site, Do
     assert "2 of 5" in first
     assert "yes" in first.split()
     assert "5 of 5" in last
-    assert f"{round(249_950 * float(SCALE))} " in last
+    assert f"{round(249_950 * float(DEMO_SCALE)):,} " in last
     for server in ("web03", "web04", "web05"):
         assert f"{server}-20161108.log.gz" in last
-    lake = "out/lake", "--day", "2016-11-08", "--country", "US"
+    lake = "demo/lake", "--day", "2016-11-08", "--country", "US"
     printed = site.run("history", "--lake", *lake, env={"TIDEGAUGE_TIMEZONE": None}).out
     assert printed in done.out
 
@@ -87,17 +69,17 @@ def test_demo_shows_the_days_the_episode_and_what_is_next(shown: tuple[Site, Don
 def test_demo_leaves_raw_lake_and_report(shown: tuple[Site, Done]) -> None:
     """DIR has raw logs of five servers, the lake and the report; the lake answers by itself."""
     site, _ = shown
-    out = site.folder / "out"
+    out = site.folder / "demo"
     assert {path.name.split("-")[0] for path in (out / "raw").rglob("*.gz")} == {
         f"web0{n}" for n in range(1, 6)
     }
     assert (out / "report.html").is_file()
     rows = csv.reader(io.StringIO(site.run(
-        "daily", "--lake", "out/lake", "--country", "US", "--format", "csv",
+        "daily", "--lake", "demo/lake", "--country", "US", "--format", "csv",
         env={"TIDEGAUGE_TIMEZONE": None},
     ).out))  # fmt: skip
     sessions = {row[0]: row[2] for row in rows}
-    assert sessions["2016-11-09"] == str(round(742_915 * float(SCALE)))
+    assert sessions["2016-11-09"] == str(round(742_915 * float(DEMO_SCALE)))
     assert len(sessions) == 1 + 20
 
 
@@ -115,11 +97,11 @@ def test_demo_writes_over_its_own_folder_alone(shown: tuple[Site, Done], tmp_pat
     """A folder with anything in it that the demo did not make is refused and left alone."""
     other = Site(tmp_path)
     mine = other.write("../precious/notes.txt", b"mine")
-    done = other.run("demo", "--scale", SCALE, "--out", mine.parent, code=2)
+    done = other.run("demo", "--scale", DEMO_SCALE, "--out", mine.parent, code=2)
     assert str(mine.parent) in done.err
     assert [path.name for path in mine.parent.iterdir()] == ["notes.txt"]
     site, _ = shown
-    assert not (site.folder / "out" / "raw" / "web09-leftover.gz").exists()
+    assert not (site.folder / "demo" / "raw" / "web09-leftover.gz").exists()
 
 
 @pytest.mark.parametrize("scale", ["0", "-1", "nan", "1e9", "abc"])
