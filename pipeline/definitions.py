@@ -12,11 +12,13 @@ ROBOT_PREFIX_CHARS = 500
 NO_COUNTRY = "ZZ"
 CENSORED_SHARE = 0.05
 """From this share of 5xx answers on, so many were turned away that counts are a lower bound."""
+UNREAD_SHARE = 0.05
+"""From this share of lines that could not be read on, nobody may call a day whole."""
 ROBOTLIKE = {
     "least_pages": 10, "most_pages": 800, "most_pages_a_minute": 30, "many_pages": 100,
     "many_pages_a_path": 5, "shortest_agent": 25, "longest_agent": 400,
 }  # fmt: skip
-"""When a visitor's day looks like a robot's: what ``sql/robotlike.sql`` is given."""
+"""When a visitor's day looks like a robot's."""
 
 ASSET_SUFFIXES = (
     *(".css", ".js", ".mjs", ".map", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".webp"),
@@ -26,7 +28,12 @@ ASSET_SUFFIXES = (
 ASSET_PATH = "/robots.txt"
 DEMO_MARK = ".tidegauge-demo"
 """A file beside the lake that the demo puts there: what the lake holds is simulated."""
+SMALL_BYTES = 64 * 1024 * 1024
+"""Content up to here is never taken for a decompression bomb."""
 MAX_CONTENT_RATIO = 300
 """Logs compress 5 to 35 times as gz, up to 250 times in a flood of one line, zeros 1,030 times."""
 MAX_LINES = 200_000_000
 MEMORY_LIMIT_MB = 1200
+MOST_TIMEOUT_MINUTES = 24 * 60
+LEAST_KEY_LENGTH = 16
+"""Of the visitor key: characters as a setting, bytes in a file."""

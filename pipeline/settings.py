@@ -33,7 +33,14 @@ from pydantic_settings import (
     SettingsError as UnreadableError,
 )
 
-from pipeline.definitions import MAX_CONTENT_RATIO, MAX_LINES, MEMORY_LIMIT_MB
+from pipeline.definitions import (
+    LEAST_KEY_LENGTH,
+    MAX_CONTENT_RATIO,
+    MAX_LINES,
+    MEMORY_LIMIT_MB,
+    MOST_TIMEOUT_MINUTES,
+    SMALL_BYTES,
+)
 from pipeline.errors import HIDDEN, SettingsError, TidegaugeError, show_value
 from pipeline.lake.place import check_place
 from pipeline.machine import find_timezone, time_zones
@@ -178,7 +185,8 @@ class Settings(BaseSettings):
     max_content_ratio: int = Field(
         MAX_CONTENT_RATIO,
         ge=2,
-        description="a raw file of over 64 MiB that is more times its size on disk is refused",
+        description=f"a raw file of over {SMALL_BYTES // 1024**2} MiB that is more times its size"
+        " on disk is refused",
     )
     max_lines: int = Field(MAX_LINES, ge=1, description="a raw file of more lines is refused")
     log_format: str | None = Field(
@@ -198,14 +206,17 @@ class Settings(BaseSettings):
         " machine's or UTC, whichever the lines' own offsets fit",
     )
     session_timeout_minutes: int = Field(
-        30, ge=1, le=24 * 60, description="a longer gap between two hits starts the next session"
+        30,
+        ge=1,
+        le=MOST_TIMEOUT_MINUTES,
+        description="a longer gap between two hits starts the next session",
     )
     drop_robotlike: bool = Field(
         False, description="leave visitors out of the counts whose day looks like a robot's"
     )
     visitor_key: SecretStr | None = Field(
         None,
-        min_length=16,
+        min_length=LEAST_KEY_LENGTH,
         description="the secret of the visitor hash; of `visitor_key_file` when not set",
     )
     visitor_key_file: Path = Field(

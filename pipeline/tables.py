@@ -4,6 +4,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.definitions import KEPT_OF_LONG_LINE, NO_COUNTRY
+
 _CODE = pa.dictionary(pa.int32(), pa.string())
 _TIME = pa.timestamp("us", "UTC")
 DUCKDB_TYPES: dict[pa.DataType, str] = {
@@ -20,7 +22,7 @@ DUCKDB_TYPES: dict[pa.DataType, str] = {
 }
 
 _DAY = ("day", pa.date32(), "local date in the site's zone")
-_COUNTRY = "country of the client, ISO 3166-1 alpha-2; ZZ where there is no answer"
+_COUNTRY = f"country of the client, ISO 3166-1 alpha-2; {NO_COUNTRY} where there is no answer"
 _SUBDIVISION = "largest subdivision of the country, the code after the country's in ISO 3166-2"
 _GEO_BUILT = "date on which the database of addresses was built"
 _GEO_IS_LATE = "whether that database was built only after the day began"
@@ -64,7 +66,11 @@ HITS = _table(
 REJECTS = _table(
     "One row a line that was rejected; under the day of its file's first hit, or 1970-01-01.",
     ("line_no", pa.int64(), "number of the line in its raw file, from 1"),
-    ("line", pa.string(), "the line; of one that is too long its first 4,096 bytes"),
+    (
+        "line",
+        pa.string(),
+        f"the line; of one too long its first {KEPT_OF_LONG_LINE:,} bytes",
+    ),
     ("reason", pa.string(), "what is wrong with it"),
 )
 SESSIONS = _table(
@@ -140,7 +146,7 @@ EXPECTED = _table(
     ("observed", pa.int64(), "sessions"),
     ("expected", pa.float64(), "sessions expected; null while there is too little history"),
     ("upper", pa.float64(), "sessions from which the day is a surge by itself"),
-    ("score", pa.float64(), "-log10 of the chance of so many sessions on an ordinary day, to 300"),
+    ("score", pa.float64(), "-log10 of the chance of so many sessions on an ordinary day"),
     ("is_surge", pa.bool_(), "whether the day belongs to a surge"),
 )
 SURGES = _table(

@@ -33,6 +33,11 @@ def write_share(share: float) -> str:
     return f"{100 * shown:.{2 if 0 < share < 0.001 else 1}f} %"
 
 
+def write_limit(share: float) -> str:
+    """A share of 0 to 1 from which a rule holds: ``5 %``."""
+    return f"{share * 100:g} %"
+
+
 def write_countries(count: int) -> str:
     """What sessions are from: ``2 countries``; ``no known country`` where nobody was located."""
     return write_number_of(count, "country", "countries") if count else "no known country"

@@ -1,7 +1,7 @@
 -- Robot-like visitors: whose pages of one day look like a robot's, whatever name they give.
 -- grain:  day, visitor
 -- inputs: hits (with day), days (day, is_built)
--- params: $least_pages, $most_pages, $most_pages_a_minute, $shortest_agent, $longest_agent, $many_pages, $many_pages_a_path INTEGER
+-- params: $least_pages, $most_pages, $most_pages_a_minute, $shortest_agent, $longest_agent, $many_pages, $many_pages_a_path INTEGER, $asset_path VARCHAR
 -- notes:  after the rule that Wikimedia labels automated traffic by, with its thresholds
 --         (wikitech.wikimedia.org/wiki/Data_Platform/Data_Lake/Traffic/BotDetection; analytics-refinery,
 --         hql/webrequest/actor): of $least_pages a day or more, either over $most_pages, or
@@ -9,7 +9,7 @@
 --         over $longest_agent characters, or over $many_pages, and more than $many_pages_a_path of
 --         them to each different path. For the last, Wikimedia asks for a
 --         visitor without cookies, which a log does not have: here it is one who took no asset
---         that day (/robots.txt is none). Its day is the last 24 hours, here the local day. A span of
+--         that day ($asset_path is none). Its day is the last 24 hours, here the local day. A span of
 --         less than a minute is taken as one: a browser that opens its tabs again is no robot.
 --         Paths are told apart by their hashes: a hostile visitor's fill any memory.
 WITH busy AS (
@@ -29,7 +29,7 @@ fetched AS (
     SELECT h.day, h.visitor_id, hash(h.path) AS path_hash, h.is_asset, count(*) AS times
     FROM hits AS h
     JOIN busy AS b ON h.day = b.day AND h.visitor_id = b.visitor_id AND b.pages > $many_pages
-    WHERE h.is_page OR (h.is_asset AND lower(h.path) <> '/robots.txt')
+    WHERE h.is_page OR (h.is_asset AND lower(h.path) <> $asset_path)
     GROUP BY ALL
 ),
 monotonous AS (

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 from contract import TABLES
 
-from pipeline.definitions import CENSORED_SHARE, ROBOTLIKE
+from pipeline.definitions import ASSET_PATH, CENSORED_SHARE, ROBOTLIKE
 
 SQL = Path(__file__).parents[1] / "sql"
 CASES_ROOT = Path(__file__).with_name("sql")
@@ -183,6 +183,7 @@ def run_model(
         "parts": 1,
         "part": 0,
         "censored_share": CENSORED_SHARE,
+        "asset_path": ASSET_PATH,
         **ROBOTLIKE,
         **settings["params"],
     }

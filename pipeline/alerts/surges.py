@@ -18,7 +18,7 @@ from pipeline.lake.partitions import read_table
 from pipeline.settings import Settings
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
 from pipeline.surges.results import last_settled_day
-from pipeline.text import write_number_of
+from pipeline.text import write_limit, write_number_of
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ def _explain(surge: dict[str, Any], days: list[dict[str, Any]]) -> str:
     if any(one.get("is_censored") for one in its):
         said += (
             " Visitors were turned away: of a day's requests (robots left out)"
-            f" {CENSORED_SHARE * 100:g} % or more ended in a failure of the server (5xx)."
+            f" {write_limit(CENSORED_SHARE)} or more ended in a failure of the server (5xx)."
         )
     return said
 

@@ -20,7 +20,7 @@ from pipeline.build.cut_sessions import Whole, cut_sessions
 from pipeline.build.stale import DERIVED, DayFiles, Parts, SessionRules, fingerprint, take_stock
 from pipeline.build.summary import add_summary
 from pipeline.days import day_start
-from pipeline.definitions import ROBOTLIKE
+from pipeline.definitions import ASSET_PATH, ROBOTLIKE
 from pipeline.enrich.visitors import VisitorKey, load_key
 from pipeline.errors import SettingsError
 from pipeline.lake.change import Change
@@ -216,7 +216,8 @@ def find_robotlike(connection: duckdb.DuckDBPyConnection, settings: BuildSetting
 
     A table of DuckDB's own: its scan of Arrow refuses a filter by ids that no int64 can hold.
     """
-    connection.sql(read_model("robotlike"), params=ROBOTLIKE).create("robotlike")
+    bound = {**ROBOTLIKE, "asset_path": ASSET_PATH}
+    connection.sql(read_model("robotlike"), params=bound).create("robotlike")
     connection.table("robotlike").filter(str(settings.drop_robotlike)).create_view("left_out")
 
 

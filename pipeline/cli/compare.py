@@ -28,6 +28,7 @@ from pipeline.compare.basis import Basis, Outcome, read_basis
 from pipeline.compare.rows import COLUMNS, largest_countries, make_rows
 from pipeline.compare.sentences import say_left_out, say_totals
 from pipeline.compare.variants import Asked, RobotlikeVariant, Variant, make_variants
+from pipeline.definitions import MOST_TIMEOUT_MINUTES
 from pipeline.errors import SettingsError, StorageError
 from pipeline.lake.lake import Lake
 from pipeline.lake.storage import storage_named
@@ -50,7 +51,7 @@ def compare(  # noqa: PLR0913 one parameter an option
         typer.Option(
             "--timeout",
             min=1,
-            max=24 * 60,
+            max=MOST_TIMEOUT_MINUTES,
             help="Sessions that end after other minutes.",
             metavar="MINUTES",
         ),

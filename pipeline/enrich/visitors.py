@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.definitions import LEAST_KEY_LENGTH
 from pipeline.errors import SettingsError
 from pipeline.settings import Settings
 
@@ -99,8 +100,9 @@ def load_key(settings: Settings) -> VisitorKey:
             "visitor_key_file", str(path), "others may read it; run chmod 600 on it"
         )
     secret = path.read_bytes().strip()
-    if len(secret) < 16:
-        raise SettingsError("visitor_key_file", str(path), "shorter than 16 bytes; remove it")
+    if len(secret) < LEAST_KEY_LENGTH:
+        why = f"shorter than {LEAST_KEY_LENGTH} bytes; remove it"
+        raise SettingsError("visitor_key_file", str(path), why)
     return VisitorKey(secret)
 
 

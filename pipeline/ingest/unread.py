@@ -6,10 +6,10 @@ A rejected line has no time, so it counts for every day of which its file has hi
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pipeline.definitions import UNREAD_SHARE
 from pipeline.lake.ledger import FileRecord
 
 _LEAST_SHARE = 0.001
-_LARGE_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Unread:
 
     @property
     def is_large(self) -> bool:
-        """Whether a twentieth or more is unknown: nobody may call that a whole day."""
-        return self.share >= _LARGE_SHARE
+        """Whether so many are unknown that nobody may call the day whole."""
+        return self.share >= UNREAD_SHARE
 
 
 def count_unread(records: Iterable[FileRecord]) -> dict[str, Unread]:

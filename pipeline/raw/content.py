@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from pipeline.definitions import SMALL_BYTES
 from pipeline.errors import DataError, PassingError
 from pipeline.raw.archives import (
     LEAST_TO_TELL,
@@ -26,7 +27,6 @@ from pipeline.raw.archives import (
 from pipeline.raw.files import (
     DEFAULT_LIMITS,
     HOLE_BYTES,
-    SMALL_BYTES,
     OpenRaw,
     ReadLimits,
     open_raw,

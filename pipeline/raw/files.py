@@ -42,8 +42,6 @@ class ReadLimits:
 DEFAULT_LIMITS = ReadLimits()
 NO_LIMITS = ReadLimits(sys.maxsize, sys.maxsize, sys.maxsize)
 """For files that were read under limits already."""
-SMALL_BYTES = 64 * 1024 * 1024
-"""Content up to here is never taken for a decompression bomb."""
 HOLE_BYTES = 4 * 1024**3
 """Nor are so many NULs: a log that was cut while its server wrote on has a hole of all before."""
 _HEAD_BYTES = 64 * 1024

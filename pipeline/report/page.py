@@ -20,7 +20,13 @@ from markupsafe import Markup
 
 import pipeline
 from pipeline.build.stale import session_timeout
-from pipeline.definitions import CENSORED_SHARE, DEFINITIONS_VERSION, DEMO_MARK, ROBOTLIKE
+from pipeline.definitions import (
+    CENSORED_SHARE,
+    DEFINITIONS_VERSION,
+    DEMO_MARK,
+    ROBOTLIKE,
+    UNREAD_SHARE,
+)
 from pipeline.errors import SettingsError, StorageError
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
@@ -37,7 +43,7 @@ from pipeline.surges.episodes import (
     ALARM_PROBABILITY_AT_FIRST,
     LONGEST_STEP_DAYS,
 )
-from pipeline.text import escape, write_countries
+from pipeline.text import escape, write_countries, write_limit
 
 _SHOWN_DAYS = 12
 _SHOWN_RESTATEMENTS = 3
@@ -166,7 +172,8 @@ def _environment() -> jinja2.Environment:
     environment.globals |= {
         "most_entries": _SHOWN_RESTATEMENTS,
         "robotlike_from": ROBOTLIKE,
-        "censored_from": f"{CENSORED_SHARE * 100:g} %",
+        "censored_from": write_limit(CENSORED_SHARE),
+        "unread_from": write_limit(UNREAD_SHARE),
         "least_history_days": LEAST_HISTORY_DAYS,
         "level_days": LEVEL_DAYS,
         "alarm_chance": f"{1 / ALARM_PROBABILITY:,.0f}",

@@ -1,6 +1,7 @@
 """Robot-like visitors of one day found anew from its hits, in NumPy.
 
-The rule is docs/definitions.md's; shares nothing with ``sql/robotlike.sql``.
+The rule is docs/definitions.md's; shares its thresholds with
+``sql/robotlike.sql``, and nothing else.
 """
 
 import numpy as np
@@ -8,17 +9,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.definitions import ASSET_PATH, ROBOTLIKE
+
 Visitors = npt.NDArray[np.uint64]
 """Distinct visitor ids, in order."""
 
-_LEAST_PAGES = 10
-_MOST_PAGES = 800
-_LEAST_PER_MINUTE = 30
 _MINUTE_US = 60_000_000
-_AGENT_LENGTHS = (25, 400)
-_MONOTONOUS_ABOVE = 100
-_LEAST_DISTINCT = 0.2
-_NO_ASSET = "/robots.txt"
 
 
 def take_assets(hits: pa.Table) -> Visitors:
@@ -27,7 +23,7 @@ def take_assets(hits: pa.Table) -> Visitors:
     ``hits`` has ``visitor_id``, ``path`` (a dictionary) and ``is_asset``, in single chunks.
     """
     path = hits["path"].combine_chunks()
-    taken = pc.not_equal(pc.ascii_lower(path.dictionary), _NO_ASSET).take(path.indices)
+    taken = pc.not_equal(pc.ascii_lower(path.dictionary), ASSET_PATH).take(path.indices)
     chosen = pc.and_(hits["is_asset"].combine_chunks(), pc.fill_null(taken, False))
     visitors: Visitors = np.unique(hits["visitor_id"].filter(chosen).to_numpy())
     return visitors
@@ -44,7 +40,7 @@ def find_robotlike(visits: pa.Table, with_assets: Visitors) -> Visitors:
     ids, number, count = np.unique(
         pages["visitor_id"].to_numpy(), return_inverse=True, return_counts=True
     )
-    is_busy = count >= _LEAST_PAGES
+    is_busy = count >= ROBOTLIKE["least_pages"]
     if not is_busy.any():
         return ids[:0]
     rows = np.flatnonzero(is_busy[number])
@@ -54,12 +50,13 @@ def find_robotlike(visits: pa.Table, with_assets: Visitors) -> Visitors:
 
     at = pages["ts"].cast(pa.int64()).to_numpy()[rows]
     span = np.maximum.reduceat(at, start) - np.minimum.reduceat(at, start)
-    is_fast = count * _MINUTE_US >= _LEAST_PER_MINUTE * np.maximum(span, _MINUTE_US)
+    is_fast = count * _MINUTE_US >= ROBOTLIKE["most_pages_a_minute"] * np.maximum(span, _MINUTE_US)
 
     agent = pages["user_agent"].combine_chunks().take(pa.array(rows[start]))
     length = pc.utf8_length(agent.dictionary).take(agent.indices)
     is_usual = pc.and_(
-        pc.greater_equal(length, _AGENT_LENGTHS[0]), pc.less_equal(length, _AGENT_LENGTHS[1])
+        pc.greater_equal(length, ROBOTLIKE["shortest_agent"]),
+        pc.less_equal(length, ROBOTLIKE["longest_agent"]),
     )
     is_suspicious = ~pc.fill_null(is_usual, True).to_numpy(zero_copy_only=False)
 
@@ -68,9 +65,10 @@ def find_robotlike(visits: pa.Table, with_assets: Visitors) -> Visitors:
     kinds = np.unique(np.stack([owner, path]), axis=1)[0]
     distinct = np.bincount(kinds, minlength=len(ids))
     is_monotonous = (
-        (count > _MONOTONOUS_ABOVE)
-        & (distinct / count < _LEAST_DISTINCT)
+        (count > ROBOTLIKE["many_pages"])
+        & (distinct * ROBOTLIKE["many_pages_a_path"] < count)
         & ~np.isin(ids, with_assets)
     )
-    found: Visitors = ids[(count > _MOST_PAGES) | is_fast | is_suspicious | is_monotonous]
+    is_heavy = count > ROBOTLIKE["most_pages"]
+    found: Visitors = ids[is_heavy | is_fast | is_suspicious | is_monotonous]
     return found

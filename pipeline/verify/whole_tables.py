@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.build.completeness import FileShare, judge_completeness, list_shares
+from pipeline.definitions import CENSORED_SHARE
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.left_out import Missing
 from pipeline.surges import find_surges
@@ -23,7 +24,6 @@ from pipeline.verify.findings import Finding
 from pipeline.verify.parquet import Shelf
 
 WHOLE_TABLES = ("days", "expected", "surges")
-_CENSORED_FROM = 0.05
 _READ = {
     "daily": (
         *("day", "country", "sessions", "hits", "errors", "robot_hits", "geo_built"),
@@ -145,7 +145,7 @@ def count_days(daily: pa.Table, shares: Iterable[FileShare], completeness: pa.Ta
             "geo_built": pa.array(map(_latest, by_day), pa.date32()),
             "geo_is_late": pa.array(map(_any, by_day), pa.bool_()),
             **{name: judged[name] for name in ("sources_expected", "share", "is_preliminary")},
-            "is_censored": pa.array((hits > 0) & (error_share >= _CENSORED_FROM)),
+            "is_censored": pa.array((hits > 0) & (error_share >= CENSORED_SHARE)),
             **{name: judged[name] for name in ("reasons", "sources_whole", "doubts")},
         }
     )
