@@ -70,6 +70,7 @@ def test_the_page_takes_them_from_the_constants(
 ) -> None:
     for name, value in {"LEVEL_DAYS": 77, "LEAST_HISTORY_DAYS": 9, "CENSORED_SHARE": 0.125}.items():
         monkeypatch.setattr(page, name, value)
+    monkeypatch.setattr(page, "_environment", page._environment.__wrapped__)  # as a new process
     said = write(site)
     assert "of the last 77 days" in said
     assert "once 9 earlier days" in said
