@@ -1,4 +1,4 @@
-"""Cases of the SQL models: finds the folders, makes their inputs, runs the model; sql/README.md."""
+"""Cases of the SQL models: finds folders, makes inputs, runs the model; see tests/sql/README.md."""
 
 import csv
 import json

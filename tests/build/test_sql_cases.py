@@ -1,4 +1,4 @@
-"""The SQL models and ready queries on tiny inputs: one folder a case, see sql/README.md."""
+"""The SQL models and ready queries on tiny inputs: one folder a case, see tests/sql/README.md."""
 
 import re
 from collections.abc import Iterator
