@@ -18,6 +18,8 @@ from pipeline.errors import GeoError
 
 Kind = Literal["City", "Country", "flat", "text"]
 
+READ_SAFELY = maxminddb.MODE_MMAP
+"""Read by Python alone: over some damaged records the reader in C ends the process."""
 _REMEDY = (
     "get one with `tidegauge geo fetch dbip-lite` (no account needed), set geo to the folder that"
     ' holds one, or to "none" to locate nobody'
@@ -155,7 +157,7 @@ def damage_named(path: Path) -> Iterator[None]:
 
 
 def _read(path: Path) -> GeoDatabase | OtherDatabase:
-    with damage_named(path), maxminddb.open_database(path) as reader:
+    with damage_named(path), maxminddb.open_database(path, READ_SAFELY) as reader:
         metadata = reader.metadata()
         built = datetime.fromtimestamp(metadata.build_epoch, UTC)
         provider, of_type = _provider(path, metadata), metadata.database_type

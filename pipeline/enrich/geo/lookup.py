@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.enrich.geo.addresses import are_ipv6, split_versions
-from pipeline.enrich.geo.databases import GeoDatabase, damage_named
+from pipeline.enrich.geo.databases import READ_SAFELY, GeoDatabase, damage_named
 
 Column: TypeAlias = Any
 """An Arrow array; its stubs lag behind the library."""
@@ -27,6 +27,8 @@ _COUNTRY_PATH = {
 }
 _CODE = "^[A-Z]{2}$"
 _SUBDIVISION_PATH = ("subdivisions", 0, "iso_code")
+_WHOLE = (32, 128)
+"""How many bits of an address led nowhere, where none was left."""
 
 
 class Locator:
@@ -40,7 +42,7 @@ class Locator:
         self.database = database
         with damage_named(database.path):
             self._reader = maxminddb_rust.open_database(database.path)
-            self._strict = maxminddb.open_database(database.path)
+            self._strict = maxminddb.open_database(database.path, READ_SAFELY)
 
     def locate(
         self, addresses: Sequence[str] | pa.StringArray
@@ -59,7 +61,8 @@ class Locator:
         with damage_named(self.database.path):
             countries = self._reader.get_many_path(asked, _COUNTRY_PATH[self.database.kind])
             for client, country in zip(asked, countries, strict=True):
-                if country is None:  # the Rust reader's word for a tree that does not end, too
+                # None is the Rust reader's word for a tree that does not end, too.
+                if country is None and self._reader.get_with_prefix_len(client)[1] in _WHOLE:
                     self._strict.get(client)
             subdivisions = [None] * len(asked)
             if self.database.kind == "City":

@@ -12,7 +12,7 @@ import maxminddb
 import pyarrow as pa
 from geoip2.errors import AddressNotFoundError
 
-from pipeline.enrich.geo.databases import GeoDatabase, Kind, damage_named, in_force
+from pipeline.enrich.geo.databases import READ_SAFELY, GeoDatabase, Kind, damage_named, in_force
 from pipeline.enrich.geo.lookup import NOWHERE, as_codes
 from pipeline.errors import GeoError
 
@@ -68,7 +68,7 @@ def locate_one(address: Address, database: GeoDatabase) -> tuple[str, str | None
 
 
 def _ask_maxminddb(address: Address, database: GeoDatabase) -> str:
-    with maxminddb.open_database(database.path) as reader:
+    with maxminddb.open_database(database.path, READ_SAFELY) as reader:
         record: Any = reader.get(address)
         return _as_code((record or {}).get(_FLAT[database.kind]))
 
@@ -81,7 +81,7 @@ def _as_code(answer: object) -> str:
 
 
 def _ask_geoip2(address: Address, database: GeoDatabase) -> tuple[str, str | None, str | None]:
-    with geoip2.database.Reader(database.path) as reader:
+    with geoip2.database.Reader(database.path, mode=READ_SAFELY) as reader:
         ask = _method(reader, database)
         try:
             found = ask(address)
