@@ -313,6 +313,17 @@ def test_tree_that_does_not_end_is_an_error(city: Path) -> None:
         locator.locate(["ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"])
 
 
+def test_a_key_that_is_no_text_is_an_error(city: Path) -> None:
+    """The reader in C, which maxminddb takes unless told otherwise, ends the process over it."""
+    database, content = read_database(city), city.read_bytes()
+    place = content.index(b"\x47country")
+    city.write_bytes(content[:place] + b"\xc1" + content[place + 1 :])  # an integer of one byte
+    with pytest.raises(GeoError, match="is damaged"):
+        locate(city, ["8.8.8.8"])
+    with pytest.raises(GeoError, match="is damaged"):
+        lookup("8.8.8.8", [database], LATER, None)
+
+
 @pytest.mark.parametrize("record", ["text", ["US"], {"country": "US"}, {"country": ["US"]}])
 def test_record_of_another_shape_is_an_error(tmp_path: Path, record: object) -> None:
     """Not every record without a country is an honest one: a string in its place is damage."""
