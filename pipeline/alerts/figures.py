@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 
 from pipeline.alerts.outbox import say_once
 from pipeline.alerts.services import Alert
-from pipeline.build.restatements import ALL, read_completeness, read_restatements
+from pipeline.build.restatements import ALL, read_restatements
 from pipeline.lake.lake import Lake
-from pipeline.lake.partitions import read_table
+from pipeline.lake.query import one_state
+from pipeline.report.facts import Day
 from pipeline.report.wording import write_sources
 from pipeline.settings import Settings
 from pipeline.text import escape, write_share
@@ -129,39 +130,29 @@ def note_incomplete(settings: Settings, day: date, today: date, *, is_asked: boo
     span = _find_span(settings, day, today, is_asked=is_asked)
     if span is None:
         return []
-    lake = Lake(settings.lake)
-    published = set(read_restatements(lake)["day"].to_pylist())
-    rows = {
-        str(row["day"]): row
-        for row in sorted(read_completeness(lake).to_pylist(), key=itemgetter("day"))
-        if row["is_preliminary"] and row["day"] in published and span[0] <= row["day"] <= span[1]
-    }
-    reasons = _read_reasons(lake)
+    with one_state(settings) as state:
+        published = set(read_restatements(state.lake)["day"].to_pylist())
+        days = {
+            str(one.day): one
+            for one in state.ask(Day, "report/days")
+            if one.is_preliminary and one.day in published and span[0] <= one.day <= span[1]
+        }
 
     def find_news(said: dict[str, Any]) -> tuple[list[Alert], dict[str, Any]]:
-        new = {one: row for one, row in rows.items() if one not in said}
-        alerts = [_incomplete(row, reasons.get(row["day"]) or []) for row in new.values()]
-        return alerts, said | {one: {"share": row["share"]} for one, row in new.items()}
+        new = {name: one for name, one in days.items() if name not in said}
+        alerts = [_incomplete(one) for one in new.values()]
+        return alerts, said | {name: {"share": one.share} for name, one in new.items()}
 
     return say_once(settings, "incomplete", today, find_news)
 
 
-def _read_reasons(lake: Lake) -> dict[date, list[str]]:
-    days = read_table(lake.part_path("days"))
-    if "reasons" not in days.column_names:
-        return {}
-    return dict(zip(days["day"].to_pylist(), days["reasons"].to_pylist(), strict=True))
-
-
-def _incomplete(row: dict[str, Any], reasons: list[str]) -> Alert:
-    sources = write_sources(row["sources"], row["sources_expected"])
-    share = (
-        f" ({write_share(row['share'])} of what was expected)" if row["share"] is not None else ""
-    )
-    because = escape("; ".join(reasons))[:_LONGEST_REASON]
+def _incomplete(about: Day) -> Alert:
+    sources = write_sources(about.sources_whole, about.sources_expected)
+    share = f" ({write_share(about.share)} of what was expected)" if about.share is not None else ""
+    because = escape("; ".join(about.reasons))[:_LONGEST_REASON]
     why = f" Why: {because}." if because else ""
     return Alert(
-        f"{row['day']} is incomplete",
+        f"{about.day} is incomplete",
         f"Logs of {sources} are in{share}: its figures are preliminary.{why}",
     )
 

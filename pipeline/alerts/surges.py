@@ -6,6 +6,7 @@ asked for.
 """
 
 import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -13,8 +14,8 @@ from typing import Any
 from pipeline.alerts.outbox import say_once
 from pipeline.alerts.services import Alert
 from pipeline.definitions import CENSORED_SHARE
-from pipeline.lake.lake import Lake
-from pipeline.lake.partitions import read_table
+from pipeline.lake.query import one_state
+from pipeline.report.facts import Day, SurgeEpisode
 from pipeline.settings import Settings
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
 from pipeline.surges.results import last_settled_day
@@ -37,13 +38,12 @@ class Said:
 
 
 def find_news(
-    surges: list[dict[str, Any]], last_day: date, said: list[Said], since: date
+    surges: Mapping[SurgeEpisode, str], last_day: date, said: list[Said], since: date
 ) -> tuple[list[Alert], list[Said]]:
     """What is new about the surges since what was said, and what will then have been said.
 
     Args:
-        surges: rows of the table ``surges``, with ``expected`` of the span, and ``because``: why
-            one ``is_at_least`` of its size, in sentences.
+        surges: by each, why it ``is_at_least`` of its size, in sentences; empty when it is not.
         last_day: the last day that lacks nothing: a surge is over when so many have passed that
             it can't go on any more.
         said: from an earlier call.
@@ -51,26 +51,26 @@ def find_news(
     """
     alerts: list[Alert] = []
     kept = list(said)
-    for row in surges:
-        known = next((one for one in kept if _is_same(one, row)), None)
-        is_over = last_day - row["end_day"] >= timedelta(days=LONGEST_STEP_DAYS)
-        if known is None and row["end_day"] < since:
+    for surge, because in surges.items():
+        known = next((one for one in kept if _is_same(one, surge)), None)
+        is_over = last_day - surge.end_day >= timedelta(days=LONGEST_STEP_DAYS)
+        if known is None and surge.end_day < since:
             continue
         if known is None:
-            alerts.append(_opened(row))
+            alerts.append(_opened(surge, because))
         if is_over and not (known and known.is_closed):
-            alerts.append(_closed(row))
+            alerts.append(_closed(surge, because))
         is_over = is_over or bool(known and known.is_closed)
         kept = [one for one in kept if one is not known]
-        days = (str(row["start_day"]), str(row["end_day"]))
-        kept.append(Said(row["country"], *days, is_closed=is_over))
+        days = (str(surge.start_day), str(surge.end_day))
+        kept.append(Said(surge.country, *days, is_closed=is_over))
     return alerts, kept
 
 
-def _is_same(said: Said, row: dict[str, Any]) -> bool:
-    return said.country == row["country"] and _touch(
+def _is_same(said: Said, surge: SurgeEpisode) -> bool:
+    return said.country == surge.country and _touch(
         date.fromisoformat(said.start_day), date.fromisoformat(said.end_day),
-        row["start_day"], row["end_day"],
+        surge.start_day, surge.end_day,
     )  # fmt: skip
 
 
@@ -79,53 +79,52 @@ def _touch(start: date, end: date, other_start: date, other_end: date) -> bool:
     return start - step <= other_end and other_start - step <= end
 
 
-def _opened(row: dict[str, Any]) -> Alert:
-    least = "at least " if row["is_at_least"] else ""
+def _opened(surge: SurgeEpisode, because: str) -> Alert:
+    least = "at least " if surge.is_at_least else ""
     body = (
-        f"{least}{_count_peak(row)} from {row['country']} on {row['peak_day']},"
-        f" {least}{row['peak_ratio']:.1f} times what its own history expects;"
-        f" {least}{row['observed']:,} {_write_span(row)},"
-        f" {least}{row['excess']:,.0f} above the expected.{row['because']}"
+        f"{least}{_count_peak(surge)} from {surge.country} on {surge.peak_day},"
+        f" {least}{surge.peak_ratio:.1f} times what its own history expects;"
+        f" {least}{surge.observed:,} {_write_span(surge)},"
+        f" {least}{surge.excess:,.0f} above the expected.{because}"
     )
+    return Alert(f"Surge from {surge.country} since {surge.start_day}", body[0].upper() + body[1:])
+
+
+def _closed(surge: SurgeEpisode, because: str) -> Alert:
+    least = "at least " if surge.is_at_least else ""
+    observed = write_number_of(surge.observed, "session")
     return Alert(
-        f"Surge from {row['country']} since {row['start_day']}", body[0].upper() + body[1:]
+        f"Surge from {surge.country} is over",
+        f"It lasted {_write_days(surge)}, with its peak on {surge.peak_day}"
+        f" ({least}{_count_peak(surge)}); {least}{observed} in all,"
+        f" {least}{surge.excess:,.0f} above the expected.{because}",
     )
 
 
-def _closed(row: dict[str, Any]) -> Alert:
-    least = "at least " if row["is_at_least"] else ""
-    observed = write_number_of(row["observed"], "session")
-    return Alert(
-        f"Surge from {row['country']} is over",
-        f"It lasted {_write_days(row)}, with its peak on {row['peak_day']}"
-        f" ({least}{_count_peak(row)}); {least}{observed} in all,"
-        f" {least}{row['excess']:,.0f} above the expected.{row['because']}",
-    )
+def _count_peak(surge: SurgeEpisode) -> str:
+    return write_number_of(surge.peak_sessions, "session")
 
 
-def _count_peak(row: dict[str, Any]) -> str:
-    return write_number_of(row["peak_sessions"], "session")
+def _write_days(surge: SurgeEpisode) -> str:
+    is_one = surge.days == 1
+    span = surge.start_day if is_one else f"{surge.start_day} to {surge.end_day}"
+    return f"{write_number_of(surge.days, 'day')}, {span}"
 
 
-def _write_days(row: dict[str, Any]) -> str:
-    span = row["start_day"] if row["days"] == 1 else f"{row['start_day']} to {row['end_day']}"
-    return f"{write_number_of(row['days'], 'day')}, {span}"
+def _write_span(surge: SurgeEpisode) -> str:
+    is_one = surge.start_day == surge.end_day
+    return f"on {surge.start_day}" if is_one else f"from {surge.start_day} to {surge.end_day}"
 
 
-def _write_span(row: dict[str, Any]) -> str:
-    is_one = row["start_day"] == row["end_day"]
-    return f"on {row['start_day']}" if is_one else f"from {row['start_day']} to {row['end_day']}"
-
-
-def _explain(surge: dict[str, Any], days: list[dict[str, Any]]) -> str:
+def _explain(surge: SurgeEpisode, days: Iterable[Day]) -> str:
     """Why a surge is at least that large, a space before each sentence; empty when it is not."""
-    if not surge["is_at_least"]:
+    if not surge.is_at_least:
         return ""
-    its = [one for one in days if surge["start_day"] <= one["day"] <= surge["end_day"]]
+    its = [one for one in days if surge.start_day <= one.day <= surge.end_day]
     said = ""
-    if any(one.get("is_preliminary") for one in its):
+    if any(one.is_preliminary for one in its):
         said += " The logs of its days are not complete."
-    if any(one.get("is_censored") for one in its):
+    if any(one.is_censored for one in its):
         said += (
             " Visitors were turned away: of a day's requests (robots left out)"
             f" {write_limit(CENSORED_SHARE)} or more ended in a failure of the server (5xx)."
@@ -148,16 +147,14 @@ def note_surges(settings: Settings, day: date, today: date, *, is_asked: bool) -
     reach = timedelta(days=settings.alert_days)
     if not settings.alert_urls or (day < today - reach and not is_asked):
         return []
-    lake = Lake(settings.lake)
-    surges = read_table(lake.part_path("surges")).to_pylist()
-    days = read_table(lake.part_path("days"))
-    about = days.to_pylist()
-    surges = [
-        surge | {"because": _explain(surge, about)}
-        for surge in surges
-        if surge["start_day"] < today
-    ]
-    last_day = last_settled_day(days, today) or day
+    span = {"first_day": date.min, "last_day": today - timedelta(days=1)}
+    with one_state(settings) as state:
+        found = state.ask(SurgeEpisode, "queries/surges", country=None, **span)
+        days = state.ask(Day, "report/days")
+    found.sort(key=lambda surge: (surge.country, surge.start_day))
+    surges = {surge: _explain(surge, days) for surge in found}
+    is_partial = {one.day: bool(one.is_preliminary) for one in days}
+    last_day = last_settled_day(is_partial, today) or day
     since = (day if is_asked else today) - reach
 
     def find(content: dict[str, Any]) -> tuple[list[Alert], dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -53,18 +53,17 @@ def find_surges(
     return expected, surges
 
 
-def last_settled_day(days: pa.Table, before: date) -> date | None:
+def last_settled_day(is_partial: Mapping[date, bool], before: date) -> date | None:
     """The last day before another that can end a surge; None when there is none at all.
 
-    ``days``: the table of that name, or its column ``day`` alone.
+    ``is_partial``: by each day that has hits, whether it lacks a part.
     """
-    rows = [row for row in days.to_pylist() if row["day"] < before]
-    if not rows:
+    days = sorted(day for day in is_partial if day < before)
+    if not days:
         return None
-    numbers = np.array([(row["day"] - _EPOCH).days for row in rows], dtype=np.int64)
-    is_partial = np.array([bool(row.get("is_preliminary")) for row in rows])
-    order = np.argsort(numbers)
-    return _EPOCH + timedelta(days=last_settled(numbers[order], is_partial[order]))
+    numbers = np.array([(day - _EPOCH).days for day in days], dtype=np.int64)
+    settled = last_settled(numbers, np.array([is_partial[day] for day in days]))
+    return _EPOCH + timedelta(days=settled)
 
 
 def _coverage_of(days: Ints, completeness: pa.Table | None) -> Floats:

@@ -1,5 +1,7 @@
 """Alerts, received by a web hook on loopback: each once, none of what is long past."""
 
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,11 @@ from pipeline.alerts.failures import Failure, announce_failure
 from pipeline.alerts.outbox import deliver
 from pipeline.alerts.surges import Said, find_news, note_surges
 from pipeline.errors import AlertError, SettingsError
+from pipeline.lake.lake import Lake
+from pipeline.lake.views import write_views
+from pipeline.report.facts import SurgeEpisode
 from pipeline.settings import Settings, load_settings
+from pipeline.tables import TABLES
 
 TODAY = date(2016, 11, 20)
 
@@ -24,34 +30,35 @@ def settings(tmp_path: Path, hook: Hook) -> Settings:
     return load_settings(lake=tmp_path / "lake", alert_urls=hook.url)
 
 
-def surge(country: str, start: date, end: date) -> dict[str, Any]:
-    """Make a row of `surges`, of 100 sessions a day where 10 are expected."""
+def surge(country: str, start: date, end: date) -> SurgeEpisode:
+    """Make a surge of 100 sessions a day where 10 are expected."""
     days = (end - start).days + 1
-    return {
-        "country": country, "start_day": start, "peak_day": start, "end_day": end, "days": days,
-        "observed": 100 * days, "expected": 10.0 * days, "excess": 90.0 * days,
-        "peak_sessions": 100, "peak_ratio": 10.0, "is_at_least": False, "because": "",
-    }  # fmt: skip
+    return SurgeEpisode(
+        country=country, start_day=start, peak_day=start, end_day=end, days=days,
+        observed=100 * days, expected=10.0 * days, excess=90.0 * days, peak_sessions=100,
+        peak_ratio=10.0, is_open=False,
+    )  # fmt: skip
 
 
 def november(day: int) -> date:
     return date(2016, 11, day)
 
 
-def write_lake(settings: Settings, last_day: date, *surges: dict[str, Any]) -> None:
-    """Write the two tables that alerts are made of."""
-    schema = pa.schema(
-        [("country", pa.string()), ("start_day", pa.date32()), ("peak_day", pa.date32()),
-         ("end_day", pa.date32()), ("days", pa.int64()), ("observed", pa.int64()),
-         ("expected", pa.float64()), ("excess", pa.float64()), ("peak_sessions", pa.int64()),
-         ("peak_ratio", pa.float64()), ("is_at_least", pa.bool_())]
-    )  # fmt: skip
-    for table, content in {
-        "surges": pa.Table.from_pylist(list(surges), schema),
-        "days": pa.table({"day": [last_day - timedelta(days=n) for n in range(20)]}),
+def write_lake(
+    settings: Settings, last_day: date, *surges: SurgeEpisode, **days: Mapping[str, Any]
+) -> None:
+    """Write a lake of the two tables that alerts are made of; `d8=...` says more of the 8th."""
+    lake = Lake(settings.lake)
+    lake.claim("America/Toronto", "0" * 16)
+    known = [last_day - timedelta(days=n) for n in range(20)]
+    for table, rows in {
+        "surges": [asdict(one) for one in surges],
+        "days": [{"day": day, "sources": 1, **days.get(f"d{day.day}", {})} for day in known],
     }.items():
-        (settings.lake / table).mkdir(parents=True, exist_ok=True)
-        pq.write_table(content, settings.lake / table / "part.parquet")
+        path = lake.part_path(table)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.Table.from_pylist(rows, TABLES[table]), path)
+    write_views(lake)
 
 
 def tell(settings: Settings, day: date, today: date | None = None, *, asked: bool = False) -> None:
@@ -82,11 +89,8 @@ def test_a_surge_is_not_over_while_the_days_after_it_lack_a_part(
     """What one file brings of the 10th tells nothing; what is missing for a week is given up."""
     found = surge("US", november(7), november(8))
     for last, missing, count in ((10, (10,), 1), (11, (10, 11), 1), (17, range(9, 18), 2)):
-        write_lake(settings, november(last), found)
-        path = settings.lake / "days" / "part.parquet"
-        days = pq.ParquetFile(path).read()
-        is_preliminary = [day.day in missing and day.month == 11 for day in days["day"].to_pylist()]
-        pq.write_table(days.append_column("is_preliminary", pa.array(is_preliminary)), path)
+        lacking: dict[str, Any] = {f"d{day}": {"is_preliminary": True} for day in missing}
+        write_lake(settings, november(last), found, **lacking)
         tell(settings, november(last))
         assert len(hook.titles) == count
     assert hook.titles == ["Surge from US since 2016-11-07", "Surge from US is over"]
@@ -181,13 +185,13 @@ def _secret(url: str) -> Any:
 
 def test_nothing_is_remembered_of_what_was_old_when_first_seen() -> None:
     old = surge("US", november(1), november(2))
-    assert find_news([old], november(20), [], november(13)) == ([], [])
+    assert find_news({old: ""}, november(20), [], november(13)) == ([], [])
 
 
 def test_what_is_over_stays_over() -> None:
     said = [Said("US", "2016-11-08", "2016-11-16", is_closed=True)]
-    rows = [surge("US", november(8), november(16))]
-    assert find_news(rows, november(17), said, november(10)) == ([], said)
+    found = {surge("US", november(8), november(16)): ""}
+    assert find_news(found, november(17), said, november(10)) == ([], said)
 
 
 def test_a_part_of_today_neither_opens_nor_ends_a_surge(settings: Settings, hook: Hook) -> None:
@@ -202,16 +206,16 @@ def test_a_part_of_today_neither_opens_nor_ends_a_surge(settings: Settings, hook
 
 def test_a_surge_on_incomplete_days_is_told_as_at_least() -> None:
     """Opened and closed, with the reason; that of whole days says nothing of the kind."""
-    row = surge("US", TODAY - timedelta(9), TODAY - timedelta(8))
-    lacking = row | {"is_at_least": True, "because": " The logs of its days are not complete."}
-    (opened, closed), _ = find_news([lacking], TODAY, [], TODAY - timedelta(20))
+    found = surge("US", TODAY - timedelta(9), TODAY - timedelta(8))
+    lacking = {replace(found, is_at_least=True): " The logs of its days are not complete."}
+    (opened, closed), _ = find_news(lacking, TODAY, [], TODAY - timedelta(20))
     assert opened.body.startswith(
         "At least 100 sessions from US on 2016-11-11, at least 10.0 times"
     )
     assert "(at least 100 sessions); at least 200 sessions in all" in closed.body
     for alert in (opened, closed):
         assert alert.body.endswith("The logs of its days are not complete.")
-    whole, _ = find_news([row], TODAY, [], TODAY - timedelta(20))
+    whole, _ = find_news({found: ""}, TODAY, [], TODAY - timedelta(20))
     assert not any("least" in alert.body for alert in whole)
 
 
@@ -227,10 +231,9 @@ def test_an_alert_says_which_cause_makes_a_size_at_least(
     settings: Settings, hook: Hook, *, is_preliminary: bool, is_censored: bool, said: str
 ) -> None:
     """Logs that are missing, visitors that were turned away, or both."""
-    write_lake(settings, TODAY, surge("US", TODAY, TODAY) | {"is_at_least": True})
-    path = settings.lake / "days" / "part.parquet"
-    days = [{"day": TODAY, "is_preliminary": is_preliminary, "is_censored": is_censored}]
-    pq.write_table(pa.Table.from_pylist(days), path)
+    today = {"is_preliminary": is_preliminary, "is_censored": is_censored}
+    found = replace(surge("US", TODAY, TODAY), is_at_least=True)
+    write_lake(settings, TODAY, found, **{f"d{TODAY.day}": today})
     tell(settings, TODAY)
     body = hook.received[0]["body"]
     assert said in body
