@@ -6,6 +6,7 @@ in a command's help, a setting's and a column's description, a DAG's docstring.
 
 import ast
 import json
+import re
 from collections.abc import Iterable, Iterator
 from functools import reduce
 from html import escape
@@ -23,7 +24,6 @@ from pipeline.settings import Settings
 from pipeline.tables import DUCKDB_TYPES, PARTITIONED, TABLES
 
 DAGS = Path(__file__).parent.parent / "dags"
-EXAMPLES = "For example:"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -55,17 +55,14 @@ def list_commands() -> Iterator[tuple[str, typer.Context, Any]]:
 
 def split_help(command: Any) -> tuple[list[str], list[str]]:
     """A command's help: the paragraphs of its text, and the lines of its examples."""
-    text, _, examples = command.help.partition(EXAMPLES)
+    text, _, examples = command.help.partition("For example:")
     return text.strip().split("\n\n"), examples.split("\n\n")[1:]
 
 
 def _commands() -> Iterator[str]:
     commands = list(list_commands())
     options = {
-        name: [
-            (param.param_type_name, *param.get_help_record(context))
-            for param in command.get_params(context)
-        ]
+        name: [param.get_help_record(context) for param in command.get_params(context)]
         for name, context, command in commands
     }
     everywhere = reduce(lambda a, b: [one for one in a if one in b], options.values())
@@ -86,11 +83,11 @@ def _commands() -> Iterator[str]:
         yield "```\n"
 
 
-def _options(records: list[tuple[str, str, str]]) -> Iterator[str]:
+def _options(records: list[tuple[str, str]]) -> Iterator[str]:
     if records:
         yield from _table(
             ("option", "what it does"),
-            ((f"`{name}`", escape(text, quote=False)) for _, name, text in records),
+            ((f"`{name}`", escape(text, quote=False)) for name, text in records),
         )
 
 
@@ -186,7 +183,13 @@ def _dag(module: ast.Module) -> Iterator[str]:
     (function,) = (one for one in module.body if isinstance(one, ast.FunctionDef))
     said = _keywords(function.decorator_list[0])
     yield f"## {function.name}\n\n{ast.get_docstring(module)}\n"
-    yield f"- schedule: `{ast.unparse(said['schedule'])}`"
+    constants = {
+        ast.unparse(one.targets[0]): ast.unparse(one.value)
+        for one in module.body if isinstance(one, ast.Assign)
+    }  # fmt: skip
+    schedule = ast.unparse(said["schedule"])
+    schedule = re.sub("[A-Z]+", lambda name: constants.get(name[0], name[0]), schedule)
+    yield f"- schedule: `{schedule}`"
     if "params" in said:
         for key, param in zip(said["params"].keys, said["params"].values, strict=True):
             text = ast.literal_eval(_keywords(param)["description"])

@@ -35,8 +35,8 @@ ELSEWHERE = {
     r"docker compose .+": "a Docker engine: tests/e2e/test_docker.py",
     r"cp /var/log/nginx/access\.log\* raw/": "a step of the former",
     r"AIRFLOW__CORE__DAGS_FOLDER=.+": "a real Airflow: tests/e2e/test_dag_folder.py",
-    r"[^$]*(\.df\(\)|\.plot\(|polars)": "where there is a pandas, PyArrow imports it everywhere",
-    r"[^$]*pyspark": "Java",
+    r"(?s).*(\.df\(\)|\.plot\(|polars)": "where there is a pandas, PyArrow imports it everywhere",
+    r"(?s).*pyspark": "Java",
 }
 """Commands and programs that are not run here, and why not or where."""
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -129,9 +129,9 @@ def test_the_readme_shows_the_demo_the_way_of_ones_own_logs_and_a_figure() -> No
     assert dict(rows).items() <= cells.items()
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.parent.name != "docs"])
+@pytest.mark.parametrize("path", FILES, ids=str)
 def test_links_between_files_lead_somewhere(path: Path) -> None:
-    """Also those of the pages that are not of the site, which `make docs` does not look at."""
+    """Also those of the files that are not of the site, which `make docs` does not look at."""
     made = {ROOT / page for page in PAGES}
     for link in re.findall(r"\]\(([^)#:]+)[^):]*\)", path.read_text(encoding="utf-8")):
         target = (path.parent / link).resolve()
