@@ -44,7 +44,7 @@ SINCE ?= HEAD
 check: lint
 	$(BIN)/python -m pytest -n auto --dist loadgroup --timeout=600 tests/test_rooms.py $$(ls -d $$( \
 		(git diff --name-only $(SINCE); git ls-files --others --exclude-standard) | sed -nE \
-		's#^sql/.*#tests/build#p; s#^(pipeline|tests)/([a-z]+)/.*#tests/\2#p; s#^pipeline/([a-z]+)\.py#tests/test_\1*.py#p' \
+		's#^sql/.*#tests/build#p; s#^(docs/.*|(dags/)?README.*)#tests/docs#p; s#^(pipeline|tests)/([a-z]+)/.*#tests/\2#p; s#^pipeline/([a-z]+)\.py#tests/test_\1*.py#p' \
 		| grep -vE '/(e2e|faults)$$' | sort -u) 2>/dev/null)
 
 # Minutes: a real Airflow, a browser, PostgreSQL and Docker. Screenshots are in ./e2e-artefacts.

@@ -169,7 +169,8 @@ def _layouts() -> Iterator[str]:
         " layout is found, and how any other is described.\n"
     )
     for layout in list_layouts():
-        yield f"## {layout.name}\n\n```text\n{layout.example}\n```\n"
+        example = escape(layout.example, quote=False)
+        yield f'## {layout.name}\n\n<pre class="lines"><code>{example}</code></pre>\n'
 
 
 def _dags() -> Iterator[str]:
