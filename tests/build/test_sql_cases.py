@@ -28,6 +28,10 @@ from sql_cases import (
 
 LEAST_CASES = {"sessions": 12, "daily": 8, "hourly": 6, "days": 3, "minutes": 6, "robotlike": 6}
 SENTENCE = re.compile(r"[a-z0-9]+(_[a-z0-9]+){2,}")
+HEADER = re.compile(
+    r"-- .+\.\n-- grain:  .+\n-- inputs: .+\n-- params: .+\n(-- notes:  .+\n(--         .+\n)*)?"
+)
+"""What a model is, in a sentence, and on what terms."""
 
 
 def title_of(case: Path) -> str:
@@ -154,8 +158,7 @@ def test_sql_file_says_what_it_makes(path: Path) -> None:
     text = path.read_text()
     header = "".join(re.findall(r"^--.*\n", text, re.MULTILINE))
     assert text.startswith(header)
-    says = dict(re.findall(r"^-- (grain|inputs|params): +(.+)", header, re.MULTILINE))
-    assert set(says) == {"grain", "inputs", "params"}
+    assert HEADER.fullmatch(header)
     (statement,) = duckdb.extract_statements(text)
     assert statement.type == duckdb.StatementType.SELECT
     ((tree,),) = duckdb.execute("SELECT json_serialize_sql($1::VARCHAR)", [text]).fetchall()
