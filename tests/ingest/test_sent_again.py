@@ -7,6 +7,7 @@ import json
 import lzma
 import random
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -70,6 +71,9 @@ def cut(archive: bytes, share: float) -> bytes:
     return archive[: int(len(archive) * share)]
 
 
+DAMAGES = (flip, overwrite, lose, cut)
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
@@ -96,32 +100,32 @@ def count_hits(site: Site) -> int:
     return len(site.rows("hits", columns=["line_no"]))
 
 
-@pytest.mark.parametrize(
-    ("kind", "damage"),
-    [
-        (kind, damage)
-        for kind in PACK
-        for damage in (flip, overwrite, lose, cut)
+def test_a_damaged_archive_gives_way_to_the_whole_one(tmp_path: Path) -> None:
+    """Damaged at several places, before and after: the lake is that of the whole one alone.
+
+    Each compression, damaged in each way, is a source of its own.
+    """
+    cases = {
+        f"s{number:02}": (PACK[kind](b"".join(write_lines(400, number))), damage)
+        for number, (kind, damage) in enumerate(itertools.product(PACK, DAMAGES))
         if (kind, damage) != ("bz2", lose)  # what its one block becomes may be longer than a block
-    ],
-)
-def test_a_damaged_archive_gives_way_to_the_whole_one(
-    kind: str, damage: Callable[[bytes, float], bytes], tmp_path: Path
-) -> None:
-    """Damaged at several places, before and after: the lake is that of the whole one alone."""
-    archive = PACK[kind](b"".join(write_lines(400)))
+    }
     lakes = []
-    for number, turn in enumerate(["alone", "before", "after"]):
-        (tmp_path / turn).mkdir()
-        site = Site(tmp_path / turn)
-        whole = site.write("web01-8.log.gz", archive)
-        broken = [
-            site.write(f"web01-8.{n}.log.gz", damage(archive, share))
-            for n, share in enumerate((0.3, 0.6))
-        ]
-        take(site, *[[whole], [*broken, whole], [whole, *broken]][number])
+    for turns in (["whole"], ["0.3", "0.6", "whole"], ["whole", "0.3", "0.6"]):
+        (tmp_path / "".join(turns)).mkdir()
+        site = Site(tmp_path / "".join(turns))
+        for number, turn in enumerate(turns):
+            paths = [
+                site.write(
+                    f"{name}.log.{number}",
+                    archive if turn == "whole" else damage(archive, float(turn)),
+                )
+                for name, (archive, damage) in cases.items()
+            ]
+            site.run("ingest", "--no-geo", *paths, code=int(turn != "whole"))
         lakes.append(lake_of(site))
-        assert [r["damage"] for r in site.records().values() if r["lines"]] == [None]
+        kept = [r for r in site.records().values() if r["lines"]]
+        assert [(r["damage"], r["hits"]) for r in kept] == [(None, 400)] * len(cases)
     assert lakes[0] == lakes[1] == lakes[2]
 
 
@@ -240,7 +244,8 @@ def test_lines_that_several_copies_share_are_said_the_same_in_any_order(tmp_path
     for order in itertools.permutations(range(3)):
         site = Site(tmp_path / str(order))
         take(site, *[site.write(f"{n}.log", copies[n]) for n in order])
-        lakes.add(tuple(sorted(lake_of(site).items())))
+        site.run("build")
+        lakes.add(tuple(site.hashes().items()))
         assert len(site.rows("days")[0]["doubts"]) == 2
     assert len(lakes) == 1
 
@@ -347,9 +352,9 @@ def damage_at_random(archive: bytes, rng: random.Random) -> bytes:
 def test_damaged_at_random_and_sent_whole_counts_once_or_is_doubted(tmp_path: Path) -> None:
     """A source each; in either order the lake is the same, and of most nothing is left."""
     rng, kinds = random.Random(3), [kind for kind in PACK if kind != "gz of many blocks"]
-    count, lakes = 120, []
+    count, lakes = 60, []
     cases = {
-        f"s{n:03}": (
+        f"s{n:02}": (
             content := b"".join(write_lines(150, n)),
             damage_at_random(PACK[kinds[n % len(kinds)]](content), rng),
         )
@@ -366,12 +371,10 @@ def test_damaged_at_random_and_sent_whole_counts_once_or_is_doubted(tmp_path: Pa
             site.run("ingest", "--no-geo", *names, code=None)
         lakes.append(lake_of(site))
     assert lakes[0] == lakes[1]
-    hits = dict.fromkeys(cases, 0)
-    for row in site.rows("hits", columns=["source"]):
-        hits[row["source"]] += 1
+    hits = Counter(row["source"] for row in site.rows("hits", columns=["source"]))
     doubted = {name for name in cases if f"{name}: a damaged" in say_doubts(site)}
     assert {name for name in cases if hits[name] != 150} == doubted
-    assert len(doubted) <= 3
+    assert len(doubted) <= 2
     assert all(
         f"{name}: a damaged" not in say_reasons(site) for name in cases if name not in doubted
     )
@@ -429,39 +432,32 @@ FLOOD = make_line("08/Nov/2016:10:00:00 -0500", "198.51.100.66")
 OTHER = make_line("08/Nov/2016:10:00:00 -0500", "198.51.100.67")
 
 
+FLOODS = {
+    "field-case-68": ([FLOOD] * 80, [40]),
+    "long": ([FLOOD] * 400, [200]),
+    "of-two-lines": ([FLOOD, OTHER] * 60, [60]),
+    "over-two-rotations": ([FLOOD] * 200, [50, 130]),
+    "first-lines": ([FLOOD] * 90, [0]),
+    "last-lines": ([FLOOD] * 90, [90]),
+}
+
+
 @pytest.mark.parametrize("turn", [1, -1])
-@pytest.mark.parametrize(
-    ("flood", "rotated_at"),
-    [
-        ([FLOOD] * 80, [40]),
-        ([FLOOD] * 400, [200]),
-        ([FLOOD, OTHER] * 60, [60]),
-        ([FLOOD] * 200, [50, 130]),
-        ([FLOOD] * 90, [0]),
-        ([FLOOD] * 90, [90]),
-    ],
-    ids=[
-        "field case 68",
-        "long",
-        "of two lines",
-        "over two rotations",
-        "first lines",
-        "last lines",
-    ],
-)
-def test_a_flood_over_a_rotation_loses_nothing(
-    flood: list[bytes], rotated_at: list[int], turn: int, site: Site
-) -> None:
+def test_a_flood_over_a_rotation_loses_nothing(turn: int, site: Site) -> None:
+    """A source each, its files one after the other."""
     lines = write_lines(100)
     before, after = lines[:50], lines[50:]
-    cuts = [0, *(50 + at for at in rotated_at), 100 + len(flood)]
-    whole = [*before, *flood, *after]
-    files = [
-        site.write(f"web01-{n}.log", b"".join(whole[start:end]))
-        for n, (start, end) in enumerate(itertools.pairwise(cuts))
-    ]
-    take(site, *files[::turn])
-    assert count_hits(site) == len(whole)
+    wanted, files = {}, {}
+    for source, (flood, rotated_at) in FLOODS.items():
+        cuts = [0, *(50 + at for at in rotated_at), 100 + len(flood)]
+        whole = [*before, *flood, *after]
+        wanted[source] = len(whole)
+        files[source] = [b"".join(whole[start:end]) for start, end in itertools.pairwise(cuts)]
+    for number in range(max(map(len, files.values())))[::turn]:
+        parts = {source: parts[number] for source, parts in files.items() if number < len(parts)}
+        site.ingest(*[site.write(f"{source}.log.{number}", part) for source, part in parts.items()])
+    hits = Counter(row["source"] for row in site.rows("hits", columns=["source"]))
+    assert hits == wanted
     lake_of(site)
 
 
@@ -489,7 +485,7 @@ def test_lines_that_may_be_counted_twice_are_said_where_the_figure_is(tmp_path: 
         "web01-3.log": next_day[30:],  # a proved overlap beside it
     }
     lakes = []
-    for order in itertools.permutations(contents):
+    for order in [tuple(contents)[n:] + tuple(contents)[:n] for n in range(3)]:
         one = Site(tmp_path / "-".join(order))
         take(one, *[one.write(name, b"".join(contents[name])) for name in order])
         one.run("build")

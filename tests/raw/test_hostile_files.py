@@ -45,29 +45,28 @@ def gz_of(unit: bytes, mib: int) -> bytes:
     return member * (mib // 16)
 
 
+# Half a GiB to two, of which a tenth is enough to tell; of NULs 4 GiB would be read: test_holes.
 BOMBS: dict[str, Callable[[], bytes]] = {
-    "10 MB of gz, 10 GB of zeros": lambda: gz_of(b"\0", 10 * 1024),
-    "10 MB of gz, 10 GB of blank lines": lambda: gz_of(b"\n", 10 * 1024),
-    "18 KB of bz2, 10 GB": lambda: bz2.compress(bytes(45 * MIB)) * 228,
-    "1.5 MB of xz, 10 GB": lambda: lzma.compress(bytes(64 * MIB), preset=0) * 160,
-    "330 KB of zst, 10 GB": lambda: zstandard.compress(bytes(64 * MIB)) * 160,
+    "line.gz": lambda: gz_of(b"x", 512),
+    "blank.gz": lambda: gz_of(b"\n", 512),
+    "bz2": lambda: bz2.compress(b"\n" * (45 * MIB)) * 23,
+    "xz": lambda: lzma.compress(b"x" * (64 * MIB), preset=0) * 16,
+    "zst": lambda: zstandard.compress(b"\n" * (64 * MIB)) * 32,
 }
 
 
-@pytest.mark.parametrize("bomb", BOMBS)
-def test_archive_that_holds_a_thousand_times_its_size_is_refused(bomb: str, site: Site) -> None:
-    """Early, in bounded memory and disk, with what to set; the file beside it is in."""
-    archive = site.write("bomb.log", BOMBS[bomb]())
-    begun = time.monotonic()
-    done, peak_mb = measured(site, "ingest", "--no-geo", archive, site.write("good.log", GOOD))
+def test_archives_that_hold_a_thousand_times_their_size_are_refused(site: Site) -> None:
+    """Early, in less memory than one gives, with what to set; the file beside them is in."""
+    archives = [site.write(f"{name}.log", make()) for name, make in BOMBS.items()]
+    done, peak_mb = measured(site, "ingest", "--no-geo", *archives, site.write("good.log", GOOD))
     assert done.returncode == 1
     message = done.stderr.decode()
-    assert "bomb.log: its" in message
-    assert "over 300 times as much" in message
-    assert "set max_content_ratio higher" in message
+    for archive in archives:
+        (line,) = (line for line in message.splitlines() if f"{archive.name}: its" in line)
+        assert "over 300 times as much" in line
+        assert "set max_content_ratio higher" in line
     assert "Traceback" not in message
     assert peak_mb < MEMORY_MB
-    assert time.monotonic() - begun < 120  # seconds when alone; 10 GB in full take minutes
     assert [record["name"] for record in site.records().values()] == ["good.log"]
     assert sum(p.stat().st_size for p in site.lake.rglob("*") if p.is_file()) < MIB
     assert not (site.lake / ".staging").exists()
