@@ -45,7 +45,7 @@ check: lint
 	$(BIN)/python -m pytest -n auto --dist loadgroup --timeout=600 tests/test_rooms.py $$(ls -d $$( \
 		(git diff --name-only $(SINCE); git ls-files --others --exclude-standard) | sed -nE \
 		's#^sql/.*#tests/build#p; s#^(docs/.*|(dags/)?README.*)#tests/docs#p; s#^(pipeline|tests)/([a-z]+)/.*#tests/\2#p; s#^pipeline/([a-z]+)\.py#tests/test_\1*.py#p' \
-		| grep -vE '/(e2e|faults)$$' | sort -u) 2>/dev/null)
+		| grep -vE '/(e2e|faults|system)$$' | sort -u) 2>/dev/null)
 
 # Minutes: a real Airflow, a browser, PostgreSQL and Docker. Screenshots are in ./e2e-artefacts.
 # As root on Debian it installs what it needs of the system; else it says what it leaves out.
@@ -54,6 +54,7 @@ E2E := timeout --foreground --signal=INT --kill-after=2m 30m $(BIN)/python -m py
 e2e: install-dev
 	tests/e2e/packages.sh
 	rm -f e2e-artefacts/measured.txt
+	$(E2E) -n 2 --dist loadgroup tests/system
 	$(E2E) -n 2 --dist loadfile tests/e2e/test_backwards_postgres.py tests/e2e/test_docker.py
 	$(E2E) -n 0 tests/e2e/test_dag_folder.py tests/e2e/test_standalone_ui.py
 	cat e2e-artefacts/measured.txt

@@ -1,11 +1,12 @@
-"""Lakes for the report's tests: small logs, taken in and built by the real commands."""
+"""Lakes for the report's tests: small logs, taken in and built by the commands."""
 
 import gzip
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from conftest import Tidegauge, build_databases
+from conftest import build_databases
+from lake_fixtures import Site
 
 CANADA, STATES, HOSTILE = "198.51.100", "203.0.113", "192.0.2"
 """First three numbers of networks for documentation that the tests' database locates."""
@@ -31,7 +32,6 @@ def day_lines(network: str, day: datetime, sessions: int, **kind: str) -> list[s
 
 
 def make_lake(
-    tidegauge: Tidegauge,
     folder: Path,
     lines: Iterable[str],
     *,
@@ -47,34 +47,32 @@ def make_lake(
         folder / "geo",
         [{"kind": "GeoLite2-Country", "built": "2003-01-01T00:00:00+00:00", "networks": networks}],
     )
-    where = ["--lake", folder / "lake", "--geo", folder / "geo"]
-    tidegauge("ingest", folder / "raw", *where, *([] if geo else ["--no-geo"]), zone=zone)
-    tidegauge("build", *where, zone=zone)
-    return folder / "lake"
+    site, env = Site(folder), {"TIDEGAUGE_TIMEZONE": zone}
+    site.run("ingest", "raw", *(["--geo", "geo"] if geo else ["--no-geo"]), env=env)
+    site.run("build", "--geo", "geo", env=env)
+    return site.lake
 
 
-def make_storm(tidegauge: Tidegauge, folder: Path) -> Path:
+def make_storm(folder: Path) -> Path:
     """Twelve days of Canada and the States, a surge of the latter on 2016-11-10."""
     first = datetime.fromisoformat("2016-11-01T16:00:00+00:00")
     lines = []
     for n in range(12):
         day = first + timedelta(n)
         lines += day_lines(CANADA, day, 30) + day_lines(STATES, day, 200 if n == 9 else 20)
-    return make_lake(tidegauge, folder, lines)
+    return make_lake(folder, lines)
 
 
-def make_hostile(tidegauge: Tidegauge, folder: Path) -> Path:
+def make_hostile(folder: Path) -> Path:
     """Twelve days, the last with a surge from a hostile country; a file of a hostile name."""
     first = datetime.fromisoformat("2016-11-01T16:00:00+00:00")
     lines = []
     for n in range(12):
         kind = {"path": PATH, "referrer": REFERRER, "agent": AGENT}
         lines += day_lines(HOSTILE, first + timedelta(n), 200 if n == 11 else 20, **kind)
-    lake = make_lake(tidegauge, folder, lines, name="<svg onload=alert(7)>-1.log")
+    lake = make_lake(folder, lines, name="<svg onload=alert(7)>-1.log")
     damaged = folder / FILE
     damaged.write_bytes(gzip.compress("\n".join(lines[:50]).encode())[:-4])
-    where = ["--lake", lake, "--geo", folder / "geo"]
-    done = tidegauge("ingest", damaged, *where, ok=False)
-    assert done.returncode == 1
-    tidegauge("build", *where)
+    Site(folder).run("ingest", damaged, "--geo", "geo", code=1)
+    Site(folder).run("build", "--geo", "geo")
     return lake

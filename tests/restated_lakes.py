@@ -33,6 +33,8 @@ COMPLETE = {
     "reasons": [], "doubts": [],
 }  # fmt: skip
 
+HOSTILE = "web06 <img src=x onerror=alert(8)>\x1b[31m\u202e.log"
+
 
 class Publisher:
     """A site in Toronto that publishes at chosen times; its database knows CA, US and FR."""
@@ -106,3 +108,16 @@ class Publisher:
         self.deliver("web05.log", US=50, FR=1)
         self.build(d8=COMPLETE)
         self.publish(ELEVENTH)
+
+
+def make_restated_storm(folder: Path) -> Publisher:
+    """Eight days; the last, a surge, was restated twice, the second time for a hostile reason."""
+    site = Publisher(folder)
+    for day in range(1, 8):
+        site.deliver(f"web01-{day}.log", day=day, US=20, CA=30)
+    site.build()
+    site.restate_election_night()
+    site.deliver(HOSTILE, US=1)
+    site.build(d8=COMPLETE)
+    site.publish("2016-11-12T06:00:00-05:00")
+    return site

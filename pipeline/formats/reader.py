@@ -69,8 +69,8 @@ def _read_part(connection: duckdb.DuckDBPyConnection, part: Part) -> ReadBlock:
 def join(reads: Iterator[ReadBlock]) -> ReadBlock:
     """Put what parts of a block became together, in line order."""
     parts = list(reads)
-    if len(parts) == 1:
-        return parts[0]
+    if len(parts) <= 1:  # none: of most layouts, when a file's is looked for
+        return parts[0] if parts else ReadBlock(FIELDS.empty_table(), [], [], [])
     hits = pa.concat_tables([FIELDS.empty_table(), *(part.hits for part in parts)])
     return ReadBlock(
         hits.sort_by("line_no"),

@@ -134,12 +134,14 @@ def chosen(rows: list[Row], columns: list[str], wanted: list[str]) -> Iterator[t
 def test_case_counts_as_its_note_works_out(
     case: Path, by: str, tmp_path: Path, warm_tidegauge: Tidegauge
 ) -> None:
-    """The rows of every table that the case expects are the hand-written ones."""
+    """The rows of every table that the case expects are the hand-written ones, and are proved."""
     zone, geo, logs = prepare(case, tmp_path)
     if by == "oracle":
         counted = count_files(logs, zone, geo)
     else:
         counted = count_by_command(logs, zone, geo, tmp_path / "lake", warm_tidegauge)
+        proof = ("verify", "--lake", tmp_path / "lake", "--geo", geo, "--format", "csv")
+        assert warm_tidegauge(*proof, zone=zone.key).stdout == b"what,day_or_file,finding\n"
     expectations = sorted(case.glob("expect_*.csv"))
     assert expectations
     for path in expectations:

@@ -12,8 +12,18 @@ from pathlib import Path
 
 import pytest
 from conftest import VISITOR_KEY, Tidegauge
-from report_lakes import CANADA, FILE, PATH, STATES, day_lines, line, make_hostile, make_lake
-from report_lakes import make_storm as make_storm_lake
+from lake_fixtures import Site
+from report_lakes import (
+    CANADA,
+    FILE,
+    PATH,
+    STATES,
+    day_lines,
+    line,
+    make_hostile,
+    make_lake,
+    make_storm,
+)
 from report_pages import VOID, Page, text_of
 
 from pipeline.orchestration.nightly import check_built
@@ -44,8 +54,8 @@ def report(tmp_path: Path) -> Report:
 
 
 @pytest.fixture(scope="module")
-def storm(tidegauge: Tidegauge, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_storm_lake(tidegauge, tmp_path_factory.mktemp("storm"))
+def storm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_storm(tmp_path_factory.mktemp("storm"))
 
 
 def test_a_surge_is_the_headline(report: Report, storm: Path) -> None:
@@ -63,9 +73,7 @@ def test_a_surge_is_the_headline(report: Report, storm: Path) -> None:
     assert "at least" not in text.split("What these figures do not say")[0]
 
 
-def test_a_surge_on_an_incomplete_day_is_at_least(
-    report: Report, tidegauge: Tidegauge, tmp_path: Path
-) -> None:
+def test_a_surge_on_an_incomplete_day_is_at_least(report: Report, tmp_path: Path) -> None:
     """Without web02 on the peak day, and a tenth of its requests failing: headline, chart, list."""
     folder = tmp_path / "site"
     lines = []
@@ -79,7 +87,7 @@ def test_a_surge_on_an_incomplete_day_is_at_least(
             path.write_text("\n".join(more))
     failing = [text.replace('" 200 ', '" 503 ') for text in lines if "10/Nov" in text][:30]
     lines = [text for text in lines if text.replace('" 200 ', '" 503 ') not in failing] + failing
-    html = report(make_lake(tidegauge, folder, lines))
+    html = report(make_lake(folder, lines))
     text = text_of(html)
     assert "United States: at least 200 sessions on 2016-11-10, at least 10.0 times what" in text
     assert "Logs are missing of 2016-11-10: the surge has at least this size" in text
@@ -92,9 +100,7 @@ def test_a_surge_on_an_incomplete_day_is_at_least(
     assert Page(html).tags <= set(ALLOWED.split()) | VOID
 
 
-def test_a_surge_under_a_crash_is_at_least_everywhere(
-    report: Report, tidegauge: Tidegauge, tmp_path: Path
-) -> None:
+def test_a_surge_under_a_crash_is_at_least_everywhere(report: Report, tmp_path: Path) -> None:
     """No log is missing, a tenth of the requests failed: report, figure and its JSON, verify."""
     lines = []
     for n in range(12):
@@ -104,26 +110,26 @@ def test_a_surge_under_a_crash_is_at_least_everywhere(
             text.replace('" 200 ', '" 503 ') if n == 9 and place < 30 else text
             for place, text in enumerate(sessions)
         ]
-    lake = make_lake(tidegauge, tmp_path / "site", lines)
+    lake = make_lake(tmp_path / "site", lines)
     text = text_of(report(lake))
     assert "United States: at least 200 sessions on 2016-11-10, at least 10.0 times" in text
     assert "Preliminary." not in text
     assert "Logs are missing" not in text
     assert "13.0 % of all requests (robots left out) with an error of its own" in text
     assert "visitors were turned away on one (5 % or more of the requests" in text
-    where = ["--lake", lake, "--geo", lake.parent / "geo"]
+    site = Site(lake.parent)
     asked = ["--day", "2016-11-10", "--country", "US", "--format", "json"]
-    (figure,) = json.loads(tidegauge("figure", *asked, *where).stdout)
+    (figure,) = json.loads(site.run("figure", *asked, "--geo", "geo").out)
     assert figure["expectation"]["is_at_least"] is True
     assert ": at least 200 sessions where" in figure["text"]
-    (surge,) = json.loads(tidegauge("surges", "--format", "json", *where).stdout)
+    (surge,) = json.loads(site.run("surges", "--format", "json").out)
     assert surge["is_at_least"] is True
-    tidegauge("verify", *where)
+    site.run("verify", "--geo", "geo")
 
 
 @pytest.mark.parametrize("zone", ["America/Toronto", "UTC"])
 def test_a_lake_of_one_day_claims_no_judgement_and_no_country_without_a_session(
-    report: Report, tidegauge: Tidegauge, tmp_path: Path, zone: str
+    report: Report, tmp_path: Path, zone: str
 ) -> None:
     """Canada visits, the States send a robot, others have no country; clocks change or do not."""
     lines = [
@@ -131,7 +137,7 @@ def test_a_lake_of_one_day_claims_no_judgement_and_no_country_without_a_session(
         *day_lines(STATES, NOON, 2, agent="Googlebot/2.1"),
         *day_lines("10.0.0", NOON, 4),
     ]
-    lake = make_lake(tidegauge, tmp_path / "site", lines, zone=zone)
+    lake = make_lake(tmp_path / "site", lines, zone=zone)
     text = text_of(report(lake))
     assert "7 sessions from 1 country, 9 log lines" in text
     assert "Nothing was judged: a day is once 7 earlier days can serve" in text
@@ -159,15 +165,13 @@ def test_the_same_lake_gives_the_same_bytes_anywhere(
     assert out.read_text(encoding="utf-8") == report(storm)
 
 
-def test_the_same_sessions_by_local_day_and_by_utc_day(
-    report: Report, tidegauge: Tidegauge, tmp_path: Path
-) -> None:
+def test_the_same_sessions_by_local_day_and_by_utc_day(report: Report, tmp_path: Path) -> None:
     """Three sessions at 22:00 in Toronto are tomorrow's in UTC."""
     evening, noon = datetime.fromisoformat("2016-11-10T03:00:00+00:00"), NOON + timedelta(8)
     lines = day_lines(CANADA, evening, 3) + [
         line(f"{CANADA}.{100 + n}", noon + timedelta(n)) for n in (-1, 0, 1)
     ]
-    html = report(make_lake(tidegauge, tmp_path / "site", lines))
+    html = report(make_lake(tmp_path / "site", lines))
     row = re.search(r'class="day">2016-11-09</th>(<td.*?)</tr>', html.split('id="zone"')[1])
     assert row
     assert re.findall(r">([^<>]+)</td>", row[1]) == ["4", "1", "\N{MINUS SIGN}3"]
@@ -179,81 +183,70 @@ def test_another_country_can_be_asked_for(report: Report, storm: Path) -> None:
     assert "Canada: no surge in 12 days" in text_of(report(storm, "ca"))
 
 
-def test_a_country_without_hits_is_a_wrong_option(
-    tidegauge: Tidegauge, storm: Path, tmp_path: Path
-) -> None:
+def test_a_country_without_hits_is_a_wrong_option(storm: Path, tmp_path: Path) -> None:
     """Exit 2, the option named, and no file left."""
     out = tmp_path / "report.html"
-    done = tidegauge("report", "--lake", storm, "--out", out, "--country", "FR", ok=False)
-    assert done.returncode == 2
-    assert b"--country = 'FR': no hits from there; the lake has" in done.stderr
+    args = ("report", "--lake", storm, "--out", out, "--country", "FR")
+    assert (
+        "--country = 'FR': no hits from there; the lake has"
+        in Site(tmp_path).run(*args, code=2).err
+    )
     assert not out.exists()
 
 
 @pytest.mark.parametrize(
     ("out", "said"),
-    [(".", b"setting --out"), ("file/report.html", b"report.html can't be written")],
+    [(".", "setting --out"), ("file/report.html", "report.html can't be written")],
 )
 def test_a_place_that_cannot_be_written_is_refused(
-    tidegauge: Tidegauge, storm: Path, tmp_path: Path, out: str, said: bytes
+    storm: Path, tmp_path: Path, out: str, said: str
 ) -> None:
     """Exit 2 and the place named, without a traceback."""
     (tmp_path / "file").touch()
-    done = tidegauge("report", "--lake", storm, "--out", tmp_path / out, ok=False)
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert b"Traceback" not in done.stderr
+    assert said in Site(tmp_path).run("report", "--lake", storm, "--out", out, code=2).err
 
 
-def test_an_empty_lake_says_what_to_do(
-    report: Report, tidegauge: Tidegauge, tmp_path: Path
-) -> None:
+def test_an_empty_lake_says_what_to_do(report: Report, tmp_path: Path) -> None:
     """A lake without hits is a page too."""
-    text = text_of(report(make_lake(tidegauge, tmp_path / "site", [])))
+    text = text_of(report(make_lake(tmp_path / "site", [])))
     assert "No day has been counted yet" in text
     assert "tidegauge ingest" in text
 
 
-def test_an_unbuilt_lake_says_what_to_do(
-    report: Report, tidegauge: Tidegauge, tmp_path: Path
-) -> None:
+def test_an_unbuilt_lake_says_what_to_do(report: Report, tmp_path: Path) -> None:
     """Hits that were taken in but not counted are named."""
     (tmp_path / "a.log").write_text("\n".join(day_lines(CANADA, NOON, 2)))
-    tidegauge("ingest", tmp_path / "a.log", "--lake", tmp_path / "lake", "--no-geo")
+    Site(tmp_path).ingest("a.log")
     text = text_of(report(tmp_path / "lake"))
     assert "The lake holds hits of 1 day that was not built" in text
 
 
-def test_one_day_without_locations(report: Report, tidegauge: Tidegauge, tmp_path: Path) -> None:
+def test_one_day_without_locations(report: Report, tmp_path: Path) -> None:
     """Too short to judge; everybody is ZZ, and no database was in force."""
     lines = day_lines(CANADA, NOON, 3)
-    text = text_of(report(make_lake(tidegauge, tmp_path / "site", lines, geo=False)))
+    text = text_of(report(make_lake(tmp_path / "site", lines, geo=False)))
     assert "unknown place: 3 sessions in 1 day (preliminary), too few days to judge" in text
     assert "3 of 3 sessions (100.0 %) are from addresses" in text
     assert "none: nobody was located" in text
 
 
-def test_a_long_lake_shows_the_days_about_the_surge(
-    report: Report, tidegauge: Tidegauge, tmp_path: Path
-) -> None:
+def test_a_long_lake_shows_the_days_about_the_surge(report: Report, tmp_path: Path) -> None:
     """Those are shown one by one, six weeks before to four after; all days in a thin line."""
     first = datetime.fromisoformat("2004-01-01T16:00:00+00:00")
     lines = []
     for n in range(130):
         lines += day_lines(STATES, first + timedelta(n), 60 if n == 60 else 1)
-    html = report(make_lake(tidegauge, tmp_path / "site", lines))
+    html = report(make_lake(tmp_path / "site", lines))
     assert "United States: 60 sessions on 2004-03-01" in text_of(html)
     assert "All 130 days" in text_of(html)
     shown = re.findall(r'class="day">([0-9-]+)</th><td', html.split('id="peak"')[0])
     assert (shown[0], shown[-1], len(shown)) == ("2004-01-19", "2004-03-29", 42 + 1 + 28)
 
 
-def test_a_missing_day_is_named_and_not_zero(
-    report: Report, tidegauge: Tidegauge, tmp_path: Path
-) -> None:
+def test_a_missing_day_is_named_and_not_zero(report: Report, tmp_path: Path) -> None:
     """In a zone of half hours, too."""
     lines = [x for n in (0, 1, 3) for x in day_lines(CANADA, NOON + timedelta(n), 9)]
-    html = report(make_lake(tidegauge, tmp_path / "site", lines, zone="Asia/Kolkata"))
+    html = report(make_lake(tmp_path / "site", lines, zone="Asia/Kolkata"))
     text = text_of(html)
     assert "Days without any hit: 2016-11-03." in text
     assert "2016-11-01 21:30+05:30" in text
@@ -300,11 +293,9 @@ def test_compared_figures_stand_side_by_side(storm: Path, tmp_path: Path) -> Non
     assert "The Hill Times, 22 November 2016" in html
 
 
-def test_nothing_in_a_log_becomes_html(
-    report: Report, tidegauge: Tidegauge, tmp_path: Path
-) -> None:
+def test_nothing_in_a_log_becomes_html(report: Report, tmp_path: Path) -> None:
     """Hostile paths, referrers, agents, sources and file names stay text; that country is none."""
-    html = report(make_hostile(tidegauge, tmp_path / "site"))
+    html = report(make_hostile(tmp_path / "site"))
     page = Page(html)
     assert page.tags <= set(ALLOWED.split())
     assert {name for name in page.attributes if name.startswith("on")} == set()

@@ -6,30 +6,18 @@ from pathlib import Path
 import duckdb
 import pytest
 from lake_fixtures import make_line
-from playwright.sync_api import Browser
-from report_pages import CHROMIUM, Page, browser, open_page, text_of
-from restated_lakes import COMPLETE, ELEVENTH, NINTH, PRELIMINARY, Publisher
+from report_pages import Page, text_of
+from restated_lakes import COMPLETE, ELEVENTH, NINTH, PRELIMINARY, Publisher, make_restated_storm
 
 from pipeline.report import restated
 from pipeline.report.page import write_report
 from pipeline.report.restated import name_files_once
 
-__all__ = ["browser"]
-HOSTILE = "web06 <img src=x onerror=alert(8)>\x1b[31m\u202e.log"
-
 
 @pytest.fixture(scope="module")
 def storm(tmp_path_factory: pytest.TempPathFactory) -> Publisher:
     """Eight days; the last, a surge, was restated twice, the second time for a hostile reason."""
-    site = Publisher(tmp_path_factory.mktemp("storm"))
-    for day in range(1, 8):
-        site.deliver(f"web01-{day}.log", day=day, US=20, CA=30)
-    site.build()
-    site.restate_election_night()
-    site.deliver(HOSTILE, US=1)
-    site.build(d8=COMPLETE)
-    site.publish("2016-11-12T06:00:00-05:00")
-    return site
+    return make_restated_storm(tmp_path_factory.mktemp("storm"))
 
 
 def write(site: Publisher) -> str:
@@ -186,22 +174,3 @@ def test_a_lake_of_an_earlier_version_says_what_to_do(tmp_path: Path) -> None:
             old.execute(f"CREATE VIEW {table} AS FROM '{site.lake.root}/{table}/**/*.parquet'")
     done = site.site.run("report", "--out", tmp_path / "r.html", code=2)
     assert "built by an earlier version: `tidegauge build`" in done.err
-
-
-@pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs Chromium at {CHROMIUM}")
-@pytest.mark.parametrize("width", [390, 1280])
-def test_the_section_fits_a_phone_and_a_desk(
-    browser: Browser,
-    storm: Publisher,
-    width: int,
-) -> None:
-    """The page does not scroll sideways; first and last value are in sight at once."""
-    write(storm)
-    page, events = open_page(browser, storm.site.folder / "r.html", width)
-    assert events == []
-    assert page.evaluate("document.documentElement.scrollWidth") == width
-    cells = page.locator("section[aria-labelledby=restated] tr:has(th[scope=row]) > .n:visible")
-    right = [box["x"] + box["width"] for cell in cells.all() if (box := cell.bounding_box())]
-    assert len(right) == 3 * 6
-    assert max(right) <= width
-    page.close()

@@ -1,10 +1,9 @@
 """What `verify` counts in NumPy is what the SQL models give: on cases, drawn and real lines.
 
 Sessions of the cases of `tests/sql`, drawn visits full of ties and gaps near the timeout, and the
-lines of the definitions and the hostile logs by the command.
+hostile logs by the command; the cases of the definitions are proved where they are counted.
 """
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from conftest import Tidegauge, build_default_databases
-from oracle_cases import CASES as DEFINITIONS
-from oracle_cases import hostile_log, prepare
+from conftest import build_default_databases
+from lake_fixtures import Site
+from oracle_cases import hostile_log
 from sql_cases import (
     CASES,
     given_days,
@@ -28,6 +27,7 @@ from sql_cases import (
     run_model,
     settings_of,
 )
+from verify_lakes import verify
 
 from pipeline.build.stale import DERIVED
 from pipeline.days import day_start
@@ -180,16 +180,18 @@ DRAWN = pa.schema(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("minutes", "at_once"), [(1, 10**6), (30, 10**6), (30, 100), (1440, 100)])
+PLAIN = [date(2016, 11, 7) + n * ONE_DAY for n in range(4)]
+OF_25_HOURS = [date(2016, 11, 5) + n * ONE_DAY for n in range(4)]
+OF_23_HOURS = [date(2016, 3, 11) + n * ONE_DAY for n in range(4)]
+
+
 @pytest.mark.parametrize(
-    "days",
+    ("days", "minutes", "at_once"),
     [
-        [date(2016, 11, 7) + n * ONE_DAY for n in range(4)],
-        [date(2016, 11, 5) + n * ONE_DAY for n in range(4)],  # 25 hours
-        [date(2016, 3, 11) + n * ONE_DAY for n in range(4)],  # 23 hours
+        (PLAIN, 1, 10**6), (PLAIN, 30, 10**6), (PLAIN, 1440, 100),
+        (OF_25_HOURS, 1440, 10**6), (OF_25_HOURS, 30, 100), (OF_23_HOURS, 30, 100),
     ],
-    ids=["plain", "25 hours", "23 hours"],
-)
+)  # fmt: skip
 def test_drawn_days_are_counted_as_by_the_models(
     days: list[date],
     minutes: int,
@@ -264,31 +266,12 @@ def test_host_of_a_referrer(referrer: str, host: str | None) -> None:
     assert referrer_host(referrer) == host
 
 
-def found_by(tidegauge: Tidegauge, lake: Path, geo: Path, zone: str) -> list[dict[str, str]]:
-    """Return what `verify` finds."""
-    where = ("--lake", lake, "--geo", geo)
-    done = tidegauge("verify", "--format", "json", *where, zone=zone, ok=False)
-    return list(json.loads(done.stdout))
-
-
-@pytest.mark.parametrize("case", DEFINITIONS, ids=lambda case: case.name)
-def test_lake_of_a_case_of_the_definitions_is_proved(
-    case: Path, tmp_path: Path, warm_tidegauge: Tidegauge
-) -> None:
-    """Nothing is found in the lake of any case: every table of it is counted alike twice."""
-    zone, geo, logs = prepare(case, tmp_path)
-    where = ("--lake", tmp_path / "lake", "--geo", geo)
-    warm_tidegauge("ingest", *logs, *where, zone=zone.key)
-    warm_tidegauge("build", *where, zone=zone.key)
-    assert found_by(warm_tidegauge, tmp_path / "lake", geo, zone.key) == []
-
-
-def test_lake_of_hostile_lines_is_proved(tmp_path: Path, warm_tidegauge: Tidegauge) -> None:
+def test_lake_of_hostile_lines_is_proved(tmp_path: Path) -> None:
     """Nothing is found in a lake of lines made to be misread."""
-    geo, where = build_default_databases(tmp_path / "geo"), ("--lake", tmp_path / "lake")
+    site = Site(tmp_path)
+    build_default_databases(tmp_path / "geo")
     for number in range(2):
-        (tmp_path / f"web0{number}.log").write_bytes(hostile_log(number))
-    logs = sorted(tmp_path.glob("*.log"))
-    warm_tidegauge("ingest", *logs, *where, "--geo", geo, zone="UTC")
-    warm_tidegauge("build", *where, zone="UTC")
-    assert found_by(warm_tidegauge, tmp_path / "lake", geo, "UTC") == []
+        site.write(f"web0{number}.log", hostile_log(number))
+    site.run("ingest", "raw", "--geo", "geo")
+    site.run("build", "--geo", "geo")
+    assert verify(site, code=0) == []

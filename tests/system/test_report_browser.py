@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import Tidegauge
+from lake_fixtures import Site
 from playwright.sync_api import Browser
 from report_lakes import PATH, make_hostile, make_storm
 from report_pages import (
@@ -11,20 +11,22 @@ from report_pages import (
     browser,  # noqa: F401 a fixture
     open_page,
 )
+from restated_lakes import make_restated_storm
+
+from pipeline.report.page import write_report
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs Chromium at {CHROMIUM}")
 
 
 @pytest.fixture(scope="module")
-def reports(tidegauge: Tidegauge, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Reports on a hostile lake and on an ordinary one."""
     folder = tmp_path_factory.mktemp("reports")
     found = {}
     for name, make in (("hostile", make_hostile), ("storm", make_storm)):
-        lake = make(tidegauge, folder / name)
+        lake = make(folder / name)
         found[name] = folder / f"{name}.html"
-        where = ["--lake", lake, "--geo", lake.parent / "geo"]
-        tidegauge("report", *where, "--out", found[name])
+        Site(lake.parent).run("report", "--geo", "geo", "--out", found[name])
     return found
 
 
@@ -74,4 +76,27 @@ def test_the_style_applies_and_charts_have_words(
     for label in page.locator("[role=img]").all():
         assert len(label.get_attribute("aria-label") or "") > 40
     assert page.locator("table:not(:has(caption)), table:not(:has(th[scope=col]))").count() == 0
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def restated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    site = make_restated_storm(tmp_path_factory.mktemp("restated"))
+    return write_report(site.settings, site.site.folder / "r.html")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_what_was_restated_fits_a_phone_and_a_desk(
+    browser: Browser,
+    restated: Path,
+    width: int,
+) -> None:
+    """The page does not scroll sideways; first and last value are in sight at once."""
+    page, events = open_page(browser, restated, width)
+    assert events == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    cells = page.locator("section[aria-labelledby=restated] tr:has(th[scope=row]) > .n:visible")
+    right = [box["x"] + box["width"] for cell in cells.all() if (box := cell.bounding_box())]
+    assert len(right) == 3 * 6
+    assert max(right) <= width
     page.close()

@@ -18,7 +18,7 @@ from conftest import VISITOR_KEY
 
 pytestmark = pytest.mark.xdist_group("wheel")
 
-CHECKOUT = Path(__file__).parents[1]
+CHECKOUT = Path(__file__).parents[2]
 OUT_OF_REACH = ("No matching distribution", "Could not fetch URL", "Connection", "name resolution")
 READ_DAGS = """
 import json, sys
