@@ -19,10 +19,11 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.output import print_rows
 from pipeline.cli.status import explain_stale
+from pipeline.ingest.maker import current_maker, ingest_settings, open_maker
 from pipeline.ingest.reprocess import plan_reread, reread
 from pipeline.lake.lake import Lake
 from pipeline.lake.views import write_views
-from pipeline.lake.zone import open_lake
+from pipeline.lake.zone import find_zone, open_lake
 from pipeline.progress import show_bytes, show_steps
 from pipeline.settings import Settings, load_settings
 from pipeline.text import write_days
@@ -84,8 +85,13 @@ def build_command(  # noqa: PLR0913 one parameter an option
 
 
 def _read_again(settings: Settings, lake: Lake, kinds: list[str]) -> dict[str, list[str]]:
-    total = plan_reread(settings, lake, kinds).raw_bytes
+    how, maker = ingest_settings(settings), current_maker(settings, lake)
+    zone = find_zone(settings, lake)
+    total = plan_reread(lake, how.sources, maker, kinds).raw_bytes
     with show_bytes("reading again", total) as (progress, task):
-        plan = reread(settings, lake, kinds, lambda count: progress.update(task, advance=count))
+        plan = reread(
+            lake, how, maker, lambda with_geo: open_maker(settings, zone, with_geo=with_geo), kinds,
+            lambda count: progress.update(task, advance=count),
+        )  # fmt: skip
     write_views(lake)
     return plan.kept

@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from pipeline.build.build import session_rules
 from pipeline.cli.options import (
     ConfigOption,
     Form,
@@ -30,6 +31,7 @@ from pipeline.compare.sentences import say_left_out, say_totals
 from pipeline.compare.variants import Asked, RobotlikeVariant, Variant, make_variants
 from pipeline.definitions import MOST_TIMEOUT_MINUTES
 from pipeline.errors import SettingsError, StorageError
+from pipeline.ingest.maker import ingest_settings
 from pipeline.lake.lake import Lake
 from pipeline.lake.storage import storage_named
 from pipeline.lake.zone import open_lake
@@ -132,10 +134,14 @@ def compare(  # noqa: PLR0913 one parameter an option
     the_lake = open_lake(settings)
     asked = Asked(timeout or (), timezone or (), robots or (), robotlike or (), geo_database or (),
                   [built.date() for built in geo_built or ()])  # fmt: skip
-    variants = make_variants(asked, settings)
+    how = ingest_settings(settings)
+    variants = make_variants(asked, settings.geo, how, settings.proxies)
     countries = [read_country(code) for code in dict.fromkeys(country or ())]
     with _open_workspace(the_lake) as workspace, storage_named(the_lake.root, _THEN):
-        basis, left_out = read_basis(settings, the_lake, _day(first), _day(last), workspace)
+        basis, left_out = read_basis(
+            the_lake, session_rules(settings), settings.memory_limit_mb,
+            _day(first), _day(last), workspace,
+        )  # fmt: skip
         say_left_out("all variants", left_out)
         outcomes = [_count(basis, variant) for variant in variants]
     chosen = countries or largest_countries(basis)

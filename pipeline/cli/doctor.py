@@ -33,8 +33,8 @@ from pipeline.formats.fields import EXPLAINED, ReadBlock, Rejected
 from pipeline.formats.json_guess import guess_setting
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.layouts import COMBINED, Layout, list_layouts
-from pipeline.ingest.maker import read_limits
 from pipeline.lake.database import connect_reader
+from pipeline.ingest.maker import ingest_settings
 from pipeline.proxies import NO_PEER, UNLOGGED
 from pipeline.raw.blocks import Block, WholeFile, read_blocks
 from pipeline.raw.content import read_whole
@@ -95,7 +95,7 @@ def parse(
                 print(json.dumps(row | carried if "ts" in row else row))
 
     with until_closed(), _raw_file(file) as raw:
-        _, whole = read_whole(read_blocks(raw, read_limits(settings)), print_lines)
+        _, whole = read_whole(read_blocks(raw, ingest_settings(settings).limits), print_lines)
         if damage := whole.content.damage:
             raise DataError(f"{file}: {damage}; the readable part was printed")
 
@@ -183,7 +183,7 @@ def doctor(
             found.add(block, reader.read(connection, parts))
 
     with _raw_file(file) as raw:
-        _, whole = read_whole(read_blocks(raw, read_limits(settings)), look)
+        _, whole = read_whole(read_blocks(raw, ingest_settings(settings).limits), look)
     content = whole.content
     is_read = found.counts["hits"] >= found.counts["rejected"] + found.counts["too_long"]
     is_text = is_read or not content.is_binary

@@ -7,6 +7,7 @@ import typer
 
 from pipeline.cli.options import ConfigOption, GeoOption, LakeOption
 from pipeline.ingest.forget import forget_file
+from pipeline.ingest.maker import ingest_settings
 from pipeline.lake.views import write_views
 from pipeline.lake.zone import open_lake
 from pipeline.settings import load_settings
@@ -35,7 +36,7 @@ def forget(
     """
     settings = load_settings(config, lake=lake, geo=geo)
     the_lake = open_lake(settings)
-    record = forget_file(settings, the_lake, file, datetime.now(UTC))
+    record = forget_file(the_lake, ingest_settings(settings).overlaps, file, datetime.now(UTC))
     write_views(the_lake)
     days = ", ".join(record.read_days)
     print(

@@ -21,16 +21,17 @@ from pipeline.cli.options import (
 from pipeline.cli.output import print_rows
 from pipeline.cli.status import list_status
 from pipeline.errors import SettingsError
+from pipeline.ingest.fetching import standard_input, take_files
 from pipeline.ingest.ingest import Failed, Ingested, explain_overlap, explain_unread
-from pipeline.ingest.maker import choose_zone, open_maker
-from pipeline.ingest.source_names import Namer, list_doubts, origin_of_table
-from pipeline.ingest.sources import days_around, find_raw_files, standard_input, take_files
+from pipeline.ingest.maker import choose_zone, ingest_settings, open_maker
+from pipeline.ingest.source_names import Namer, Sources, list_doubts
+from pipeline.ingest.sources import days_around, find_raw_files
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.views import write_views
 from pipeline.lake.zone import Zone, find_zone
 from pipeline.progress import show_bytes
-from pipeline.raw.files import RawFiles, find_files
+from pipeline.raw.files import Origin, RawFiles, find_files, total_bytes
 from pipeline.raw.holes import say_hole
 from pipeline.raw.naming import check_source
 from pipeline.settings import Settings, load_settings
@@ -84,8 +85,10 @@ def ingest(  # noqa: PLR0913 one parameter an option
                 raise SettingsError("--source", None, "standard input has no name: write --source")
             copy = ending.enter_context(standard_input(the_lake, settings.max_fetch_mb))
             paths = [copy if path == Path("-") else path for path in paths]
-        found = _find(settings, paths, zone)
-        _name_sources(settings, found, source, log_format)
+        sources = ingest_settings(settings).sources
+        found = _find(the_lake, sources, paths, zone)
+        origins = _name_sources(the_lake, sources, found, source, log_format)
+        found = replace(found, origins=origins)
         result = _ingest(settings, found, zone, with_geo=not no_geo, again=again)
     write_views(the_lake)
     is_sound = _report_ingest(result)
@@ -97,58 +100,57 @@ def ingest(  # noqa: PLR0913 one parameter an option
         raise typer.Exit(1)
 
 
-def _find(settings: Settings, paths: list[Path], zone: Zone) -> RawFiles:
+def _find(lake: Lake, sources: Sources, paths: list[Path], zone: Zone) -> RawFiles:
     """The files of paths, and of names of sources that are no paths."""
-    known = {table.name for table in settings.source}
+    known = {table.name for table in sources.tables}
     names = {str(path) for path in paths if str(path) in known and not path.exists()}
     given = [path for path in paths if str(path) not in names]
-    found = find_files(given, follow_links=settings.follow_links)
-    if names:
-        days = days_around(datetime.now(zone.info).date(), with_late=True)
-        its = find_raw_files(settings, days, names)
-        _say_unmatched(settings, its, names)
-        found.files.extend(its.files)
-        found.refused.extend(its.refused)
-        found.origins.update(its.origins)
-        found.unreached.extend(its.unreached)
-    return found
+    found = find_files(given, follow_links=sources.follow_links)
+    if not names:
+        return found
+    days = days_around(datetime.now(zone.info).date(), with_late=True)
+    its = find_raw_files(lake, sources, days, names)
+    _say_unmatched(sources, its, names)
+    return found + its
 
 
-def _say_unmatched(settings: Settings, its: RawFiles, names: set[str]) -> None:
+def _say_unmatched(sources: Sources, its: RawFiles, names: set[str]) -> None:
     """Say which local sources have no file; a store out of reach says so itself."""
     matched = {origin.source for origin in its.origins.values()}
-    for table in settings.source:
+    for table in sources.tables:
         if table.files and table.name in names - matched:
             say(f"source {table.name}: no file matches {table.files}")
 
 
 def _name_sources(
-    settings: Settings, found: RawFiles, source: str | None, log_format: str | None
-) -> None:
-    """Give each file what is said of its source; what the command says comes first."""
-    tables = {table.name: table for table in reversed(settings.source)}
-    names = Namer(Lake(settings.lake))
+    lake: Lake, sources: Sources, found: RawFiles, source: str | None, log_format: str | None
+) -> dict[Path, Origin]:
+    """What is said of each file; what the command says comes first."""
+    tables = {table.name: table for table in reversed(sources.tables)}
+    names = Namer(lake)
+    origins = {}
     for path in found.files:
         table = tables.get(source or names.of(path))
-        by_name = origin_of_table(table, settings) if table else names.origin(path)
+        by_name = sources.origin_of_table(table) if table else names.origin(path)
         origin = found.origins.get(path, by_name)
-        found.origins[path] = replace(
+        origins[path] = replace(
             origin,
             source=source or origin.source,
-            layout=log_format or origin.layout or settings.log_format,
+            layout=log_format or origin.layout or sources.layout,
         )
+    return origins
 
 
 def _ingest(
     settings: Settings, found: RawFiles, zone: Zone, *, with_geo: bool, again: bool
 ) -> Ingested:
-    zone = choose_zone(zone, found.files)
+    lake, zone = Lake(settings.lake), choose_zone(zone, found.files)
     maker = open_maker(settings, zone, with_geo=with_geo)
     if zone.is_new:
         say(zone.explain(settings.lake))
-    with show_bytes("ingesting", found.raw_bytes) as (progress, task):
+    with show_bytes("ingesting", total_bytes(found.files)) as (progress, task):
         result = take_files(
-            settings, maker, found.files,
+            lake, ingest_settings(settings), maker, found.files,
             origins=found.origins, again=found.files if again else (),
             on_read=lambda count: progress.update(task, advance=count),
         )  # fmt: skip

@@ -13,10 +13,11 @@ from pipeline.cli.options import (
     RawCellsOption,
 )
 from pipeline.cli.output import print_rows
+from pipeline.ingest.fetching import raw_again
+from pipeline.ingest.maker import ingest_settings, open_maker
 from pipeline.ingest.replay import list_rejected, take_replays, try_again
-from pipeline.ingest.sources import raw_again
 from pipeline.lake.views import write_views
-from pipeline.lake.zone import open_lake
+from pipeline.lake.zone import find_zone, open_lake
 from pipeline.progress import show_bytes
 from pipeline.settings import load_settings
 
@@ -56,17 +57,20 @@ def replay(  # noqa: PLR0913 one parameter an option
     the_lake = open_lake(settings)
     records = list_rejected(the_lake, files or [])
     total = sum(record.raw_bytes for record in records)
-    with raw_again(settings, records, the_lake.fetched) as raws:
+    how = ingest_settings(settings)
+    with raw_again(the_lake, how.sources, records, the_lake.fetched) as raws:
         with show_bytes("reading rejected lines", total) as (bar, task):
             found = [
                 try_again(
-                    settings, record, raws.get(record.file_key),
+                    the_lake, how.sources, record, raws.get(record.file_key),
                     lambda count: bar.update(task, advance=count),
                 )
                 for record in records
             ]  # fmt: skip
         if not dry_run:
-            take_replays(settings, the_lake, found)
+            zone = find_zone(settings, the_lake)
+            opened = lambda with_geo: open_maker(settings, zone, with_geo=with_geo)  # noqa: E731
+            take_replays(the_lake, how, opened, found)
             write_views(the_lake)
     print_rows(COLUMNS, [one.row for one in found], form.value, raw_cells=raw_cells)
     if any(one.raw is None for one in found):

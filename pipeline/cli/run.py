@@ -33,7 +33,7 @@ from pipeline.orchestration.nightly import (
     write_page,
 )
 from pipeline.progress import show_bytes
-from pipeline.raw.files import Origin, RawFiles
+from pipeline.raw.files import Origin, total_bytes
 from pipeline.settings import Settings, load_settings
 from pipeline.text import escape, write_countries, write_days, write_number_of
 
@@ -106,7 +106,7 @@ def _run(settings: Settings, night: Night, today: date) -> list[TidegaugeError]:
     days, now = night.days, night.now
     found, missing = _find(settings, night)
     paths = found.files + found.again
-    with show_bytes("ingesting", RawFiles(paths).raw_bytes) as (bar, task):
+    with show_bytes("ingesting", total_bytes(paths)) as (bar, task):
         result = take_in(
             settings,
             paths,
@@ -158,7 +158,7 @@ def _find(settings: Settings, night: Night) -> tuple[Found, list[str]]:
     if not_yet:
         log.info("%d raw files are not there yet at %s", not_yet, night.arrived_by)
     found = Found(
-        list(files), 0, [], list(again), not_yet,
-        origins=origins, unreached=list(unreached.values()),
+        tuple(files), 0, (), tuple(again), not_yet,
+        origins=origins, unreached=tuple(unreached.values()),
     )  # fmt: skip
     return found, [str(error) for error in missing]

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import typer
 
 from pipeline.alerts.outbox import list_untaken
-from pipeline.build.stale import ASKED, SessionRules, Stock, take_stock
+from pipeline.build.build import session_rules
+from pipeline.build.stale import ASKED, Stock, take_stock
 from pipeline.cli.options import (
     ConfigOption,
     Form,
@@ -20,7 +21,8 @@ from pipeline.cli.output import print_rows
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.enrich.hits import DatabasesInForce
 from pipeline.errors import GeoError
-from pipeline.ingest.deduplication import SourceFiles, overlap_rules
+from pipeline.ingest.deduplication import OverlapRules, SourceFiles
+from pipeline.ingest.maker import current_maker, ingest_settings
 from pipeline.ingest.outdated import find_outdated
 from pipeline.ingest.reprocess import plan_reread
 from pipeline.ingest.source_names import list_doubts
@@ -66,9 +68,7 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
     records = lake.files()
     days = sorted({day for record in records for day in record.days})
     sealed = lake.sealed()
-    stock = take_stock(
-        lake, SessionRules(settings.session_timeout_minutes, settings.drop_robotlike)
-    )
+    stock = take_stock(lake, session_rules(settings))
     stale, zone = stock.stale, ZoneInfo(lake.identity()["timezone"])
     untaken, given_up = list_untaken(lake, settings)
     rows: list[tuple[str, str | int]] = [
@@ -96,21 +96,20 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
 
 def explain_stale(settings: Settings, lake: Lake) -> list[tuple[str, str, str, str]]:
     """Rows ``(day, kind, cause, taken by)``: why each stale day is, and what would rebuild it."""
-    stock = take_stock(
-        lake, SessionRules(settings.session_timeout_minutes, settings.drop_robotlike)
-    )
+    stock = take_stock(lake, session_rules(settings))
     rows = [
         (str(day), cause.kind, cause.text, f"build --also {cause.kind}" if cause.waits else "build")
         for day, causes in stock.causes.items()
         for cause in causes
     ]
-    plan = plan_reread(settings, lake, ASKED)
+    sources = ingest_settings(settings).sources
+    plan = plan_reread(lake, sources, current_maker(settings, lake), ASKED)
     by_cause = Counter((str(one.day), one.kind, one.text) for one in plan.outdated)
     for (day, kind, text), files in by_cause.items():
         gone = plan.kept.get(day)
         way = f"nothing: raw files are gone ({', '.join(gone)})" if gone else f"build --also {kind}"
         rows.append((day, kind, f"{_count_files(files)} {text}", way))
-    for day, files in _count_unsettled(settings, lake).items():
+    for day, files in _count_unsettled(lake, ingest_settings(settings).overlaps).items():
         text = f"{_count_files(files)} with other duplicates by overlap_least_lines, drop_overlaps"
         rows.append((day, "settings", text, "build --also settings"))
     return sorted(rows)
@@ -120,9 +119,9 @@ def _count_files(count: int) -> str:
     return f"{count} {'file' if count == 1 else 'files'}"
 
 
-def _count_unsettled(settings: Settings, lake: Lake) -> Counter[str]:
+def _count_unsettled(lake: Lake, rules: OverlapRules) -> Counter[str]:
     """Files of each unsealed day that drop other lines by the settings of now."""
-    rules, sealed = overlap_rules(settings), lake.sealed()
+    sealed = lake.sealed()
     names = sorted({record.source for record in lake.files()})
     sources = (SourceFiles(lake, name, rules, lake.root) for name in names)
     return Counter(

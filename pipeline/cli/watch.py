@@ -33,7 +33,7 @@ from pipeline.orchestration.watch import (
     take_in_so_far,
 )
 from pipeline.progress import show_bytes
-from pipeline.raw.files import RawFiles
+from pipeline.raw.files import total_bytes
 from pipeline.settings import Settings, load_settings
 from pipeline.text import escape, say, write_days, write_number_of
 
@@ -113,7 +113,7 @@ def watch_command(
 def _watch(settings: Settings, now: datetime, *, is_replay: bool) -> list[StoreError]:
     """An hour's work but the sending; returns the stores that were out of reach."""
     found = find_so_far(settings, now, is_replay=is_replay)
-    with show_bytes("ingesting", RawFiles(found.files).raw_bytes) as (bar, task):
+    with show_bytes("ingesting", total_bytes(found.files)) as (bar, task):
         result = take_in_so_far(
             settings, found.files, lambda count: bar.update(task, advance=count), found.origins
         )
@@ -130,7 +130,7 @@ def _watch(settings: Settings, now: datetime, *, is_replay: bool) -> list[StoreE
         )
     for title in titles:
         print(f"alert:  {escape(title)}")
-    return found.unreached
+    return list(found.unreached)
 
 
 def _clock(settings: Settings, as_of: str | None) -> datetime:

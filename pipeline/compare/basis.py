@@ -19,7 +19,6 @@ from pipeline.lake.database import connect
 from pipeline.lake.day_files import read_days, read_part
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
-from pipeline.settings import Settings
 from pipeline.text import write_number_of
 
 Figures: TypeAlias = dict[tuple[date, str], int]
@@ -70,10 +69,17 @@ class Outcome:
     """Whether a day is the same stretch of time as in the lake."""
 
 
-def read_basis(
-    settings: Settings, lake: Lake, first: date | None, last: date | None, workspace: Path
+def read_basis(  # noqa: PLR0913 what is read, and with what means
+    lake: Lake,
+    rules: SessionRules,
+    memory_mb: int,
+    first: date | None,
+    last: date | None,
+    workspace: Path,
 ) -> tuple[Basis, dict[date, str]]:
     """Read the lake's figures; returns them and the days asked that can't be compared, with why.
+
+    ``rules`` are those of a lake that says nothing of its own.
 
     Raises:
         DataError: the lake has no figures in the span asked.
@@ -82,8 +88,8 @@ def read_basis(
     days = sorted(map(date.fromisoformat, shown_days(lake, built)))
     newest = _newest_with_settings(built)
     rules = SessionRules(
-        newest["settings"][0] if newest else settings.session_timeout_minutes,
-        drops_robotlike(newest) if newest else settings.drop_robotlike,
+        newest["settings"][0] if newest else rules.timeout_minutes,
+        drops_robotlike(newest) if newest else rules.drop_robotlike,
     )
     stock = take_stock(lake, rules)
     asked = [day for day in days if (first or date.min) <= day <= (last or date.max)]
@@ -94,7 +100,7 @@ def read_basis(
         raise DataError(f"lake {lake.root}: {_nothing(days, asked)}")
     now, flagged, completeness = _read_figures(lake, days)
     basis = Basis(
-        lake, ZoneInfo(lake.identity()["timezone"]), rules, settings.memory_limit_mb,
+        lake, ZoneInfo(lake.identity()["timezone"]), rules, memory_mb,
         stock.days, now, flagged, completeness, frozenset(stale), wanted,
         is_all=first is None and last is None, workspace=workspace,
     )  # fmt: skip

@@ -24,11 +24,14 @@ from pipeline.enrich.hits import DatabasesInForce, HitMaker
 from pipeline.enrich.robots import Robots
 from pipeline.enrich.visitors import VisitorKey
 from pipeline.errors import SettingsError, StorageError
+from pipeline.ingest.fetching import raw_again
+from pipeline.ingest.maker import IngestSettings
 from pipeline.ingest.reprocess import read_again
-from pipeline.ingest.sources import raw_again
+from pipeline.ingest.source_names import Sources
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
-from pipeline.settings import Addresses, Settings
+from pipeline.proxies import TrustedProxies
+from pipeline.settings import Addresses
 from pipeline.text import printable
 
 _ONE_DAY = timedelta(days=1)
@@ -96,10 +99,10 @@ def _needed_files(basis: Basis) -> list[str]:
 
 
 @contextmanager
-def plan_rereading(settings: Settings, basis: Basis) -> Iterator[Rereading]:
+def plan_rereading(sources: Sources, basis: Basis) -> Iterator[Rereading]:
     """Find the raw files of the days compared and the days before them; remote ones are fetched."""
     records = [record for key in _needed_files(basis) if (record := basis.lake.find(key))]
-    with raw_again(settings, records, basis.workspace) as found:
+    with raw_again(basis.lake, sources, records, basis.workspace) as found:
         yield _plan(basis, records, found)
 
 
@@ -150,13 +153,14 @@ def count_other_places(  # noqa: PLR0913 what is placed, by what, and who is tol
     database: GeoDatabase,
     rereading: Rereading,
     label: str,
-    settings: Settings,
+    how: IngestSettings,
+    proxies: TrustedProxies,
     on_read: Callable[[int], None],
 ) -> Outcome:
     """Count the sessions of the days compared as ``database`` alone would place them."""
     lake = Lake(basis.workspace / f"lake-{secrets.token_hex(4)}")
     try:
-        failed = _read_again(basis, lake, database, rereading, settings, on_read)
+        failed = _read_again(basis, lake, database, rereading, how, proxies, on_read)
         left_out = _without_raw(basis, rereading.missing | failed)
         days = [day for day in basis.wanted if day not in left_out]
         figures = count_days(basis, days, lake=lake, files=days_of(lake.files()), rules=basis.rules)
@@ -170,16 +174,17 @@ def _read_again(  # noqa: PLR0913 what is read, into what, by what
     lake: Lake,
     database: GeoDatabase,
     rereading: Rereading,
-    settings: Settings,
+    how: IngestSettings,
+    proxies: TrustedProxies,
     on_read: Callable[[int], None],
 ) -> dict[str, str]:
     """Fill the temporary lake; returns why a file failed, by file key."""
     key = VisitorKey(secrets.token_bytes(32))  # the counts are the same under any
     lake.claim(basis.zone.key, key.fingerprint)
     places, robots = DatabasesInForce([database], None, basis.zone), Robots(lake.root)
-    maker = HitMaker(basis.zone, places, robots, key, proxies=settings.proxies)
+    maker = HitMaker(basis.zone, places, robots, key, proxies=proxies)
     records = [record for file in rereading.found if (record := basis.lake.find(file))]
-    read_again(settings, lake, maker, records, rereading.found, on_read)
+    read_again(lake, how, maker, records, rereading.found, on_read)
     return {
         file_key: f"{printable(path.name)}: it could not be read as before"
         for file_key, path in rereading.found.items()

@@ -23,8 +23,9 @@ from pipeline.compare.robot_rules import read_rules
 from pipeline.enrich.geo.databases import GeoDatabase
 from pipeline.errors import SettingsError
 from pipeline.machine import time_zones
+from pipeline.ingest.maker import IngestSettings
 from pipeline.progress import show_bytes, show_steps
-from pipeline.settings import Settings
+from pipeline.proxies import TrustedProxies
 from pipeline.text import say
 
 
@@ -55,8 +56,13 @@ class Asked:
     databases_built: Sequence[date] = ()
 
 
-def make_variants(asked: Asked, settings: Settings) -> list[Variant]:
+def make_variants(
+    asked: Asked, geo: Path | None, how: IngestSettings, proxies: TrustedProxies
+) -> list[Variant]:
     """Each value asked as a variant, in the options' order.
+
+    Databases are those of the folder ``geo``; raw files are read again as ``how`` and ``proxies``
+    say, where that is needed.
 
     Raises:
         SettingsError, GeoError: a value is wrong, or none was given.
@@ -65,9 +71,9 @@ def make_variants(asked: Asked, settings: Settings) -> list[Variant]:
     found += [_zone(name) for name in asked.zones]
     found += [_robots(given) for given in asked.robots]
     found += [_robotlike(what) for what in asked.robotlike]
-    chosen = [choose_database(settings.geo, file, None) for file in asked.databases]
-    chosen += [choose_database(settings.geo, None, built) for built in asked.databases_built]
-    found += [_places(database, settings) for database in chosen]
+    chosen = [choose_database(geo, file, None) for file in asked.databases]
+    chosen += [choose_database(geo, None, built) for built in asked.databases_built]
+    found += [_places(database, how, proxies) for database in chosen]
     if not found:
         raise SettingsError(
             "compare", None,
@@ -133,13 +139,13 @@ def _zone(name: str) -> Variant:
     return Variant(label, count)
 
 
-def _places(database: GeoDatabase, settings: Settings) -> Variant:
+def _places(database: GeoDatabase, how: IngestSettings, proxies: TrustedProxies) -> Variant:
     label = f"geo {database.provider} {database.build_date}"
 
     def count(basis: Basis) -> Outcome:
         if keep_addresses(basis):
             return _count_hits(basis, label, basis.rules, change_places(database))
-        with plan_rereading(settings, basis) as rereading:
+        with plan_rereading(how.sources, basis) as rereading:
             free = check_room(rereading, basis.workspace)
             say(
                 f"{label}: {len(rereading.found)} raw files ({_megabytes(rereading.raw_bytes)}) are"
@@ -149,7 +155,7 @@ def _places(database: GeoDatabase, settings: Settings) -> Variant:
             )
             with show_bytes(label, rereading.raw_bytes) as (progress, task):
                 return count_other_places(
-                    basis, database, rereading, label, settings,
+                    basis, database, rereading, label, how, proxies,
                     on_read=lambda count: progress.update(task, advance=count),
                 )  # fmt: skip
 

@@ -42,7 +42,6 @@ from pipeline.lake.ledger import (
 from pipeline.lake.partitions import read_table, write_hits
 from pipeline.raw.content import read_content
 from pipeline.raw.files import NO_LIMITS
-from pipeline.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -350,11 +349,6 @@ def _begins_with(later: Path, earlier: FileRecord) -> bool:
         if not left:
             break
     return not left and digest.hexdigest() == earlier.sha256
-
-
-def overlap_rules(settings: Settings) -> OverlapRules:
-    """What is done with lines that were sent twice."""
-    return OverlapRules(settings.overlap_least_lines, settings.drop_overlaps)
 
 
 def say_flood(record: FileRecord) -> str:

@@ -1,7 +1,9 @@
 """Which raw files a day's run has to take in: a file belongs to every day that it has a line of."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from enum import Enum, auto
 from pathlib import Path
 
 from pipeline.enrich.hits import DatabasesInForce
@@ -22,20 +24,20 @@ MOST_FILES = 1000
 class Found:
     """The files that a run has to take in: the day's own first, then by source and time."""
 
-    files: list[Path]
+    files: tuple[Path, ...]
     waiting: int
     """How many more wait for the next run."""
-    refused: list[Path]
+    refused: tuple[Path, ...]
     """Late files that begin on days whose figures can no longer change."""
-    again: list[Path]
+    again: tuple[Path, ...]
     """The day's files that the lake has, located by another database than the one in force."""
     not_yet: int = 0
     """How many had not arrived by the instant in question."""
-    unread: list[tuple[Path, str]] = field(default_factory=list)
+    unread: tuple[tuple[Path, str], ...] = ()
     """What lies in the folder and may not be read as a raw file, and why."""
-    origins: dict[Path, Origin] = field(default_factory=dict)
+    origins: Mapping[Path, Origin] = field(default_factory=dict)
     """Of those that belong to a source in settings."""
-    unreached: list[StoreError] = field(default_factory=list)
+    unreached: tuple[StoreError, ...] = ()
     """The stores out of reach: to be raised when the files are taken in."""
 
 
@@ -68,16 +70,13 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
         PassingError: neither they nor the lake have anything of ``day``.
         StoreError: likewise, and a store is out of reach.
     """
-    zone = places.zone
-    there = [path for path in raw_files.files if has_arrived(path, arrived_by)]
+    there = tuple(path for path in raw_files.files if has_arrived(path, arrived_by))
     not_yet = len(raw_files.files) - len(there)
-    search = RawLogs(lake, replace(raw_files, files=there), zone, limits)
-    logs = search.list_logs()
-
-    def is_wanted(raw: RawLog) -> bool:
-        return raw.is_of(day) or raw.leads_to(day) or (with_late and raw.begins_by(day))
-
-    logs = [raw if raw.known or is_wanted(raw) else search.look_through(raw) for raw in logs]
+    search = RawLogs(lake, replace(raw_files, files=there), places.zone, limits)
+    logs = [
+        raw if raw.known or _is_wanted(raw, day, with_late=with_late) else search.look_through(raw)
+        for raw in search.list_logs()
+    ]
     was_counted = lake.part_path("daily", str(day)).exists()
     if not may_be_empty and not was_counted and not any(raw.tells_of(day) for raw in logs):
         logs = [raw if raw.known else search.look_through(raw) for raw in logs]
@@ -86,36 +85,68 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
             if raw_files.unreached:
                 raise raw_files.unreached[0]
             raise PassingError(_nothing_of(day, where, logs, not_yet, raw_files.refused))
-    missing = [raw for raw in logs if not raw.known and is_wanted(raw)]
-    missing.sort(key=lambda raw: not (raw.is_of(day) or raw.leads_to(day)))
+    logs.sort(key=lambda raw: not _is_of_day(raw, day))
     sealed_to = max(lake.sealed(), default="")
-    refused = [
-        raw.path
-        for raw in missing
-        # One that was read before may have grown: what is new in it tells, when it is taken in.
-        if raw.first_day and str(raw.first_day) <= sealed_to and not lake.was_seen(raw.path)
-    ]
-    files = [raw.path for raw in missing if raw.path not in refused]
-    again = [
-        raw.path
-        for raw in logs
-        if raw.known and raw.known.is_live and _is_outdated(raw.known, day, places)
-    ]
-    if str(day) <= sealed_to:
-        again = []
-    waiting = files[MOST_FILES:]
-    files = files[:MOST_FILES]
+    fates: dict[Fate, list[Path]] = {fate: [] for fate in Fate}
+    for raw in logs:
+        fate = decide(
+            is_known=raw.known is not None,
+            is_outdated=str(day) > sealed_to and _is_outdated(raw.known, day, places),
+            is_wanted=_is_wanted(raw, day, with_late=with_late),
+            is_sealed=raw.first_day is not None and str(raw.first_day) <= sealed_to,
+            # One that was read before may have grown: what is new in it tells, when it is taken in.
+            was_seen=lake.was_seen(raw.path),
+        )
+        fates[fate].append(raw.path)
+    files, waiting = fates[Fate.TAKE][:MOST_FILES], fates[Fate.TAKE][MOST_FILES:]
+    refused, again = fates[Fate.REFUSE], fates[Fate.LOCATE_ANEW]
     reasons = dict.fromkeys(waiting, "waits for the next run")
     search.note(day, logs, reasons | dict.fromkeys(refused, OF_A_SEALED_DAY), files)
     origins = {p: o for p, o in raw_files.origins.items() if p in {*files, *again}}
     return Found(
-        files, len(waiting), refused, again, not_yet, raw_files.refused, origins,
-        raw_files.unreached,
+        tuple(files), len(waiting), tuple(refused), tuple(again), not_yet, raw_files.refused,
+        origins, raw_files.unreached,
     )  # fmt: skip
 
 
-def _is_outdated(record: FileRecord, day: date, places: DatabasesInForce) -> bool:
-    share = record.days.get(str(day)) if record.is_live else None
+class Fate(Enum):
+    """What a run about one day does with a raw file."""
+
+    TAKE = auto()
+    LOCATE_ANEW = auto()
+    """The lake has it, located by another database than the one in force."""
+    REFUSE = auto()
+    """It begins on days whose figures can no longer change."""
+    LEAVE = auto()
+    """The lake has it, or it is another run's."""
+
+
+def decide(
+    *, is_known: bool, is_outdated: bool, is_wanted: bool, is_sealed: bool, was_seen: bool
+) -> Fate:
+    """What becomes of a raw file: the first row that fits."""
+    match is_known, is_outdated, is_wanted, is_sealed, was_seen:
+        case True, True, _, _, _:
+            return Fate.LOCATE_ANEW
+        case True, False, _, _, _:
+            return Fate.LEAVE
+        case False, _, False, _, _:
+            return Fate.LEAVE
+        case False, _, True, True, False:
+            return Fate.REFUSE
+    return Fate.TAKE
+
+
+def _is_wanted(raw: RawLog, day: date, *, with_late: bool) -> bool:
+    return _is_of_day(raw, day) or (with_late and raw.begins_by(day))
+
+
+def _is_of_day(raw: RawLog, day: date) -> bool:
+    return raw.is_of(day) or raw.leads_to(day)
+
+
+def _is_outdated(record: FileRecord | None, day: date, places: DatabasesInForce) -> bool:
+    share = record.days.get(str(day)) if record and record.is_live else None
     return share is not None and is_outdated(share, day, places)
 
 
@@ -151,9 +182,9 @@ def find_raw(folder: Path, *, follow_links: bool) -> RawFiles:
 def _nothing_of(
     day: date,
     where: str,
-    logs: list[RawLog],
+    logs: Sequence[RawLog],
     not_yet: int,
-    refused: list[tuple[Path, str]],
+    refused: Sequence[tuple[Path, str]],
 ) -> str:
     days = sorted(raw.first_day for raw in logs if raw.first_day)
     span = f"its files begin on {days[0]} to {days[-1]}" if days else "it holds no raw logs"

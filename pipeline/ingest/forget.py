@@ -4,14 +4,13 @@ import os
 from datetime import datetime
 
 from pipeline.errors import DataError, LakeError
-from pipeline.ingest.deduplication import SourceFiles, overlap_rules
+from pipeline.ingest.deduplication import OverlapRules, SourceFiles
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
-from pipeline.settings import Settings
 from pipeline.text import escape
 
 
-def forget_file(settings: Settings, lake: Lake, name: str, now: datetime) -> FileRecord:
+def forget_file(lake: Lake, rules: OverlapRules, name: str, now: datetime) -> FileRecord:
     """Take the hits and rejects of one raw file out; its record stays, marked as forgotten.
 
     Lines that other files share with it, and that were dropped as its duplicates, come back. A run
@@ -28,7 +27,7 @@ def forget_file(settings: Settings, lake: Lake, name: str, now: datetime) -> Fil
             raise DataError(
                 f"{escape(record.name)} has hits of {sealed[0]}, which is sealed: its figures stand"
             )
-        source = SourceFiles(lake, record.source, overlap_rules(settings), staging)
+        source = SourceFiles(lake, record.source, rules, staging)
         settled = source.forget(record.file_key, now)
         lake.commit(settled.moves)
     return settled.records[0]

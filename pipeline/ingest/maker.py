@@ -1,8 +1,8 @@
-"""What raw files are read with: the zone of a new lake, the maker of hits, the limits."""
+"""What raw files are read with: the zone of a new lake, the maker of hits, what settings say."""
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,8 @@ from pipeline.enrich.visitors import VisitorKey, load_key
 from pipeline.errors import DataError, GeoError, SettingsError
 from pipeline.formats.clock import Offset, read_offsets
 from pipeline.formats.layouts import find_layout
+from pipeline.ingest.deduplication import OverlapRules
+from pipeline.ingest.source_names import Sources
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import Zone, find_zone
 from pipeline.machine import time_zones
@@ -27,6 +29,15 @@ _WELL_KNOWN = (
     *("America/Sao_Paulo", "Europe/London", "Europe/Berlin", "Europe/Athens", "Europe/Moscow"),
     *("Asia/Kolkata", "Asia/Shanghai", "Asia/Tokyo", "Australia/Sydney", "Pacific/Auckland"),
 )
+
+
+@dataclass(frozen=True)
+class IngestSettings:
+    """How raw files are found and taken in."""
+
+    sources: Sources
+    overlaps: OverlapRules
+    limits: ReadLimits
 
 
 def choose_zone(zone: Zone, files: Sequence[Path]) -> Zone:
@@ -98,9 +109,21 @@ def open_maker(settings: Settings, zone: Zone, *, with_geo: bool) -> HitMaker:
     return _make(settings, zone.info, databases, key)
 
 
-def read_limits(settings: Settings) -> ReadLimits:
-    """How much one raw file may hold."""
-    return ReadLimits(settings.max_content_ratio, settings.max_lines, settings.memory_limit_mb)
+def ingest_settings(settings: Settings) -> IngestSettings:
+    """How raw files are found and taken in."""
+    return IngestSettings(
+        Sources(
+            settings.source,
+            settings.sources,
+            settings.raw,
+            not settings.source or "raw" in settings.model_fields_set,
+            settings.log_format,
+            settings.follow_links,
+            settings.max_fetch_mb * 1_000_000,
+        ),
+        OverlapRules(settings.overlap_least_lines, settings.drop_overlaps),
+        ReadLimits(settings.max_content_ratio, settings.max_lines, settings.memory_limit_mb),
+    )
 
 
 def current_maker(settings: Settings, lake: Lake) -> HitMaker:

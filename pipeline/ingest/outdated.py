@@ -10,11 +10,10 @@ from datetime import date
 from pipeline.days import EPOCH
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.enrich.hits import DatabasesInForce, HitMaker
-from pipeline.ingest.source_names import is_named_before, origin_of_record
+from pipeline.ingest.source_names import Sources
 from pipeline.lake.ledger import DayShare, FileRecord
 from pipeline.raw.files import Origin
 from pipeline.raw.naming import read_name, safe_source
-from pipeline.settings import Settings
 from pipeline.text import escape
 
 
@@ -47,20 +46,14 @@ def find_outdated(
     return sorted({day for day, share in unsealed if is_outdated(share, day, places)})
 
 
-def is_misnamed(record: FileRecord, settings: Settings) -> bool:
-    """Whether a file would get another source by its name today; never one that settings name."""
-    named = {*settings.sources, *(table.name for table in settings.source)}
-    return record.source not in named and is_named_before(record)
-
-
 def list_outdated(
-    records: Iterable[FileRecord], maker: HitMaker, settings: Settings, sealed: set[str]
+    records: Iterable[FileRecord], maker: HitMaker, sources: Sources, sealed: set[str]
 ) -> list[Outdated]:
     """Every file and unsealed day whose hits or rejects would come out otherwise, by day."""
     found: list[Outdated] = []
     for record in records:
-        by_settings = _by_settings(record, maker, origin_of_record(record, settings))
-        by_name = _by_name(record) if is_misnamed(record, settings) else []
+        by_settings = _by_settings(record, maker, sources.origin_of_record(record))
+        by_name = _by_name(record) if sources.misnames(record) else []
         for day, share in record.read_days.items():
             if day not in sealed:
                 at = date.fromisoformat(day)

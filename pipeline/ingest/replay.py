@@ -6,18 +6,17 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
+from pipeline.enrich.hits import HitMaker
 from pipeline.errors import DataError, LakeError
 from pipeline.formats.detection import FileReader
-from pipeline.ingest.maker import open_maker
+from pipeline.ingest.maker import IngestSettings
 from pipeline.ingest.reprocess import read_again
-from pipeline.ingest.source_names import origin_of_record
 from pipeline.lake.database import connect_reader
+from pipeline.ingest.source_names import Sources
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.partitions import read_table
-from pipeline.lake.zone import find_zone
 from pipeline.raw.blocks import read_blocks
-from pipeline.settings import Settings
 from pipeline.text import escape
 
 
@@ -60,17 +59,20 @@ def list_rejected(lake: Lake, names: Collection[str]) -> list[FileRecord]:
 
 
 def try_again(
-    settings: Settings, record: FileRecord, raw: Path | None, on_read: Callable[[int], None]
+    lake: Lake,
+    sources: Sources,
+    record: FileRecord,
+    raw: Path | None,
+    on_read: Callable[[int], None],
 ) -> Replayed:
     """Try today's reader on the rejected lines of a raw file, which lies at ``raw``."""
-    lake = Lake(settings.lake)
     is_sealed = not lake.sealed().isdisjoint(record.read_days)
     if raw is None or is_sealed:
         return Replayed(record, raw, None, is_sealed)
     path = lake.rejects_path(str(record.rejects_day), record.file_key)
     rejected = read_table(path, ["line_no"])["line_no"].combine_chunks()
     hits = 0
-    origin = origin_of_record(record, settings)
+    origin = sources.origin_of_record(record)
     reader = FileReader(origin.layout, origin.zone)
     with connect_reader() as connection:
         blocks = read_blocks(raw, on_read=on_read)
@@ -80,8 +82,13 @@ def try_again(
     return Replayed(record, raw, hits, is_sealed)
 
 
-def take_replays(settings: Settings, lake: Lake, replays: Sequence[Replayed]) -> None:
-    """Read the raw files again that have more hits now.
+def take_replays(
+    lake: Lake,
+    how: IngestSettings,
+    open_maker: Callable[[bool], HitMaker],
+    replays: Sequence[Replayed],
+) -> None:
+    """Read the raw files again that have more hits now; see ``reread``.
 
     Raises:
         DataError: one could not be read.
@@ -90,7 +97,6 @@ def take_replays(settings: Settings, lake: Lake, replays: Sequence[Replayed]) ->
         if not one.now_hits or one.raw is None:
             continue
         with_geo = any(share.geo_built for share in one.record.read_days.values())
-        maker = open_maker(settings, find_zone(settings, lake), with_geo=with_geo)
         raws = {one.record.file_key: one.raw}
-        if failed := read_again(settings, lake, maker, [one.record], raws).failed:
+        if failed := read_again(lake, how, open_maker(with_geo), [one.record], raws).failed:
             raise DataError(f"{escape(one.record.name)}: {failed[0].why}")

@@ -11,18 +11,16 @@ from pathlib import Path
 
 from pipeline.enrich.hits import HitMaker
 from pipeline.errors import DataError
-from pipeline.ingest.deduplication import SourceFiles, overlap_rules
+from pipeline.ingest.deduplication import OverlapRules, SourceFiles
+from pipeline.ingest.fetching import raw_again
 from pipeline.ingest.ingest import Failed, Ingested, ingest_files
-from pipeline.ingest.maker import current_maker, open_maker, read_limits
-from pipeline.ingest.outdated import Outdated, is_misnamed, list_outdated
+from pipeline.ingest.maker import IngestSettings
+from pipeline.ingest.outdated import Outdated, list_outdated
 from pipeline.ingest.seen import find_raws
-from pipeline.ingest.source_names import origin_of_record
-from pipeline.ingest.sources import raw_again
+from pipeline.ingest.source_names import Sources
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
-from pipeline.lake.zone import find_zone
 from pipeline.raw.naming import source_of
-from pipeline.settings import Settings
 from pipeline.text import escape, printable
 
 
@@ -42,15 +40,18 @@ class Plan:
 
 
 def plan_reread(
-    settings: Settings, lake: Lake, kinds: Collection[str], there: Container[str] | None = None
+    lake: Lake,
+    sources: Sources,
+    maker: HitMaker,
+    kinds: Collection[str],
+    there: Container[str] | None = None,
 ) -> Plan:
-    """Find what would be read again for causes of ``kinds``.
+    """Find what would be read again for causes of ``kinds``, as ``maker`` would make hits now.
 
     ``there``: keys of the raw files that can be; None: a remote one is taken to be where it was.
     """
     records = {record.file_key: record for record in lake.files()}
-    maker = current_maker(settings, lake)
-    found = list_outdated(records.values(), maker, settings, lake.sealed())
+    found = list_outdated(records.values(), maker, sources, lake.sealed())
     wanted = [records[key] for key in sorted({one.file_key for one in found if one.kind in kinds})]
     if there is None:
         there = find_raws(lake, wanted).keys() | {r.file_key for r in wanted if r.url}
@@ -76,29 +77,33 @@ def _is_sealed(record: FileRecord, lake: Lake) -> bool:
     return not lake.sealed().isdisjoint(record.read_days)
 
 
-def reread(
-    settings: Settings,
+def reread(  # noqa: PLR0913 what is read, by what
     lake: Lake,
+    how: IngestSettings,
+    maker: HitMaker,
+    open_maker: Callable[[bool], HitMaker],
     kinds: Collection[str],
     on_read: Callable[[int], None] = lambda _: None,
 ) -> Plan:
     """Read again what is outdated for causes of ``kinds``; with ``settings``, settle overlaps anew.
+
+    ``maker`` tells what is outdated; files are read by what ``open_maker`` gives for those that
+    were located (True) and those that were not.
 
     Raises:
         DataError: a raw file could not be read; the others were.
         GeoError: there is no database of addresses, though hits were located.
     """
     if "settings" in kinds:
-        _settle_anew(settings, lake)
-    wanted = plan_reread(settings, lake, kinds).files
+        _settle_anew(lake, how.overlaps)
+    wanted = plan_reread(lake, how.sources, maker, kinds).files
     failed: list[Failed] = []
-    with raw_again(settings, wanted, lake.fetched) as raws:
-        plan = plan_reread(settings, lake, kinds, raws)
+    with raw_again(lake, how.sources, wanted, lake.fetched) as raws:
+        plan = plan_reread(lake, how.sources, maker, kinds, raws)
         for with_geo, records in _by_geo(plan.files).items():
-            maker = open_maker(settings, find_zone(settings, lake), with_geo=with_geo)
             renames = "definitions" in kinds
             failed += read_again(
-                settings, lake, maker, records, raws, on_read, renames=renames
+                lake, how, open_maker(with_geo), records, raws, on_read, renames=renames
             ).failed
     if failed:
         raise DataError(
@@ -115,8 +120,8 @@ def _by_geo(records: Iterable[FileRecord]) -> dict[bool, list[FileRecord]]:
 
 
 def read_again(  # noqa: PLR0913 what is read, by what
-    settings: Settings,
     lake: Lake,
+    how: IngestSettings,
     maker: HitMaker,
     records: Iterable[FileRecord],
     raws: Mapping[str, Path],
@@ -131,20 +136,18 @@ def read_again(  # noqa: PLR0913 what is read, by what
     origins, instead_of = {}, {}
     for record in records:
         path = raws[record.file_key]
-        origins[path] = origin_of_record(record, settings)
-        if renames and is_misnamed(record, settings):
+        origins[path] = how.sources.origin_of_record(record)
+        if renames and how.sources.misnames(record):
             origins[path] = replace(origins[path], source=source_of(path))
             instead_of[path] = record
     return ingest_files(
         lake, maker, list(origins),
-        origins=origins, again=origins, instead_of=instead_of, rules=overlap_rules(settings),
-        limits=read_limits(settings), on_read=on_read,
+        origins=origins, again=origins, instead_of=instead_of, rules=how.overlaps,
+        limits=how.limits, on_read=on_read,
     )  # fmt: skip
 
 
-def _settle_anew(settings: Settings, lake: Lake) -> None:
+def _settle_anew(lake: Lake, rules: OverlapRules) -> None:
     for name in sorted({record.source for record in lake.files()}):
         with lake.staging() as staging, lake.lock():
-            lake.commit(
-                SourceFiles(lake, name, overlap_rules(settings), staging).settle_all().moves
-            )
+            lake.commit(SourceFiles(lake, name, rules, staging).settle_all().moves)

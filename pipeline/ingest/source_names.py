@@ -9,7 +9,7 @@ Up to version 2 of the definitions a name was cut at its first ``.``, ``-`` or `
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from pipeline.lake.ledger import FileRecord
 from pipeline.raw.files import Origin
 from pipeline.raw.naming import folder_of, read_name, safe_source, source_of
 from pipeline.raw.rotation import PACKED
-from pipeline.settings import Settings, SourceTable
+from pipeline.settings import SourceTable
 from pipeline.text import escape, printable
 
 
@@ -66,22 +66,48 @@ class Namer:
         return before if any(read_name(r.name).server == server for r in those) else name
 
 
-def origin_of_table(table: SourceTable, settings: Settings) -> Origin:
-    """What the settings say of the raw files of a source."""
-    return Origin(table.name, table.layout or settings.log_format, table.timezone)
+@dataclass(frozen=True)
+class Sources:
+    """What the settings say of raw files: where they lie, whose they are, how they are read."""
 
+    tables: tuple[SourceTable, ...]
+    expected: tuple[str, ...]
+    """The sources that every day should have logs of."""
+    raw: Path
+    """The folder of the files of which no table tells."""
+    is_raw_read: bool
+    """Whether it is set, or there are no tables."""
+    layout: str | None
+    """Of files of which no table tells it."""
+    follow_links: bool
+    most_bytes: int
+    """Of a remote file."""
 
-def origin_of_record(record: FileRecord, settings: Settings) -> Origin:
-    """How a raw file would be read again: as its source's tables say now, else as it was."""
-    was = Origin(record.source, record.given, record.timezone, record.url)
-    now = [
-        replace(origin_of_table(table, settings), url=record.url)
-        for table in settings.source
-        if table.name == record.source
-    ]
-    if not now:
-        return replace(was, layout=settings.log_format or record.given)
-    return was if was in now else now[0]
+    def __str__(self) -> str:
+        """Where raw files are looked for, for people."""
+        names = ", ".join(dict.fromkeys(table.name for table in self.tables))
+        return f"the sources {names}" if names else str(self.raw)
+
+    def origin_of_table(self, table: SourceTable) -> Origin:
+        """What is said of the raw files of a source."""
+        return Origin(table.name, table.layout or self.layout, table.timezone)
+
+    def origin_of_record(self, record: FileRecord) -> Origin:
+        """How a raw file would be read again: as its source's tables say now, else as it was."""
+        was = Origin(record.source, record.given, record.timezone, record.url)
+        now = [
+            replace(self.origin_of_table(table), url=record.url)
+            for table in self.tables
+            if table.name == record.source
+        ]
+        if not now:
+            return replace(was, layout=self.layout or record.given)
+        return was if was in now else now[0]
+
+    def misnames(self, record: FileRecord) -> bool:
+        """Whether a file would get another source by its name today; never one that is named."""
+        named = {*self.expected, *(table.name for table in self.tables)}
+        return record.source not in named and is_named_before(record)
 
 
 def list_doubts(lake: Lake) -> dict[str, str]:

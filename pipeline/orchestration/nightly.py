@@ -24,9 +24,10 @@ from pipeline.enrich.hits import DatabasesInForce
 from pipeline.enrich.visitors import load_key
 from pipeline.errors import DataError, PassingError
 from pipeline.ingest.discovery import Found, discover
+from pipeline.ingest.fetching import take_files
 from pipeline.ingest.ingest import Failed, Ingested, explain_overlap, explain_unread
-from pipeline.ingest.maker import choose_zone, open_maker, read_limits
-from pipeline.ingest.sources import days_around, find_raw_files, name_places, take_files
+from pipeline.ingest.maker import choose_zone, ingest_settings, open_maker
+from pipeline.ingest.sources import days_around, find_raw_files
 from pipeline.lake.lake import Lake
 from pipeline.lake.partitions import read_table
 from pipeline.lake.zone import Zone, find_zone
@@ -91,14 +92,15 @@ def search_files(
     ``may_be_empty``: that there is nothing of the day yet is no error.
     """
     lake, zone = Lake(settings.lake), find_own_zone(settings)
-    raw_files = find_raw_files(settings, days_around(day, with_late=with_late))
+    how = ingest_settings(settings)
+    raw_files = find_raw_files(lake, how.sources, days_around(day, with_late=with_late))
     zone = choose_zone(zone, raw_files.files)
     databases = list_databases(settings.geo)
     places = DatabasesInForce(databases, settings.geo_provider, zone.info)
     found = discover(
         lake, raw_files, places, day,
-        where=name_places(settings), with_late=with_late, arrived_by=arrived_by,
-        limits=read_limits(settings), may_be_empty=may_be_empty,
+        where=str(how.sources), with_late=with_late, arrived_by=arrived_by,
+        limits=how.limits, may_be_empty=may_be_empty,
     )  # fmt: skip
     if found.files and settings.geo and not databases:
         raise none_in(settings.geo)
@@ -156,8 +158,9 @@ def read_files(
         return Ingested()
     maker = open_maker(settings, find_zone(settings, lake), with_geo=True)
     return take_files(
-        settings, maker, paths, origins=origins, only_whole=True, again=again, on_read=on_read
-    )
+        lake, ingest_settings(settings), maker, paths,
+        origins=origins, only_whole=True, again=again, on_read=on_read,
+    )  # fmt: skip
 
 
 def refuse_failed(failed: Sequence[Failed]) -> None:

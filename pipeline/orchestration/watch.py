@@ -19,7 +19,7 @@ from pipeline.alerts.today import HourRow, read_day_so_far, watched_day
 from pipeline.errors import DataError
 from pipeline.ingest.discovery import Found
 from pipeline.ingest.ingest import Ingested
-from pipeline.ingest.maker import read_limits
+from pipeline.ingest.maker import ingest_settings
 from pipeline.orchestration.jobs import name_file, read_origins, read_path
 from pipeline.orchestration.nightly import build_stale as build_days
 from pipeline.orchestration.nightly import (
@@ -51,7 +51,7 @@ def find_so_far(settings: Settings, now: datetime, *, is_replay: bool = False) -
     found = search_files(
         settings, day, with_late=False, arrived_by=now if is_replay else None, may_be_empty=True
     )
-    return replace(found, again=[])  # locating anew is a night's work
+    return replace(found, again=())  # locating anew is a night's work
 
 
 def take_in_so_far(
@@ -70,7 +70,7 @@ def take_in_so_far(
         GeoError: there is no database of addresses.
     """
     result = read_files(settings, paths, (), on_read, origins)
-    limits = read_limits(settings)
+    limits = ingest_settings(settings).limits
     unfinished = [one for one in result.failed if _is_unfinished(one.path, limits)]
     for one in unfinished:
         log.warning("%s: %s; the next hour tries again", name_file(one.path), one.why)

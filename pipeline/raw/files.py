@@ -11,7 +11,7 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,21 +77,32 @@ class Origin:
 class RawFiles:
     """The raw files meant by some paths, and those that are not read: ``(path, why)``."""
 
-    files: list[Path] = field(default_factory=list)
-    refused: list[tuple[Path, str]] = field(default_factory=list)
-    origins: dict[Path, Origin] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+    refused: tuple[tuple[Path, str], ...] = ()
+    origins: Mapping[Path, Origin] = field(default_factory=dict)
     """Of the files that belong to a source in settings; others go by their names."""
-    unfetched: set[Path] = field(default_factory=set)
+    unfetched: frozenset[Path] = frozenset()
     """Remote files that could not be fetched: tried again, and reported, when their turn comes."""
-    unreached: list[StoreError] = field(default_factory=list)
+    unreached: tuple[StoreError, ...] = ()
     """The stores out of reach: to be raised when the others' files are taken in."""
-    passed_over: list[LeftOut] = field(default_factory=list)
+    passed_over: tuple[LeftOut, ...] = ()
     """Remote files that are not fetched for their names, and can have lines of the lake's days."""
 
-    @property
-    def raw_bytes(self) -> int:
-        """Their sizes together; what is gone counts nothing."""
-        return sum(map(_size, self.files))
+    def __add__(self, other: RawFiles) -> RawFiles:
+        """Both together."""
+        return RawFiles(
+            self.files + other.files,
+            self.refused + other.refused,
+            {**self.origins, **other.origins},
+            self.unfetched | other.unfetched,
+            self.unreached + other.unreached,
+            self.passed_over + other.passed_over,
+        )
+
+
+def total_bytes(files: Iterable[Path]) -> int:
+    """Their sizes together; what is gone counts nothing."""
+    return sum(map(_size, files))
 
 
 def _size(path: Path) -> int:
@@ -119,11 +130,11 @@ def find_files(paths: Iterable[Path], *, follow_links: bool = False) -> RawFiles
     given = [(path, _kind(path) == stat.S_IFDIR) for path in paths]
     roots = [_real(path) for path, is_folder in given if is_folder]
     search = _Search(roots, follow_links)
-    found = RawFiles([], search.refused)
+    files: list[Path] = []
     for path, is_folder in given:
-        found.files.extend(search.files_below(path) if is_folder else [path])
-    found.files.extend(search.linked_files())
-    return found
+        files += search.files_below(path) if is_folder else [path]
+    files += search.linked_files()
+    return RawFiles(tuple(files), tuple(search.refused))
 
 
 @dataclass

@@ -310,7 +310,7 @@ class Deliveries(RuleBasedStateMachine):
     def forget_record(self, record: FileRecord) -> None:
         """Take a file out, of the lake and of the model."""
         content = next(c for c in self.model.live if sha256(c).hexdigest() == record.sha256)
-        forget_file(self.settings, self.lake, record.file_key, datetime.now(UTC))
+        forget_file(self.lake, OverlapRules(LEAST, drops=True), record.file_key, datetime.now(UTC))
         self.model.forget(content)
 
     @rule()

@@ -14,7 +14,7 @@ from lake_fixtures import Site, make_line
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.enrich.hits import DatabasesInForce
 from pipeline.errors import DataError, SettingsError
-from pipeline.ingest.discovery import Found, discover, find_raw
+from pipeline.ingest.discovery import Fate, Found, decide, discover, find_raw
 from pipeline.lake.lake import Lake
 from pipeline.orchestration.jobs import name_file, read_path, write_jobs
 from pipeline.orchestration.nightly import build_stale
@@ -207,15 +207,38 @@ def test_a_day_is_located_anew_when_another_database_is_in_force(site: Site) -> 
     for day in (7, 8, 9):
         site.write(f"web01-{day}.log", lines(f"{day:02} 10:00:00"))
     site.run("ingest", "raw", "--geo", "geo")
-    assert find(site, 8).again == []
+    assert find(site, 8).again == ()
     second = {"192.0.2.0/24": "US"}
     build_database(site.folder / "geo" / "b.mmdb", "City", "2016-11-07T12:00:00+00:00", second)
     assert [path.name for path in find(site, 8).again] == ["web01-8.log"]
-    assert find(site, 7).again == []
+    assert find(site, 7).again == ()
     status = site.run("status", "--geo", "geo").out
     assert "2016-11-08 to 2016-11-09 (2)" in status
     site.run("run", "--from", "2016-11-08", "--to", "2016-11-08", "--geo", "geo")
     daily = {row["country"] for row in site.rows("daily", columns=["country"])}
     assert daily == {"CA", "US"}
-    assert find(site, 8).again == []
+    assert find(site, 8).again == ()
     assert [path.name for path in find(site, 9).again] == ["web01-9.log"]
+
+
+@pytest.mark.parametrize(
+    ("is_known", "is_outdated", "is_wanted", "is_sealed", "was_seen", "fate"),
+    [
+        (True, True, True, False, True, Fate.LOCATE_ANEW),
+        (True, True, False, False, True, Fate.LOCATE_ANEW),
+        (True, False, True, False, True, Fate.LEAVE),
+        (False, False, False, False, False, Fate.LEAVE),  # another run's
+        (False, False, False, True, False, Fate.LEAVE),
+        (False, False, True, True, False, Fate.REFUSE),
+        (False, False, True, True, True, Fate.TAKE),  # it may have grown
+        (False, False, True, False, False, Fate.TAKE),
+    ],
+)
+def test_what_a_run_does_with_a_raw_file(
+    is_known: bool, is_outdated: bool, is_wanted: bool, is_sealed: bool, was_seen: bool, fate: Fate
+) -> None:
+    """Every case of one file, as ``discovery.decide`` has them."""
+    assert fate is decide(
+        is_known=is_known, is_outdated=is_outdated, is_wanted=is_wanted, is_sealed=is_sealed,
+        was_seen=was_seen,
+    )  # fmt: skip

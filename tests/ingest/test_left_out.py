@@ -182,7 +182,7 @@ def test_a_store_out_of_reach_leaves_the_day_preliminary(site: Site) -> None:
     site.write("web01.log", lines(8))
     run_day(site, 8)
     error = StoreError("source.web02.url", "sftp://logs.example", "no answer")
-    find(site, 8, raw_files=RawFiles(unreached=[error]))
+    find(site, 8, raw_files=RawFiles(unreached=(error,)))
     assert "web02: its store was out of reach" in figure(site, 8)
     find(site, 8, raw_files=RawFiles())
     assert "whole day" in figure(site, 8)

@@ -72,7 +72,7 @@ def work_in(lake: Lake, settings: Settings, workspace: Path) -> list[Any]:
     checked = check_days(lake, days, its)
     publish(lake, NOW, its)
     published = read_restatements(lake).to_pylist()
-    basis, _ = read_basis(settings, lake, None, None, workspace)
+    basis, _ = read_basis(lake, its, 256, None, None, workspace)
     return [days, checked, published, basis.now, basis.flagged, read_all(lake)]
 
 

@@ -86,7 +86,7 @@ lake, late, staged = Lake(settings.lake), *map(Path, sys.argv[1:3])
 steps.listener = lambda step: staged.touch() if step == "commit: staged" else None
 made_with = build_settings(settings, lake)
 STEPS = (
-    lambda: forget_file(settings, lake, "late.log", datetime.now(UTC)),
+    lambda: forget_file(lake, OverlapRules(), "late.log", datetime.now(UTC)),
     lambda: build(lake, made_with),
     lambda: take_in(settings, [late], [late]),
     lambda: build(lake, made_with),
