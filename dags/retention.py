@@ -20,13 +20,13 @@ from pipeline.orchestration.dag_run import ZONE, load_site, now, retry
 def retention() -> None:
     @task(task_id="list")
     def list_old() -> list[str]:
-        from pipeline.build.retention import list_old_days
+        from pipeline.orchestration.old_days import list_old_days
 
         return list_old_days(load_site(), now())
 
     @task
     def delete() -> list[str]:
-        from pipeline.build.retention import delete_old_days
+        from pipeline.orchestration.old_days import delete_old_days
 
         return delete_old_days(load_site(), now())
 

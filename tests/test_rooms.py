@@ -50,6 +50,14 @@ _CALLS = {
 
 _SQL = re.compile(r"\s*(SELECT|WITH)\s")
 
+COMPOSING = ("cli", "orchestration", "demo")
+SETTINGS_READERS = {
+    "alerts/services.py", "build/build.py", "build/retention.py", "enrich/visitors.py",
+    "enrich/geo/providers.py", "ingest/maker.py", "report/accounting.py", "lake/zone.py",
+}  # fmt: skip
+"""Beside the folders that compose: each makes its room's value of the settings; ``lake/zone.py``
+reads them for the zone that schedules are in."""
+
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 
 
@@ -104,6 +112,12 @@ def test_only_who_may_do_it_does_it(module: str) -> None:
     for effect in effects_of(read(module)):
         places = {module, f"{folder_of(module)}/"}
         assert places & MAY[effect], f"{module}: {effect}"
+
+
+def test_functions_take_what_they_need_and_not_all_settings() -> None:
+    whole = {"pipeline.settings.Settings", "pipeline.settings.load_settings"}
+    below = (module for module in MODULES if folder_of(module) not in COMPOSING)
+    assert {module for module in below if whole & {*imports_of(read(module))}} == SETTINGS_READERS
 
 
 def test_every_folder_has_its_floor_and_every_permission_is_used() -> None:

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from pipeline.alerts.outbox import deliver, say_once
-from pipeline.alerts.services import Alert, send_unremembered
+from pipeline.alerts.services import Alert, AlertSettings, send_unremembered
 from pipeline.alerts.surges import log
 from pipeline.errors import AlertError, LakeError, SettingsError, TidegaugeError
-from pipeline.settings import Settings
 from pipeline.text import escape
 
 
@@ -25,7 +24,7 @@ class Failure:
     """Whether the watch over the day failed, not the count of it: that is another alert."""
 
 
-def announce_failure(settings: Settings, failure: Failure, today: date, *, is_asked: bool) -> bool:
+def announce_failure(how: AlertSettings, failure: Failure, today: date, *, is_asked: bool) -> bool:
     """Send what is due, and that a day failed, once a day whatever fails after.
 
     Returns:
@@ -34,35 +33,34 @@ def announce_failure(settings: Settings, failure: Failure, today: date, *, is_as
     Raises:
         SettingsError, AlertError: as ``deliver``.
     """
-    is_near = failure.day >= today - timedelta(days=settings.alert_days)
     is_news = False
-    if settings.alert_urls and (is_near or is_asked):
+    if how.speaks_of(failure.day, today, is_asked=is_asked):
         try:
-            is_news = _note_failure(settings, failure, today)
+            is_news = _note_failure(how, failure, today)
         except (LakeError, OSError):  # a full disk may be what failed: said twice, not never
-            say_failure(settings, failure)
+            say_failure(how, failure)
             return True
-    deliver(settings, today)
+    deliver(how, today)
     return is_news
 
 
-def say_failure(settings: Settings, failure: Failure) -> None:
+def say_failure(how: AlertSettings, failure: Failure) -> None:
     """Send that a day failed without a lake that could remember it.
 
     Raises:
         SettingsError, AlertError: as ``deliver``.
     """
-    send_unremembered(settings, _failed(failure))
+    send_unremembered(how.services.values(), _failed(failure))
 
 
-def _note_failure(settings: Settings, failure: Failure, today: date) -> bool:
+def _note_failure(how: AlertSettings, failure: Failure, today: date) -> bool:
     kind = "failed-watch" if failure.is_watch else "failed"
 
     def find_news(said: dict[str, Any]) -> tuple[list[Alert], dict[str, Any]]:
         now = {"step": failure.step, "why": failure.why}
         return ([], said) if said else ([_failed(failure)], now)
 
-    return bool(say_once(settings, f"{kind}-{failure.day}", today, find_news))
+    return bool(say_once(how, f"{kind}-{failure.day}", today, find_news))
 
 
 def _failed(failure: Failure) -> Alert:
@@ -73,7 +71,7 @@ def _failed(failure: Failure) -> Alert:
 
 @contextmanager
 def failure_announced(
-    settings: Settings, failed: Callable[[str], Failure], today: date
+    how: AlertSettings, failed: Callable[[str], Failure], today: date
 ) -> Iterator[None]:
     """Announce what ends the block before it is raised, whatever becomes of the announcement.
 
@@ -83,7 +81,7 @@ def failure_announced(
         yield
     except TidegaugeError as error:
         try:
-            announce_failure(settings, failed(str(error)), today, is_asked=False)
+            announce_failure(how, failed(str(error)), today, is_asked=False)
         except (AlertError, SettingsError) as other:
             log.warning("%s", other)
         raise

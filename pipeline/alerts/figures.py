@@ -14,13 +14,12 @@ from typing import Any
 import pyarrow.compute as pc
 
 from pipeline.alerts.outbox import say_once
-from pipeline.alerts.services import Alert
+from pipeline.alerts.services import Alert, AlertSettings
 from pipeline.build.restatements import ALL, read_restatements
-from pipeline.lake.lake import Lake
 from pipeline.lake.query import one_state
+from pipeline.lake.zone import open_lake
 from pipeline.report.facts import Day
 from pipeline.report.wording import write_sources
-from pipeline.settings import Settings
 from pipeline.text import escape, write_share
 
 LEAST_SESSIONS = 100
@@ -72,16 +71,16 @@ def find_changes(rows: Iterable[dict[str, Any]], said: dict[str, int]) -> list[F
     return changes
 
 
-def note_restatements(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[Alert]:
+def note_restatements(how: AlertSettings, day: date, today: date, *, is_asked: bool) -> list[Alert]:
     """Write down as due, once a day restated, which figures moved by more than the setting allows.
 
     A figure that creeps is announced when it has moved so far in all. Arguments are those of
     ``alerts.note_surges``; returns what is due.
     """
-    span = _find_span(settings, day, today, is_asked=is_asked)
+    span = _find_span(how, day, today, is_asked=is_asked)
     if span is None:
         return []
-    lake = Lake(settings.lake)
+    lake = how.lake
     table = read_restatements(lake)
     is_near = pc.and_(pc.greater_equal(table["day"], span[0]), pc.less_equal(table["day"], span[1]))
     rows = table.filter(is_near).to_pylist()
@@ -90,13 +89,13 @@ def note_restatements(settings: Settings, day: date, today: date, *, is_asked: b
         large = [
             change
             for change in find_changes(rows, said)
-            if change.is_larger_than(settings.restatement_alert_share)
+            if change.is_larger_than(how.restated_share)
         ]
         days = groupby(large, lambda change: change.day)
         alerts = [_restated(restated, list(changes)) for restated, changes in days]
         return alerts, said | {change.key: change.after for change in large}
 
-    return say_once(settings, "restatements", today, find_news)
+    return say_once(how, "restatements", today, find_news)
 
 
 def _restated(day: date, changes: list[FigureChange]) -> Alert:
@@ -122,15 +121,15 @@ def _write_change(change: FigureChange) -> str:
     return f"{who} {change.before:,} to {change.after:,}{percent}"
 
 
-def note_incomplete(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[Alert]:
+def note_incomplete(how: AlertSettings, day: date, today: date, *, is_asked: bool) -> list[Alert]:
     """Write down as due, once a day, that a day's logs are incomplete; arguments as above.
 
     Not of days that were not published: what one file brings of a neighbouring day is none.
     """
-    span = _find_span(settings, day, today, is_asked=is_asked)
+    span = _find_span(how, day, today, is_asked=is_asked)
     if span is None:
         return []
-    with one_state(settings) as state:
+    with one_state(open_lake(how.lake.root)) as state:
         published = set(read_restatements(state.lake)["day"].to_pylist())
         days = {
             str(one.day): one
@@ -143,7 +142,7 @@ def note_incomplete(settings: Settings, day: date, today: date, *, is_asked: boo
         alerts = [_incomplete(one) for one in new.values()]
         return alerts, said | {name: {"share": one.share} for name, one in new.items()}
 
-    return say_once(settings, "incomplete", today, find_news)
+    return say_once(how, "incomplete", today, find_news)
 
 
 def _incomplete(about: Day) -> Alert:
@@ -158,11 +157,11 @@ def _incomplete(about: Day) -> Alert:
 
 
 def _find_span(
-    settings: Settings, day: date, today: date, *, is_asked: bool
+    how: AlertSettings, day: date, today: date, *, is_asked: bool
 ) -> tuple[date, date] | None:
     """The first and the last day to speak of; None when nothing is to be said."""
-    reach = timedelta(days=settings.alert_days)
-    if not settings.alert_urls or (day < today - reach and not is_asked):
+    if not how.speaks_of(day, today, is_asked=is_asked):
         return None
+    reach = timedelta(days=how.days)
     last = day if is_asked else today - timedelta(days=1)
     return last - reach, last

@@ -11,9 +11,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from pipeline.alerts.outbox import say_once
-from pipeline.alerts.services import Alert
+from pipeline.alerts.services import Alert, AlertSettings
 from pipeline.alerts.today import HourRow
-from pipeline.settings import Settings
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
 from pipeline.text import write_number_of
 
@@ -74,16 +73,16 @@ def _write_more(countries: int) -> str:
     return f"and {write_number_of(countries, 'more country', 'more countries')}"
 
 
-def note_hours(settings: Settings, alarms: Sequence[HourRow], today: date) -> list[Alert]:
+def note_hours(how: AlertSettings, alarms: Sequence[HourRow], today: date) -> list[Alert]:
     """Write down as due what is new about the hours that are surges; returns it.
 
     ``today``: the local date.
     """
-    if not settings.alert_urls or not alarms:
+    if not how.services or not alarms:
         return []
 
     def find_news(said: dict[str, str]) -> tuple[list[Alert], dict[str, Any]]:
         rows, then = find_new_hours(alarms, said)
         return [write_alert(rows)] if rows else [], then
 
-    return say_once(settings, "hours", today, find_news)
+    return say_once(how, "hours", today, find_news)

@@ -14,14 +14,19 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pipeline.alerts.services import Alert, Service, ask_each, say_untaken, services_of
+from pipeline.alerts.services import (
+    Alert,
+    AlertSettings,
+    Service,
+    ask_each,
+    say_untaken,
+)
 from pipeline.errors import AlertError
 from pipeline.lake.digests import render
 from pipeline.lake.fault_points import reach
 from pipeline.lake.journal import Move
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json, write_json
-from pipeline.settings import Settings
 from pipeline.text import write_number_of
 
 log = logging.getLogger(__name__)
@@ -90,7 +95,7 @@ def _content_of(outbox: Outbox) -> dict[str, Any]:
 
 
 def say_once(
-    settings: Settings,
+    how: AlertSettings,
     about: str,
     today: date,
     find_news: Callable[[dict[str, Any]], tuple[list[Alert], dict[str, Any]]],
@@ -98,7 +103,7 @@ def say_once(
     """Write down, as one change, that alerts are due to every service and that they were said.
 
     Args:
-        settings: whose lake and services.
+        how: whose lake and services.
         about: names the ledger's file that remembers what was said.
         today: the local date.
         find_news: what is new since what that file says, and what it is to say then; there may be
@@ -107,7 +112,7 @@ def say_once(
     Returns:
         What is new.
     """
-    lake = Lake(settings.lake)
+    lake = how.lake
     path = outbox_path(lake).with_name(f"{about}.json")
     with _holding(lake):
         said = read_json(path)
@@ -116,8 +121,8 @@ def say_once(
             return alerts
         files = {path: then}
         if alerts:
-            before, services = read_outbox(lake), services_of(settings)
-            names = {fingerprint: service.name for fingerprint, service in services.items()}
+            before = read_outbox(lake)
+            names = {fingerprint: service.name for fingerprint, service in how.services.items()}
             due = [Due(secrets.token_hex(8), alert, today, names) for alert in alerts]
             whole = Outbox((*before.due, *due), before.given_up)
             files[outbox_path(lake)] = _content_of(whole)
@@ -140,7 +145,7 @@ def _holding(lake: Lake) -> Iterator[None]:
         yield
 
 
-def deliver(settings: Settings, today: date) -> None:
+def deliver(how: AlertSettings, today: date) -> None:
     """Send each service what is due to it, as one message; a service that fails delays nobody.
 
     Raises:
@@ -149,14 +154,14 @@ def deliver(settings: Settings, today: date) -> None:
             run it gets it when this is tried again.
         LakeError: the ledger is damaged or can't be written.
     """
-    lake = Lake(settings.lake)
+    lake = how.lake
     if not outbox_path(lake).exists():
         return
-    due = _give_up(lake, today, settings.alert_days + 1).due
+    due = _give_up(lake, today, how.days + 1).due
     waiting = {fingerprint for one in due for fingerprint in one.services}
-    services = [one for key, one in services_of(settings).items() if key in waiting]
+    services = [one for key, one in how.services.items() if key in waiting]
     untaken, errors = ask_each(services, lambda service: _send_due(lake, service))
-    left = _give_up(lake, today, settings.alert_days).due if untaken else ()
+    left = _give_up(lake, today, how.days).due if untaken else ()
     if errors:
         raise errors[0]
     of_today = {key for one in left if one.since == today for key in one.services}
@@ -223,12 +228,12 @@ def _write(lake: Lake, due: Sequence[Due], given_up: Mapping[str, GivenUp]) -> O
     return left
 
 
-def list_untaken(lake: Lake, settings: Settings) -> tuple[list[str], list[str]]:
+def list_untaken(how: AlertSettings) -> tuple[list[str], list[str]]:
     """What services have not taken, and what was given up: a phrase each, without secrets."""
-    now, known = read_outbox(lake), services_of(settings)
+    now = read_outbox(how.lake)
     waiting = [
         f"{name}: {write_number_of(len(its), 'alert')} since {its[0].since}"
-        + ("" if fingerprint in known else ", not in alert_urls here")
+        + ("" if fingerprint in how.services else ", not in alert_urls here")
         for fingerprint, (name, its) in sorted(_by_service(now.due).items())
     ]
     given_up = [

@@ -7,14 +7,16 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from threading import Thread
 from typing import Any
 
 from pydantic import SecretStr
 
 from pipeline.errors import AlertError, SettingsError, TidegaugeError
+from pipeline.lake.lake import Lake
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -83,10 +85,33 @@ class Service:
         )
 
 
-def services_of(settings: Settings) -> dict[str, Service]:
-    """The services that are set, by fingerprint: one named twice is one."""
-    services = (Service(number, url) for number, url in enumerate(settings.alert_urls, 1))
-    return {service.fingerprint: service for service in reversed(list(services))}
+@dataclass(frozen=True)
+class AlertSettings:
+    """Whose news is told, to whom, and how far back."""
+
+    lake: Lake
+    services: Mapping[str, Service]
+    """By fingerprint: one named twice is one."""
+    days: int
+    """Alerts are silent about days further back."""
+    restated_share: float
+    """A published figure that changes by more is news."""
+
+    def speaks_of(self, day: date, today: date, *, is_asked: bool) -> bool:
+        """Whether the run of a day is to say anything; of one too far back when it is asked to."""
+        is_near = day >= today - timedelta(days=self.days)
+        return bool(self.services) and (is_near or is_asked)
+
+
+def alert_settings(settings: Settings) -> AlertSettings:
+    """What alerts depend on."""
+    services = [Service(number, url) for number, url in enumerate(settings.alert_urls, 1)]
+    return AlertSettings(
+        Lake(settings.lake),
+        {service.fingerprint: service for service in reversed(services)},
+        settings.alert_days,
+        settings.restatement_alert_share,
+    )
 
 
 def write_message(alerts: Sequence[Alert]) -> tuple[str, str]:
@@ -125,14 +150,14 @@ def ask_each(
     return untaken, [asking.error for _, asking in asked if asking.error]
 
 
-def send_unremembered(settings: Settings, alert: Alert) -> None:
+def send_unremembered(services: Iterable[Service], alert: Alert) -> None:
     """Send an alert to every service, where nothing can be kept of who took it.
 
     Raises:
         SettingsError: an alert URL that no service has; the others got it.
         AlertError: a service did not take it.
     """
-    untaken, errors = ask_each(services_of(settings).values(), lambda one: one.send([alert]))
+    untaken, errors = ask_each(services, lambda one: one.send([alert]))
     if errors:
         raise errors[0]
     if untaken:

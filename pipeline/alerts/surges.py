@@ -12,11 +12,11 @@ from datetime import date, timedelta
 from typing import Any
 
 from pipeline.alerts.outbox import say_once
-from pipeline.alerts.services import Alert
+from pipeline.alerts.services import Alert, AlertSettings
 from pipeline.definitions import CENSORED_SHARE
 from pipeline.lake.query import one_state
+from pipeline.lake.zone import open_lake
 from pipeline.report.facts import Day, SurgeEpisode
-from pipeline.settings import Settings
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
 from pipeline.surges.results import last_settled_day
 from pipeline.text import write_limit, write_number_of
@@ -132,23 +132,23 @@ def _explain(surge: SurgeEpisode, days: Iterable[Day]) -> str:
     return said
 
 
-def note_surges(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[Alert]:
+def note_surges(how: AlertSettings, day: date, today: date, *, is_asked: bool) -> list[Alert]:
     """Write down as due what is new about the lake's surges; returns it.
 
     A part of today that the watch counted already can neither open a surge here nor end one; nor
     can a day that lacks a part end one.
 
     Args:
-        settings: whose lake, and where alerts go.
+        how: whose lake, and where alerts go.
         day: the local day that was just counted.
         today: the local date now: the run of a day too far back is silent,
         is_asked: unless it was asked to speak; what is old is then told from ``day``.
     """
-    reach = timedelta(days=settings.alert_days)
-    if not settings.alert_urls or (day < today - reach and not is_asked):
+    if not how.speaks_of(day, today, is_asked=is_asked):
         return []
+    reach = timedelta(days=how.days)
     span = {"first_day": date.min, "last_day": today - timedelta(days=1)}
-    with one_state(settings) as state:
+    with one_state(open_lake(how.lake.root)) as state:
         found = state.ask(SurgeEpisode, "queries/surges", country=None, **span)
         days = state.ask(Day, "report/days")
     found.sort(key=lambda surge: (surge.country, surge.start_day))
@@ -162,4 +162,4 @@ def note_surges(settings: Settings, day: date, today: date, *, is_asked: bool) -
         alerts, then = find_news(surges, last_day, said, since)
         return alerts, {"said": [asdict(one) for one in then]} if then != said else content
 
-    return say_once(settings, "surges", today, find)
+    return say_once(how, "surges", today, find)

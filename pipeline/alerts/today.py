@@ -10,10 +10,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from pipeline.days import day_start
+from pipeline.lake.lake import Lake
 from pipeline.lake.query import State, one_state
-from pipeline.lake.zone import find_zone
 from pipeline.report.facts import ExpectedDay
-from pipeline.settings import Settings
 from pipeline.surges.baseline import Floats
 from pipeline.surges.finished_hours import HISTORY_DAYS, History, judge_hours
 
@@ -65,17 +64,17 @@ def hours_of(day: date, zone: ZoneInfo) -> list[datetime]:
     return [hour for hour in near if hour.astimezone(zone).date() == day]
 
 
-def read_day_so_far(settings: Settings, now: datetime) -> DaySoFar:
+def read_day_so_far(lake: Lake, zone: ZoneInfo, now: datetime) -> DaySoFar:
     """Compare each finished hour of today with the same hour on the wall of up to 28 days before.
 
     Lines and hours after ``now`` are not there yet. An hour after the last line of all sources is
     left out: nothing is known of it.
 
     Raises:
-        LakeError: there is no lake.
+        LakeError: the lake is damaged.
     """
-    with one_state(settings) as state:
-        return _read_day_so_far(state, find_zone(settings, state.lake).info, now)
+    with one_state(lake) as state:
+        return _read_day_so_far(state, zone, now)
 
 
 def _read_day_so_far(state: State, zone: ZoneInfo, now: datetime) -> DaySoFar:

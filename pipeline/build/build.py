@@ -294,7 +294,7 @@ def build_settings(settings: Settings, lake: Lake) -> BuildSettings:
         LakeError: the lake is another zone's or key's.
     """
     key = load_key(settings)
-    zone = find_zone(settings, lake)
+    zone = find_zone(settings.timezone, lake)
     lake.claim(zone.info.key, key.fingerprint)
     return BuildSettings(
         settings.session_timeout_minutes,

@@ -15,12 +15,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from pipeline.build.build import session_rules
 from pipeline.build.stale import SessionRules, take_stock
 from pipeline.errors import DataError, LakeError, SettingsError, StorageError
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import NO_DAY, FileRecord
 from pipeline.lake.views import write_views
-from pipeline.lake.zone import open_lake, zone_name
+from pipeline.lake.zone import zone_name
 from pipeline.settings import Settings
 from pipeline.text import write_number_of
 
@@ -50,24 +51,44 @@ class OldDay:
         return self.day, len(self.hits), len(self.rejects), self.size_bytes, self.is_sealed
 
 
-def local_today(settings: Settings, lake: Lake, now: datetime) -> date:
+@dataclass(frozen=True)
+class RetentionSettings:
+    """How long hits and rejects are kept, and how many days may lose them at once."""
+
+    kept_days: int | None
+    """None: all are kept."""
+    max_days: int
+    rules: SessionRules
+    """By which a day that is to be sealed must have been built."""
+    timezone: str | None
+
+    def cutoff(self, today: date) -> date | None:
+        """The first day whose hits are kept; None when all are."""
+        return None if self.kept_days is None else today - timedelta(days=self.kept_days)
+
+
+def retention_settings(settings: Settings) -> RetentionSettings:
+    """What retention depends on."""
+    return RetentionSettings(
+        settings.hits_kept_days,
+        settings.retention_max_days,
+        session_rules(settings),
+        settings.timezone,
+    )
+
+
+def local_today(timezone: str | None, lake: Lake, now: datetime) -> date:
     """The date at the aware instant ``now`` in the site's zone.
 
     Raises:
         LakeError: the zone that is set is not the lake's.
     """
-    zone = zone_name(settings, lake)
+    zone = zone_name(timezone, lake)
     lake.claim(zone, lake.identity()["visitor_key"])  # the zone alone matters: any key is right
     return now.astimezone(ZoneInfo(zone)).date()
 
 
-def find_cutoff(settings: Settings, today: date) -> date | None:
-    """The first day whose hits are kept; None when all are."""
-    kept = settings.hits_kept_days
-    return None if kept is None else today - timedelta(days=kept)
-
-
-def plan_retention(lake: Lake, settings: Settings, today: date) -> list[OldDay]:
+def plan_retention(lake: Lake, how: RetentionSettings, today: date) -> list[OldDay]:
     """List what ``apply_retention`` would delete on the local date ``today``, in order of days.
 
     An old day that is not sealed is listed even when its hits are gone already.
@@ -75,14 +96,14 @@ def plan_retention(lake: Lake, settings: Settings, today: date) -> list[OldDay]:
     Raises:
         LakeError: a day's folder is a link: what it leads to is not the lake's.
     """
-    cutoff = find_cutoff(settings, today)
+    cutoff = how.cutoff(today)
     if cutoff is None:
         return []
     records, sealed = lake.files(), lake.sealed()
     counted = {date.fromisoformat(day) for record in records for day in record.days}
     hits, rejects, whole = (_list_old(lake.root / table, cutoff) for table in _TABLES)
     if NO_DAY in rejects:
-        young = _young_without_hits(records, cutoff, ZoneInfo(zone_name(settings, lake)))
+        young = _young_without_hits(records, cutoff, ZoneInfo(zone_name(how.timezone, lake)))
         rejects[NO_DAY] = [path for path in rejects[NO_DAY] if path.stem not in young]
     unsealed = {day for day in counted if day < cutoff and str(day) not in sealed}
     found = [
@@ -109,7 +130,7 @@ def days_to_seal(plan: Iterable[OldDay]) -> list[date]:
     return days + [day + _ONE_DAY for day in days[-1:]]
 
 
-def check_plan(lake: Lake, settings: Settings, plan: Sequence[OldDay]) -> None:
+def check_plan(lake: Lake, how: RetentionSettings, plan: Sequence[OldDay]) -> None:
     """Refuse to delete more days at once than intended, or days whose figures are not final.
 
     Raises:
@@ -119,17 +140,16 @@ def check_plan(lake: Lake, settings: Settings, plan: Sequence[OldDay]) -> None:
     """
     last = max(lake.sealed(), default="")
     days = [old.day for old in plan if old.hits and not (old.is_sealed and str(old.day) < last)]
-    if len(days) > settings.retention_max_days:
+    if len(days) > how.max_days:
         raise SettingsError(
             "retention_max_days",
-            settings.retention_max_days,
+            how.max_days,
             f"hits of {write_number_of(len(days), 'day')} would be deleted, {days[0]} to"
             f" {days[-1]}; when that is intended, set it higher",
             options=f", or `tidegauge retention --delete --max-days {len(days)}` does it once",
         )
     sealing = set(days_to_seal(plan))
-    rules = SessionRules(settings.session_timeout_minutes, settings.drop_robotlike)
-    stale = [day for day in take_stock(lake, rules).stale if day in sealing]
+    stale = [day for day in take_stock(lake, how.rules).stale if day in sealing]
     if stale:
         raise DataError(
             f"lake {lake.root}: {len(stale)} of the days that would be sealed are stale or were"
@@ -137,7 +157,7 @@ def check_plan(lake: Lake, settings: Settings, plan: Sequence[OldDay]) -> None:
         )
 
 
-def apply_retention(lake: Lake, settings: Settings, today: date) -> list[OldDay]:
+def apply_retention(lake: Lake, how: RetentionSettings, today: date) -> list[OldDay]:
     """Seal the days that can't be rebuilt from then on, then delete what ``plan_retention`` lists.
 
     What a run that was interrupted left is deleted by the next. Returns what was deleted.
@@ -147,12 +167,12 @@ def apply_retention(lake: Lake, settings: Settings, today: date) -> list[OldDay]
             sealed or deleted then.
         StorageError: something can't be deleted; the next run tries again.
     """
-    if settings.hits_kept_days is None:
+    if how.kept_days is None:
         return []
     started = time.monotonic()
     with lake.lock("build"), lake.lock():
-        plan = plan_retention(lake, settings, today)
-        check_plan(lake, settings, plan)
+        plan = plan_retention(lake, how, today)
+        check_plan(lake, how, plan)
         seal_days(lake, days_to_seal(plan))
         delete_days(lake, plan)
         _delete_line_hashes(lake)
@@ -162,30 +182,6 @@ def apply_retention(lake: Lake, settings: Settings, today: date) -> list[OldDay]
         sum(old.size_bytes for old in plan), len(plan), round((time.monotonic() - started) * 1000),
     )  # fmt: skip
     return plan
-
-
-def list_old_days(settings: Settings, now: datetime) -> list[str]:
-    """The days that ``delete_old_days`` would delete something of, each logged; a dry run."""
-    if settings.hits_kept_days is None:  # nothing to do, even where there is no lake yet
-        return []
-    lake = open_lake(settings)
-    plan = plan_retention(lake, settings, local_today(settings, lake, now))
-    for old in plan:
-        log.info("%s: %d files of hits, %d of rejects, %d bytes", *old.row[:4])
-    return [str(old.day) for old in plan]
-
-
-def delete_old_days(settings: Settings, now: datetime) -> list[str]:
-    """Delete what is older than is kept, within the guard; returns the days.
-
-    Raises:
-        LakeError, SettingsError, DataError, StorageError: as ``apply_retention``.
-    """
-    if settings.hits_kept_days is None:
-        return []
-    lake = open_lake(settings)
-    plan = apply_retention(lake, settings, local_today(settings, lake, now))
-    return [str(old.day) for old in plan]
 
 
 def seal_days(lake: Lake, days: Iterable[date]) -> None:

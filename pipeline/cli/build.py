@@ -64,7 +64,7 @@ def build_command(  # noqa: PLR0913 one parameter an option
     tidegauge build --also geo --also robots
     """
     settings = load_settings(config, lake=lake, geo=geo)
-    the_lake = open_lake(settings)
+    the_lake = open_lake(settings.lake)
     if explain:
         rows = explain_stale(settings, the_lake)
         print_rows(["day", "kind", "cause", "taken by"], rows, form.value, raw_cells=raw_cells)
@@ -86,7 +86,7 @@ def build_command(  # noqa: PLR0913 one parameter an option
 
 def _read_again(settings: Settings, lake: Lake, kinds: list[str]) -> dict[str, list[str]]:
     how, maker = ingest_settings(settings), current_maker(settings, lake)
-    zone = find_zone(settings, lake)
+    zone = find_zone(settings.timezone, lake)
     total = plan_reread(lake, how.sources, maker, kinds).raw_bytes
     with show_bytes("reading again", total) as (progress, task):
         plan = reread(

@@ -131,7 +131,7 @@ def compare(  # noqa: PLR0913 one parameter an option
     tidegauge compare --geo-built 2016-12-07 --country US --country CA
     """
     settings = load_settings(config, lake=lake, geo=geo)
-    the_lake = open_lake(settings)
+    the_lake = open_lake(settings.lake)
     asked = Asked(timeout or (), timezone or (), robots or (), robotlike or (), geo_database or (),
                   [built.date() for built in geo_built or ()])  # fmt: skip
     how = ingest_settings(settings)

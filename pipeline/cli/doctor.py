@@ -33,8 +33,8 @@ from pipeline.formats.fields import EXPLAINED, ReadBlock, Rejected
 from pipeline.formats.json_guess import guess_setting
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.layouts import COMBINED, Layout, list_layouts
-from pipeline.lake.database import connect_reader
 from pipeline.ingest.maker import ingest_settings
+from pipeline.lake.database import connect_reader
 from pipeline.proxies import NO_PEER, UNLOGGED
 from pipeline.raw.blocks import Block, WholeFile, read_blocks
 from pipeline.raw.content import read_whole

@@ -58,7 +58,7 @@ def erase_person(  # noqa: PLR0913 one parameter an option
     tidegauge erase --client 203.0.113.9 --agent "Mozilla/5.0 (X11)" --delete
     """
     settings = load_settings(config, lake=lake, geo=geo)
-    the_lake = open_lake(settings)
+    the_lake = open_lake(settings.lake)
     person = Person(_read_client(client), tuple(agent or ()))
     with show_steps("looking", count_files(the_lake)) as (progress, task):
         traces = erase(

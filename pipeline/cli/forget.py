@@ -35,7 +35,7 @@ def forget(
     tidegauge ingest --again web03-20161108.log.gz
     """
     settings = load_settings(config, lake=lake, geo=geo)
-    the_lake = open_lake(settings)
+    the_lake = open_lake(settings.lake)
     record = forget_file(the_lake, ingest_settings(settings).overlaps, file, datetime.now(UTC))
     write_views(the_lake)
     days = ", ".join(record.read_days)

@@ -107,7 +107,7 @@ def lookup_command(  # noqa: PLR0913 - one parameter an option
     tidegauge geo lookup 8.8.8.8 --on 2016-11-08
     """
     settings = load_settings(config, geo=geo, lake=lake)
-    zone = find_zone(settings, Lake(settings.lake)).info
+    zone = find_zone(settings.timezone, Lake(settings.lake)).info
     day = on.date() if on else datetime.now(zone).date()
     day_start = datetime.combine(day, time(), zone)
     databases = list_databases(settings.geo)
@@ -175,7 +175,7 @@ def fetch_command(  # noqa: PLR0913 - one parameter an option
         effects = Effects(
             on_progress=lambda done, total: progress.update(task, completed=done, total=total)
         )
-        fetched = fetch(source, folder_of(settings), datetime.now(UTC), options, effects)
+        fetched = fetch(source, folder_of(settings.geo), datetime.now(UTC), options, effects)
     typer.echo(_told(fetched))
 
 

@@ -21,6 +21,7 @@ from pipeline.cli.options import (
 from pipeline.cli.output import print_rows
 from pipeline.errors import SettingsError
 from pipeline.lake.query import one_state
+from pipeline.lake.zone import open_lake
 from pipeline.report.history import KnownDay, explain_unpublished
 from pipeline.settings import load_settings
 
@@ -62,7 +63,7 @@ def history(  # noqa: PLR0913 one parameter an option
     if day:
         span = (day.date(), day.date())
     is_one = bool(day and code)
-    with one_state(settings) as state:
+    with one_state(open_lake(settings.lake)) as state:
         columns, rows = state.query(
             "queries/history", country=code, first_day=span[0], last_day=span[1],
             only_changes=not is_one,

@@ -78,7 +78,7 @@ def ingest(  # noqa: PLR0913 one parameter an option
         check_source(source)
     settings = load_settings(config, lake=lake, geo=geo, log_format=log_format)
     the_lake = Lake(settings.lake)
-    zone = find_zone(settings, the_lake)
+    zone = find_zone(settings.timezone, the_lake)
     with ExitStack() as ending:
         if Path("-") in paths:
             if source is None:

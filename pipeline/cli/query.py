@@ -19,6 +19,7 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.output import print_rows
 from pipeline.lake.query import one_state
+from pipeline.lake.zone import open_lake
 from pipeline.settings import load_settings
 
 _EXAMPLES = "\n\nFor example:\n\ntidegauge {0} --country US --from 2016-11-08 --to 2016-11-16"
@@ -53,7 +54,7 @@ def _table_command(table: str) -> Any:
             "first_day": _day(first) or date.min,
             "last_day": _day(last) or date.max,
         }
-        with one_state(settings) as state:
+        with one_state(open_lake(settings.lake)) as state:
             columns, rows = state.query(f"queries/{table}", **bound)
         print_rows(columns, rows, form.value, raw_cells=raw_cells)
 

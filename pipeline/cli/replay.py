@@ -54,7 +54,7 @@ def replay(  # noqa: PLR0913 one parameter an option
     tidegauge replay && tidegauge build
     """
     settings = load_settings(config, lake=lake, geo=geo)
-    the_lake = open_lake(settings)
+    the_lake = open_lake(settings.lake)
     records = list_rejected(the_lake, files or [])
     total = sum(record.raw_bytes for record in records)
     how = ingest_settings(settings)
@@ -68,7 +68,7 @@ def replay(  # noqa: PLR0913 one parameter an option
                 for record in records
             ]  # fmt: skip
         if not dry_run:
-            zone = find_zone(settings, the_lake)
+            zone = find_zone(settings.timezone, the_lake)
             opened = lambda with_geo: open_maker(settings, zone, with_geo=with_geo)  # noqa: E731
             take_replays(the_lake, how, opened, found)
             write_views(the_lake)

@@ -17,6 +17,8 @@ from pipeline.cli.options import (
     RawCellsOption,
 )
 from pipeline.cli.output import print_rows, until_closed
+from pipeline.lake.zone import open_lake
+from pipeline.report.accounting import report_settings
 from pipeline.report.figure import find_figure
 from pipeline.report.page import write_report
 from pipeline.report.paragraph import write_paragraph
@@ -49,7 +51,11 @@ def report_command(
 
     tidegauge report --country US --lake ./lake
     """
-    written = write_report(load_settings(config, lake=lake, geo=geo), out, country=country)
+    settings = load_settings(config, lake=lake, geo=geo)
+    written = write_report(
+        open_lake(settings.lake), report_settings(settings), out,
+        country=country,
+    )  # fmt: skip
     print(f"report: {escape(str(written))}")
 
 
@@ -72,7 +78,8 @@ def figure_command(  # noqa: PLR0913 one parameter an option
 
     tidegauge figure --day 2016-11-08 --country all --format json
     """
-    figure = find_figure(load_settings(config, lake=lake, geo=geo), day.date(), country)
+    settings = load_settings(config, lake=lake, geo=geo)
+    figure = find_figure(open_lake(settings.lake), report_settings(settings), day.date(), country)
     text = escape(write_paragraph(figure))
     if form == Form.table:
         with until_closed():

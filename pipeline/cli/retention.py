@@ -9,11 +9,12 @@ import typer
 
 from pipeline.build.retention import (
     OldDay,
+    RetentionSettings,
     apply_retention,
     check_plan,
-    find_cutoff,
     local_today,
     plan_retention,
+    retention_settings,
 )
 from pipeline.cli.options import (
     ConfigOption,
@@ -27,7 +28,7 @@ from pipeline.cli.output import print_rows
 from pipeline.errors import TidegaugeError
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import open_lake
-from pipeline.settings import Settings, load_settings
+from pipeline.settings import load_settings
 from pipeline.text import escape, write_number_of
 
 COLUMNS = ["day", "hits_files", "rejects_files", "bytes", "is_sealed"]
@@ -66,32 +67,33 @@ def retention(  # noqa: PLR0913 one parameter an option
     tidegauge retention --delete --max-days 30
     """
     settings = load_settings(config, lake=lake, geo=geo, retention_max_days=max_days)
-    the_lake = open_lake(settings)
-    today = local_today(settings, the_lake, datetime.now(UTC))
+    the_lake = open_lake(settings.lake)
+    how = retention_settings(settings)
+    today = local_today(how.timezone, the_lake, datetime.now(UTC))
     act = apply_retention if delete else plan_retention
-    plan = act(the_lake, settings, today)
+    plan = act(the_lake, how, today)
     print_rows(COLUMNS, [old.row for old in plan], form.value, raw_cells=raw_cells)
-    print(escape(_conclude(the_lake, settings, today, plan, is_done=delete)), file=sys.stderr)
+    print(escape(_conclude(the_lake, how, today, plan, is_done=delete)), file=sys.stderr)
 
 
 def _conclude(
-    lake: Lake, settings: Settings, today: date, plan: Sequence[OldDay], *, is_done: bool
+    lake: Lake, how: RetentionSettings, today: date, plan: Sequence[OldDay], *, is_done: bool
 ) -> str:
     """What was done, or what to do next, as a sentence."""
-    if settings.hits_kept_days is None:
+    if how.kept_days is None:
         return (
             "hits_kept_days is not set: nothing is ever deleted; set it in tidegauge.toml or"
             " TIDEGAUGE_HITS_KEPT_DAYS to the days that hits and rejects are kept"
         )
     if not plan:
-        cutoff = find_cutoff(settings, today)
+        cutoff = how.cutoff(today)
         return f"nothing to delete: there are no hits or rejects of days before {cutoff}"
     size = sum(old.size_bytes for old in plan)
     what = f"{write_number_of(size, 'byte')} of {write_number_of(len(plan), 'day')}"
     if is_done:
         return f"deleted {what}; their figures stand"
     try:
-        check_plan(lake, settings, plan)
+        check_plan(lake, how, plan)
     except TidegaugeError as error:
         return f"nothing was deleted, and --delete would be refused: {error}"
     return f"nothing was deleted; `tidegauge retention --delete` deletes {what} for good"

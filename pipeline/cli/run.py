@@ -9,6 +9,7 @@ import typer
 
 from pipeline.alerts.failures import Failure, failure_announced
 from pipeline.alerts.outbox import deliver
+from pipeline.alerts.services import alert_settings
 from pipeline.cli.options import (
     AsOfOption,
     ConfigOption,
@@ -80,7 +81,7 @@ def run(  # noqa: PLR0913 one parameter an option
     tidegauge run --as-of 2016-11-09T06:00
     """
     settings = load_settings(config, lake=lake, geo=geo, raw=raw)
-    zone = find_zone(settings, Lake(settings.lake)).info
+    zone = find_zone(settings.timezone, Lake(settings.lake)).info
     present = datetime.now(UTC)
     now = read_as_of(as_of, zone, present) if as_of else present
     with_late = first is None and last is None
@@ -88,10 +89,11 @@ def run(  # noqa: PLR0913 one parameter an option
     days = _span(first or last or yesterday, last or first or yesterday)
     night = Night(days, now, with_late=with_late, arrived_by=now if as_of else None)
     today = now.astimezone(zone).date()
-    with failure_announced(settings, lambda why: Failure(days[-1], "tidegauge run", why), today):
+    alerts = alert_settings(settings)
+    with failure_announced(alerts, lambda why: Failure(days[-1], "tidegauge run", why), today):
         for problem in _run(settings, night, today):
             raise problem
-    deliver(settings, today)
+    deliver(alerts, today)
 
 
 def _span(first: date, last: date) -> list[date]:

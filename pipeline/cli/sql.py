@@ -17,6 +17,7 @@ from pipeline.cli.output import print_rows
 from pipeline.errors import SettingsError
 from pipeline.lake.query import query
 from pipeline.lake.sql import list_ready
+from pipeline.lake.zone import open_lake
 from pipeline.settings import load_settings
 
 _QUERIES = (Path(), Path("queries"), Path("sql/queries"))
@@ -67,7 +68,9 @@ def sql(  # noqa: PLR0913 one parameter an option
         raise SettingsError("sql", statement, "an empty statement; write a SELECT")
     text = _find(file).read_text("utf-8") if file else statement or ""
     settings = load_settings(config, lake=lake, geo=geo)
-    print_rows(*query(settings, text, is_trusted=not safe), form.value, raw_cells=raw_cells)
+    confined_to_mb = settings.memory_limit_mb if safe else None
+    found = query(open_lake(settings.lake), text, confined_to_mb=confined_to_mb)
+    print_rows(*found, form.value, raw_cells=raw_cells)
 
 
 def _find(file: Path) -> Path:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from pipeline.alerts.outbox import list_untaken
+from pipeline.alerts.services import alert_settings
 from pipeline.build.build import session_rules
 from pipeline.build.stale import ASKED, Stock, take_stock
 from pipeline.cli.options import (
@@ -57,7 +58,7 @@ def status(
     settings = load_settings(config, lake=lake, geo=geo)
     print_rows(
         ["what", "value"],
-        list_status(settings, open_lake(settings)),
+        list_status(settings, open_lake(settings.lake)),
         form.value,
         raw_cells=raw_cells,
     )
@@ -70,7 +71,7 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
     sealed = lake.sealed()
     stock = take_stock(lake, session_rules(settings))
     stale, zone = stock.stale, ZoneInfo(lake.identity()["timezone"])
-    untaken, given_up = list_untaken(lake, settings)
+    untaken, given_up = list_untaken(alert_settings(settings))
     rows: list[tuple[str, str | int]] = [
         ("time zone", lake.identity()["timezone"]),
         ("files", len(records)),
@@ -179,7 +180,9 @@ def _list_reasons(records: list[FileRecord]) -> str:
 def _list_outdated(settings: Settings, lake: Lake, records: list[FileRecord]) -> list[str]:
     try:
         databases = list_databases(settings.geo)
-        places = DatabasesInForce(databases, settings.geo_provider, find_zone(settings, lake).info)
+        places = DatabasesInForce(
+            databases, settings.geo_provider, find_zone(settings.timezone, lake).info
+        )
         return [str(day) for day in find_outdated(records, places, lake.sealed())]
     except GeoError:  # said in the row before
         return []

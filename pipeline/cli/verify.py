@@ -84,7 +84,7 @@ def _rules_of(settings: Settings, lake: Lake) -> BuildSettings:
     path = lake.ledger / "lake.json"
     is_damaged = not (path.exists() and is_intact(path.read_bytes().decode(errors="replace")))
     if not is_damaged or not (lake.ledger / "files").is_dir():
-        return build_settings(settings, open_lake(settings))
+        return build_settings(settings, open_lake(settings.lake))
     zone = ZoneInfo(settings.timezone or assumed_zone())
     return BuildSettings(
         settings.session_timeout_minutes, settings.drop_robotlike,

@@ -7,6 +7,7 @@ import typer
 
 from pipeline.alerts.failures import Failure, failure_announced
 from pipeline.alerts.outbox import deliver
+from pipeline.alerts.services import alert_settings
 from pipeline.alerts.today import DaySoFar, HourRow, read_day_so_far
 from pipeline.cli.options import (
     AsOfOption,
@@ -24,7 +25,7 @@ from pipeline.cli.output import print_rows
 from pipeline.days import read_as_of
 from pipeline.errors import StoreError
 from pipeline.lake.lake import Lake
-from pipeline.lake.zone import find_zone
+from pipeline.lake.zone import find_zone, open_lake
 from pipeline.orchestration.watch import (
     build_so_far,
     find_alarms,
@@ -67,7 +68,8 @@ def now_command(  # noqa: PLR0913 one parameter an option
     tidegauge now --country US --as-of 2016-11-08T23:10
     """
     settings = load_settings(config, lake=lake, geo=geo)
-    so_far = read_day_so_far(settings, _clock(settings, as_of))
+    now = _clock(settings, as_of)
+    so_far = read_day_so_far(open_lake(settings.lake), _zone(settings), now)
     wanted = {read_country(country)} if country else _choose(so_far.rows)
     _say_how_far(so_far)
     rows = [row for row in so_far.rows if row.country in wanted]
@@ -104,10 +106,11 @@ def watch_command(
     def failed(why: str) -> Failure:
         return Failure(today, "tidegauge watch", why, is_watch=True)
 
-    with failure_announced(settings, failed, today):
+    alerts = alert_settings(settings)
+    with failure_announced(alerts, failed, today):
         for problem in _watch(settings, now, is_replay=as_of is not None):
             raise problem
-    deliver(settings, today)
+    deliver(alerts, today)
 
 
 def _watch(settings: Settings, now: datetime, *, is_replay: bool) -> list[StoreError]:
@@ -139,7 +142,7 @@ def _clock(settings: Settings, as_of: str | None) -> datetime:
 
 
 def _zone(settings: Settings) -> ZoneInfo:
-    return find_zone(settings, Lake(settings.lake)).info
+    return find_zone(settings.timezone, Lake(settings.lake)).info
 
 
 def _choose(rows: list[HourRow]) -> set[str]:

@@ -22,8 +22,8 @@ from pipeline.compare.other_places import (
 from pipeline.compare.robot_rules import read_rules
 from pipeline.enrich.geo.databases import GeoDatabase
 from pipeline.errors import SettingsError
-from pipeline.machine import time_zones
 from pipeline.ingest.maker import IngestSettings
+from pipeline.machine import time_zones
 from pipeline.progress import show_bytes, show_steps
 from pipeline.proxies import TrustedProxies
 from pipeline.text import say

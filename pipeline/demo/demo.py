@@ -34,8 +34,9 @@ from pipeline.ingest.ingest import ingest_files
 from pipeline.ingest.maker import open_maker
 from pipeline.lake.lake import Lake
 from pipeline.lake.query import one_state
-from pipeline.lake.zone import find_zone
+from pipeline.lake.zone import find_zone, open_lake
 from pipeline.progress import show_bytes, show_steps
+from pipeline.report.accounting import report_settings
 from pipeline.report.facts import CountryDay, ExpectedDay, SurgeEpisode
 from pipeline.report.figure import Published
 from pipeline.report.page import write_report
@@ -131,7 +132,12 @@ def demo(
     _print_restatement(out, config)
     comparisons = compare(_sessions(settings), scale)
     with clock.time("report"):
-        write_report(settings, out / "report.html", comparisons)
+        write_report(
+            open_lake(settings.lake),
+            report_settings(settings),
+            out / "report.html",
+            comparisons,
+        )
     _print_result(settings, comparisons, scale)
     steps = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in clock.seconds.items())
     print(f"{lines:,} simulated lines: {steps}")
@@ -160,7 +166,7 @@ def _simulate(out: Path, scale: float) -> list[Path]:
 
 def _ingest(settings: Settings, files: list[Path]) -> int:
     lake = Lake(settings.lake)
-    maker = open_maker(settings, find_zone(settings, lake), with_geo=True)
+    maker = open_maker(settings, find_zone(settings.timezone, lake), with_geo=True)
     total = sum(file.stat().st_size for file in files)
     with show_bytes("ingesting", total) as (progress, task):
         result = ingest_files(
@@ -185,7 +191,7 @@ def _count(settings: Settings, clock: _Clock, files: list[Path], now: datetime) 
 def _print_first_figure(settings: Settings, files: list[Path]) -> None:
     """Print the figure of 8 November as it was when three servers' logs had not come yet."""
     day = _EPISODE[0]
-    with one_state(settings) as state:
+    with one_state(open_lake(settings.lake)) as state:
         (first,) = state.ask(
             Published, "queries/history", country="US", first_day=day, last_day=day,
             only_changes=False,
@@ -218,7 +224,7 @@ def _build(settings: Settings) -> None:
 
 def _sessions(settings: Settings) -> dict[tuple[date, str], int]:
     """Sessions by day and ``US`` or ``all``."""
-    with one_state(settings) as state:
+    with one_state(open_lake(settings.lake)) as state:
         rows = state.ask(CountryDay, "queries/daily", country=None, **_EVER)
     found: dict[tuple[date, str], int] = {}
     for row in rows:
@@ -228,12 +234,12 @@ def _sessions(settings: Settings) -> dict[tuple[date, str], int]:
 
 
 def _us_surges(settings: Settings) -> list[SurgeEpisode]:
-    with one_state(settings) as state:
+    with one_state(open_lake(settings.lake)) as state:
         return state.ask(SurgeEpisode, "queries/surges", country="US", **_EVER)
 
 
 def _print_result(settings: Settings, comparisons: list[Comparison], scale: float) -> None:
-    with one_state(settings) as state:
+    with one_state(open_lake(settings.lake)) as state:
         days = state.ask(ExpectedDay, "queries/expected", country="US", **_EVER)
     print("Sessions from the United States per local day (simulated, calibrated to published"
           " totals)")  # fmt: skip

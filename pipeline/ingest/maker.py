@@ -128,7 +128,7 @@ def ingest_settings(settings: Settings) -> IngestSettings:
 
 def current_maker(settings: Settings, lake: Lake) -> HitMaker:
     """What hits would be made by now, also where there is no database of addresses."""
-    zone = find_zone(settings, lake).info
+    zone = find_zone(settings.timezone, lake).info
     try:
         databases = list_databases(settings.geo)
     except GeoError:

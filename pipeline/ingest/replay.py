@@ -11,8 +11,8 @@ from pipeline.errors import DataError, LakeError
 from pipeline.formats.detection import FileReader
 from pipeline.ingest.maker import IngestSettings
 from pipeline.ingest.reprocess import read_again
-from pipeline.lake.database import connect_reader
 from pipeline.ingest.source_names import Sources
+from pipeline.lake.database import connect_reader
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.partitions import read_table

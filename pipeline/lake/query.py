@@ -14,14 +14,11 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.safe_sql import check_select, confine
 from pipeline.lake.sql import read_model
 from pipeline.lake.storage import is_damage, is_of_lake, name_damage, tables_named, write_reason
-from pipeline.lake.zone import open_lake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from _typeshed import DataclassInstance
-
-    from pipeline.settings import Settings
 
 
 Row = TypeVar("Row", bound="DataclassInstance")
@@ -46,33 +43,31 @@ class State:
 
 
 @contextmanager
-def one_state(settings: Settings) -> Iterator[State]:
+def one_state(lake: Lake) -> Iterator[State]:
     """Keep the lake in one state for several questions; for short ones, as builds wait for it.
 
     Raises:
-        LakeError: there is no lake, or a damaged one.
+        LakeError: it is damaged.
     """
-    lake = open_lake(settings)
     with lake.reading(), tables_named(lake.root), open_views(lake.views) as connection:
         yield State(lake, connection)
 
 
 def query(
-    settings: Settings, statement: str, *, is_trusted: bool = True
+    lake: Lake, statement: str, *, confined_to_mb: int | None = None
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Columns and rows of a user's question, which may take long: no build waits for it.
 
-    One that is not trusted gets nothing but the lake's tables; see ``safe_sql``.
+    One that is ``confined_to_mb`` of memory gets nothing but the lake's tables; see ``safe_sql``.
 
     Raises:
-        LakeError: there is no lake, or a damaged one.
+        LakeError: it is damaged.
         SettingsError: DuckDB refuses the statement.
     """
-    lake = open_lake(settings)
     with open_views(lake.views) as connection:
-        if not is_trusted:
+        if confined_to_mb is not None:
             check_select(statement)
-            confine(connection, lake, settings.memory_limit_mb)
+            confine(connection, lake, confined_to_mb)
         try:
             return _fetch(connection, statement, {})
         except duckdb.Error as error:

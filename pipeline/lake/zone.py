@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pipeline.errors import LakeError, SettingsError
 from pipeline.lake.lake import Lake
-from pipeline.settings import Settings, load_settings, machine_timezone
+from pipeline.settings import load_settings, machine_timezone
 
 
 @dataclass(frozen=True)
@@ -24,28 +24,28 @@ class Zone:
         return f"new lake {lake}: its days are those of {self.info.key}, {self.reason}"
 
 
-def find_zone(settings: Settings, lake: Lake) -> Zone:
+def find_zone(set_to: str | None, lake: Lake) -> Zone:
     """The zone in force: the one set, else the lake's, else what is assumed.
 
     Before the first raw file is taken in, ``choose_zone`` looks at its lines.
     """
     is_new = not lake.identity()
     return Zone(
-        ZoneInfo(zone_name(settings, lake)),
+        ZoneInfo(zone_name(set_to, lake)),
         is_new=is_new,
-        is_assumed=is_new and not settings.timezone,
+        is_assumed=is_new and not set_to,
     )
 
 
-def open_lake(settings: Settings) -> Lake:
-    """The lake, which must exist.
+def open_lake(root: Path) -> Lake:
+    """The lake of a folder, which must exist.
 
     Raises:
         LakeError: there is none.
     """
-    lake = Lake(settings.lake)
+    lake = Lake(root)
     if not lake.identity():
-        raise LakeError(f"no lake at {settings.lake}: `tidegauge ingest` makes one")
+        raise LakeError(f"no lake at {root}: `tidegauge ingest` makes one")
     lake.recover()
     return lake
 
@@ -59,12 +59,12 @@ def schedule_zone() -> str:
         settings = load_settings()
     except SettingsError:
         return assumed_zone()
-    return zone_name(settings, Lake(settings.lake))
+    return zone_name(settings.timezone, Lake(settings.lake))
 
 
-def zone_name(settings: Settings, lake: Lake) -> str:
+def zone_name(set_to: str | None, lake: Lake) -> str:
     """The IANA name of the site's zone: the one set, else the lake's, else what is assumed."""
-    return settings.timezone or lake.identity().get("timezone") or assumed_zone()
+    return set_to or lake.identity().get("timezone") or assumed_zone()
 
 
 def assumed_zone() -> str:

@@ -114,6 +114,7 @@ def _announce(
 ) -> None:
     """Send it, unless a setting can't be read: then nobody knows where alerts go."""
     from pipeline.alerts.failures import Failure, announce_failure, say_failure  # noqa: PLC0415 light
+    from pipeline.alerts.services import alert_settings  # noqa: PLC0415
 
     exception = context.get("exception")
     if isinstance(exception, AlertError):
@@ -124,10 +125,11 @@ def _announce(
         return
     why = str(exception or "its process died")
     failure = Failure(day, context["task_instance"].task_id, why, is_watch=is_watch)
+    how = alert_settings(settings)
     if settings.lake.is_absolute():
-        announce_failure(settings, failure, today(), is_asked=is_asked)
+        announce_failure(how, failure, today(), is_asked=is_asked)
     elif is_asked or day >= today() - timedelta(days=settings.alert_days):
-        say_failure(settings, failure)  # that path may be what failed, and is no task's lake
+        say_failure(how, failure)  # that path may be what failed, and is no task's lake
 
 
 def maxmind_settings() -> Settings:

@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.alerts.figures import note_incomplete, note_restatements
 from pipeline.alerts.outbox import deliver
+from pipeline.alerts.services import alert_settings
 from pipeline.alerts.surges import note_surges
 from pipeline.build.build import build, build_settings, build_tables
 from pipeline.build.checks import check_days
@@ -30,10 +31,11 @@ from pipeline.ingest.maker import choose_zone, ingest_settings, open_maker
 from pipeline.ingest.sources import days_around, find_raw_files
 from pipeline.lake.lake import Lake
 from pipeline.lake.partitions import read_table
-from pipeline.lake.zone import Zone, find_zone
+from pipeline.lake.zone import Zone, find_zone, open_lake
 from pipeline.orchestration.jobs import name_file, read_origins, read_path
 from pipeline.raw.files import Origin
 from pipeline.raw.holes import say_hole
+from pipeline.report.accounting import report_settings
 from pipeline.report.page import write_report
 from pipeline.settings import Settings
 from pipeline.text import escape, write_number_of
@@ -76,7 +78,7 @@ def find_own_zone(settings: Settings) -> Zone:
     lake = Lake(settings.lake)
     if lake.identity():
         build_settings(settings, lake)
-    return find_zone(settings, lake)
+    return find_zone(settings.timezone, lake)
 
 
 def search_files(
@@ -156,7 +158,7 @@ def read_files(
     lake = Lake(settings.lake)
     if not paths:
         return Ingested()
-    maker = open_maker(settings, find_zone(settings, lake), with_geo=True)
+    maker = open_maker(settings, find_zone(settings.timezone, lake), with_geo=True)
     return take_files(
         lake, ingest_settings(settings), maker, paths,
         origins=origins, only_whole=True, again=again, on_read=on_read,
@@ -250,15 +252,22 @@ def write_page(
     """
     lake = Lake(settings.lake)
     publish(lake, now, build_settings(settings, lake), about, alone=alone)
-    return str(write_report(settings, settings.report))
+    return str(
+        write_report(
+            open_lake(settings.lake),
+            report_settings(settings),
+            settings.report,
+        )
+    )
 
 
 def note_news(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[str]:
     """Write down the alerts of a night that are new; returns their titles."""
+    how = alert_settings(settings)
     return [
         alert.title
         for note in (note_surges, note_incomplete, note_restatements)
-        for alert in note(settings, day, today, is_asked=is_asked)
+        for alert in note(how, day, today, is_asked=is_asked)
     ]
 
 
@@ -272,5 +281,5 @@ def tell(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[
         SettingsError, AlertError: as ``deliver``.
     """
     titles = note_news(settings, day, today, is_asked=is_asked)
-    deliver(settings, today)
+    deliver(alert_settings(settings), today)
     return titles

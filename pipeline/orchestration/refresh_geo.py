@@ -23,7 +23,9 @@ def refresh(settings: Settings, now: datetime) -> str:
         SettingsError: the account is missing.
         GeoError: it could not be fetched, or did not pass the checks.
     """
-    fetched = fetch("maxmind", folder_of(settings), now, Options(services=services_of(settings)))
+    fetched = fetch(
+        "maxmind", folder_of(settings.geo), now, Options(services=services_of(settings))
+    )
     name = fetched.database.path.name
     log.info("%s: %s", name, "added" if fetched.is_new else "no change")
     return name
@@ -32,7 +34,7 @@ def refresh(settings: Settings, now: datetime) -> str:
 def offer_days(settings: Settings) -> list[str]:
     """The days whose database in force has changed since they were located; rebuilds nothing."""
     lake = Lake(settings.lake)
-    zone = find_zone(settings, lake).info
+    zone = find_zone(settings.timezone, lake).info
     places = DatabasesInForce(list_databases(settings.geo), settings.geo_provider, zone)
     days = [str(day) for day in find_outdated(lake.files(), places, lake.sealed())]
     if days:

@@ -15,11 +15,13 @@ from typing import Any
 
 from pipeline.alerts.hours import note_hours
 from pipeline.alerts.outbox import deliver
+from pipeline.alerts.services import alert_settings
 from pipeline.alerts.today import HourRow, read_day_so_far, watched_day
 from pipeline.errors import DataError
 from pipeline.ingest.discovery import Found
 from pipeline.ingest.ingest import Ingested
 from pipeline.ingest.maker import ingest_settings
+from pipeline.lake.zone import find_zone, open_lake
 from pipeline.orchestration.jobs import name_file, read_origins, read_path
 from pipeline.orchestration.nightly import build_stale as build_days
 from pipeline.orchestration.nightly import (
@@ -111,7 +113,8 @@ def build_so_far(settings: Settings) -> list[str]:
 
 def find_alarms(settings: Settings, now: datetime) -> list[dict[str, Any]]:
     """Today's finished hours that are surges, as a scheduler keeps them; see ``HourRow``."""
-    so_far = read_day_so_far(settings, now)
+    lake = open_lake(settings.lake)
+    so_far = read_day_so_far(lake, find_zone(settings.timezone, lake).info, now)
     alarms = [row for row in so_far.rows if row.is_surge]
     log.info("%s: %d hours compared, %d surges", so_far.day, len(so_far.rows), len(alarms))
     return [asdict(row) | {"hour": row.hour.isoformat()} for row in alarms]
@@ -120,7 +123,9 @@ def find_alarms(settings: Settings, now: datetime) -> list[dict[str, Any]]:
 def note_alarms(settings: Settings, alarms: Iterable[dict[str, Any]], now: datetime) -> list[str]:
     """Write down the alerts of these hours that are new; returns their titles."""
     rows = [HourRow(**alarm | {"hour": datetime.fromisoformat(alarm["hour"])}) for alarm in alarms]
-    return [alert.title for alert in note_hours(settings, rows, _today(settings, now))]
+    return [
+        alert.title for alert in note_hours(alert_settings(settings), rows, _today(settings, now))
+    ]
 
 
 def tell_alarms(settings: Settings, alarms: Iterable[dict[str, Any]], now: datetime) -> list[str]:
@@ -130,7 +135,7 @@ def tell_alarms(settings: Settings, alarms: Iterable[dict[str, Any]], now: datet
         SettingsError, AlertError: as ``deliver``.
     """
     titles = note_alarms(settings, alarms, now)
-    deliver(settings, _today(settings, now))
+    deliver(alert_settings(settings), _today(settings, now))
     return titles
 
 

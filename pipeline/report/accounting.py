@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
+from pathlib import Path
 
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.errors import GeoError
@@ -87,14 +88,30 @@ def span_databases(days: Sequence[Day]) -> list[DatabaseSpan]:
     return spans
 
 
-def credit_databases(settings: Settings, spans: Sequence[DatabaseSpan]) -> list[str]:
-    """Type, build date and required credit of the databases in the folder that were in force.
+@dataclass(frozen=True)
+class ReportSettings:
+    """What is said of a lake that it does not know itself."""
+
+    timeout_minutes: int
+    """Of sessions, where it was never built."""
+    geo: Path | None
+    """The folder of databases; what lies there is named and credited."""
+    geo_provider: str | None
+
+
+def report_settings(settings: Settings) -> ReportSettings:
+    """What reports and figures depend on besides the lake."""
+    return ReportSettings(settings.session_timeout_minutes, settings.geo, settings.geo_provider)
+
+
+def credit_databases(geo: Path | None, spans: Sequence[DatabaseSpan]) -> list[str]:
+    """Type, build date and required credit of the databases in the folder ``geo`` that were used.
 
     The lake keeps build dates alone: a database that is no longer in the folder has no credit.
     """
     used = {span.built for span in spans}
     try:
-        found = [known for known in list_databases(settings.geo) if known.build_date in used]
+        found = [known for known in list_databases(geo) if known.build_date in used]
     except GeoError:
         return []
     return [

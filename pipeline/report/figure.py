@@ -18,10 +18,9 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord, read_json
 from pipeline.lake.left_out import Missing, list_missing
 from pipeline.lake.query import State, one_state
-from pipeline.report.accounting import CREDITS
+from pipeline.report.accounting import CREDITS, ReportSettings
 from pipeline.report.facts import CountryDay, Day, ExpectedDay, RobotlikeDay, SurgeEpisode
 from pipeline.report.history import NOBODY_LOCATED, KnownDay, explain_unpublished
-from pipeline.settings import Settings
 
 NOTHING_LEFT = "the lake has nothing of the day any more"
 
@@ -122,25 +121,25 @@ class Figure:
     """How the names of the day's sources can be read otherwise, in sentences."""
 
 
-def find_figure(settings: Settings, day: date, country: str) -> Figure:
+def find_figure(lake: Lake, how: ReportSettings, day: date, country: str) -> Figure:
     """Ask the lake for a figure and everything that is known about it.
 
     A country without a hit on a day that has hits is 0.
 
     Raises:
-        LakeError: there is no lake.
+        LakeError: the lake is damaged.
         SettingsError: the lake has no hits of the day, nobody was located on it, or nobody knows
             the country.
     """
-    with one_state(settings) as state:
-        return _find_figure(state, settings, day, country)
+    with one_state(lake) as state:
+        about = next((one for one in state.ask(Day, "report/days") if one.day == day), None)
+        if not about:
+            return _recall_figure(state, how, day, country)
+        return _find_figure(state, how, about, country)
 
 
-def _find_figure(state: State, settings: Settings, day: date, country: str) -> Figure:
-    lake = state.lake
-    about = next((one for one in state.ask(Day, "report/days") if one.day == day), None)
-    if not about:
-        return _recall_figure(state, settings, day, country)
+def _find_figure(state: State, how: ReportSettings, about: Day, country: str) -> Figure:
+    lake, day = state.lake, about.day
     rows = state.ask(CountryDay, "queries/daily", country=None, first_day=day, last_day=day)
     code = _choose_code(state, country, {row.country for row in rows})
     if about.geo_built is None and code not in (ALL, NO_COUNTRY):
@@ -160,12 +159,12 @@ def _find_figure(state: State, settings: Settings, day: date, country: str) -> F
         robotlike=_count_robotlike(state, day, code),
         timezone=lake.identity()["timezone"],
         session_timeout_minutes=session_timeout(
-            read_json(lake.ledger / "built.json").get(str(day)), settings.session_timeout_minutes
+            read_json(lake.ledger / "built.json").get(str(day)), how.timeout_minutes
         ),
         is_simulated=_is_simulated(lake),
         completeness=completeness,
         published=_list_published(state, day, code),
-        database=_find_database(settings, about),
+        database=_find_database(how, about),
         expectation=_find_expectation(state, day, code, completeness),
         robot_lists=_name_robot_lists(records),
         definitions=sorted({record.definitions for record in records}),
@@ -174,7 +173,7 @@ def _find_figure(state: State, settings: Settings, day: date, country: str) -> F
     )
 
 
-def _recall_figure(state: State, settings: Settings, day: date, country: str) -> Figure:
+def _recall_figure(state: State, how: ReportSettings, day: date, country: str) -> Figure:
     """What was published of a day of which the lake has nothing any more.
 
     Raises:
@@ -193,7 +192,7 @@ def _recall_figure(state: State, settings: Settings, day: date, country: str) ->
         robot_hits=0,
         robotlike=None,
         timezone=state.lake.identity()["timezone"],
-        session_timeout_minutes=settings.session_timeout_minutes,
+        session_timeout_minutes=how.timeout_minutes,
         is_simulated=_is_simulated(state.lake),
         completeness=Completeness(0.0, 0, None, True, False, None, [NOTHING_LEFT], []),
         published=_list_published(state, day, code),
@@ -265,14 +264,14 @@ def _list_published(state: State, day: date, country: str) -> list[Published]:
     return published
 
 
-def _find_database(settings: Settings, about: Day) -> Database | None:
+def _find_database(how: ReportSettings, about: Day) -> Database | None:
     if about.geo_built is None:
         return None
     try:
-        found = [d for d in list_databases(settings.geo) if d.build_date == about.geo_built]
+        found = [d for d in list_databases(how.geo) if d.build_date == about.geo_built]
     except GeoError:
         found = []
-    wanted = [d for d in found if settings.geo_provider in (None, d.provider)]
+    wanted = [d for d in found if how.geo_provider in (None, d.provider)]
     database = wanted[-1] if wanted else None
     return Database(
         built=about.geo_built,

@@ -32,11 +32,10 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
 from pipeline.lake.query import one_state
 from pipeline.report import wording
-from pipeline.report.accounting import account_for, credit_databases, span_databases
+from pipeline.report.accounting import ReportSettings, account_for, credit_databases, span_databases
 from pipeline.report.day_hours import fill_hours, mark_whole_days
 from pipeline.report.drawings import choose_window, draw_charts
 from pipeline.report.facts import LEAST_SESSIONS, Facts, Focus, gather_facts
-from pipeline.settings import Settings
 from pipeline.surges.baseline import LEAST_HISTORY_DAYS, LEVEL_DAYS
 from pipeline.surges.episodes import (
     ALARM_PROBABILITY,
@@ -74,7 +73,8 @@ class ComparedFigure(Protocol):
 
 
 def write_report(
-    settings: Settings,
+    lake: Lake,
+    how: ReportSettings,
     out: Path,
     comparisons: Sequence[ComparedFigure] | None = None,
     country: str | None = None,
@@ -82,19 +82,20 @@ def write_report(
     """Write the report of a lake as one HTML file; it appears whole. Returns ``out``.
 
     Args:
-        settings: whose lake, and which folder of databases to credit.
+        lake: claimed already.
+        how: what is said that the lake does not know.
         out: the file; its folder is made.
         comparisons: figures to set beside what was measured; the lake is then called simulated.
         country: what the report is about; by default the country of the largest surge.
 
     Raises:
-        LakeError: there is no lake.
+        LakeError: the lake is damaged.
         SettingsError: the lake has no hits from ``country``, or ``out`` is a folder.
         StorageError: ``out`` can't be written.
     """
     if out.is_dir():
         raise SettingsError("--out", str(out), "that is a folder: name a file in it")
-    html = make_page(settings, comparisons or (), country)
+    html = make_page(lake, how, comparisons or (), country)
     draft = out.with_name(f".report-{secrets.token_hex(8)}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -109,14 +110,13 @@ def write_report(
 
 
 def make_page(
-    settings: Settings, comparisons: Sequence[ComparedFigure], country: str | None
+    lake: Lake, how: ReportSettings, comparisons: Sequence[ComparedFigure], country: str | None
 ) -> str:
     """The page's HTML: the same lake and settings give the same text."""
-    with one_state(settings) as state:
-        lake = state.lake
+    with one_state(lake) as state:
         facts = gather_facts(state, country)
         accounting = account_for(lake, facts.days)
-        timeouts = _timeouts(lake, settings.session_timeout_minutes)
+        timeouts = _timeouts(lake, how.timeout_minutes)
     spans = span_databases(facts.days)
     environment = _environment()
     style = environment.get_template("style.css.j2").render()
@@ -127,7 +127,7 @@ def make_page(
         window=choose_window(facts.focus) if facts.focus else [],
         accounting=accounting,
         spans=spans,
-        credits=credit_databases(settings, spans),
+        credits=credit_databases(how.geo, spans),
         failing=_failing_days(facts),
         restated_of_surge=_restated_of_surge(facts),
         comparisons=comparisons,

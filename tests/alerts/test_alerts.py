@@ -13,6 +13,7 @@ from hooks import Hook
 
 from pipeline.alerts.failures import Failure, announce_failure
 from pipeline.alerts.outbox import deliver
+from pipeline.alerts.services import alert_settings
 from pipeline.alerts.surges import Said, find_news, note_surges
 from pipeline.errors import AlertError, SettingsError
 from pipeline.lake.lake import Lake
@@ -64,8 +65,8 @@ def write_lake(
 def tell(settings: Settings, day: date, today: date | None = None, *, asked: bool = False) -> None:
     """Announce as the run of `day` would on the morning after, or on another day."""
     today = today or day + timedelta(days=1)
-    note_surges(settings, day, today, is_asked=asked)
-    deliver(settings, today)
+    note_surges(alert_settings(settings), day, today, is_asked=asked)
+    deliver(alert_settings(settings), today)
 
 
 def test_a_surge_is_announced_when_it_opens_and_when_it_is_over_once_each(
@@ -148,16 +149,16 @@ def test_a_failed_day_is_announced_once_whatever_fails_after(
 ) -> None:
     for step in ("discover", "ingest"):
         failure = Failure(november(19), step, "no raw file of 2016-11-19")
-        announce_failure(settings, failure, TODAY, is_asked=False)
+        announce_failure(alert_settings(settings), failure, TODAY, is_asked=False)
     old = Failure(november(1), "discover", "no raw file")
-    announce_failure(settings, old, TODAY, is_asked=False)
+    announce_failure(alert_settings(settings), old, TODAY, is_asked=False)
     assert hook.titles == ["2016-11-19 failed in discover"]
     assert hook.received[0]["body"] == "no raw file of 2016-11-19"
 
 
 def test_what_a_file_name_says_is_escaped(settings: Settings, hook: Hook) -> None:
     failure = Failure(november(19), "ingest", "\x1b[31mred\x1b[0m.log: cannot be read")
-    announce_failure(settings, failure, TODAY, is_asked=False)
+    announce_failure(alert_settings(settings), failure, TODAY, is_asked=False)
     assert "\x1b" not in hook.received[0]["body"]
 
 
@@ -166,7 +167,9 @@ def test_a_failure_is_announced_though_the_lake_can_not_remember_it(
 ) -> None:
     (tmp_path / "lake").write_text("a file where the lake should be")
     settings = load_settings(lake=tmp_path / "lake", alert_urls=hook.url)
-    announce_failure(settings, Failure(november(19), "build", "full"), TODAY, is_asked=False)
+    announce_failure(
+        alert_settings(settings), Failure(november(19), "build", "full"), TODAY, is_asked=False
+    )
     assert hook.titles == ["2016-11-19 failed in build"]
 
 
@@ -175,7 +178,9 @@ def test_a_wrong_url_is_refused_without_showing_it(settings: Settings) -> None:
         update={"alert_urls": (*settings.alert_urls, *_secret("nosuch://me:pw@x"))}
     )
     with pytest.raises(SettingsError, match="number 2") as refused:
-        announce_failure(wrong, Failure(november(19), "x", "y"), TODAY, is_asked=False)
+        announce_failure(
+            alert_settings(wrong), Failure(november(19), "x", "y"), TODAY, is_asked=False
+        )
     assert "pw" not in str(refused.value)
 
 

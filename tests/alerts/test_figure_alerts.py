@@ -10,6 +10,7 @@ from restated_lakes import COMPLETE, ELEVENTH, LATE, NINTH, PRELIMINARY, Publish
 
 from pipeline.alerts.figures import note_incomplete, note_restatements
 from pipeline.alerts.outbox import deliver
+from pipeline.alerts.services import alert_settings
 from pipeline.errors import AlertError
 from pipeline.orchestration.nightly import tell
 from pipeline.settings import Settings
@@ -29,8 +30,8 @@ def settings_of(site: Publisher, hook: Hook, **changes: object) -> Settings:
 
 
 def announce(settings: Settings, day: date = TENTH, today: date = TODAY) -> None:
-    note_restatements(settings, day, today, is_asked=False)
-    deliver(settings, today)
+    note_restatements(alert_settings(settings), day, today, is_asked=False)
+    deliver(alert_settings(settings), today)
 
 
 def test_a_large_restatement_is_announced_once(site: Publisher, hook: Hook) -> None:
@@ -110,8 +111,8 @@ def test_old_days_are_silent_unless_asked_for(site: Publisher, hook: Hook) -> No
     announce(settings, date(2026, 11, 21), date(2026, 11, 22))
     assert hook.titles == []
     for _ in range(2):
-        note_restatements(settings, EIGHTH, date(2026, 11, 22), is_asked=True)
-        deliver(settings, date(2026, 11, 22))
+        note_restatements(alert_settings(settings), EIGHTH, date(2026, 11, 22), is_asked=True)
+        deliver(alert_settings(settings), date(2026, 11, 22))
     assert len(hook.titles) == 1
 
 
@@ -123,15 +124,17 @@ def test_an_incomplete_day_is_announced_once(site: Publisher, hook: Hook) -> Non
     site.publish("2016-11-12T06:00:00Z", about=[7, 8, 9, 11])
     settings = settings_of(site, hook)
     for _ in range(2):
-        note_incomplete(settings, TENTH, TODAY, is_asked=False)
-        deliver(settings, TODAY)
+        note_incomplete(alert_settings(settings), TENTH, TODAY, is_asked=False)
+        deliver(alert_settings(settings), TODAY)
     assert hook.titles == ["2016-11-08 is incomplete"]
     assert hook.received[0]["body"] == (
         "Logs of 2 of 5 sources are in (40.0 % of what was expected): its figures are"
         " preliminary. Why: no log of web03, web04, web05."
     )
-    note_incomplete(settings, date(2026, 11, 21), date(2026, 11, 22), is_asked=False)
-    deliver(settings, date(2026, 11, 22))
+    note_incomplete(
+        alert_settings(settings), date(2026, 11, 21), date(2026, 11, 22), is_asked=False
+    )
+    deliver(alert_settings(settings), date(2026, 11, 22))
     assert len(hook.titles) == 1
 
 
@@ -145,8 +148,8 @@ def test_hostile_names_are_escaped_in_alerts(site: Publisher, hook: Hook) -> Non
     site.publish(ELEVENTH)
     settings = settings_of(site, hook)
     announce(settings)
-    note_incomplete(settings, TENTH, TODAY, is_asked=False)
-    deliver(settings, TODAY)
+    note_incomplete(alert_settings(settings), TENTH, TODAY, is_asked=False)
+    deliver(alert_settings(settings), TODAY)
     assert len(hook.received) == 2
     for said in hook.received:
         assert "\\x1b[31m\\u202ered.log" in said["body"]

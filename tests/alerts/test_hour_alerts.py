@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.alerts.hours import find_new_hours, note_hours, write_alert
 from pipeline.alerts.outbox import deliver
+from pipeline.alerts.services import alert_settings
 from pipeline.alerts.today import HourRow
 from pipeline.errors import AlertError
 from pipeline.settings import Settings, load_settings
@@ -26,8 +27,8 @@ def settings(tmp_path: Path, hook: Hook) -> Settings:
 
 def announce_hours(settings: Settings, alarms: list[HourRow]) -> None:
     """Announce what is new about hours as the watch does, on the day of the last."""
-    note_hours(settings, alarms, alarms[-1].hour.date())
-    deliver(settings, alarms[-1].hour.date())
+    note_hours(alert_settings(settings), alarms, alarms[-1].hour.date())
+    deliver(alert_settings(settings), alarms[-1].hour.date())
 
 
 def row(hour: int, country: str = "US", sessions: int = 61_000, day: int = 8) -> HourRow:
@@ -90,7 +91,7 @@ def test_an_alert_that_was_not_taken_is_sent_again(settings: Settings, hook: Hoo
 
 def test_without_a_service_nothing_is_remembered(tmp_path: Path) -> None:
     settings = load_settings(lake=tmp_path / "lake")
-    assert note_hours(settings, [row(21)], date(2016, 11, 8)) == []
+    assert note_hours(alert_settings(settings), [row(21)], date(2016, 11, 8)) == []
     assert not (tmp_path / "lake" / "ledger" / "alerts").exists()
 
 

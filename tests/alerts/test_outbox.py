@@ -22,7 +22,7 @@ from pydantic import SecretStr
 
 from pipeline.alerts.failures import Failure, announce_failure
 from pipeline.alerts.outbox import deliver, list_untaken, outbox_path, say_once
-from pipeline.alerts.services import Alert, Service, services_of, write_message
+from pipeline.alerts.services import Alert, Service, alert_settings, write_message
 from pipeline.errors import AlertError, LakeError, SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.settings import Settings, load_settings
@@ -97,12 +97,17 @@ def settings_of(tmp_path: Path, *urls: str, alert_days: int = 7) -> Settings:
 def note(settings: Settings, *titles: str, today: date = DAY) -> None:
     """Write down alerts as due to every service that is set."""
     alerts = [Alert(title, f"About {title}.") for title in titles]
-    say_once(settings, "x", today, lambda said: (alerts, {"said": [*said.get("said", ()), titles]}))
+    say_once(
+        alert_settings(settings),
+        "x",
+        today,
+        lambda said: (alerts, {"said": [*said.get("said", ()), titles]}),
+    )
 
 
 def is_refused(settings: Settings, today: date = DAY) -> bool:
     try:
-        deliver(settings, today)
+        deliver(alert_settings(settings), today)
     except AlertError:
         return True
     return False
@@ -122,7 +127,7 @@ def test_a_service_that_refuses_keeps_nothing_from_the_others_and_gets_its_own_l
     assert services.titles("good") == services.titles("better") == ["A; B", "C"]
     services.moods["bad"] = "takes"
     for _ in range(2):
-        deliver(settings, DAY + timedelta(1))
+        deliver(alert_settings(settings), DAY + timedelta(1))
     assert services.titles("bad") == ["A; B; C"]
     assert services.titles("good") == services.titles("better") == ["A; B", "C"]
     assert not outbox_path(Lake(settings.lake)).exists()
@@ -154,7 +159,7 @@ def test_a_service_that_hangs_holds_up_neither_the_others_nor_the_run_for_long(
     assert is_refused(settings)
     assert time.monotonic() - started < 6
     assert services.titles("good") == ["A"]
-    assert list_untaken(Lake(settings.lake), settings)[0][0].endswith("1 alert since 2016-11-08")
+    assert list_untaken(alert_settings(settings))[0][0].endswith("1 alert since 2016-11-08")
 
 
 def test_nobody_at_a_port_is_a_service_that_does_not_take_it(
@@ -178,15 +183,15 @@ def test_what_is_not_taken_for_alert_days_is_given_up_with_a_word(
     for after in range(3):
         is_refused(settings, DAY + timedelta(after))
     note(settings, "B", today=DAY + timedelta(2))
-    assert list_untaken(Lake(settings.lake), settings)[1] == []
-    deliver(settings, DAY + timedelta(3))
+    assert list_untaken(alert_settings(settings))[1] == []
+    deliver(alert_settings(settings), DAY + timedelta(3))
     assert "given up: A" in caplog.text
-    (given_up,) = list_untaken(Lake(settings.lake), settings)[1]
+    (given_up,) = list_untaken(alert_settings(settings))[1]
     assert given_up.endswith(": 1 alert, the last of 2016-11-08")
     services.moods["bad"] = "takes"
-    deliver(settings, DAY + timedelta(3))
+    deliver(alert_settings(settings), DAY + timedelta(3))
     assert services.titles("bad") == ["B"]
-    assert list_untaken(Lake(settings.lake), settings) == ([], [])
+    assert list_untaken(alert_settings(settings)) == ([], [])
 
 
 def test_what_grew_old_while_nothing_ran_is_not_sent(tmp_path: Path, services: Services) -> None:
@@ -195,7 +200,7 @@ def test_what_grew_old_while_nothing_ran_is_not_sent(tmp_path: Path, services: S
     note(settings, "A")
     is_refused(settings)
     services.moods["bad"] = "takes"
-    deliver(settings, DAY + timedelta(4))
+    deliver(alert_settings(settings), DAY + timedelta(4))
     assert services.titles("bad") == []
 
 
@@ -208,14 +213,14 @@ def test_a_new_service_gets_no_old_alerts_and_one_taken_out_keeps_nobody_waiting
     note(settings, "A")
     assert is_refused(settings)
     other = settings_of(tmp_path, services.url("new"))
-    deliver(other, DAY)
+    deliver(alert_settings(other), DAY)
     note(other, "B")
-    deliver(other, DAY)
+    deliver(alert_settings(other), DAY)
     assert services.titles("new") == ["B"]
-    waiting, _ = list_untaken(Lake(settings.lake), other)
+    waiting, _ = list_untaken(alert_settings(other))
     assert [one.endswith("1 alert since 2016-11-08, not in alert_urls here") for one in waiting]
     services.moods["bad"] = "takes"
-    deliver(settings, DAY)
+    deliver(alert_settings(settings), DAY)
     assert services.titles("bad") == ["A"]
 
 
@@ -228,16 +233,16 @@ def test_a_service_whose_password_was_changed_is_the_same(
     note(settings, "A")
     assert is_refused(settings)
     services.moods["hook"] = "takes"
-    deliver(settings_of(tmp_path, services.url("hook", "you:r1ght@")), DAY)
+    deliver(alert_settings(settings_of(tmp_path, services.url("hook", "you:r1ght@"))), DAY)
     assert services.titles("hook") == []
-    deliver(settings_of(tmp_path, services.url("hook", "me:r1ght@")), DAY)
+    deliver(alert_settings(settings_of(tmp_path, services.url("hook", "me:r1ght@"))), DAY)
     assert services.titles("hook") == ["A"]
 
 
 def test_a_url_named_twice_is_one_service(tmp_path: Path, services: Services) -> None:
     settings = settings_of(tmp_path, services.url("good"), services.url("good"))
     note(settings, "A")
-    deliver(settings, DAY)
+    deliver(alert_settings(settings), DAY)
     assert services.titles("good") == ["A"]
 
 
@@ -248,7 +253,7 @@ def test_a_url_that_no_service_has_keeps_nothing_from_the_others(
     note(settings, "A")
     for _ in range(2):
         with pytest.raises(SettingsError, match="number 1") as refused:
-            deliver(settings, DAY)
+            deliver(alert_settings(settings), DAY)
         assert "s3cr3t" not in str(refused.value)
     assert services.titles("good") == ["A"]
 
@@ -258,12 +263,11 @@ def test_a_failure_is_sent_as_one_and_a_digest_with_a_failure_too(
 ) -> None:
     settings = settings_of(tmp_path, services.url("good"))
     note(settings, "A")
-    deliver(settings, DAY)
-    announce_failure(settings, Failure(DAY, "build", "why"), DAY, is_asked=False)
+    deliver(alert_settings(settings), DAY)
+    announce_failure(alert_settings(settings), Failure(DAY, "build", "why"), DAY, is_asked=False)
     note(settings, "B")
-    announce_failure(
-        settings, Failure(DAY, "discover", "why", is_watch=True), DAY, is_asked=False
-    )  # fmt: skip
+    watch = Failure(DAY, "discover", "why", is_watch=True)
+    announce_failure(alert_settings(settings), watch, DAY, is_asked=False)
     assert [one["type"] for one in services.got["good"]] == ["info", "failure", "failure"]
     assert services.titles("good")[-1] == "B; watch of 2016-11-08 failed in discover"
 
@@ -274,7 +278,7 @@ def test_a_failure_of_old_is_silent_but_what_is_due_is_sent(
     settings = settings_of(tmp_path, services.url("good"))
     note(settings, "A")
     old = Failure(DAY - timedelta(30), "build", "why")
-    assert not announce_failure(settings, old, DAY, is_asked=False)
+    assert not announce_failure(alert_settings(settings), old, DAY, is_asked=False)
     assert services.titles("good") == ["A"]
 
 
@@ -321,7 +325,9 @@ def test_nothing_that_is_logged_quotes_a_url(
     caplog.set_level(logging.DEBUG)
     settings = settings_of(tmp_path, url)
     with pytest.raises((SettingsError, AlertError)) as refused:
-        announce_failure(settings, Failure(DAY, "build", "why"), DAY, is_asked=False)
+        announce_failure(
+            alert_settings(settings), Failure(DAY, "build", "why"), DAY, is_asked=False
+        )
     said = caplog.text + str(refused.value) + "".join(capfd.readouterr())
     ledger = "".join(path.read_text() for path in (tmp_path / "lake").rglob("*.json"))
     assert "s3cr3t" not in said + ledger
@@ -333,6 +339,7 @@ from datetime import date
 from pathlib import Path
 from pipeline.lake import fault_points as steps
 from pipeline.alerts.failures import Failure, announce_failure
+from pipeline.alerts.services import alert_settings
 from pipeline.settings import load_settings
 lake, urls, step, count = sys.argv[1:]
 left = int(count)
@@ -344,7 +351,7 @@ def stop(reached):
 steps.listener = stop
 settings = load_settings(lake=Path(lake), alert_urls=urls)
 day = date(2016, 11, 8)
-announce_failure(settings, Failure(day, "build", "why"), day, is_asked=False)
+announce_failure(alert_settings(settings), Failure(day, "build", "why"), day, is_asked=False)
 """
 STEPS = ["commit: staged", "commit: written down", "commit: alerts", "commit: applied",
          "alert: written down", "alert: sent", "write: alerts", "alert: taken"]  # fmt: skip
@@ -383,8 +390,8 @@ def test_a_damaged_outbox_is_a_sentence_and_a_failure_is_still_told(
     path.parent.mkdir(parents=True)
     path.write_text("{")
     with pytest.raises(LakeError, match="is damaged"):
-        deliver(settings, DAY)
-    announce_failure(settings, Failure(DAY, "build", "why"), DAY, is_asked=False)
+        deliver(alert_settings(settings), DAY)
+    announce_failure(alert_settings(settings), Failure(DAY, "build", "why"), DAY, is_asked=False)
     assert services.titles("good") == ["2016-11-08 failed in build"]
 
 
@@ -410,7 +417,7 @@ def test_a_night_prints_its_figures_and_status_names_the_dead_service(
     assert services.asked["bad"] == 2
     rows = json.loads(site.run("status", "--format", "json", env=env).out)
     told = {row["what"]: row["value"] for row in rows}
-    fingerprint = next(iter(services_of(settings_of(tmp_path, bad))))
+    fingerprint = next(iter(alert_settings(settings_of(tmp_path, bad)).services))
     assert told["alerts not taken"] == (
         f"json://127.0.0.1:{services.server.server_port} ({fingerprint}): 1 alert since 2016-11-10"
     )

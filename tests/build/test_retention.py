@@ -32,6 +32,7 @@ from retention_sites import (
 )
 
 from pipeline.build import retention
+from pipeline.build.retention import retention_settings
 from pipeline.errors import SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.settings import Settings
@@ -101,7 +102,9 @@ def test_second_run_deletes_nothing_and_says_so(site: Site) -> None:
     )
     assert everything(site) == before
     settings = settings_of(site)
-    following = retention.apply_retention(Lake(site.lake), settings, TODAY + timedelta(1))
+    following = retention.apply_retention(
+        Lake(site.lake), retention_settings(settings), TODAY + timedelta(1)
+    )
     assert [(str(old.day), old.is_sealed) for old in following] == [("2016-11-05", True)]
     assert sealed(site) == DAYS[:6]
 
@@ -136,9 +139,9 @@ def test_first_kept_day_counts_when_it_goes(site: Site) -> None:
     lake, later = Lake(site.lake), TODAY + timedelta(30)
     settings = settings_of(site, at_once=5)
     with pytest.raises(SettingsError, match="6 days would be deleted, 2016-11-05 to 2016-11-10"):
-        retention.apply_retention(lake, settings, later)
+        retention.apply_retention(lake, retention_settings(settings), later)
     settings = settings_of(site, at_once=6)
-    assert len(retention.apply_retention(lake, settings, later)) == 6
+    assert len(retention.apply_retention(lake, retention_settings(settings), later)) == 6
 
 
 def test_days_that_are_not_built_are_refused(site: Site) -> None:
@@ -172,7 +175,7 @@ def test_rejects_of_files_without_a_hit_go_by_when_they_were_taken_in(site: Site
     settings = settings_of(site)
     for moment, expected in moments.items():
         old.write_text(json.dumps(record | {"ingested_at": moment}))
-        plan = retention.plan_retention(Lake(site.lake), settings, TODAY)
+        plan = retention.plan_retention(Lake(site.lake), retention_settings(settings), TODAY)
         rejects = [day for day in plan if day.day == date(1970, 1, 1)]
         assert [len(day.rejects) for day in rejects] == [1] * expected
     old.write_text(json.dumps(record | {"ingested_at": min(moments)}))
@@ -190,7 +193,7 @@ def test_views_report_and_status_work_without_any_hits(site: Site) -> None:
     figures = {name: site.run(name).out for name in ("daily", "hourly", "expected", "surges")}
     plan = retention.apply_retention(
         Lake(site.lake),
-        settings_of(site, at_once=10),
+        retention_settings(settings_of(site, at_once=10)),
         TODAY + timedelta(30),
     )
     assert len(plan) == 10
@@ -216,8 +219,8 @@ def test_views_that_an_interrupted_run_left_are_repaired(
     with monkeypatch.context() as patch:
         patch.setattr(retention, "write_views", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            retention.apply_retention(lake, settings, later)
-    assert retention.apply_retention(lake, settings, later) == []
+            retention.apply_retention(lake, retention_settings(settings), later)
+    assert retention.apply_retention(lake, retention_settings(settings), later) == []
     assert ask(site, "SELECT count(*) AS n FROM hits") == [{"n": 0}]
 
 
@@ -244,7 +247,9 @@ def test_today_is_the_date_in_the_site_s_zone(zone: str, instant: str, tmp_path:
     lake.claim(zone, "fingerprint")
     now = datetime.fromisoformat(instant)
     for settings in (Settings(lake=lake.root), Settings(lake=lake.root, timezone=zone)):
-        today = retention.local_today(settings, lake, now.astimezone(ZoneInfo("Asia/Tokyo")))
+        today = retention.local_today(
+            settings.timezone, lake, now.astimezone(ZoneInfo("Asia/Tokyo"))
+        )
         assert today == date.fromisoformat(TODAYS[zone, instant])
 
 

@@ -30,6 +30,7 @@ from retention_sites import (
 )
 
 from pipeline.build import retention
+from pipeline.build.retention import retention_settings
 from pipeline.errors import DataError
 from pipeline.lake import partitions
 from pipeline.lake.lake import Lake
@@ -62,7 +63,8 @@ def test_night_after_night_the_last_sealed_day_is_the_first_kept(site: Site) -> 
         built = settings_of(site).model_copy(
             update={"session_timeout_minutes": 30 if night == 1 else 8 + night}
         )
-        retention.apply_retention(Lake(site.lake), built, TODAY + timedelta(night))
+        how = retention_settings(built)
+        retention.apply_retention(Lake(site.lake), how, TODAY + timedelta(night))
         kept = sorted(path.name[4:] for path in (site.lake / "hits").iterdir())
         assert (kept[0], sealed(site)) == (DAYS[night + 4], DAYS[: night + 5])
         done = site.run(*AGAIN, env={"TIDEGAUGE_SESSION_TIMEOUT_MINUTES": f"{9 + night}"})
@@ -229,11 +231,11 @@ def test_run_that_was_interrupted_is_finished_by_the_next(
     monkeypatch.undo()
     # Days that were sealed don't count as deleted at once.
     settings = settings_of(site, at_once=1)
-    plan = retention.apply_retention(Lake(site.lake), settings, TODAY)
+    plan = retention.apply_retention(Lake(site.lake), retention_settings(settings), TODAY)
     assert [str(old.day) for old in plan] == OLD[days_deleted:]
     whole = Site(tmp_path / "whole")
     shutil.copytree(original.folder, whole.folder)
-    retention.apply_retention(Lake(whole.lake), settings_of(whole), TODAY)
+    retention.apply_retention(Lake(whole.lake), retention_settings(settings_of(whole)), TODAY)
     assert site.hashes() == whole.hashes()
     assert_nothing_abandoned(site)
 
@@ -247,7 +249,7 @@ def test_day_that_is_sealed_while_a_file_is_read_is_refused(
 
     def close_late(writer: Any) -> Any:
         closed = real(writer)
-        retention.apply_retention(Lake(site.lake), settings_of(site), TODAY)
+        retention.apply_retention(Lake(site.lake), retention_settings(settings_of(site)), TODAY)
         return closed
 
     monkeypatch.setattr(partitions.PartitionWriter, "close", close_late)

@@ -23,6 +23,8 @@ import contextlib, hashlib, io, json, subprocess, sys, time
 from datetime import datetime
 from pathlib import Path
 from pipeline.lake.query import State
+from pipeline.lake.zone import find_zone, open_lake
+from pipeline.report.accounting import report_settings
 from pipeline.alerts.today import read_day_so_far
 from pipeline.cli.history import history
 from pipeline.report.figure import find_figure
@@ -37,10 +39,12 @@ def say_history():
         history(country="all", lake=settings.lake)
     return out.getvalue()
 
+lake, how = open_lake(settings.lake), report_settings(settings)
+zone = find_zone(settings.timezone, lake).info
 READ = {
-    "report": lambda: make_page(settings, (), None),
-    "figure": lambda: repr(find_figure(settings, as_of.date().replace(day=9), "all")),
-    "now": lambda: repr(read_day_so_far(settings, as_of)),
+    "report": lambda: make_page(lake, how, (), None),
+    "figure": lambda: repr(find_figure(lake, how, as_of.date().replace(day=9), "all")),
+    "now": lambda: repr(read_day_so_far(lake, zone, as_of)),
     "history": say_history,
 }
 
@@ -75,6 +79,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from pipeline.lake import fault_points as steps
 from pipeline.build.build import build
+from pipeline.ingest.deduplication import OverlapRules
 from pipeline.ingest.forget import forget_file
 from pipeline.lake.lake import Lake
 from pipeline.orchestration.nightly import take_in

@@ -12,6 +12,7 @@ from hooks import Hook
 from lake_fixtures import COMPRESS, Site, make_line
 from live_logs import LiveServers
 
+from pipeline.alerts.services import alert_settings
 from pipeline.alerts.surges import note_surges
 from pipeline.demo.storm.address_pool import find_database
 from pipeline.demo.storm.simulate import DEFAULT_SEED, write_file
@@ -82,7 +83,7 @@ def test_the_surge_is_announced_once_before_midnight_and_leaves_the_lake_as_a_ni
     assert by_hour[:4] == [0, 0, 1, 1]  # at 22:10, and not again at 22:10
     settings = settings_of(week, hook)
     eighth, ninth = date(2016, 11, 8), date(2016, 11, 9)
-    night = note_surges(settings, eighth, ninth, is_asked=False)
+    night = note_surges(alert_settings(settings), eighth, ninth, is_asked=False)
     assert "Surge from US since 2016-11-08" in [alert.title for alert in night]
     assert all(alert.title.endswith("2016-11-08") for alert in night)
     assert_a_night_makes_the_same_lake(week, whole, tmp_path_factory.mktemp("fresh"))

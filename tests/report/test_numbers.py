@@ -21,7 +21,9 @@ from pipeline.definitions import (
 )
 from pipeline.enrich.clients import MOST_CHARACTERS, MOST_HOPS
 from pipeline.enrich.robots import LISTS
+from pipeline.lake.zone import open_lake
 from pipeline.report import page
+from pipeline.report.accounting import report_settings
 from pipeline.report.page import write_report
 from pipeline.settings import Settings
 from pipeline.surges import finished_hours
@@ -52,7 +54,11 @@ def site(tmp_path: Path) -> Publisher:
 
 
 def write(site: Publisher) -> str:
-    path = write_report(site.settings, site.site.folder / "r.html")
+    path = write_report(
+        open_lake(site.settings.lake),
+        report_settings(site.settings),
+        site.site.folder / "r.html",
+    )
     return text_of(path.read_text(encoding="utf-8"))
 
 

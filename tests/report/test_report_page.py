@@ -26,7 +26,9 @@ from report_lakes import (
 )
 from report_pages import VOID, Page, text_of
 
+from pipeline.lake.zone import open_lake
 from pipeline.orchestration.nightly import check_built
+from pipeline.report.accounting import report_settings
 from pipeline.report.page import write_report
 from pipeline.settings import load_settings
 
@@ -47,7 +49,12 @@ def report(tmp_path: Path) -> Report:
 
     def run(lake: Path, country: str | None = None) -> str:
         settings = load_settings(lake=lake, geo=lake.parent / "geo")
-        out = write_report(settings, tmp_path / "report.html", country=country)
+        out = write_report(
+            open_lake(settings.lake),
+            report_settings(settings),
+            tmp_path / "report.html",
+            country=country,
+        )
         return out.read_text(encoding="utf-8")
 
     return run
@@ -284,7 +291,12 @@ def test_compared_figures_stand_side_by_side(storm: Path, tmp_path: Path) -> Non
         Compared("<b>", "published", 43_877, 43_877.25, is_equal=False),
     ]
     settings = load_settings(lake=storm, geo=storm.parent / "geo")
-    html = write_report(settings, tmp_path / "r.html", figures).read_text(encoding="utf-8")
+    html = write_report(
+        open_lake(settings.lake),
+        report_settings(settings),
+        tmp_path / "r.html",
+        figures,
+    ).read_text(encoding="utf-8")
     cells = re.findall(r"<t[dh][^>]*>([^<]*)</t[dh]>", html.split('id="published"')[1])
     assert cells[4:12] == [
         "U.S., 9 Nov", "742,915", "742,915", "yes", "&lt;b&gt;", "43,877", "43,877.25", "no",

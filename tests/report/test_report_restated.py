@@ -9,7 +9,9 @@ from lake_fixtures import make_line
 from report_pages import Page, text_of
 from restated_lakes import COMPLETE, ELEVENTH, NINTH, PRELIMINARY, Publisher, make_restated_storm
 
+from pipeline.lake.zone import open_lake
 from pipeline.report import restated
+from pipeline.report.accounting import report_settings
 from pipeline.report.page import write_report
 from pipeline.report.restated import name_files_once
 
@@ -21,7 +23,11 @@ def storm(tmp_path_factory: pytest.TempPathFactory) -> Publisher:
 
 
 def write(site: Publisher) -> str:
-    return write_report(site.settings, site.site.folder / "r.html").read_text(encoding="utf-8")
+    return write_report(
+        open_lake(site.settings.lake),
+        report_settings(site.settings),
+        site.site.folder / "r.html",
+    ).read_text(encoding="utf-8")
 
 
 def section_of(html: str) -> str:

@@ -110,12 +110,12 @@ def services_of(settings: Settings) -> Services:
     )
 
 
-def folder_of(settings: Settings) -> Path:
+def folder_of(geo: Path | None) -> Path:
     """The folder of databases.
 
     Raises:
         SettingsError: nobody is to be located, so there is none.
     """
-    if settings.geo is None:
+    if geo is None:
         raise SettingsError("geo", "none", "that locates nobody; set the folder for databases")
-    return settings.geo
+    return geo
