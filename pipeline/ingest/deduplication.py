@@ -7,16 +7,12 @@ when the other file goes.
 """
 
 import hashlib
-import os
-import secrets
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-import pyarrow.compute as pc
 
 from pipeline.ingest.contained import Hashes
 from pipeline.ingest.overlaps import (
@@ -30,16 +26,15 @@ from pipeline.ingest.overlaps import (
     is_sent_whole,
     largest_overlap,
 )
+from pipeline.ingest.placing import new_path, place_hits
 from pipeline.ingest.seen import find_raws
 from pipeline.lake.journal import Move
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import (
     RECORD_KINDS,
-    DayShare,
     FileRecord,  # TYPE_CHECKING
     write_json,
 )
-from pipeline.lake.partitions import read_table, write_hits
 from pipeline.raw.content import read_content
 from pipeline.raw.files import NO_LIMITS
 
@@ -203,13 +198,14 @@ class SourceFiles:
                 continue
             overlap, flood = self._overlap_of(record, changed), self._flood_of(record, changed)
             repeats = self._repeats_of(record, changed)
+            drops = overlap.lines if self._rules.drops else 0
             fresh = new.hits if new and key == new.record.file_key else None
+            its_moves, placed = place_hits(self._lake, record, drops, fresh or {}, self._staging)
             settled = replace(
-                record, overlap_lines=overlap.lines, overlap_with=overlap.file_key,
+                placed, overlap_lines=overlap.lines, overlap_with=overlap.file_key,
                 flood_lines=flood.lines, flood_with=flood.file_key,
                 repeat_lines=repeats.lines, repeat_with=repeats.file_key,
             )  # fmt: skip
-            its_moves, settled = self._place(record, settled, fresh)
             if fresh is not None or settled != record:
                 self._live[key] = settled
                 moves += [*its_moves, self._write(settled)]
@@ -249,74 +245,10 @@ class SourceFiles:
         found = largest_overlap(key, lines, self._rules.least_lines, find)
         return min(found, known, key=lambda overlap: (-overlap.lines, overlap.file_key or ""))
 
-    def _place(
-        self, record: FileRecord, settled: FileRecord, fresh: Mapping[str, Path] | None
-    ) -> tuple[list[Move], FileRecord]:
-        """Put each day's hits where they belong, without those of the file's duplicate lines."""
-        lake, key = self._lake, record.file_key
-        whole = record.read_days
-        before = record.overlap_lines if record.whole_days else 0
-        drops = settled.overlap_lines if self._rules.drops else 0
-        days: dict[str, DayShare] = {}
-        moves: list[Move] = []
-        for day, share in whole.items():
-            hits, kept_whole = lake.hits_path(day, key), lake.whole_path(day, key)
-            if fresh is None and not hits.exists() and not kept_whole.exists():
-                days |= {day: record.days[day]} if day in record.days else {}
-                continue  # deleted by retention: the day stays as it is
-            was_cut = fresh is None and share.first_line <= before
-            is_cut = share.first_line <= drops
-            if not is_cut:
-                days[day] = share
-                if fresh is not None:
-                    moves.append(Move(fresh[day], hits))
-                elif was_cut:
-                    moves += [Move(self._link(kept_whole), hits), Move(None, kept_whole)]
-                continue
-            if was_cut and before == drops:
-                days |= {day: record.days[day]} if day in record.days else {}
-                continue
-            origin = fresh[day] if fresh is not None else kept_whole if was_cut else hits
-            left, first_line, path = self._cut(origin, drops)
-            moves.append(Move(path if left else None, hits))
-            if origin != kept_whole:
-                moves.append(Move(origin if fresh is not None else self._link(hits), kept_whole))
-            if left:
-                days[day] = replace(share, hits=left, first_line=first_line)
-        is_any_cut = any(share.first_line <= drops for share in whole.values())
-        total = sum(share.hits for share in whole.values())
-        left = sum(share.hits for share in days.values())
-        return moves, replace(
-            settled, days=days, hits=left, duplicates=total - left,
-            whole_days=whole if is_any_cut else {},
-        )  # fmt: skip
-
-    def _cut(self, hits: Path, drops: int) -> tuple[int, int, Path]:
-        """Write a day's hits without those of the first lines; their number and first line."""
-        table = read_table(hits)
-        table = table.filter(pc.greater(table["line_no"], drops))
-        path = self._new_path()
-        if not len(table):
-            return 0, 0, path
-        write_hits(path, table)
-        return len(table), table["line_no"][0].as_py(), path
-
-    def _link(self, path: Path) -> Path:
-        """A second name in the staging folder: the lake's own stays until the change is done."""
-        link = self._new_path()
-        try:
-            os.link(path, link)
-        except OSError:  # a file system without hard links
-            shutil.copyfile(path, link)
-        return link
-
     def _write(self, record: FileRecord) -> Move:
-        path = self._new_path()
+        path = new_path(self._staging)
         write_json(path, asdict(record))
         return Move(path, self._lake.record_path(record))
-
-    def _new_path(self) -> Path:
-        return self._staging / secrets.token_hex(8)
 
 
 def _removals(paths: Iterable[Path], moves: Sequence[Move]) -> list[Move]:
