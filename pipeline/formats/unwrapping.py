@@ -50,11 +50,11 @@ class Carried:
     """(m,)"""
     channels: pa.StringArray
     """(m,)"""
-    joined: list[int]
+    joined: tuple[int, ...]
     """The other lines of messages in several parts."""
-    bare: list[tuple[LineNumbers, pa.StringArray]]
+    bare: tuple[tuple[LineNumbers, pa.StringArray], ...]
     """Lines that are not wrapped, with their numbers."""
-    too_long: list[tuple[int, str]]
+    too_long: tuple[tuple[int, str], ...]
     """Messages over 16 MiB when joined: the last line's number, the first 4 KiB."""
 
 
@@ -118,7 +118,7 @@ class Unwrapper:
     ) -> Carried:
         """The messages that end in a block."""
         channels = pa.repeat(pa.scalar("", TEXT), len(lines))
-        return self._take(connection, 0, Carried(line_no, lines, channels, [], [], []))
+        return self._take(connection, 0, Carried(line_no, lines, channels, (), (), ()))
 
     def finish(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Carried]:
         """The messages that never ended: each is read as far as it came."""
@@ -127,7 +127,7 @@ class Unwrapper:
             number = np.array([one.line_no[-1]])
             last = Carried(
                 number, pa.array(["".join(one.texts)], TEXT), pa.array([channel], TEXT),
-                one.line_no[:-1], [], [],
+                tuple(one.line_no[:-1]), (), (),
             )  # fmt: skip
             yield self._take(connection, level + 1, last)
         self._open.clear()
@@ -143,14 +143,14 @@ class Unwrapper:
         """Set aside what is not wrapped, and join what came in parts."""
         is_one = found.texts.is_valid()
         chosen = is_one.to_numpy(zero_copy_only=False)
-        bare = list(outer.bare)
+        bare = outer.bare
         if not chosen.all():
-            bare.append((outer.line_no[~chosen], outer.texts.filter(pc.invert(is_one))))
+            bare += ((outer.line_no[~chosen], outer.texts.filter(pc.invert(is_one))),)
         pair = (outer.channels.filter(is_one), found.channels.filter(is_one))
         channels = pc.utf8_trim(pc.binary_join_element_wise(*pair, " "), " ")
         inner = Carried(
             outer.line_no[chosen], found.texts.filter(is_one), channels,
-            list(outer.joined), bare, list(outer.too_long),
+            outer.joined, bare, outer.too_long,
         )  # fmt: skip
         goes_on = found.goes_on[chosen]
         is_any = goes_on.any() or any(open_level == level for open_level, _ in self._open)
@@ -158,6 +158,7 @@ class Unwrapper:
 
     def _join_parts(self, level: int, some: Carried, goes_on: npt.NDArray[np.bool_]) -> Carried:
         texts: dict[int, str] = {}
+        joined, too_long = list(some.joined), list(some.too_long)
         kept = ~goes_on
         for row, channel in self._rows_in_parts(level, some, goes_on):
             key, number, text = (level, channel), int(some.line_no[row]), some.texts[row].as_py()
@@ -165,9 +166,9 @@ class Unwrapper:
                 self._open.setdefault(key, _Open()).add(number, text)
                 continue
             parts = self._open.pop(key)
-            some.joined.extend(parts.line_no)
+            joined += parts.line_no
             if parts.size + len(text) > MAX_LINE_BYTES:
-                some.too_long.append((number, "".join(parts.texts)[:KEPT_OF_LONG_LINE]))
+                too_long.append((number, "".join(parts.texts)[:KEPT_OF_LONG_LINE]))
                 kept[row] = False
             else:
                 texts[row] = "".join([*parts.texts, text])
@@ -181,7 +182,7 @@ class Unwrapper:
         mask = pa.array(kept)
         return Carried(
             some.line_no[kept], replaced.filter(mask), some.channels.filter(mask),
-            some.joined, some.bare, some.too_long,
+            tuple(joined), some.bare, tuple(too_long),
         )  # fmt: skip
 
     def _rows_in_parts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,39 @@ class Episode:
     end: int
     is_open: bool
     """Whether the last day of all is flagged, so that it may still go on."""
+
+
+class DayBefore(Enum):
+    """What a day before an alarm is to the surge."""
+
+    PART = auto()
+    UNKNOWN = auto()
+    """It may be one: the days before it tell."""
+    QUIET = auto()
+    """The surge began after it."""
+
+
+def judge_day_before(
+    *, is_flagged: bool, is_counted: bool, is_high: bool, is_partial: bool
+) -> DayBefore:
+    """Whether a surge had begun by a day before its alarm: the first row that fits.
+
+    Args:
+        is_flagged: an earlier surge has it.
+        is_counted: there is a count and an expectation of it.
+        is_high: its count is high enough to be of the surge.
+        is_partial: a part of its logs is missing.
+    """
+    match is_flagged, is_counted, is_high, is_partial:
+        case True, _, _, _:
+            return DayBefore.QUIET
+        case _, False, _, _:
+            return DayBefore.UNKNOWN
+        case _, _, True, _:
+            return DayBefore.PART
+        case _, _, False, True:
+            return DayBefore.UNKNOWN
+    return DayBefore.QUIET
 
 
 class SurgeRules:
@@ -78,9 +112,11 @@ class SurgeRules:
         has_risen &= ~self._is_open
         is_large = seen & (counts >= LEAST_SESSIONS) & (excess >= LEAST_EXCESS)
         alarm = is_large & ((probability < limit) | has_risen)
-        for country in np.flatnonzero(alarm & ~self._is_open):
+        opens = alarm & ~self._is_open
+        goes_on = self._is_open & (alarm | (seen & self._goes_on(column, probability, excess)))
+        for country in np.flatnonzero(opens):
             self._open(int(country), column, has_risen=bool(has_risen[country]))
-        self._flag(column, alarm | (seen & self._goes_on(column, probability, excess)), excess)
+        self._flag(column, opens | goes_on, excess)
         self.is_raised[:, column] = alarm
         self._release(column)
 
@@ -88,7 +124,7 @@ class SurgeRules:
         after_quiet = self._days[column] - self._last_day > 1
         limit = np.where(after_quiet, GOING_ON_AGAIN_PROBABILITY, GOING_ON_PROBABILITY)
         is_echo = excess < GOING_ON_PEAK_SHARE * self._highest_excess
-        return self._is_open & (probability < limit) & ~is_echo
+        return (probability < limit) & ~is_echo
 
     def _close_ended(self, column: int) -> None:
         ended = self._is_open & (self._days[column] - self._last_day > LONGEST_STEP_DAYS)
@@ -106,14 +142,18 @@ class SurgeRules:
         least_excess = DATED_BACK_SHARE * self._excess[country, column]
         start = column
         for before in range(column - 1, min(earliest, rise) - 1, -1):
-            is_high = self.probability[country, before] < DATED_BACK_PROBABILITY or before >= rise
-            is_part = is_high and self._excess[country, before] >= least_excess
-            is_missing = np.isnan(self._excess[country, before]) or (
-                bool(self._is_partial[before]) and not is_part
+            excess, probability = self._excess[country, before], self.probability[country, before]
+            is_high = probability < DATED_BACK_PROBABILITY or before >= rise
+            part = judge_day_before(
+                is_flagged=bool(self.is_surge[country, before]),
+                is_counted=not np.isnan(excess),
+                is_high=bool(is_high and excess >= least_excess),
+                is_partial=bool(self._is_partial[before]),
             )
-            if self.is_surge[country, before] or not (is_part or is_missing):
+            if part is DayBefore.QUIET:
                 break
-            start = start if is_missing else before
+            if part is DayBefore.PART:
+                start = before
         judged = ~np.isnan(self.probability[country, start:column])
         self.is_surge[country, start:column] |= judged
         self.usable[country, start:column] &= ~judged
