@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.raw.blocks import Block, WholeFile, read_blocks
 from pipeline.raw.content import read_whole
-from pipeline.raw.files import DEFAULT_LIMITS
+from pipeline.raw.opening import DEFAULT_LIMITS
 
 
 def read(

@@ -36,7 +36,7 @@ from pipeline.lake.ledger import (
     write_json,
 )
 from pipeline.raw.content import read_content
-from pipeline.raw.files import NO_LIMITS
+from pipeline.raw.opening import NO_LIMITS
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from pipeline.ingest.raw_logs import RawLog, RawLogs
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.left_out import OF_A_SEALED_DAY
-from pipeline.raw.files import DEFAULT_LIMITS, Origin, RawFiles, ReadLimits, find_files
+from pipeline.raw.files import Origin, RawFiles, find_files
+from pipeline.raw.opening import DEFAULT_LIMITS, ReadLimits
 from pipeline.text import shown, write_number_of
 
 MOST_FILES = 1000

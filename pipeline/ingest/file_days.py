@@ -25,7 +25,8 @@ from pipeline.formats.unwrapping import SAMPLE_LINES
 from pipeline.lake.database import connect_reader
 from pipeline.raw.blocks import Block, read_blocks
 from pipeline.raw.content import read_content, read_whole
-from pipeline.raw.files import Origin, ReadLimits
+from pipeline.raw.files import Origin
+from pipeline.raw.opening import ReadLimits
 
 _TIME = re.compile(IN_LINE.pattern.encode())
 _MOST_CARRIED = 64 * 1024

@@ -32,8 +32,9 @@ from pipeline.lake.ledger import FileRecord, key_of
 from pipeline.lake.left_out import OF_A_SEALED_DAY, note_file, write_notes
 from pipeline.lake.storage import storage_named
 from pipeline.raw.content import read_content, read_whole
-from pipeline.raw.files import DEFAULT_LIMITS, Origin, ReadLimits, is_file
+from pipeline.raw.files import Origin, is_file
 from pipeline.raw.naming import day_in_name
+from pipeline.raw.opening import DEFAULT_LIMITS, ReadLimits
 from pipeline.text import shown, write_number_of
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.zone import Zone, find_zone
 from pipeline.machine import time_zones
 from pipeline.raw.blocks import read_blocks
-from pipeline.raw.files import ReadLimits
+from pipeline.raw.opening import ReadLimits
 from pipeline.settings import Settings, machine_timezone
 
 _LOOKED_AT = 5

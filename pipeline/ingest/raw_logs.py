@@ -19,8 +19,9 @@ from pipeline.ingest.source_names import Namer
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord, key_of, stat_of
 from pipeline.lake.left_out import note_file, quoted, read_note, read_notes, write_notes
-from pipeline.raw.files import LeftOut, Origin, RawFiles, ReadLimits, is_file
+from pipeline.raw.files import LeftOut, Origin, RawFiles, is_file
 from pipeline.raw.naming import day_in_name
+from pipeline.raw.opening import ReadLimits
 from pipeline.text import printable
 
 _NOT_YET = "not taken in yet"

@@ -8,7 +8,7 @@ from pipeline.errors import DataError
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord, stat_of
 from pipeline.raw.content import read_content, read_whole
-from pipeline.raw.files import NO_LIMITS
+from pipeline.raw.opening import NO_LIMITS
 
 
 def find_raws(lake: Lake, records: Iterable[FileRecord]) -> dict[str, Path]:

@@ -38,7 +38,8 @@ from pipeline.lake.ledger import NO_DAY, DayShare, FileRecord, key_of
 from pipeline.lake.partitions import PartitionWriter, RejectWriter
 from pipeline.raw.blocks import Block, WholeFile, read_blocks
 from pipeline.raw.content import read_whole
-from pipeline.raw.files import Origin, ReadLimits
+from pipeline.raw.files import Origin
+from pipeline.raw.opening import ReadLimits
 from pipeline.text import printable
 
 WORKERS = 2

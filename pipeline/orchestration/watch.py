@@ -32,7 +32,8 @@ from pipeline.orchestration.nightly import (
     search_files,
 )
 from pipeline.raw.content import read_content, read_whole
-from pipeline.raw.files import Origin, ReadLimits
+from pipeline.raw.files import Origin
+from pipeline.raw.opening import ReadLimits
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ import pyarrow as pa
 from pipeline.definitions import KEPT_OF_LONG_LINE, MAX_LINE_BYTES
 from pipeline.errors import DataError
 from pipeline.raw.content import Content, keep_end, read_content
-from pipeline.raw.files import DEFAULT_LIMITS, ReadLimits
 from pipeline.raw.holes import Holes
+from pipeline.raw.opening import DEFAULT_LIMITS, ReadLimits
 from pipeline.text import shown
 
 BLOCK_BYTES = 16 * 1024 * 1024

@@ -24,7 +24,7 @@ from pipeline.raw.archives import (
     find_decompressor,
     say_archive,
 )
-from pipeline.raw.files import (
+from pipeline.raw.opening import (
     DEFAULT_LIMITS,
     HOLE_BYTES,
     OpenRaw,

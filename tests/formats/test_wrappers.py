@@ -18,7 +18,8 @@ from pipeline.ingest.raw_logs import RawLogs
 from pipeline.lake.database import connect
 from pipeline.lake.lake import Lake
 from pipeline.raw import blocks
-from pipeline.raw.files import DEFAULT_LIMITS, find_files
+from pipeline.raw.files import find_files
+from pipeline.raw.opening import DEFAULT_LIMITS
 
 CLIENTS = [f"203.0.113.{n}" for n in range(1, 6)]
 LINES = [make_line(client=client).decode().rstrip("\n") for client in CLIENTS]

@@ -18,7 +18,8 @@ from pipeline.ingest.discovery import Found, discover, find_raw
 from pipeline.ingest.file_days import look_through
 from pipeline.lake.lake import Lake
 from pipeline.lake.left_out import read_notes
-from pipeline.raw.files import DEFAULT_LIMITS, Origin, RawFiles
+from pipeline.raw.files import Origin, RawFiles
+from pipeline.raw.opening import DEFAULT_LIMITS
 
 TORONTO = ZoneInfo("America/Toronto")
 

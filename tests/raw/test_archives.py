@@ -19,7 +19,7 @@ from lake_fixtures import COMPRESS, GOOD, Site, make_line
 from pipeline.errors import DataError
 from pipeline.raw.archives import say_archive
 from pipeline.raw.content import read_content, read_whole
-from pipeline.raw.files import ReadLimits
+from pipeline.raw.opening import ReadLimits
 
 LINES = b"".join(make_line(client=f"192.0.2.{n % 250}", agent=f"a/{n}") for n in range(3000))
 KINDS = {

@@ -26,7 +26,8 @@ from pipeline.lake.lake import Lake
 from pipeline.orchestration import nightly
 from pipeline.raw import content as raw_content
 from pipeline.raw.content import read_content
-from pipeline.raw.files import OpenRaw, find_files
+from pipeline.raw.files import find_files
+from pipeline.raw.opening import OpenRaw
 
 MIB = 1024 * 1024
 MANY = b"".join(make_line(agent=f"Firefox/{n}") for n in range(3000))
@@ -228,7 +229,7 @@ def test_what_is_no_regular_file_is_never_opened(
         return real(path, *args, **options)
 
     with monkeypatch.context() as patch, alarm(60):
-        patch.setattr("pipeline.raw.files.os.open", watch)
+        patch.setattr("pipeline.raw.opening.os.open", watch)
         done = site.ingest(good.with_name("odd.log"), good, code=1)
         for command in ("parse", "doctor"):
             assert sentence in site.run(command, good.with_name("odd.log"), code=1).err
