@@ -154,7 +154,8 @@ def _ingest(
             origins=found.origins, again=found.files if again else (),
             on_read=lambda count: progress.update(task, advance=count),
         )  # fmt: skip
-    return result + Ingested(failed=tuple(Failed(path, why) for path, why in found.refused))
+    refused = tuple(Failed(path, why) for path, why in found.refused)
+    return replace(result, failed=(*result.failed, *refused))
 
 
 def _report_ingest(result: Ingested) -> bool:

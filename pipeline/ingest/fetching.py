@@ -70,7 +70,7 @@ def take_files(  # noqa: PLR0913 what is read, by what, and how strictly
     for path in set(paths).difference(one.path for one in result.failed):
         if path.is_relative_to(lake.fetched):
             path.unlink(missing_ok=True)
-    return result + Ingested(known=tuple(known), failed=tuple(unfetched))
+    return Ingested.join([result, Ingested(known=tuple(known), failed=tuple(unfetched))])
 
 
 @contextmanager

@@ -6,9 +6,10 @@ Each is read into a staging folder (``staging``) and put in place together with 
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 
@@ -62,15 +63,12 @@ class Ingested:
     shortened: tuple[FileRecord, ...] = ()
     """Files of before that turned out to have lines of one that was added."""
 
-    def __add__(self, other: "Ingested") -> "Ingested":
-        """Both together."""
-        return Ingested(
-            self.added + other.added,
-            self.known + other.known,
-            self.failed + other.failed,
-            self.ambiguous + other.ambiguous,
-            self.shortened + other.shortened,
-        )
+    @classmethod
+    def join(cls, parts: Iterable["Ingested"]) -> "Ingested":
+        """What several did together."""
+        its = list(parts)
+        names = (one.name for one in fields(cls))
+        return cls(*(tuple(chain.from_iterable(getattr(p, n) for p in its)) for n in names))
 
     @property
     def overlapping(self) -> list[FileRecord]:
@@ -174,7 +172,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
             )  # fmt: skip
         try:
             taken = [files.submit(_take_one, lake, job, how, rules, sizes) for job in jobs]
-            result = sum((future.result() for future in taken), Ingested())
+            result = Ingested.join(future.result() for future in taken)
         except BaseException:  # interrupted: end soon, between two blocks
             stop.set()
             files.shutdown(cancel_futures=True)
@@ -214,7 +212,7 @@ def _take_one(
             job.path, job.origin, how, job.folder, is_source_by_name=job.is_source_by_name
         )
         done = _commit(lake, job, new, rules)
-        return done + Ingested(ambiguous=((job.path, doubt),)) if doubt else done
+        return replace(done, ambiguous=((job.path, doubt),)) if doubt else done
     except StorageError:
         raise
     except TidegaugeError as error:

@@ -27,11 +27,6 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def digests_of(root: Path, staged: Iterable[tuple[Path, Path]]) -> dict[str, str]:
-    """Digests of ``(from, to)`` files by their place in the lake ``root``."""
-    return {target.relative_to(root).as_posix(): digest_of(source) for source, target in staged}
-
-
 def render(content: Mapping[str, Any]) -> str:
     """A ledger file's text; the only one that its content can have."""
     text = _dump(content)
