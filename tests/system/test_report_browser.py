@@ -13,6 +13,8 @@ from report_pages import (
 )
 from restated_lakes import make_restated_storm
 
+from pipeline.lake.zone import open_lake
+from pipeline.report.accounting import report_settings
 from pipeline.report.page import write_report
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs Chromium at {CHROMIUM}")
@@ -82,7 +84,8 @@ def test_the_style_applies_and_charts_have_words(
 @pytest.fixture(scope="module")
 def restated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = make_restated_storm(tmp_path_factory.mktemp("restated"))
-    return write_report(site.settings, site.site.folder / "r.html")
+    lake, how = open_lake(site.settings.lake), report_settings(site.settings)
+    return write_report(lake, how, site.site.folder / "r.html")
 
 
 @pytest.mark.parametrize("width", [390, 1280])
