@@ -8,10 +8,13 @@ from conftest import build_default_databases
 from lake_fixtures import Site, make_line
 from remote_servers import PASSWORD, WebServer, web_server
 
+from pipeline.orchestration import nightly
+
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    """Return a site with address databases and a folder `logs`."""
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """Return a site with address databases and a folder `logs`, whose runs draw no page."""
+    monkeypatch.setattr(nightly, "write_report", lambda _settings, place: place)
     build_default_databases(tmp_path / "geo")
     (tmp_path / "logs").mkdir()
     return Site(tmp_path)

@@ -59,11 +59,11 @@ def expected_of(row: dict[str, Any], line_no: int) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def printed_lines(tidegauge: Tidegauge, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def printed_lines(warm_tidegauge: Tidegauge, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What the command prints for lines.jsonl, all its lines in one file."""
     path = tmp_path_factory.mktemp("lines") / "access.log"
     path.write_bytes(b"".join(as_bytes(row["line"]) + b"\n" for row in rows_of("lines.jsonl")))
-    return outcomes_by_command(path, tidegauge)
+    return outcomes_by_command(path, warm_tidegauge)
 
 
 @pytest.mark.parametrize("row", rows_of("lines.jsonl"), ids=lambda row: row["case"])
@@ -103,12 +103,12 @@ def kind_of(outcome: dict[str, Any]) -> str:
 
 
 def count_by_command(
-    logs: list[Path], zone: ZoneInfo, geo: Path, lake: Path, tidegauge: Tidegauge
+    logs: list[Path], zone: ZoneInfo, geo: Path, lake: Path, warm_tidegauge: Tidegauge
 ) -> Tables:
     """Return the lake's tables after `ingest` and `build`."""
     where = ("--lake", lake, "--geo", geo)
-    tidegauge("ingest", *logs, "--log-format", "combined", *where, zone=zone.key)
-    tidegauge("build", *where, zone=zone.key)
+    warm_tidegauge("ingest", *logs, "--log-format", "combined", *where, zone=zone.key)
+    warm_tidegauge("build", *where, zone=zone.key)
     return read_lake(lake)
 
 

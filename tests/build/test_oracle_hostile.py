@@ -45,9 +45,11 @@ def hostile_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_every_hostile_line_has_the_same_outcome(hostile_file: Path, tidegauge: Tidegauge) -> None:
+def test_every_hostile_line_has_the_same_outcome(
+    hostile_file: Path, warm_tidegauge: Tidegauge
+) -> None:
     """`parse` gives each line the oracle's outcome and fields; the first that differs is shown."""
-    assert first_difference(hostile_file, tidegauge) == ""
+    assert first_difference(hostile_file, warm_tidegauge) == ""
     assert_all_kinds_occur(outcomes_by_oracle(hostile_file))
 
 
@@ -60,13 +62,13 @@ def assert_all_kinds_occur(outcomes: list[dict[str, Any]]) -> None:
 
 
 def test_hostile_lines_count_the_same(
-    hostile_file: Path, tidegauge: Tidegauge, tmp_path: Path
+    hostile_file: Path, warm_tidegauge: Tidegauge, tmp_path: Path
 ) -> None:
     """`ingest` and `build` of the same lines give the oracle's hits, sessions, days and hours."""
     geo, lake = build_default_databases(tmp_path / "geo"), tmp_path / "lake"
     where = ("--lake", lake, "--geo", geo)
-    tidegauge("ingest", hostile_file, "--log-format", "combined", *where)
-    tidegauge("build", *where)
+    warm_tidegauge("ingest", hostile_file, "--log-format", "combined", *where)
+    warm_tidegauge("build", *where)
     by_oracle = count_files([hostile_file], ZoneInfo("America/Toronto"), geo)
     found = differences(
         by_oracle, read_lake(lake)

@@ -1,6 +1,7 @@
 """A log reaches a little over its midnight: the next day's first lines are no day of their own."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +25,25 @@ def write_day(site: Site, server: int, day: int, sessions: int, into_next: int =
     site.write(f"web0{server}-201611{day:02}.log", b"".join(lines))
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    """A site of five servers, with their logs of 1 to 8 November and what one of them has of 9."""
-    (tmp_path / "geo").mkdir()
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A site of five servers, run with their logs of 1 to 8 November and what one has of 9."""
+    site = Site(tmp_path_factory.mktemp("original"))
+    (site.folder / "geo").mkdir()
     networks = {"192.0.2.0/24": "US"}
-    build_database(tmp_path / "geo" / "a.mmdb", "City", "2016-10-01T00:00:00+00:00", networks)
-    site = Site(tmp_path)
+    build_database(site.folder / "geo" / "a.mmdb", "City", "2016-10-01T00:00:00+00:00", networks)
     for day in range(1, 9):
         for server in SERVERS:
             write_day(site, server, day, 48, into_next=3 if (server, day) == (1, 8) else 0)
+    run_days(site, 1, 8)
     return site
+
+
+@pytest.fixture
+def site(original: Site, tmp_path: Path) -> Site:
+    """A copy of it."""
+    shutil.copytree(original.folder, tmp_path / "site")
+    return Site(tmp_path / "site")
 
 
 def run_days(site: Site, first: int, last: int, code: int = 0) -> None:
@@ -57,7 +66,6 @@ def history(site: Site, day: int) -> list[tuple[int | None, int]]:
 
 def test_a_catch_up_run_publishes_its_day_and_not_what_reaches_into_the_next(site: Site) -> None:
     """The next day's own run publishes it for the first time, whole: nothing is restated."""
-    run_days(site, 1, 8)
     assert history(site, 8) == [(None, 5 * 48)]
     (sliver,) = ask(site, "sql", "FROM daily WHERE day = '2016-11-09'")
     assert sliver["sessions"] == 3
@@ -71,7 +79,6 @@ def test_a_catch_up_run_publishes_its_day_and_not_what_reaches_into_the_next(sit
 
 def test_a_run_about_a_day_publishes_what_is_there_of_it(site: Site) -> None:
     """Two of five servers: preliminary, and what comes later restates it."""
-    run_days(site, 1, 8)
     for server in (1, 2):
         write_day(site, server, 9, 48)
     run_days(site, 9, 9)
@@ -83,7 +90,6 @@ def test_a_run_about_a_day_publishes_what_is_there_of_it(site: Site) -> None:
 
 def test_the_sliver_is_marked_wherever_its_numbers_stand(site: Site) -> None:
     """In `daily`, `expected`, `figure` and the report; it is no surge, and nobody expects a day."""
-    run_days(site, 1, 8)
     for table in ("daily", "expected"):
         rows = ask(site, table, "--from", "2016-11-08")
         assert {row["day"]: row["is_preliminary"] for row in rows} == {
@@ -97,8 +103,9 @@ def test_the_sliver_is_marked_wherever_its_numbers_stand(site: Site) -> None:
     assert "9 days with hits (2016-11-09 only in part)" in page
 
 
-def test_ingest_of_one_log_says_that_the_last_day_is_a_sliver(site: Site) -> None:
+def test_ingest_of_one_log_says_that_the_last_day_is_a_sliver(tmp_path: Path) -> None:
     """Before anything is built: what reaches over a midnight is no day, at either end."""
+    site = Site(tmp_path)
     write_day(site, 1, 8, 48, into_next=3)
     said = site.ingest("raw/web01-20161108.log").out
     assert "2016-11-08 to 2016-11-09 (2; of 2016-11-09 only until 00:02)" in said

@@ -11,8 +11,8 @@ import duckdb
 import pytest
 from conftest import Tidegauge
 
-DAYS = 200
-LINES = 6_000
+DAYS = 60
+LINES = 1_800
 FIRST = datetime(2015, 12, 1, tzinfo=UTC)
 PARTITIONED = ["sessions", "daily", "hourly", "minutes"]
 
@@ -26,20 +26,20 @@ def line_of(number: int) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def spanning_lake(tmp_path_factory: pytest.TempPathFactory, tidegauge: Tidegauge) -> Path:
+def spanning_lake(tmp_path_factory: pytest.TempPathFactory, warm_tidegauge: Tidegauge) -> Path:
     """A lake of one file whose lines jump over all the days."""
     folder = tmp_path_factory.mktemp("span")
     lines = [line_of(number)[1] for number in range(LINES)]
     (folder / "web01.log").write_text("\n".join(lines) + "\n")
     where = ("--lake", folder / "lake")
-    tidegauge("ingest", folder / "web01.log", "--no-geo", *where, zone="UTC")
-    built = tidegauge("build", *where, zone="UTC")
-    assert built.stdout.decode().startswith(f"built {DAYS} days: 2015-12-01 to 2016-06-17")
+    warm_tidegauge("ingest", folder / "web01.log", "--no-geo", *where, zone="UTC")
+    built = warm_tidegauge("build", *where, zone="UTC")
+    assert built.stdout.decode().startswith(f"built {DAYS} days: 2015-12-01 to 2016-01-29")
     return folder / "lake"
 
 
 def test_every_day_has_one_file_of_each_table(spanning_lake: Path) -> None:
-    """200 days, and in each exactly one file of hits, sessions, daily and hourly."""
+    """60 days, and in each exactly one file of hits, sessions, daily and hourly."""
     for table in ("hits", *PARTITIONED):
         files = Counter(path.parent.name for path in spanning_lake.glob(f"{table}/*/*"))
         assert len(files) == DAYS, table
@@ -63,14 +63,14 @@ def test_every_line_is_in_its_day(spanning_lake: Path) -> None:
 
 
 def test_a_late_line_rebuilds_its_day_and_neighbours(
-    spanning_lake: Path, tidegauge: Tidegauge, tmp_path: Path
+    spanning_lake: Path, warm_tidegauge: Tidegauge, tmp_path: Path
 ) -> None:
     """One more line on the first day makes it and the next stale, no other."""
     before = {path: path.stat().st_mtime_ns for path in spanning_lake.glob("daily/*/*")}
     (tmp_path / "web02.log").write_text(line_of(0)[1].replace("GET /0", "GET /late") + "\n")
     where = ("--lake", spanning_lake)
-    tidegauge("ingest", tmp_path / "web02.log", "--no-geo", *where, zone="UTC")
-    tidegauge("build", *where, zone="UTC")
+    warm_tidegauge("ingest", tmp_path / "web02.log", "--no-geo", *where, zone="UTC")
+    warm_tidegauge("build", *where, zone="UTC")
     after = {path: path.stat().st_mtime_ns for path in spanning_lake.glob("daily/*/*")}
     changed = {path.parent.name for path in after if after[path] != before[path]}
     assert changed == {"day=2015-12-01", "day=2015-12-02"}

@@ -237,10 +237,10 @@ def test_a_line_of_zero_bytes_without_an_address_is_left() -> None:
 )
 @pytest.mark.parametrize("kept", [Addresses.none, Addresses.truncated])
 def test_a_hostile_line_costs_one_pass(unit: str, kept: Addresses) -> None:
-    """A million characters take a second or two; in two nested passes they would take hours."""
-    started = time.monotonic()
-    hide_addresses(unit * (1_000_000 // len(unit)), kept)
-    assert time.monotonic() - started < 60
+    """A hundred thousand characters take a tenth of a second; two nested passes took minutes."""
+    started = time.process_time()
+    hide_addresses(unit * (100_000 // len(unit)), kept)
+    assert time.process_time() - started < 10
 
 
 CLIENTS = ["203.0.113.9", "2001:db8:1:2::3", "fe80::1%eth0", "::102:304", "host.example", "1.2.3"]

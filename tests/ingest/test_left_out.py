@@ -18,6 +18,7 @@ from pipeline.ingest.discovery import Found, discover, find_raw
 from pipeline.ingest.file_days import look_through
 from pipeline.lake.lake import Lake
 from pipeline.lake.left_out import read_notes
+from pipeline.orchestration import nightly
 from pipeline.raw.files import Origin, RawFiles
 from pipeline.raw.opening import DEFAULT_LIMITS
 
@@ -25,8 +26,9 @@ TORONTO = ZoneInfo("America/Toronto")
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    """Return a site with an empty folder of raw logs and a database."""
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """Return a site with an empty folder of raw logs and a database, whose runs draw no page."""
+    monkeypatch.setattr(nightly, "write_report", lambda _settings, place: place)
     (tmp_path / "raw").mkdir()
     (tmp_path / "geo").mkdir()
     networks = {"192.0.2.0/24": "CA"}
