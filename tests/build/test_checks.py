@@ -1,5 +1,6 @@
 """The checks that a night runs on its days: silent on every sound lake, loud on a wrong figure."""
 
+import shutil
 from datetime import date
 from pathlib import Path
 from unittest import mock
@@ -31,10 +32,10 @@ def check(site: Site, *days: int) -> list[date]:
     return check_days(Lake(site.lake), november(*days), settings_of(site))
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """Return a lake of 7 to 10 November: a visitor all around the clock, one at each midnight."""
-    site = Site(tmp_path)
+    site = Site(tmp_path_factory.mktemp("sound"))
     for day in (7, 8, 9, 10):
         lines = [
             make_line(f"{day:02}/Nov/2016:{hour:02}:{minute:02}:00 -0500", "192.0.2.1")
@@ -51,10 +52,17 @@ def site(tmp_path: Path) -> Site:
     return site
 
 
+@pytest.fixture
+def site(sound: Site, tmp_path: Path) -> Site:
+    """A copy of it, to be damaged."""
+    shutil.copytree(sound.folder, tmp_path / "site")
+    return Site(tmp_path / "site")
+
+
 @pytest.mark.parametrize("days", [(7,), (8,), (10,), (7, 9), (7, 8, 9, 10)])
-def test_a_sound_lake_passes_whichever_days_are_asked(site: Site, days: tuple[int, ...]) -> None:
+def test_a_sound_lake_passes_whichever_days_are_asked(sound: Site, days: tuple[int, ...]) -> None:
     """Sessions that cross midnights, and visits longer than a day, are no offence."""
-    assert check(site, *days) == november(*days)
+    assert check(sound, *days) == november(*days)
 
 
 def test_days_that_are_not_built_yet_are_left_to_their_own_run(site: Site) -> None:

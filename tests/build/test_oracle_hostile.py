@@ -14,7 +14,7 @@ from oracle.lake import read_lake
 from oracle.printed import first_difference, outcomes_by_oracle
 from oracle.tables import count_files
 
-FILES = 80
+FILES = 50
 LINES = 60
 
 

@@ -1,7 +1,5 @@
 """Published figures: first and later values, why, and that nothing is published twice."""
 
-import subprocess
-import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -212,40 +210,6 @@ def test_the_reason_tells_all_that_came_since_the_last_publication(site: Publish
         site.build()
     site.publish(ELEVENTH)
     assert values(site.rows(8, "US"))[1:] == [(3, 5, "late files: web02.log, web03.log")]
-
-
-PUBLISH = """
-import sys
-from datetime import datetime
-from pathlib import Path
-from pipeline.lake.lake import Lake
-from pipeline.build.restatements import publish
-from pipeline.settings import load_settings
-from pipeline.build.build import build_settings
-lake = Lake(Path(sys.argv[1]))
-made_with = build_settings(load_settings(lake=lake.root), lake)
-publish(lake, datetime.fromisoformat(sys.argv[2]), made_with)
-"""
-
-
-def test_publishers_at_once_end_in_one_table(site: Publisher) -> None:
-    """Each figure has two values whoever came first, and no draft stays."""
-    site.deliver("web01.log", US=3, CA=2)
-    site.build()
-    site.publish(NINTH)
-    site.deliver("web02.log", US=1, CA=1)
-    site.build()
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", PUBLISH, site.lake.root, f"2016-11-1{n}T12:00:00Z"],
-            env=site.site.environment(),
-        )
-        for n in range(4)
-    ]
-    assert [process.wait(60) for process in running] == [0] * 4
-    for country, sessions in {"US": [3, 4], "CA": [2, 3], "all": [5, 7]}.items():
-        assert [row["sessions"] for row in site.rows(8, country)] == sessions
-    assert not (site.lake.root / ".staging").exists()
 
 
 def test_the_command_build_publishes(site: Publisher) -> None:

@@ -94,19 +94,23 @@ def wrapped(kind: str, lines: Iterable[str] = LINES) -> list[str]:
     return [WRAP[kind][1](line) for line in lines]
 
 
-@pytest.mark.parametrize("kind", WRAP)
-def test_hits_are_those_of_the_bare_lines(kind: str, site: Site) -> None:
+def test_hits_are_those_of_the_bare_lines(site: Site) -> None:
     """The same fields; the ledger, `doctor` and `parse` name what carried them."""
-    name, _ = WRAP[kind]
-    bare, found = read(site, LINES), read(site, wrapped(kind))
-    assert [row.pop("wrapper") for row in found] == [name] * 5
-    assert found == bare
-    content = "".join(f"{line}\n" for line in wrapped(kind)).encode()
-    path = site.write("web.log", content)
-    site.ingest(path)
-    record = assert_accounted(site, content, hits=5)
-    assert (record["wrapper"], record["layout"]) == (name, "combined")
-    assert f"its lines are carried by {name}" in site.run("doctor", path).out
+    bare = read(site, LINES)
+    paths = {}
+    for number, (kind, (name, _)) in enumerate(WRAP.items()):
+        found = read(site, wrapped(kind))
+        assert [row.pop("wrapper") for row in found] == [name] * 5, kind
+        assert found == bare, kind
+        content = "".join(f"{line}\n" for line in wrapped(kind)).encode()
+        paths[kind] = site.write(f"source{number}.log", content)
+    site.ingest(*paths.values())
+    records = {record["name"]: record for record in site.records().values()}
+    for kind, path in paths.items():
+        record, (name, _) = records[path.name], WRAP[kind]
+        assert (record["hits"], record["lines"]) == (5, 5), kind
+        assert (record["wrapper"], record["layout"]) == (name, "combined"), kind
+        assert f"its lines are carried by {name}" in site.run("doctor", path).out
 
 
 def test_every_layout_is_read_in_every_wrapper() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from lake_fixtures import Site, make_line
-from lake_processes import assert_ends_well, assert_nothing_abandoned, start
+from lake_processes import assert_nothing_abandoned
 from retention_sites import (
     DAYS,
     NOON,
@@ -59,7 +59,7 @@ def site(original: Site, tmp_path: Path) -> Site:
 def test_night_after_night_the_last_sealed_day_is_the_first_kept(site: Site) -> None:
     """However many nights: the oldest day with hits is sealed, those after it can be rebuilt."""
     delete(site)
-    for night in range(1, 5):
+    for night in range(1, 4):
         built = settings_of(site).model_copy(
             update={"session_timeout_minutes": 30 if night == 1 else 8 + night}
         )
@@ -256,33 +256,6 @@ def test_day_that_is_sealed_while_a_file_is_read_is_refused(
     assert "2016-11-03" in site.ingest(late, code=1).err
     assert {path.name[4:] for path in (site.lake / "hits").iterdir()} == {*DAYS} - {*OLD}
     assert not list(site.lake.rglob("late-*"))
-    check(site)
-
-
-def test_retention_beside_a_build_and_an_ingest(site: Site) -> None:
-    """Whichever comes first, the file is counted or refused, and no figure is lost."""
-    late = site.write("late.log", lines_of(3, 50))
-    (site.folder / "tidegauge.toml").write_text("hits_kept_days = 7\n")
-    retire = ("retention", "--delete", "--max-days", "10")  # all days are old by now
-    before = site.rows("daily")
-    processes = {
-        "ingest": start(site, "ingest", "--no-geo", late),
-        "retention": start(site, *retire),
-        "build": start(site, "build"),
-    }
-    said = {name: process.communicate(timeout=60)[1] for name, process in processes.items()}
-    codes = {name: process.returncode for name, process in processes.items()}
-    assert codes["build"] == 0, said
-    was_taken = codes["ingest"] == 0
-    if was_taken and codes["retention"]:
-        assert b"run `tidegauge build` first" in said["retention"]
-        site.run("build")
-        assert_ends_well(start(site, *retire))
-    elif not was_taken:
-        assert b"late.log: has hits of 2016-11-03" in said["ingest"]
-    site.run("build")
-    assert not list((site.lake / "hits").iterdir())
-    assert (len(site.rows("daily")), site.rows("daily") == before) == (10, not was_taken)
     check(site)
 
 

@@ -50,9 +50,9 @@ def gz_of(unit: bytes, mib: int) -> bytes:
 BOMBS: dict[str, Callable[[], bytes]] = {
     "line.gz": lambda: gz_of(b"x", 512),
     "blank.gz": lambda: gz_of(b"\n", 512),
-    "bz2": lambda: bz2.compress(b"\n" * (45 * MIB)) * 23,
-    "xz": lambda: lzma.compress(b"x" * (64 * MIB), preset=0) * 16,
-    "zst": lambda: zstandard.compress(b"\n" * (64 * MIB)) * 32,
+    "bz2": lambda: bz2.compress(b"\n" * (9 * MIB)) * 112,
+    "xz": lambda: lzma.compress(b"x" * (16 * MIB), preset=0) * 64,
+    "zst": lambda: zstandard.compress(b"\n" * (16 * MIB)) * 64,
 }
 
 
