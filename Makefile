@@ -59,9 +59,12 @@ e2e: install-dev
 	$(E2E) -n 0 tests/e2e/test_dag_folder.py tests/e2e/test_standalone_ui.py
 	cat e2e-artefacts/measured.txt
 
-# Processes killed at random moments; minutes.
+# Processes killed and raced, disks full; minutes. What is killed at random moments runs alone.
+FAULTS := timeout --foreground --signal=INT --kill-after=1m 20m $(BIN)/python -m pytest
+ALONE := tests/faults/test_kills.py tests/faults/test_memory.py
 faults: install-dev
-	KILLS=$(KILLS) timeout --foreground --signal=INT --kill-after=1m 20m $(BIN)/python -m pytest -n 0 -s tests/faults
+	KILLS=$(KILLS) $(FAULTS) -n 0 -s $(ALONE)
+	$(FAULTS) -n 2 --dist loadfile $(filter-out $(ALONE),$(wildcard tests/faults/test_*.py))
 
 lint: install-dev
 	$(BIN)/ruff check .

@@ -35,6 +35,27 @@ def make_server(seed: int, hours: int = 100, lines: int = 1500) -> bytes:
     return b"".join([*written[:700], BAD, b"\n", *written[700:], BAD[:-1]])
 
 
+SERVERS = {f"web0{n}-access.log": make_server(n, hours) for n, hours in enumerate((100, 60, 30), 1)}
+
+
+class Lakes:
+    """Raw files of three servers, and lakes made of them in different ways."""
+
+    def __init__(self, folder: Path) -> None:
+        """Write the raw files, and build the lake that all others are compared with."""
+        self.folder = folder
+        self.reference = self.new("reference")
+        self.raw = [self.reference.write(name, content) for name, content in SERVERS.items()]
+        self.reference.ingest(*self.raw)
+        self.reference.run("build")
+        self.wanted = self.reference.hashes()
+
+    def new(self, name: str) -> Site:
+        """Return a site with an empty folder."""
+        (self.folder / name).mkdir()
+        return Site(self.folder / name)
+
+
 def start(site: Site, *args: str | Path) -> subprocess.Popen[bytes]:
     """Start the command in a process of its own, with a hash seed of its own."""
     return subprocess.Popen(

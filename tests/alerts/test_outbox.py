@@ -5,18 +5,14 @@ The services are web servers on loopback that take, refuse, hang or answer by dr
 
 import json
 import logging
-import os
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import date, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event, Thread
 
 import pytest
+from alert_services import Services
 from lake_fixtures import Site, make_line
 from pydantic import SecretStr
 
@@ -28,59 +24,6 @@ from pipeline.lake.lake import Lake
 from pipeline.settings import Settings, load_settings
 
 DAY = date(2016, 11, 8)
-
-
-class Services:
-    """One server with a service at each path; `moods` says how each answers, at first well."""
-
-    def __init__(self) -> None:
-        """Listen on a free port of loopback."""
-        self.moods: dict[str, str] = {}
-        self.got: dict[str, list[dict[str, str]]] = {}
-        self.asked: dict[str, int] = {}
-        self.is_over = Event()
-        these = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                these.answer(self, self.path.strip("/"), body)
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def answer(self, handler: BaseHTTPRequestHandler, name: str, body: dict[str, str]) -> None:
-        """Answer as the service's mood is."""
-        mood = self.moods.get(name, "takes")
-        self.asked[name] = self.asked.get(name, 0) + 1
-        if mood == "hangs":
-            self.is_over.wait(60)
-        if mood == "drips":
-            handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n")
-            while not self.is_over.wait(0.5):
-                handler.wfile.write(b".")
-        if mood == "takes":
-            self.got.setdefault(name, []).append(body)
-        handler.send_response(200 if mood == "takes" else 500)
-        handler.end_headers()
-
-    def url(self, name: str, user: str = "") -> str:
-        """An alert URL of a service."""
-        return f"json://{user}127.0.0.1:{self.server.server_port}/{name}"
-
-    def titles(self, name: str) -> list[str]:
-        """The titles of each message that a service took."""
-        return [one["title"].removeprefix("tidegauge: ") for one in self.got.get(name, [])]
-
-    def close(self) -> None:
-        """End what hangs, and listen no more."""
-        self.is_over.set()
-        self.server.shutdown()
-        self.server.server_close()
 
 
 @pytest.fixture
@@ -331,55 +274,6 @@ def test_nothing_that_is_logged_quotes_a_url(
     said = caplog.text + str(refused.value) + "".join(capfd.readouterr())
     ledger = "".join(path.read_text() for path in (tmp_path / "lake").rglob("*.json"))
     assert "s3cr3t" not in said + ledger
-
-
-KILLED = """
-import os, signal, sys
-from datetime import date
-from pathlib import Path
-from pipeline.lake import fault_points as steps
-from pipeline.alerts.failures import Failure, announce_failure
-from pipeline.alerts.services import alert_settings
-from pipeline.settings import load_settings
-lake, urls, step, count = sys.argv[1:]
-left = int(count)
-def stop(reached):
-    global left
-    left -= reached == step
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-steps.listener = stop
-settings = load_settings(lake=Path(lake), alert_urls=urls)
-day = date(2016, 11, 8)
-announce_failure(alert_settings(settings), Failure(day, "build", "why"), day, is_asked=False)
-"""
-STEPS = ["commit: staged", "commit: written down", "commit: alerts", "commit: applied",
-         "alert: written down", "alert: sent", "write: alerts", "alert: taken"]  # fmt: skip
-
-
-@pytest.mark.parametrize("count", [1, 2, 3])
-@pytest.mark.parametrize("step", STEPS)
-def test_a_process_killed_anywhere_repeats_at_most_one_message(
-    tmp_path: Path, services: Services, step: str, count: int
-) -> None:
-    """Three services; the next run sends what is left, and nobody misses it."""
-    names = ("a", "b", "c")
-    urls = " ".join(services.url(name) for name in names)
-    args = [sys.executable, "-c", KILLED, tmp_path / "lake", urls]
-    subprocess.run([*args, step, str(count)], check=False, timeout=60)
-    subprocess.run([*args, "none", "1"], check=True, timeout=60)
-    taken = [len(services.titles(name)) for name in names]
-    is_between = step == "alert: sent" or (step == "write: alerts" and count < 3)
-    assert min(taken) == 1
-    assert sum(taken) == (4 if is_between else 3)
-
-
-def test_a_night_and_a_watch_at_once_send_nothing_twice(tmp_path: Path, services: Services) -> None:
-    urls = " ".join(services.url(name) for name in "ab")
-    args = [sys.executable, "-c", KILLED, tmp_path / "lake", urls, "none", "1"]
-    running = [subprocess.Popen(args, env=os.environ) for _ in range(4)]
-    assert [process.wait(60) for process in running] == [0] * 4
-    assert [len(services.titles(name)) for name in "ab"] == [1, 1]
 
 
 def test_a_damaged_outbox_is_a_sentence_and_a_failure_is_still_told(

@@ -1,9 +1,5 @@
-"""The lake: the same bytes whatever the order, repetition, interruption or concurrency of runs."""
+"""The lake: the same bytes whatever the order and repetition of runs."""
 
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,35 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import build_database
 from lake_fixtures import GOOD, Site, make_line
-from lake_processes import (
-    BAD,
-    STOP,
-    TORONTO,
-    assert_ends_well,
-    assert_nothing_abandoned,
-    make_server,
-    start,
-)
-
-SERVERS = {f"web0{n}-access.log": make_server(n, hours) for n, hours in enumerate((100, 60, 30), 1)}
-
-
-class Lakes:
-    """Raw files of three servers, and lakes made of them in different ways."""
-
-    def __init__(self, folder: Path) -> None:
-        """Write the raw files, and build the lake that all others are compared with."""
-        self.folder = folder
-        self.reference = self.new("reference")
-        self.raw = [self.reference.write(name, content) for name, content in SERVERS.items()]
-        self.reference.ingest(*self.raw)
-        self.reference.run("build")
-        self.wanted = self.reference.hashes()
-
-    def new(self, name: str) -> Site:
-        """Return a site with an empty folder."""
-        (self.folder / name).mkdir()
-        return Site(self.folder / name)
+from lake_processes import SERVERS, TORONTO, Lakes
 
 
 @pytest.fixture(scope="module")
@@ -118,109 +86,6 @@ def test_views_are_equal_in_content(lakes: Lakes) -> None:
         shown = views.execute("SELECT sum(hits + robot_hits) FROM daily").fetchall()
         rows = views.execute("SELECT count(*) FROM hits").fetchall()
     assert shown == rows == [(1500 * len(SERVERS),)]
-
-
-def test_two_ingests_at_once_give_the_same_bytes(lakes: Lakes) -> None:
-    """Two processes that take the same files into one new lake do not disturb each other.
-
-    They have another hash seed than this process too.
-    """
-    site = lakes.new("two-at-once")
-    both = [start(site, "ingest", "--no-geo", *raw) for raw in (lakes.raw, reversed(lakes.raw))]
-    for process in both:
-        assert_ends_well(process)
-    assert len(site.records()) == len(SERVERS)
-    both = [start(site, "build"), start(site, "build")]
-    for process in both:
-        assert_ends_well(process)
-    assert site.hashes() == lakes.wanted
-
-
-def appears(*patterns: str) -> Callable[[Site], bool]:
-    return lambda site: any(next(site.lake.glob(pattern), None) for pattern in patterns)
-
-
-MOMENTS: dict[str, Callable[[Site], bool]] = {
-    "staging": appears(".staging/*/*"),
-    "first_hits": appears("hits/*/*.parquet"),
-    "first_record": appears("ledger/files/*.json"),
-}
-
-
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], dict[str, str]]:
-    """Files large enough to be interrupted, and the hashes of the lake they make."""
-    folder = tmp_path_factory.mktemp("large")
-    site = Site(folder)
-    raw = [
-        site.write(f"big0{n}.log", make_server(n, 200, 3000) * 12 + BAD * n) for n in range(1, 4)
-    ]
-    site.ingest(*raw)
-    site.run("build")
-    return raw, site.hashes()
-
-
-def test_killed_ingest_is_made_good_by_the_next(
-    large: tuple[list[Path], dict[str, str]], tmp_path: Path
-) -> None:
-    """Killed at several moments, in the same lake one after another, the next run completes it."""
-    raw, wanted = large
-    site = Site(tmp_path)
-    for moment, has_come in MOMENTS.items():
-        process = start(site, "ingest", "--no-geo", *raw)
-        deadline = time.monotonic() + 30
-        while not has_come(site) and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL, moment
-    site.ingest(*raw)
-    site.run("build")
-    assert site.hashes() == wanted
-    assert_nothing_abandoned(site)
-
-
-def kill_at(site: Site, step: str, *args: str | Path) -> None:
-    """Run the command in a process that kills itself when it reaches a named step."""
-    killed = subprocess.run(
-        [sys.executable, "-c", STOP.format(step=step), *args],
-        cwd=site.folder,
-        env=site.environment(),
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL, step
-
-
-STEPS = {
-    "ingest": (
-        "ingest: block", "ingest: read", "commit: staged", "commit: written down", "commit: lines",
-        "commit: rejects", "commit: hits", "commit: files", "commit: applied", "write: seen",
-    ),
-    "build": (
-        "put: staged", "commit: staged", "commit: written down", "commit: sessions",
-        "commit: daily", "commit: ledger", "commit: days", "commit: applied",
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("command", "step"), [(command, step) for command, steps in STEPS.items() for step in steps]
-)
-def test_killed_at_a_named_step_the_next_run_makes_it_good(
-    lakes: Lakes, command: str, step: str
-) -> None:
-    """After a kill at any named step the same commands end in the same lake, with nothing left."""
-    site = lakes.new(f"{command}-killed-{step.replace(' ', '-').replace(':', '')}")
-    site.ingest(lakes.raw[0])
-    site.run("build")
-    if command == "ingest":
-        kill_at(site, step, "ingest", "--no-geo", *lakes.raw)
-    site.ingest(*lakes.raw)
-    if command == "build":
-        kill_at(site, step, "build")
-    site.run("build")
-    assert site.hashes() == lakes.wanted
-    assert_nothing_abandoned(site)
 
 
 def test_day_that_lost_its_file_leaves_no_partition(lakes: Lakes) -> None:

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,12 @@ def test_every_rule_has_a_damage() -> None:
 
 @pytest.mark.parametrize(("check", "rule", "rows"), DAMAGES)
 def test_damage_is_found(
-    check: str, rule: str, rows: str, storm_lake: Path, tmp_path: Path
+    check: str,
+    rule: str,
+    rows: str,
+    storm_lake: Path,
+    workshop: duckdb.DuckDBPyConnection,
+    tmp_path: Path,
 ) -> None:
     """The rule's rows name the damage."""
     lake = tmp_path / "lake"
@@ -88,21 +94,28 @@ def test_damage_is_found(
         *(lake / check).glob(f"day={DAMAGED_DAY}/*.parquet"),
         *(lake / check).glob("*.parquet"),
     ]
-    damage(max(parts, key=lambda part: part.stat().st_size), rows)
+    damage(workshop, max(parts, key=lambda part: part.stat().st_size), rows)
     one_thread: dict[str, str | bool | int | float | list[str]] = {"threads": 1}
     with duckdb.connect(lake / "tidegauge.duckdb", read_only=True, config=one_thread) as connection:
         offences = connection.execute(CHECKS[check].read_text()).fetchall()
     assert rule in {offence[0] for offence in offences}
 
 
-def damage(part: Path, rows: str) -> None:
-    """Replace a Parquet file by a query over its rows."""
-    with duckdb.connect() as connection:
+@pytest.fixture(scope="module")
+def workshop() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database to damage files in."""
+    with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.read_parquet(str(part), hive_partitioning=False).create_view("part")
-        connection.execute(f"CREATE TABLE damaged AS {rows}")
-        part.unlink()  # the file itself belongs to the sound lake too
-        connection.table("damaged").write_parquet(str(part))
+        yield connection
+
+
+def damage(workshop: duckdb.DuckDBPyConnection, part: Path, rows: str) -> None:
+    """Replace a Parquet file by a query over its rows."""
+    sound = workshop.read_parquet(str(part), hive_partitioning=False)
+    sound.create_view("part", replace=True)
+    workshop.execute(f"CREATE OR REPLACE TABLE damaged AS {rows}")
+    part.unlink()  # the file itself belongs to the sound lake too
+    workshop.table("damaged").write_parquet(str(part))
 
 
 def test_us_per_day_tells_the_storm(storm_lake: Path) -> None:
