@@ -25,7 +25,7 @@ from pipeline.ingest.fetching import standard_input, take_files
 from pipeline.ingest.ingest import Failed, Ingested, explain_overlap, explain_unread
 from pipeline.ingest.maker import choose_zone, ingest_settings, open_maker
 from pipeline.ingest.source_names import Namer, Sources, list_doubts
-from pipeline.ingest.sources import days_around, find_raw_files
+from pipeline.ingest.sources import days_around, find_raw_files, name_by_tables
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.views import write_views
@@ -50,7 +50,8 @@ def ingest(  # noqa: PLR0913 one parameter an option
     ],
     log_format: LayoutOption = None,
     source: Annotated[
-        str | None, typer.Option(help="Name of the server; else from each file's name.")
+        str | None,
+        typer.Option(help="Name of the server; else the table's, or from each file's name."),
     ] = None,
     no_geo: NoGeoOption = False,
     again: Annotated[
@@ -87,6 +88,9 @@ def ingest(  # noqa: PLR0913 one parameter an option
             paths = [copy if path == Path("-") else path for path in paths]
         sources = ingest_settings(settings).sources
         found = _find(the_lake, sources, paths, zone)
+        if source is None:
+            named = name_by_tables(sources, found.files)
+            found = replace(found, origins={**named, **found.origins})
         origins = _name_sources(the_lake, sources, found, source, log_format)
         found = replace(found, origins=origins)
         result = _ingest(settings, found, zone, with_geo=not no_geo, again=again)

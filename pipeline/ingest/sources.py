@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -27,6 +28,8 @@ LATE_DAYS = 31
 And so far from its name's day a remote file can have lines.
 """
 _NAMED_OTHERWISE = "not fetched, named for another day"
+_DIGITS = {"Y": 4, "G": 4, "j": 3, "u": 1}
+_LETTERS = {"b": "???", "B": "*"}
 
 
 def days_around(day: date, *, with_late: bool) -> list[date]:
@@ -42,6 +45,31 @@ def expand(pattern: str, days: Iterable[date]) -> list[str]:
     """Write each day into ``{day:%Y%m%d}``; a pattern without it stays one."""
     dated = [DAY_IN_PATTERN.sub(lambda m, day=day: day.strftime(m[1]), pattern) for day in days]  # type: ignore[misc]
     return list(dict.fromkeys(dated))
+
+
+def _of_any_day(pattern: str) -> str:
+    """The glob that a pattern is when nobody knows the day in it."""
+
+    def wildcard(code: re.Match[str]) -> str:
+        return _LETTERS.get(code[1], "[0-9]" * _DIGITS.get(code[1], 2))
+
+    return DAY_IN_PATTERN.sub(lambda m: re.sub("%(.)", wildcard, m[1]), pattern)
+
+
+def name_by_tables(sources: Sources, paths: Iterable[Path]) -> dict[Path, Origin]:
+    """What the tables say of those of some local files that match one, on whatever day."""
+    found: dict[str, Origin] = {}
+    for table in sources.tables:
+        if table.files is not None:
+            matches = map(Path, _glob(_of_any_day(os.path.expanduser(table.files))))  # noqa: PTH111 a glob is no path
+            for path in find_files(matches, follow_links=sources.follow_links).files:
+                found.setdefault(os.path.realpath(path), sources.origin_of_table(table))
+    real = {path: os.path.realpath(path) for path in paths}
+    return {path: found[its] for path, its in real.items() if its in found}
+
+
+def _glob(pattern: str) -> list[str]:
+    return glob.glob(pattern, recursive=True)  # noqa: PTH207 not below one folder
 
 
 def find_raw_files(
@@ -80,13 +108,13 @@ def find_raw_files(
 
 
 def _find_rest(lake: Lake, sources: Sources, ours: Iterable[Path]) -> RawFiles:
-    """The files of the folder ``raw`` that no table has."""
+    """The files of the folder ``raw`` that no table has of these days."""
     rest = find_raw(sources.raw, follow_links=sources.follow_links)
     known = set(map(lasting_path, ours))
     others = tuple(path for path in rest.files if lasting_path(path) not in known)
     namer, layout = Namer(lake), sources.layout
     origins = {path: namer.origin(path, layout) for path in others} if layout else {}
-    return RawFiles(others, rest.refused, origins)
+    return RawFiles(others, rest.refused, origins | name_by_tables(sources, others))
 
 
 def _find_local(
@@ -98,7 +126,7 @@ def _find_local(
     base = _literal_folder(pattern)
     if not base.is_dir():
         raise SettingsError(f"source.{table.name}.files", table.files, f"there is no folder {base}")
-    matches = {Path(m) for one in expand(pattern, days) for m in glob.glob(one, recursive=True)}  # noqa: PTH207
+    matches = {Path(match) for one in expand(pattern, days) for match in _glob(one)}
     given, refused = [], []
     for path in sorted(matches):
         real = Path(os.path.realpath(path))

@@ -50,6 +50,30 @@ def test_each_table_names_its_files_source(site: Site) -> None:
     assert len(ingested(site)) == 3
 
 
+@pytest.mark.parametrize("given", ["logs/shop-old-04.Mar.2011.log", "logs", "link.log"])
+def test_a_path_that_a_table_matches_is_the_tables(site: Site, given: str) -> None:
+    """Whatever its day, and however the path is written; --source says otherwise."""
+    path = put(site, "shop-old-04.Mar.2011.log", day_of(8))
+    (site.folder / "link.log").symlink_to(path)
+    table = 'name = "shop"\nfiles = "logs/shop-*-{day:%d.%b.%Y}.log"\ntimezone = "Europe/Berlin"'
+    configure(site, table, 'name = "other"\nfiles = "nowhere/*"')
+    site.run("ingest", given, "--no-geo")
+    (record,) = site.records().values()
+    assert (record["source"], record["timezone"]) == ("shop", "Europe/Berlin")
+    site.run("ingest", given, "--no-geo", "--source", "else", "--lake", "second")
+    assert [path.name[:5] for path in Path(site.folder, "second/ledger/files").iterdir()] == [
+        "else-"
+    ]
+
+
+def test_a_file_of_raw_that_a_table_has_on_another_day_is_the_tables(site: Site) -> None:
+    put(site, "shop-x-20110304.log", day_of(8))
+    table = 'name = "shop"\nfiles = "logs/shop-x-{day:%Y%m%d}.log"'
+    (site.folder / "tidegauge.toml").write_text(f'raw = "logs"\n[[source]]\n{table}\n')
+    run(site, 8)
+    assert {record["source"] for record in site.records().values()} == {"shop"}
+
+
 def test_the_tables_say_what_is_expected(site: Site) -> None:
     """web02 has written nothing: the day is incomplete; web03 may be silent."""
     put(site, "web01-20161108.log", day_of(8))
