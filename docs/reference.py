@@ -18,12 +18,26 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from pipeline.cli.main import app
+from pipeline.definitions import MAX_LINE_BYTES
 from pipeline.errors import TidegaugeError
+from pipeline.formats.fields import EXPLAINED
 from pipeline.formats.layouts import list_layouts
+from pipeline.formats.verdicts import TOO_LONG
 from pipeline.settings import Settings
 from pipeline.tables import DUCKDB_TYPES, PARTITIONED, TABLES
 
 DAGS = Path(__file__).parent.parent / "dags"
+SETTINGS = {
+    "Where": "lake raw source report max_fetch_mb follow_links",
+    "Reading": "log_format formats max_lines max_content_ratio overlap_least_lines drop_overlaps"
+    " memory_limit_mb",
+    "Counting": "timezone session_timeout_minutes drop_robotlike sources trusted_proxies last_day",
+    "Visitors and countries": "addresses visitor_key visitor_key_file geo geo_provider"
+    " maxmind_account_id maxmind_license_key maxmind_url dbip_url",
+    "Alerts": "alert_urls alert_days restatement_alert_share",
+    "Retention": "hits_kept_days retention_max_days",
+}
+"""The keys of all settings, by what they are about."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -87,17 +101,24 @@ def _options(records: list[tuple[str, str]]) -> Iterator[str]:
     if records:
         yield from _table(
             ("option", "what it does"),
-            ((f"`{name}`", escape(text, quote=False)) for name, text in records),
+            (
+                (
+                    f"`{name}`",
+                    escape(re.sub(r"\[default: \((.+)\)\]", r"[default: \1]", text), quote=False),
+                )
+                for name, text in records
+            ),
         )
 
 
 def _exit_codes() -> Iterator[str]:
     yield "## Exit codes\n"
-    codes = [(0, "Done."), (2, "Options that don't fit."), (130, "Interrupted.")]
-    codes += [
-        (error.exit_code, str(error.__doc__).partition("\n")[0]) for error in _below(TidegaugeError)
-    ]
-    yield from _table(("code", "why"), ((str(code), why) for code, why in sorted(codes)))
+    codes = {0: ["Done."], 2: ["Options that don't fit."], 130: ["Interrupted."]}
+    for error in _below(TidegaugeError):
+        codes.setdefault(error.exit_code, []).append(str(error.__doc__).partition("\n")[0])
+    yield from _table(
+        ("code", "why"), ((str(code), " ".join(why)) for code, why in sorted(codes.items()))
+    )
 
 
 def _below(error: type[TidegaugeError]) -> Iterator[type[TidegaugeError]]:
@@ -110,24 +131,27 @@ def _settings() -> Iterator[str]:
     yield "# Settings\n"
     yield (
         "They stand in `tidegauge.toml` in the working directory, or in the file that `--config` or"
-        " `TIDEGAUGE_CONFIG` names. The environment goes before the file, and a command's options"
-        " before both. In the environment an array's items have spaces between them. Paths are"
-        " relative to the working directory. A key, a variable or a value that is wrong is refused,"
-        " with what would be right.\n"
+        " `TIDEGAUGE_CONFIG` names. The environment goes before the file (`lake` is"
+        " `TIDEGAUGE_LAKE` there, an array's items have spaces between them), and a command's"
+        " options before both. Paths are relative to the working directory. A key, a variable or a"
+        " value that is wrong is refused, with what would be right.\n"
     )
     schema = Settings.model_json_schema()
-    for key, its in schema["properties"].items():
-        yield f"## {key}\n\n{its['description'][0].upper()}{its['description'][1:]}.\n"
-        yield f"`TIDEGAUGE_{key.upper()}`: {_describe_value(its)}\n"
-        if key == "source":
-            yield "The keys of a table `[[source]]`:\n"
-            yield from _table(
-                ("key", "what it says", "value"),
-                (
-                    (f"`{name}`", one["description"], _describe_value(one))
-                    for name, one in schema["$defs"]["SourceTable"]["properties"].items()
-                ),
-            )
+    left = dict(schema["properties"])
+    for title, keys in SETTINGS.items():
+        yield f"## {title}\n"
+        yield from _keys({key: left.pop(key) for key in keys.split()})
+    if left:
+        raise ValueError(f"settings of no group: {', '.join(left)}")
+    yield "## source\n\nThe keys of a table `[[source]]`:\n"
+    yield from _keys(schema["$defs"]["SourceTable"]["properties"])
+
+
+def _keys(properties: dict[str, Any]) -> Iterator[str]:
+    yield from _table(
+        ("key", "what it says", "value"),
+        ((f"`{key}`", one["description"], _describe_value(one)) for key, one in properties.items()),
+    )
 
 
 def _describe_value(its: dict[str, Any]) -> str:
@@ -155,6 +179,14 @@ def _tables() -> Iterator[str]:
             ("column", "type", "meaning"),
             ((f"`{one.name}`", f"`{DUCKDB_TYPES[one.type]}`", _say(one)) for one in schema),
         )
+        if name == "rejects":
+            yield from _reasons()
+
+
+def _reasons() -> Iterator[str]:
+    yield "Another `reason` than these is the name of the field that is wrong.\n"
+    reasons = EXPLAINED | {str(TOO_LONG.reason): f"over {MAX_LINE_BYTES // 1024**2} MiB"}
+    yield from _table(("reason", "meaning"), ((f"`{key}`", its) for key, its in reasons.items()))
 
 
 def _say(described: Any) -> str:

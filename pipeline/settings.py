@@ -178,7 +178,7 @@ class Settings(BaseSettings):
     geo: Annotated[Path | None, BeforeValidator(_read_geo)] = Field(
         Path("geo"), description="address databases; `none` locates nobody: every country is ZZ"
     )
-    raw: Path = Field(Path("raw"), description="raw logs that `run` and the DAGs discover")
+    raw: Path = Field(Path("raw"), description="raw logs that `run`, `watch` and the DAGs discover")
     follow_links: bool = Field(
         False, description="read what links in a folder of raw logs point to outside it, too"
     )

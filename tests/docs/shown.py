@@ -1,8 +1,7 @@
 """What the docs show, by its form in Markdown.
 
 A fence `sh`, and an indented or unnamed block that begins with a program's name, have a command a
-line. A fence `console` has `$ command`, and below it what it prints; a fence `text` right behind
-another block is what that one prints. There `...` is anything.
+line. A fence `text` right behind another block is what that one prints, in which `...` is anything.
 """
 
 import re
@@ -49,11 +48,6 @@ class Block:
     def commands(self) -> list[Command]:
         """Its commands, without the folder of the checkout's programs."""
         text = re.sub(r"\\\n *", "", self.text.replace(".venv/bin/", ""))
-        if self.language == "console":
-            parts = (
-                part.partition("\n") for part in re.split("^\\$ ", text, flags=re.MULTILINE)[1:]
-            )
-            return [Command(line, output.strip() or None) for line, _, output in parts]
         if self.language != "sh" and (self.language or not _PROGRAM.match(text)):
             return []
         *lines, last = (line for line in text.splitlines() if line.strip() and line[0] != "#")
