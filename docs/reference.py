@@ -117,7 +117,7 @@ def _exit_codes() -> Iterator[str]:
     for error in _below(TidegaugeError):
         codes.setdefault(error.exit_code, []).append(str(error.__doc__).partition("\n")[0])
     yield from _table(
-        ("code", "why"), ((str(code), " ".join(why)) for code, why in sorted(codes.items()))
+        ("code", "why"), ((str(code), "<br>".join(why)) for code, why in sorted(codes.items()))
     )
 
 
