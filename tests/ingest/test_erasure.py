@@ -67,26 +67,25 @@ def test_a_person_is_erased_and_figures_stand(tmp_path: Path) -> None:
     assert "nothing of this person" in site.run("erase", "--client", PERSON, "--delete").err
 
 
-@pytest.mark.parametrize(
-    "client", [f"{PERSON}:80", f" {PERSON} ", f"[{PERSON}]", f"::ffff:{PERSON}"]
-)
-def test_an_address_written_otherwise_is_the_same(client: str, tmp_path: Path) -> None:
+def test_an_address_written_otherwise_is_the_same(tmp_path: Path) -> None:
     """A port, brackets, space around it: as lines with them are read, so is who is erased."""
     site = write_site(tmp_path)
     wanted = site.run("erase", "--client", PERSON, "--format", "json").out
-    assert site.run("erase", "--client", client, "--format", "json").out == wanted
+    for client in (f"{PERSON}:80", f" {PERSON} ", f"[{PERSON}]", f"::ffff:{PERSON}"):
+        assert site.run("erase", "--client", client, "--format", "json").out == wanted
 
 
-@pytest.mark.parametrize(
-    "client", ["192.0.2.7777", "192.0.002.007", "192.0.2", "", "notaclient/", "-", "unix:", "a b"]
-)
-def test_what_is_no_client_is_refused(client: str, tmp_path: Path) -> None:
+NO_CLIENTS = ["192.0.2.7777", "192.0.002.007", "192.0.2", "", "notaclient/", "-", "unix:", "a b"]
+
+
+def test_what_is_no_client_is_refused(tmp_path: Path) -> None:
     """That nothing is kept of it would be said of anybody."""
     site = Site(tmp_path)
     site.ingest(site.write("web01.log", make_line(client=PERSON)))
     before = site.hashes()
-    refused = site.run("erase", "--client", client, "--delete", code=2)
-    assert f"setting --client = {client!r}: no client; write an address" in refused.err
+    for client in NO_CLIENTS:
+        refused = site.run("erase", "--client", client, "--delete", code=2)
+        assert f"setting --client = {client!r}: no client; write an address" in refused.err
     assert site.hashes() == before
 
 

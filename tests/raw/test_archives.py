@@ -50,8 +50,17 @@ def tar_of(kind: str, *names: str) -> bytes:
     return bytes(content)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("packing", [name for name in PACKED if name != "lzma"])
+@pytest.mark.parametrize(
+    ("kind", "packing"),
+    [
+        ("v7", "plain"),
+        ("ustar", "plain"),
+        ("gnu", "gz"),
+        ("pax", "bz2"),
+        ("v7", "xz"),
+        ("gnu", "zst"),
+    ],
+)
 def test_tar_is_refused_whatever_its_age_packing_and_name(
     kind: str, packing: str, site: Site
 ) -> None:

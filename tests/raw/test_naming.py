@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +91,7 @@ def test_every_command_names_a_file_alike(site: Site) -> None:
     """By itself, with its folder, from another folder, by a run, in any order of arrival."""
     paths = [site.write(f"2016112{day}.log", day_of(20 + day)) for day in range(3)]
     named = set()
-    for number, order in enumerate(permutations(paths)):
+    for number, order in enumerate([paths, paths[::-1], [*paths[1:], paths[0]]]):
         lake = f"lake{number}"
         for path in order:
             site.ingest(path, "--lake", lake)
