@@ -6,7 +6,7 @@ PORT ?= 8080
 KILLS ?= 200
 BIN := .venv/bin
 
-.PHONY: install install-dev install-airflow demo airflow check test e2e faults lint docs bench bench-surges secrets lock clean
+.PHONY: install install-dev install-airflow demo airflow check test test-clocks e2e faults lint docs bench bench-surges secrets lock clean
 
 install: .venv/installed
 .venv/installed: requirements.lock pyproject.toml
@@ -38,6 +38,16 @@ airflow: install-airflow
 test: install-dev
 	timeout --foreground --signal=INT --kill-after=1m 50m \
 		$(BIN)/python -m pytest -n auto --dist loadgroup --timeout=600
+
+# The tests of the rooms that read the clock, on a leap day and both days on which clocks change.
+CLOCKED = docs $(sort $(shell grep -rlE 'datetime\.now|\btime\.time\b' pipeline/*/ | cut -d/ -f2))
+test-clocks: install-dev
+	tests/e2e/packages.sh
+	set -e; lib=$$(ls /usr/lib/*/faketime/libfaketimeMT.so.1); \
+	for moment in "2028-02-29 00:30:00" "2027-03-14 05:30:00" "2027-11-07 00:30:00"; do \
+		TZ=America/Toronto LD_PRELOAD=$$lib FAKETIME="@$$moment" FAKETIME_DONT_FAKE_MONOTONIC=1 \
+			$(BIN)/python -m pytest -n auto --dist loadgroup --timeout=600 $(CLOCKED:%=tests/%); \
+	done
 
 # What a change needs: lint, types, the tests of the folders that are not as in SINCE.
 SINCE ?= HEAD
