@@ -71,9 +71,6 @@ def cut(archive: bytes, share: float) -> bytes:
     return archive[: int(len(archive) * share)]
 
 
-DAMAGES = (flip, overwrite, lose, cut)
-
-
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
@@ -103,12 +100,13 @@ def count_hits(site: Site) -> int:
 def test_a_damaged_archive_gives_way_to_the_whole_one(tmp_path: Path) -> None:
     """Damaged at several places, before and after: the lake is that of the whole one alone.
 
-    Each compression, damaged in each way, is a source of its own.
+    Each compression with two damages, each damage with three compressions: a source of its own.
     """
+    pairs = itertools.product(enumerate(PACK.values()), enumerate((flip, overwrite, lose, cut)))
     cases = {
-        f"s{number:02}": (PACK[kind](b"".join(write_lines(400, number))), damage)
-        for number, (kind, damage) in enumerate(itertools.product(PACK, DAMAGES))
-        if (kind, damage) != ("bz2", lose)  # what its one block becomes may be longer than a block
+        f"s{n}{m}": (pack(b"".join(write_lines(400, 10 * n + m))), damage)
+        for (n, pack), (m, damage) in pairs
+        if (n + m) % 2
     }
     lakes = []
     for turns in (["whole"], ["0.3", "0.6", "whole"], ["whole", "0.3", "0.6"]):
@@ -352,7 +350,7 @@ def damage_at_random(archive: bytes, rng: random.Random) -> bytes:
 def test_damaged_at_random_and_sent_whole_counts_once_or_is_doubted(tmp_path: Path) -> None:
     """A source each; in either order the lake is the same, and of most nothing is left."""
     rng, kinds = random.Random(3), [kind for kind in PACK if kind != "gz of many blocks"]
-    count, lakes = 60, []
+    count, lakes = 40, []
     cases = {
         f"s{n:02}": (
             content := b"".join(write_lines(150, n)),
