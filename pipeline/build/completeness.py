@@ -41,7 +41,7 @@ from pipeline.build.edges import add_unknown_ends
 from pipeline.build.gaps import Coverage, Timeline, find_gaps
 from pipeline.build.lake_calendar import Calendar, name_stray, write_reasons
 from pipeline.build.tenures import Tenure, find_strays, find_tenures
-from pipeline.ingest.deduplication import say_flood, say_repeats
+from pipeline.ingest.deduplication import say_flood, say_repeats, say_shared
 from pipeline.lake.left_out import Missing
 from pipeline.tables import DAYS
 
@@ -90,10 +90,9 @@ def list_shares(records: Iterable[FileRecord], days: AbstractSet[str]) -> list[F
 def _say_doubts(record: FileRecord, day: str, records: Iterable[FileRecord]) -> Iterator[str]:
     if record.days[day].first_line <= record.flood_lines:
         yield say_flood(record)
-    if record.repeat_with and any(
-        other.file_key == record.repeat_with and day in other.days for other in records
-    ):
-        yield say_repeats(record)
+    for others, say in ((record.repeat_with, say_repeats), (record.shared_with, say_shared)):
+        if any(other.file_key == others and day in other.days for other in records):
+            yield say(record)
     beside = _find_beside(record, day, records) if record.damage else None
     if beside:
         yield (

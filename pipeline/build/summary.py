@@ -72,9 +72,17 @@ def _fingerprint(
     # The detector is code: the program's version stands for it.
     damaged = sorted(record.file_key for record in records if record.damage)
     doubted = sorted(
-        (r.file_key, r.flood_lines, r.flood_with or "", r.repeat_lines, r.repeat_with or "")
+        (
+            r.file_key,
+            r.flood_lines,
+            r.flood_with or "",
+            r.repeat_lines,
+            r.repeat_with or "",
+            r.shared_lines,
+            r.shared_with or "",
+        )
         for r in records
-        if r.flood_lines or r.repeat_lines
+        if r.flood_lines or r.repeat_lines or r.shared_lines
     )
     days = sorted(built.items())
     inputs = [

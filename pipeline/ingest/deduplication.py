@@ -1,5 +1,8 @@
 """Which lines of a source's raw files count: the later copy of what two of them share does not.
 
+Of what two sources share both count, but for a file whose source was told by its name and then
+given: it is the given one's alone.
+
 The one place that turns what ``overlaps`` finds into files of the lake. What a source's hits come
 to is a function of the set of its raw files: the order they come in, or leave in, does not matter.
 A file's whole hits are kept in the ledger while some of them are dropped, so that they come back
@@ -22,6 +25,7 @@ from pipeline.ingest.overlaps import (
     find_flood,
     find_overlap,
     find_repeats,
+    find_shared,
     is_earlier,
     is_sent_whole,
     largest_overlap,
@@ -36,6 +40,7 @@ from pipeline.lake.ledger import (
     write_json,
 )
 from pipeline.raw.content import read_content
+from pipeline.raw.naming import read_name
 from pipeline.raw.opening import NO_LIMITS
 
 
@@ -77,37 +82,44 @@ class SourceFiles:
     """
 
     def __init__(self, lake: Lake, name: str, rules: OverlapRules, staging: Path) -> None:
-        """Read the source's records; files made on the way go into ``staging``."""
+        """Read the lake's records; files made on the way go into ``staging``."""
         self._lake = lake
+        self._name = name
         self._rules = rules
         self._staging = staging
-        self._live = {record.file_key: record for record in lake.files() if record.source == name}
+        self._live = {record.file_key: record for record in lake.files()}
         self._lines: dict[str, Lines] = {}
 
-    def add(self, new: NewFile) -> Settled:
+    def add(self, new: NewFile, instead_of: str | None = None) -> Settled:
         """Take a file in, in place of those it has all of; or note that another has all of it.
 
-        It has all of an earlier state of itself, and of a damaged archive of itself.
+        It has all of an earlier state of itself, of a damaged archive of itself, and of itself as
+        it was called by its name alone. ``instead_of``: the key of itself under another source.
         """
         key = new.record.file_key
         old = self._live.pop(key, None) or self._lake.find(key)
         self._lines[key] = new.lines
-        near = self._near(new.record)
-        later = next((k for k in near if self._is_in(new.record, k, None)), None)
+        near, others = self._near(new.record), self._others(new.record)
+        later = [k for k in near if self._is_in(new.record, k, None)]
+        later += [k for k in others if self._is_named_in(new.record, self._live[k], None)]
+        earlier = [k for k in near if not later and self._is_in(self._live[k], key, new.raw)]
+        for k in list(others):
+            if k == instead_of or self._is_named_in(self._live[k], new.record, new.raw):
+                earlier.append(k)
+                near += self._near(self._live[k])
+                others += self._others(self._live[k])
+        replaced = [replace(self._live.pop(k), replaced_by=(later or [key])[0]) for k in earlier]
+        moves = []
         if later:
-            record = replace(new.record, replaced_by=later)
-            settled = self._settle(near if old else [], {key}, None)
-            moves = [*settled.moves, self._write(record)]
-            moves += _removals(self._paths_of(old) if old else [], moves)
-            return Settled(moves, [record, *settled.records])
-        earlier = [k for k in near if self._is_in(self._live[k], key, new.raw)]
-        replaced = [replace(self._live.pop(k), replaced_by=key) for k in earlier]
-        self._live[key] = new.record
-        moves = [Move(new.lines_path, self._lake.lines_path(key))]
-        if new.rejects:
-            target = self._lake.rejects_path(str(new.record.rejects_day), key)
-            moves.append(Move(new.rejects, target))
-        settled = self._settle([*near, key], {key, *earlier}, new)
+            replaced.append(replace(new.record, replaced_by=later[0]))
+        else:
+            self._live[key] = new.record
+            near.append(key)
+            moves.append(Move(new.lines_path, self._lake.lines_path(key)))
+            if new.rejects:
+                target = self._lake.rejects_path(str(new.record.rejects_day), key)
+                moves.append(Move(new.rejects, target))
+        settled = self._settle(near, others, {key, *earlier}, new)
         moves += settled.moves
         left = [path for record in replaced for path in self._paths_of(record)]
         left += self._paths_of(old) if old else []
@@ -116,28 +128,26 @@ class SourceFiles:
 
     def forget(self, file_key: str, at: datetime) -> Settled:
         """Take a file's hits out; the lines that only it had of others' come back."""
-        return self._take_out(file_key, forgotten_at=at.isoformat(timespec="seconds"))
-
-    def give_away(self, file_key: str, to: str) -> Settled:
-        """Take a file's hits out that are another source's from now on, under the key ``to``."""
-        return self._take_out(file_key, replaced_by=to)
-
-    def _take_out(self, file_key: str, **why: str) -> Settled:
-        record = replace(self._live.pop(file_key), **why)  # type: ignore[arg-type]
-        settled = self._settle(self._near(record), {file_key}, None)
+        forgotten_at = at.isoformat(timespec="seconds")
+        record = replace(self._live.pop(file_key), forgotten_at=forgotten_at)
+        settled = self._settle(self._near(record), self._others(record), {file_key}, None)
         moves = settled.moves + _removals(self._paths_of(record), settled.moves)
         return Settled([*moves, self._write(record)], [record, *settled.records])
 
     def settle_all(self) -> Settled:
         """Settle every file anew that retention has left something of: the rules have changed."""
-        kept = [key for key in sorted(self._live) if self._lake.lines_path(key).exists()]
-        return self._settle(kept, set(kept), None)
+        kept = [
+            key
+            for key, record in sorted(self._live.items())
+            if record.source == self._name and self._lake.lines_path(key).exists()
+        ]
+        return self._settle(kept, [], set(kept), None)
 
     def list_unsettled(self) -> Iterator[str]:
         """The days of files that drop other lines by the rules of now, a day a file."""
         for key, record in sorted(self._live.items()):
-            if not self._lake.lines_path(key).exists():
-                continue  # retention has left nothing of it
+            if record.source != self._name or not self._lake.lines_path(key).exists():
+                continue  # another's, or retention has left nothing of it
             drops = self._overlap_of(record, {key}).lines if self._rules.drops else 0
             before = record.overlap_lines if record.whole_days else 0
             if drops != before:
@@ -145,23 +155,47 @@ class SourceFiles:
                 yield from (day for day, share in days if share.first_line <= max(drops, before))
 
     def _near(self, record: FileRecord) -> list[str]:
-        """The other files whose hits' times meet the record's; those without hits may.
+        """The source's other files whose hits' times meet the record's; those without hits may.
 
         Not those of which retention has deleted everything.
         """
-        return [
+        return self._list(
             key
-            for key, other in sorted(self._live.items())
-            if key != record.file_key
-            and _meet(other, record)
-            and (key in self._lines or self._lake.lines_path(key).exists())
-        ]
+            for key, other in self._live.items()
+            if key != record.file_key and other.source == record.source and _meet(other, record)
+        )
+
+    def _others(self, record: FileRecord) -> list[str]:
+        """Likewise of other sources; and those of the same content, read by whatever zone."""
+        return self._list(
+            key
+            for key, other in self._live.items()
+            if other.source != record.source
+            and (_meet(other, record) or other.sha256 == record.sha256)
+        )
+
+    def _list(self, keys: Iterable[str]) -> list[str]:
+        lake = self._lake
+        return sorted(k for k in keys if k in self._lines or lake.lines_path(k).exists())
 
     def _lines_of(self, file_key: str) -> Lines:
         if file_key not in self._lines:
-            hashes = np.load(self._lake.lines_path(file_key))
+            hashes = np.asarray(np.load(self._lake.lines_path(file_key), mmap_mode="r"))
             self._lines[file_key] = with_lines(self._live[file_key], hashes)
         return self._lines[file_key]
+
+    def _is_named_in(self, record: FileRecord, other: FileRecord, raw: Path | None) -> bool:
+        """Whether a file is another source's, which was given, but for what its name said.
+
+        ``raw`` is the other's, when it lies elsewhere than where it was read.
+        """
+        return (
+            record.source_by_name is True
+            and other.source_by_name is False
+            and read_name(record.name).server == read_name(other.name).server
+            and is_renamable(record, self._lake)
+            and (record.sha256 == other.sha256 or self._is_in(record, other.file_key, raw))
+        )
 
     def _is_in(self, record: FileRecord, later: str, later_raw: Path | None) -> bool:
         """Whether another file has all of a file, where need be by that one's raw bytes."""
@@ -188,16 +222,21 @@ class SourceFiles:
         paths.append(lake.lines_path(key))
         return paths + [lake.ledger / kind / f"{key}.json" for kind in RECORD_KINDS]
 
-    def _settle(self, keys: Iterable[str], changed: set[str], new: NewFile | None) -> Settled:
-        """Find the overlaps of files anew, as far as ``changed`` files can have changed them."""
+    def _settle(
+        self, keys: Iterable[str], others: Iterable[str], changed: set[str], new: NewFile | None
+    ) -> Settled:
+        """Find the overlaps of files anew, as far as ``changed`` files can have changed them.
+
+        Of ``others``, which are of other sources, what they share with those.
+        """
         moves: list[Move] = []
         records: list[FileRecord] = []
-        for key in keys:
+        for key in dict.fromkeys(keys):
             record = self._live.get(key)
             if record is None:  # just replaced
                 continue
             overlap, flood = self._overlap_of(record, changed), self._flood_of(record, changed)
-            repeats = self._repeats_of(record, changed)
+            repeats, shared = self._repeats_of(record, changed), self._shared_of(record, changed)
             drops = overlap.lines if self._rules.drops else 0
             fresh = new.hits if new and key == new.record.file_key else None
             its_moves, placed = place_hits(self._lake, record, drops, fresh or {}, self._staging)
@@ -205,10 +244,19 @@ class SourceFiles:
                 placed, overlap_lines=overlap.lines, overlap_with=overlap.file_key,
                 flood_lines=flood.lines, flood_with=flood.file_key,
                 repeat_lines=repeats.lines, repeat_with=repeats.file_key,
+                shared_lines=shared.lines, shared_with=shared.file_key,
             )  # fmt: skip
             if fresh is not None or settled != record:
                 self._live[key] = settled
                 moves += [*its_moves, self._write(settled)]
+                records.append(settled)
+        for key in dict.fromkeys(others):
+            record = self._live.get(key)
+            shared = self._shared_of(record, changed) if record else NO_OVERLAP
+            if record and shared != Overlap(record.shared_lines, record.shared_with):
+                settled = replace(record, shared_lines=shared.lines, shared_with=shared.file_key)
+                self._live[key] = settled
+                moves.append(self._write(settled))
                 records.append(settled)
         return Settled(moves, records)
 
@@ -225,6 +273,12 @@ class SourceFiles:
         known = Overlap(record.repeat_lines, record.repeat_with)
         near = [key for key in self._near(record) if key < record.file_key]
         return self._find_largest(record, near, changed, known, find_repeats)
+
+    def _shared_of(self, record: FileRecord, changed: set[str]) -> Overlap:
+        """Of two files, the later key's alone."""
+        known = Overlap(record.shared_lines, record.shared_with)
+        others = [key for key in self._others(record) if key < record.file_key]
+        return self._find_largest(record, others, changed, known, find_shared)
 
     def _find_largest(
         self,
@@ -272,6 +326,16 @@ def _meet(one: FileRecord, other: FileRecord) -> bool:
     return one.first_at <= other.last_at and other.first_at <= one.last_at
 
 
+def is_renamable(record: FileRecord, lake: Lake) -> bool:
+    """Whether a file is taken out when it comes again with a source that is given.
+
+    Its source is by its name alone, its figures can change, and nobody was erased from it: it is
+    never read again then.
+    """
+    is_open = lake.sealed().isdisjoint(record.read_days)
+    return bool(record.source_by_name) and is_open and not record.erasures
+
+
 def _begins_with(later: Path, earlier: FileRecord) -> bool:
     """Whether a raw file's content begins with all of an earlier one's."""
     digest, left = hashlib.sha256(), earlier.content_bytes
@@ -298,4 +362,13 @@ def say_repeats(record: FileRecord) -> str:
         f"{record.repeat_lines:,} different lines of {record.file_key} are also in"
         f" {record.repeat_with}, among others, like a damaged copy's, or two servers' under one"
         " name: all count, twice if they were sent twice"
+    )
+
+
+def say_shared(record: FileRecord) -> str:
+    """Say which lines a file shares with one of another source."""
+    return (
+        f"{record.shared_lines:,} lines of {record.file_key} are also in"
+        f" {record.shared_with}, which has another source's name: all count, twice if the two are"
+        " one server's log"
     )

@@ -35,7 +35,7 @@ class Found:
     not_yet: int = 0
     """How many had not arrived by the instant in question."""
     unread: tuple[tuple[Path, str], ...] = ()
-    """What lies in the folder and may not be read as a raw file, and why."""
+    """What lies there and is not read as a raw file of its source, and why."""
     origins: Mapping[Path, Origin] = field(default_factory=dict)
     """Of those that belong to a source in settings."""
     unreached: tuple[StoreError, ...] = ()
@@ -103,10 +103,11 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     refused, again = fates[Fate.REFUSE], fates[Fate.LOCATE_ANEW]
     reasons = dict.fromkeys(waiting, "waits for the next run")
     search.note(day, logs, reasons | dict.fromkeys(refused, OF_A_SEALED_DAY), files)
+    others = search.list_others(raw for raw in logs if _is_wanted(raw, day, with_late=with_late))
     origins = {p: o for p, o in raw_files.origins.items() if p in {*files, *again}}
     return Found(
-        tuple(files), len(waiting), tuple(refused), tuple(again), not_yet, raw_files.refused,
-        origins, raw_files.unreached,
+        tuple(files), len(waiting), tuple(refused), tuple(again), not_yet,
+        (*raw_files.refused, *others), origins, raw_files.unreached,
     )  # fmt: skip
 
 

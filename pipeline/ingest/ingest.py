@@ -22,6 +22,7 @@ from pipeline.ingest.deduplication import (
     SourceFiles,
     say_flood,
     say_repeats,
+    say_shared,
 )
 from pipeline.ingest.file_days import look_through
 from pipeline.ingest.source_names import Namer
@@ -76,7 +77,7 @@ class Ingested:
         return [
             record
             for record in [*self.added, *self.shortened]
-            if record.overlap_lines or record.flood_lines or record.repeat_lines
+            if record.overlap_with or record.flood_with or record.repeat_with or record.shared_with
         ]
 
 
@@ -92,6 +93,7 @@ def explain_overlap(record: FileRecord) -> str:
         )
     doubts = [say_flood(record)] if record.flood_lines else []
     doubts += [say_repeats(record)] if record.repeat_lines else []
+    doubts += [say_shared(record)] if record.shared_lines else []
     said += [f"{doubt}; if so, `tidegauge forget` one of the two files" for doubt in doubts]
     return "; ".join(said)
 
@@ -265,9 +267,9 @@ def _commit(lake: Lake, job: _Job, new: NewFile, rules: OverlapRules) -> Ingeste
         if known and not job.again:
             lake.remember(job.path, new.stat, key)
             return Ingested(known=((job.path, known),))
-        settled = SourceFiles(lake, record.source, rules, job.folder).add(new)
-        moves = _give_away(lake, job, key, rules)
-        lake.commit([*moves, *_spare_sealed(lake, job.path, record, settled)])
+        instead_of = job.instead_of.file_key if job.instead_of else None
+        settled = SourceFiles(lake, record.source, rules, job.folder).add(new, instead_of)
+        lake.commit(_spare_sealed(lake, job.path, record, settled))
         # As the file was when it was read: one that grew meanwhile has changed.
         lake.remember(job.path, new.stat, key)
     record = next(one for one in settled.records if one.file_key == key)
@@ -278,19 +280,11 @@ def _commit(lake: Lake, job: _Job, new: NewFile, rules: OverlapRules) -> Ingeste
     shortened = tuple(
         other
         for other in settled.records
-        if key in (other.overlap_with, other.flood_with, other.repeat_with)
+        if key in (other.overlap_with, other.flood_with, other.repeat_with, other.shared_with)
     )
     if record.is_live:
         return Ingested(added=(record,), shortened=shortened)
     return Ingested(known=((job.path, record),), shortened=shortened)
-
-
-def _give_away(lake: Lake, job: _Job, file_key: str, rules: OverlapRules) -> list[Move]:
-    """Take out what the lake has of the file under another source."""
-    old = job.instead_of and lake.find(job.instead_of.file_key)
-    if not old or not old.is_live or old.source == job.origin.source:
-        return []
-    return SourceFiles(lake, old.source, rules, job.folder).give_away(old.file_key, file_key).moves
 
 
 def _spare_sealed(lake: Lake, path: Path, record: FileRecord, settled: Settled) -> list[Move]:

@@ -6,7 +6,7 @@ the lake, and with an open hash the address could be tried out.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -216,6 +216,22 @@ def find_repeats(before: Lines, after: Lines, least: int) -> int:
     return count if count >= least else 0
 
 
+def find_shared(before: Lines, after: Lines, least: int) -> int:
+    """Count the lines of a file when the other one, of another source, has all of them.
+
+    0 for fewer than ``least`` different ones: two servers may have the same health checks. As many
+    the other way about.
+    """
+    pairs = [(before, after), (after, before)]
+    found = [
+        len(part.hashes)
+        for part, whole in pairs
+        # To look for damaged lines takes long; of most archives damage leaves the beginning.
+        if is_contained(replace(part, is_damaged=False), whole, least)
+    ]
+    return max(found, default=0)
+
+
 def _find_repeated(own: Hashes, others: Hashes) -> npt.NDArray[np.bool_]:
     """Which lines stand beside one that they stand beside in the other file, too, in this order.
 
@@ -293,7 +309,7 @@ def largest_overlap(
     """The longest overlap of one file with any of the others; of equal ones, the first key's.
 
     With ``find_flood`` that of lines too equal to prove one, with ``find_repeats`` that of lines
-    among others.
+    among others, with ``find_shared`` that of all lines of one of the two.
 
     Where each of two files begins with what ends the other (or they are the same lines in other
     bytes), only one drops them: the one that has more of them, else the later key.

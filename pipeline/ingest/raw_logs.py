@@ -14,6 +14,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pipeline.errors import StoreError
+from pipeline.ingest.deduplication import is_renamable
 from pipeline.ingest.file_days import UNREADABLE, FileDays, look_at_beginning, look_through
 from pipeline.ingest.source_names import Namer
 from pipeline.lake.lake import Lake
@@ -169,6 +170,8 @@ class RawLogs:
         except OSError:  # gone by now or out of reach: reported when its turn comes
             known = None
         origin = self._raw_files.origins.get(path) or self._names.origin(path)
+        if known and self._is_given_otherwise(known, path, origin) and is_renamable(known, lake):
+            known, stat = None, tuple(stat_of(path))
         if known:
             days = map(date.fromisoformat, known.days)
             found = FileDays(frozenset(days), is_whole=True)
@@ -177,6 +180,25 @@ class RawLogs:
         else:
             found = self._recall(path, stat, origin) or self._find(look_at_beginning, path, origin)
         return RawLog(path, origin, found, day_in_name(path.name), known, stat)
+
+    def _is_given_otherwise(self, known: FileRecord, path: Path, origin: Origin) -> bool:
+        """Whether settings say of a file that it is another source's than the lake's."""
+        return origin.source not in {known.source, self._names.of(path)}
+
+    def list_others(self, logs: Iterable[RawLog]) -> Iterator[tuple[Path, str]]:
+        """Files that stay another source's than settings say, and what to do about it."""
+        for raw in logs:
+            known = raw.known
+            if known and self._is_given_otherwise(known, raw.path, raw.origin):
+                name = raw.origin.source
+                if known.forgotten_at:
+                    why = (
+                        f"was forgotten as {known.file_key}: `tidegauge ingest {name}` takes it in"
+                    )
+                else:
+                    why = f"is {known.file_key} in the lake, not read as {name}: forget it there,"
+                    why += f" then `tidegauge ingest {name}`"
+                yield raw.path, why
 
     def _recall(self, path: Path, stat: tuple[int, ...], origin: Origin) -> FileDays | None:
         """What an earlier run found out about a file that has not changed since."""

@@ -72,6 +72,9 @@ class FileRecord:
     repeat_lines: int = 0
     """So many different lines are also in another file, among others, and count in both."""
     repeat_with: str | None = None
+    shared_lines: int = 0
+    """So many lines, all of one of the two, are another source's file's, too, and count in both."""
+    shared_with: str | None = None
     whole_days: dict[str, DayShare] = field(default_factory=dict)
     """``days`` as they were before duplicates were dropped; empty when none were."""
     replaced_by: str | None = None

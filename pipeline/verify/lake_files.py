@@ -71,6 +71,11 @@ def check_record(record: FileRecord) -> Iterator[Finding]:
             or not 0 <= record.repeat_lines <= record.lines,
             "its lines among those of another file are none",
         ),
+        (
+            bool(record.shared_lines) != bool(record.shared_with)
+            or not 0 <= record.shared_lines <= record.lines,
+            "its lines in another source's file are none",
+        ),
     ]
     for is_wrong, text in wrong:
         if is_wrong:
