@@ -22,7 +22,7 @@ from pipeline.cli.output import print_rows
 from pipeline.cli.status import list_status
 from pipeline.errors import SettingsError
 from pipeline.ingest.fetching import standard_input, take_files
-from pipeline.ingest.ingest import Failed, Ingested, explain_overlap, explain_unread
+from pipeline.ingest.ingest import Failed, Ingested, explain_overlap
 from pipeline.ingest.maker import choose_zone, ingest_settings, open_maker
 from pipeline.ingest.source_names import Namer, Sources, list_doubts
 from pipeline.ingest.sources import days_around, find_raw_files, name_by_tables
@@ -178,9 +178,8 @@ def _report_ingest(result: Ingested) -> bool:
     for record in result.added:
         if record.nul_bytes:
             say(f"{record.name}: {say_hole(record.nul_bytes)}")
-    for record in records:
-        if unread := explain_unread(record):
-            say(f"{record.name}: {unread}")
+    for path, why in result.unread:
+        say(f"{shown(path)}: {why}")
     for one in result.failed:
         is_named = shown(one.path) in one.why or str(one.path) in one.why
         say(one.why if is_named else f"{shown(one.path)}: {one.why}")

@@ -77,9 +77,10 @@ def start(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each step.")] = False,
 ) -> None:
     """Run before every command."""
+    is_read = sys.stderr.isatty() and not verbose
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        format="%(message)s" if is_read else "%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
     if version:

@@ -61,6 +61,8 @@ class Ingested:
     failed: tuple[Failed, ...] = ()
     ambiguous: tuple[tuple[Path, str], ...] = ()
     """Files whose lines may be of another layout, and why."""
+    unread: tuple[tuple[Path, str], ...] = ()
+    """Files many of whose lines could not be read, and why."""
     shortened: tuple[FileRecord, ...] = ()
     """Files of before that turned out to have lines of one that was added."""
 
@@ -98,8 +100,11 @@ def explain_overlap(record: FileRecord) -> str:
     return "; ".join(said)
 
 
-def explain_unread(record: FileRecord) -> str | None:
-    """Say why many of a file's lines could not be read, and how to see more; None when few."""
+def explain_unread(record: FileRecord, place: str) -> str | None:
+    """Say why many of a file's lines could not be read, and how to see more; None when few.
+
+    ``place``: the file, as a command would be given it.
+    """
     if not record.is_live or not Unread(record.lines, record.rejected).is_large:
         return None
     reasons = ", ".join(f"{why} {n:,}" for why, n in sorted(record.reasons.items()))
@@ -108,7 +113,7 @@ def explain_unread(record: FileRecord) -> str | None:
         said = f"none of its {lines} could be read"
     else:
         said = f"{record.rejected:,} of its {lines} could not be read"
-    return f"{said} ({reasons}): `tidegauge doctor {record.name}` shows why"
+    return f"{said} ({reasons}): `tidegauge doctor {place}` shows why"
 
 
 @dataclass(frozen=True)
@@ -209,11 +214,11 @@ def _take_one(
     try:
         may_be_known = not job.again and job.path.stat().st_size in sizes
         if may_be_known and (known := _recall(lake, job, how)):
-            return Ingested(known=((job.path, known),))
+            return _with_unread(lake, job, Ingested(known=((job.path, known),)))
         new, doubt = stage_file(
             job.path, job.origin, how, job.folder, is_source_by_name=job.is_source_by_name
         )
-        done = _commit(lake, job, new, rules)
+        done = _with_unread(lake, job, _commit(lake, job, new, rules))
         return replace(done, ambiguous=((job.path, doubt),)) if doubt else done
     except StorageError:
         raise
@@ -223,6 +228,14 @@ def _take_one(
         if error.filename != str(job.path):
             raise  # the lake's disk: no other file would fare better
         return _failed(job.path, f"cannot be read: {error.strerror}")
+
+
+def _with_unread(lake: Lake, job: _Job, done: Ingested) -> Ingested:
+    """Say why many lines of what was taken in, or is known, could not be read."""
+    is_gone = job.path.is_relative_to(lake.root)  # a fetched file, or standard input
+    records = [*done.added, *(record for _, record in done.known)]
+    said = [explain_unread(r, r.name if is_gone else shown(job.path)) for r in records]
+    return replace(done, unread=tuple((job.path, why) for why in said if why))
 
 
 def _failed(path: Path, why: str, *, is_passing: bool = False) -> Ingested:

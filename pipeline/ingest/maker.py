@@ -52,12 +52,13 @@ def choose_zone(zone: Zone, files: Sequence[Path]) -> Zone:
         return zone
     offsets = _first_offsets(files)
     others = [offset for offset in offsets if not offset.agrees_with(zone.info)]
-    assumed = "assumed (set timezone to change it)"
     if len(others) * 2 <= len(offsets):
-        whose = "the machine's zone" if machine_timezone() else "as no zone of the machine is known"
-        return replace(zone, reason=f"{assumed}: {whose}")
+        whose = "this machine's zone" if machine_timezone() else "as this machine's zone is unknown"
+        return replace(zone, reason=f"{whose}; set timezone to change it")
     if sum(offset.is_utc for offset in offsets) * 2 > len(offsets):
-        return replace(zone, info=ZoneInfo("UTC"), reason=f"{assumed}: its lines' times are +0000")
+        return replace(
+            zone, info=ZoneInfo("UTC"), reason="the offset of its lines; set timezone to change it"
+        )
     raise SettingsError(
         "timezone",
         None,

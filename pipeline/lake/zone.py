@@ -21,7 +21,7 @@ class Zone:
 
     def explain(self, lake: Path) -> str:
         """Say what a new lake's days are."""
-        return f"new lake {lake}: its days are those of {self.info.key}, {self.reason}"
+        return f"New lake in {lake}. Days are counted in {self.info.key}, {self.reason}."
 
 
 def find_zone(set_to: str | None, lake: Lake) -> Zone:

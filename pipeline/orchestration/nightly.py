@@ -26,7 +26,7 @@ from pipeline.enrich.visitors import load_key
 from pipeline.errors import DataError, PassingError
 from pipeline.ingest.discovery import Found, discover
 from pipeline.ingest.fetching import take_files
-from pipeline.ingest.ingest import Failed, Ingested, explain_overlap, explain_unread
+from pipeline.ingest.ingest import Failed, Ingested, explain_overlap
 from pipeline.ingest.maker import choose_zone, ingest_settings, open_maker
 from pipeline.ingest.sources import days_around, find_raw_files
 from pipeline.lake.lake import Lake
@@ -141,8 +141,8 @@ def take_in(
     for record in result.added:
         if record.nul_bytes:
             log.warning("%s: %s", escape(record.name), say_hole(record.nul_bytes))
-        if unread := explain_unread(record):
-            log.warning("%s: %s", escape(record.name), escape(unread))
+    for path, why in result.unread:
+        log.warning("%s: %s", name_file(path), escape(why))
     refuse_failed(result.failed)
     return result
 

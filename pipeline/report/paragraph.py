@@ -103,7 +103,7 @@ def _say_completeness(figure: Figure) -> Iterator[str]:
         )
     elif about.sources == about.sources_expected:
         is_one = about.sources == 1
-        who = "its only source" if is_one else f"all {sources.split(' of ')[1]}"
+        who = "its only expected source" if is_one else f"all {sources.split(' of ')[1]}"
         yield f"The logs of {who} are in{_write_cover(about)}."
     else:
         yield f"The logs of {sources} are in{_write_cover(about)}."
@@ -200,9 +200,10 @@ def _say_expectation(figure: Figure) -> Iterator[str]:
         yield f"That is {least}{times} from the country's own history ({expected})."
     span = wording.write_span(about.start_day, about.end_day)
     in_all = "at least " if about.is_at_least else ""
+    is_open = ", not yet known to have ended, as no whole day after it is there"
     yield (
         f"The day is part of a surge {span}"
-        f"{', still going on when the logs end' if about.is_open else ''}:"
+        f"{is_open if about.is_open else ''}:"
         f" {in_all}{write_number_of(about.surge_sessions or 0, 'session')} where"
         f" {wording.write_count(about.surge_expected or 0)} were expected."
     )

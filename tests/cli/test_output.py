@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+import sys
 import unicodedata
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from lake_fixtures import Site, make_line
 from typer.testing import CliRunner
 
-from pipeline.cli.main import app
+from pipeline.cli.main import app, start
 from pipeline.cli.output import print_rows
 from pipeline.text import escape, write_days, write_number_of
 
@@ -209,3 +211,13 @@ def test_one_is_singular_and_every_other_number_is_not() -> None:
     assert write_number_of(1200, "country", "countries") == "1,200 countries"
     assert write_days([]) == "0 days"
     assert write_days(["2016-11-08"], ": ") == "1 day: 2016-11-08 to 2016-11-08"
+
+
+@pytest.mark.parametrize(("is_terminal", "verbose"), [(True, False), (True, True), (False, False)])
+def test_a_terminal_shows_warnings_as_sentences(is_terminal: bool, verbose: bool) -> None:
+    """A file, and who asks for each step, have the time and the part of the program, too."""
+    stream = mock.Mock(isatty=lambda: is_terminal)
+    with mock.patch.object(sys, "stderr", stream), mock.patch("logging.basicConfig") as configured:
+        start(version=False, verbose=verbose)
+    is_plain = configured.call_args.kwargs["format"] == "%(message)s"
+    assert is_plain is (is_terminal and not verbose)

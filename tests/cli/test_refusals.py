@@ -27,7 +27,7 @@ def test_settings_are_overridden_in_order(site: Site) -> None:
     done = site.run(
         "ingest", "--no-geo", log, "--lake", "of-option", env={"TIDEGAUGE_LAKE": "of-variable2"}
     )
-    assert "new lake of-option" in done.err
+    assert "New lake in of-option" in done.err
     made = {path.name for path in site.folder.glob("of-*")}
     assert made == {"of-file", "of-variable", "of-option"}
 

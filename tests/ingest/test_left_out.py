@@ -233,7 +233,7 @@ def test_a_file_without_any_hit_makes_no_day_incomplete(site: Site) -> None:
     site.write("web01.log", lines(8))
     site.write("ownership-challenge-1a2b3c.txt", b"eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjE3MDB9.c2ln\n")
     run_day(site, 8)
-    assert "its only source are in and cover the whole day" in figure(site, 8)
+    assert "its only expected source are in and cover the whole day" in figure(site, 8)
 
 
 def test_a_grown_live_file_is_left_out_of_today_until_it_is_taken_in(site: Site) -> None:

@@ -37,7 +37,7 @@ def site(tmp_path: Path) -> Site:
 
 def take(site: Site, bad: int) -> str:
     """Take a day in, build it; returns what ingest said on stderr."""
-    done = site.ingest(write_day(site, bad))
+    done = site.ingest(write_day(site, bad).relative_to(site.folder))
     site.run("build")
     return done.err
 
@@ -55,7 +55,7 @@ def test_many_unread_lines_are_no_whole_day(site: Site) -> None:
     """The sentence, JSON, the report and ingest say it; it is no failure, nor preliminary."""
     said = take(site, 864)
     assert f"web01-{DAY}.log: 864 of its 1,440 lines could not be read (time 864)" in said
-    assert f"`tidegauge doctor web01-{DAY}.log` shows why" in said
+    assert f"`tidegauge doctor raw/web01-{DAY}.log` shows why" in said
     found = ask(site)
     about = found["completeness"]
     assert (about["lines"], about["rejected_lines"]) == (1440, 864)
@@ -72,7 +72,7 @@ def test_a_few_unread_lines_are_said_beside_a_whole_day(site: Site) -> None:
     said = take(site, 2)
     assert "could not be read" not in said
     found = ask(site)
-    assert f"its only source are in and cover the whole day. 2 {SAID}." in found["text"]
+    assert f"its only expected source are in and cover the whole day. 2 {SAID}." in found["text"]
     text = read_report(site)
     assert f"{DAY} 1,440 2 0.1 %" in text
     assert "many lines could not be read" not in text
