@@ -21,6 +21,8 @@ from pipeline.cli.output import print_rows
 from pipeline.lake.query import one_state
 from pipeline.lake.zone import open_lake
 from pipeline.settings import load_settings
+from pipeline.surges.baseline import LEAST_HISTORY_DAYS
+from pipeline.text import say, write_number_of
 
 _EXAMPLES = "\n\nFor example:\n\ntidegauge {0} --country US --from 2016-11-08 --to 2016-11-16"
 _TABLES = {
@@ -56,7 +58,14 @@ def _table_command(table: str) -> Any:
         }
         with one_state(open_lake(settings.lake)) as state:
             columns, rows = state.query(f"queries/{table}", **bound)
+            _, ((whole_days, judged),) = state.query("report/known_history")
         print_rows(columns, rows, form.value, raw_cells=raw_cells)
+        if table in {"expected", "surges"} and not judged:
+            count = write_number_of(whole_days, "whole day")
+            say(
+                f"No country has enough history yet: the lake has {count}, and a day is judged by"
+                f" {LEAST_HISTORY_DAYS} before it at least."
+            )
 
     return command
 

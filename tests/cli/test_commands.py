@@ -145,7 +145,7 @@ COLUMNS = {
 
 @pytest.mark.parametrize("command", WITH_ROWS)
 def test_rows_have_the_contract_s_columns(command: str, built: Site) -> None:
-    """JSON is a list of objects, CSV has the same columns, and stderr is silent."""
+    """JSON is a list of objects, CSV has the same columns, and stderr is silent, but on too little history."""
     as_json = built.run(command, "--format", "json")
     as_csv = built.run(command, "--format", "csv")
     objects = json.loads(as_json.out)
@@ -153,7 +153,8 @@ def test_rows_have_the_contract_s_columns(command: str, built: Site) -> None:
     assert header[: len(COLUMNS[command])] == COLUMNS[command]
     assert all(list(row) == header for row in objects)
     assert len(objects) == len(rows) > 0 or command in ("surges", "history")
-    assert as_json.err == as_csv.err == ""
+    assert as_json.err == as_csv.err
+    assert not as_json.err or command in ("expected", "surges")
 
 
 def test_rows_are_chosen_by_country_and_day(built: Site) -> None:
@@ -175,6 +176,23 @@ def test_rows_are_chosen_by_country_and_day(built: Site) -> None:
         assert "--country = 'USA': write a code of two letters, such as US" in refused
     refused = built.run("daily", "--country", "all", code=2).err
     assert "two letters" in refused
+
+
+@pytest.mark.parametrize("command", ["expected", "surges"])
+def test_too_little_history_is_said(command: str, site: Site, built: Site) -> None:
+    """How much there is and how much is needed, on stderr; a lake with enough says nothing."""
+    done = built.run(command, "--format", "json")
+    assert done.err == (
+        "No country has enough history yet: the lake has 3 whole days, and a day is judged by 7"
+        " before it at least.\n"
+    )
+    assert {row["expected"] for row in json.loads(done.out)} <= {None}
+    lines = (
+        make_line(f"{d:02}/Nov/2016:{h:02}:00:00 -0500") for d in range(1, 12) for h in (0, 23)
+    )
+    site.ingest(site.write("web.log", b"".join(lines)))
+    site.run("build")
+    assert not site.run(command).err
 
 
 def test_sql_answers_and_explains(built: Site) -> None:
