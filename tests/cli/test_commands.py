@@ -145,7 +145,7 @@ COLUMNS = {
 
 @pytest.mark.parametrize("command", WITH_ROWS)
 def test_rows_have_the_contract_s_columns(command: str, built: Site) -> None:
-    """JSON is a list of objects, CSV has the same columns, and stderr is silent, but on too little history."""
+    """JSON is a list of objects, CSV has its columns; stderr is silent, but on too few days."""
     as_json = built.run(command, "--format", "json")
     as_csv = built.run(command, "--format", "csv")
     objects = json.loads(as_json.out)
