@@ -5,8 +5,9 @@ cannot. NumPy reads a block's times in one pass over its bytes.
 """
 
 import re
+from calendar import timegm
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -24,6 +25,10 @@ _ISO = re.compile(
     r"(?<!\d)(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d+)?([+-]\d\d:?\d\d)(?!\d)", re.ASCII
 )
 
+_PARTS = re.compile(
+    r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)", re.ASCII
+)
+
 _SHAPE = b"[00/AAA/0000:00:00:00s0000]"
 _DIGITS = np.array([i for i, c in enumerate(_SHAPE) if c == ord("0")])
 _FIXED = np.array([i for i, c in enumerate(_SHAPE) if c not in b"0As"])
@@ -31,11 +36,10 @@ _FIXED_BYTES = np.frombuffer(_SHAPE, np.uint8)[_FIXED]
 _MONTHS = {
     name: number
     for number, name in enumerate(
-        (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov",
-         b"Dec"), 1,
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1
     )
-}  # fmt: skip
-_MONTH_KEYS = np.array([m[0] << 16 | m[1] << 8 | m[2] for m in sorted(_MONTHS)], np.int32)
+}
+_MONTH_KEYS = np.array([int.from_bytes(m.encode()) for m in sorted(_MONTHS)], np.int32)
 _MONTH_NUMBERS = np.array([_MONTHS[m] for m in sorted(_MONTHS)], np.int64)
 
 
@@ -83,12 +87,22 @@ def _read_months(
 
 
 def read_time(text: str) -> int | None:
-    """Seconds since 1970 UTC of one ``10/Oct/2000:13:55:36 -0700``, or ``None``."""
-    packed = f"[{text[:20]}{text[21:]}]".encode()
-    if len(packed) != WIDTH or text[20:21] != " ":
+    """The same of one ``10/Oct/2000:13:55:36 -0700``, or ``None``: a row alone takes 50 us."""
+    found = _PARTS.fullmatch(text)
+    if not found or found[2] not in _MONTHS:
         return None
-    seconds, valid = read_times(np.frombuffer(packed, np.uint8).reshape(1, WIDTH))
-    return int(seconds[0]) if valid[0] else None
+    day, year, hour, minute, second = (int(found[i]) for i in (1, 3, 4, 5, 6))
+    zone_hour, zone_minute = int(found[8]), int(found[9])
+    if not 1970 <= year <= 2099 or second > 60:
+        return None
+    if zone_minute > 59 or zone_hour * 100 + zone_minute > 1400:
+        return None
+    try:
+        local = datetime(year, _MONTHS[found[2]], day, hour, minute, min(second, 59), tzinfo=UTC)
+    except ValueError:
+        return None
+    offset = (zone_hour * 60 + zone_minute) * 60
+    return timegm(local.timetuple()) + (offset if found[7] == "-" else -offset)
 
 
 @dataclass(frozen=True, slots=True)
