@@ -159,24 +159,26 @@ class SourceFiles:
 
         Not those of which retention has deleted everything.
         """
-        return self._list(
-            key
-            for key, other in self._live.items()
-            if key != record.file_key and other.source == record.source and _meet(other, record)
-        )
+        return self._list(record, _are_near, self._live)
 
     def _others(self, record: FileRecord) -> list[str]:
-        """Likewise of other sources; and those of the same content, read by whatever zone."""
-        return self._list(
-            key
-            for key, other in self._live.items()
-            if other.source != record.source
-            and (_meet(other, record) or other.sha256 == record.sha256)
-        )
+        """Files of other sources that may have all its lines, or it theirs."""
+        return self._list(record, _may_hold_all, self._live)
 
-    def _list(self, keys: Iterable[str]) -> list[str]:
-        lake = self._lake
-        return sorted(k for k in keys if k in self._lines or lake.lines_path(k).exists())
+    def _list(
+        self,
+        record: FileRecord,
+        is_one: Callable[[FileRecord, FileRecord], bool],
+        keys: Iterable[str],
+    ) -> list[str]:
+        return sorted(
+            key
+            for key in keys
+            if key != record.file_key
+            and (other := self._live.get(key))
+            and is_one(record, other)
+            and (key in self._lines or self._lake.lines_path(key).exists())
+        )
 
     def _lines_of(self, file_key: str) -> Lines:
         if file_key not in self._lines:
@@ -262,40 +264,37 @@ class SourceFiles:
 
     def _overlap_of(self, record: FileRecord, changed: set[str]) -> Overlap:
         known = Overlap(record.overlap_lines, record.overlap_with)
-        return self._find_largest(record, self._near(record), changed, known, find_overlap)
+        return self._find_largest(record, _are_near, changed, known, find_overlap)
 
     def _flood_of(self, record: FileRecord, changed: set[str]) -> Overlap:
         known = Overlap(record.flood_lines, record.flood_with)
-        return self._find_largest(record, self._near(record), changed, known, find_flood)
+        return self._find_largest(record, _are_near, changed, known, find_flood)
 
     def _repeats_of(self, record: FileRecord, changed: set[str]) -> Overlap:
         """Of two files, the later key's alone: the search is slow, and finds the same of both."""
         known = Overlap(record.repeat_lines, record.repeat_with)
-        near = [key for key in self._near(record) if key < record.file_key]
-        return self._find_largest(record, near, changed, known, find_repeats)
+        return self._find_largest(record, _is_near_and_earlier, changed, known, find_repeats)
 
     def _shared_of(self, record: FileRecord, changed: set[str]) -> Overlap:
         """Of two files, the later key's alone."""
         known = Overlap(record.shared_lines, record.shared_with)
-        others = [key for key in self._others(record) if key < record.file_key]
-        return self._find_largest(record, others, changed, known, find_shared)
+        return self._find_largest(record, _is_another_and_earlier, changed, known, find_shared)
 
     def _find_largest(
         self,
         record: FileRecord,
-        near: list[str],
+        is_one: Callable[[FileRecord, FileRecord], bool],
         changed: set[str],
         known: Overlap,
         find: Callable[[Lines, Lines, int], int],
     ) -> Overlap:
         key = record.file_key
-        if key in changed or known.file_key in changed:
-            known = NO_OVERLAP
-        else:
-            near = [k for k in near if k in changed]
-        if not near:
+        is_new = key in changed or known.file_key in changed
+        its = self._list(record, is_one, self._live if is_new else changed)
+        known = NO_OVERLAP if is_new else known
+        if not its:
             return known
-        lines = {k: self._lines_of(k) for k in [key, *near]}
+        lines = {k: self._lines_of(k) for k in [key, *its]}
         found = largest_overlap(key, lines, self._rules.least_lines, find)
         return min(found, known, key=lambda overlap: (-overlap.lines, overlap.file_key or ""))
 
@@ -320,10 +319,46 @@ def with_lines(record: FileRecord, hashes: Hashes) -> Lines:
     )  # fmt: skip
 
 
+def _are_near(one: FileRecord, other: FileRecord) -> bool:
+    return one.source == other.source and _meet(one, other)
+
+
+def _is_near_and_earlier(record: FileRecord, other: FileRecord) -> bool:
+    return other.file_key < record.file_key and _are_near(record, other)
+
+
+def _is_another_and_earlier(record: FileRecord, other: FileRecord) -> bool:
+    return other.file_key < record.file_key and _may_hold_all(record, other)
+
+
 def _meet(one: FileRecord, other: FileRecord) -> bool:
     if not (one.first_at and one.last_at and other.first_at and other.last_at):
         return True
     return one.first_at <= other.last_at and other.first_at <= one.last_at
+
+
+def _may_hold_all(one: FileRecord, other: FileRecord) -> bool:
+    """Whether one of two sources' files may have all lines of the other, going by the records.
+
+    Of what is the same by its content whatever zone it was read in. Told without a look at the
+    lines: a day of a site may have thousands of files.
+    """
+    if one.source == other.source:
+        return False
+    if one.sha256 == other.sha256:
+        return True
+    less, more = sorted((one, other), key=lambda record: record.lines)
+    if not (less.first_at and less.last_at and more.first_at and more.last_at):
+        return True
+    theirs = more.read_days
+    return (
+        more.first_at <= less.first_at
+        and less.last_at <= more.last_at
+        and all(
+            day in theirs and share.hits <= theirs[day].hits
+            for day, share in less.read_days.items()
+        )
+    )
 
 
 def is_renamable(record: FileRecord, lake: Lake) -> bool:

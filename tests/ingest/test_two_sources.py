@@ -7,6 +7,8 @@ import pytest
 from lake_fixtures import Site, make_line
 from source_sites import configure
 
+from pipeline.ingest import deduplication
+
 TABLE = 'name = "web01"\nfiles = "raw/access.log*"'
 
 
@@ -148,3 +150,14 @@ def test_what_a_person_was_erased_from_keeps_its_source(
     site.run("run", "--from", "2016-11-08", "--to", "2016-11-08", "--geo", "none")
     assert "not read as web01" in caplog.text
     assert live(site) == {"access": 30}
+
+
+def test_what_the_records_rule_out_is_not_looked_for_in_the_lines(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that begins before another and ends within it has not all of its lines, nor it its."""
+    hours = [make_line(time=f"08/Nov/2016:{hour:02}:00:00 -0500") for hour in range(8)]
+    site.ingest("--source", "web01", site.write("a.log", b"".join(hours[2:])))
+    monkeypatch.setattr(deduplication, "find_shared", None)
+    site.ingest("--source", "web02", site.write("b.log", b"".join(hours[:6])))
+    assert len(site.records()) == 2
