@@ -92,6 +92,7 @@ bench: install-dev
 	$(BIN)/python benchmarks/days.py
 	$(BIN)/python benchmarks/formats.py
 	$(BIN)/python benchmarks/libraries.py
+	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/verify.py --scale 1 --runs 1
 
 bench-surges: install-dev

@@ -10,6 +10,8 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 KEPT_OF_LONG_LINE = 4096
 ROBOT_PREFIX_CHARS = 500
 NO_COUNTRY = "ZZ"
+LEAST_HISTORY_DAYS = 7
+"""Days with logs before a day, at least, for it to be judged."""
 CENSORED_SHARE = 0.05
 """From this share of 5xx answers on, so many were turned away that counts are a lower bound."""
 UNREAD_SHARE = 0.05
@@ -34,6 +36,8 @@ MAX_CONTENT_RATIO = 300
 """Logs compress 5 to 35 times as gz, up to 250 times in a flood of one line, zeros 1,030 times."""
 MAX_LINES = 200_000_000
 MEMORY_LIMIT_MB = 1200
+ASKED = ("geo", "robots", "definitions", "settings")
+"""The kinds of causes of a stale day that a build takes only when asked to."""
 MOST_TIMEOUT_MINUTES = 24 * 60
 LEAST_KEY_LENGTH = 16
 """Of the visitor key: characters as a setting, bytes in a file."""

@@ -30,7 +30,7 @@ class _RateColumn(ProgressColumn):
 
 
 @contextmanager
-def show_bytes(title: str, total: int) -> Iterator[tuple[Progress, TaskID]]:
+def show_bytes(title: str, total: int | None) -> Iterator[tuple[Progress, TaskID]]:
     """A bar over bytes with rate and time left, on stderr, when that is a terminal."""
     columns = (
         TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),

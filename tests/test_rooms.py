@@ -27,8 +27,8 @@ MAY = {
         "raw/stores.py", "enrich/geo/download.py", "alerts/services.py", "demo/standalone.py",
     },
     "know Airflow": {"orchestration/dag_run.py"},
-    "have options": {"cli/", "demo/demo.py", "demo/standalone.py"},
-    "print": {"cli/", "demo/demo.py", "demo/standalone.py", "text.py"},
+    "have options": {"cli/", "demo/commands.py", "demo/standalone.py"},
+    "print": {"cli/", "demo/commands.py", "demo/demo.py", "demo/standalone.py", "text.py"},
     "write Parquet": {"lake/partitions.py", "enrich/robots.py"},
     "ask in SQL": {
         "formats/", "lake/views.py", "lake/safe_sql.py", "tables.py", "verify/side_files.py",

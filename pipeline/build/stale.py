@@ -27,8 +27,6 @@ from pipeline.text import escape
 DERIVED = {"sessions": "day, started_at, session_id", "daily": "day, country",
                "hourly": "day, hour, country", "minutes": "day, source, minute"}  # fmt: skip
 """The models with one partition a day, and the total order each is written in."""
-ASKED = ("geo", "robots", "definitions", "settings")
-"""The kinds of causes that a build takes only when asked to."""
 Parts = dict[str, Any]
 _DROP_ROBOTLIKE = "drop_robotlike"
 _ONE_DAY = timedelta(days=1)

@@ -1,14 +1,13 @@
 """The command ``build``."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.build.build import build, build_settings
-from pipeline.build.restatements import publish
-from pipeline.build.stale import ASKED
 from pipeline.cli.options import (
     ConfigOption,
     Form,
@@ -18,15 +17,12 @@ from pipeline.cli.options import (
     RawCellsOption,
 )
 from pipeline.cli.output import print_rows
-from pipeline.cli.status import explain_stale
-from pipeline.ingest.maker import current_maker, ingest_settings, open_maker
-from pipeline.ingest.reprocess import plan_reread, reread
-from pipeline.lake.lake import Lake
-from pipeline.lake.views import write_views
-from pipeline.lake.zone import find_zone, open_lake
-from pipeline.progress import show_bytes, show_steps
-from pipeline.settings import Settings, load_settings
+from pipeline.definitions import ASKED
 from pipeline.text import write_days
+
+if TYPE_CHECKING:
+    from pipeline.lake.lake import Lake
+    from pipeline.settings import Settings
 
 Also = StrEnum("Also", {kind: kind for kind in ASKED})  # type: ignore[misc]  # known at run time
 """The kinds of causes that a build takes only when asked to."""
@@ -63,6 +59,13 @@ def build_command(  # noqa: PLR0913 one parameter an option
 
     tidegauge build --also geo --also robots
     """
+    from pipeline.build.build import build, build_settings
+    from pipeline.build.restatements import publish
+    from pipeline.cli.status import explain_stale
+    from pipeline.lake.zone import open_lake
+    from pipeline.progress import show_steps
+    from pipeline.settings import load_settings
+
     settings = load_settings(config, lake=lake, geo=geo)
     the_lake = open_lake(settings.lake)
     if explain:
@@ -85,6 +88,12 @@ def build_command(  # noqa: PLR0913 one parameter an option
 
 
 def _read_again(settings: Settings, lake: Lake, kinds: list[str]) -> dict[str, list[str]]:
+    from pipeline.ingest.maker import current_maker, ingest_settings, open_maker
+    from pipeline.ingest.reprocess import plan_reread, reread
+    from pipeline.lake.views import write_views
+    from pipeline.lake.zone import find_zone
+    from pipeline.progress import show_bytes
+
     how, maker = ingest_settings(settings), current_maker(settings, lake)
     zone = find_zone(settings.timezone, lake)
     total = plan_reread(lake, how.sources, maker, kinds).raw_bytes

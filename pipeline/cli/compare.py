@@ -1,5 +1,7 @@
 """The command ``compare``: options in, rows on stdout, what they mean on stderr."""
 
+from __future__ import annotations
+
 import signal
 import tempfile
 import threading
@@ -7,12 +9,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from pipeline.build.build import session_rules
 from pipeline.cli.options import (
     ConfigOption,
     Form,
@@ -25,21 +27,24 @@ from pipeline.cli.options import (
     read_country,
 )
 from pipeline.cli.output import print_rows
-from pipeline.compare.basis import Basis, Outcome, read_basis
-from pipeline.compare.rows import COLUMNS, largest_countries, make_rows
-from pipeline.compare.sentences import say_left_out, say_totals
-from pipeline.compare.variants import Asked, RobotlikeVariant, Variant, make_variants
 from pipeline.definitions import MOST_TIMEOUT_MINUTES
 from pipeline.errors import SettingsError, StorageError
-from pipeline.ingest.maker import ingest_settings
-from pipeline.lake.lake import Lake
-from pipeline.lake.storage import storage_named
-from pipeline.lake.zone import open_lake
-from pipeline.settings import load_settings
 from pipeline.text import say, write_number_of
+
+if TYPE_CHECKING:
+    from pipeline.compare.basis import Basis, Outcome
+    from pipeline.compare.variants import Variant
+    from pipeline.lake.lake import Lake
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _THEN = "nothing was changed; if a build or an ingest was at work, run compare again"
+
+
+class Robotlike(StrEnum):
+    """What is done with visitors whose day looks like a robot's."""
+
+    keep = "keep"
+    drop = "drop"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -72,7 +77,7 @@ def compare(  # noqa: PLR0913 one parameter an option
         ),
     ] = None,
     robotlike: Annotated[
-        list[RobotlikeVariant] | None,
+        list[Robotlike] | None,
         typer.Option(
             "--robotlike",
             help="Visitors whose day looks like a robot's: counted (keep) or not (drop).",
@@ -130,10 +135,23 @@ def compare(  # noqa: PLR0913 one parameter an option
 
     tidegauge compare --geo-built 2016-12-07 --country US --country CA
     """
+    from pipeline.build.build import session_rules
+    from pipeline.compare.basis import read_basis
+    from pipeline.compare.rows import COLUMNS, largest_countries, make_rows
+    from pipeline.compare.sentences import say_left_out
+    from pipeline.compare.variants import Asked, make_variants
+    from pipeline.ingest.maker import ingest_settings
+    from pipeline.lake.storage import storage_named
+    from pipeline.lake.zone import open_lake
+    from pipeline.settings import load_settings
+
     settings = load_settings(config, lake=lake, geo=geo)
     the_lake = open_lake(settings.lake)
-    asked = Asked(timeout or (), timezone or (), robots or (), robotlike or (), geo_database or (),
-                  [built.date() for built in geo_built or ()])  # fmt: skip
+    asked = Asked(
+        timeout or (), timezone or (), robots or (),
+        [one is Robotlike.drop for one in robotlike or ()], geo_database or (),
+        [built.date() for built in geo_built or ()],
+    )  # fmt: skip
     how = ingest_settings(settings)
     variants = make_variants(asked, settings.geo, how, settings.proxies)
     countries = [read_country(code) for code in dict.fromkeys(country or ())]
@@ -165,6 +183,8 @@ def _count(basis: Basis, variant: Variant) -> Outcome:
 
 
 def _conclude(basis: Basis, outcomes: Sequence[Outcome], rows: Sequence[tuple[Any, ...]]) -> None:
+    from pipeline.compare.sentences import say_left_out, say_totals
+
     for outcome in outcomes:
         say_left_out(outcome.label, outcome.left_out)
         say_totals(outcome.label, [row for row in rows if row[2] == outcome.label])

@@ -1,5 +1,7 @@
 """The commands that look at a raw file and touch no lake: parse, doctor and formats."""
 
+from __future__ import annotations
+
 import json
 import shlex
 import shutil
@@ -11,10 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import duckdb
-import pyarrow as pa
 import typer
 
 from pipeline.cli.options import (
@@ -28,19 +28,15 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.output import print_rows, until_closed
 from pipeline.errors import DataError, StorageError
-from pipeline.formats.detection import FileReader, find_nearest
-from pipeline.formats.fields import EXPLAINED, ReadBlock, Rejected
-from pipeline.formats.json_guess import guess_setting
-from pipeline.formats.json_lines import JsonLayout
-from pipeline.formats.layouts import COMBINED, Layout, list_layouts
-from pipeline.ingest.maker import ingest_settings
-from pipeline.lake.database import connect_reader
-from pipeline.proxies import NO_PEER, UNLOGGED
-from pipeline.raw.blocks import Block, WholeFile, read_blocks
-from pipeline.raw.content import read_whole
-from pipeline.raw.holes import say_hole
-from pipeline.settings import load_settings
 from pipeline.text import escape, write_number_of, write_share
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from pipeline.formats.detection import FileReader
+    from pipeline.formats.fields import ReadBlock, Rejected
+    from pipeline.formats.layouts import Layout
+    from pipeline.raw.blocks import Block, WholeFile
 
 _SHOWN_FAILURES = 5
 _SHOWN_WIDTH = 100
@@ -83,6 +79,13 @@ def parse(
 
     zcat access.log.gz | tidegauge parse - --log-format '%h %l %u %t "%r" %>s %b %D'
     """
+    from pipeline.formats.detection import FileReader
+    from pipeline.ingest.maker import ingest_settings
+    from pipeline.lake.database import connect_reader
+    from pipeline.raw.blocks import read_blocks
+    from pipeline.raw.content import read_whole
+    from pipeline.settings import load_settings
+
     settings = load_settings(config, log_format=log_format)
     reader = FileReader(settings.log_format)
     connection = connect_reader()
@@ -136,6 +139,8 @@ def formats(
 
     tidegauge formats --format json
     """
+    from pipeline.formats.layouts import list_layouts
+
     rows = [(layout.name, layout.example) for layout in list_layouts()]
     print_rows(["name", "example"], rows, form.value, raw_cells=raw_cells)
 
@@ -173,6 +178,13 @@ def doctor(
 
     tidegauge doctor access.log --log-format '%h %l %u %t "%r" %>s %b %D'
     """
+    from pipeline.formats.detection import FileReader
+    from pipeline.ingest.maker import ingest_settings
+    from pipeline.lake.database import connect_reader
+    from pipeline.raw.blocks import read_blocks
+    from pipeline.raw.content import read_whole
+    from pipeline.settings import load_settings
+
     connection = connect_reader()
     settings = load_settings(config, log_format=log_format)
     reader = FileReader(settings.log_format)
@@ -215,6 +227,8 @@ def doctor(
 
 def _remarks(whole: WholeFile, reader: FileReader, doubt: str | None) -> Iterator[str]:
     """What else is to be said of a file as a whole."""
+    from pipeline.raw.holes import say_hole
+
     if whole.nul_bytes and not whole.content.is_binary:
         yield say_hole(whole.nul_bytes)
     if carried := reader.say_wrapper():
@@ -224,6 +238,8 @@ def _remarks(whole: WholeFile, reader: FileReader, doubt: str | None) -> Iterato
 
 
 def _name_layout(reader: FileReader, found: _Findings, *, is_read: bool) -> str:
+    from pipeline.formats.layouts import COMBINED
+
     if not found.counts["hits"] and not found.counts.keys() - {"blank"}:
         return "empty"
     if not is_read:
@@ -246,6 +262,8 @@ def _name_layout(reader: FileReader, found: _Findings, *, is_read: bool) -> str:
 
 def _show_hit(hit: dict[str, Any]) -> None:
     """Show a line taken apart, one field a line."""
+    from pipeline.proxies import NO_PEER, UNLOGGED
+
     print(f"\nline {hit['line_no']}")
     for name, value in hit.items():
         if name != "line_no" and value is not None:
@@ -260,6 +278,10 @@ def _show_hit(hit: dict[str, Any]) -> None:
 
 def _nearest(connection: duckdb.DuckDBPyConnection, found: _Findings) -> Layout | None:
     """The layout that reads most of the lines that fail, else comes furthest in them."""
+    import pyarrow as pa
+
+    from pipeline.formats.detection import find_nearest
+
     lines = pa.array([line for _, line, _ in found.failures], pa.string())
     return find_nearest(connection, lines) if len(lines) else None
 
@@ -268,6 +290,9 @@ def _advise(
     connection: duckdb.DuckDBPyConnection, found: _Findings, nearest: Layout | None, file: Path
 ) -> None:
     """Say what to set or to do, so that the file is read: as it stands."""
+    from pipeline.formats.json_guess import guess_setting
+    from pipeline.formats.json_lines import JsonLayout
+
     lines = [line for _, line, _ in found.failures]
     first = lines[0].strip() if lines else ""
     if first in ("[", "{") or first.startswith("[{"):
@@ -297,6 +322,8 @@ def _quoted(file: Path) -> str:
 
 def _show_failure(number: int, line: str, why: Rejected) -> None:
     """Show the line around the place where it fails, with a mark under it."""
+    from pipeline.formats.fields import EXPLAINED
+
     start = max(0, why.column - 1 - _SHOWN_WIDTH // 2)
     before = escape(line[start : why.column - 1])
     shown = before + escape(line[why.column - 1 : start + _SHOWN_WIDTH])

@@ -1,11 +1,12 @@
 """The command ``erase``: deletes what is kept of one person."""
 
+from __future__ import annotations
+
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.build.build import build, build_settings
 from pipeline.cli.options import (
     ConfigOption,
     Form,
@@ -15,16 +16,12 @@ from pipeline.cli.options import (
     RawCellsOption,
 )
 from pipeline.cli.output import print_rows
-from pipeline.enrich.visitors import load_key
 from pipeline.errors import SettingsError
-from pipeline.formats.client_texts import read_client
-from pipeline.ingest.erasure import Person, Trace, count_files, erase
-from pipeline.lake.lake import Lake
-from pipeline.lake.zone import open_lake
-from pipeline.progress import show_steps
-from pipeline.proxies import NO_PEER, SOCKET
-from pipeline.settings import load_settings
 from pipeline.text import escape
+
+if TYPE_CHECKING:
+    from pipeline.ingest.erasure import Trace
+    from pipeline.lake.lake import Lake
 
 COLUMNS = ["day", "table", "rows", "file"]
 
@@ -57,6 +54,13 @@ def erase_person(  # noqa: PLR0913 one parameter an option
 
     tidegauge erase --client 203.0.113.9 --agent "Mozilla/5.0 (X11)" --delete
     """
+    from pipeline.build.build import build, build_settings
+    from pipeline.enrich.visitors import load_key
+    from pipeline.ingest.erasure import Person, count_files, erase
+    from pipeline.lake.zone import open_lake
+    from pipeline.progress import show_steps
+    from pipeline.settings import load_settings
+
     settings = load_settings(config, lake=lake, geo=geo)
     the_lake = open_lake(settings.lake)
     person = Person(_read_client(client), tuple(agent or ()))
@@ -74,6 +78,9 @@ def erase_person(  # noqa: PLR0913 one parameter an option
 
 def _read_client(given: str) -> str:
     """The client as hits have it: of one written otherwise nothing would be found."""
+    from pipeline.formats.client_texts import read_client
+    from pipeline.proxies import NO_PEER, SOCKET
+
     client = read_client(given.strip())
     if client is None or client == NO_PEER or SOCKET.fullmatch(client):
         raise SettingsError(

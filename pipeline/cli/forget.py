@@ -6,11 +6,6 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.options import ConfigOption, GeoOption, LakeOption
-from pipeline.ingest.forget import forget_file
-from pipeline.ingest.maker import ingest_settings
-from pipeline.lake.views import write_views
-from pipeline.lake.zone import open_lake
-from pipeline.settings import load_settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,6 +29,12 @@ def forget(
 
     tidegauge ingest --again web03-20161108.log.gz
     """
+    from pipeline.ingest.forget import forget_file
+    from pipeline.ingest.maker import ingest_settings
+    from pipeline.lake.views import write_views
+    from pipeline.lake.zone import open_lake
+    from pipeline.settings import load_settings
+
     settings = load_settings(config, lake=lake, geo=geo)
     the_lake = open_lake(settings.lake)
     record = forget_file(the_lake, ingest_settings(settings).overlaps, file, datetime.now(UTC))

@@ -1,11 +1,12 @@
 """The commands ``tidegauge geo list | lookup | fetch``: options in, rows and sentences out."""
 
+from __future__ import annotations
+
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from pipeline.cli.options import (
     ConfigOption,
@@ -16,23 +17,10 @@ from pipeline.cli.options import (
     RawCellsOption,
 )
 from pipeline.cli.output import print_rows
-from pipeline.enrich.geo.check import Waivers
-from pipeline.enrich.geo.databases import (
-    GeoDatabase,
-    OtherDatabase,
-    list_databases,
-    list_left_out,
-    none_in,
-)
-from pipeline.enrich.geo.providers import NOTICES, folder_of
-from pipeline.enrich.geo.single import lookup
-from pipeline.lake.lake import Lake
-from pipeline.lake.zone import find_zone
-from pipeline.progress import progress_console
-from pipeline.settings import load_settings
 from pipeline.text import escape
 
 if TYPE_CHECKING:
+    from pipeline.enrich.geo.databases import GeoDatabase, OtherDatabase
     from pipeline.enrich.geo.fetch import Fetched
 
 _geo = typer.Typer(
@@ -84,6 +72,9 @@ def list_command(
 
     tidegauge geo list --geo ./geo --format csv
     """
+    from pipeline.enrich.geo.databases import list_databases, list_left_out
+    from pipeline.settings import load_settings
+
     settings = load_settings(config, geo=geo)
     rows = [_database_row(known, known.kind) for known in list_databases(settings.geo)]
     rows += [_database_row(one, f"left out: {one.why}") for one in list_left_out(settings.geo)]
@@ -106,6 +97,12 @@ def lookup_command(  # noqa: PLR0913 - one parameter an option
 
     tidegauge geo lookup 8.8.8.8 --on 2016-11-08
     """
+    from pipeline.enrich.geo.databases import list_databases, none_in
+    from pipeline.enrich.geo.single import lookup
+    from pipeline.lake.lake import Lake
+    from pipeline.lake.zone import find_zone
+    from pipeline.settings import load_settings
+
     settings = load_settings(config, geo=geo, lake=lake)
     zone = find_zone(settings.timezone, Lake(settings.lake)).info
     day = on.date() if on else datetime.now(zone).date()
@@ -161,8 +158,11 @@ def fetch_command(  # noqa: PLR0913 - one parameter an option
 
     tidegauge geo fetch ./GeoLite2-City_20161103.tar.gz --allow-older
     """
-    from pipeline.enrich.geo.fetch import Effects, Options, fetch  # noqa: PLC0415 requests loads slowly
-    from pipeline.enrich.geo.providers import services_of  # noqa: PLC0415
+    from pipeline.enrich.geo.check import Waivers
+    from pipeline.enrich.geo.fetch import Effects, Options, fetch
+    from pipeline.enrich.geo.providers import folder_of, services_of
+    from pipeline.progress import show_bytes
+    from pipeline.settings import load_settings
 
     settings = load_settings(config, geo=geo)
     options = Options(
@@ -170,8 +170,7 @@ def fetch_command(  # noqa: PLR0913 - one parameter an option
         services=services_of(settings),
         waivers=Waivers(allow_older=allow_older, allow_size=allow_size),
     )
-    with _progress() as progress:
-        task = progress.add_task("fetching", total=None)
+    with show_bytes("fetching", None) as (progress, task):
         effects = Effects(
             on_progress=lambda done, total: progress.update(task, completed=done, total=total)
         )
@@ -192,12 +191,9 @@ def _database_row(
     )
 
 
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    return Progress(*columns, TransferSpeedColumn(), console=progress_console, transient=True)
+def _told(fetched: Fetched) -> str:
+    from pipeline.enrich.geo.providers import NOTICES
 
-
-def _told(fetched: "Fetched") -> str:
     database = fetched.database
     path = escape(str(database.path))
     built = f"built {database.built:%Y-%m-%d %H:%M} UTC"

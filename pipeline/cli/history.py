@@ -20,10 +20,6 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.output import print_rows
 from pipeline.errors import SettingsError
-from pipeline.lake.query import one_state
-from pipeline.lake.zone import open_lake
-from pipeline.report.history import KnownDay, explain_unpublished
-from pipeline.settings import load_settings
 
 DayOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Local day.")]
 
@@ -55,6 +51,11 @@ def history(  # noqa: PLR0913 one parameter an option
 
     tidegauge history --from 2016-11-01 --country all
     """
+    from pipeline.lake.query import one_state
+    from pipeline.lake.zone import open_lake
+    from pipeline.report.history import KnownDay, explain_unpublished
+    from pipeline.settings import load_settings
+
     settings = load_settings(config, lake=lake, geo=geo)
     if day and (first or last):
         raise SettingsError("--day", str(day.date()), "give either --day, or --from and --to")

@@ -1,10 +1,12 @@
 """The command ``ingest``: takes raw logs into a lake."""
 
+from __future__ import annotations
+
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,23 +21,17 @@ from pipeline.cli.options import (
     RawCellsOption,
 )
 from pipeline.cli.output import print_rows
-from pipeline.cli.status import list_status
 from pipeline.errors import SettingsError
-from pipeline.ingest.fetching import standard_input, take_files
-from pipeline.ingest.ingest import Failed, Ingested, explain_overlap
-from pipeline.ingest.maker import choose_zone, ingest_settings, open_maker
-from pipeline.ingest.source_names import Namer, Sources, list_doubts
-from pipeline.ingest.sources import days_around, find_raw_files, name_by_tables
-from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import FileRecord
-from pipeline.lake.views import write_views
-from pipeline.lake.zone import Zone, find_zone
-from pipeline.progress import show_bytes
-from pipeline.raw.files import Origin, RawFiles, find_files, total_bytes
-from pipeline.raw.holes import say_hole
-from pipeline.raw.naming import check_source
-from pipeline.settings import Settings, load_settings
 from pipeline.text import say, shown, write_number_of
+
+if TYPE_CHECKING:
+    from pipeline.ingest.ingest import Ingested
+    from pipeline.ingest.source_names import Sources
+    from pipeline.lake.lake import Lake
+    from pipeline.lake.ledger import FileRecord
+    from pipeline.lake.zone import Zone
+    from pipeline.raw.files import Origin, RawFiles
+    from pipeline.settings import Settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -75,6 +71,16 @@ def ingest(  # noqa: PLR0913 one parameter an option
 
     zcat access.log.gz | tidegauge ingest - --source web01 --no-geo
     """
+    from pipeline.cli.status import list_status
+    from pipeline.ingest.fetching import standard_input
+    from pipeline.ingest.maker import ingest_settings
+    from pipeline.ingest.sources import name_by_tables
+    from pipeline.lake.lake import Lake
+    from pipeline.lake.views import write_views
+    from pipeline.lake.zone import find_zone
+    from pipeline.raw.naming import check_source
+    from pipeline.settings import load_settings
+
     if source is not None:
         check_source(source)
     settings = load_settings(config, lake=lake, geo=geo, log_format=log_format)
@@ -106,6 +112,9 @@ def ingest(  # noqa: PLR0913 one parameter an option
 
 def _find(lake: Lake, sources: Sources, paths: list[Path], zone: Zone) -> RawFiles:
     """The files of paths, and of names of sources that are no paths."""
+    from pipeline.ingest.sources import days_around, find_raw_files
+    from pipeline.raw.files import find_files
+
     known = {table.name for table in sources.tables}
     names = {str(path) for path in paths if str(path) in known and not path.exists()}
     given = [path for path in paths if str(path) not in names]
@@ -130,6 +139,8 @@ def _name_sources(
     lake: Lake, sources: Sources, found: RawFiles, source: str | None, log_format: str | None
 ) -> dict[Path, Origin]:
     """What is said of each file; what the command says comes first."""
+    from pipeline.ingest.source_names import Namer
+
     tables = {table.name: table for table in reversed(sources.tables)}
     names = Namer(lake)
     origins = {}
@@ -148,6 +159,13 @@ def _name_sources(
 def _ingest(
     settings: Settings, found: RawFiles, zone: Zone, *, with_geo: bool, again: bool
 ) -> Ingested:
+    from pipeline.ingest.fetching import take_files
+    from pipeline.ingest.ingest import Failed
+    from pipeline.ingest.maker import choose_zone, ingest_settings, open_maker
+    from pipeline.lake.lake import Lake
+    from pipeline.progress import show_bytes
+    from pipeline.raw.files import total_bytes
+
     lake, zone = Lake(settings.lake), choose_zone(zone, found.files)
     maker = open_maker(settings, zone, with_geo=with_geo)
     if zone.is_new:
@@ -164,6 +182,9 @@ def _ingest(
 
 def _report_ingest(result: Ingested) -> bool:
     """Say on stderr what was known, damaged, unread or failed; False for damaged and failed."""
+    from pipeline.ingest.ingest import explain_overlap
+    from pipeline.raw.holes import say_hole
+
     for path, record in result.known:
         say(f"{shown(path)}: {_say_known(record)}")
     for record in result.overlapping:
@@ -188,6 +209,8 @@ def _report_ingest(result: Ingested) -> bool:
 
 def _say_doubts(lake: Lake, result: Ingested) -> None:
     """Say how the names of new files were read that can be read otherwise."""
+    from pipeline.ingest.source_names import list_doubts
+
     new = {record.source for record in result.added}
     for source, doubt in list_doubts(lake).items():
         if source in new:

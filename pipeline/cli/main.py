@@ -10,13 +10,11 @@ from typer.core import TyperGroup
 
 import pipeline
 from pipeline.errors import StorageError, TidegaugeError
-from pipeline.lake.database import QUERY_INTERRUPTED
-from pipeline.lake.storage import STORAGE_ERRORS, cause_of
 from pipeline.text import printable, say
 
 _MODULES = {
-    "demo": "demo.demo",
-    "simulate": "demo.demo",
+    "demo": "demo.commands",
+    "simulate": "demo.commands",
     "ingest": "cli.ingest",
     "build": "cli.build",
     "status": "cli.status",
@@ -100,11 +98,15 @@ def main() -> None:
     except TidegaugeError as error:
         say(f"tidegauge: {error}")
         raise SystemExit(error.exit_code) from None
-    except STORAGE_ERRORS as error:
-        say(f"tidegauge: {cause_of(error)}{_place_of(error)}; when it is well again, run it again")
-        raise SystemExit(StorageError.exit_code) from None
-    except (KeyboardInterrupt, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and str(error) != QUERY_INTERRUPTED:
+    except (KeyboardInterrupt, Exception) as error:
+        from pipeline.lake.database import QUERY_INTERRUPTED
+        from pipeline.lake.storage import STORAGE_ERRORS, cause_of
+
+        if isinstance(error, STORAGE_ERRORS):
+            why = f"{cause_of(error)}{_place_of(error)}"
+            say(f"tidegauge: {why}; when it is well again, run it again")
+            raise SystemExit(StorageError.exit_code) from None
+        if not isinstance(error, KeyboardInterrupt) and str(error) != QUERY_INTERRUPTED:
             raise
         say("interrupted; what was committed stays, run again to go on")
         raise SystemExit(130) from None

@@ -11,11 +11,6 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from pipeline.text import escape
 
 _FORMULA_MARKS = (*"=+-@", *"\uff1d\uff0b\uff0d\uff20", "\\x09", "\\x0d", "\\x0a")
@@ -117,6 +112,11 @@ def _print_csv(
 
 
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, name in enumerate(map(escape, columns)):
         values = [row[index] for row in rows if row[index] is not None]

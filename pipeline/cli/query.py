@@ -18,10 +18,7 @@ from pipeline.cli.options import (
     read_country,
 )
 from pipeline.cli.output import print_rows
-from pipeline.lake.query import one_state
-from pipeline.lake.zone import open_lake
-from pipeline.settings import load_settings
-from pipeline.surges.baseline import LEAST_HISTORY_DAYS
+from pipeline.definitions import LEAST_HISTORY_DAYS
 from pipeline.text import say, write_number_of
 
 _EXAMPLES = "\n\nFor example:\n\ntidegauge {0} --country US --from 2016-11-08 --to 2016-11-16"
@@ -50,6 +47,10 @@ def _table_command(table: str) -> Any:
         geo: GeoOption = None,
         config: ConfigOption = None,
     ) -> None:
+        from pipeline.lake.query import one_state
+        from pipeline.lake.zone import open_lake
+        from pipeline.settings import load_settings
+
         settings = load_settings(config, lake=lake, geo=geo)
         bound = {
             "country": read_country(country) if country else None,

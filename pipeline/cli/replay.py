@@ -13,13 +13,6 @@ from pipeline.cli.options import (
     RawCellsOption,
 )
 from pipeline.cli.output import print_rows
-from pipeline.ingest.fetching import raw_again
-from pipeline.ingest.maker import ingest_settings, open_maker
-from pipeline.ingest.replay import list_rejected, take_replays, try_again
-from pipeline.lake.views import write_views
-from pipeline.lake.zone import find_zone, open_lake
-from pipeline.progress import show_bytes
-from pipeline.settings import load_settings
 
 COLUMNS = ["file", "file_key", "rejected", "now hits", "what was done"]
 
@@ -53,6 +46,14 @@ def replay(  # noqa: PLR0913 one parameter an option
 
     tidegauge replay && tidegauge build
     """
+    from pipeline.ingest.fetching import raw_again
+    from pipeline.ingest.maker import ingest_settings, open_maker
+    from pipeline.ingest.replay import list_rejected, take_replays, try_again
+    from pipeline.lake.views import write_views
+    from pipeline.lake.zone import find_zone, open_lake
+    from pipeline.progress import show_bytes
+    from pipeline.settings import load_settings
+
     settings = load_settings(config, lake=lake, geo=geo)
     the_lake = open_lake(settings.lake)
     records = list_rejected(the_lake, files or [])

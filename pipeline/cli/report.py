@@ -17,12 +17,6 @@ from pipeline.cli.options import (
     RawCellsOption,
 )
 from pipeline.cli.output import print_rows, until_closed
-from pipeline.lake.zone import open_lake
-from pipeline.report.accounting import report_settings
-from pipeline.report.figure import find_figure
-from pipeline.report.page import write_report
-from pipeline.report.paragraph import write_paragraph
-from pipeline.settings import load_settings
 from pipeline.text import escape
 
 
@@ -51,6 +45,11 @@ def report_command(
 
     tidegauge report --country US --lake ./lake
     """
+    from pipeline.lake.zone import open_lake
+    from pipeline.report.accounting import report_settings
+    from pipeline.report.page import write_report
+    from pipeline.settings import load_settings
+
     settings = load_settings(config, lake=lake, geo=geo)
     written = write_report(
         open_lake(settings.lake), report_settings(settings), out,
@@ -78,6 +77,12 @@ def figure_command(  # noqa: PLR0913 one parameter an option
 
     tidegauge figure --day 2016-11-08 --country all --format json
     """
+    from pipeline.lake.zone import open_lake
+    from pipeline.report.accounting import report_settings
+    from pipeline.report.figure import find_figure
+    from pipeline.report.paragraph import write_paragraph
+    from pipeline.settings import load_settings
+
     settings = load_settings(config, lake=lake, geo=geo)
     figure = find_figure(open_lake(settings.lake), report_settings(settings), day.date(), country)
     text = escape(write_paragraph(figure))

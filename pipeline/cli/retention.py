@@ -1,21 +1,14 @@
 """The command ``retention``."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.build.retention import (
-    OldDay,
-    RetentionSettings,
-    apply_retention,
-    check_plan,
-    local_today,
-    plan_retention,
-    retention_settings,
-)
 from pipeline.cli.options import (
     ConfigOption,
     Form,
@@ -26,10 +19,11 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.output import print_rows
 from pipeline.errors import TidegaugeError
-from pipeline.lake.lake import Lake
-from pipeline.lake.zone import open_lake
-from pipeline.settings import load_settings
 from pipeline.text import escape, write_number_of
+
+if TYPE_CHECKING:
+    from pipeline.build.retention import OldDay, RetentionSettings
+    from pipeline.lake.lake import Lake
 
 COLUMNS = ["day", "hits_files", "rejects_files", "bytes", "is_sealed"]
 
@@ -66,6 +60,15 @@ def retention(  # noqa: PLR0913 one parameter an option
 
     tidegauge retention --delete --max-days 30
     """
+    from pipeline.build.retention import (
+        apply_retention,
+        local_today,
+        plan_retention,
+        retention_settings,
+    )
+    from pipeline.lake.zone import open_lake
+    from pipeline.settings import load_settings
+
     settings = load_settings(config, lake=lake, geo=geo, retention_max_days=max_days)
     the_lake = open_lake(settings.lake)
     how = retention_settings(settings)
@@ -80,6 +83,8 @@ def _conclude(
     lake: Lake, how: RetentionSettings, today: date, plan: Sequence[OldDay], *, is_done: bool
 ) -> str:
     """What was done, or what to do next, as a sentence."""
+    from pipeline.build.retention import check_plan
+
     if how.kept_days is None:
         return (
             "hits_kept_days is not set: nothing is ever deleted; set it in tidegauge.toml or"

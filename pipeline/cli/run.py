@@ -1,15 +1,15 @@
 """The command ``run``: the steps of a night in one go, for one day or a span of days."""
 
+from __future__ import annotations
+
 import logging
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline.alerts.failures import Failure, failure_announced
-from pipeline.alerts.outbox import deliver
-from pipeline.alerts.services import alert_settings
 from pipeline.cli.options import (
     AsOfOption,
     ConfigOption,
@@ -21,22 +21,12 @@ from pipeline.cli.options import (
 )
 from pipeline.days import last_ended_day, read_as_of
 from pipeline.errors import DataError, SettingsError, StoreError, TidegaugeError
-from pipeline.ingest.discovery import Found
-from pipeline.lake.lake import Lake
-from pipeline.lake.zone import find_zone
-from pipeline.orchestration.nightly import (
-    build_stale,
-    check_built,
-    find_files,
-    find_surges,
-    note_news,
-    take_in,
-    write_page,
-)
-from pipeline.progress import show_bytes
-from pipeline.raw.files import Origin, total_bytes
-from pipeline.settings import Settings, load_settings
 from pipeline.text import escape, write_countries, write_days, write_number_of
+
+if TYPE_CHECKING:
+    from pipeline.ingest.discovery import Found
+    from pipeline.raw.files import Origin
+    from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +70,13 @@ def run(  # noqa: PLR0913 one parameter an option
 
     tidegauge run --as-of 2016-11-09T06:00
     """
+    from pipeline.alerts.failures import Failure, failure_announced
+    from pipeline.alerts.outbox import deliver
+    from pipeline.alerts.services import alert_settings
+    from pipeline.lake.lake import Lake
+    from pipeline.lake.zone import find_zone
+    from pipeline.settings import load_settings
+
     settings = load_settings(config, lake=lake, geo=geo, raw=raw)
     zone = find_zone(settings.timezone, Lake(settings.lake)).info
     present = datetime.now(UTC)
@@ -105,6 +102,17 @@ def _span(first: date, last: date) -> list[date]:
 
 def _run(settings: Settings, night: Night, today: date) -> list[TidegaugeError]:
     """A night's work but the sending; returns what kept it from being whole."""
+    from pipeline.orchestration.nightly import (
+        build_stale,
+        check_built,
+        find_surges,
+        note_news,
+        take_in,
+        write_page,
+    )
+    from pipeline.progress import show_bytes
+    from pipeline.raw.files import total_bytes
+
     days, now = night.days, night.now
     found, missing = _find(settings, night)
     paths = found.files + found.again
@@ -136,6 +144,9 @@ def _run(settings: Settings, night: Night, today: date) -> list[TidegaugeError]:
 
 def _find(settings: Settings, night: Night) -> tuple[Found, list[str]]:
     """What all the days need, and a sentence for each that has nothing."""
+    from pipeline.ingest.discovery import Found
+    from pipeline.orchestration.nightly import find_files
+
     files: dict[Path, None] = {}
     again: dict[Path, None] = {}
     origins: dict[Path, Origin] = {}

@@ -15,10 +15,6 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.output import print_rows
 from pipeline.errors import SettingsError
-from pipeline.lake.query import query
-from pipeline.lake.sql import list_ready
-from pipeline.lake.zone import open_lake
-from pipeline.settings import load_settings
 
 _QUERIES = (Path(), Path("queries"), Path("sql/queries"))
 """Where a ready query may be looked for without being there."""
@@ -62,6 +58,10 @@ def sql(  # noqa: PLR0913 one parameter an option
 
     tidegauge sql -f country_share.sql
     """  # fmt: skip
+    from pipeline.lake.query import query
+    from pipeline.lake.zone import open_lake
+    from pipeline.settings import load_settings
+
     if (statement is None) == (file is None):
         raise SettingsError("sql", statement, "give one statement, or one file with -f")
     if statement is not None and not statement.strip():
@@ -75,6 +75,8 @@ def sql(  # noqa: PLR0913 one parameter an option
 
 def _find(file: Path) -> Path:
     """The file itself, else the ready query of its name."""
+    from pipeline.lake.sql import list_ready
+
     if file.is_file():
         return file
     ready = list_ready()

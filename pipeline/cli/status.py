@@ -1,15 +1,14 @@
 """The command ``status``: what a lake holds and how it came about, as rows."""
 
+from __future__ import annotations
+
 from collections import Counter
 from datetime import datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import typer
 
-from pipeline.alerts.outbox import list_untaken
-from pipeline.alerts.services import alert_settings
-from pipeline.build.build import session_rules
-from pipeline.build.stale import ASKED, Stock, take_stock
 from pipeline.cli.options import (
     ConfigOption,
     Form,
@@ -19,20 +18,16 @@ from pipeline.cli.options import (
     RawCellsOption,
 )
 from pipeline.cli.output import print_rows
-from pipeline.enrich.geo.databases import list_databases
-from pipeline.enrich.hits import DatabasesInForce
+from pipeline.definitions import ASKED
 from pipeline.errors import GeoError
-from pipeline.ingest.deduplication import OverlapRules, SourceFiles
-from pipeline.ingest.maker import current_maker, ingest_settings
-from pipeline.ingest.outdated import find_outdated
-from pipeline.ingest.reprocess import plan_reread
-from pipeline.ingest.source_names import list_doubts
-from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import FileRecord
-from pipeline.lake.left_out import read_notes
-from pipeline.lake.zone import find_zone, open_lake
-from pipeline.settings import Settings, load_settings
 from pipeline.text import escape, write_number_of
+
+if TYPE_CHECKING:
+    from pipeline.build.stale import Stock
+    from pipeline.ingest.deduplication import OverlapRules
+    from pipeline.lake.lake import Lake
+    from pipeline.lake.ledger import FileRecord
+    from pipeline.settings import Settings
 
 _KINDS = ("lines", "hits", "rejected", "blank", "directives", "duplicates")
 
@@ -55,6 +50,9 @@ def status(
 
     tidegauge status --format json
     """
+    from pipeline.lake.zone import open_lake
+    from pipeline.settings import load_settings
+
     settings = load_settings(config, lake=lake, geo=geo)
     print_rows(
         ["what", "value"],
@@ -66,6 +64,13 @@ def status(
 
 def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
     """Rows ``(what, value)``: zone, files, lines by outcome, days, databases, stale days."""
+    from pipeline.alerts.outbox import list_untaken
+    from pipeline.alerts.services import alert_settings
+    from pipeline.build.build import session_rules
+    from pipeline.build.stale import take_stock
+    from pipeline.ingest.source_names import list_doubts
+    from pipeline.lake.left_out import read_notes
+
     records = lake.files()
     days = sorted({day for record in records for day in record.days})
     sealed = lake.sealed()
@@ -97,6 +102,11 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
 
 def explain_stale(settings: Settings, lake: Lake) -> list[tuple[str, str, str, str]]:
     """Rows ``(day, kind, cause, taken by)``: why each stale day is, and what would rebuild it."""
+    from pipeline.build.build import session_rules
+    from pipeline.build.stale import take_stock
+    from pipeline.ingest.maker import current_maker, ingest_settings
+    from pipeline.ingest.reprocess import plan_reread
+
     stock = take_stock(lake, session_rules(settings))
     rows = [
         (str(day), cause.kind, cause.text, f"build --also {cause.kind}" if cause.waits else "build")
@@ -122,6 +132,8 @@ def _count_files(count: int) -> str:
 
 def _count_unsettled(lake: Lake, rules: OverlapRules) -> Counter[str]:
     """Files of each unsealed day that drop other lines by the settings of now."""
+    from pipeline.ingest.deduplication import SourceFiles
+
     sealed = lake.sealed()
     names = sorted({record.source for record in lake.files()})
     sources = (SourceFiles(lake, name, rules, lake.root) for name in names)
@@ -178,6 +190,11 @@ def _list_reasons(records: list[FileRecord]) -> str:
 
 
 def _list_outdated(settings: Settings, lake: Lake, records: list[FileRecord]) -> list[str]:
+    from pipeline.enrich.geo.databases import list_databases
+    from pipeline.enrich.hits import DatabasesInForce
+    from pipeline.ingest.outdated import find_outdated
+    from pipeline.lake.zone import find_zone
+
     try:
         databases = list_databases(settings.geo)
         places = DatabasesInForce(
@@ -189,6 +206,8 @@ def _list_outdated(settings: Settings, lake: Lake, records: list[FileRecord]) ->
 
 
 def _list_databases(settings: Settings) -> list[str]:
+    from pipeline.enrich.geo.databases import list_databases
+
     if settings.geo is None:
         return ["none, geo = none: nobody is located"]
     try:

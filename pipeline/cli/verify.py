@@ -1,13 +1,14 @@
 """The command ``verify``."""
 
+from __future__ import annotations
+
 import sys
 from datetime import date, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
-from pipeline.build.build import BuildSettings, build_settings
 from pipeline.cli.options import (
     ConfigOption,
     Form,
@@ -19,15 +20,13 @@ from pipeline.cli.options import (
     ToOption,
 )
 from pipeline.cli.output import print_rows
-from pipeline.enrich.visitors import load_key
-from pipeline.lake.digests import is_intact
-from pipeline.lake.lake import Lake
-from pipeline.lake.zone import assumed_zone, open_lake
-from pipeline.progress import show_steps
-from pipeline.settings import Settings, load_settings
 from pipeline.text import escape, write_number_of
-from pipeline.verify.findings import COLUMNS
-from pipeline.verify.proof import Proof, Span, prove_lake
+
+if TYPE_CHECKING:
+    from pipeline.build.build import BuildSettings
+    from pipeline.lake.lake import Lake
+    from pipeline.settings import Settings
+    from pipeline.verify.proof import Proof
 
 
 def add_to(app: typer.Typer) -> None:
@@ -57,6 +56,12 @@ def verify(  # noqa: PLR0913 one parameter an option
 
     tidegauge verify --from 2016-11-08 --to 2016-11-09 --format json
     """
+    from pipeline.lake.lake import Lake
+    from pipeline.progress import show_steps
+    from pipeline.settings import load_settings
+    from pipeline.verify.findings import COLUMNS
+    from pipeline.verify.proof import Span, prove_lake
+
     settings = load_settings(config, lake=lake, geo=geo)
     the_lake = Lake(settings.lake)
     with show_steps("verifying", None) as (progress, task):
@@ -81,6 +86,11 @@ def _rules_of(settings: Settings, lake: Lake) -> BuildSettings:
     Raises:
         LakeError: there is no lake, or it is another zone's or key's.
     """
+    from pipeline.build.build import BuildSettings, build_settings
+    from pipeline.enrich.visitors import load_key
+    from pipeline.lake.digests import is_intact
+    from pipeline.lake.zone import assumed_zone, open_lake
+
     path = lake.ledger / "lake.json"
     is_damaged = not (path.exists() and is_intact(path.read_bytes().decode(errors="replace")))
     if not is_damaged or not (lake.ledger / "files").is_dir():

@@ -1,14 +1,13 @@
 """The commands ``now`` and ``watch``: today's finished hours, for who has to know tonight."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import typer
 
-from pipeline.alerts.failures import Failure, failure_announced
-from pipeline.alerts.outbox import deliver
-from pipeline.alerts.services import alert_settings
-from pipeline.alerts.today import DaySoFar, HourRow, read_day_so_far
 from pipeline.cli.options import (
     AsOfOption,
     ConfigOption,
@@ -24,19 +23,12 @@ from pipeline.cli.options import (
 from pipeline.cli.output import print_rows
 from pipeline.days import read_as_of
 from pipeline.errors import StoreError
-from pipeline.lake.lake import Lake
-from pipeline.lake.zone import find_zone, open_lake
-from pipeline.orchestration.watch import (
-    build_so_far,
-    find_alarms,
-    find_so_far,
-    note_alarms,
-    take_in_so_far,
-)
-from pipeline.progress import show_bytes
-from pipeline.raw.files import total_bytes
-from pipeline.settings import Settings, load_settings
 from pipeline.text import escape, say, write_days, write_number_of
+
+if TYPE_CHECKING:
+    from pipeline.alerts.failures import Failure
+    from pipeline.alerts.today import DaySoFar, HourRow
+    from pipeline.settings import Settings
 
 _COLUMNS = ["hour", "country", "sessions", "expected", "upper", "is_surge", "is_preliminary"]
 _LARGEST = 10
@@ -67,6 +59,10 @@ def now_command(  # noqa: PLR0913 one parameter an option
 
     tidegauge now --country US --as-of 2016-11-08T23:10
     """
+    from pipeline.alerts.today import read_day_so_far
+    from pipeline.lake.zone import open_lake
+    from pipeline.settings import load_settings
+
     settings = load_settings(config, lake=lake, geo=geo)
     now = _clock(settings, as_of)
     so_far = read_day_so_far(open_lake(settings.lake), _zone(settings), now)
@@ -99,6 +95,11 @@ def watch_command(
 
     tidegauge watch --raw ./raw --as-of 2016-11-08T23:10
     """
+    from pipeline.alerts.failures import Failure, failure_announced
+    from pipeline.alerts.outbox import deliver
+    from pipeline.alerts.services import alert_settings
+    from pipeline.settings import load_settings
+
     settings = load_settings(config, lake=lake, geo=geo, raw=raw)
     now = _clock(settings, as_of)
     today = now.astimezone(_zone(settings)).date()
@@ -115,6 +116,16 @@ def watch_command(
 
 def _watch(settings: Settings, now: datetime, *, is_replay: bool) -> list[StoreError]:
     """An hour's work but the sending; returns the stores that were out of reach."""
+    from pipeline.orchestration.watch import (
+        build_so_far,
+        find_alarms,
+        find_so_far,
+        note_alarms,
+        take_in_so_far,
+    )
+    from pipeline.progress import show_bytes
+    from pipeline.raw.files import total_bytes
+
     found = find_so_far(settings, now, is_replay=is_replay)
     with show_bytes("ingesting", total_bytes(found.files)) as (bar, task):
         result = take_in_so_far(
@@ -142,6 +153,9 @@ def _clock(settings: Settings, as_of: str | None) -> datetime:
 
 
 def _zone(settings: Settings) -> ZoneInfo:
+    from pipeline.lake.lake import Lake
+    from pipeline.lake.zone import find_zone
+
     return find_zone(settings.timezone, Lake(settings.lake)).info
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from enum import StrEnum
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -37,13 +36,6 @@ class Variant:
     count: Callable[[Basis], Outcome]
 
 
-class RobotlikeVariant(StrEnum):
-    """What is done with visitors whose day looks like a robot's."""
-
-    keep = "keep"
-    drop = "drop"
-
-
 @dataclass(frozen=True)
 class Asked:
     """The values of the options that change something."""
@@ -51,7 +43,7 @@ class Asked:
     timeouts: Sequence[int] = ()
     zones: Sequence[str] = ()
     robots: Sequence[str] = ()
-    robotlike: Sequence[RobotlikeVariant] = ()
+    drop_robotlike: Sequence[bool] = ()
     databases: Sequence[Path] = ()
     databases_built: Sequence[date] = ()
 
@@ -70,7 +62,7 @@ def make_variants(
     found = [_timeout(minutes) for minutes in asked.timeouts]
     found += [_zone(name) for name in asked.zones]
     found += [_robots(given) for given in asked.robots]
-    found += [_robotlike(what) for what in asked.robotlike]
+    found += [_robotlike(what) for what in asked.drop_robotlike]
     chosen = [choose_database(geo, file, None) for file in asked.databases]
     chosen += [choose_database(geo, None, built) for built in asked.databases_built]
     found += [_places(database, how, proxies) for database in chosen]
@@ -100,9 +92,8 @@ def _robots(given: str) -> Variant:
     )
 
 
-def _robotlike(what: RobotlikeVariant) -> Variant:
-    label = f"robotlike {what}"
-    drop = what is RobotlikeVariant.drop
+def _robotlike(drop: bool) -> Variant:
+    label = f"robotlike {'drop' if drop else 'keep'}"
     return Variant(
         label, lambda basis: _count_hits(basis, label, replace(basis.rules, drop_robotlike=drop))
     )

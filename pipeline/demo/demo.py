@@ -1,4 +1,4 @@
-"""The commands ``demo`` and ``simulate``: the storm of November 2016, end to end.
+"""The demo: the storm of November 2016, end to end.
 
 The raw logs are simulated, calibrated to the published totals. Only this module compares the
 lake with the published figures; everything between is what any site's logs go through.
@@ -13,14 +13,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from pipeline.build.build import build, build_settings
 from pipeline.build.restatements import publish
 from pipeline.cli.history import history
-from pipeline.cli.options import ConfigOption, GeoOption, LakeOption
 from pipeline.cli.output import print_rows
 from pipeline.definitions import DEMO_MARK
 from pipeline.demo.storm.address_pool import find_database
@@ -60,33 +56,6 @@ _SHOWN = [
     "peak_ratio",
 ]
 
-ScaleOption = Annotated[
-    float, typer.Option("--scale", help="1 is the real size, 36 million lines; 0.02 takes seconds.")
-]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
-    app.command("demo")(demo)
-    app.command("simulate")(simulate_command)
-
-
-def simulate_command(
-    out: Annotated[Path, typer.Option("--out", help="Folder for the raw logs.")],
-    scale: ScaleOption = 1.0,
-    lake: LakeOption = None,  # noqa: ARG001 accepted by every command
-    geo: GeoOption = None,  # noqa: ARG001
-    config: ConfigOption = None,  # noqa: ARG001
-) -> None:
-    """Write the simulated raw logs of 1-20 November 2016, calibrated to the published totals.
-
-    For example:
-
-    tidegauge simulate --out ./raw --scale 0.02
-    """
-    files = _simulate(out, scale)
-    print(f"simulated {len(files)} raw logs in {out}")
-
 
 @dataclass
 class _Clock:
@@ -101,18 +70,13 @@ class _Clock:
         self.seconds[step] = self.seconds.get(step, 0) + time.monotonic() - started
 
 
-def demo(
-    scale: ScaleOption = 1.0,
-    out: Annotated[Path, typer.Option("--out", help="Folder for everything made.")] = Path("demo"),
-    lake: LakeOption = None,  # noqa: ARG001 the demo's lake lies in its folder
-    geo: GeoOption = None,  # noqa: ARG001 the demo brings its own database
-    config: ConfigOption = None,
-) -> None:
-    """Simulate the storm of November 2016, count it from raw logs, compare with what was published.
+def count_storm(scale: float, out: Path, config: Path | None) -> None:
+    """Make everything of the demo in ``out``, and print what it comes to.
 
-    For example:
-
-    tidegauge demo --scale 0.02 --out /tmp/storm
+    Raises:
+        DataError: a figure is not the published one.
+        LakeError: the folder is another's.
+        SettingsError: the scale is none that can be simulated.
     """
     check_scale(scale)
     _clear(out)
@@ -122,7 +86,7 @@ def demo(
     )  # fmt: skip
     clock = _Clock()
     with clock.time("simulate"):
-        files = _simulate(out / "raw", scale)
+        files = write_logs(out / "raw", scale)
     lines = 0
     for night in _NIGHTS:
         there = [path for path in files if has_arrived(path, night)]
@@ -156,7 +120,8 @@ def _clear(out: Path) -> None:
         shutil.rmtree(out / made, ignore_errors=True)
 
 
-def _simulate(out: Path, scale: float) -> list[Path]:
+def write_logs(out: Path, scale: float) -> list[Path]:
+    """Simulate the raw logs at ``scale`` into the folder ``out``; returns them."""
     with show_steps("simulating", None) as (progress, task):
         return simulate(
             out, scale,

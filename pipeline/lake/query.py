@@ -11,7 +11,6 @@ import duckdb
 from pipeline.errors import SettingsError
 from pipeline.lake.database import open_views
 from pipeline.lake.lake import Lake
-from pipeline.lake.safe_sql import check_select, confine
 from pipeline.lake.sql import read_model
 from pipeline.lake.storage import is_damage, is_of_lake, name_damage, tables_named, write_reason
 
@@ -66,6 +65,8 @@ def query(
     """
     with open_views(lake.views) as connection:
         if confined_to_mb is not None:
+            from pipeline.lake.safe_sql import check_select, confine  # noqa: PLC0415 loads Arrow
+
             check_select(statement)
             confine(connection, lake, confined_to_mb)
         try:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
 from pipeline.errors import LakeError, StorageError
 
@@ -69,6 +68,8 @@ def damage_named(file: Path) -> Iterator[None]:
     Raises:
         LakeError: names the file.
     """
+    import pyarrow as pa  # noqa: PLC0415 slow to load, and not for who asks DuckDB alone
+
     try:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:

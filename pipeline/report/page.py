@@ -24,6 +24,7 @@ from pipeline.definitions import (
     CENSORED_SHARE,
     DEFINITIONS_VERSION,
     DEMO_MARK,
+    LEAST_HISTORY_DAYS,
     ROBOTLIKE,
     UNREAD_SHARE,
 )
@@ -36,7 +37,7 @@ from pipeline.report.accounting import ReportSettings, account_for, credit_datab
 from pipeline.report.day_hours import fill_hours, mark_whole_days
 from pipeline.report.drawings import choose_window, draw_charts
 from pipeline.report.facts import LEAST_SESSIONS, Facts, Focus, gather_facts
-from pipeline.surges.baseline import LEAST_HISTORY_DAYS, LEVEL_DAYS
+from pipeline.surges.baseline import LEVEL_DAYS
 from pipeline.surges.episodes import (
     ALARM_PROBABILITY,
     ALARM_PROBABILITY_AT_FIRST,

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.definitions import LEAST_HISTORY_DAYS
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-LEAST_HISTORY_DAYS = 7
 LEVEL_DAYS = 56
 MEDIAN_HALF_LIFE_DAYS = 10
 LEVEL_HALF_LIFE_DAYS = 20

@@ -1,0 +1,55 @@
+"""The commands ``demo`` and ``simulate``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.options import ConfigOption, GeoOption, LakeOption
+
+ScaleOption = Annotated[
+    float, typer.Option("--scale", help="1 is the real size, 36 million lines; 0.02 takes seconds.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("demo")(demo)
+    app.command("simulate")(simulate_command)
+
+
+def simulate_command(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the raw logs.")],
+    scale: ScaleOption = 1.0,
+    lake: LakeOption = None,  # noqa: ARG001 accepted by every command
+    geo: GeoOption = None,  # noqa: ARG001
+    config: ConfigOption = None,  # noqa: ARG001
+) -> None:
+    """Write the simulated raw logs of 1-20 November 2016, calibrated to the published totals.
+
+    For example:
+
+    tidegauge simulate --out ./raw --scale 0.02
+    """
+    from pipeline.demo.demo import write_logs
+
+    files = write_logs(out, scale)
+    print(f"simulated {len(files)} raw logs in {out}")
+
+
+def demo(
+    scale: ScaleOption = 1.0,
+    out: Annotated[Path, typer.Option("--out", help="Folder for everything made.")] = Path("demo"),
+    lake: LakeOption = None,  # noqa: ARG001 the demo's lake lies in its folder
+    geo: GeoOption = None,  # noqa: ARG001 the demo brings its own database
+    config: ConfigOption = None,
+) -> None:
+    """Simulate the storm of November 2016, count it from raw logs, compare with what was published.
+
+    For example:
+
+    tidegauge demo --scale 0.02 --out /tmp/storm
+    """
+    from pipeline.demo.demo import count_storm
+
+    count_storm(scale, out, config)
