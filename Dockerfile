@@ -37,3 +37,6 @@ RUN pip install --quiet --no-cache-dir --no-deps --no-build-isolation --editable
     # Readable by the image's user, whatever the umask of the checkout.
     && chmod --recursive go=rX .
 USER airflow
+# The compiled loops, where the image's user may add those of another processor.
+ENV NUMBA_CACHE_DIR=/opt/airflow/numba
+RUN python -c "from pipeline.formats.kernel import warm; warm()"

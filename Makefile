@@ -6,13 +6,14 @@ PORT ?= 8080
 KILLS ?= 200
 BIN := .venv/bin
 
-.PHONY: install install-dev install-airflow demo airflow check test test-clocks e2e faults lint docs bench bench-surges secrets lock clean
+.PHONY: install install-dev install-airflow demo airflow check test test-kernel test-clocks e2e faults lint docs bench bench-surges secrets lock clean
 
 install: .venv/installed
 .venv/installed: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -c "from pipeline.formats.combined import load_kernel as load; load() and load().warm()"
 	touch $@
 
 install-dev: .venv/installed-dev
@@ -38,6 +39,12 @@ airflow: install-airflow
 test: install-dev
 	timeout --foreground --signal=INT --kill-after=1m 50m \
 		$(BIN)/python -m pytest -n auto --dist loadgroup --timeout=600
+
+# What reads lines is the same compiled, with each place in an array checked, and uncompiled.
+KERNEL := $(BIN)/python -m pytest -n auto tests/formats/test_combined.py tests/formats/test_conformance.py
+test-kernel: install-dev
+	NUMBA_DISABLE_JIT=1 $(KERNEL) -k "not costs_one_pass"
+	cache=$$(mktemp -d) && NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$$cache $(KERNEL) && rm -r $$cache
 
 # What a run's day hangs on, on a leap day and both days on which clocks change.
 CLOCKED := orchestration alerts build/test_retention.py build/test_restatements.py \

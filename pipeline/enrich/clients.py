@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.enrich.geo.addresses import ipv4_numbers, split_versions
-from pipeline.formats.client_texts import read_client
+from pipeline.formats.client_texts import read_client, recoded
 from pipeline.proxies import TrustedProxies, number_of
 
 _SINGLE = (
@@ -70,8 +70,8 @@ CHOICES = frozenset(choice for kind in HEADERS for choice in name_choices(kind))
 
 
 def choose_clients(
-    peer: pa.StringArray, forwarded: pa.StringArray, kind: str, trusted: TrustedProxies
-) -> tuple[pa.StringArray, pa.DictionaryArray]:
+    peers: pa.DictionaryArray, forwarded: pa.DictionaryArray, kind: str, trusted: TrustedProxies
+) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:
     """The canonical client of each of n hits, and how it was chosen.
 
     Where the peer is a trusted proxy, the client is the right-most address of the header that is
@@ -79,12 +79,12 @@ def choose_clients(
     the client; when all are trusted, the left-most is.
 
     Args:
-        peer: who connected, as read; a port does not matter to whether it is trusted.
+        peers: who connected, as read; a port does not matter to whether it is trusted.
         forwarded: the header as read; null, ``-`` or blank when there was none.
         kind: which one, of ``HEADERS``.
         trusted: the proxies whose word is taken.
     """
-    peers, headers = peer.dictionary_encode(), forwarded.fill_null("").dictionary_encode()
+    headers = pc.coalesce(forwarded, pa.array([""]).dictionary_encode()[0])
     at_peer, at_header = (coded.indices.to_numpy() for coded in (peers, headers))
     texts = peers.dictionary.to_pylist()
     read_peers = [_read_node(text) for text in texts]
@@ -100,12 +100,11 @@ def choose_clients(
     place = np.searchsorted(asked, at_header)  # of another row's header where its peer is no proxy
     chosen = np.where(is_proxy[at_peer], np.append(read, _NONE)[place], _NONE).astype(np.int8)
     spelt = [read[0] if read else text for text, read in zip(texts, read_peers, strict=True)]
-    clients = pa.array(spelt, pa.string()).take(peers.indices)
-    if chosen.any():
-        from_header = pa.concat_arrays([named, pa.nulls(1, pa.string())]).take(pa.array(place))
-        is_named = pa.array((chosen == _CHOSEN) | (chosen == _PROXY_KEPT))
-        clients = pc.if_else(is_named, from_header, clients)
-    return clients, _name_all(chosen, kind)
+    is_named = (chosen == _CHOSEN) | (chosen == _PROXY_KEPT)
+    either = pa.concat_arrays([pa.array(spelt, pa.string()), named])
+    code = np.where(is_named, len(spelt) + place, at_peer)
+    clients = pa.DictionaryArray.from_arrays(pa.array(code.astype(np.int32)), either)
+    return recoded(clients, either), _name_all(chosen, kind)
 
 
 def _name_all(chosen: npt.NDArray[np.int8], kind: str) -> pa.DictionaryArray:

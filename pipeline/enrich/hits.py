@@ -20,6 +20,7 @@ from pipeline.enrich.geo.lookup import Locator
 from pipeline.enrich.privacy import kept_clients
 from pipeline.enrich.robots import Robots
 from pipeline.enrich.visitors import VisitorKey, hash_visitors
+from pipeline.formats.client_texts import recoded
 from pipeline.proxies import NO_PROXIES, TrustedProxies
 from pipeline.settings import Addresses
 from pipeline.tables import HITS
@@ -88,19 +89,14 @@ class HitMaker:
         """
         if not len(fields):
             return HITS.empty_table(), np.zeros(0, np.int32)
-        fields = fields.combine_chunks()
-        column = {name: fields[name].chunk(0) for name in fields.column_names}
+        column = {name: fields[name].combine_chunks() for name in fields.column_names}
         days = local_days(column["ts"].cast(pa.int64()).to_numpy() // 1_000_000, self.zone)
         clients, column["client_from"] = self._choose(column, forwarded_kind)
-        agents = column["user_agent"].dictionary_encode()
         column |= self._locate(clients, days)
-        column |= self._classify(column, agents)
-        column["visitor_id"] = pa.array(hash_visitors(self.key, clients, agents))
-        column["user_agent"] = agents
+        column |= self._classify(column)
+        column["visitor_id"] = pa.array(hash_visitors(self.key, clients, column["user_agent"]))
         column["source"] = _repeated(source, len(days))
         column["client"] = kept_clients(clients, self.addresses)
-        for name in ("method", "protocol"):
-            column[name] = column[name].dictionary_encode()
         return pa.table({name: column[name] for name in HITS.names}, HITS), days
 
     def _choose(
@@ -108,11 +104,10 @@ class HitMaker:
     ) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:
         """Each hit's canonical client, and why it is that one."""
         if kind is None:
-            peers = column["client"].dictionary_encode()
-            chosen = _recoded(peers, canonical_clients(peers.dictionary))
+            peers = column["client"]
+            chosen = recoded(peers, canonical_clients(peers.dictionary))
             return chosen, _repeated(PEER, len(chosen))
-        clients, reasons = choose_clients(column["client"], column["forwarded"], kind, self.proxies)
-        return clients.dictionary_encode(), reasons
+        return choose_clients(column["client"], column["forwarded"], kind, self.proxies)
 
     def _locate(
         self, clients: pa.DictionaryArray, days: npt.NDArray[np.int32]
@@ -149,18 +144,15 @@ class HitMaker:
             country, subdivision = self.places.locator(database).locate(clients.dictionary)
             built = database.build_date
         return {
-            "country": _recoded(clients, country),
-            "subdivision": _recoded(clients, subdivision),
+            "country": recoded(clients, country),
+            "subdivision": recoded(clients, subdivision),
             "geo_built": pa.repeat(pa.scalar(built, pa.date32()), len(clients)),
         }
 
-    def _classify(
-        self, column: dict[str, pa.Array], agents: pa.DictionaryArray
-    ) -> dict[str, pa.Array]:
-        robot_agent = np.append(self.robots.classify(agents.dictionary), False)
-        index = agents.indices.fill_null(len(agents.dictionary)).to_numpy(zero_copy_only=False)
-        is_robot = robot_agent[index]
-        is_asset = find_assets(column["path"])
+    def _classify(self, column: dict[str, pa.Array]) -> dict[str, pa.Array]:
+        agents, paths = column["user_agent"], column["path"]
+        is_robot = _of_each(agents, self.robots.classify(agents.dictionary))
+        is_asset = _of_each(paths, find_assets(paths.dictionary))
         status = column["status"].fill_null(0).to_numpy()
         is_get = pc.equal(column["method"], "GET").fill_null(False).to_numpy(zero_copy_only=False)
         succeeded = ((status >= 200) & (status < 300)) | (status == 304)
@@ -177,7 +169,8 @@ def _repeated(value: str, rows: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(codes, pa.array([value]))
 
 
-def _recoded(coded: pa.DictionaryArray, values: pa.StringArray) -> pa.DictionaryArray:
-    """Replace the dictionary's values; equal values share one code again."""
-    again = values.dictionary_encode()
-    return pa.DictionaryArray.from_arrays(again.indices.take(coded.indices), again.dictionary)
+def _of_each(coded: pa.DictionaryArray, flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """The flag of each text, where ``flags`` are those of the different ones; False of null."""
+    index = coded.indices.fill_null(len(flags)).to_numpy(zero_copy_only=False)
+    of_each: npt.NDArray[np.bool_] = np.append(flags, False)[index]
+    return of_each

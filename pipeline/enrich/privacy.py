@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from pipeline.enrich.disguises import Place, find_encoded, find_octal, find_odd
 from pipeline.enrich.geo.addresses import split_versions
+from pipeline.formats.client_texts import recoded
 from pipeline.settings import Addresses
 
 _IPV4_KEPT_BITS = 24
@@ -53,7 +54,7 @@ def truncate(client: str) -> str | None:
     return str(type(address)(kept))
 
 
-def kept_clients(clients: pa.DictionaryArray, kept: Addresses) -> pa.StringArray:
+def kept_clients(clients: pa.DictionaryArray, kept: Addresses) -> pa.DictionaryArray:
     """What hits keep of their clients.
 
     Args:
@@ -61,14 +62,14 @@ def kept_clients(clients: pa.DictionaryArray, kept: Addresses) -> pa.StringArray
         kept: with ``truncated``, a client that is no address (a host's name) becomes null.
     """
     if kept is Addresses.none:
-        return pa.nulls(len(clients), pa.string())
+        return pa.nulls(len(clients), clients.type)
     if kept is Addresses.full:
-        return clients.cast(pa.string())
+        return clients
     networks = [_truncate_ipv4(client) for client in clients.dictionary.to_pylist()]
     is_ipv4, _ = split_versions(clients.dictionary)
     for position in set(range(len(networks))) - set(is_ipv4.tolist()):
         networks[position] = truncate(clients.dictionary[position].as_py())
-    return pa.array(networks, pa.string()).take(clients.indices)
+    return recoded(clients, pa.array(networks, pa.string()))
 
 
 def _truncate_ipv4(client: str) -> str | None:

@@ -70,17 +70,16 @@ def is_address(text: str) -> bool:
     return True
 
 
-def read_clients(texts: pa.StringArray) -> tuple[pa.StringArray, npt.NDArray[np.bool_]]:
+def read_clients(coded: pa.DictionaryArray) -> tuple[pa.DictionaryArray, npt.NDArray[np.bool_]]:
     """``read_client`` of n texts, and of which of them there is one; work is done once a value.
 
     Of the others the text stays as it was.
     """
-    coded = texts.dictionary_encode()
     values = coded.dictionary
     is_other = pc.invert(pc.match_substring_regex(values, IPV4))
     others = values.filter(is_other)
     if not len(others):
-        return texts, np.ones(len(texts), np.bool_)
+        return coded, np.ones(len(coded), np.bool_)
     bare = pc.replace_substring_regex(others, _PORT_BEHIND, r"\1").dictionary_encode()
     read = pa.array([read_client(text) for text in bare.dictionary.to_pylist()], pa.string())
     clients = read.take(bare.indices)
@@ -88,17 +87,23 @@ def read_clients(texts: pa.StringArray) -> tuple[pa.StringArray, npt.NDArray[np.
     is_one[is_other.to_numpy(zero_copy_only=False)] = clients.is_valid()
     values = pc.replace_with_mask(values, is_other, pc.coalesce(clients, others))
     valid: npt.NDArray[np.bool_] = is_one[coded.indices.to_numpy()]
-    return values.take(coded.indices), valid
+    return recoded(coded, values), valid
 
 
-def are_addresses(clients: pa.StringArray) -> npt.NDArray[np.bool_]:
+def recoded(coded: pa.DictionaryArray, values: pa.StringArray) -> pa.DictionaryArray:
+    """Replace the dictionary's values; equal values share one code again."""
+    again = values.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(again.indices.take(coded.indices), again.dictionary)
+
+
+def are_addresses(clients: pa.DictionaryArray) -> npt.NDArray[np.bool_]:
     """Which of n clients, as ``read_clients`` gives them, are addresses."""
-    coded = clients.dictionary_encode()
-    values = coded.dictionary
+    values = clients.dictionary
     is_socket = pc.match_substring_regex(values, "^(?:unix:|@)")
     is_ipv6 = pc.and_not(pc.match_substring(values, ":"), is_socket)
     either = pc.or_(pc.match_substring_regex(values, IPV4), is_ipv6)
-    flags: npt.NDArray[np.bool_] = either.to_numpy(zero_copy_only=False)[coded.indices.to_numpy()]
+    of_value = either.to_numpy(zero_copy_only=False)
+    flags: npt.NDArray[np.bool_] = of_value[clients.indices.to_numpy()]
     return flags
 
 

@@ -16,6 +16,7 @@ from pipeline.formats.client_texts import are_addresses, are_all_addresses, hold
 from pipeline.formats.fields import ReadBlock
 from pipeline.formats.layouts import Combined
 from pipeline.formats.reader import Part
+from pipeline.formats.targets import TEXT
 from pipeline.proxies import NO_PEER, SOCKET, SOCKETS, UNLOGGED, TrustedProxies
 
 _LOOKED_AT = 200
@@ -155,7 +156,7 @@ def tell_unknown(hits: pa.Table) -> tuple[pa.Array, pa.Array]:
 
     Only where there is a header that may say more.
     """
-    clients, has_header = hits["client"], hits["forwarded"].is_valid()
+    clients, has_header = hits["client"].cast(TEXT), hits["forwarded"].is_valid()
     is_socket = pc.match_substring_regex(clients, f"^(?s:{SOCKET.pattern})$")
     return pc.and_(pc.equal(clients, NO_PEER), has_header), pc.and_(is_socket, has_header)
 

@@ -13,24 +13,27 @@ from pipeline.formats.targets import TEXT, or_null, read_request
 from pipeline.formats.times import TimeFormat
 from pipeline.proxies import NO_PEER
 
+CODED = pa.dictionary(pa.int32(), TEXT)
+"""A column of texts that come again and again."""
+
 BLANK = " \t\v\f\r\n"
 """What a blank line may hold."""
 FIELDS = pa.schema(
     [
         ("line_no", pa.int64()),
         ("ts", pa.timestamp("us", "UTC")),
-        ("client", TEXT),
-        ("host", TEXT),
-        ("method", TEXT),
-        ("path", TEXT),
-        ("query", TEXT),
-        ("protocol", TEXT),
+        ("client", CODED),
+        ("host", CODED),
+        ("method", CODED),
+        ("path", CODED),
+        ("query", CODED),
+        ("protocol", CODED),
         ("status", pa.int16()),
         ("bytes_sent", pa.int64()),
-        ("referrer", TEXT),
-        ("user_agent", TEXT),
+        ("referrer", CODED),
+        ("user_agent", CODED),
         ("duration_ms", pa.float64()),
-        ("forwarded", TEXT),
+        ("forwarded", CODED),
     ]
 )
 """What a layout gives for each hit; ``client`` is the peer, without a port, and ``forwarded`` a
@@ -111,7 +114,7 @@ def read_fields(
     columns["bytes_sent"], bytes_valid = _read_bytes(texts.get("bytes"), count)
     columns["duration_ms"] = _read_duration(texts, count)
     columns |= read_request(texts, count)
-    clients = or_null(texts.get("client"), count).fill_null(NO_PEER)
+    clients = or_null(texts.get("client"), count).fill_null(NO_PEER).dictionary_encode()
     columns["client"], client_valid = read_clients(clients)
     for name in ("referrer", "forwarded"):
         columns[name] = or_null(texts.get(name), count)

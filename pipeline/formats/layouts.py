@@ -81,12 +81,12 @@ class Combined:
 
     def read_block(
         self,
-        connection: duckdb.DuckDBPyConnection,
+        _: duckdb.DuckDBPyConnection,
         line_no: npt.NDArray[np.int64],
         lines: pa.Array,
     ) -> ReadBlock:
         """Read a block of lines."""
-        return combined.read_block(connection, line_no, lines)
+        return combined.read_block(line_no, lines)
 
 
 NO_REQUESTS = Pattern(

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import date, timedelta
 from itertools import chain, groupby, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ _BUFFERED_ROWS = 250_000
 _BUFFERED_BYTES = 32 * 1024 * 1024
 """Reached before the rows only where fields are long: a hostile log has 4 KB of them in a line."""
 _OPEN_FILES = 64
+_INSTANT, _REPEATED = HITS.field("ts").type, (pa.int16(), pa.date32())
 
 
 class _Writer(pq.ParquetWriter):  # type: ignore[misc]  # pyarrow has no types
@@ -29,10 +31,25 @@ class _Writer(pq.ParquetWriter):  # type: ignore[misc]  # pyarrow has no types
             super().__del__()
 
 
-def _open(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+def _open(path: Path, schema: pa.Schema, **encoding: Any) -> pq.ParquetWriter:
     # Plain types for every engine: no Arrow schema inside. Level 1 was
     # 10 to 20 % faster than level 3 on hits, and no larger.
-    return _Writer(path, schema, compression="zstd", compression_level=1, store_schema=False)
+    return _Writer(
+        path, schema, compression="zstd", compression_level=1, store_schema=False, **encoding
+    )
+
+
+def _open_hits(path: Path) -> pq.ParquetWriter:
+    """Half of the time, and two thirds of the bytes, of what is right for any table."""
+    numbers = (pa.int64(), _INSTANT)
+    coded = [f.name for f in HITS if pa.types.is_dictionary(f.type) or f.type in _REPEATED]
+    return _open(
+        path,
+        HITS,
+        use_dictionary=coded,
+        column_encoding={f.name: "DELTA_BINARY_PACKED" for f in HITS if f.type in numbers},
+        write_statistics=["line_no", "ts"],
+    )
 
 
 def write_table(path: Path, table: pa.Table) -> None:
@@ -81,8 +98,8 @@ def split_days(table: pa.Table) -> Iterator[pa.Table]:
 
 def write_hits(path: Path, table: pa.Table) -> None:
     """Write some of a day's hits, as read from a lake's file."""
-    with _open(path, HITS) as writer:
-        writer.write_table(table.cast(HITS), row_group_size=2 * _BUFFERED_ROWS)
+    with _open_hits(path) as writer:
+        writer.write_table(_with_few_texts(table.cast(HITS)), row_group_size=2 * _BUFFERED_ROWS)
 
 
 class PartitionWriter:
@@ -129,7 +146,7 @@ class PartitionWriter:
 
     def _flush(self) -> None:
         for day, tables in sorted(self._buffer.items()):
-            table = pa.concat_tables(tables).unify_dictionaries()
+            table = _with_few_texts(pa.concat_tables(tables))
             self._writer(day).write_table(table, row_group_size=2 * _BUFFERED_ROWS)
         self._buffer.clear()
         self._buffered_rows = self._buffered_bytes = 0
@@ -140,7 +157,7 @@ class PartitionWriter:
                 self._close_writers()
             parts = self._parts.setdefault(day, [])
             parts.append(self._folder / f"{day}-{len(parts)}.parquet")
-            self._writers[day] = _open(parts[-1], HITS)
+            self._writers[day] = _open_hits(parts[-1])
         return self._writers[day]
 
     def _close_writers(self) -> None:
@@ -152,10 +169,10 @@ class PartitionWriter:
         if len(parts) == 1:
             return parts[0]
         joined = parts[0].with_suffix(".joined")
-        with _open(joined, HITS) as writer:
+        with _open_hits(joined) as writer:
             for part in parts:
                 for batch in pq.ParquetFile(part).iter_batches(_BUFFERED_ROWS):
-                    writer.write_table(pa.Table.from_batches([batch]).cast(HITS))
+                    writer.write_table(_with_few_texts(pa.Table.from_batches([batch]).cast(HITS)))
         return joined
 
 
@@ -193,6 +210,21 @@ class RejectWriter:
         arrays = [pa.array(c, f.type) for c, f in zip(columns, REJECTS, strict=True)]
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=REJECTS))
         self._buffer, self._buffered_chars = [], 0
+
+
+def _with_few_texts(table: pa.Table) -> pa.Table:
+    """One dictionary a column; without the texts of other days' rows where they are the most.
+
+    A dictionary is written as it is.
+    """
+    columns = [
+        column.cast(pa.string()).dictionary_encode()
+        if pa.types.is_dictionary(column.type)
+        and sum(len(chunk.dictionary) for chunk in column.chunks) > len(table)
+        else column
+        for column in table.columns
+    ]
+    return pa.table(columns, schema=table.schema).unify_dictionaries()
 
 
 def _split_by_day(hits: pa.Table, days: npt.NDArray[np.int32]) -> Iterator[tuple[int, pa.Table]]:

@@ -1,13 +1,10 @@
 """Combined lines: times to the digit, and the fast reading of a block equal to the slow one."""
 
-import calendar
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -15,21 +12,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from oracle.hostile import HOSTILE_LINES, MUTATED_LINES
 
-from pipeline.formats import clock
+from pipeline.formats import clock, combined
 from pipeline.formats.combined import read_block, read_line
 from pipeline.formats.fields import EXPLAINED, FIELDS, Rejected
-from pipeline.lake.database import connect
 
 GOOD_TIME = "10/Oct/2000:13:55:36 -0700"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 HEAD = "192.0.2.1 - - [08/Nov/2016:10:00:00 -0500] "
 
 
-@pytest.fixture(scope="module")
-def connection() -> Iterable[duckdb.DuckDBPyConnection]:
-    opened = connect(threads=1)
-    yield opened
-    opened.close()
+@pytest.fixture(autouse=True)
+def _compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However small a block is, the compiled loops read it."""
+    monkeypatch.setattr(combined, "_WORTH_BYTES", 0)
 
 
 @given(
@@ -43,16 +38,6 @@ def test_valid_time_is_read_as_strptime_reads_it(moment: datetime, sign: str, of
     text = f"{moment:%d}/{month}/{moment:%Y:%H:%M:%S} {sign}{offset:04}"
     expected = datetime.strptime(text, "%d/%b/%Y:%H:%M:%S %z").timestamp()
     assert clock.read_time(text) == expected
-
-
-def test_many_times_are_read_at_once_as_one_by_one() -> None:
-    """The rows of an array are independent of each other, valid or not."""
-    texts = ["10/Oct/2000:13:55:36-0700", "10/oct/2000:13:55:36-0700", "29/Feb/2000:00:00:60+0000"]
-    packed = np.frombuffer("".join(f"[{text}]" for text in texts).encode(), np.uint8)
-    seconds, valid = clock.read_times(packed.reshape(3, clock.WIDTH))
-    assert valid.tolist() == [True, False, True]
-    assert seconds[0] == clock.read_time(GOOD_TIME)
-    assert seconds[2] == calendar.timegm((2000, 2, 29, 0, 0, 59))
 
 
 @pytest.mark.parametrize(
@@ -105,14 +90,12 @@ def test_many_times_are_read_at_once_as_one_by_one() -> None:
         ("", False),
     ],
 )
-def test_time_is_valid_to_the_digit(
-    text: str, is_valid: bool, connection: duckdb.DuckDBPyConnection
-) -> None:
+def test_time_is_valid_to_the_digit(text: str, is_valid: bool) -> None:
     """The same verdict alone, in a line read slowly and in a line read fast."""
     assert (clock.read_time(text) is not None) == is_valid
     line = f'192.0.2.1 - - [{text}] "GET / HTTP/1.1" 200 5'
     assert isinstance(read_line(line), dict) == is_valid
-    assert len(read_block(connection, np.array([1]), pa.array([line])).hits) == is_valid
+    assert len(read_block(np.array([1]), pa.array([line])).hits) == is_valid
 
 
 @given(text=st.text("0123456789/:+- []OctNovFebJan\u0661", max_size=30))
@@ -148,8 +131,8 @@ def slowly(
     return hits, rejects, blank
 
 
-def assert_read_alike(connection: duckdb.DuckDBPyConnection, lines: list[str]) -> None:
-    read = read_block(connection, np.arange(1, len(lines) + 1), pa.array(lines, pa.string()))
+def assert_read_alike(lines: list[str]) -> None:
+    read = read_block(np.arange(1, len(lines) + 1), pa.array(lines, pa.string()))
     assert read.hits.schema == FIELDS
     assert (read.hits.to_pylist(), read.rejects, read.blank) == slowly(lines)
 
@@ -165,25 +148,21 @@ def one_line(text: str) -> str:
     lines=st.lists(HOSTILE_LINES, min_size=10, max_size=40),
     ends=st.sampled_from(("\n", "\r\n", "")),
 )
-def test_fast_and_slow_reading_are_equal(
-    lines: list[str], ends: str, connection: duckdb.DuckDBPyConnection
-) -> None:
+def test_fast_and_slow_reading_are_equal(lines: list[str], ends: str) -> None:
     """Every line of a block, hostile or mutated, gives the same as that line read alone."""
-    assert_read_alike(connection, [one_line(line) + ends for line in lines])
+    assert_read_alike([one_line(line) + ends for line in lines])
 
 
 @settings(max_examples=60, deadline=None)
 @given(line=MUTATED_LINES, end=st.sampled_from(("\n", "\r\n", "")))
-def test_block_of_one_line_is_read_alike(
-    line: str, end: str, connection: duckdb.DuckDBPyConnection
-) -> None:
+def test_block_of_one_line_is_read_alike(line: str, end: str) -> None:
     """A block of one line, plain or not, gives what that line gives."""
-    assert_read_alike(connection, [one_line(line) + end])
+    assert_read_alike([one_line(line) + end])
 
 
-def test_empty_block_is_read(connection: duckdb.DuckDBPyConnection) -> None:
+def test_empty_block_is_read() -> None:
     """A block without lines (all of them too long) has no hits, rejects or blanks."""
-    assert_read_alike(connection, [])
+    assert_read_alike([])
 
 
 TAILS = [
@@ -208,14 +187,14 @@ REQUESTS = [
 ]  # fmt: skip
 
 
-def test_every_pairing_of_odd_parts_is_read_alike(connection: duckdb.DuckDBPyConnection) -> None:
+def test_every_pairing_of_odd_parts_is_read_alike() -> None:
     """Odd requests, results and tails, each with each: fast and slow alike."""
     pairs = [(request, result, "") for request in REQUESTS for result in RESULTS]
     pairs += [(request, "200 5", tail) for request in REQUESTS for tail in TAILS]
     pairs += [("GET / HTTP/1.1", result, tail) for result in RESULTS for tail in TAILS]
     lines = [f'{HEAD}"{request}" {result}{tail}' for request, result, tail in pairs]
-    assert_read_alike(connection, lines)
-    assert_read_alike(connection, [line + "\r\n" for line in lines])
+    assert_read_alike(lines)
+    assert_read_alike([line + "\r\n" for line in lines])
 
 
 @pytest.mark.parametrize(
@@ -252,10 +231,10 @@ def test_rejected_line_says_why_and_where(line: str, reason: str, column: int) -
     ],
     ids=["backslashes", "escaped", "spaces", "times", "schemes", "digits", "quotes"],
 )
-def test_hostile_line_costs_one_pass(line: str, connection: duckdb.DuckDBPyConnection) -> None:
+def test_hostile_line_costs_one_pass(line: str) -> None:
     """A megabyte made to be slow is read in well under a second or two, fast and slow alike."""
     started = datetime.now(UTC)
-    assert_read_alike(connection, [line, line + "\n"])
+    assert_read_alike([line, line + "\n"])
     assert (datetime.now(UTC) - started).total_seconds() < 5
 
 

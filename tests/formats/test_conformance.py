@@ -16,10 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.formats import aws, combined, haproxy, squid, web_servers
+from pipeline.formats import aws, haproxy, squid, web_servers
 from pipeline.formats.detection import FileReader
 from pipeline.formats.fields import ReadBlock
-from pipeline.formats.pattern import Pattern
+from pipeline.formats.layouts import COMBINED, BlockLayout
 from pipeline.formats.templates import compile_format
 
 CORPUS = Path(__file__).parents[3] / "shared/corpus"
@@ -42,7 +42,7 @@ APACHE_COMBINED = APACHE_COMMON + r" \"%{Referer}i\" \"%{User-Agent}i\""
 MOST_DIFFERENCES = 0.05
 """Of all cases."""
 
-LAYOUTS: dict[str, tuple[Pattern, ...]] = {
+LAYOUTS: dict[str, tuple[BlockLayout, ...]] = {
     "HTTPD_COMBINEDLOG": (compile_format(APACHE_COMBINED),),
     "HAPROXYHTTP": (haproxy.HAPROXY,),
     "HAPROXYHTTPBASE": (haproxy.HAPROXY,),
@@ -51,12 +51,10 @@ LAYOUTS: dict[str, tuple[Pattern, ...]] = {
     "S3_ACCESS_LOG": (aws.S3,),
     "SQUID3": (squid.SQUID,),
     "couchbase-http-access": (web_servers.COUCHBASE,),
-    # These five write common or combined: ``combined.read_block`` reads them.
-    "apache-access": (),
-    "jetty-access": (),
-    "nginx-access": (),
-    "tomcat-access": (),
-    "varnish": (),
+    # These five write common or combined.
+    **dict.fromkeys(
+        ("apache-access", "jetty-access", "nginx-access", "tomcat-access", "varnish"), (COMBINED,)
+    ),
 }
 """The layouts that read each suite's lines. """
 ELSEWHERE = ("iis", "CLOUDFRONT_ACCESS_LOG", "BRO_HTTP", "ZEEK_HTTP")
@@ -70,10 +68,10 @@ DIFFERENCES = {
 """Cases that we read otherwise than the peer, and the specification's sentence for it."""
 
 
-def read_with(reader: Callable[..., Any], *lines: str) -> ReadBlock | combined.ReadBlock:
+def read_with(reader: Callable[..., Any], *lines: str) -> ReadBlock:
     """Read lines with a layout's ``read_block``; line numbers count from 1."""
     with duckdb.connect() as connection:
-        block: ReadBlock | combined.ReadBlock = reader(
+        block: ReadBlock = reader(
             connection, np.arange(1, len(lines) + 1), pa.array(lines, pa.string())
         )
     return block
@@ -101,9 +99,8 @@ def read_case(case: dict[str, Any]) -> dict[str, Any] | None:
     """
     if LAYOUTS[suite_of(case)] == (haproxy.HAPROXY,):
         return next(iter(read_file("haproxy", case["line"])), None)
-    readers = [layout.read_block for layout in LAYOUTS[suite_of(case)]] or [combined.read_block]
-    for reader in readers:
-        hits = read_with(reader, case["line"]).hits.to_pylist()
+    for layout in LAYOUTS[suite_of(case)]:
+        hits = read_with(layout.read_block, case["line"]).hits.to_pylist()
         if hits:
             hit: dict[str, Any] = hits[0]
             return hit

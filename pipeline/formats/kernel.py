@@ -1,0 +1,394 @@
+"""Lines of the common and combined layouts taken apart by compiled loops over plain arrays.
+
+Only plain lines are: whatever is odd is left to ``combined.read_line``, which alone decides. The
+functions mean the same when they are not compiled (``NUMBA_DISABLE_JIT=1``). A loop that is to be
+fast has no early end: only then several bytes are compared at once.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+Bytes = npt.NDArray[np.uint8]
+Numbers = npt.NDArray[np.int32]
+Keys = npt.NDArray[np.uint32]
+Hashes = npt.NDArray[np.uint64]
+
+NEWLINE, RETURN, SPACE, QUOTE, BACKSLASH = 10, 13, 32, 34, 92
+PLUS, MINUS, SLASH, COLON, QUESTION, OPEN, CLOSE = 43, 45, 47, 58, 63, 91, 93
+CLIENT, METHOD, PATH, QUERY, PROTOCOL, REFERRER, AGENT, REQUEST = range(8)
+"""A line's texts. The request is there where it does not come apart: then its parts are null."""
+TEXTS = 8
+BAD = -(1 << 40)
+_MONTHS = np.frombuffer(b"JanFebMarAprMayJunJulAugSepOctNovDec", np.uint8)
+_HTTP = np.frombuffer(b"HTTP/", np.uint8)
+_MOST_DIGITS = 18
+_AHEAD = 64
+"""So many texts are hashed before they are looked up: the table is then waited for once."""
+_KEYS = np.frombuffer(secrets.token_bytes(4 * 4096), np.uint32)
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits even: 2**64 over the golden ratio
+_TIME_BYTES = 29
+"""Of ``[08/Nov/2016:23:04:05 -0500] ``, which the request's quote follows."""
+
+
+def _compiled(function: _F) -> _F:
+    """Compile when it is first called, and keep that on disk where there is a place for it."""
+    try:
+        return cast("_F", numba.njit(nogil=True, cache=True)(function))
+    except RuntimeError:  # neither the module's folder nor the user's can be written
+        return cast("_F", numba.njit(nogil=True)(function))
+
+
+@_compiled
+def find_quotes(text: Bytes) -> Numbers:
+    """The places of quotes that no backslash escapes, and the end.
+
+    Args:
+        text: shape ``(n,)``, ``n`` a multiple of 8.
+    """
+    is_one = np.empty(len(text), np.uint8)
+    for i in range(len(text)):
+        is_one[i] = text[i] == QUOTE
+    quotes = np.empty(is_one.sum() + 1, np.int32)
+    count = 0
+    eights = is_one.view(np.uint64)
+    for eight in range(len(eights)):
+        if eights[eight]:
+            for i in range(8 * eight, 8 * eight + 8):
+                if is_one[i]:
+                    before = i
+                    while before > 0 and text[before - 1] == BACKSLASH:
+                        before -= 1
+                    quotes[count] = i
+                    count += 1 - (i - before) % 2
+    quotes[count] = len(text)
+    return quotes[: count + 1]
+
+
+@_compiled
+def _two_digits(text: Bytes, at: int) -> int:
+    """The number that two digits make; far below zero when they are none."""
+    tens, ones = int(text[at]) - 48, int(text[at + 1]) - 48
+    return tens * 10 + ones if 0 <= tens <= 9 and 0 <= ones <= 9 else BAD
+
+
+@_compiled
+def read_day(text: Bytes, at: int) -> int:
+    """Days since 1970-01-01 of ``08/Nov/2016``, or BAD (docs/definitions.md, *time*)."""
+    day = _two_digits(text, at)
+    year = _two_digits(text, at + 7) * 100 + _two_digits(text, at + 9)
+    month = 0
+    for m in range(12):
+        if _is_same(text, at + 3, _MONTHS, 3 * m, 3):
+            month = m + 1
+    if text[at + 2] != SLASH or text[at + 6] != SLASH or month == 0:
+        return BAD
+    if year < 1970 or year > 2099:
+        return BAD
+    is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    is_short = month in (4, 6, 9, 11)
+    if day < 1 or day > ((29 if is_leap else 28) if month == 2 else (30 if is_short else 31)):
+        return BAD
+    of_march = (
+        year - 1 if month <= 2 else year
+    )  # a year that begins in March ends with its leap day
+    in_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
+    return of_march * 365 + of_march // 4 - of_march // 100 + of_march // 400 + in_year - 719468
+
+
+@_compiled
+def read_clock(text: Bytes, at: int) -> int:
+    """Seconds that ``:23:04:05 -0500] `` adds to its day, in UTC, or BAD."""
+    hour, minute = _two_digits(text, at + 1), _two_digits(text, at + 4)
+    second, sign = _two_digits(text, at + 7), text[at + 10]
+    zone_hour, zone_minute = _two_digits(text, at + 11), _two_digits(text, at + 13)
+    if text[at] != COLON or text[at + 3] != COLON or text[at + 6] != COLON:
+        return BAD
+    if text[at + 9] != SPACE or text[at + 15] != CLOSE or text[at + 16] != SPACE:
+        return BAD
+    if hour < 0 or hour > 23 or minute < 0 or minute > 59 or second < 0 or second > 60:
+        return BAD
+    if zone_hour < 0 or zone_minute < 0 or zone_minute > 59 or zone_hour * 100 + zone_minute > 1400:
+        return BAD
+    if sign not in (PLUS, MINUS):
+        return BAD
+    zone = (zone_hour * 60 + zone_minute) * 60
+    return (hour * 60 + minute) * 60 + min(second, 59) + (zone if sign == MINUS else -zone)
+
+
+# Numbers without a sign where bytes are many: of others each is looked at whether it is below zero,
+# as a place from the end.
+@_compiled
+def _find(text: Bytes, at: int, end: int, byte: int) -> int:
+    """The place of the next such byte, or ``end``."""
+    place, last = np.uint64(at), np.uint64(end)
+    while place < last and text[place] != byte:
+        place += np.uint64(1)
+    return int(place)
+
+
+@_compiled
+def _is_same(one: Bytes, one_at: int, other: Bytes, other_at: int, length: int) -> bool:
+    """Whether two texts of one length are the same."""
+    differs, first, second = np.uint8(0), np.uint64(one_at), np.uint64(other_at)
+    for i in range(np.uint64(length)):
+        differs |= one[first + i] ^ other[second + i]
+    return bool(differs == 0)
+
+
+@_compiled
+def read_lines(  # noqa: C901, PLR0912, PLR0913, PLR0915 one line's way, in its order
+    text: Bytes,
+    starts: Numbers,
+    quotes: Numbers,
+    at: Numbers,
+    length: Numbers,
+    seconds: npt.NDArray[np.int64],
+    status: npt.NDArray[np.int16],
+    size: npt.NDArray[np.int64],
+    line_of: Numbers,
+) -> int:
+    """Take plain lines apart, one row each; returns how many rows.
+
+    Args:
+        text: bytes of UTF-8.
+        starts: shape ``(lines + 1,)``, where each line begins, and the end of the last one.
+        quotes: as ``find_quotes`` gives them.
+        at: shape ``(TEXTS, lines)``, where a row's texts begin.
+        length: likewise, their bytes; -1 is null.
+        seconds: shape ``(lines,)``, since 1970 in UTC.
+        status: shape ``(lines,)``.
+        size: shape ``(lines,)``, the bytes sent; -1 is null.
+        line_of: shape ``(lines,)``, which line a row is of, from 0.
+    """
+    rows = q = 0
+    day, day_at = BAD, -1  # the last date, and where it stands
+    for line in range(len(starts) - 1):
+        start, end = starts[line], starts[line + 1]
+        q0 = q
+        while quotes[q] < end:
+            q += 1
+        count = q - q0
+        if end > start and text[end - 1] == NEWLINE:
+            end -= 1
+        if end > start and text[end - 1] == RETURN:
+            end -= 1
+        if count != 2 and count < 6:
+            continue
+        # client identity user [08/Nov/2016:23:04:05 -0500] "
+        first, second = quotes[q0], quotes[q0 + 1]
+        time = first - _TIME_BYTES
+        client_end = _find(text, start, first, SPACE)
+        identity_end = _find(text, client_end + 1, first, SPACE)
+        user_end = _find(text, identity_end + 1, first, SPACE)
+        if user_end != time - 1 or text[time] != OPEN:
+            continue
+        if client_end == start or identity_end == client_end + 1 or user_end == identity_end + 1:
+            continue
+        if _find(text, start, client_end, QUOTE) != client_end:
+            continue
+        if day_at < 0 or not _is_same(text, time + 1, text, day_at, 11):
+            day, day_at = read_day(text, time + 1), time + 1
+        clock = read_clock(text, time + 12)
+        if day + clock < BAD // 2:
+            continue
+        #  200 1234
+        p = second + 1
+        if end - p < 6 or text[p] != SPACE or text[p + 4] != SPACE:
+            continue
+        code = (int(text[p + 1]) - 48) * 100 + _two_digits(text, p + 2)
+        if code < 100 or code > 599:
+            continue
+        p += 5
+        digits, number = p, 0
+        while p < end and 48 <= text[p] <= 57 and p - digits <= _MOST_DIGITS:
+            number = number * 10 + int(text[p]) - 48
+            p += 1
+        if p == digits and text[p] == MINUS:
+            number = -1
+            p += 1
+        if p == digits or p - digits > _MOST_DIGITS:
+            continue
+        #  "referrer" "agent" and anything
+        referrer = referrer_end = agent = agent_end = p
+        if count == 2:
+            if p != end:
+                continue
+        else:
+            referrer, referrer_end = quotes[q0 + 2] + 1, quotes[q0 + 3]
+            agent, agent_end = quotes[q0 + 4] + 1, quotes[q0 + 5]
+            if text[p] != SPACE or referrer != p + 2:
+                continue
+            if agent != referrer_end + 3 or text[referrer_end + 1] != SPACE:
+                continue
+        is_null = count == 2 or (referrer_end == referrer + 1 and text[referrer] == MINUS)
+        # GET /path?query HTTP/1.1
+        method_end = first + 1
+        while 65 <= text[method_end] <= 90:
+            method_end += 1
+        path = min(method_end + 1, second)
+        path_end = path
+        while path_end < second and text[path_end] != SPACE and text[path_end] != QUESTION:
+            path_end += 1
+        target_end = _find(text, path_end, second, SPACE)
+        protocol = min(target_end + 1, second)
+        is_simple = (
+            method_end > first + 1
+            and text[method_end] == SPACE
+            and text[path] == SLASH
+            and second - protocol >= 5
+            and _is_same(text, protocol, _HTTP, 0, 5)
+            and _find(text, protocol, second, SPACE) == second
+        )
+        at[CLIENT, rows], length[CLIENT, rows] = start, client_end - start
+        at[METHOD, rows], length[METHOD, rows] = first + 1, method_end - first - 1
+        at[PATH, rows], length[PATH, rows] = path, path_end - path
+        at[QUERY, rows], length[QUERY, rows] = path_end + 1, target_end - path_end - 1
+        at[PROTOCOL, rows], length[PROTOCOL, rows] = protocol, second - protocol
+        at[REFERRER, rows] = referrer
+        length[REFERRER, rows] = -1 if is_null else referrer_end - referrer
+        at[AGENT, rows], length[AGENT, rows] = agent, -1 if count == 2 else agent_end - agent
+        at[REQUEST, rows], length[REQUEST, rows] = first + 1, -1
+        if not is_simple:
+            for part in range(METHOD, PROTOCOL + 1):
+                length[part, rows] = -1
+            length[REQUEST, rows] = second - first - 1
+        seconds[rows], status[rows], size[rows] = day * 86400 + clock, code, number
+        line_of[rows] = line
+        rows += 1
+    return rows
+
+
+@_compiled
+def _hash(text: Bytes, at: int, length: int, keys: Keys) -> np.uint64:
+    """A text's number under secret keys: multilinear, so that no log is made to collide in it."""
+    total = rest = np.uint64(max(length, 0))
+    first = np.uint64(at)
+    while rest:
+        part = min(rest, np.uint64(len(keys)))
+        for i in range(part):
+            total += np.uint64(text[first + i]) * np.uint64(keys[i])
+        total *= _SPREAD  # so that the same bytes behind it count otherwise
+        first, rest = first + part, rest - part
+    return total ^ (total >> np.uint64(32))
+
+
+@_compiled
+def _copy(text: Bytes, at: int, out: Bytes, out_at: int, length: int) -> None:
+    first, second = np.uint64(at), np.uint64(out_at)
+    for i in range(np.uint64(length)):
+        out[second + i] = text[first + i]
+
+
+@_compiled
+def number_texts(  # noqa: PLR0913 what it is, and where it goes
+    text: Bytes,
+    at: Numbers,
+    length: Numbers,
+    keys: Keys,
+    slots: Hashes,
+    codes: Numbers,
+    ends: Numbers,
+    out: Bytes,
+) -> int:
+    """Number texts by their first appearance, from 0; returns how many different ones there are.
+
+    Args:
+        text: what they are in.
+        at: shape ``(n,)``, where each begins.
+        length: shape ``(n,)``; -1 is null.
+        keys: secret numbers, one for each byte that is hashed at once.
+        slots: zeros, a power of two of at least ``2 * n``: a table with open addressing, each slot
+            the upper half of a hash above the number + 1.
+        codes: shape ``(n,)``, filled with each text's number; null's is -1.
+        ends: shape ``(n + 1,)``, filled with where each different one ends in ``out``, from 0.
+        out: with room for all different ones, one behind the other.
+    """
+    low, mask = np.uint64(0xFFFFFFFF), np.uint64(len(slots) - 1)
+    count = used = 0
+    ends[0] = 0
+    hashes = np.empty(_AHEAD, np.uint64)
+    for begin in range(0, len(at), _AHEAD):
+        stop = min(begin + _AHEAD, len(at))
+        for row in range(begin, stop):
+            hashes[row - begin] = _hash(text, at[row], length[row], keys)
+        for row in range(begin, stop):
+            size, start, hashed = length[row], at[row], hashes[row - begin]
+            if size < 0:
+                codes[row] = -1
+                continue
+            place = hashed & mask
+            while True:
+                slot = slots[place]
+                code = int(slot & low) - 1
+                if code < 0:
+                    break
+                is_alike = (slot ^ hashed) <= low and ends[code + 1] - ends[code] == size
+                if is_alike and _is_same(text, start, out, ends[code], size):
+                    break
+                place = (place + np.uint64(1)) & mask
+            if code < 0:
+                _copy(text, start, out, used, size)
+                code, count, used = count, count + 1, used + size
+                ends[count] = used
+                slots[place] = (hashed & ~low) | np.uint64(count)
+            codes[row] = code
+    return count
+
+
+@dataclass(frozen=True, slots=True)
+class PlainLines:
+    """What ``read_lines`` found, ``n`` rows."""
+
+    bytes: Bytes
+    at: Numbers
+    length: Numbers
+    seconds: npt.NDArray[np.int64]
+    status: npt.NDArray[np.int16]
+    size: npt.NDArray[np.int64]
+    line_of: Numbers
+
+    def coded(self, number: int) -> pa.DictionaryArray:
+        """One of the rows' texts, CLIENT to REQUEST."""
+        at, length = self.at[number], self.length[number]
+        codes, ends = np.empty(len(at), np.int32), np.empty(len(at) + 1, np.int32)
+        out = np.empty(int(np.maximum(length, 0).sum()), np.uint8)
+        slots = np.zeros(1 << (2 * len(at)).bit_length(), np.uint64)
+        with np.errstate(over="ignore"):  # meant; said only where nothing is compiled
+            count = number_texts(self.bytes, at, length, _KEYS, slots, codes, ends, out)
+        ends = ends[: count + 1]
+        values = pa.StringArray.from_buffers(
+            count, pa.py_buffer(ends), pa.py_buffer(out[: ends[-1]])
+        )
+        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), values, safe=False)
+
+
+def warm() -> None:
+    """Compile everything, so that no run has to wait for it."""
+    take_apart(pa.array(["-"])).coded(CLIENT)
+
+
+def take_apart(lines: pa.StringArray) -> PlainLines:
+    """Take the plain ones of n lines apart; they are with or without their line ends."""
+    starts = np.frombuffer(lines.buffers()[1], np.int32)[lines.offset :][: len(lines) + 1]
+    first, last = int(starts[0]), int(starts[-1])
+    text = np.zeros(-(-(last - first) // 8) * 8, np.uint8)
+    text[: last - first] = np.frombuffer(lines.buffers()[2] or b"", np.uint8)[first:last]
+    shape = (TEXTS, len(lines))
+    at, length = np.empty(shape, np.int32), np.empty(shape, np.int32)
+    seconds, size = np.empty(len(lines), np.int64), np.empty(len(lines), np.int64)
+    status, line_of = np.empty(len(lines), np.int16), np.empty(len(lines), np.int32)
+    rows = read_lines(
+        text, starts - first, find_quotes(text), at, length, seconds, status, size, line_of
+    )
+    return PlainLines(
+        text, at[:, :rows], length[:, :rows], seconds[:rows], status[:rows], size[:rows],
+        line_of[:rows],
+    )  # fmt: skip
