@@ -11,12 +11,12 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+from rich.cells import cell_len
+
 from pipeline.text import escape
 
 _FORMULA_MARKS = (*"=+-@", *"\uff1d\uff0b\uff0d\uff20", "\\x09", "\\x0d", "\\x0a")
 """What a spreadsheet's formula begins with, also in full width; controls as ``escape`` writes."""
-
-_WIDEST = 10_000
 
 
 def _as_json(value: Any) -> Any:  # noqa: PLR0911 one kind of value a line
@@ -112,17 +112,20 @@ def _print_csv(
 
 
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, name in enumerate(map(escape, columns)):
+    """Print a row a line, as wide as it must be: nothing is folded or cut to the terminal."""
+    aligned = []
+    for index, name in enumerate(columns):
         values = [row[index] for row in rows if row[index] is not None]
         is_numeric = bool(values) and all(isinstance(value, int | float) for value in values)
-        table.add_column(Text(name), justify="right" if is_numeric else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(_as_text(value)) for value in row))
-    # A row stays one line, as wide as it must be: nothing is folded or cut to the terminal.
-    Console(width=_WIDEST).print(table, soft_wrap=True)
+        cells = [escape(name), *(_as_text(row[index]) for row in rows)]
+        widths = [len(cell) if cell.isascii() else cell_len(cell) for cell in cells]
+        widest = max(widths)
+        pads = [" " * (widest - width) for width in widths]
+        pairs = zip(cells, pads, strict=True)
+        aligned.append([pad + cell if is_numeric else cell + pad for cell, pad in pairs])
+    lines = ["   ".join(line) for line in zip(*aligned, strict=True)]
+    width = cell_len(lines[0]) if lines else 0
+    is_drawn = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    rule = ("\u2500" if is_drawn else "-") * width
+    for line in ("", *lines[:1], rule, *lines[1:], ""):
+        print(f" {line or ' ' * width} ")

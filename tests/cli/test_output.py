@@ -221,3 +221,19 @@ def test_a_terminal_shows_warnings_as_sentences(is_terminal: bool, verbose: bool
         start(version=False, verbose=verbose)
     is_plain = configured.call_args.kwargs["format"] == "%(message)s"
     assert is_plain is (is_terminal and not verbose)
+
+
+def test_a_table_has_a_row_a_line_numbers_at_the_right_and_wide_characters_two_wide(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_rows(["path", "hits"], [("/\u65e5\u672c", 1200), ("/index", None), ("/\x1b[1m", 7)])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.rstrip() for line in lines] == [
+        "",
+        " path        hits",
+        " " + "\u2500" * 16,
+        " /\u65e5\u672c      1,200",
+        " /index",
+        " /\\x1b[1m       7",
+        "",
+    ]
