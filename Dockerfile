@@ -39,4 +39,4 @@ RUN pip install --quiet --no-cache-dir --no-deps --no-build-isolation --editable
 USER airflow
 # The compiled loops, where the image's user may add those of another processor.
 ENV NUMBA_CACHE_DIR=/opt/airflow/numba
-RUN python -c "from pipeline.formats.kernel import warm; warm()"
+RUN python -c "from pipeline.formats.compiled import warm; warm()"

@@ -13,7 +13,7 @@ install: .venv/installed
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	$(BIN)/python -c "from pipeline.formats.combined import load_kernel as load; load() and load().warm()"
+	$(BIN)/python -c "from pipeline.formats.numbers import load_compiled as load; load() and load().warm()"
 	touch $@
 
 install-dev: .venv/installed-dev
@@ -41,7 +41,8 @@ test: install-dev
 		$(BIN)/python -m pytest -n auto --dist loadgroup --timeout=600
 
 # What reads lines is the same compiled, with each place in an array checked, and uncompiled.
-KERNEL := $(BIN)/python -m pytest -n auto tests/formats/test_combined.py tests/formats/test_conformance.py
+KERNEL := $(BIN)/python -m pytest -n auto tests/formats/test_combined.py \
+	tests/formats/test_conformance.py tests/formats/test_numbers.py
 test-kernel: install-dev
 	NUMBA_DISABLE_JIT=1 $(KERNEL) -k "not costs_one_pass"
 	cache=$$(mktemp -d) && NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$$cache $(KERNEL) && rm -r $$cache

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from threading import Lock
 from zoneinfo import ZoneInfo
 
@@ -19,7 +20,7 @@ from pipeline.enrich.geo.databases import GeoDatabase, in_force
 from pipeline.enrich.geo.lookup import Locator
 from pipeline.enrich.privacy import kept_clients
 from pipeline.enrich.robots import Robots
-from pipeline.enrich.visitors import VisitorKey, hash_visitors
+from pipeline.enrich.visitors import VisitorKey, Visitors
 from pipeline.formats.client_texts import recoded
 from pipeline.proxies import NO_PROXIES, TrustedProxies
 from pipeline.settings import Addresses
@@ -74,6 +75,10 @@ class HitMaker:
     addresses: Addresses = Addresses.none
     proxies: TrustedProxies = NO_PROXIES
 
+    @cached_property
+    def _visitors(self) -> Visitors:
+        return Visitors(self.key)
+
     def make_hits(
         self, fields: pa.Table, source: str, forwarded_kind: str | None = None
     ) -> tuple[pa.Table, npt.NDArray[np.int32]]:
@@ -94,7 +99,7 @@ class HitMaker:
         clients, column["client_from"] = self._choose(column, forwarded_kind)
         column |= self._locate(clients, days)
         column |= self._classify(column)
-        column["visitor_id"] = pa.array(hash_visitors(self.key, clients, column["user_agent"]))
+        column["visitor_id"] = pa.array(self._visitors.identify(clients, column["user_agent"]))
         column["source"] = _repeated(source, len(days))
         column["client"] = kept_clients(clients, self.addresses)
         return pa.table({name: column[name] for name in HITS.names}, HITS), days

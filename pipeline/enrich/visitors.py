@@ -9,6 +9,7 @@ import hmac
 import os
 import secrets
 import stat
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ import pyarrow.compute as pc
 
 from pipeline.definitions import LEAST_KEY_LENGTH
 from pipeline.errors import SettingsError
+from pipeline.formats.numbers import are_full, first_rows, new_numbers
 from pipeline.settings import Settings
 
 _BLOCK = 64  # SHA-256's, in bytes
@@ -122,28 +124,48 @@ def _make_key(path: Path) -> None:
         draft.unlink()
 
 
-def hash_visitors(
-    key: VisitorKey,
-    clients: pa.DictionaryArray,
-    user_agents: pa.DictionaryArray,
-) -> npt.NDArray[np.uint64]:
-    """The ``visitor_id`` of each hit: 64 bits of HMAC-SHA256(client, NUL, user agent).
+class Visitors:
+    """Makes the ``visitor_id`` of hits, once for visitors that come again.
 
-    Args:
-        key: the site's.
-        clients: shape ``(n,)``, canonical.
-        user_agents: shape ``(n,)``, as written; null counts as empty.
+    May be used by several threads at once.
     """
-    width = len(user_agents.dictionary) + 1
-    agent = user_agents.indices.fill_null(width - 1).to_numpy(zero_copy_only=False)
-    pair = clients.indices.to_numpy().astype(np.int64) * width + agent
-    coded = pa.array(pair).dictionary_encode()
-    pairs = coded.dictionary.to_numpy()
-    agents = pa.concat_arrays([user_agents.dictionary, pa.array([""], pa.string())])
-    messages = pc.binary_join_element_wise(
-        clients.dictionary.take(pa.array(pairs // width)),
-        agents.take(pa.array(pairs % width)),
-        "\0",
-    )
-    row: npt.NDArray[np.int32] = coded.indices.to_numpy()
-    return key.hash_messages(messages.to_pylist())[row]
+
+    def __init__(self, key: VisitorKey) -> None:
+        """Know nobody yet."""
+        self._key, self._lock = key, threading.Lock()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._names, self._agents, self._visitors = (new_numbers() for _ in range(3))
+        self._ids: npt.NDArray[np.uint64] = np.zeros(0, np.uint64)
+
+    def identify(
+        self, clients: pa.DictionaryArray, user_agents: pa.DictionaryArray
+    ) -> npt.NDArray[np.uint64]:
+        """The ``visitor_id`` of each hit: 64 bits of HMAC-SHA256(client, NUL, user agent).
+
+        Args:
+            clients: shape ``(n,)``, canonical.
+            user_agents: shape ``(n,)``, as written; null counts as empty.
+        """
+        names = clients.dictionary
+        agents = pa.concat_arrays([user_agents.dictionary, pa.array([""], pa.string())])
+        at_name = clients.indices.to_numpy()
+        of_null = len(agents) - 1
+        at_agent = user_agents.indices.fill_null(of_null).to_numpy(zero_copy_only=False)
+        with self._lock:
+            remembered = (self._names, self._agents, self._visitors)
+            # Visitors and ids differ after an error.
+            if any(map(are_full, remembered)) or len(self._visitors) != len(self._ids):
+                self._forget()
+            name, agent = self._names.number(names), self._agents.number(agents)
+            pair = name[at_name].astype(np.int64) << 32 | agent[at_agent]
+            known = len(self._visitors)
+            visitor = self._visitors.number(pa.array(pair))
+            rows = first_rows(visitor, known, len(self._visitors))
+            messages = pc.binary_join_element_wise(
+                names.take(pa.array(at_name[rows])), agents.take(pa.array(at_agent[rows])), "\0"
+            )
+            made = self._key.hash_messages(messages.to_pylist())
+            self._ids = np.concatenate([self._ids, made])
+            return self._ids[visitor]

@@ -7,9 +7,6 @@ and why.
 """
 
 import re
-from functools import cache
-from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -33,8 +30,8 @@ from pipeline.formats.fields import (
     ReadBlock,
     Rejected,
 )
+from pipeline.formats.numbers import compiled_for
 from pipeline.formats.targets import TEXT, split_request
-from pipeline.text import say
 
 _HEAD = re.compile('([^ "]+) ([^ ]+) ')
 # Atomic: a hostile line costs one pass. A trailing backslash belongs to a field that is cut off.
@@ -44,10 +41,6 @@ _TWO_WORDS = "^[^ ]+ (?P<between>[^ ]+ [^ ]+) "
 """Identity and user of a line that comes apart."""
 
 LAYOUT = "combined"
-_WORTH_BYTES = 8 * 1024 * 1024
-"""From so many on, read by one process, the compiled loops win back the time that loading takes."""
-_read_bytes = [0]
-"""By this process."""
 
 
 def read_line(line: str) -> dict[str, Any] | Rejected:
@@ -133,11 +126,10 @@ def _read_plain(
     line_no: npt.NDArray[np.int64], lines: pa.Array
 ) -> tuple[pa.Table, npt.NDArray[np.intp]]:
     """The hits of plain lines, and which of the n lines they are."""
-    _read_bytes[0] += lines.nbytes
-    kernel = load_kernel() if _read_bytes[0] >= _WORTH_BYTES else None
-    if kernel is None:
+    compiled = compiled_for(lines.nbytes)
+    if compiled is None:
         return FIELDS.empty_table(), np.zeros(0, np.intp)
-    found = kernel.take_apart(lines)
+    found, kernel = compiled.take_apart(lines), compiled.kernel
     client, is_client = read_clients(found.coded(kernel.CLIENT))
     nothing = pa.nulls(len(client), CODED)
     columns = {
@@ -161,16 +153,6 @@ def _read_plain(
     if not is_client.all():
         hits, rows = hits.filter(pa.array(is_client)), rows[is_client]
     return _without_sentences(hits, lines, rows)
-
-
-@cache
-def load_kernel() -> ModuleType | None:
-    """The compiled loops; None, and a word, where numba is not there for this machine."""
-    try:
-        return import_module("pipeline.formats.kernel")
-    except ImportError:
-        say("numba is not installed: lines are read one by one, which takes ten times as long")
-        return None
 
 
 def _without_sentences(

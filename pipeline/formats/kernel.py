@@ -5,19 +5,16 @@ functions mean the same when they are not compiled (``NUMBA_DISABLE_JIT=1``). A 
 fast has no early end: only then several bytes are compared at once.
 """
 
-import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 Bytes = npt.NDArray[np.uint8]
-Numbers = npt.NDArray[np.int32]
+Ints = npt.NDArray[np.int32]
 Keys = npt.NDArray[np.uint32]
 Hashes = npt.NDArray[np.uint64]
 
@@ -32,7 +29,6 @@ _HTTP = np.frombuffer(b"HTTP/", np.uint8)
 _MOST_DIGITS = 18
 _AHEAD = 64
 """So many texts are hashed before they are looked up: the table is then waited for once."""
-_KEYS = np.frombuffer(secrets.token_bytes(4 * 4096), np.uint32)
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits even: 2**64 over the golden ratio
 _TIME_BYTES = 29
 """Of ``[08/Nov/2016:23:04:05 -0500] ``, which the request's quote follows."""
@@ -47,7 +43,7 @@ def _compiled(function: _F) -> _F:
 
 
 @_compiled
-def find_quotes(text: Bytes) -> Numbers:
+def find_quotes(text: Bytes) -> Ints:
     """The places of quotes that no backslash escapes, and the end.
 
     Args:
@@ -123,7 +119,7 @@ def read_clock(text: Bytes, at: int) -> int:
     return (hour * 60 + minute) * 60 + min(second, 59) + (zone if sign == MINUS else -zone)
 
 
-# Numbers without a sign where bytes are many: of others each is looked at whether it is below zero,
+# Ints without a sign where bytes are many: of others each is looked at whether it is below zero,
 # as a place from the end.
 @_compiled
 def _find(text: Bytes, at: int, end: int, byte: int) -> int:
@@ -146,14 +142,14 @@ def _is_same(one: Bytes, one_at: int, other: Bytes, other_at: int, length: int) 
 @_compiled
 def read_lines(  # noqa: C901, PLR0912, PLR0913, PLR0915 one line's way, in its order
     text: Bytes,
-    starts: Numbers,
-    quotes: Numbers,
-    at: Numbers,
-    length: Numbers,
+    starts: Ints,
+    quotes: Ints,
+    at: Ints,
+    length: Ints,
     seconds: npt.NDArray[np.int64],
     status: npt.NDArray[np.int16],
     size: npt.NDArray[np.int64],
-    line_of: Numbers,
+    line_of: Ints,
 ) -> int:
     """Take plain lines apart, one row each; returns how many rows.
 
@@ -290,30 +286,32 @@ def _copy(text: Bytes, at: int, out: Bytes, out_at: int, length: int) -> None:
 @_compiled
 def number_texts(  # noqa: PLR0913 what it is, and where it goes
     text: Bytes,
-    at: Numbers,
-    length: Numbers,
+    at: Ints,
+    length: Ints,
     keys: Keys,
     slots: Hashes,
-    codes: Numbers,
-    ends: Numbers,
+    codes: Ints,
+    counts: npt.NDArray[np.int64],
+    ends: Ints,
     out: Bytes,
-) -> int:
-    """Number texts by their first appearance, from 0; returns how many different ones there are.
+) -> None:
+    """Number texts by their first appearance, from 0, or from where an earlier call ended.
 
     Args:
         text: what they are in.
         at: shape ``(n,)``, where each begins.
         length: shape ``(n,)``; -1 is null.
         keys: secret numbers, one for each byte that is hashed at once.
-        slots: zeros, a power of two of at least ``2 * n``: a table with open addressing, each slot
-            the upper half of a hash above the number + 1.
+        slots: a table with open addressing, each slot the upper half of a hash above the number +
+            1, at first 0; a power of two of at least twice as many as there can be texts.
         codes: shape ``(n,)``, filled with each text's number; null's is -1.
-        ends: shape ``(n + 1,)``, filled with where each different one ends in ``out``, from 0.
-        out: with room for all different ones, one behind the other.
+        counts: shape ``(2,)``, how many different texts there are, and their bytes.
+        ends: where each different text ends in ``out``, from 0; with room for all.
+        out: the different texts, one behind the other; with room for all.
     """
     low, mask = np.uint64(0xFFFFFFFF), np.uint64(len(slots) - 1)
-    count = used = 0
-    ends[0] = 0
+    count, used = counts[0], counts[1]
+    ends[count] = used
     hashes = np.empty(_AHEAD, np.uint64)
     for begin in range(0, len(at), _AHEAD):
         stop = min(begin + _AHEAD, len(at))
@@ -340,55 +338,4 @@ def number_texts(  # noqa: PLR0913 what it is, and where it goes
                 ends[count] = used
                 slots[place] = (hashed & ~low) | np.uint64(count)
             codes[row] = code
-    return count
-
-
-@dataclass(frozen=True, slots=True)
-class PlainLines:
-    """What ``read_lines`` found, ``n`` rows."""
-
-    bytes: Bytes
-    at: Numbers
-    length: Numbers
-    seconds: npt.NDArray[np.int64]
-    status: npt.NDArray[np.int16]
-    size: npt.NDArray[np.int64]
-    line_of: Numbers
-
-    def coded(self, number: int) -> pa.DictionaryArray:
-        """One of the rows' texts, CLIENT to REQUEST."""
-        at, length = self.at[number], self.length[number]
-        codes, ends = np.empty(len(at), np.int32), np.empty(len(at) + 1, np.int32)
-        out = np.empty(int(np.maximum(length, 0).sum()), np.uint8)
-        slots = np.zeros(1 << (2 * len(at)).bit_length(), np.uint64)
-        with np.errstate(over="ignore"):  # meant; said only where nothing is compiled
-            count = number_texts(self.bytes, at, length, _KEYS, slots, codes, ends, out)
-        ends = ends[: count + 1]
-        values = pa.StringArray.from_buffers(
-            count, pa.py_buffer(ends), pa.py_buffer(out[: ends[-1]])
-        )
-        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), values, safe=False)
-
-
-def warm() -> None:
-    """Compile everything, so that no run has to wait for it."""
-    take_apart(pa.array(["-"])).coded(CLIENT)
-
-
-def take_apart(lines: pa.StringArray) -> PlainLines:
-    """Take the plain ones of n lines apart; they are with or without their line ends."""
-    starts = np.frombuffer(lines.buffers()[1], np.int32)[lines.offset :][: len(lines) + 1]
-    first, last = int(starts[0]), int(starts[-1])
-    text = np.zeros(-(-(last - first) // 8) * 8, np.uint8)
-    text[: last - first] = np.frombuffer(lines.buffers()[2] or b"", np.uint8)[first:last]
-    shape = (TEXTS, len(lines))
-    at, length = np.empty(shape, np.int32), np.empty(shape, np.int32)
-    seconds, size = np.empty(len(lines), np.int64), np.empty(len(lines), np.int64)
-    status, line_of = np.empty(len(lines), np.int16), np.empty(len(lines), np.int32)
-    rows = read_lines(
-        text, starts - first, find_quotes(text), at, length, seconds, status, size, line_of
-    )
-    return PlainLines(
-        text, at[:, :rows], length[:, :rows], seconds[:rows], status[:rows], size[:rows],
-        line_of[:rows],
-    )  # fmt: skip
+    counts[0], counts[1] = count, used

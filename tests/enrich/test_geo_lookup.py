@@ -289,6 +289,20 @@ def test_damage_met_only_at_look_up_is_an_error(city: Path) -> None:
     assert "2001:db8" not in str(raised.value)
 
 
+def test_who_was_asked_after_an_error_is_where_he_is(city: Path) -> None:
+    """What is remembered of the clients asked before is theirs."""
+    database, content = read_database(city), city.read_bytes()
+    place = content.index(b"\x42QC")
+    city.write_bytes(content[:place] + b"\x5f" + content[place + 1 :])
+    with Locator(database) as locator:
+        assert locator.locate(["8.8.8.8"])[0].to_pylist() == ["US"]
+        with pytest.raises(GeoError, match="is damaged"):
+            locator.locate(["4.0.0.1", "2001:db8::1", "1.0.0.1"])
+        found = locator.locate(["1.0.0.1", "8.8.8.8", "4.0.0.1", "8.8.8.8"])
+    assert found[0].to_pylist() == ["GB", "US", "XK", "US"]
+    assert found[1].to_pylist() == ["ENG", "CA", None, "CA"]
+
+
 def test_tree_that_points_nowhere_is_an_error(city: Path) -> None:
     """Bytes of the search tree that lead outside the file are found by who is led there."""
     database = read_database(city)

@@ -7,6 +7,7 @@ import os
 import stat
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,8 +19,9 @@ from lake_fixtures import GOOD, Site
 
 from pipeline.enrich.clients import canonical, canonical_clients
 from pipeline.enrich.hits import day_start, local_days
-from pipeline.enrich.visitors import VisitorKey, hash_visitors, load_key
+from pipeline.enrich.visitors import VisitorKey, Visitors, load_key
 from pipeline.errors import SettingsError
+from pipeline.formats import numbers
 from pipeline.settings import Settings
 
 KEY = VisitorKey(b"a key of the tests")
@@ -92,12 +94,18 @@ def test_visitor_is_the_hmac_of_client_and_agent(
 ) -> None:
     """The id is the first 64 bits of HMAC-SHA256, whatever the key's length; null is empty."""
     clients, agents = (pa.array(column, pa.string()).dictionary_encode() for column in zip(*hits, strict=True))  # noqa: E501  # fmt: skip
-    ids = hash_visitors(VisitorKey(secret), clients, agents)
+    visitors, forgetful = Visitors(VisitorKey(secret)), Visitors(VisitorKey(secret))
+    ids = visitors.identify(clients, agents)
     expected = [
         hmac.digest(secret, f"{client}\0{agent or ''}".encode(), hashlib.sha256)[:8]
         for client, agent in hits
     ]
     assert ids.tolist() == [int.from_bytes(digest) for digest in expected]
+    assert visitors.identify(clients[::-1], agents[::-1]).tolist() == ids[::-1].tolist()
+    with patch.object(numbers, "_MOST_VALUES", 1):
+        for row in range(len(hits)):
+            one = slice(row, row + 1)
+            assert forgetful.identify(clients[one], agents[one]).tolist() == ids[one].tolist()
 
 
 def test_fingerprint_and_session_key_do_not_give_the_key_away() -> None:

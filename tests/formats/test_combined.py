@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from oracle.hostile import HOSTILE_LINES, MUTATED_LINES
 
-from pipeline.formats import clock, combined
+from pipeline.formats import clock, numbers
 from pipeline.formats.combined import read_block, read_line
 from pipeline.formats.fields import EXPLAINED, FIELDS, Rejected
 
@@ -24,7 +24,7 @@ HEAD = "192.0.2.1 - - [08/Nov/2016:10:00:00 -0500] "
 @pytest.fixture(autouse=True)
 def _compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """However small a block is, the compiled loops read it."""
-    monkeypatch.setattr(combined, "_WORTH_BYTES", 0)
+    monkeypatch.setattr(numbers, "WORTH_BYTES", 0)
 
 
 @given(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.formats import combined
+from pipeline.formats import combined, numbers
 from pipeline.formats.azure import FRONT_DOOR
 from pipeline.formats.envoy import ENVOY, ISTIO
 from pipeline.formats.extraction import extract_in_steps
@@ -87,7 +87,7 @@ def test_an_agent_may_hold_what_follows_it(layout: Pattern) -> None:
 def test_lines_with_an_escaped_quote_are_not_read_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Combined and common ones are read a block at a time, as fast as there are many."""
     monkeypatch.setattr(combined, "read_line", None)
-    monkeypatch.setattr(combined, "_WORTH_BYTES", 0)
+    monkeypatch.setattr(numbers, "WORTH_BYTES", 0)
     head = r'192.0.2.1 - - [08/Nov/2016:10:00:00 -0500] "GET /\"a HTTP/1.1" 200 5'
     hits = read(combined_layout(), head + "\r\n", rf'{head} "-" "a\\ \"b\""' + "\n").hits
     assert hits["path"].to_pylist() == [r"/\"a", r"/\"a"]

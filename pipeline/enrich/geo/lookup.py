@@ -1,6 +1,7 @@
 """Countries and subdivisions of many clients at once. One client's details are in ``single``."""
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any, Self, TypeAlias
 
 import maxminddb
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 
 from pipeline.enrich.geo.addresses import are_ipv6, split_versions
 from pipeline.enrich.geo.databases import READ_SAFELY, GeoDatabase, damage_named
+from pipeline.formats.numbers import are_full, first_rows, new_numbers
 
 Column: TypeAlias = Any
 """An Arrow array; its stubs lag behind the library."""
@@ -26,6 +28,7 @@ _COUNTRY_PATH = {
     "text": ("country",),
 }
 _CODE = "^[A-Z]{2}$"
+_NO_PLACES = (pa.array([], pa.string()), pa.array([], pa.string()))
 _SUBDIVISION_PATH = ("subdivisions", 0, "iso_code")
 _WHOLE = (32, 128)
 """How many bits of an address led nowhere, where none was left."""
@@ -43,6 +46,9 @@ class Locator:
         with damage_named(database.path):
             self._reader = maxminddb_rust.open_database(database.path)
             self._strict = maxminddb.open_database(database.path, READ_SAFELY)
+        self._lock = Lock()
+        self._clients = new_numbers()
+        self._places: Sequence[Column] = _NO_PLACES
 
     def locate(
         self, addresses: Sequence[str] | pa.StringArray
@@ -53,7 +59,22 @@ class Locator:
         one that is no two letters, and for what is no address (a host name, null); the subdivision
         is the largest one's code or null. Raises GeoError when a record needed is damaged.
         """
-        clients: Column = pa.array(addresses, pa.string())
+        clients: Column = pa.array(addresses, pa.string()).fill_null("")
+        with self._lock:
+            # They differ after an error.
+            if are_full(self._clients) or len(self._clients) != len(self._places[0]):
+                self._clients, self._places = new_numbers(), _NO_PLACES
+            known = len(self._clients)
+            numbers = self._clients.number(clients)
+            rows = pa.array(first_rows(numbers, known, len(self._clients)))
+            found = self._look_up(clients.take(rows))
+            self._places = [
+                pa.concat_arrays(pair) for pair in zip(self._places, found, strict=True)
+            ]
+            countries, subdivisions = (column.take(pa.array(numbers)) for column in self._places)
+        return countries, subdivisions
+
+    def _look_up(self, clients: Column) -> tuple[Column, Column]:
         is_asked = self._find_addresses(clients)
         # Without zone ids, which the readers do not take.
         asked = [one.partition("%")[0] for one in clients.filter(pa.array(is_asked)).to_pylist()]

@@ -1,0 +1,125 @@
+"""What reads lines and numbers texts by the compiled loops of ``kernel``."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.formats import kernel
+from pipeline.formats.kernel import Bytes, Ints
+
+_A = TypeVar("_A", bound=npt.NDArray[Any])
+_KEYS = np.frombuffer(secrets.token_bytes(4 * 4096), np.uint32)
+
+
+class Texts:
+    """Different texts, numbered from 0 as they come."""
+
+    def __init__(self) -> None:
+        """Have none."""
+        self._slots, self._counts = np.zeros(0, np.uint64), np.zeros(2, np.int64)
+        self._ends, self._bytes = np.zeros(1, np.int32), np.empty(0, np.uint8)
+
+    def number(self, values: pa.StringArray | pa.Int64Array) -> Ints:
+        """The number of each of n texts, or integers, none of them null."""
+        if pa.types.is_integer(values.type):
+            at = 8 * np.arange(len(values), dtype=np.int32)
+            return self.number_parts(values.to_numpy().view(np.uint8), at, np.full_like(at, 8))
+        ends = np.frombuffer(values.buffers()[1], np.int32)[values.offset :][: len(values) + 1]
+        text = np.frombuffer(values.buffers()[2] or b"", np.uint8)
+        return self.number_parts(text, ends[:-1], np.diff(ends))
+
+    def number_parts(self, text: Bytes, at: Ints, length: Ints) -> Ints:
+        """The number of each of n texts; see ``kernel.number_texts``."""
+        self._make_room(len(at), int(np.maximum(length, 0).sum()))
+        return self._number(text, at, length)
+
+    def values(self) -> pa.StringArray:
+        """The texts, in the order of their numbers."""
+        count, used = self._counts.tolist()
+        ends, out = self._ends[: count + 1], self._bytes[:used]
+        return pa.StringArray.from_buffers(count, pa.py_buffer(ends), pa.py_buffer(out))
+
+    def __len__(self) -> int:
+        """So many."""
+        return int(self._counts[0])
+
+    @property
+    def nbytes(self) -> int:
+        """Of all texts together."""
+        return int(self._counts[1])
+
+    def _number(self, text: Bytes, at: Ints, length: Ints) -> Ints:
+        codes = np.empty(len(at), np.int32)
+        with np.errstate(over="ignore"):  # meant; said only where nothing is compiled
+            kernel.number_texts(
+                text, at, length, _KEYS, self._slots, codes, self._counts, self._ends, self._bytes
+            )
+        return codes
+
+    def _make_room(self, texts: int, more_bytes: int) -> None:
+        """Twice as much as is needed, where it is not enough."""
+        count, used = self._counts.tolist()
+        if used + more_bytes > len(self._bytes):
+            self._bytes = _longer(self._bytes[:used], more_bytes)
+        if count + texts + 1 > len(self._ends):
+            self._ends = _longer(self._ends[: count + 1], texts)
+        if 2 * (count + texts) > len(self._slots):
+            self._slots = np.zeros(1 << (2 * (count + texts)).bit_length(), np.uint64)
+            known, ends = self._bytes[:used].copy(), self._ends[: count + 1].copy()
+            self._counts[:] = 0
+            self._number(known, ends[:-1], np.diff(ends))
+
+
+def _longer(array: _A, more: int) -> _A:
+    longer = np.empty(len(array) + max(more, len(array)), array.dtype)
+    longer[: len(array)] = array
+    return cast("_A", longer)
+
+
+@dataclass(frozen=True, slots=True)
+class PlainLines:
+    """What ``read_lines`` found, ``n`` rows."""
+
+    bytes: Bytes
+    at: Ints
+    length: Ints
+    seconds: npt.NDArray[np.int64]
+    status: npt.NDArray[np.int16]
+    size: npt.NDArray[np.int64]
+    line_of: Ints
+
+    def coded(self, number: int) -> pa.DictionaryArray:
+        """One of the rows' texts, CLIENT to REQUEST."""
+        texts = Texts()
+        codes = texts.number_parts(self.bytes, self.at[number], self.length[number])
+        return pa.DictionaryArray.from_arrays(
+            pa.array(codes, mask=codes < 0), texts.values(), safe=False
+        )
+
+
+def warm() -> None:
+    """Compile everything, so that no run has to wait for it."""
+    take_apart(pa.array(["-"])).coded(kernel.CLIENT)
+
+
+def take_apart(lines: pa.StringArray) -> PlainLines:
+    """Take the plain ones of n lines apart; they are with or without their line ends."""
+    starts = np.frombuffer(lines.buffers()[1], np.int32)[lines.offset :][: len(lines) + 1]
+    first, last = int(starts[0]), int(starts[-1])
+    text = np.zeros(-(-(last - first) // 8) * 8, np.uint8)
+    text[: last - first] = np.frombuffer(lines.buffers()[2] or b"", np.uint8)[first:last]
+    shape = (kernel.TEXTS, len(lines))
+    at, length = np.empty(shape, np.int32), np.empty(shape, np.int32)
+    seconds, size = np.empty(len(lines), np.int64), np.empty(len(lines), np.int64)
+    status, line_of = np.empty(len(lines), np.int16), np.empty(len(lines), np.int32)
+    rows = kernel.read_lines(
+        text, starts - first, kernel.find_quotes(text), at, length, seconds, status, size, line_of
+    )
+    return PlainLines(
+        text, at[:, :rows], length[:, :rows], seconds[:rows], status[:rows], size[:rows],
+        line_of[:rows],
+    )  # fmt: skip

@@ -1,0 +1,85 @@
+"""Values numbered as they come, by compiled loops where they are worth loading."""
+
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.text import say
+
+WORTH_BYTES = 8 * 1024 * 1024
+"""From so many on, read by one process, the compiled loops win back the time that loading takes."""
+_MOST_VALUES = 1_000_000
+_MOST_BYTES = 64_000_000
+_read_bytes = [0]
+"""By this process."""
+
+
+def compiled_for(read_bytes: int = 0) -> ModuleType | None:
+    """``formats.compiled``, when with these bytes so many are read that it is worth loading."""
+    _read_bytes[0] += read_bytes
+    return load_compiled() if _read_bytes[0] >= WORTH_BYTES else None
+
+
+@cache
+def load_compiled() -> ModuleType | None:
+    """``formats.compiled``; None, and a word, where numba is not there for this machine."""
+    try:
+        return import_module("pipeline.formats.compiled")
+    except ImportError:
+        say("numba is not installed: lines are read one by one, which takes ten times as long")
+        return None
+
+
+class Numbers(Protocol):
+    """Different values, numbered from 0 as they come."""
+
+    def number(self, values: pa.StringArray | pa.Int64Array) -> npt.NDArray[np.int32]:
+        """The number of each of n texts, or integers, none of them null."""
+
+    def __len__(self) -> int:
+        """So many different ones there are."""
+
+    @property
+    def nbytes(self) -> int:
+        """Of all values together."""
+
+
+class _Dictionary:
+    """The same without compiled loops."""
+
+    def __init__(self) -> None:
+        self._known: dict[str | int, int] = {}
+        self.nbytes = 0
+
+    def number(self, values: pa.StringArray | pa.Int64Array) -> npt.NDArray[np.int32]:
+        self.nbytes += values.nbytes  # also those that came again
+        known = self._known
+        numbers = [known.setdefault(value, len(known)) for value in values.to_pylist()]
+        return np.array(numbers, np.int32)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+def new_numbers() -> Numbers:
+    """None yet."""
+    compiled = compiled_for()
+    return compiled.Texts() if compiled else _Dictionary()
+
+
+def are_full(numbers: Numbers) -> bool:
+    """Whether so many are remembered that it is time to begin anew."""
+    return len(numbers) > _MOST_VALUES or numbers.nbytes > _MOST_BYTES
+
+
+def first_rows(numbers: npt.NDArray[np.int32], begin: int, end: int) -> npt.NDArray[np.intp]:
+    """The first row of each number from ``begin`` on, shape ``(end - begin,)``."""
+    rows = np.flatnonzero(numbers >= begin)[::-1]
+    first = np.zeros(end - begin, np.intp)
+    first[numbers[rows] - begin] = rows  # the last one that is written stays
+    return first
