@@ -52,8 +52,9 @@ _SQL = re.compile(r"\s*(SELECT|WITH)\s")
 
 COMPOSING = ("cli", "orchestration", "demo")
 SETTINGS_READERS = {
-    "alerts/services.py", "build/build.py", "build/retention.py", "enrich/visitors.py",
-    "enrich/geo/providers.py", "ingest/maker.py", "report/accounting.py", "lake/zone.py",
+    "alerts/services.py", "build/build.py", "build/retention.py", "build/stale.py",
+    "enrich/visitors.py", "enrich/geo/providers.py", "ingest/maker.py", "report/accounting.py",
+    "lake/zone.py",
 }  # fmt: skip
 """Beside the folders that compose: each makes its room's value of the settings; ``lake/zone.py``
 reads them for the zone that schedules are in."""

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 
 from pipeline.alerts.outbox import say_once
 from pipeline.alerts.services import Alert, AlertSettings
-from pipeline.build.restatements import ALL, read_restatements
+from pipeline.build.restatements import read_restatements
+from pipeline.definitions import ALL
 from pipeline.lake.query import one_state
 from pipeline.lake.zone import open_lake
 from pipeline.report.facts import Day

@@ -282,11 +282,6 @@ def _replace_days(change: Change, days: Iterable[str]) -> None:
     change.note_digests("built", targets)
 
 
-def session_rules(settings: Settings) -> SessionRules:
-    """What sessions depend on."""
-    return SessionRules(settings.session_timeout_minutes, settings.drop_robotlike)
-
-
 def build_settings(settings: Settings, lake: Lake) -> BuildSettings:
     """What derived partitions depend on; the key must be the lake's.
 

@@ -31,8 +31,6 @@ from pipeline.tables import RESTATEMENTS, select_nothing
 
 log = logging.getLogger(__name__)
 
-ALL = "all"
-"""The country code of a day's total; leave it out of sums over countries."""
 COMPLETENESS = ("sources", "sources_expected", "share", "is_preliminary")
 """What of ``days`` is published beside a figure."""
 _IN_DAYS = {"sources": "sources_whole"}

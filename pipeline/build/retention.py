@@ -15,8 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pipeline.build.build import session_rules
-from pipeline.build.stale import SessionRules, take_stock
+from pipeline.build.stale import SessionRules, session_rules, take_stock
 from pipeline.errors import DataError, LakeError, SettingsError, StorageError
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import NO_DAY, FileRecord

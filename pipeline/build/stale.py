@@ -11,17 +11,15 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
+from importlib.metadata import version
 from operator import itemgetter
 from typing import Any
 
-import duckdb
-import pyarrow as pa
-
 from pipeline.definitions import DEFINITIONS_VERSION
-from pipeline.formats.layouts import COMBINED
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import DayShare, FileRecord, read_json
 from pipeline.lake.sql import read_model
+from pipeline.settings import Settings
 from pipeline.text import escape
 
 DERIVED = {"sessions": "day, started_at, session_id", "daily": "day, country",
@@ -40,6 +38,11 @@ class SessionRules:
     timeout_minutes: int
     drop_robotlike: bool
     """Whether robot-like visitors count in no sessions, visitors and pages."""
+
+
+def session_rules(settings: Settings) -> SessionRules:
+    """What sessions depend on."""
+    return SessionRules(settings.session_timeout_minutes, settings.drop_robotlike)
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def _read_by(record: FileRecord) -> str:
     # The commonest layout adds nothing, so that a day built before there was a choice keeps it.
     others = {
         "proxies": record.proxies,
-        "layout": record.layout if record.layout != COMBINED.name else None,
+        "layout": record.layout if record.layout != "combined" else None,
         "times in": record.timezone,
         "erasures": record.erasures,
     }
@@ -116,7 +119,7 @@ def _read_by(record: FileRecord) -> str:
 def parts_of(lake: Lake, days: dict[date, DayFiles], rules: SessionRules) -> dict[str, Parts]:
     """What each day would be built from now, by kind."""
     models = [read_model(model) for model in (*DERIVED, "robotlike")]
-    engines = [duckdb.__version__, pa.__version__]
+    engines = [version("duckdb"), version("pyarrow")]
     code = hashlib.sha256(json.dumps([DEFINITIONS_VERSION, engines, models]).encode()).hexdigest()
     zone_and_key = sorted(lake.identity().items())
     settings = hashlib.sha256(json.dumps(zone_and_key).encode()).hexdigest()[:16]

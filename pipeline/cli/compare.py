@@ -135,7 +135,7 @@ def compare(  # noqa: PLR0913 one parameter an option
 
     tidegauge compare --geo-built 2016-12-07 --country US --country CA
     """
-    from pipeline.build.build import session_rules
+    from pipeline.build.stale import session_rules
     from pipeline.compare.basis import read_basis
     from pipeline.compare.rows import COLUMNS, largest_countries, make_rows
     from pipeline.compare.sentences import say_left_out

@@ -66,8 +66,7 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
     """Rows ``(what, value)``: zone, files, lines by outcome, days, databases, stale days."""
     from pipeline.alerts.outbox import list_untaken
     from pipeline.alerts.services import alert_settings
-    from pipeline.build.build import session_rules
-    from pipeline.build.stale import take_stock
+    from pipeline.build.stale import session_rules, take_stock
     from pipeline.ingest.source_names import list_doubts
     from pipeline.lake.left_out import read_notes
 
@@ -102,8 +101,7 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
 
 def explain_stale(settings: Settings, lake: Lake) -> list[tuple[str, str, str, str]]:
     """Rows ``(day, kind, cause, taken by)``: why each stale day is, and what would rebuild it."""
-    from pipeline.build.build import session_rules
-    from pipeline.build.stale import take_stock
+    from pipeline.build.stale import session_rules, take_stock
     from pipeline.ingest.maker import current_maker, ingest_settings
     from pipeline.ingest.reprocess import plan_reread
 
@@ -191,12 +189,15 @@ def _list_reasons(records: list[FileRecord]) -> str:
 
 def _list_outdated(settings: Settings, lake: Lake, records: list[FileRecord]) -> list[str]:
     from pipeline.enrich.geo.databases import list_databases
-    from pipeline.enrich.hits import DatabasesInForce
-    from pipeline.ingest.outdated import find_outdated
-    from pipeline.lake.zone import find_zone
 
     try:
         databases = list_databases(settings.geo)
+        if not databases:  # nothing is located otherwise, then
+            return []
+        from pipeline.enrich.hits import DatabasesInForce
+        from pipeline.ingest.outdated import find_outdated
+        from pipeline.lake.zone import find_zone
+
         places = DatabasesInForce(
             databases, settings.geo_provider, find_zone(settings.timezone, lake).info
         )

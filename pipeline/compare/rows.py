@@ -7,11 +7,11 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.compare.basis import Basis, Figures, Outcome
+from pipeline.definitions import ALL
 from pipeline.surges import find_surges
 
 COLUMNS = ["day", "country", "variant", "sessions", "sessions_then", "difference", "percent",
            "is_surge", "is_surge_then"]  # fmt: skip
-ALL = "all"
 _LARGEST = 5
 _DAILY = pa.schema([("day", pa.date32()), ("country", pa.string()), ("sessions", pa.int64())])
 

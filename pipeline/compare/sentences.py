@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from itertools import groupby
 from typing import Any
 
-from pipeline.compare.rows import ALL
+from pipeline.definitions import ALL
 from pipeline.text import say, write_number_of
 
 _ONE_DAY = timedelta(days=1)

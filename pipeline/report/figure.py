@@ -7,9 +7,8 @@ from datetime import date, datetime
 import pytz
 
 import pipeline
-from pipeline.build.restatements import ALL
 from pipeline.build.stale import session_timeout
-from pipeline.definitions import DEMO_MARK, NO_COUNTRY
+from pipeline.definitions import ALL, DEMO_MARK, NO_COUNTRY
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.errors import GeoError, SettingsError
 from pipeline.ingest.source_names import list_doubts

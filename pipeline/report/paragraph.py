@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from pipeline.build.restatements import ALL
 from pipeline.days import day_start
-from pipeline.definitions import NO_COUNTRY
+from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.ingest.unread import Unread
 from pipeline.report import wording
 from pipeline.report.figure import Completeness, Figure, Published, Robotlike

@@ -38,12 +38,21 @@ def test_the_help_of_all_commands_loads_nothing_slow() -> None:
     assert loaded_by(HELP + LIST) == "[]"
 
 
-@pytest.mark.parametrize("command", ["daily", "surges", "history"])
-def test_a_question_to_the_lake_loads_duckdb_and_the_settings_alone(
-    tmp_path: Path, command: str
+@pytest.mark.parametrize(
+    ("command", "libraries"),
+    [
+        ("status", ["pydantic"]),
+        ("daily", ["duckdb", "pydantic"]),
+        ("surges", ["duckdb", "pydantic"]),
+        ("history", ["duckdb", "pydantic"]),
+        ("figure --day 2016-11-08 --country all", ["duckdb", "pydantic"]),
+    ],
+)
+def test_a_question_to_the_lake_loads_what_it_asks_with(
+    tmp_path: Path, command: str, libraries: list[str]
 ) -> None:
     site = Site(tmp_path)
     site.run("ingest", "--no-geo", site.write("access.log", GOOD))
     site.run("build")
     lake = ("--lake", site.folder / "lake", "--format", "json")
-    assert loaded_by(RUN.format(LIST), command, *lake) == "['duckdb', 'pydantic']"
+    assert loaded_by(RUN.format(LIST), *command.split(), *lake) == str(libraries)

@@ -5,11 +5,10 @@ count is the next node, equal to it means "no data", above it points into the da
 libraries' own iteration has no bound on a hostile tree.
 """
 
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
-
-import numpy as np
 
 from pipeline.errors import GeoError
 
@@ -35,20 +34,20 @@ def first_networks(path: Path, shape: TreeShape, max_nodes: int) -> Iterator[int
 
     Reads at most ``max_nodes`` nodes and none twice, so that a tree with a loop ends too.
     """
-    nodes = np.memmap(path, dtype=np.uint8, mode="r")
     node_bytes, bits = shape.record_size // 4, 32 if shape.ip_version == 4 else 128
     pending, seen = [(0, 0, 0)], set[int]()
-    while pending and len(seen) < max_nodes:
-        record, address, depth = pending.pop()
-        if record > shape.node_count:
-            yield address
-        if record >= shape.node_count or record in seen or depth == bits:
-            continue
-        seen.add(record)
-        node = nodes[record * node_bytes : (record + 1) * node_bytes].tobytes()
-        left, right = _read_records(node, shape.record_size)
-        pending.append((right, address | 1 << (bits - 1 - depth), depth + 1))
-        pending.append((left, address, depth + 1))
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as nodes:
+        while pending and len(seen) < max_nodes:
+            record, address, depth = pending.pop()
+            if record > shape.node_count:
+                yield address
+            if record >= shape.node_count or record in seen or depth == bits:
+                continue
+            seen.add(record)
+            node = nodes[record * node_bytes : (record + 1) * node_bytes]
+            left, right = _read_records(node, shape.record_size)
+            pending.append((right, address | 1 << (bits - 1 - depth), depth + 1))
+            pending.append((left, address, depth + 1))
 
 
 def _read_records(node: bytes, record_size: int) -> tuple[int, int]:
