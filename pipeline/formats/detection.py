@@ -396,7 +396,10 @@ def rank(connection: duckdb.DuckDBPyConnection, sample: pa.Array) -> list[Candid
 def _try(connection: duckdb.DuckDBPyConnection, layout: Layout, sample: pa.Array) -> Candidate:
     numbers = np.arange(1, len(sample) + 1, dtype=np.int64)
     parts = [_matching(part) for part in Reader(layout).cut(numbers, sample)]
-    read = read_parts(connection, [part for part in parts if len(part.lines)])
+    parts = [part for part in parts if len(part.lines)]
+    if not parts:  # as of most layouts: to read nothing takes long, too
+        return Candidate(layout, 0.0, 0.0, 0, [])
+    read = read_parts(connection, parts)
     is_one = len(read.hits) > 0 or layout.name == NO_REQUESTS.name
     is_one |= isinstance(layout, HeaderLayout) and layout.has_header(sample)
     known = len(read.hits) + len(read.directives) if is_one else 0
