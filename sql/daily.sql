@@ -1,6 +1,6 @@
 -- Daily: what each country did on each local day. The table that figures are taken from.
 -- grain:  day, country
--- inputs: hits (with day), sessions (with day), days (day, is_built, geo_is_late), left_out (day, visitor_id)
+-- inputs: numbers (with day), sessions (with day), days (day, is_built, geo_is_late), left_out (day, visitor_id)
 -- params: none
 -- notes:  one row per country with any hit; sum(hits + robot_hits) is the number of hits; robots
 --         are excluded everywhere else, assets from visitors, pages and sessions only.
@@ -9,13 +9,13 @@
 --         Bytes that no BIGINT can hold (forged sizes) stop at its largest value.
 WITH built AS (
     SELECT
-        h.day, h.country, h.visitor_id, h.status, h.bytes_sent, h.is_robot, h.is_asset, h.is_page,
-        h.geo_built,
+        n.day, n.country, n.visitor_id, n.status, n.bytes_sent, n.is_robot, n.is_asset, n.is_page,
+        n.geo_built,
         d.geo_is_late,
         l.visitor_id IS NOT NULL AS is_left_out
-    FROM hits AS h
-    JOIN days AS d ON h.day = d.day AND d.is_built
-    LEFT JOIN left_out AS l ON h.day = l.day AND h.visitor_id = l.visitor_id
+    FROM numbers AS n
+    JOIN days AS d ON n.day = d.day AND d.is_built
+    LEFT JOIN left_out AS l ON n.day = l.day AND n.visitor_id = l.visitor_id
 ),
 started AS (
     SELECT day, country, count(*) AS sessions

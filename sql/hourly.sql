@@ -1,18 +1,18 @@
 -- Hourly: what each country did in each hour.
 -- grain:  day, hour, country
--- inputs: hits (with day), sessions (with day), days (day, is_built), left_out (day, visitor_id)
+-- inputs: numbers (with day), sessions (with day), days (day, is_built), left_out (day, visitor_id)
 -- params: none
 -- notes:  `hour` is the start of the hour in UTC; a session belongs to the hour it starts. Where
 --         the site's zone is not whole hours from UTC, an hour can stand under two days.
 --         Bytes that no BIGINT can hold (forged sizes) stop at its largest value; left_out as in daily.
 WITH built AS (
     SELECT
-        h.day, h.country, h.visitor_id, h.status, h.bytes_sent, h.is_robot, h.is_asset, h.is_page,
-        time_bucket(INTERVAL 1 HOUR, h.ts) AS hour,
+        n.day, n.country, n.visitor_id, n.status, n.bytes_sent, n.is_robot, n.is_asset, n.is_page,
+        time_bucket(INTERVAL 1 HOUR, n.ts) AS hour,
         l.visitor_id IS NOT NULL AS is_left_out
-    FROM hits AS h
-    JOIN days AS d ON h.day = d.day AND d.is_built
-    LEFT JOIN left_out AS l ON h.day = l.day AND h.visitor_id = l.visitor_id
+    FROM numbers AS n
+    JOIN days AS d ON n.day = d.day AND d.is_built
+    LEFT JOIN left_out AS l ON n.day = l.day AND n.visitor_id = l.visitor_id
 ),
 started AS (
     SELECT day, time_bucket(INTERVAL 1 HOUR, started_at) AS hour, country, count(*) AS sessions

@@ -32,6 +32,8 @@ INPUTS = {
         "is_preliminary": "BOOLEAN", "reasons": "VARCHAR[]", "sources_whole": "BIGINT",
         "doubts": "VARCHAR[]",
     },
+    "numbers": TABLES["hits"],
+    "referrers": {"referrer": "VARCHAR"},
     "published": TABLES["restatements"],
     "changed": {"day": "DATE", "reason": "VARCHAR"},
     "stored_hits": TABLES["hits"],
@@ -76,6 +78,20 @@ SELECT
     END AS keep_from
 FROM bounded AS d
 """
+WITH_TEXTS = """
+CREATE OR REPLACE TABLE result AS
+WITH referrers AS (SELECT DISTINCT referrer FROM hits),
+hosts AS ({hosts})
+SELECT
+    s.day, s.session_id, s.visitor_id, s.started_at, s.ended_at, s.hits, s.pages, s.bytes_sent,
+    s.errors, f.path AS entry_path, l.path AS exit_path, r.referrer_host, s.country, f.subdivision,
+    f.user_agent, s.is_robotlike
+FROM result AS s
+JOIN hits AS f ON s.first_row = f.row_no
+JOIN hits AS l ON s.last_row = l.row_no
+JOIN hosts AS r ON f.referrer IS NOT DISTINCT FROM r.referrer
+"""
+"""What `read_sessions` does by row groups of the lake."""
 Rows = list[dict[str, Any]]
 
 
@@ -129,13 +145,17 @@ def fill_table(connection: duckdb.DuckDBPyConnection, table: str, case: Path, zo
         connection.execute(
             "UPDATE hits SET is_page = NOT is_robot AND NOT is_asset WHERE is_page IS NULL"
         )
+        connection.execute("ALTER TABLE hits ADD COLUMN row_no BIGINT")
+        connection.execute("UPDATE hits SET row_no = rowid")
 
 
 def make_inputs(connection: duckdb.DuckDBPyConnection, case: Path) -> None:
     """Make the tables that the case's model or query reads, as the case gives them."""
     model, settings = model_of(case), settings_of(case)
     for table in inputs_of(model):
-        if table != "days" or model.startswith("queries/"):
+        if table == "numbers":
+            fill_table(connection, "hits", case, settings["zone"])
+        elif table != "days" or model.startswith("queries/"):
             fill_table(connection, table, case, settings["zone"])
         else:
             make_days(connection, given_days(connection, case), settings)
@@ -175,7 +195,13 @@ def reverse_inputs(connection: duckdb.DuckDBPyConnection, tables: Iterable[str])
 def run_model(
     connection: duckdb.DuckDBPyConnection, model: str, settings: dict[str, Any], key: bytes = b"k"
 ) -> None:
-    """Make the table `result` from the model, with what it names bound to it."""
+    """Make the table `result` from the model, with what it names bound to it.
+
+    `numbers` are those of `hits`, and sessions have the texts of their hits.
+    """
+    if "numbers" in inputs_of(model):
+        numbers = (SQL / "build/numbers.sql").read_text()
+        connection.execute(f"CREATE OR REPLACE TABLE numbers AS {numbers}")
     statement = (SQL / f"{model}.sql").read_text()
     bound = {
         "timeout_seconds": settings["timeout_minutes"] * 60,
@@ -191,6 +217,9 @@ def run_model(
     connection.execute(
         f"CREATE OR REPLACE TABLE result AS {statement}", {name: bound[name] for name in names}
     )
+    if model == "sessions":
+        hosts = (SQL / "build/referrer_hosts.sql").read_text()
+        connection.execute(WITH_TEXTS.format(hosts=hosts))
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, columns: list[str], source: str) -> Rows:

@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
-from pipeline.build.cut_sessions import Whole, cut_sessions
+from pipeline.build.cut_sessions import cut_sessions
+from pipeline.build.session_texts import read_sessions
 from pipeline.build.stale import DERIVED, DayFiles, Parts, SessionRules, fingerprint, take_stock
 from pipeline.build.summary import add_summary
 from pipeline.days import day_start
@@ -25,7 +26,7 @@ from pipeline.enrich.visitors import VisitorKey, load_key
 from pipeline.errors import SettingsError
 from pipeline.lake.change import Change
 from pipeline.lake.database import connect
-from pipeline.lake.day_files import read_days
+from pipeline.lake.day_files import show_hits
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
 from pipeline.lake.partitions import split_days, write_partitions
@@ -178,13 +179,12 @@ def _build_batch(
 ) -> None:
     staging = change.staging
     connection = open_batch(change.lake, batch, days, settings, staging / "spill")
-    find_robotlike(connection, settings)
-    sessions = cut_sessions(
-        connection, "*", session_parameters(settings), lambda: Whole(staging / "runs")
-    )
-    sessions.show(connection)
+    make_numbers(connection, settings)
+    cut_sessions(connection, session_parameters(settings), DERIVED["sessions"])
     with ThreadPoolExecutor(1) as beside:
-        writing = beside.submit(write_partitions, sessions.read(), staging / "sessions")
+        files = _list_hits(change.lake, batch, days)
+        pieces = read_sessions(connection.cursor(), files, staging / "runs")
+        writing = beside.submit(write_partitions, pieces, staging / "sessions")
         for model in ("daily", "hourly", "minutes"):
             rows = connection.execute(_ordered(model)).to_arrow_table()
             write_partitions(split_days(rows), staging / model)
@@ -194,6 +194,17 @@ def _build_batch(
     _replace_days(change, map(str, batch))
 
 
+def _list_hits(lake: Lake, batch: list[date], days: dict[date, DayFiles]) -> list[Path]:
+    """The partitions of hits of some days and their neighbours."""
+    return [
+        lake.hits_path(str(day), key) for day in _near(batch, days) for key in days[day].file_keys
+    ]
+
+
+def _near(batch: list[date], days: dict[date, DayFiles]) -> list[date]:
+    return sorted({day + n * _ONE_DAY for day in batch for n in (-1, 0, 1)} & days.keys())
+
+
 def open_batch(
     lake: Lake,
     batch: list[date],
@@ -201,23 +212,27 @@ def open_batch(
     settings: BuildSettings,
     spill: Path,
 ) -> duckdb.DuckDBPyConnection:
-    """A database with what the models read of some days and their neighbours: hits and days."""
-    near = {day + n * _ONE_DAY for day in batch for n in (-1, 0, 1)} & days.keys()
-    # An eighth is for what sorts the sessions beside it.
-    connection = connect(memory_mb=settings.memory_mb * 7 // 8, spill=spill)
-    files = [lake.hits_path(str(day), key) for day in sorted(near) for key in days[day].file_keys]
-    read_days(connection, files).create_view("hits")
-    connection.register("days", _day_table(batch, near, days, settings))
+    """A database with the hits of some days and their neighbours, and what is to know of these."""
+    # A quarter is for the sessions' texts beside it.
+    connection = connect(memory_mb=settings.memory_mb * 3 // 4, spill=spill)
+    # Joins are as the models write them, the small side second: how many rows of hits there are,
+    # DuckDB takes from the first file.
+    connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+    connection.execute("SET enable_external_file_cache = false")
+    show_hits(connection, _list_hits(lake, batch, days))
+    connection.register("days", _day_table(batch, _near(batch, days), days, settings))
     return connection
 
 
-def find_robotlike(connection: duckdb.DuckDBPyConnection, settings: BuildSettings) -> None:
-    """Make ``robotlike``, which the other models read, and ``left_out``, those who do not count.
+def make_numbers(connection: duckdb.DuckDBPyConnection, settings: BuildSettings) -> None:
+    """Read the hits once: ``numbers`` and ``robotlike``, which the models read, and ``left_out``.
 
-    A table of DuckDB's own: its scan of Arrow refuses a filter by ids that no int64 can hold.
+    Those left out do not count. Tables of DuckDB's own: its scan of Arrow refuses a filter by ids
+    that no int64 can hold.
     """
+    connection.execute(f"CREATE TABLE numbers AS {read_model('build/numbers')}")
     bound = {**ROBOTLIKE, "asset_path": ASSET_PATH}
-    connection.sql(read_model("robotlike"), params=bound).create("robotlike")
+    connection.execute(f"CREATE TABLE robotlike AS {read_model('robotlike')}", bound)
     connection.table("robotlike").filter(str(settings.drop_robotlike)).create_view("left_out")
 
 
@@ -234,7 +249,7 @@ def _ordered(model: str) -> str:
 
 
 def _day_table(
-    batch: list[date], near: set[date], days: dict[date, DayFiles], settings: BuildSettings
+    batch: list[date], near: list[date], days: dict[date, DayFiles], settings: BuildSettings
 ) -> pa.Table:
     """What the models must know of each day at hand; see the header of ``sql/sessions.sql``."""
     timeout = timedelta(minutes=settings.timeout_minutes)
@@ -255,7 +270,7 @@ def _day_table(
             "keep_from": keep_from(day),
             "geo_is_late": days[day].geo_is_late,
         }
-        for day in sorted(near)
+        for day in near
     ]
     instant = pa.timestamp("us", "UTC")
     return pa.Table.from_pylist(

@@ -1,10 +1,11 @@
-"""Rows in a total order, in bounded memory: sorted runs, of which all but the last lie on disk.
+"""Texts put in order in bounded memory: sorted runs, of which all but the last lie on disk.
 
-The order comes from a few numbers a row; texts are carried along by whole rows. What is read back
-depends on the rows alone, not on how they were added or how much memory there was.
+Rows come in any order, each with its place among all. Texts are dictionaries on their way, so that
+one which recurs is held once; on disk, and given back, they are written out. What is given back
+depends on the rows alone, not on how they were added.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 PIECE_ROWS = 250_000
 PIECE_BYTES = 32 * 1024 * 1024
 """Of the texts in what is read back at once; reached before the rows only where they are long."""
-_RUN_BYTES = 32 * 1024 * 1024
+_RUN_BYTES = 64 * 1024 * 1024
 _BATCH_BYTES = 1024 * 1024
 
 Numbers = npt.NDArray[np.int64]
@@ -33,9 +34,9 @@ class _Run:
     starts: Numbers
 
     def read(self, first: int, end: int) -> pa.Table:
-        """Rows ``first`` to ``end`` (not included)."""
+        """Rows ``first`` to ``end`` (not included), texts written out."""
         if self.table is not None:
-            return self.table.slice(first, end - first)
+            return _write_out(self.table.slice(first, end - first))
         low = int(np.searchsorted(self.starts, first, "right")) - 1
         high = int(np.searchsorted(self.starts, end, "left"))
         with pa.OSFile(str(self.path)) as file, pa.ipc.open_file(file) as reader:
@@ -44,102 +45,116 @@ class _Run:
 
 
 class SortedRuns:
-    """Takes rows in any order and gives them back sorted."""
+    """Takes rows of texts in any order and gives them back by their places."""
 
-    def __init__(self, keys: Sequence[tuple[str, Any]], folder: Path) -> None:
-        """Sort by ``keys``: columns and the number type that each is compared as, as for lexsort.
-
-        Args:
-            keys: together different for every row, so that the order is total; the last one groups.
-            folder: for runs; made when one is needed.
-        """
-        self._keys, self._folder = keys, folder
-        self._waiting: list[pa.Table] = []
+    def __init__(self, count: int, folder: Path) -> None:
+        """Sort ``count`` rows, each of one of the places from 0; ``folder``: made when needed."""
+        self._folder = folder
+        self._waiting: list[tuple[Numbers, pa.Table]] = []
         self._waiting_bytes = 0
         self._runs: list[_Run] = []
-        self._order: list[list[npt.NDArray[Any]]] = []
-        self._sizes: list[Numbers] = []
+        self._run_of = np.zeros(count, np.int32)
+        self._sizes = np.zeros(count, np.int64)
 
-    def add(self, rows: pa.Table) -> None:
-        """Take some rows."""
-        self._waiting.append(rows)
+    def add(self, places: Numbers, rows: pa.Table) -> None:
+        """Take some rows of dictionaries, each column one chunk."""
+        self._waiting.append((places, rows))
         self._waiting_bytes += rows.nbytes
-        if self._waiting_bytes >= _RUN_BYTES:
-            self._end_run(is_kept=False)
+        if max(self._waiting_bytes, 2 * rows.nbytes) >= _RUN_BYTES:
+            self._join_waiting()
+            if self._waiting_bytes >= _RUN_BYTES // 2:
+                self._end_run(is_kept=False)
 
-    def read(self) -> Iterator[pa.Table]:
-        """Give all rows in order, in pieces of one chunk each.
-
-        A piece is of one group, the last key's. Where a group is cut depends on its rows alone.
-        """
+    def end(self) -> Numbers:
+        """Say that all rows are there; returns the bytes of all texts of each."""
         if self._waiting:
-            self._end_run(is_kept=not self._runs)
-        if not self._runs:
-            return
-        keys = [np.concatenate(parts) for parts in zip(*self._order, strict=True)]
-        order = np.lexsort(keys)
-        sizes = np.concatenate(self._sizes)[order]
-        offsets = np.cumsum([0, *map(len, self._sizes)])
+            self._join_waiting()
+            self._end_run(is_kept=True)
+        return self._sizes
+
+    def read(self, bounds: Iterable[int], of_each: int) -> Iterator[list[pa.Table]]:
+        """Give all rows by place, cut at ``bounds`` (the first is 0, the last the end).
+
+        ``of_each``: a piece is so many tables, to which the places belong in turn.
+        """
         at = np.zeros(len(self._runs), np.int64)
-        for first, end in pairwise(_cut(sizes, keys[-1][order])):
-            rows = order[first:end]
-            run = np.searchsorted(offsets, rows, "right") - 1
-            counts = np.bincount(run, minlength=len(at))
-            table = pa.concat_tables(
-                its.read(start, start + count)
-                for its, start, count in zip(self._runs, at.tolist(), counts.tolist(), strict=True)
-                if count
-            )
-            if len(self._runs) > 1:
-                # Each run gives a stretch of its own, in order: rows move between runs only.
-                moved = rows - (offsets[:-1] + at)[run] + (np.cumsum(counts) - counts)[run]
-                table = table.take(pa.array(moved))
+        for first, end in pairwise(bounds):
+            run_of = self._run_of[first:end]
+            counts = np.bincount(run_of, minlength=len(at))
+            # Each run gives a stretch of its own, in order: rows move between runs only.
+            moved = np.empty(len(run_of), np.int64)
+            moved[np.argsort(run_of, kind="stable")] = np.arange(len(run_of))
+            yield self._take(at, counts, [moved[n::of_each] for n in range(of_each)])
             at += counts
-            yield table.combine_chunks()
+
+    def _take(self, at: Numbers, counts: Numbers, rows: list[Numbers]) -> list[pa.Table]:
+        """Some rows of the stretches that all runs have after each other."""
+        table = pa.concat_tables(
+            its.read(start, start + count)
+            for its, start, count in zip(self._runs, at.tolist(), counts.tolist(), strict=True)
+            if count
+        )
+        return [table.take(pa.array(some)).combine_chunks() for some in rows]
+
+    def _join_waiting(self) -> None:
+        """What recurs in several of the waiting tables is held once after it."""
+        if len(self._waiting) == 1:
+            return
+        places = np.concatenate([its for its, _ in self._waiting])
+        table = pa.concat_tables(rows for _, rows in self._waiting)
+        table = table.unify_dictionaries().combine_chunks()
+        self._waiting = [(places, table)]
+        self._waiting_bytes = table.nbytes
 
     def _end_run(self, *, is_kept: bool) -> None:
-        table = pa.concat_tables(self._waiting).combine_chunks()
+        ((places, table),) = self._waiting
         self._waiting, self._waiting_bytes = [], 0
-        keys = [table[name].cast(kind).to_numpy() for name, kind in self._keys]
-        order = np.lexsort(keys)
+        order = np.argsort(places)
         table = table.take(pa.array(order))
-        self._order.append([key[order] for key in keys])
-        self._sizes.append(_text_bytes(table))
+        sizes = _text_bytes(table)
+        self._run_of[places] = len(self._runs)
+        self._sizes[places[order]] = sizes
         path = self._folder / f"{len(self._runs)}.arrow"
         kept = table if is_kept else None
-        starts = np.zeros(1, np.int64) if is_kept else self._write(path, table)
+        starts = np.zeros(1, np.int64) if is_kept else self._write(path, table, sizes)
         self._runs.append(_Run(kept, path, starts))
 
-    def _write(self, path: Path, table: pa.Table) -> Numbers:
+    def _write(self, path: Path, table: pa.Table, sizes: Numbers) -> Numbers:
         path.parent.mkdir(parents=True, exist_ok=True)
-        rows = max(1, len(table) * _BATCH_BYTES // max(1, table.nbytes))
-        starts = np.arange(0, len(table), rows)
-        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-            for start in starts.tolist():
-                # Copied out: what is written of a slice would have the whole column's texts.
-                piece = table.slice(start, rows).combine_chunks()
-                writer.write_table(piece)
-        return starts
+        bounds = list(cut(sizes, np.zeros(len(sizes)), _BATCH_BYTES))
+        schema = _write_out(table.slice(0, 0)).schema
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+            for start, end in pairwise(bounds):
+                writer.write_table(_write_out(table.slice(start, end - start)).combine_chunks())
+        return np.array(bounds[:-1])
+
+
+def _write_out(table: pa.Table) -> pa.Table:
+    return table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
 
 
 def _text_bytes(table: pa.Table) -> Numbers:
     """Bytes of all texts of each row."""
     total = np.zeros(len(table), np.int64)
     for column in table.columns:
-        if pa.types.is_string(column.type):
-            total += pc.binary_length(column).fill_null(0).cast(pa.int64()).to_numpy()
+        codes = column.combine_chunks()
+        lengths = pc.binary_length(codes.dictionary).fill_null(0).cast(pa.int64())
+        total += lengths.take(codes.indices).fill_null(0).to_numpy(zero_copy_only=False)
     return total
 
 
-def _cut(sizes: Numbers, groups: npt.NDArray[Any]) -> Iterator[int]:
-    """Where pieces begin and the last one ends: as many rows of a group as fit, one at least."""
+def cut(sizes: Numbers, groups: npt.NDArray[Any], most_bytes: int = PIECE_BYTES) -> Iterator[int]:
+    """Where pieces begin and the last one ends: as many rows of a group as fit, one at least.
+
+    Where a group is cut depends on its rows alone.
+    """
     ends = np.cumsum(sizes)
     bounds = [*np.flatnonzero(np.diff(groups)) + 1, len(groups)]
     first = 0
     yield first
     for bound in bounds:
         while first < bound:
-            full = (int(ends[first - 1]) if first else 0) + PIECE_BYTES
+            full = (int(ends[first - 1]) if first else 0) + most_bytes
             fitting = int(np.searchsorted(ends, full, "right"))
             first = min(max(fitting, first + 1), first + PIECE_ROWS, int(bound))
             yield first

@@ -25,6 +25,8 @@ from pipeline.text import escape
 DERIVED = {"sessions": "day, started_at, session_id", "daily": "day, country",
                "hourly": "day, hour, country", "minutes": "day, source, minute"}  # fmt: skip
 """The models with one partition a day, and the total order each is written in."""
+_MODELS = (*DERIVED, "robotlike", "build/numbers", "build/referrer_hosts")
+"""What a day's partitions are made by."""
 Parts = dict[str, Any]
 _DROP_ROBOTLIKE = "drop_robotlike"
 _ONE_DAY = timedelta(days=1)
@@ -118,7 +120,7 @@ def _read_by(record: FileRecord) -> str:
 
 def parts_of(lake: Lake, days: dict[date, DayFiles], rules: SessionRules) -> dict[str, Parts]:
     """What each day would be built from now, by kind."""
-    models = [read_model(model) for model in (*DERIVED, "robotlike")]
+    models = [read_model(model) for model in _MODELS]
     engines = [version("duckdb"), version("pyarrow")]
     code = hashlib.sha256(json.dumps([DEFINITIONS_VERSION, engines, models]).encode()).hexdigest()
     zone_and_key = sorted(lake.identity().items())

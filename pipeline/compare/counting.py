@@ -10,11 +10,11 @@ import pyarrow as pa
 from pipeline.build.build import (
     BuildSettings,
     batches,
-    find_robotlike,
+    make_numbers,
     open_batch,
     session_parameters,
 )
-from pipeline.build.cut_sessions import Narrow, cut_sessions
+from pipeline.build.cut_sessions import cut_sessions
 from pipeline.build.stale import DayFiles, SessionRules
 from pipeline.compare.basis import Basis, Figures
 from pipeline.enrich.visitors import VisitorKey
@@ -55,9 +55,8 @@ def count_days(  # noqa: PLR0913 what is counted, where, and how
             if change:
                 connection.execute("ALTER VIEW hits RENAME TO stored_hits")
                 change(connection)
-            find_robotlike(connection, settings)
-            columns = "day, country, visitor_id"
-            cut_sessions(connection, columns, session_parameters(settings), Narrow).show(connection)
+            make_numbers(connection, settings)
+            cut_sessions(connection, session_parameters(settings), "day")
             daily = connection.sql(read_model("daily")).project("day, country, sessions")
             rows = daily.fetchall()
         figures |= {(day, country): sessions for day, country, sessions in rows}

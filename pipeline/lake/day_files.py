@@ -4,14 +4,23 @@
 folders that the lake lies in, and of the working directory.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from glob import escape
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.lake.storage import damage_named
 
 DAY_OF_PATH = "TRY_CAST(regexp_extract(filename, '/day=([^/]*)/[^/]*$', 1) AS DATE)"
 """The day of a partition's ``filename``; a filter by it is one of files, as TRY_CAST can't fail."""
+_ROW_BITS = 32
+_ROWS_AT_ONCE = 500_000
+_BYTES_AT_ONCE = 16 * 1024 * 1024
 
 
 def read_days(
@@ -23,6 +32,63 @@ def read_days(
         files, hive_partitioning=False, filename=True, union_by_name=union_by_name
     )
     return rows.project(f"* EXCLUDE (filename), {DAY_OF_PATH} AS day")
+
+
+def show_hits(connection: duckdb.DuckDBPyConnection, paths: Iterable[Path]) -> None:
+    """Make the view ``hits`` of partitions, with ``day`` and ``row_no``; see ``take_rows``."""
+    # A relation with bound values would be read at once.
+    connection.execute(
+        "SET VARIABLE files_of_hits = $files", {"files": [_pattern(path) for path in paths]}
+    )
+    connection.sql(
+        "FROM read_parquet(getvariable('files_of_hits'), hive_partitioning = false,"
+        " filename = true, file_row_number = true)"
+        " SELECT * EXCLUDE (filename, file_row_number),"
+        f" file_index::BIGINT << {_ROW_BITS} | file_row_number AS row_no, {DAY_OF_PATH} AS day"
+    ).create_view("hits")
+
+
+def take_rows(
+    paths: Sequence[Path], row_no: npt.NDArray[np.int64], columns: list[str]
+) -> Iterator[tuple[slice, pa.Table]]:
+    """Text columns of some rows of partitions of hits, as dictionaries, row group by row group.
+
+    Args:
+        paths: as given to ``show_hits``.
+        row_no: ascending; any of them more than once.
+        columns: texts.
+
+    Yields:
+        Which of ``row_no``, and their rows, in single chunks. In memory are one row group, or as
+        many small ones as make up a few rows.
+    """
+    found: list[pa.Table] = []
+    first = end = n_bytes = 0
+    for number in np.unique(row_no >> _ROW_BITS):
+        path, start = paths[number], number << _ROW_BITS
+        with damage_named(path), pq.ParquetFile(path, read_dictionary=columns) as file:
+            for group in range(file.num_row_groups):
+                count = file.metadata.row_group(group).num_rows
+                end = int(np.searchsorted(row_no, start + count))
+                here = first + sum(map(len, found))
+                if here < end:
+                    rows = pa.array(row_no[here:end] - start)
+                    found.append(file.read_row_group(group, columns).take(rows))
+                    n_bytes += found[-1].nbytes
+                if end - first >= _ROWS_AT_ONCE or n_bytes >= _BYTES_AT_ONCE:
+                    yield slice(first, end), _join(found)
+                    found, first, n_bytes = [], end, 0
+                    # Long texts' pages, which it keeps for the next ones.
+                    pa.default_memory_pool().release_unused()
+                start += count
+    if found:
+        yield slice(first, end), _join(found)
+
+
+def _join(tables: list[pa.Table]) -> pa.Table:
+    if len(tables) == 1:
+        return tables[0].combine_chunks()
+    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
 
 
 def read_part(connection: duckdb.DuckDBPyConnection, *paths: Path) -> duckdb.DuckDBPyRelation:

@@ -106,12 +106,12 @@ def test_two_million_long_agents_are_taken_in(tmp_path: Path) -> None:
 
 
 def test_a_day_that_needs_more_is_named_and_the_others_are_built(tmp_path: Path) -> None:
-    """One visitor's paths of 4 MB, half an hour apart, fit into no part of the memory."""
+    """One visitor's paths of 4 MB, all in one second, fit into no part of the memory."""
     log = tmp_path / "web01.log.zst"
     with log.open("wb") as file, zstandard.ZstdCompressor(1).stream_writer(file) as packed:
         for day, count in ((7, 1), (8, 40), (9, 1)):
             for n in range(count):
-                at = datetime(2016, 11, day, tzinfo=UTC) + n * timedelta(minutes=32)
+                at = datetime(2016, 11, day, 12, tzinfo=UTC)
                 path = f"{n}{'x' * (4_000_000 if count > 1 else 1)}"
                 packed.write(
                     f'192.0.2.1 - - [{at:%d/%b/%Y:%H:%M:%S} +0000] "GET /{path} HTTP/1.1" 200 5'
