@@ -33,11 +33,9 @@ from pipeline.lake.lake import Lake
 LOG = logging.getLogger(__name__)
 
 LISTS = ("crawlerdetect", "crawler-user-agents")
-_NO_AGENT = frozenset(("", "-"))
-_SERVERS_OWN = re.compile(
-    r".*\(internal dummy connection\)|IIS Application Initialization (?:Preload|Warmup)|AlwaysOn\Z",
-    re.DOTALL,
-)
+_NO_AGENT = frozenset(("", "-", "AlwaysOn"))
+_SERVERS_OWN = tuple(f"IIS Application Initialization {what}" for what in ("Preload", "Warmup"))
+_SERVERS_PART = "(internal dummy connection)"
 """User agents of servers that ask themselves, which neither list knows: Apache wakes its children
 so (its wiki, InternalDummyConnection), IIS warms up (Application Initialization), and Azure keeps
 an App Service awake (Always On). They are part of the definitions, whose version tells of them."""
@@ -138,7 +136,7 @@ def _simplify_ignoring_case(agent: str) -> str:
 
 def is_nobodys(agent: str) -> bool:
     """Whether no visitor stands behind a user agent, whatever the lists say."""
-    return agent in _NO_AGENT or _SERVERS_OWN.match(agent) is not None
+    return agent in _NO_AGENT or agent.startswith(_SERVERS_OWN) or _SERVERS_PART in agent
 
 
 def ask_libraries(agent: str, lists: Collection[str] = LISTS) -> bool:
