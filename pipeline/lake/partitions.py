@@ -20,6 +20,7 @@ from pipeline.tables import HITS, REJECTS
 _BUFFERED_ROWS = 250_000
 _BUFFERED_BYTES = 32 * 1024 * 1024
 """Reached before the rows only where fields are long: a hostile log has 4 KB of them in a line."""
+_LARGEST_DICTIONARY = 12 * 1024 * 1024
 _OPEN_FILES = 64
 _INSTANT, _REPEATED = HITS.field("ts").type, (pa.int16(), pa.date32())
 
@@ -99,7 +100,8 @@ def split_days(table: pa.Table) -> Iterator[pa.Table]:
 def write_hits(path: Path, table: pa.Table) -> None:
     """Write some of a day's hits, as read from a lake's file."""
     with _open_hits(path) as writer:
-        writer.write_table(_with_few_texts(table.cast(HITS)), row_group_size=2 * _BUFFERED_ROWS)
+        for rows in _row_groups(table.cast(HITS)):
+            writer.write_table(rows, row_group_size=2 * _BUFFERED_ROWS)
 
 
 class PartitionWriter:
@@ -146,8 +148,8 @@ class PartitionWriter:
 
     def _flush(self) -> None:
         for day, tables in sorted(self._buffer.items()):
-            table = _with_few_texts(pa.concat_tables(tables))
-            self._writer(day).write_table(table, row_group_size=2 * _BUFFERED_ROWS)
+            for rows in _row_groups(pa.concat_tables(tables)):
+                self._writer(day).write_table(rows, row_group_size=2 * _BUFFERED_ROWS)
         self._buffer.clear()
         self._buffered_rows = self._buffered_bytes = 0
 
@@ -172,7 +174,8 @@ class PartitionWriter:
         with _open_hits(joined) as writer:
             for part in parts:
                 for batch in pq.ParquetFile(part).iter_batches(_BUFFERED_ROWS):
-                    writer.write_table(_with_few_texts(pa.Table.from_batches([batch]).cast(HITS)))
+                    for rows in _row_groups(pa.Table.from_batches([batch]).cast(HITS)):
+                        writer.write_table(rows)
         return joined
 
 
@@ -212,19 +215,33 @@ class RejectWriter:
         self._buffer, self._buffered_chars = [], 0
 
 
-def _with_few_texts(table: pa.Table) -> pa.Table:
-    """One dictionary a column; without the texts of other days' rows where they are the most.
+def _row_groups(hits: pa.Table) -> Iterator[pa.Table]:
+    """Hits in pieces of one chunk, each with one dictionary a column, which is written as it is.
 
-    A dictionary is written as it is.
+    Where many days are in a block, its texts would be the most of each day's file; and every reader
+    has to hold the largest dictionary in its memory.
     """
+    coded = [name for name in hits.column_names if pa.types.is_dictionary(hits[name].type)]
+    texts = max(sum(len(part.dictionary) for part in hits[name].chunks) for name in coded)
+    one = _with_own_texts(hits) if texts > len(hits) else hits.combine_chunks()
+    largest = max(one[name].chunk(0).dictionary.nbytes for name in coded)
+    if largest <= _LARGEST_DICTIONARY:
+        yield one
+        return
+    rows = max(1, len(one) * _LARGEST_DICTIONARY // largest)
+    for start in range(0, len(one), rows):
+        yield _with_own_texts(one.slice(start, rows))
+
+
+def _with_own_texts(hits: pa.Table) -> pa.Table:
+    """The same with dictionaries that hold nothing else."""
     columns = [
-        column.cast(pa.string()).dictionary_encode()
+        column.cast(pa.string()).combine_chunks().dictionary_encode()
         if pa.types.is_dictionary(column.type)
-        and sum(len(chunk.dictionary) for chunk in column.chunks) > len(table)
-        else column
-        for column in table.columns
+        else column.combine_chunks()
+        for column in hits.columns
     ]
-    return pa.table(columns, schema=table.schema).unify_dictionaries()
+    return pa.table(columns, schema=hits.schema)
 
 
 def _split_by_day(hits: pa.Table, days: npt.NDArray[np.int32]) -> Iterator[tuple[int, pa.Table]]:
