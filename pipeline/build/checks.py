@@ -38,14 +38,15 @@ def check_days(lake: Lake, days: Iterable[date], settings: BuildSettings) -> lis
         sealed = {date.fromisoformat(day) for day in lake.sealed()}
         wanted = sorted((set(days) & stock.days.keys()) - stock.causes.keys() - sealed)
         are_current = is_current(lake, shown_days(lake, stock.built), settings.sources)
-        for start in range(0, len(wanted), _DAYS_AT_ONCE):
-            some = wanted[start : start + _DAYS_AT_ONCE]
-            with _connect(lake, settings) as connection:
+        if not wanted:
+            return []
+        with _connect(lake, settings) as connection:
+            for start in range(0, len(wanted), _DAYS_AT_ONCE):
+                some = wanted[start : start + _DAYS_AT_ONCE]
                 _show_days(connection, lake, stock, some)
                 models = ("hits", *DERIVED, *(["days"] if are_current else []))
                 _run(connection, models, some)
-        if are_current and wanted:
-            with _connect(lake, settings) as connection:
+            if are_current:
                 _show_tables(connection, lake, stock)
                 _run(connection, ("expected", "surges"), [])
     return wanted
@@ -100,7 +101,7 @@ def _show(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) -
         selects.append(f"FROM {name}_parts")
     if is_grown or not files:
         selects.insert(0, select_nothing(name))
-    connection.execute(f"CREATE VIEW {name} AS {' UNION ALL BY NAME '.join(selects)}")
+    connection.execute(f"CREATE OR REPLACE VIEW {name} AS {' UNION ALL BY NAME '.join(selects)}")
 
 
 def _run(connection: duckdb.DuckDBPyConnection, models: Iterable[str], days: list[date]) -> None:

@@ -20,7 +20,7 @@ from pipeline.build.build import BuildSettings, refresh_tables, shown_days
 from pipeline.build.stale import FileNames, Parts, compare_parts
 from pipeline.days import day_start
 from pipeline.lake.change import Change
-from pipeline.lake.database import connect
+from pipeline.lake.database import connect_reader
 from pipeline.lake.day_files import read_days
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
@@ -199,16 +199,14 @@ def _add_rows(
     """Let a change bring what is new into the table; returns it."""
     lake = change.lake
     published = read_restatements(lake)
-    connection = connect(threads=1)
+    connection = connect_reader()
     connection.register("completeness", read_completeness(lake))
     connection.register("published", published)
     days = pa.array([date.fromisoformat(day) for day in reasons], pa.date32())
     connection.register("changed", pa.table({"day": days, "reason": list(reasons.values())}))
-    if counted:
-        parts = [lake.part_path("daily", day) for day in counted]
-        read_days(connection, parts).create_view("daily")
-    else:
-        connection.execute(f"CREATE VIEW daily AS {select_nothing('daily')}")
+    parts = [lake.part_path("daily", day) for day in counted]
+    daily = read_days(connection, parts) if parts else connection.sql(select_nothing("daily"))
+    connection.register("daily", daily.to_arrow_table())
     bound = {"now": now.replace(microsecond=0)}
     added = (
         connection.execute(read_model("restatements"), bound).to_arrow_table().cast(RESTATEMENTS)

@@ -15,7 +15,7 @@ import pyarrow as pa
 from pipeline.build.build import shown_days
 from pipeline.build.stale import Cause, DayFiles, Parts, SessionRules, drops_robotlike, take_stock
 from pipeline.errors import DataError
-from pipeline.lake.database import connect
+from pipeline.lake.database import connect_reader
 from pipeline.lake.day_files import read_days, read_part
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
@@ -133,7 +133,7 @@ def _nothing(days: list[date], asked: list[date]) -> str:
 def _read_figures(
     lake: Lake, days: list[date]
 ) -> tuple[Figures, frozenset[tuple[date, str]], pa.Table]:
-    with connect() as connection:
+    with connect_reader() as connection:
         daily = read_days(connection, [lake.part_path("daily", str(day)) for day in days])
         now = {(d, c): n for d, c, n in daily.project("day, country, sessions").fetchall()}
         expected, totals = (

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from pipeline.errors import SettingsError
-from pipeline.lake.database import connect
+from pipeline.lake.database import connect_reader
 from pipeline.lake.lake import Lake
 from pipeline.tables import TABLES
 
@@ -27,7 +27,7 @@ def check_select(statement: str) -> None:
     Raises:
         SettingsError: what is wrong with it.
     """
-    with connect(threads=1) as connection:
+    with connect_reader() as connection:
         asked = "SELECT json_serialize_sql($statement::VARCHAR)"
         ((text,),) = connection.execute(asked, {"statement": statement}).fetchall()
     parsed = json.loads(text)

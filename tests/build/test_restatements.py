@@ -68,7 +68,7 @@ def test_publishing_again_writes_nothing(site: Publisher, monkeypatch: pytest.Mo
     site.restate_election_night()
     path = site.lake.part_path("restatements")
     before = (path.read_bytes(), path.stat().st_mtime_ns)
-    monkeypatch.setattr(restatements, "connect", None)
+    monkeypatch.setattr(restatements, "connect_reader", None)
     assert site.publish("2016-12-01T00:00:00Z") == []
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
 
