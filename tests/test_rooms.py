@@ -21,7 +21,7 @@ one, and whether a lake can lie where it is to."""
 ASKED_BY_SETTINGS = {"pipeline.formats.layouts.read_maps", "pipeline.lake.place.check_place"}
 
 MAY = {
-    "read the environment": {"settings.py", "demo/standalone.py"},
+    "read the environment": {"settings.py", "demo/standalone.py", "cli/main.py"},
     "connect to DuckDB": {"lake/database.py"},
     "use the network": {
         "raw/stores.py", "enrich/geo/download.py", "alerts/services.py", "demo/standalone.py",

@@ -1,6 +1,7 @@
 """The command ``tidegauge``: what to call for each subcommand. All work is in other modules."""
 
 import logging
+import os
 import sys
 from importlib import import_module
 from typing import Annotated, Any
@@ -93,6 +94,8 @@ def _place_of(error: Exception) -> str:
 
 def main() -> None:
     """Entry point: a TidegaugeError becomes its sentence and its exit code."""
+    # Here are no matrices: its threads would only take time to start, and to wait.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except TidegaugeError as error:

@@ -7,7 +7,6 @@ the lake, and with an open hash the address could be tried out.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -74,17 +73,16 @@ def _hash_each(block: Block) -> list[int]:
     lines = block.lines
     if not len(lines):
         return []
-    ends = np.frombuffer(lines.buffers()[1], np.int32)[lines.offset : lines.offset + len(lines) + 1]
-    data = memoryview(lines.buffers()[2])
+    edges = np.frombuffer(lines.buffers()[1], np.int32)[lines.offset :][: len(lines) + 1]
+    data = lines.buffers()[2].to_pybytes()
+    starts, ends = edges[:-1].tolist(), (edges[1:] - 1).tolist()
+    if not data.endswith(b"\n", 0, int(edges[-1])):
+        ends[-1] += 1  # the last line of a file
     take = xxhash.xxh3_64_intdigest
-    pairs = list(pairwise(ends.tolist()))
-    if b"\r" in lines.buffers()[2].to_pybytes():
-        texts = (bytes(data[start:end]).removesuffix(b"\n") for start, end in pairs)
+    if b"\r" in data:
+        texts = (data[start:end] for start, end in zip(starts, ends, strict=True))
         return [take(text.removesuffix(b"\r")) for text in texts]
-    has_end = len(data) and data[int(ends[-1]) - 1] == ord("\n")
-    last = pairs.pop()
-    found = [take(data[start : end - 1]) for start, end in pairs]
-    return [*found, _hash(bytes(data[last[0] : last[1] - bool(has_end)]))]
+    return [take(data[start:end]) for start, end in zip(starts, ends, strict=True)]
 
 
 def _hash(line: bytes) -> int:
