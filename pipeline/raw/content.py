@@ -39,6 +39,7 @@ _LASTING = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR
 _READ_BYTES = 1024 * 1024
 _UTF_16 = re.compile(rb"(?s)(?:\xff\xfe)?(?:[^\0]\0){8}|(?:\xfe\xff)?(?:\0[^\0]){8}")
 """The beginning of text in UTF-16 that a log can be, with its byte order mark or without."""
+_BLANKS = dict.fromkeys(map(ord, "\t\r\n"))
 _LOOKED_AT = 4096
 _LOOK_BYTES = 4 * 1024 * 1024  # before the first block is made into lines
 
@@ -195,5 +196,8 @@ def _with_head(pieces: Iterator[bytes], least: int) -> Iterator[bytes]:
 def _is_binary(beginning: bytes) -> bool:
     """Whether more than a third of the characters can't be printed; NULs around it are a hole."""
     text = beginning.strip(b"\0")[:_LOOKED_AT].decode(errors="replace")
-    odd = sum(not one.isprintable() or one == "\ufffd" for one in text if one not in "\t\r\n")
+    shown = text.translate(_BLANKS)
+    if shown.isprintable() and "\ufffd" not in shown:  # as of nearly every log
+        return False
+    odd = sum(not one.isprintable() or one == "\ufffd" for one in shown)
     return 3 * odd > len(text)
