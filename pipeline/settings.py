@@ -9,6 +9,7 @@ import tomllib
 from datetime import date
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -335,6 +336,16 @@ def _check_environment() -> None:
             raise SettingsError(name, "(set in the environment)", f"no such setting; {hint}")
 
 
+@cache
+def _class_of(path: Path) -> type[Settings]:
+    """The settings with those of a file."""
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    return FromFile
+
+
 def load_settings(config: Path | None = None, **options: Any) -> Settings:
     """Read the settings; ``options`` that are ``None`` do not override.
 
@@ -346,12 +357,8 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
         raise SettingsError(key, str(path), "no such file")
     _check_environment()
     given = {key: value for key, value in options.items() if value is not None}
-
-    class FromFile(Settings):
-        model_config = SettingsConfigDict(toml_file=path)
-
     try:
-        return FromFile(**given)
+        return _class_of(path)(**given)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(key, str(path), f"not valid TOML: {error}") from None
     except ValidationError as error:
