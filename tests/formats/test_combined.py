@@ -1,7 +1,11 @@
 """Combined lines: times to the digit, and the fast reading of a block equal to the slow one."""
 
+import os
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -251,3 +255,32 @@ def test_offsets_of_lines_agree_with_their_zone() -> None:
     assert [offset.text for offset in offsets] == ["-0400", "-0500", "-0000"]
     assert [offset.agrees_with(toronto) for offset in offsets] == [True, True, False]
     assert [offset.agrees_with(utc) for offset in offsets] == [False, False, True]
+
+
+def test_without_numba_lines_are_read_alone_and_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pipeline.formats.compiled", None)
+    numbers.load_compiled.cache_clear()
+    try:
+        assert_read_alike([HEAD + '"GET / HTTP/1.1" 200 5', "odd", ""])
+        assert_read_alike([HEAD + '"GET / HTTP/1.1" 200 5'])
+    finally:
+        numbers.load_compiled.cache_clear()
+    assert capsys.readouterr().err.count("numba is not installed") == 1
+
+
+def test_where_nothing_can_be_kept_the_loops_are_compiled_each_time(tmp_path: Path) -> None:
+    """In an installation that can only be read, by a user without a home."""
+    no_folder = tmp_path / "file"
+    no_folder.write_text("")
+    asked = "import numpy as np; from pipeline.formats import kernel; print(kernel.find_quotes(np.full(8, 34, np.uint8)), kernel.find_quotes._cache.__class__.__name__)"  # noqa: E501
+    done = subprocess.run(
+        [sys.executable, "-c", asked],
+        env=os.environ | {
+            "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator",
+            "NUMBA_CACHE_DIR": str(no_folder / "cache"),
+        },
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout == "[0 1 2 3 4 5 6 7 8] NullCache\n", done.stderr
