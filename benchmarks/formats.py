@@ -1,4 +1,4 @@
-"""Every layout's speed beside combined's, what detection costs, and lines made to be slow.
+"""Every layout's speed beside vhost_combined's, what detection costs, and lines made to be slow.
 
 Run by ``make bench``. The lines are simulated: a layout's example with other clients, times,
 targets, statuses, sizes, referrers and agents; each must become a hit. One thread reads, as each
@@ -20,14 +20,16 @@ import pyarrow as pa
 
 from pipeline.formats.detection import detect
 from pipeline.formats.fields import ReadBlock
-from pipeline.formats.layouts import COMBINED, Layout, list_layouts
+from pipeline.formats.layouts import Layout, list_layouts
 from pipeline.formats.pattern import Pattern
 from pipeline.formats.reader import Reader, read_parts
 from pipeline.formats.unwrapping import SAMPLE_LINES
 from pipeline.lake.database import connect
 
+BASE = "vhost_combined"
+"""The commonest that a regular expression reads; combined has loops of its own."""
 LEAST_SHARE = 1 / 3
-"""Of combined's lines a second."""
+"""Of its lines a second."""
 MOST_DETECTION_SECONDS = 0.2
 MOST_HOSTILE_SECONDS = 0.1
 HOSTILE_BYTES = 1_000_000
@@ -167,17 +169,17 @@ def measure(act: Callable[..., object], *given: object) -> float:
 
 
 def measure_share(
-    connection: duckdb.DuckDBPyConnection, combined: Case, case: Case, rounds: int
+    connection: duckdb.DuckDBPyConnection, base: Case, case: Case, rounds: int
 ) -> tuple[float, float]:
-    """Lines a second, and the fraction of combined's; best of rounds, combined in each."""
-    base, own = (
+    """Lines a second, and the fraction of the base's; best of rounds, the base in each."""
+    its, own = (
         min(times)
         for times in zip(
-            *[[measure(one.read, connection, one.lines) for one in (combined, case)]
+            *[[measure(one.read, connection, one.lines) for one in (base, case)]
               for _ in range(rounds)], strict=True,
         )
     )  # fmt: skip
-    return len(case.lines) / own, base / own
+    return len(case.lines) / own, its / own
 
 
 def measure_hostile(connection: duckdb.DuckDBPyConnection, case: Case) -> tuple[float, str]:
@@ -196,10 +198,10 @@ def measure_hostile(connection: duckdb.DuckDBPyConnection, case: Case) -> tuple[
 
 
 def measure_case(
-    connection: duckdb.DuckDBPyConnection, combined: Case, case: Case, rounds: int
+    connection: duckdb.DuckDBPyConnection, base: Case, case: Case, rounds: int
 ) -> bool:
     """Print a layout's row; whether it meets every aim."""
-    speed, share = measure_share(connection, combined, case, rounds)
+    speed, share = measure_share(connection, base, case, rounds)
     sample = case.lines[: len(case.header) + SAMPLE_LINES]
     detection = min(measure(detect, connection, sample) for _ in range(3))
     hostile, worst = measure_hostile(connection, case)
@@ -226,12 +228,12 @@ def main() -> int:
     given = parser.parse_args()
     connection = connect(threads=1)
     cases = make_cases(connection, given.lines)
-    combined = next(case for case in cases if case.layout is COMBINED)
-    print("| layout | lines/s | of combined | detection, s | hostile line, s | misses |")
+    base = next(case for case in cases if case.name == BASE)
+    print(f"| layout | lines/s | of {BASE} | detection, s | hostile line, s | misses |")
     print("|---|---|---|---|---|---|")
     chosen = [case for case in cases if not given.layouts or case.name in given.layouts]
-    is_good = [measure_case(connection, combined, case, given.rounds) for case in chosen]
-    print(f"aims: {LEAST_SHARE:.2f} of combined, {MOST_DETECTION_SECONDS} s for a file's layout,"
+    is_good = [measure_case(connection, base, case, given.rounds) for case in chosen]
+    print(f"aims: {LEAST_SHARE:.2f} of {BASE}, {MOST_DETECTION_SECONDS} s for a file's layout,"
           f" {MOST_HOSTILE_SECONDS} s for a line of 1 MB")  # fmt: skip
     return 0 if all(is_good) else 1
 
