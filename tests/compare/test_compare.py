@@ -90,7 +90,7 @@ def test_robots_agree_with_a_lake_made_by_them(given: str, site: Site) -> None:
     def match(agents: Sequence[str]) -> Any:
         return np.array([bool(is_robot(agent)) for agent in agents], np.bool_)
 
-    with mock.patch.object(robots, "match_lists", match):
+    with mock.patch.multiple(robots, match_lists=match, _FEW=0):
         other = make_lake(site, f"robots-{given}")
     rows, _ = compare(site, "--robots", given)
     assert {row["variant"] for row in rows} == {f"robots {given}"}
