@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.fs
 import pyarrow.parquet as pq
 
 from pipeline.days import EPOCH
@@ -22,6 +23,7 @@ _BUFFERED_BYTES = 32 * 1024 * 1024
 """Reached before the rows only where fields are long: a hostile log has 4 KB of them in a line."""
 _LARGEST_DICTIONARY = 12 * 1024 * 1024
 _OPEN_FILES = 64
+_DISK = pa.fs.LocalFileSystem()
 _INSTANT, _REPEATED = HITS.field("ts").type, (pa.int16(), pa.date32())
 
 
@@ -36,7 +38,13 @@ def _open(path: Path, schema: pa.Schema, **encoding: Any) -> pq.ParquetWriter:
     # Plain types for every engine: no Arrow schema inside. Level 1 was
     # 10 to 20 % faster than level 3 on hits, and no larger.
     return _Writer(
-        path, schema, compression="zstd", compression_level=1, store_schema=False, **encoding
+        path,
+        schema,
+        filesystem=_DISK,  # which would be looked for anew for every file
+        compression="zstd",
+        compression_level=1,
+        store_schema=False,
+        **encoding,
     )
 
 
