@@ -5,17 +5,23 @@
 -- notes:  `hour` is the start of the hour in UTC; a session belongs to the hour it starts. Where
 --         the site's zone is not whole hours from UTC, an hour can stand under two days.
 --         Bytes that no BIGINT can hold (forged sizes) stop at its largest value; left_out as in daily.
+--         Hours are numbers from 1969 on while they are counted, as // rounds towards zero, in half of
+--         time_bucket's time.
 WITH built AS (
     SELECT
         n.day, n.country, n.visitor_id, n.status, n.bytes_sent, n.is_robot, n.is_asset, n.is_page,
-        time_bucket(INTERVAL 1 HOUR, n.ts) AS hour,
+        (epoch_us(n.ts) + 31_536_000_000_000) // 3_600_000_000 AS hours_since_1969,
         l.visitor_id IS NOT NULL AS is_left_out
     FROM numbers AS n
     JOIN days AS d ON n.day = d.day AND d.is_built
     LEFT JOIN left_out AS l ON n.day = l.day AND n.visitor_id = l.visitor_id
 ),
 started AS (
-    SELECT day, time_bucket(INTERVAL 1 HOUR, started_at) AS hour, country, count(*) AS sessions
+    SELECT
+        day,
+        (epoch_us(started_at) + 31_536_000_000_000) // 3_600_000_000 AS hours_since_1969,
+        country,
+        count(*) AS sessions
     FROM sessions
     ANTI JOIN left_out USING (day, visitor_id)
     GROUP BY ALL
@@ -23,7 +29,7 @@ started AS (
 counted AS (
     SELECT
         day,
-        hour,
+        hours_since_1969,
         country,
         count(DISTINCT visitor_id) FILTER (
             WHERE NOT is_robot AND NOT is_asset AND NOT is_left_out
@@ -38,7 +44,7 @@ counted AS (
 )
 SELECT
     c.day,
-    c.hour,
+    make_timestamptz(c.hours_since_1969 * 3_600_000_000 - 31_536_000_000_000) AS hour,
     c.country,
     coalesce(s.sessions, 0) AS sessions,
     c.visitors,
@@ -48,4 +54,4 @@ SELECT
     c.errors,
     c.robot_hits
 FROM counted AS c
-LEFT JOIN started AS s USING (day, hour, country)
+LEFT JOIN started AS s USING (day, hours_since_1969, country)

@@ -34,9 +34,9 @@ class _Run:
     starts: Numbers
 
     def read(self, first: int, end: int) -> pa.Table:
-        """Rows ``first`` to ``end`` (not included), texts written out."""
+        """Rows ``first`` to ``end`` (not included); those on disk are written out."""
         if self.table is not None:
-            return _write_out(self.table.slice(first, end - first))
+            return self.table.slice(first, end - first)
         low = int(np.searchsorted(self.starts, first, "right")) - 1
         high = int(np.searchsorted(self.starts, end, "left"))
         with pa.OSFile(str(self.path)) as file, pa.ipc.open_file(file) as reader:
@@ -89,12 +89,15 @@ class SortedRuns:
 
     def _take(self, at: Numbers, counts: Numbers, rows: list[Numbers]) -> list[pa.Table]:
         """Some rows of the stretches that all runs have after each other."""
-        table = pa.concat_tables(
+        stretches = [
             its.read(start, start + count)
             for its, start, count in zip(self._runs, at.tolist(), counts.tolist(), strict=True)
             if count
-        )
-        return [table.take(pa.array(some)).combine_chunks() for some in rows]
+        ]
+        if len(stretches) > 1:
+            stretches = [_write_out(stretch) for stretch in stretches]
+        table = pa.concat_tables(stretches)
+        return [_write_out(table.take(pa.array(some))).combine_chunks() for some in rows]
 
     def _join_waiting(self) -> None:
         """What recurs in several of the waiting tables is held once after it."""

@@ -51,8 +51,7 @@ class Lake:
 
     def part_path(self, model: str, day: str | None = None) -> Path:
         """The one file of a derived partition, or of an unpartitioned table."""
-        folder = self.root / model
-        return (folder / f"day={day}" if day else folder) / "part.parquet"
+        return self.root.joinpath(model, *([f"day={day}"] if day else []), "part.parquet")
 
     @property
     def views(self) -> Path:
