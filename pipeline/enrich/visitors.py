@@ -159,13 +159,15 @@ class Visitors:
             if any(map(are_full, remembered)) or len(self._visitors) != len(self._ids):
                 self._forget()
             name, agent = self._names.number(names), self._agents.number(agents)
-            pair = name[at_name].astype(np.int64) << 32 | agent[at_agent]
+            pair = pa.array(name[at_name].astype(np.int64) << 32 | agent[at_agent])
+            pairs = pair.dictionary_encode()  # its table fits into the processor's cache
             known = len(self._visitors)
-            visitor = self._visitors.number(pa.array(pair))
+            visitor = self._visitors.number(pairs.dictionary)[pairs.indices.to_numpy()]
             rows = first_rows(visitor, known, len(self._visitors))
             messages = pc.binary_join_element_wise(
                 names.take(pa.array(at_name[rows])), agents.take(pa.array(at_agent[rows])), "\0"
             )
             made = self._key.hash_messages(messages.to_pylist())
             self._ids = np.concatenate([self._ids, made])
-            return self._ids[visitor]
+            ids: npt.NDArray[np.uint64] = self._ids[visitor]
+            return ids

@@ -110,8 +110,7 @@ def take_apart(lines: pa.StringArray) -> PlainLines:
     """Take the plain ones of n lines apart; they are with or without their line ends."""
     starts = np.frombuffer(lines.buffers()[1], np.int32)[lines.offset :][: len(lines) + 1]
     first, last = int(starts[0]), int(starts[-1])
-    text = np.zeros(-(-(last - first) // 8) * 8, np.uint8)
-    text[: last - first] = np.frombuffer(lines.buffers()[2] or b"", np.uint8)[first:last]
+    text = np.frombuffer(lines.buffers()[2] or b"", np.uint8)[first:last]
     shape = (kernel.TEXTS, len(lines))
     at, length = np.empty(shape, np.int32), np.empty(shape, np.int32)
     seconds, size = np.empty(len(lines), np.int64), np.empty(len(lines), np.int64)

@@ -27,6 +27,8 @@ BAD = -(1 << 40)
 _MONTHS = np.frombuffer(b"JanFebMarAprMayJunJulAugSepOctNovDec", np.uint8)
 _HTTP = np.frombuffer(b"HTTP/", np.uint8)
 _MOST_DIGITS = 18
+_MARKED_AT_ONCE = 32 * 1024
+"""Bytes: their marks are found in the processor's cache."""
 _AHEAD = 64
 """So many texts are hashed before they are looked up: the table is then waited for once."""
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits even: 2**64 over the golden ratio
@@ -44,26 +46,28 @@ def _compiled(function: _F) -> _F:
 
 @_compiled
 def find_quotes(text: Bytes) -> Ints:
-    """The places of quotes that no backslash escapes, and the end.
-
-    Args:
-        text: shape ``(n,)``, ``n`` a multiple of 8.
-    """
-    is_one = np.empty(len(text), np.uint8)
-    for i in range(len(text)):
-        is_one[i] = text[i] == QUOTE
-    quotes = np.empty(is_one.sum() + 1, np.int32)
+    """The places of quotes that no backslash escapes, and the end."""
     count = 0
+    for i in range(len(text)):
+        count += text[i] == QUOTE
+    quotes = np.empty(count + 1, np.int32)
+    count = 0
+    is_one = np.zeros(_MARKED_AT_ONCE, np.uint8)
     eights = is_one.view(np.uint64)
-    for eight in range(len(eights)):
-        if eights[eight]:
-            for i in range(8 * eight, 8 * eight + 8):
-                if is_one[i]:
-                    before = i
-                    while before > 0 and text[before - 1] == BACKSLASH:
-                        before -= 1
-                    quotes[count] = i
-                    count += 1 - (i - before) % 2
+    for begin in range(0, len(text), _MARKED_AT_ONCE):
+        part = text[begin : begin + _MARKED_AT_ONCE]
+        is_one[len(part) :] = 0
+        for i in range(len(part)):
+            is_one[i] = part[i] == QUOTE
+        for eight in range(len(eights)):
+            if eights[eight]:
+                for i in range(8 * eight, 8 * eight + 8):
+                    if is_one[i]:
+                        place = before = begin + i
+                        while before > 0 and text[before - 1] == BACKSLASH:
+                            before -= 1
+                        quotes[count] = place
+                        count += 1 - (place - before) % 2
     quotes[count] = len(text)
     return quotes[: count + 1]
 
