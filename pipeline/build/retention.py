@@ -19,7 +19,6 @@ from pipeline.build.stale import SessionRules, session_rules, take_stock
 from pipeline.errors import DataError, LakeError, SettingsError, StorageError
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import NO_DAY, FileRecord
-from pipeline.lake.views import write_views
 from pipeline.lake.zone import zone_name
 from pipeline.settings import Settings
 from pipeline.text import write_number_of
@@ -175,6 +174,8 @@ def apply_retention(lake: Lake, how: RetentionSettings, today: date) -> list[Old
         seal_days(lake, days_to_seal(plan))
         delete_days(lake, plan)
         _delete_line_hashes(lake)
+        from pipeline.lake.views import write_views  # noqa: PLC0415 Arrow is not for a list
+
         write_views(lake)  # the hits may all be gone, and the sealed days stand in them
     log.info(
         "retention deleted %d bytes of %d days in %d ms",

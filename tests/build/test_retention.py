@@ -217,7 +217,7 @@ def test_views_that_an_interrupted_run_left_are_repaired(
     settings = settings_of(site, at_once=10)
     lake, later = Lake(site.lake), TODAY + timedelta(30)
     with monkeypatch.context() as patch:
-        patch.setattr(retention, "write_views", interrupt)
+        patch.setattr("pipeline.lake.views.write_views", interrupt)
         with pytest.raises(KeyboardInterrupt):
             retention.apply_retention(lake, retention_settings(settings), later)
     assert retention.apply_retention(lake, retention_settings(settings), later) == []
