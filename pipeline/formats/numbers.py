@@ -1,5 +1,6 @@
 """Values numbered as they come, by compiled loops where they are worth loading."""
 
+import sys
 from functools import cache
 from importlib import import_module
 from types import ModuleType
@@ -28,11 +29,17 @@ def compiled_for(read_bytes: int = 0) -> ModuleType | None:
 @cache
 def load_compiled() -> ModuleType | None:
     """``formats.compiled``; None, and a word, where numba is not there for this machine."""
+    # numba looks whether SciPy's linear algebra is there; to import that takes longer than numba.
+    is_hidden = sys.modules.setdefault("scipy.linalg", None) is None  # type: ignore[arg-type]
     try:
+        import_module("numba.np.arraymath")
         return import_module("pipeline.formats.compiled")
     except ImportError:
         say("numba is not installed: lines are read one by one, which takes ten times as long")
         return None
+    finally:
+        if is_hidden:
+            sys.modules.pop("scipy.linalg", None)
 
 
 class Numbers(Protocol):
