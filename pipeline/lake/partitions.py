@@ -224,32 +224,45 @@ class RejectWriter:
 
 
 def _row_groups(hits: pa.Table) -> Iterator[pa.Table]:
-    """Hits in pieces of one chunk, each with one dictionary a column, which is written as it is.
+    """Hits in pieces of one chunk, whose dictionaries are written as they are.
 
-    Where many days are in a block, its texts would be the most of each day's file; and every reader
-    has to hold the largest dictionary in its memory.
+    None is larger than a reader may have to hold in its memory.
     """
-    coded = [name for name in hits.column_names if pa.types.is_dictionary(hits[name].type)]
-    texts = max(sum(len(part.dictionary) for part in hits[name].chunks) for name in coded)
-    one = _with_own_texts(hits) if texts > len(hits) else hits.combine_chunks()
-    largest = max(one[name].chunk(0).dictionary.nbytes for name in coded)
+    if not len(hits):
+        return
+    one = pa.table([_in_one_chunk(column) for column in hits.columns], schema=hits.schema)
+    coded = [column.chunk(0) for column in one.columns if pa.types.is_dictionary(column.type)]
+    largest = max(column.dictionary.nbytes for column in coded)
     if largest <= _LARGEST_DICTIONARY:
         yield one
         return
     rows = max(1, len(one) * _LARGEST_DICTIONARY // largest)
     for start in range(0, len(one), rows):
-        yield _with_own_texts(one.slice(start, rows))
+        piece = one.slice(start, rows).columns
+        yield pa.table([_in_one_chunk(column) for column in piece], schema=hits.schema)
 
 
-def _with_own_texts(hits: pa.Table) -> pa.Table:
-    """The same with dictionaries that hold nothing else."""
-    columns = [
-        column.cast(pa.string()).combine_chunks().dictionary_encode()
-        if pa.types.is_dictionary(column.type)
-        else column.combine_chunks()
-        for column in hits.columns
-    ]
-    return pa.table(columns, schema=hits.schema)
+def _in_one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    """The same, with a dictionary of its own texts alone.
+
+    Others are of other days, or of lines that were rejected, which are kept otherwise if at all.
+    """
+    if not pa.types.is_dictionary(column.type):
+        return column.combine_chunks()
+    # To join the dictionaries of a block of many days would take long for each of them.
+    if sum(len(chunk.dictionary) for chunk in column.chunks) > len(column):
+        return column.cast(pa.string()).combine_chunks().dictionary_encode()
+    joined = column.combine_chunks()
+    null = len(joined.dictionary)
+    codes = joined.indices.fill_null(null).to_numpy(zero_copy_only=False)
+    is_used = np.zeros(null + 1, np.bool_)
+    is_used[codes] = True
+    if is_used[:null].all():
+        return joined
+    numbers = (np.cumsum(is_used) - 1).astype(np.int32)
+    return pa.DictionaryArray.from_arrays(
+        pa.array(numbers[codes], mask=codes == null), joined.dictionary.filter(is_used[:null])
+    )
 
 
 def _split_by_day(hits: pa.Table, days: npt.NDArray[np.int32]) -> Iterator[tuple[int, pa.Table]]:
