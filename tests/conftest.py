@@ -14,7 +14,6 @@ from dag_tester import DagTester
 from hooks import Hook
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet  # type: ignore[import-untyped]
-from warm_command import WarmCommand
 
 DEFAULT_CASE = Path(__file__).with_name("definitions") / "default_case.json"
 COMMAND = Path(sys.executable).with_name("tidegauge")
@@ -51,17 +50,18 @@ def tidegauge() -> Tidegauge:
 
 
 @pytest.fixture(scope="session")
-def warm_tidegauge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tidegauge]:
-    """Run the command like `tidegauge` in a process that has imported it already."""
-    command = WarmCommand(tmp_path_factory.mktemp("warm"), environment_in("UTC"))
+def warm_tidegauge(tmp_path_factory: pytest.TempPathFactory) -> Tidegauge:
+    """Run the command like `tidegauge`, in this process, which has imported it already."""
+    from lake_fixtures import Site
+
+    site = Site(tmp_path_factory.mktemp("warm"))
 
     def run(*args: str | Path, zone: str = "America/Toronto", ok: bool = True) -> Any:
-        done = command.run(list(map(str, args)), environment_in(zone))
-        assert not ok or done.returncode == 0, done.stderr.decode()
-        return done
+        settings = {"TIDEGAUGE_TIMEZONE": zone, "TIDEGAUGE_ADDRESSES": "full"}
+        done = site.run(*args, code=0 if ok else None, env=settings)
+        return subprocess.CompletedProcess(args, done.code, done.out.encode(), done.err.encode())
 
-    yield run
-    command.close()
+    return run
 
 
 @pytest.fixture(scope="session")
