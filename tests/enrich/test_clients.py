@@ -168,6 +168,7 @@ def test_forged_left_part_changes_nothing(
 @example("1.2.3.4:80")
 @example("[::1]:80")
 @example("fe80::1%eth0")
+@example("fe80::1%eth0:80")
 @example("[fe80::1%25eth0]:1")
 def test_one_node_is_read_as_the_standard_library_reads_it(node: str) -> None:
     """Of anything that looks a little like an address."""
@@ -179,7 +180,7 @@ def test_one_node_is_read_as_the_standard_library_reads_it(node: str) -> None:
             False,
         )
     else:
-        has_port = inner.count(":") == 1
+        has_port = inner.count(":") == 1 or "%" in inner  # a zone has no colon
         inner = re.sub(r":([0-9]{1,5}|_[\w.-]+)$", "", inner) if has_port else inner
     try:
         address = ipaddress.ip_address(inner)
