@@ -313,7 +313,7 @@ def number_texts(  # noqa: PLR0913 what it is, and where it goes
         ends: where each different text ends in ``out``, from 0; with room for all.
         out: the different texts, one behind the other; with room for all.
     """
-    low, mask = np.uint64(0xFFFFFFFF), np.uint64(len(slots) - 1)
+    low, mask = np.uint64(0xFFFFFFFF), np.uint64(max(len(slots) - 1, 0))
     count, used = counts[0], counts[1]
     ends[count] = used
     hashes = np.empty(_AHEAD, np.uint64)
