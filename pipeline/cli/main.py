@@ -13,6 +13,8 @@ import pipeline
 from pipeline.errors import StorageError, TidegaugeError
 from pipeline.text import printable, say
 
+_INTERRUPTED = 130
+"""The exit code of a process that Ctrl-C ends."""
 _MODULES = {
     "demo": "demo.commands",
     "simulate": "demo.commands",
@@ -102,18 +104,31 @@ def main() -> None:
         say(f"tidegauge: {error}")
         raise SystemExit(error.exit_code) from None
     except (KeyboardInterrupt, Exception) as error:
-        from pipeline.lake.database import QUERY_INTERRUPTED
-        from pipeline.lake.storage import STORAGE_ERRORS, cause_of
+        from pipeline.lake.storage import STORAGE_ERRORS, cause_of, is_interrupt
 
+        if isinstance(error, KeyboardInterrupt) or is_interrupt(error):
+            say("interrupted; what was committed stays, run again to go on")
+            raise SystemExit(_INTERRUPTED) from None
         if isinstance(error, STORAGE_ERRORS):
             why = f"{cause_of(error)}{_place_of(error)}"
             say(f"tidegauge: {why}; when it is well again, run it again")
             raise SystemExit(StorageError.exit_code) from None
-        if not isinstance(error, KeyboardInterrupt) and str(error) != QUERY_INTERRUPTED:
-            raise
-        say("interrupted; what was committed stays, run again to go on")
-        raise SystemExit(130) from None
+        raise
+
+
+def run() -> None:
+    """``main`` as a process of its own."""
+    try:
+        main()
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            # DuckDB's threads may not have noticed yet: one that needs Python while that ends would
+            # abort the process.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(_INTERRUPTED)
+        raise
 
 
 if __name__ == "__main__":
-    main()
+    run()

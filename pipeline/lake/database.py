@@ -8,9 +8,6 @@ import duckdb
 from pipeline.errors import LakeError
 from pipeline.lake.storage import is_of_the_disk, write_reason
 
-QUERY_INTERRUPTED = "Query interrupted"
-"""What DuckDB makes of Ctrl-C while it is at work: a RuntimeError with this text."""
-
 
 def connect(
     *, threads: int | None = None, memory_mb: int | None = None, spill: Path | None = None

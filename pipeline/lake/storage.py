@@ -17,6 +17,10 @@ _CAUSES = tuple(
 )
 
 
+_INTERRUPTS = ("Query interrupted", "KeyboardInterrupt: <EMPTY MESSAGE>")
+"""What DuckDB makes of Ctrl-C: while it is at work, and while it reads what Python gives it."""
+
+
 @contextmanager
 def storage_named(lake: Path, then: str) -> Iterator[None]:
     """Turn what DuckDB, Arrow and the system say of a lake's disk into one sentence.
@@ -81,13 +85,18 @@ def damage_named(file: Path) -> Iterator[None]:
         ) from error
 
 
+def is_interrupt(error: Exception) -> bool:
+    """Whether it is DuckDB's word for Ctrl-C."""
+    return any(text in str(error) for text in _INTERRUPTS)
+
+
 def is_damage(error: duckdb.Error) -> bool:
     """Whether it is of a file whose bytes are not those of Parquet; some name the file.
 
     What its readers of Thrift and zstd say has no class of its own.
     """
     is_short = "Could not read enough bytes" in str(error)
-    return (
+    return not is_interrupt(error) and (
         isinstance(error, duckdb.InvalidInputException) or type(error) is duckdb.Error or is_short
     )
 
