@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 PIECE_ROWS = 250_000
 PIECE_BYTES = 32 * 1024 * 1024
 """Of the texts in what is read back at once; reached before the rows only where they are long."""
-_RUN_BYTES = 64 * 1024 * 1024
+_RUN_BYTES = 32 * 1024 * 1024
 _BATCH_BYTES = 1024 * 1024
 
 Numbers = npt.NDArray[np.int64]
