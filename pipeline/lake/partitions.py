@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.fs
 import pyarrow.parquet as pq
 
@@ -141,7 +142,7 @@ class PartitionWriter:
             self.rows[day] = self.rows.get(day, 0) + len(rows)
             self.first_lines.setdefault(day, rows["line_no"][0].as_py())
         self._buffered_rows += len(hits)
-        self._buffered_bytes += hits.get_total_buffer_size()
+        self._buffered_bytes += sum(map(_text_bytes, hits.columns))
         if self._buffered_rows >= _BUFFERED_ROWS or self._buffered_bytes >= _BUFFERED_BYTES:
             self._flush()
 
@@ -243,9 +244,10 @@ def _row_groups(hits: pa.Table) -> Iterator[pa.Table]:
 
 
 def _in_one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    """The same, with a dictionary of its own texts alone.
+    """The same, with a dictionary of its own texts alone, in the order in which they come.
 
     Others are of other days, or of lines that were rejected, which are kept otherwise if at all.
+    And what is written depends on the rows alone, not on what numbered their texts.
     """
     if not pa.types.is_dictionary(column.type):
         return column.combine_chunks()
@@ -253,16 +255,36 @@ def _in_one_chunk(column: pa.ChunkedArray) -> pa.Array:
     if sum(len(chunk.dictionary) for chunk in column.chunks) > len(column):
         return column.cast(pa.string()).combine_chunks().dictionary_encode()
     joined = column.combine_chunks()
-    null = len(joined.dictionary)
-    codes = joined.indices.fill_null(null).to_numpy(zero_copy_only=False)
-    is_used = np.zeros(null + 1, np.bool_)
-    is_used[codes] = True
-    if is_used[:null].all():
-        return joined
-    numbers = (np.cumsum(is_used) - 1).astype(np.int32)
+    null, codes = len(joined.dictionary), _codes_of(joined)
+    first = np.full(null + 1, len(codes))  # the row that each text comes first in
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    order = np.argsort(first[:null], kind="stable")
+    order = order[: np.count_nonzero(first[:null] < len(codes))]
+    numbers = np.zeros(null + 1, np.int32)
+    numbers[order] = np.arange(len(order))
     return pa.DictionaryArray.from_arrays(
-        pa.array(numbers[codes], mask=codes == null), joined.dictionary.filter(is_used[:null])
+        pa.array(numbers[codes], mask=codes == null), joined.dictionary.take(pa.array(order))
     )
+
+
+def _codes_of(column: pa.DictionaryArray) -> npt.NDArray[np.int32]:
+    """Each row's number of its text; of null how many texts there are."""
+    filled = column.indices.fill_null(len(column.dictionary))
+    codes: npt.NDArray[np.int32] = filled.to_numpy(zero_copy_only=False)
+    return codes
+
+
+def _text_bytes(column: pa.ChunkedArray) -> int:
+    """Of the different texts that rows have, chunk by chunk."""
+    if not pa.types.is_dictionary(column.type):
+        return 0
+    total = 0
+    for chunk in column.chunks:
+        is_used = np.zeros(len(chunk.dictionary) + 1, np.bool_)
+        is_used[_codes_of(chunk)] = True
+        lengths = pc.binary_length(chunk.dictionary).filter(pa.array(is_used[:-1]))
+        total += pc.sum(lengths).as_py() or 0
+    return total
 
 
 def _split_by_day(hits: pa.Table, days: npt.NDArray[np.int32]) -> Iterator[tuple[int, pa.Table]]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from lake_fixtures import COMPRESS, GOOD, Site, assert_accounted, count_lines, make_line
 
-from pipeline.formats import combined
+from pipeline.formats import combined, numbers
 
 MIB = 1024 * 1024
 CUT_AGENT = GOOD[:-4] + b"\n"
@@ -251,3 +251,29 @@ def test_source_without_a_file_is_said(site: Site) -> None:
     said = site.ingest("web01", "web02").err
     assert "source web02: no file matches raw/web02-*.log" in said
     assert "web01: no file" not in said
+
+
+def test_a_files_hits_are_the_same_bytes_with_compiled_loops_and_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of them read it hangs on what the process has read before."""
+    odd = [
+        '203.0.113.9 - a user [08/Nov/2016:10:00:00 -0500] "GET /odd HTTP/1.1" 200 5 "-" "Odd/1"\n',
+        '203.0.113.9 - - [08/Nov/2016:10:00:00 -0500] "\\\\x16\\\\x03" 400 5 "-" "-"\n',
+        'host.example - - [09/Nov/2016:10:00:00 -0500] "GET /odd?a HTTP/1.1" 200 - "-" "Odd/2"\n',
+        'a b c 203.0.113.9 - - [09/Nov/2016:10:00:00 -0500] "GET /not HTTP/1.1" 200 - "-" "Not"\n',
+        '203.0.113.8 - - [09/Nov/2016:10:00:00 -0500] "GET /cut HTTP/1.1" 200 5 "-" "Cut\n',
+        "\n",
+    ]
+    odd_and_even = ((make_line(agent=one[:9]), one.encode(), GOOD) for one in odd)
+    lines = [line for three in odd_and_even for line in three]
+    found = []
+    for name, worth in (("compiled", 0), ("not", 1 << 40)):
+        monkeypatch.setattr(numbers, "WORTH_BYTES", worth)
+        folder = tmp_path / name
+        folder.mkdir()
+        site = Site(folder)
+        site.ingest(site.write("web01.log", b"".join(lines * 3)))
+        found.append(site.hashes())
+    assert len(found[0]) >= 3
+    assert found[0] == found[1]

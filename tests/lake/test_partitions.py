@@ -68,6 +68,25 @@ def test_a_file_has_no_texts_that_no_row_has(tmp_path: Path) -> None:
         assert file.read()["path"].chunk(0).dictionary.to_pylist() == ["/a"]
 
 
+def test_bytes_depend_on_the_rows_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not on what numbered their texts, nor on texts of lines that are no hits."""
+    monkeypatch.setattr(partitions, "_BUFFERED_BYTES", 100)
+    paths = ["/b", "/a", None, "/c", "/a", *["/d" * 9] * 5]
+    plain = make_hits(paths)
+    texts = pa.array(["/unused" * 99, "/d" * 9, "/c", "/a", "/b"])
+    codes = pa.array([None if path is None else texts.to_pylist().index(path) for path in paths])
+    other = pa.DictionaryArray.from_arrays(codes.cast(pa.int32()), texts)
+    at = plain.column_names.index("path")
+    found = []
+    for number, hits in enumerate((plain, plain.set_column(at, HITS.field("path"), other))):
+        writer = PartitionWriter(tmp_path / f"{number}")
+        for _ in range(3):
+            writer.add(hits, np.full(len(hits), DAY, np.int32))
+        found += [path.read_bytes() for path in writer.close().values()]
+    assert found[0] == found[1]
+    assert read(next((tmp_path / "1").iterdir())) == plain.to_pylist() * 3
+
+
 def test_no_dictionary_is_larger_than_a_reader_may_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
