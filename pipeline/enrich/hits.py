@@ -60,6 +60,9 @@ class DatabasesInForce:
         """The open database."""
         with self._lock:
             if database not in self._locators:
+                # Years of logs ask one after the other: only the latest needs its memory.
+                for other in self._locators.values():
+                    other.forget()
                 self._locators[database] = Locator(database)
             return self._locators[database]
 

@@ -34,8 +34,11 @@ def load_compiled() -> ModuleType | None:
     try:
         import_module("numba.np.arraymath")
         return import_module("pipeline.formats.compiled")
-    except ImportError:
-        say("numba is not installed: lines are read one by one, which takes ten times as long")
+    except ImportError as error:
+        say(
+            f"numba is not installed for this Python ({error}): lines are read one by one, which"
+            " takes ten times as long"
+        )
         return None
     finally:
         if is_hidden:

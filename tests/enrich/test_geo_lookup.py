@@ -295,6 +295,8 @@ def test_who_was_asked_after_an_error_is_where_he_is(city: Path) -> None:
     place = content.index(b"\x42QC")
     city.write_bytes(content[:place] + b"\x5f" + content[place + 1 :])
     with Locator(database) as locator:
+        assert locator.locate(["1.0.0.1", "8.8.8.8"])[0].to_pylist() == ["GB", "US"]
+        locator.forget()
         assert locator.locate(["8.8.8.8"])[0].to_pylist() == ["US"]
         with pytest.raises(GeoError, match="is damaged"):
             locator.locate(["4.0.0.1", "2001:db8::1", "1.0.0.1"])

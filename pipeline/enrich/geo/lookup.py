@@ -1,7 +1,7 @@
 """Countries and subdivisions of many clients at once. One client's details are in ``single``."""
 
 from collections.abc import Sequence
-from threading import Lock
+from threading import RLock
 from typing import Any, Self, TypeAlias
 
 import maxminddb
@@ -46,9 +46,14 @@ class Locator:
         with damage_named(database.path):
             self._reader = maxminddb_rust.open_database(database.path)
             self._strict = maxminddb.open_database(database.path, READ_SAFELY)
-        self._lock = Lock()
-        self._clients = new_numbers()
-        self._places: Sequence[Column] = _NO_PLACES
+        self._lock = RLock()
+        self.forget()
+
+    def forget(self) -> None:
+        """Remember nobody who was asked for."""
+        with self._lock:
+            self._clients = new_numbers()
+            self._places: Sequence[Column] = _NO_PLACES
 
     def locate(
         self, addresses: Sequence[str] | pa.StringArray
@@ -63,7 +68,7 @@ class Locator:
         with self._lock:
             # They differ after an error.
             if are_full(self._clients) or len(self._clients) != len(self._places[0]):
-                self._clients, self._places = new_numbers(), _NO_PLACES
+                self.forget()
             known = len(self._clients)
             numbers = self._clients.number(clients)
             rows = pa.array(first_rows(numbers, known, len(self._clients)))
