@@ -8,6 +8,14 @@ from pipeline.definitions import KEPT_OF_LONG_LINE, NO_COUNTRY
 
 _CODE = pa.dictionary(pa.int32(), pa.string())
 _TIME = pa.timestamp("us", "UTC")
+_DAY = ("day", pa.date32(), "local date in the site's zone")
+_SHARES = pa.list_(
+    pa.struct(
+        [("day", pa.date32()), ("hits", pa.int64()), ("first_line", pa.int64()),
+         ("geo_is_late", pa.bool_()), ("geo_built", pa.date32())]
+    )
+)  # fmt: skip
+_COUNTS = pa.map_(pa.string(), pa.int64())
 DUCKDB_TYPES: dict[pa.DataType, str] = {
     pa.bool_(): "BOOLEAN",
     pa.int16(): "SMALLINT",
@@ -19,9 +27,11 @@ DUCKDB_TYPES: dict[pa.DataType, str] = {
     pa.list_(pa.string()): "VARCHAR[]",
     pa.date32(): "DATE",
     _TIME: "TIMESTAMPTZ",
+    _COUNTS: "MAP(VARCHAR, BIGINT)",
+    _SHARES: "STRUCT(day DATE, hits BIGINT, first_line BIGINT, geo_is_late BOOLEAN,"
+    " geo_built DATE)[]",
 }
 
-_DAY = ("day", pa.date32(), "local date in the site's zone")
 _COUNTRY = f"country of the client, ISO 3166-1 alpha-2; {NO_COUNTRY} where there is no answer"
 _SUBDIVISION = "largest subdivision of the country, the code after the country's in ISO 3166-2"
 _GEO_BUILT = "date on which the database of addresses was built"
@@ -178,6 +188,56 @@ RESTATEMENTS = _table(
     ("sources_expected", pa.int64(), _SOURCES_EXPECTED),
 )
 
+FILES = _table(
+    "One row a raw file that was read: what became of each of its lines, which are its hits,"
+    " rejected, blank, directives and duplicates together.",
+    ("file_key", pa.string(), "its source, and the beginning of its content's SHA-256"),
+    ("source", pa.string(), "source that it belongs to"),
+    ("name", pa.string(), "its name"),
+    ("day", pa.date32(), "local date of its first hits; 1970-01-01 when it has none"),
+    ("lines", pa.int64(), "lines that it has"),
+    ("hits", pa.int64(), "lines that are hits and count"),
+    ("rejected", pa.int64(), "lines that could not be read"),
+    ("blank", pa.int64(), "lines of nothing but space"),
+    ("directives", pa.int64(), "lines that the layout knows and that are no requests"),
+    ("duplicates", pa.int64(), "hits that another file has, too, and that count there"),
+    ("reasons", _COUNTS, "its rejected lines, by reason"),
+    ("damage", pa.string(), "why the rest of it could not be read; null when all was"),
+    ("layout", pa.string(), "how its lines are written"),
+    ("wrapper", pa.string(), "what carries its lines, such as syslog"),
+    ("first_at", _TIME, "time of its earliest hit; null without hits"),
+    ("last_at", _TIME, "time of its latest hit"),
+    ("ingested_at", _TIME, "when it was read, in whole seconds"),
+    ("replaced_by", pa.string(), "file that has all of this one, and its hits; see Exactly once"),
+    ("forgotten_at", _TIME, "when it was taken out"),
+    ("duration_ms", pa.int64(), "time that reading it took"),
+    ("raw_bytes", pa.int64(), "bytes of the file"),
+    ("content_bytes", pa.int64(), "bytes of its content, decompressed"),
+    ("sha256", pa.string(), "SHA-256 of its content, decompressed"),
+    ("tail_bytes", pa.int64(), "bytes of a last line that has no end"),
+    ("nul_bytes", pa.int64(), "NULs before its lines, of which they are no part"),
+    ("url", pa.string(), "of a remote file, without secrets"),
+    ("source_by_name", pa.bool_(), "whether the source is what its name says; null: not noted"),
+    ("given", pa.string(), "layout that was set for it; null: found from its lines"),
+    ("timezone", pa.string(), "zone that was set for its times without an offset; null: UTC"),
+    ("definitions", pa.int64(), "version of the definitions that it was read by"),
+    ("robots", pa.string(), "lists of robots that it was read by"),
+    ("addresses", pa.string(), "whether addresses are kept: none, truncated or full"),
+    ("proxies", pa.string(), "trusted proxies that its clients were chosen by; null: none asked"),
+    ("overlap_lines", pa.int64(), "first lines of it that are also in another file of its source"),
+    ("overlap_with", pa.string(), "that file"),
+    ("flood_lines", pa.int64(), "first lines that would be an overlap if more were different"),
+    ("flood_with", pa.string(), "with that file"),
+    ("repeat_lines", pa.int64(), "different lines that are also in another file, among others"),
+    ("repeat_with", pa.string(), "that file"),
+    ("shared_lines", pa.int64(), "lines, all of one of the two, that another source's file has"),
+    ("shared_with", pa.string(), "that file"),
+    ("erasures", pa.int64(), "how often a person was erased from it: it is never read again then"),
+    ("rejects_day", pa.date32(), "day that its rejected lines lie under"),
+    ("days", _SHARES, "what it gives to each local day, from which line on"),
+    ("whole_days", _SHARES, "the same before duplicates were dropped; empty when none were"),
+)
+
 PARTITIONED = {
     "hits": HITS, "rejects": REJECTS, "sessions": SESSIONS, "daily": DAILY, "hourly": HOURLY,
     "minutes": MINUTES,
@@ -187,8 +247,10 @@ UNPARTITIONED = {
     "days": DAYS, "expected": EXPECTED, "surges": SURGES, "restatements": RESTATEMENTS,
 }  # fmt: skip
 """One file each."""
+FILES_FOLDER = "ledger/files"
+"""Where ``files`` lies, which is the ledger's own."""
 TABLES = {name: schema.append(DAYS.field("day")) for name, schema in PARTITIONED.items()}
-TABLES |= UNPARTITIONED
+TABLES |= UNPARTITIONED | {"files": FILES}
 """All tables with all columns, as they are read."""
 
 GROWN = {"sessions"}

@@ -5,12 +5,11 @@ import contextlib
 import gzip
 import hashlib
 import io
-import json
 import lzma
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -20,6 +19,7 @@ import zstandard
 from conftest import VISITOR_KEY
 
 from pipeline.cli import main as cli
+from pipeline.lake.lake import Lake
 
 TABLES = ("hits", "rejects", "sessions", "daily", "hourly", "minutes", "days", "expected", "surges")
 KINDS = ("hits", "rejected", "blank", "directives", "duplicates")
@@ -117,8 +117,7 @@ class Site:
 
     def records(self) -> dict[str, dict[str, Any]]:
         """Return the ledger's accounting of each raw file, by file key."""
-        paths = (self.lake / "ledger" / "files").glob("*.json")
-        return {path.stem: json.loads(path.read_text()) for path in paths}
+        return {record.file_key: asdict(record) for record in Lake(self.lake).files()}
 
     def rows(
         self, table: str, file_key: str = "*", columns: list[str] | None = None

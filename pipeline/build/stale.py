@@ -208,8 +208,7 @@ class FileNames:
 
     @cached_property
     def _known(self) -> dict[str, str]:
-        records = [*self._lake.past_files(), *self._lake.files()]
-        return {record.file_key: escape(record.name) for record in records}
+        return {record.file_key: escape(record.name) for record in self._lake.all_files()}
 
     def list_files(self, file_keys: Collection[str], hits: dict[str, int]) -> str:
         """The files with most hits first."""

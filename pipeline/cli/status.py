@@ -82,7 +82,7 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
         ("sources", ", ".join(sorted({record.source for record in records if record.days}))),
         *_list_sources(records),
         ("doubtful names", "; ".join(list_doubts(lake).values())),
-        ("left out", ", ".join(escape(note.name) for note in read_notes(lake))),
+        ("left out", ", ".join(escape(note.name) for note in read_notes(lake).values())),
         *((kind, sum(getattr(record, kind) for record in records)) for kind in _KINDS),
         ("rejected because", _list_reasons(records)),
         ("damaged files", ", ".join(escape(r.name) for r in records if r.damage)),

@@ -11,7 +11,7 @@ when the other file goes.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -30,15 +30,11 @@ from pipeline.ingest.overlaps import (
     is_sent_whole,
     largest_overlap,
 )
-from pipeline.ingest.placing import new_path, place_hits
+from pipeline.ingest.placing import place_hits
 from pipeline.ingest.seen import find_raws
 from pipeline.lake.journal import Move
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import (
-    RECORD_KINDS,
-    FileRecord,  # TYPE_CHECKING
-    write_json,
-)
+from pipeline.lake.ledger import FileRecord
 from pipeline.raw.content import read_content
 from pipeline.raw.naming import read_name
 from pipeline.raw.opening import NO_LIMITS
@@ -123,7 +119,7 @@ class SourceFiles:
         moves += settled.moves
         left = [path for record in replaced for path in self._paths_of(record)]
         left += self._paths_of(old) if old else []
-        moves += _removals(left, moves) + [self._write(record) for record in replaced]
+        moves += _removals(left, moves)
         return Settled(moves, [*replaced, *settled.records])
 
     def forget(self, file_key: str, at: datetime) -> Settled:
@@ -132,7 +128,7 @@ class SourceFiles:
         record = replace(self._live.pop(file_key), forgotten_at=forgotten_at)
         settled = self._settle(self._near(record), self._others(record), {file_key}, None)
         moves = settled.moves + _removals(self._paths_of(record), settled.moves)
-        return Settled([*moves, self._write(record)], [record, *settled.records])
+        return Settled(moves, [record, *settled.records])
 
     def settle_all(self) -> Settled:
         """Settle every file anew that retention has left something of: the rules have changed."""
@@ -221,8 +217,7 @@ class SourceFiles:
         paths += [lake.whole_path(day, key) for day in record.whole_days]
         if record.rejects_day:
             paths.append(lake.rejects_path(record.rejects_day, key))
-        paths.append(lake.lines_path(key))
-        return paths + [lake.ledger / kind / f"{key}.json" for kind in RECORD_KINDS]
+        return [*paths, lake.lines_path(key)]
 
     def _settle(
         self, keys: Iterable[str], others: Iterable[str], changed: set[str], new: NewFile | None
@@ -250,7 +245,7 @@ class SourceFiles:
             )  # fmt: skip
             if fresh is not None or settled != record:
                 self._live[key] = settled
-                moves += [*its_moves, self._write(settled)]
+                moves += its_moves
                 records.append(settled)
         for key in dict.fromkeys(others):
             record = self._live.get(key)
@@ -258,7 +253,6 @@ class SourceFiles:
             if record and shared != Overlap(record.shared_lines, record.shared_with):
                 settled = replace(record, shared_lines=shared.lines, shared_with=shared.file_key)
                 self._live[key] = settled
-                moves.append(self._write(settled))
                 records.append(settled)
         return Settled(moves, records)
 
@@ -297,11 +291,6 @@ class SourceFiles:
         lines = {k: self._lines_of(k) for k in [key, *its]}
         found = largest_overlap(key, lines, self._rules.least_lines, find)
         return min(found, known, key=lambda overlap: (-overlap.lines, overlap.file_key or ""))
-
-    def _write(self, record: FileRecord) -> Move:
-        path = new_path(self._staging)
-        write_json(path, asdict(record))
-        return Move(path, self._lake.record_path(record))
 
 
 def _removals(paths: Iterable[Path], moves: Sequence[Move]) -> list[Move]:

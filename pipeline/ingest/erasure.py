@@ -7,7 +7,7 @@ visitors, sessions, pages or different paths, it counts as before. Raw files are
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -124,9 +124,7 @@ def _note(change: Change, traces: Iterable[Trace]) -> None:
             records[name] = trace.record
     for name, paths in by_name.items():
         change.note_digests(name, paths)
-    for record in records.values():
-        again = replace(record, erasures=record.erasures + 1)
-        change.write_json(change.lake.record_path(record), asdict(again))
+    change.put_records(replace(r, erasures=r.erasures + 1) for r in records.values())
 
 
 class _Eraser:

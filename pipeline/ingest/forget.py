@@ -29,7 +29,7 @@ def forget_file(lake: Lake, rules: OverlapRules, name: str, now: datetime) -> Fi
             )
         source = SourceFiles(lake, record.source, rules, staging)
         settled = source.forget(record.file_key, now)
-        lake.commit(settled.moves)
+        lake.commit(settled.moves, settled.records)
     return settled.records[0]
 
 

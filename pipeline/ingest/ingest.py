@@ -158,7 +158,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
         on_read: told the raw bytes read, for progress.
     """
     names = Namer(lake)
-    sizes = {record.raw_bytes for record in (*lake.files(), *lake.past_files())}
+    sizes = {record.raw_bytes for record in lake.all_files()}
     stop = threading.Event()
     with (
         storage_named(lake.root, "what was taken in before stands, the next run takes the rest"),
@@ -249,7 +249,7 @@ def _recall(lake: Lake, job: _Job, how: Reading) -> FileRecord | None:
     known = _find_known(lake, key, content.damage)
     if known:
         with lake.lock():
-            lake.remember(job.path, content.stat, key)
+            lake.commit([], read={job.path: (content.stat, key)})
     return known
 
 
@@ -278,13 +278,13 @@ def _commit(lake: Lake, job: _Job, new: NewFile, rules: OverlapRules) -> Ingeste
                 " again would bring them back: nothing was changed"
             )
         if known and not job.again:
-            lake.remember(job.path, new.stat, key)
+            lake.commit([], read={job.path: (new.stat, key)})
             return Ingested(known=((job.path, known),))
         instead_of = job.instead_of.file_key if job.instead_of else None
         settled = SourceFiles(lake, record.source, rules, job.folder).add(new, instead_of)
-        lake.commit(_spare_sealed(lake, job.path, record, settled))
+        moves = _spare_sealed(lake, job.path, record, settled)
         # As the file was when it was read: one that grew meanwhile has changed.
-        lake.remember(job.path, new.stat, key)
+        lake.commit(moves, settled.records, {job.path: (new.stat, key)})
     record = next(one for one in settled.records if one.file_key == key)
     log.info(
         "ingested %s: %d lines, %d hits, %d duplicates, %d rejected, %d ms",

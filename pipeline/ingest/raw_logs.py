@@ -18,8 +18,8 @@ from pipeline.ingest.deduplication import is_renamable
 from pipeline.ingest.file_days import UNREADABLE, FileDays, look_at_beginning, look_through
 from pipeline.ingest.source_names import Namer
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import FileRecord, key_of, stat_of
-from pipeline.lake.left_out import note_file, quoted, read_note, read_notes, write_notes
+from pipeline.lake.ledger import FileRecord, key_of, quoted, stat_of
+from pipeline.lake.left_out import note_file, read_notes, write_notes
 from pipeline.raw.files import LeftOut, Origin, RawFiles, is_file
 from pipeline.raw.naming import day_in_name
 from pipeline.raw.opening import ReadLimits
@@ -78,6 +78,7 @@ class RawLogs:
         self._lake, self._raw_files = lake, raw_files
         self._zone, self._limits = zone, limits
         self._names = Namer(lake)
+        self._notes = read_notes(lake)
 
     def list_logs(self) -> list[RawLog]:
         """Every file, by source and time; of those that the lake lacks the beginning is read."""
@@ -95,7 +96,7 @@ class RawLogs:
         known = self._lake.find(key)
         if known:
             with self._lake.lock():
-                self._lake.remember(raw.path, raw.stat, key)
+                self._lake.commit([], read={raw.path: (raw.stat, key)})
         return replace(raw, found=found, known=known)
 
     def note(
@@ -129,7 +130,7 @@ class RawLogs:
         copies = {(printable(path.name), _stat(path)) for path in self._raw_files.files}
         gone = [
             note
-            for note in read_notes(self._lake)
+            for note in read_notes(self._lake).values()
             if note.path not in kept
             # A copy of it is read instead: its folder, and the lake's, were moved or copied.
             and ((note.name, note.stat) in copies or self._is_gone(note, day, there | listed))
@@ -202,14 +203,14 @@ class RawLogs:
 
     def _recall(self, path: Path, stat: tuple[int, ...], origin: Origin) -> FileDays | None:
         """What an earlier run found out about a file that has not changed since."""
-        note = read_note(self._lake.left_out_path(quoted(path)))
+        note = self._notes.get(quoted(path))
         if not note or note.stat != stat or note.read_as != self._read_as(origin):
             return None
         return FileDays(frozenset(map(date.fromisoformat, note.days)), note.is_whole)
 
     def _recall_note(self, passed_over: LeftOut) -> LeftOut:
         """The note of a file whose days its name says, or those that a run of them has found."""
-        note = read_note(self._lake.left_out_path(passed_over.path))
+        note = self._notes.get(passed_over.path)
         is_same = note and note.stat and note.stat == passed_over.stat
         return note if note and is_same and note.read_as else passed_over
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.lake.digests import digest_of, render, replaced, with_latest
+from pipeline.lake.digests import RECORDS, digest_of, render, replaced, with_latest
 from pipeline.lake.fault_points import reach
 from pipeline.lake.journal import Move, make_durable
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import read_json
+from pipeline.lake.ledger import FileRecord, read_json
 from pipeline.lake.views import write_views
 
 
@@ -41,6 +41,15 @@ class Change:
         draft.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(render(content))
         self.replace(target, draft)
+
+    def put_records(self, records: Iterable[FileRecord]) -> None:
+        """Replace the accounting of some raw files."""
+        from pipeline.lake.records import put_records  # noqa: PLC0415 few changes do it
+
+        moves = put_records(self.lake.ledger, records, self.staging)
+        for move in moves:
+            self.replace(move.target, move.staged)
+        self.note_digests(RECORDS, [move.target for move in moves])
 
     def note_digests(self, name: str, targets: Iterable[Path]) -> None:
         """Note in the file of digests ``name`` what ``targets`` will be."""

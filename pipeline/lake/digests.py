@@ -1,7 +1,8 @@
 """What the lake wrote, by SHA-256: so that any changed byte of it is found.
 
 The files of ``ledger/digests`` remember it, each written with what it vouches for:
-``<file_key>.json`` for everything the lake has of a raw file, ``built.json`` for the partitions
+``<file_key>.json`` for everything the lake has of a raw file, ``files.json`` for the records of all
+of them, ``built.json`` for the partitions
 that a build wrote, others for what there is one of: tables, views, restatements. Ledger files
 vouch for themselves: each carries a checksum of its own text. Knows nothing of what the files say.
 """
@@ -19,6 +20,8 @@ from pipeline.lake.journal import Move
 CHECKSUM = "checksum"
 """A field of every ledger file: SHA-256 of the text without it, its first 16 hex digits."""
 FOLDER = Path("ledger", "digests")
+RECORDS = "files"
+"""The name of the digests of the ledger's records."""
 
 
 def digest_of(path: Path) -> str:
@@ -64,7 +67,8 @@ def with_digests(root: Path, moves: Sequence[Move]) -> list[Move]:
     for move in moves:
         if move.target.suffix != ".json":
             place = move.target.relative_to(root).as_posix()
-            changed[move.target.stem][place] = digest_of(move.staged) if move.staged else None
+            name = RECORDS if place.startswith(f"ledger/{RECORDS}/") else move.target.stem
+            changed[name][place] = digest_of(move.staged) if move.staged else None
     staging = next((move.staged.parent for move in moves if move.staged), root / FOLDER)
     return [*moves, *(_change(root, key, its, staging) for key, its in changed.items())]
 

@@ -4,15 +4,17 @@ Nothing here knows what a hit is. Layout: docs/definitions.md, *The lake*.
 """
 
 import fcntl
-import hashlib
+import logging
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, unquote_to_bytes
+from types import MappingProxyType
+from urllib.parse import unquote_to_bytes
 
 from pipeline.errors import LakeError, StorageError
 from pipeline.lake import journal
@@ -24,15 +26,11 @@ from pipeline.lake.digests import (
 )
 from pipeline.lake.exchange import sharing
 from pipeline.lake.journal import Move
-from pipeline.lake.ledger import (
-    RECORD_KINDS,
-    FileRecord,
-    _read_record,
-    read_json,
-    stat_of,
-    write_json,
-)
-from pipeline.raw.files import is_file, lasting_path
+from pipeline.lake.ledger import FileRecord, Seen, quoted, read_json, stat_of, write_json
+from pipeline.lake.old_ledger import has_old, list_old, read_old
+from pipeline.raw.files import is_file
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,30 +69,21 @@ class Lake:
         """One hash for each physical line of a raw file; see ``overlaps``."""
         return self.ledger / "lines" / f"{file_key}.npy"
 
-    def record_path(self, record: FileRecord) -> Path:
-        """Where a raw file's accounting lies."""
-        live, replaced, forgotten = RECORD_KINDS
-        kind = replaced if record.replaced_by else forgotten if record.forgotten_at else live
-        return self.ledger / kind / f"{record.file_key}.json"
-
     def files(self) -> list[FileRecord]:
         """The accounting of every raw file whose hits are in the lake, by file key."""
-        paths = sorted((self.ledger / "files").glob("*.json"))
-        return [_read_record(path) for path in paths]
+        return [record for record in self.all_files() if record.is_live]
 
-    def past_files(self) -> list[FileRecord]:
-        """The accounting of raw files that grew into others, or were forgotten."""
-        kinds = RECORD_KINDS[1:]
-        paths = [path for kind in kinds for path in sorted((self.ledger / kind).glob("*.json"))]
-        return [_read_record(path) for path in paths]
+    def all_files(self) -> list[FileRecord]:
+        """The same, and that of raw files that grew into others, or were forgotten."""
+        from pipeline.lake.records import list_records  # noqa: PLC0415 loads Arrow
+
+        return list_records(self.ledger)
 
     def find(self, file_key: str) -> FileRecord | None:
         """The accounting of one raw file: in the lake, replaced or forgotten."""
-        for kind in RECORD_KINDS:
-            path = self.ledger / kind / f"{file_key}.json"
-            if path.exists():
-                return _read_record(path)
-        return None
+        from pipeline.lake.records import find_record  # noqa: PLC0415 loads Arrow
+
+        return find_record(self.ledger, file_key)
 
     @property
     def fetched(self) -> Path:
@@ -106,48 +95,37 @@ class Lake:
 
         ``stat``: of the file now, when it is elsewhere; else a fetched one that is gone was read.
         """
-        seen = read_json(self._seen_path(path))
-        if not seen:
-            return None
+        seen = self._seen_of(path)
         if stat or path.exists():
-            is_same = seen["stat"] == (stat or stat_of(path))
-        else:
-            is_same = path.is_relative_to(self.fetched)
-        return self.find(seen["file_key"]) if is_same else None
+            now = stat or stat_of(path)
+            seen = [one for one in seen if one[0].stat == now]
+        elif not path.is_relative_to(self.fetched):
+            return None
+        return self.find(seen[-1][1]) if seen else None
 
     def was_seen(self, path: Path) -> bool:
         """Whether a raw file at this path was read, whatever it held then."""
-        return self._seen_path(path).exists()
+        return bool(self._seen_of(path))
+
+    def _seen_of(self, path: Path) -> list[tuple[Seen, str]]:
+        from pipeline.lake.records import find_seen  # noqa: PLC0415 loads Arrow
+
+        return find_seen(self.ledger, quoted(path))
 
     def raw_paths(self) -> dict[str, list[tuple[Path, list[int]]]]:
         """Where each file key's raw file was read and a file is still, with its ``stat`` then."""
         found: dict[str, list[tuple[Path, list[int]]]] = {}
-        for path in sorted((self.ledger / "seen").glob("*.json")):
-            seen = read_json(path)
-            raw = Path(os.fsdecode(unquote_to_bytes(seen["path"])))
-            if is_file(raw):
-                found.setdefault(seen["file_key"], []).append((raw, seen["stat"]))
+        for record in self.all_files():
+            for seen in sorted(record.seen, key=lambda seen: seen.path):
+                raw = Path(os.fsdecode(unquote_to_bytes(seen.path)))
+                if is_file(raw):
+                    found.setdefault(record.file_key, []).append((raw, seen.stat))
         return found
-
-    def remember(self, path: Path, stat: Sequence[int], file_key: str) -> None:
-        """Note what was read from a raw file that had ``stat``; the caller holds ``commit``."""
-        quoted = quote(os.fsencode(lasting_path(path)))
-        seen = {"stat": stat, "file_key": file_key, "path": quoted}
-        write_json(self._seen_path(path), seen, ".draft")
-        self.left_out_path(quoted).unlink(missing_ok=True)
-
-    def left_out_path(self, path: str) -> Path:
-        """The note of a raw file that is not in the lake; see ``left_out``."""
-        return self.left_out / f"{_name_of(path)}.json"
 
     @property
     def left_out(self) -> Path:
-        """The folder of what was there and is not in the lake."""
-        return self.ledger / "left"
-
-    def _seen_path(self, path: Path) -> Path:
-        name = hashlib.sha256(os.fsencode(lasting_path(path))).hexdigest()[:32]
-        return self.ledger / "seen" / f"{name}.json"
+        """The notes of what was there and is not in the lake; see ``left_out``."""
+        return self.ledger / "left.json"
 
     def identity(self) -> dict[str, str]:
         """Time zone and key fingerprint the lake was made with; empty for a new lake.
@@ -210,12 +188,31 @@ class Lake:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 if name == "commit":
                     journal.recover(self.root)
+                    self._renew_ledger()
                 yield
         except OSError as error:
             if isinstance(error.filename, str) and str(self.root) in error.filename:
                 why = f"lake {self.root} can't be written: {error.strerror}"
                 raise StorageError(why) from error
             raise
+
+    def _renew_ledger(self) -> None:
+        """Write the records of an earlier version's ledger as this one does; once."""
+        if not has_old(self.ledger):
+            return
+        from pipeline.lake.left_out import take_over  # noqa: PLC0415 it knows lakes
+        from pipeline.lake.records import put_records  # noqa: PLC0415 loads Arrow
+        from pipeline.lake.views import write_views  # noqa: PLC0415 it knows lakes
+
+        records = read_old(self.ledger)
+        log.warning(
+            "the ledger of %s is written anew, %d raw files: earlier versions can't read it then",
+            self.root, len(records),
+        )  # fmt: skip
+        with self.staging() as staging:
+            moves = put_records(self.ledger, records, staging) + take_over(self, staging)
+            moves += [Move(None, path) for path in list_old(self.ledger)]
+            self.exchange(with_digests(self.root, moves), lambda: write_views(self))
 
     @contextmanager
     def hold(self, name: str = "commit") -> Iterator[None]:
@@ -255,9 +252,36 @@ class Lake:
                 with suppress(OSError):
                     parent.rmdir()
 
-    def commit(self, moves: Sequence[Move]) -> None:
-        """Change what the lake has of raw files, as one; the caller holds ``commit``."""
-        self.exchange(with_digests(self.root, moves))
+    def commit(
+        self,
+        moves: Sequence[Move],
+        records: Iterable[FileRecord] = (),
+        read: Mapping[Path, tuple[Sequence[int], str]] = MappingProxyType({}),
+    ) -> None:
+        """Change what the lake has of raw files, as one; the caller holds ``commit``.
+
+        Args:
+            moves: of files beside the records.
+            records: as they will be.
+            read: raw files that were read, with their ``stat`` then and file key; they are left
+                out no longer.
+        """
+        from pipeline.lake.left_out import strike_out  # noqa: PLC0415 it knows lakes
+        from pipeline.lake.records import put_records, with_seen  # noqa: PLC0415 loads Arrow
+
+        with self.staging() as staging:
+            changed = {record.file_key: record for record in records}
+            read_ns = time.time_ns()
+            for path, (stat, key) in read.items():
+                record = changed.get(key) or self.find(key)
+                assert record is not None
+                changed[key] = with_seen(record, Seen(quoted(path), stat[0], stat[1], read_ns))
+            all_moves = [
+                *moves,
+                *put_records(self.ledger, changed.values(), staging),
+                *strike_out(self, read, staging),
+            ]
+            self.exchange(with_digests(self.root, all_moves))
 
     def exchange(self, moves: Sequence[Move], then: Callable[[], None] = lambda: None) -> None:
         """Do a change as one, and ``then`` what readers must not see undone.
@@ -304,10 +328,6 @@ class Lake:
 
 def _may_write(folder: Path) -> bool:
     return os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
-
-
-def _name_of(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _remove_abandoned(parent: Path) -> None:

@@ -3,16 +3,15 @@
 import os
 from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pipeline.errors import LakeError
 from pipeline.lake.digests import read_content, render
 from pipeline.lake.fault_points import reach
+from pipeline.raw.files import lasting_path
 
-RECORD_KINDS = ("files", "replaced", "forgotten")
-"""Where a raw file's record lies in the ledger: in the lake, part of another file, taken out."""
 NO_DAY = date(1970, 1, 1)
 """The day of the rejects of a file without any hit."""
 
@@ -30,8 +29,26 @@ class DayShare:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """Where a raw file was read."""
+
+    path: str
+    """As ``quoted``."""
+    size: int
+    changed_ns: int
+    """Its time of change then, since 1970."""
+    read_ns: int
+    """When it was read, since 1970."""
+
+    @property
+    def stat(self) -> list[int]:
+        """As ``stat_of``."""
+        return [self.size, self.changed_ns]
+
+
+@dataclass(frozen=True)
 class FileRecord:
-    """The accounting of one raw file: ``lines`` is the sum of the five kinds."""
+    """The accounting of one raw file; ``tables.FILES`` says what each field is."""
 
     file_key: str
     source: str
@@ -53,51 +70,32 @@ class FileRecord:
     ingested_at: str
     duration_ms: int
     first_at: str | None
-    """The earliest hit's instant, ISO 8601 in UTC; None without hits."""
+    """ISO 8601 in UTC, as all times here."""
     last_at: str | None
     definitions: int
-    """Version of the definitions that its lines were read by."""
     robots: str
-    """The robot lists and their versions."""
     addresses: str
-    """Whether addresses are kept: ``none``, ``truncated`` or ``full``."""
     tail_bytes: int
-    """Length of a last line without its end; 0 when it has one."""
     overlap_lines: int = 0
-    """So many of its first lines are also in another file of its source."""
     overlap_with: str | None = None
     flood_lines: int = 0
-    """So many of its first lines would be an overlap with another file if more were different."""
     flood_with: str | None = None
     repeat_lines: int = 0
-    """So many different lines are also in another file, among others, and count in both."""
     repeat_with: str | None = None
     shared_lines: int = 0
-    """So many lines, all of one of the two, are another source's file's, too, and count in both."""
     shared_with: str | None = None
     whole_days: dict[str, DayShare] = field(default_factory=dict)
-    """``days`` as they were before duplicates were dropped; empty when none were."""
     replaced_by: str | None = None
-    """The file that begins with all of this one's content; its hits are in that one's. The same
-    file, when that is of another source: it is called so since it was read again."""
     forgotten_at: str | None = None
     proxies: str | None = None
-    """The name of the trusted proxies that its clients were chosen by; None when its lines have no
-    forwarded address, so that none were asked."""
     given: str | None = None
-    """The layout that was set for it; None: found from its lines."""
     timezone: str | None = None
-    """That was set for its times without an offset; None: UTC."""
     url: str | None = None
-    """Of a remote file, without secrets."""
     nul_bytes: int = 0
-    """So many NULs stood before its lines, of which they are no part; see ``holes``."""
     source_by_name: bool | None = None
-    """Whether the source is what its name says; None: read before that was noted."""
     wrapper: str | None = None
-    """What carries its lines, such as ``syslog``; see ``formats.wrappers``."""
     erasures: int = 0
-    """How often a person was erased from its hits and rejects: it is never read again then."""
+    seen: tuple[Seen, ...] = ()
 
     @property
     def is_live(self) -> bool:
@@ -110,29 +108,25 @@ class FileRecord:
         return self.whole_days or self.days
 
     @property
+    def day(self) -> str:
+        """The first local day that it has lines of; ``NO_DAY`` without hits."""
+        return min(self.read_days, default=str(NO_DAY))
+
+    @property
     def balances(self) -> bool:
         """Whether every physical line ended as exactly one kind."""
         kinds = self.hits + self.rejected + self.blank + self.directives + self.duplicates
         return self.lines == kinds
 
 
-def _read_record(path: Path) -> FileRecord:
-    stat = path.stat()
-    return _read_once(path, (stat.st_ino, stat.st_size, stat.st_mtime_ns))
-
-
-@lru_cache(maxsize=20_000)
-def _read_once(path: Path, _stat: tuple[int, int, int]) -> FileRecord:
-    """Read a record; a lake has thousands, and each is asked for at every file's commit."""
-    record = read_json(path)
-    for name in ("days", "whole_days"):
-        record[name] = {day: DayShare(**share) for day, share in record[name].items()}
-    return FileRecord(**record)
-
-
 def key_of(source: str, sha256: str) -> str:
     """The file key: whose content it is, and which."""
     return f"{source}-{sha256[:16]}"
+
+
+def quoted(path: Path) -> str:
+    """A path as the ledger has it: of what may be no text, text."""
+    return quote(os.fsencode(lasting_path(path)))
 
 
 def stat_of(path: Path) -> list[int]:

@@ -5,21 +5,22 @@ comes between (a damaged file, a kill, a run of other days), the days it has lin
 lack them. The same notes spare a later run from looking through an unchanged file again.
 """
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
 
+from pipeline.lake.journal import Move
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import read_json, write_json
-from pipeline.raw.files import LeftOut, lasting_path
+from pipeline.lake.ledger import quoted, read_json, write_json
+from pipeline.raw.files import LeftOut
 from pipeline.text import escape, printable
 
 OF_A_SEALED_DAY = "has lines of a sealed day, so none of it was taken in"
 _SHOWN = 3
+_LISTS = ("days", "stat", "read_as")
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,6 @@ class Missing:
     text: str
 
 
-def quoted(path: Path) -> str:
-    """A path as the notes have it."""
-    return quote(os.fsencode(lasting_path(path)))
-
-
 def note_file(
     path: Path, source: str, days: Iterable[date], why: str, stat: Iterable[int] = ()
 ) -> LeftOut:
@@ -44,31 +40,53 @@ def note_file(
     return LeftOut(quoted(path), name, source, listed, is_whole=True, why=why, stat=tuple(stat))
 
 
-def read_notes(lake: Lake) -> list[LeftOut]:
-    """What is left out, by path."""
-    found = [read_note(path) for path in lake.left_out.glob("*.json")]
-    return sorted((note for note in found if note), key=lambda note: note.path)
-
-
-def read_note(path: Path) -> LeftOut | None:
-    """One note; None when there is none (any more)."""
-    fields = read_json(path)
-    lists = ("days", "stat", "read_as")
-    return LeftOut(**fields | {name: tuple(fields[name]) for name in lists}) if fields else None
+def read_notes(lake: Lake) -> dict[str, LeftOut]:
+    """What is left out, by path, in order of that."""
+    known = [*read_json(lake.left_out).values(), *map(read_json, _list_old(lake))]
+    notes = [LeftOut(**one | {name: tuple(one[name]) for name in _LISTS}) for one in known if one]
+    return {note.path: note for note in sorted(notes, key=lambda note: note.path)}
 
 
 def write_notes(lake: Lake, notes: Sequence[LeftOut], gone: Sequence[LeftOut] = ()) -> None:
     """Write down what is new in ``notes``, and strike ``gone`` out."""
-    places = [(lake.left_out_path(note.path), note) for note in notes]
-    new = [(place, note) for place, note in places if read_note(place) != note]
+    known = read_notes(lake)
+    new = [note for note in notes if known.get(note.path) != note]
     if not new and not gone:
         return
     with lake.lock():
-        for place, note in new:
-            if note.is_store or not _is_taken(lake, note):
-                write_json(place, asdict(note), ".draft")
+        known = read_notes(lake)
         for note in gone:
-            lake.left_out_path(note.path).unlink(missing_ok=True)
+            known.pop(note.path, None)
+        known |= {n.path: n for n in new if n.is_store or not _is_taken(lake, n)}
+        write_json(lake.left_out, _content(known.values()))
+
+
+def strike_out(lake: Lake, paths: Iterable[Path], staging: Path) -> list[Move]:
+    """The change that strikes out raw files that are taken in; none where no note is of them."""
+    known = read_notes(lake)
+    gone = known.keys() & set(map(quoted, paths))
+    return _rewrite(lake, [known[path] for path in known.keys() - gone], staging) if gone else []
+
+
+def take_over(lake: Lake, staging: Path) -> list[Move]:
+    """The change that brings the notes of an earlier version's ledger, a file each, together."""
+    old = list(_list_old(lake))
+    notes = _rewrite(lake, read_notes(lake).values(), staging) if old else []
+    return [*notes, *(Move(None, path) for path in old)]
+
+
+def _rewrite(lake: Lake, notes: Iterable[LeftOut], staging: Path) -> list[Move]:
+    draft = staging / lake.left_out.name
+    write_json(draft, _content(notes))
+    return [Move(draft, lake.left_out)]
+
+
+def _content(notes: Iterable[LeftOut]) -> dict[str, Any]:
+    return {note.path: asdict(note) for note in notes}
+
+
+def _list_old(lake: Lake) -> list[Path]:
+    return sorted((lake.ledger / "left").glob("*.json"))
 
 
 def _is_taken(lake: Lake, note: LeftOut) -> bool:
@@ -81,7 +99,7 @@ def list_missing(lake: Lake, days: Iterable[str]) -> list[Missing]:
     """What is left out of some days (ISO), in order, a sentence for each source and reason."""
     wanted = frozenset(days)
     groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for note in read_notes(lake):
+    for note in read_notes(lake).values():
         for day in note.among(wanted):
             groups[day, note.source, note.why].append(escape(note.name))
     return [

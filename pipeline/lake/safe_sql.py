@@ -16,7 +16,7 @@ import duckdb
 from pipeline.errors import SettingsError
 from pipeline.lake.database import connect_reader
 from pipeline.lake.lake import Lake
-from pipeline.tables import TABLES
+from pipeline.tables import FILES_FOLDER, TABLES
 
 _HARMLESS = {"range", "generate_series", "unnest", "repeat", "repeat_row"}
 
@@ -52,7 +52,8 @@ def confine(connection: duckdb.DuckDBPyConnection, lake: Lake, memory_mb: int) -
     """Close everything but the lake's tables to a connection to its views, for good."""
     root = os.path.realpath(lake.root)
     roots = {root, escape(root)}  # a pattern is compared as it is written, then each file's path
-    tables = [f"{root}/{table}/" for root in roots for table in TABLES]
+    folders = [*TABLES, FILES_FOLDER]
+    tables = [f"{root}/{folder}/" for root in roots for folder in folders]
     listed = ", ".join("'" + table.replace("'", "''") + "'" for table in tables)
     for setting in (
         f"memory_limit = '{int(memory_mb)}MiB'",

@@ -20,7 +20,15 @@ from pipeline.lake.digests import digest_of, with_latest
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json, write_json
 from pipeline.lake.storage import damage_named, storage_named
-from pipeline.tables import GROWN, PARTITIONED, TABLES, UNPARTITIONED, select_nothing
+from pipeline.tables import (
+    FILES,
+    FILES_FOLDER,
+    GROWN,
+    PARTITIONED,
+    TABLES,
+    UNPARTITIONED,
+    select_nothing,
+)
 
 # The folder of the database that was opened as the main one, whatever it is.
 _OPENED = "regexp_replace(current_setting('temp_directory'), '[^/]*$', '')"
@@ -91,7 +99,8 @@ def _first_files(lake: Lake) -> dict[str, Path | None]:
     """A file of each table: a view takes its columns from it."""
     parts = {name: next((lake.root / name).glob("day=*/*.parquet"), None) for name in PARTITIONED}
     tables = {name: lake.part_path(name) for name in UNPARTITIONED}
-    return parts | {name: path if path.exists() else None for name, path in tables.items()}
+    files = {"files": next((lake.root / FILES_FOLDER).glob("*.parquet"), None)}
+    return parts | files | {n: path if path.exists() else None for n, path in tables.items()}
 
 
 def _name_inputs(lake: Lake) -> str:
@@ -128,6 +137,9 @@ def _from_files(name: str) -> str:
         # Hive's way knows also a day that a join asks for, but takes all of a path for columns.
         is_odd = f"contains({_OPENED} || {_WRITTEN}, '=')"
         text = f"CASE WHEN {is_odd} THEN {_quoted(by_name)} ELSE {_quoted(by_hive)} END"
+    elif name == "files":
+        columns = ", ".join(FILES.names)
+        text = _quoted(_read(FILES_FOLDER, "*", columns, "hive_partitioning = false"))
     else:
         text = _quoted(_read(name, "part", "*", "hive_partitioning = false"))
     root = (

@@ -70,7 +70,7 @@ def gather_restatements(state: State, country: str) -> list[Restatement]:
         return []
     moved = state.ask(RestatedCountry, "report/restated_countries", country=country, most=most)
     countries = {at: list(its) for at, its in groupby(moved, lambda one: one.published_at)}
-    names = {escape(record.name) for record in [*state.lake.files(), *state.lake.past_files()]}
+    names = {escape(record.name) for record in state.lake.all_files()}
     return [
         _join(list(its), countries.get(at, []), names)
         for at, its in groupby(days, lambda one: one.published_at)

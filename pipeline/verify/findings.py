@@ -30,3 +30,8 @@ class Finding:
 def place_of(root: Path, path: Path) -> str:
     """A file's place in the lake, as findings and digests name it."""
     return path.relative_to(root).as_posix()
+
+
+def place_of_record(file_key: str) -> str:
+    """How findings name the record of a raw file, which lies in a sheet with others."""
+    return f"ledger/files: {file_key}"

@@ -15,7 +15,7 @@ from pipeline.lake.ledger import FileRecord
 from pipeline.tables import REJECTS
 from pipeline.text import write_number_of
 from pipeline.verify.day_proof import PartProof
-from pipeline.verify.findings import Finding
+from pipeline.verify.findings import Finding, place_of_record
 from pipeline.verify.lines import LineSet, find_shared
 from pipeline.verify.parquet import Shelf
 from pipeline.verify.snapshot import Snapshot
@@ -23,9 +23,9 @@ from pipeline.verify.snapshot import Snapshot
 _OF_RAW_FILES = ("hits", "rejects", "ledger/whole", "ledger/lines")
 _OF_ALL_DAYS = ("days", "expected", "surges", "restatements")
 _OF_LEDGER = re.compile(
-    r"ledger/(?:(?:lake|built|summary|sealed|published)\.json"
-    r"|(?:files|replaced|forgotten)/.+-[0-9a-f]{16}\.json"
-    r"|digests/(?:built|tables|views|restatements|robots|.+-[0-9a-f]{16})\.json"
+    r"ledger/(?:(?:lake|built|summary|sealed|published|left)\.json"
+    r"|(?:files|replaced|forgotten)/.+-[0-9a-f]{16}\.json|files/.+-\d{4}-\d\d-\d\d\.parquet"
+    r"|digests/(?:built|tables|views|restatements|robots|files|.+-[0-9a-f]{16})\.json"
     r"|(?:seen|left)/[0-9a-f]{32}\.json|alerts/[\w-]+\.json|robots/[^/]+\.parquet"
     r"|lines/[^/]+\.npy|whole/day=[^/]+/[^/]+\.parquet)"
 )
@@ -35,7 +35,7 @@ _KINDS = ("lines", "hits", "rejected", "blank", "directives", "duplicates")
 
 def check_record(record: FileRecord) -> Iterator[Finding]:
     """Whether one raw file's accounting adds up by itself."""
-    place = f"ledger/files/{record.file_key}.json"
+    place = place_of_record(record.file_key)
     wrong = [
         (not record.balances, "lines are not hits + rejected + blank + directives + duplicates"),
         (min(getattr(record, kind) for kind in _KINDS) < 0, "a count is below zero"),
@@ -124,7 +124,7 @@ def check_lines(
         rejects: its rejected lines.
         is_whole: whether ``parts`` are all its days, and no hit of them was dropped.
     """
-    place, parts = f"ledger/files/{record.file_key}.json", list(parts)
+    place, parts = place_of_record(record.file_key), list(parts)
     sets = [part.lines for part in parts] + ([rejects] if rejects else [])
     if (shared := find_shared(sets)) is not None:
         yield Finding("hits", place, f"line {shared:,} of it is in more than one file of the lake")
@@ -183,7 +183,7 @@ def _count_lines(content: bytes) -> int | None:
 def find_strays(snapshot: Snapshot) -> Iterator[Finding]:
     """Files that nothing accounts for, among those that the lake's tables and records are made of.
 
-    Files of a record that can't be read are left alone: the record is what is off.
+    Files of a source of which records can't be read are left alone: the records are what is off.
     """
     accounted = _accounted(snapshot)
     days = snapshot.sealed | (set(snapshot.stock.built) if snapshot.stock else set())
@@ -191,7 +191,7 @@ def find_strays(snapshot: Snapshot) -> Iterator[Finding]:
         path = Path(place)
         model = place.partition("/")[0]
         is_raw = any(place.startswith(f"{folder}/") for folder in _OF_RAW_FILES)
-        if is_raw and path.stem not in snapshot.unreadable:
+        if is_raw and path.stem.rpartition("-")[0] not in snapshot.unreadable:
             what = "ledger" if model == "ledger" else model
             yield Finding(what, place, "is a stray: no record of the ledger has it")
         elif model in DERIVED and snapshot.stock is not None:
@@ -200,7 +200,7 @@ def find_strays(snapshot: Snapshot) -> Iterator[Finding]:
                 yield Finding(model, place, "is a stray: no build has written it")
         elif model in _OF_ALL_DAYS and place != f"{model}/part.parquet":
             yield Finding(model, place, "is a stray: no build has written it")
-        elif path.parent == FOLDER and "-" in path.stem and path.stem not in snapshot.texts:
+        elif path.parent == FOLDER and "-" in path.stem and path.stem not in snapshot.records:
             yield Finding("ledger", place, "is a stray: no record of the ledger has its file")
         elif model == "ledger" and not _OF_LEDGER.fullmatch(place):
             yield Finding("ledger", place, "is a stray: the ledger has no file of that name")

@@ -12,7 +12,7 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import NO_DAY, FileRecord
 from pipeline.lake.left_out import list_missing
 from pipeline.verify.day_proof import FilePart, PartProof, ProvenDay
-from pipeline.verify.findings import Finding
+from pipeline.verify.findings import Finding, place_of_record
 from pipeline.verify.lake_files import (
     check_beside,
     check_lines,
@@ -25,7 +25,7 @@ from pipeline.verify.parquet import Shelf
 from pipeline.verify.processes import prove_all, split_days
 from pipeline.verify.recount import CountingRules
 from pipeline.verify.side_files import prove_restatements, prove_robots, prove_views
-from pipeline.verify.snapshot import Snapshot, check_ledger, digest_records, take_snapshot
+from pipeline.verify.snapshot import Snapshot, check_ledger, read_live, take_snapshot
 from pipeline.verify.whole_tables import WHOLE_TABLES, Inputs, check_bytes, prove_tables
 
 _ONE_DAY = timedelta(days=1)
@@ -216,13 +216,13 @@ def _note_days(snapshot: Snapshot, wanted: frozenset[date]) -> Iterator[Finding]
 
 def _without_changed(root: Path, snapshot: Snapshot, findings: list[Finding]) -> list[Finding]:
     """Leave out what is said of raw files that an ingest has replaced since the snapshot."""
-    now = digest_records(root)
-    changed = {key for key, text in snapshot.texts.items() if now.get(key) != text}
+    now = read_live(root)
+    changed = {key for key, record in snapshot.records.items() if now.get(key) != record}
     if not changed:
         return findings
     touched = {
         str(date.fromisoformat(day) + n * _ONE_DAY)
-        for key in changed & snapshot.records.keys()
+        for key in changed
         for day in snapshot.records[key].days
         for n in (-1, 0, 1)
     }
@@ -232,7 +232,7 @@ def _without_changed(root: Path, snapshot: Snapshot, findings: list[Finding]) ->
         if not any(name in finding.place for name in (*changed, *touched))
     ]
     notes = [
-        Finding("stale", f"ledger/files/{key}.json", "an ingest changed it meanwhile; not proved")
+        Finding("stale", place_of_record(key), "an ingest changed it meanwhile; not proved")
         for key in sorted(changed)
     ]
     return kept + notes

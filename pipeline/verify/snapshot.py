@@ -1,24 +1,24 @@
 """The ledger as it is at one moment, as far as it can be read; damage in it is a finding."""
 
-import hashlib
-import json
 import os
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from pipeline.build.stale import SessionRules, Stock, take_stock
 from pipeline.errors import LakeError
-from pipeline.lake.digests import FOLDER, is_intact, read_content
+from pipeline.lake.digests import FOLDER, RECORDS, is_intact, read_content
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import RECORD_KINDS, FileRecord
-from pipeline.verify.findings import Finding, place_of
-from pipeline.verify.parquet import Digests
+from pipeline.lake.ledger import FileRecord
+from pipeline.lake.old_ledger import read_old
+from pipeline.lake.records import Sheet, list_sheets, to_records
+from pipeline.tables import FILES_FOLDER
+from pipeline.verify.findings import Finding, place_of, place_of_record
+from pipeline.verify.parquet import Digests, Shelf
 
-_RECORD = TypeAdapter(FileRecord)
 _DAMAGE = (LakeError, ValueError, TypeError, KeyError, AttributeError)
 """What reading a damaged ledger file raises: it is no JSON, or JSON of another shape."""
 
@@ -26,19 +26,19 @@ _DAMAGE = (LakeError, ValueError, TypeError, KeyError, AttributeError)
 class ReadableLake(Lake):
     """The lake with those of its records that can be read."""
 
-    def files(self) -> list[FileRecord]:
-        """The records that can be read, every field of its type."""
-        keys = sorted(path.stem for path in (self.ledger / "files").glob("*.json"))
-        return [record for key in keys if (record := self._find_sound(key))]
+    def all_files(self) -> list[FileRecord]:
+        """The records of the sheets that can be read."""
+        found = [record for sheet in list_sheets(self.ledger) for record in _read_sheet(sheet)]
+        with suppress(*_DAMAGE):
+            found += read_old(self.ledger)
+        return sorted(found, key=lambda record: record.file_key)
 
-    def _find_sound(self, file_key: str) -> FileRecord | None:
-        try:
-            record = self.find(file_key)
-            if record is not None:
-                _RECORD.validate_json(json.dumps(asdict(record)), strict=True)
-        except _DAMAGE:
-            return None
-        return record if record is None or record.file_key == file_key else None
+
+def _read_sheet(sheet: Sheet) -> list[FileRecord]:
+    try:
+        return to_records(sheet.read())
+    except _DAMAGE:
+        return []
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,8 @@ class Snapshot:
     digests: Digests
     places: set[str]
     """Every file in the lake, without hidden ones (locks, drafts, staging)."""
-    texts: dict[str, str]
-    """Digests of the records' texts, by file key: whether they change meanwhile."""
-
-    @property
-    def unreadable(self) -> set[str]:
-        """File keys of the records that can't be read."""
-        return self.texts.keys() - self.records.keys()
+    unreadable: set[str]
+    """The sources of which records can't be read."""
 
 
 def take_snapshot(root: Path, rules: SessionRules) -> Snapshot:
@@ -71,12 +66,12 @@ def take_snapshot(root: Path, rules: SessionRules) -> Snapshot:
     except _DAMAGE:
         stock, sealed = None, set()
     return Snapshot(
-        {record.file_key: record for record in lake.files()},
+        read_live(root),
         stock,
         sealed,
         _read_digests(root, places),
         places,
-        digest_records(root),
+        {sheet.source for sheet in list_sheets(lake.ledger) if not _read_sheet(sheet)},
     )
 
 
@@ -93,12 +88,9 @@ def list_places(root: Path) -> set[str]:
     return places
 
 
-def digest_records(root: Path) -> dict[str, str]:
-    """The digest of each live record's text, by file key."""
-    return {
-        path.stem: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted((root / "ledger" / "files").glob("*.json"))
-    }
+def read_live(root: Path) -> dict[str, FileRecord]:
+    """The readable records of the raw files whose hits are in the lake, by file key."""
+    return {record.file_key: record for record in ReadableLake(root).files()}
 
 
 def _read_digests(root: Path, places: set[str]) -> Digests:
@@ -118,13 +110,11 @@ def check_ledger(root: Path, snapshot: Snapshot) -> Iterator[Finding]:
         is_text = place.startswith("ledger/") and place.endswith(".json")
         if is_text and (why := _check_text(root / place)):
             yield Finding("ledger", place, why)
-    for key in sorted(snapshot.unreadable):
-        place = f"ledger/files/{key}.json"
-        if not _check_text(root / place):
-            yield Finding("ledger", place, "is not a record of a raw file")
     wanted = {"ledger/lake.json"} | {
         (FOLDER / f"{key}.json").as_posix() for key in snapshot.records
     }
+    if any(place.startswith(f"{FILES_FOLDER}/") for place in snapshot.places):
+        wanted.add((FOLDER / f"{RECORDS}.json").as_posix())
     if any(place.startswith("daily/") for place in snapshot.places):
         wanted |= {"ledger/built.json", (FOLDER / "built.json").as_posix()}
     if "days/part.parquet" in snapshot.places:
@@ -133,32 +123,24 @@ def check_ledger(root: Path, snapshot: Snapshot) -> Iterator[Finding]:
         wanted |= {"ledger/published.json", (FOLDER / "restatements.json").as_posix()}
     for place in sorted(wanted - snapshot.places):
         yield Finding("ledger", place, "is missing")
-    yield from _check_past_records(root, snapshot)
-    yield from _check_seen(root, snapshot)
+    yield from _check_sheets(root, snapshot)
 
 
-def _check_past_records(root: Path, snapshot: Snapshot) -> Iterator[Finding]:
-    """Whether each record of a file that is not in the lake any more is where it belongs."""
-    folders = {f"ledger/{kind}" for kind in RECORD_KINDS[1:]}
-    for place in sorted(place for place in snapshot.places if place.rpartition("/")[0] in folders):
-        key = Path(place).stem
-        if _check_text(root / place):
-            continue  # said
-        if read_content((root / place).read_text()).get("file_key") != key:
-            yield Finding("ledger", place, "is the record of another raw file")
-        elif key in snapshot.records:
-            yield Finding("ledger", place, "is a stray: the raw file is in the lake")
+def _check_sheets(root: Path, snapshot: Snapshot) -> Iterator[Finding]:
+    """Check the records' sheets by their digests, that none is missing, and that each key has one.
 
-
-def _check_seen(root: Path, snapshot: Snapshot) -> Iterator[Finding]:
-    """Whether what was read of each path has a record: else it would be taken in again."""
-    for place in sorted(place for place in snapshot.places if place.startswith("ledger/seen/")):
-        if _check_text(root / place):
-            continue  # said
-        key = read_content((root / place).read_text()).get("file_key")
-        records = [root / "ledger" / kind / f"{key}.json" for kind in RECORD_KINDS]
-        if not any(record.exists() for record in records):
-            yield Finding("ledger", f"{key}.json", "is missing: a raw file was read that is its")
+    Without a sheet its raw files would be taken in again.
+    """
+    shelf = Shelf(root, snapshot.digests)
+    there = {place_of(root, sheet.path) for sheet in list_sheets(root / "ledger")}
+    known = {place for place in snapshot.digests if place.startswith(f"{FILES_FOLDER}/")}
+    for place in sorted(there | known):
+        content = shelf.read_bytes(place)
+        if isinstance(content, Finding):
+            yield content
+    keys = Counter(record.file_key for record in ReadableLake(root).all_files())
+    for key in sorted(key for key, count in keys.items() if count > 1):
+        yield Finding("ledger", place_of_record(key), "has two records")
 
 
 def _check_text(path: Path) -> str | None:

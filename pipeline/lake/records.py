@@ -1,0 +1,266 @@
+"""The ledger's records, in sheets: Parquet of one source's raw files in order of their days.
+
+A sheet has the files whose first day is its own or a later one, up to the next sheet's. One of too
+many is split between two days, so a change costs what lies about its days, not what the lake holds.
+Of an earlier version's ledger there is a JSON file each, until a command writes (``old_ledger``).
+"""
+
+import secrets
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.lake.journal import Move
+from pipeline.lake.ledger import NO_DAY, DayShare, FileRecord, Seen
+from pipeline.lake.old_ledger import has_old, read_old
+from pipeline.lake.partitions import write_table
+from pipeline.lake.storage import damage_named
+from pipeline.tables import FILES, FILES_FOLDER
+
+MOST_RECORDS = 4_000
+"""Of a sheet of more than one day: it is written anew with every change of one of them."""
+_SEEN = pa.list_(
+    pa.struct(
+        [("path", pa.string()), ("size", pa.int64()), ("changed_ns", pa.int64()),
+         ("read_ns", pa.int64())]
+    )
+)  # fmt: skip
+SCHEMA = FILES.append(pa.field("seen", _SEEN)).remove_metadata()
+_DAY_LENGTH = len(str(NO_DAY))
+_TIMES = ("first_at", "last_at", "ingested_at", "forgotten_at")
+_SHARES = ("days", "whole_days")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet as it was when the folder was listed."""
+
+    path: Path
+    stat: tuple[int, int, int]
+
+    @property
+    def source(self) -> str:
+        """Whose files it has."""
+        return self.path.stem[: -_DAY_LENGTH - 1]
+
+    @property
+    def first_day(self) -> str:
+        """The day from which on it has them."""
+        return self.path.stem[-_DAY_LENGTH:]
+
+    def read(self, columns: tuple[str, ...] | None = None) -> pa.Table:
+        """Its records, or some columns of ``SCHEMA`` of them."""
+        return _read(self.path, self.stat, columns)
+
+
+@lru_cache(maxsize=2_048)
+def _read(path: Path, _stat: tuple[int, int, int], columns: tuple[str, ...] | None) -> pa.Table:
+    with damage_named(path), pq.ParquetFile(path) as file:
+        return file.read(columns).cast(_schema(columns))
+
+
+def _schema(columns: Iterable[str] | None) -> pa.Schema:
+    return SCHEMA if columns is None else pa.schema([SCHEMA.field(name) for name in columns])
+
+
+def list_sheets(ledger: Path) -> list[Sheet]:
+    """The sheets there are, by source and day."""
+    found = []
+    for path in sorted((ledger.parent / FILES_FOLDER).glob("*.parquet")):
+        try:
+            stat = path.stat()
+        except FileNotFoundError:  # just replaced by others
+            continue
+        found.append(Sheet(path, (stat.st_ino, stat.st_size, stat.st_mtime_ns)))
+    return found
+
+
+def read_records(ledger: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """The records of all raw files at one moment: those in the lake, replaced and forgotten.
+
+    Args:
+        ledger: the lake's.
+        columns: of ``SCHEMA``; all when not given.
+
+    Raises:
+        LakeError: a sheet is damaged.
+    """
+    names = tuple(columns) if columns is not None else None
+    tables = [sheet.read(names) for sheet in _settled(ledger)]
+    if has_old(ledger):
+        tables.append(to_table(read_old(ledger)).select(_schema(names).names))
+    return pa.concat_tables([_schema(names).empty_table(), *tables])
+
+
+def list_records(ledger: Path) -> list[FileRecord]:
+    """The same as values, by file key."""
+    return [*_list_records(tuple(_settled(ledger))), *read_old(ledger)]
+
+
+@lru_cache(maxsize=1)
+def _list_records(sheets: tuple[Sheet, ...]) -> list[FileRecord]:
+    # Of two sheets between which days were just divided, both may have a record.
+    found = {record.file_key: record for sheet in sheets for record in to_records(sheet.read())}
+    return [record for _, record in sorted(found.items())]
+
+
+def find_record(ledger: Path, file_key: str) -> FileRecord | None:
+    """The record of one raw file: in the lake, replaced or forgotten."""
+    source = file_key.rpartition("-")[0]
+    for sheet in _settled(ledger):
+        if sheet.source == source:
+            row = pc.index(sheet.read(("file_key",))["file_key"], file_key).as_py()
+            if row >= 0:
+                return to_records(sheet.read().slice(row, 1))[0]
+    return next((record for record in read_old(ledger) if record.file_key == file_key), None)
+
+
+def find_seen(ledger: Path, path: str) -> list[tuple[Seen, str]]:
+    """What was read of a path (``quoted``), the latest last: each with its file key."""
+    old = [(seen, r.file_key) for r in read_old(ledger) for seen in r.seen if seen.path == path]
+    return [*old, *_seen_by_path(tuple(_settled(ledger))).get(path, ())]
+
+
+@lru_cache(maxsize=1)
+def _seen_by_path(sheets: tuple[Sheet, ...]) -> dict[str, list[tuple[Seen, str]]]:
+    found = defaultdict(list)
+    for sheet in sheets:
+        table = sheet.read(("file_key", "seen"))
+        for key, its in zip(*(table[name].to_pylist() for name in table.column_names), strict=True):
+            for seen in its:
+                found[seen["path"]].append((Seen(**seen), key))
+    return {path: sorted(its, key=lambda one: one[0].read_ns) for path, its in found.items()}
+
+
+def _settled(ledger: Path) -> list[Sheet]:
+    """The sheets, read into memory as far as they have to be at one moment."""
+    sheets = list_sheets(ledger)
+    while True:
+        try:
+            for sheet in sheets:
+                sheet.read(("file_key",))
+        except FileNotFoundError:
+            pass
+        again = list_sheets(ledger)
+        if sheets == again:
+            return sheets
+        sheets = again
+
+
+def with_seen(record: FileRecord, seen: Seen) -> FileRecord:
+    """A record whose raw file was read at a path, once more or for the first time."""
+    others = [one for one in record.seen if one.path != seen.path]
+    return replace(record, seen=(*others, seen))
+
+
+def put_records(ledger: Path, records: Iterable[FileRecord], staging: Path) -> list[Move]:
+    """Have the sheets hold these records in place of those of the same keys.
+
+    New sheets come before those that they take records from: a reader between two of the moves
+    finds some twice, and none missing.
+    """
+    by_source = defaultdict(list)
+    for record in records:
+        by_source[record.source].append(record)
+    sheets = list_sheets(ledger)
+    moves = [
+        move
+        for source, its in sorted(by_source.items())
+        for move in _put(ledger, source, [s for s in sheets if s.source == source], its, staging)
+    ]
+    return sorted(moves, key=lambda move: move.target.exists())
+
+
+def _put(
+    ledger: Path, source: str, sheets: Sequence[Sheet], records: list[FileRecord], staging: Path
+) -> Iterator[Move]:
+    keys = pa.array([record.file_key for record in records])
+    starts = [sheet.first_day for sheet in sheets] or [str(NO_DAY)]
+    new: dict[int, list[FileRecord]] = defaultdict(list)
+    for record in records:
+        new[max(0, bisect_right(starts, record.day) - 1)].append(record)
+    for place, start in enumerate(starts):
+        left = SCHEMA.empty_table()
+        if sheets:
+            is_gone = pc.is_in(sheets[place].read(("file_key",))["file_key"], value_set=keys)
+            if place not in new and not pc.any(is_gone).as_py():
+                continue
+            left = sheets[place].read().filter(pc.invert(is_gone))
+        table = pa.concat_tables([left, to_table(new[place])])
+        table = table.sort_by([("day", "ascending"), ("file_key", "ascending")])
+        for number, rows in enumerate(_divide(table)):
+            first = start if number == 0 else str(rows["day"][0])
+            staged = staging / f".{secrets.token_hex(8)}.sheet"
+            write_table(staged, rows)
+            yield Move(staged, ledger.parent / FILES_FOLDER / f"{source}-{first}.parquet")
+
+
+def _divide(table: pa.Table) -> Iterator[pa.Table]:
+    """Cut a sheet's rows between days where there are too many."""
+    days = table["day"].cast(pa.int32()).to_numpy()
+    cuts = [0, *(np.flatnonzero(np.diff(days)) + 1), len(days)]
+    start = 0
+    for this, following in pairwise(cuts):
+        if following - start > MOST_RECORDS and this > start:
+            yield table.slice(start, this - start)
+            start = this
+    yield table.slice(start)
+
+
+def to_table(records: Iterable[FileRecord]) -> pa.Table:
+    """Records as ``SCHEMA``."""
+    return pa.Table.from_pylist([_to_row(record) for record in records], SCHEMA)
+
+
+def _to_row(record: FileRecord) -> dict[str, Any]:
+    row = {name: getattr(record, name) for name in SCHEMA.names}
+    for name in ("day", "rejects_day"):
+        row[name] = row[name] and date.fromisoformat(row[name])
+    for name in _TIMES:
+        row[name] = row[name] and datetime.fromisoformat(row[name])
+    for name in _SHARES:
+        row[name] = [
+            {
+                "day": date.fromisoformat(day), "hits": share.hits,
+                "first_line": share.first_line, "geo_is_late": share.geo_is_late,
+                "geo_built": share.geo_built and date.fromisoformat(share.geo_built),
+            }
+            for day, share in row[name].items()
+        ]  # fmt: skip
+    row["reasons"] = list(row["reasons"].items())
+    row["seen"] = [vars(seen) for seen in record.seen]
+    return row
+
+
+def to_records(table: pa.Table) -> list[FileRecord]:
+    """Rows of ``SCHEMA`` as records."""
+    return [_to_record(row) for row in table.drop_columns("day").to_pylist()]
+
+
+def _to_record(row: dict[str, Any]) -> FileRecord:
+    row["rejects_day"] = row["rejects_day"] and str(row["rejects_day"])
+    for name in _TIMES:
+        row[name] = row[name] and row[name].isoformat()
+    for name in _SHARES:
+        row[name] = {
+            str(share["day"]): DayShare(
+                share["hits"], share["first_line"],
+                geo_is_late=share["geo_is_late"],
+                geo_built=share["geo_built"] and str(share["geo_built"]),
+            )
+            for share in row[name]
+        }  # fmt: skip
+    row["reasons"] = dict(row["reasons"])
+    row["seen"] = tuple(Seen(**seen) for seen in row["seen"])
+    return FileRecord(**row)
