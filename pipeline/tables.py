@@ -32,6 +32,7 @@ DUCKDB_TYPES: dict[pa.DataType, str] = {
     " geo_built DATE)[]",
 }
 
+_FILE_KEY = ("file_key", _CODE, "raw file; null where the Parquet's own name is the key")
 _COUNTRY = f"country of the client, ISO 3166-1 alpha-2; {NO_COUNTRY} where there is no answer"
 _SUBDIVISION = "largest subdivision of the country, the code after the country's in ISO 3166-2"
 _GEO_BUILT = "date on which the database of addresses was built"
@@ -49,7 +50,8 @@ def _table(row: str, *columns: tuple[str, pa.DataType, str]) -> pa.Schema:
 
 
 HITS = _table(
-    "One row a line that is a hit, in line order; one file per raw file and day.",
+    "One row a line that is a hit, in line order. Each raw file has one Parquet file a day, small"
+    " ones of a source one for all whose first hits are of the same quarter of a day in UTC.",
     ("line_no", pa.int64(), "number of the line in its raw file, from 1"),
     ("ts", _TIME, "time of the hit"),
     ("source", _CODE, "source that the raw file belongs to"),
@@ -72,6 +74,7 @@ HITS = _table(
     ("is_asset", pa.bool_(), "whether the path is a style sheet's, script's, picture's or alike"),
     ("is_page", pa.bool_(), "whether it is a page: no robot's, no asset, GET, 2xx or 304"),
     ("client_from", _CODE, "how the client was chosen: peer, or of which header"),
+    _FILE_KEY,
 )
 REJECTS = _table(
     "One row a line that was rejected; under the day of its file's first hit, or 1970-01-01.",
@@ -82,6 +85,7 @@ REJECTS = _table(
         f"the line; of one too long its first {KEPT_OF_LONG_LINE:,} bytes",
     ),
     ("reason", pa.string(), "what is wrong with it"),
+    _FILE_KEY,
 )
 SESSIONS = _table(
     "One row a session: a visitor's hits without a gap longer than the timeout; no robots, no"
@@ -233,6 +237,7 @@ FILES = _table(
     ("shared_lines", pa.int64(), "lines, all of one of the two, that another source's file has"),
     ("shared_with", pa.string(), "that file"),
     ("erasures", pa.int64(), "how often a person was erased from it: it is never read again then"),
+    ("lies_in", pa.string(), "name of its Parquet files; null: its key, by an earlier version"),
     ("rejects_day", pa.date32(), "day that its rejected lines lie under"),
     ("days", _SHARES, "what it gives to each local day, from which line on"),
     ("whole_days", _SHARES, "the same before duplicates were dropped; empty when none were"),
@@ -255,6 +260,8 @@ TABLES |= UNPARTITIONED | {"files": FILES}
 
 GROWN = {"sessions"}
 """Tables of which days built by an earlier version lack a column: it is null there."""
+OF_RAW_FILES = {"hits", "rejects"}
+"""Tables whose rows are of a raw file; those of earlier versions have no ``file_key``."""
 
 
 def select_nothing(table: str) -> str:

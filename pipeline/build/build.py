@@ -197,7 +197,7 @@ def _build_batch(
 def _list_hits(lake: Lake, batch: list[date], days: dict[date, DayFiles]) -> list[Path]:
     """The partitions of hits of some days and their neighbours."""
     return [
-        lake.hits_path(str(day), key) for day in _near(batch, days) for key in days[day].file_keys
+        lake.hits_path(str(day), stem) for day in _near(batch, days) for stem in days[day].stems
     ]
 
 

@@ -67,7 +67,7 @@ def _show_days(
 ) -> None:
     """Make views of the days and their neighbours: a session may come from the one or the other."""
     near = sorted({day + n * _ONE_DAY for day in some for n in (-1, 0, 1)} & stock.days.keys())
-    hits = [lake.hits_path(str(day), key) for day in near for key in stock.days[day].file_keys]
+    hits = [lake.hits_path(str(day), key) for day in near for key in stock.days[day].stems]
     _show(connection, "hits", hits)
     # A sealed day beside them may be cut by another timeout than theirs: no contradiction.
     unsealed = sorted({str(day) for day in near} - lake.sealed())

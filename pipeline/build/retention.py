@@ -224,9 +224,15 @@ def _delete_day(lake: Lake, old: OldDay, staging: Path) -> None:
 def _delete_line_hashes(lake: Lake) -> None:
     """Delete what tells what files share, of those whose every day is sealed: none can come."""
     sealed = lake.sealed()
+    are_sealed: dict[Path, bool] = {}
     for record in lake.files():
-        if record.read_days and sealed.issuperset(record.read_days):
-            lake.lines_path(record.file_key).unlink(missing_ok=True)
+        path = lake.lines_path(record)
+        is_sealed = bool(record.read_days) and sealed.issuperset(record.read_days)
+        are_sealed[path] = are_sealed.get(path, True) and is_sealed
+    for path in (path for path, are in are_sealed.items() if are):
+        path.unlink(missing_ok=True)
+        with suppress(OSError):  # other files' are there
+            path.parent.rmdir()
 
 
 def _list_old(folder: Path, cutoff: date) -> dict[date, list[Path]]:

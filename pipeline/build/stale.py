@@ -65,6 +65,8 @@ class DayFiles:
 
     day: date
     file_keys: tuple[str, ...]
+    stems: tuple[str, ...]
+    """The names of the files that have their hits, each once."""
     geo_built: tuple[str | None, ...]
     """Which database located each file's hits."""
     hits: tuple[int, ...]
@@ -99,6 +101,7 @@ def _join(day: date, entries: list[tuple[str, DayShare, FileRecord]]) -> DayFile
     return DayFiles(
         day,
         tuple(key for key, _, _ in entries),
+        tuple(sorted({record.stem for _, _, record in entries})),
         tuple(share.geo_built for _, share, _ in entries),
         tuple(share.hits for _, share, _ in entries),
         tuple(sorted(read_by)),

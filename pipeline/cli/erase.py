@@ -71,7 +71,7 @@ def erase_person(  # noqa: PLR0913 one parameter an option
         )  # fmt: skip
     if traces and delete:
         build(the_lake, build_settings(settings, the_lake))
-    rows = [(t.day, t.table, t.rows, t.record.name if t.record else "") for t in traces]
+    rows = [(t.day, t.table, t.rows, t.names) for t in traces]
     print_rows(COLUMNS, rows, form.value, raw_cells=raw_cells)
     print(escape(_conclude(the_lake, traces, is_done=delete)), file=sys.stderr)
 
@@ -96,7 +96,7 @@ def _conclude(lake: Lake, traces: list[Trace], *, is_done: bool) -> str:
     if not is_done:
         return "with --delete, these rows become nobody's; the figures stand"
     there = lake.raw_paths()
-    named = {t.record.name for t in traces if t.record and t.record.file_key in there}
+    named = {r.name for t in traces for key, r in t.records.items() if key in there}
     done = "erased: these rows are nobody's now, and the figures stand"
     if not named:
         return done

@@ -134,10 +134,8 @@ def _count_unsettled(lake: Lake, rules: OverlapRules) -> Counter[str]:
 
     sealed = lake.sealed()
     names = sorted({record.source for record in lake.files()})
-    sources = (SourceFiles(lake, name, rules, lake.root) for name in names)
-    return Counter(
-        day for source in sources for day in source.list_unsettled() if day not in sealed
-    )
+    files = SourceFiles(lake, rules, lake.root)
+    return Counter(day for name in names for day in files.list_unsettled(name) if day not in sealed)
 
 
 def _span(days: list[str], also: str = "") -> str:

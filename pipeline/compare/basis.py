@@ -166,5 +166,5 @@ def without_hits(basis: Basis) -> dict[date, str]:
 
 def has_hits(basis: Basis, day: date) -> bool:
     """Whether the hits of all of a day's raw files are there."""
-    keys = basis.files[day].file_keys
-    return all(basis.lake.hits_path(str(day), key).exists() for key in keys)
+    stems = basis.files[day].stems
+    return all(basis.lake.hits_path(str(day), stem).exists() for stem in stems)

@@ -126,7 +126,7 @@ def _bytes_per_hit(lake: Lake, records: list[FileRecord]) -> float:
         (path.stat().st_size, share.hits)
         for record in records
         for day, share in record.days.items()
-        if (path := lake.hits_path(day, record.file_key)).exists()
+        if not record.is_packed and (path := lake.hits_path(day, record.stem)).exists()
     ]
     hits = sum(count for _, count in kept)
     return sum(size for size, _ in kept) / hits if hits else _BYTES_PER_HIT

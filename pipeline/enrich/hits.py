@@ -47,14 +47,17 @@ class DatabasesInForce:
     provider: str | None
     zone: ZoneInfo
     _locators: dict[GeoDatabase, Locator] = field(default_factory=dict)
+    _chosen: dict[int, tuple[GeoDatabase, bool] | None] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def in_force(self, day: int) -> tuple[GeoDatabase, bool] | None:
         """The database for a day (days since 1970) and whether it is late; None without any."""
         if not self.databases:
             return None
-        start = day_start(EPOCH + timedelta(days=day), self.zone)
-        return in_force(self.databases, start, self.provider)
+        if day not in self._chosen:
+            start = day_start(EPOCH + timedelta(days=day), self.zone)
+            self._chosen[day] = in_force(self.databases, start, self.provider)
+        return self._chosen[day]
 
     def locator(self, database: GeoDatabase) -> Locator:
         """The open database."""
@@ -105,6 +108,8 @@ class HitMaker:
         column["visitor_id"] = pa.array(self._visitors.identify(clients, column["user_agent"]))
         column["source"] = _repeated(source, len(days))
         column["client"] = kept_clients(clients, self.addresses)
+        # Known only when all of the file was read; see ``lake.packs``.
+        column["file_key"] = pa.nulls(len(days), HITS.field("file_key").type)
         return pa.table({name: column[name] for name in HITS.names}, HITS), days
 
     def _choose(

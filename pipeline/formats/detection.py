@@ -142,6 +142,15 @@ def detect(connection: duckdb.DuckDBPyConnection, lines: pa.Array) -> Detected |
     return Detected(best.layout, best.share, tuple(rivals))
 
 
+def are_plain(lines: pa.Array) -> npt.NDArray[np.bool_]:
+    """Which lines, with their ends, are common or combined ones and could be nothing else."""
+    bare = pc.utf8_rtrim(lines, "\r\n")
+    plain: npt.NDArray[np.bool_] = pc.match_substring_regex(bare, _PLAIN).to_numpy(
+        zero_copy_only=False
+    )
+    return plain
+
+
 @dataclass
 class FileReader:
     """One raw file's blocks in its layout: the one given, else the one that its lines show."""

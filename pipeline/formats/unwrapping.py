@@ -293,6 +293,15 @@ def may_be_wrapped(lines: pa.StringArray) -> npt.NDArray[np.bool_]:
     return found
 
 
+def may_be_carried(lines: pa.StringArray) -> npt.NDArray[np.bool_]:
+    """Which of some lines any wrapper could have written."""
+    found = np.zeros(len(lines), np.bool_)
+    for wrapper in WRAPPERS:
+        is_one = pc.match_substring_regex(lines, f"(?s){wrapper.shape}")
+        found |= is_one.to_numpy(zero_copy_only=False)
+    return found
+
+
 def _fitting(sample: pa.StringArray) -> list[Wrapper]:
     """The wrappers that at least half of some lines have."""
     if not len(sample):

@@ -15,9 +15,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-
 from pipeline.ingest.contained import Hashes
+from pipeline.ingest.filing import REJECTS, Filing, Piece
 from pipeline.ingest.overlaps import (
     NO_OVERLAP,
     Lines,
@@ -30,11 +29,13 @@ from pipeline.ingest.overlaps import (
     is_sent_whole,
     largest_overlap,
 )
+from pipeline.ingest.partners import find_partners
 from pipeline.ingest.placing import place_hits
 from pipeline.ingest.seen import find_raws
 from pipeline.lake.journal import Move
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
+from pipeline.lake.packs import MOST_BYTES
 from pipeline.raw.content import read_content
 from pipeline.raw.naming import read_name
 from pipeline.raw.opening import NO_LIMITS
@@ -50,43 +51,58 @@ class OverlapRules:
 
 @dataclass(frozen=True)
 class NewFile:
-    """A raw file that was read and is not in the lake yet; its files lie in a staging folder."""
+    """A raw file that was read and is not in the lake yet."""
 
     record: FileRecord
     lines: Lines
-    lines_path: Path
-    hits: Mapping[str, Path]
-    """All its hits, by local day."""
-    rejects: Path | None
+    hits: Mapping[str, Piece]
+    """All its hits, by local day; files of them lie in a staging folder."""
+    rejects: Piece | None
     raw: Path
     stat: tuple[int, int]
     """Of the raw file when it was opened."""
 
 
-@dataclass(frozen=True)
-class Settled:
-    """What a change comes to: the files to move, and the records as they will be."""
-
-    moves: list[Move]
-    records: list[FileRecord]
-
-
 class SourceFiles:
-    """The raw files of one source in the lake, and what becomes of them.
+    """The lake's raw files, and what becomes of them when others of a source come and go.
 
     The caller holds the lake's commit lock from before the making until the change is done.
     """
 
-    def __init__(self, lake: Lake, name: str, rules: OverlapRules, staging: Path) -> None:
+    def __init__(self, lake: Lake, rules: OverlapRules, staging: Path) -> None:
         """Read the lake's records; files made on the way go into ``staging``."""
         self._lake = lake
-        self._name = name
         self._rules = rules
-        self._staging = staging
+        self._filing = Filing(lake, staging)
         self._live = {record.file_key: record for record in lake.files()}
-        self._lines: dict[str, Lines] = {}
+        self._lines: dict[str, Lines | None] = {}
+        self._partners: dict[str, set[str]] = {}
+        self.changed: dict[str, FileRecord] = {}
+        """The records that are to be written, by key."""
 
-    def add(self, new: NewFile, instead_of: str | None = None) -> Settled:
+    def moves(self) -> list[Move]:
+        """The change of files beside the records that all of it comes to."""
+        return self._filing.moves()
+
+    def expect(self, news: Sequence[NewFile]) -> None:
+        """Find out at once which of many small files that come may share lines with others."""
+        records = [new.record for new in news]
+        times = [at for record in records for at in (record.first_at, record.last_at) if at]
+        has_all_times = len(times) == 2 * len(records)
+        near = [
+            key
+            for key, record in self._live.items()
+            if not has_all_times or _meets(record, min(times), max(times))
+        ]
+        lines = {key: its for key in near if (its := self._lines_of(key))}
+        small = {key: lines[key] for key in lines if self._live[key].content_bytes <= MOST_BYTES}
+        small |= {new.record.file_key: new.lines for new in news}
+        large = lines.keys() - small.keys()
+        keys = [record.file_key for record in records]
+        found = find_partners(small, keys, self._rules.least_lines)
+        self._partners |= {key: partners | large for key, partners in found.items()}
+
+    def add(self, new: NewFile, instead_of: str | None = None) -> FileRecord:
         """Take a file in, in place of those it has all of; or note that another has all of it.
 
         It has all of an earlier state of itself, of a damaged archive of itself, and of itself as
@@ -104,45 +120,50 @@ class SourceFiles:
                 earlier.append(k)
                 near += self._near(self._live[k])
                 others += self._others(self._live[k])
-        replaced = [replace(self._live.pop(k), replaced_by=(later or [key])[0]) for k in earlier]
-        moves = []
+        if old:
+            self._filing.drop(old)
+        for k in earlier:
+            replaced = self._live.pop(k)
+            self._filing.drop(replaced)
+            self._change(replace(replaced, replaced_by=(later or [key])[0]))
         if later:
-            replaced.append(replace(new.record, replaced_by=later[0]))
+            self._change(replace(new.record, replaced_by=later[0]))
         else:
             self._live[key] = new.record
             near.append(key)
-            moves.append(Move(new.lines_path, self._lake.lines_path(key)))
+            self._filing.put_lines(new.record, new.lines.hashes)
             if new.rejects:
-                target = self._lake.rejects_path(str(new.record.rejects_day), key)
-                moves.append(Move(new.rejects, target))
-        settled = self._settle(near, others, {key, *earlier}, new)
-        moves += settled.moves
-        left = [path for record in replaced for path in self._paths_of(record)]
-        left += self._paths_of(old) if old else []
-        moves += _removals(left, moves)
-        return Settled(moves, [*replaced, *settled.records])
+                day = str(new.record.rejects_day)
+                self._filing.put(REJECTS, day, new.record, new.rejects)
+        self._settle(near, others, {key, *earlier}, new)
+        return self.changed[key]
 
-    def forget(self, file_key: str, at: datetime) -> Settled:
+    def forget(self, file_key: str, at: datetime) -> FileRecord:
         """Take a file's hits out; the lines that only it had of others' come back."""
         forgotten_at = at.isoformat(timespec="seconds")
         record = replace(self._live.pop(file_key), forgotten_at=forgotten_at)
-        settled = self._settle(self._near(record), self._others(record), {file_key}, None)
-        moves = settled.moves + _removals(self._paths_of(record), settled.moves)
-        return Settled(moves, [record, *settled.records])
+        near, others = self._near(record), self._others(record)
+        self._filing.drop(record)
+        self._change(record)
+        self._settle(near, others, {file_key}, None)
+        return record
 
-    def settle_all(self) -> Settled:
-        """Settle every file anew that retention has left something of: the rules have changed."""
+    def settle_all(self, name: str) -> None:
+        """Settle a source's files anew that retention has left something of: rules have changed."""
         kept = [
             key
             for key, record in sorted(self._live.items())
-            if record.source == self._name and self._lake.lines_path(key).exists()
+            if record.source == name and self._lines_of(key)
         ]
-        return self._settle(kept, [], set(kept), None)
+        self._settle(kept, [], set(kept), None)
 
-    def list_unsettled(self) -> Iterator[str]:
-        """The days of files that drop other lines by the rules of now, a day a file."""
+    def _change(self, record: FileRecord) -> None:
+        self.changed[record.file_key] = record
+
+    def list_unsettled(self, name: str) -> Iterator[str]:
+        """The days of a source's files that drop other lines by the rules of now, a day a file."""
         for key, record in sorted(self._live.items()):
-            if record.source != self._name or not self._lake.lines_path(key).exists():
+            if record.source != name or not self._lines_of(key):
                 continue  # another's, or retention has left nothing of it
             drops = self._overlap_of(record, {key}).lines if self._rules.drops else 0
             before = record.overlap_lines if record.whole_days else 0
@@ -155,11 +176,14 @@ class SourceFiles:
 
         Not those of which retention has deleted everything.
         """
-        return self._list(record, _are_near, self._live)
+        return self._list(record, _are_near, self._candidates(record))
 
     def _others(self, record: FileRecord) -> list[str]:
         """Files of other sources that may have all its lines, or it theirs."""
-        return self._list(record, _may_hold_all, self._live)
+        return self._list(record, _may_hold_all, self._candidates(record))
+
+    def _candidates(self, record: FileRecord) -> Iterable[str]:
+        return self._partners.get(record.file_key, self._live)
 
     def _list(
         self,
@@ -173,14 +197,21 @@ class SourceFiles:
             if key != record.file_key
             and (other := self._live.get(key))
             and is_one(record, other)
-            and (key in self._lines or self._lake.lines_path(key).exists())
+            and self._lines_of(key)
         )
 
-    def _lines_of(self, file_key: str) -> Lines:
+    def _lines_of(self, file_key: str) -> Lines | None:
+        """A file's lines; None when retention has deleted everything of it."""
         if file_key not in self._lines:
-            hashes = np.asarray(np.load(self._lake.lines_path(file_key), mmap_mode="r"))
-            self._lines[file_key] = with_lines(self._live[file_key], hashes)
+            record = self._live[file_key]
+            hashes = self._filing.lines_of(record)
+            self._lines[file_key] = None if hashes is None else with_lines(record, hashes)
         return self._lines[file_key]
+
+    def _known_lines(self, file_key: str) -> Lines:
+        lines = self._lines_of(file_key)
+        assert lines is not None  # as of whatever `_list` gives
+        return lines
 
     def _is_named_in(self, record: FileRecord, other: FileRecord, raw: Path | None) -> bool:
         """Whether a file is another source's, which was given, but for what its name said.
@@ -197,7 +228,7 @@ class SourceFiles:
 
     def _is_in(self, record: FileRecord, later: str, later_raw: Path | None) -> bool:
         """Whether another file has all of a file, where need be by that one's raw bytes."""
-        lines, whole = self._lines_of(record.file_key), self._lines_of(later)
+        lines, whole = self._known_lines(record.file_key), self._known_lines(later)
         if is_sent_whole(lines, whole, self._rules.least_lines):
             return True
         answer = is_earlier(lines, whole, self._rules.least_lines)
@@ -209,25 +240,13 @@ class SourceFiles:
         # The raw file is gone: so many equal lines and then a cut-off one are an earlier state.
         return len(lines.hashes) > self._rules.least_lines
 
-    def _paths_of(self, record: FileRecord) -> list[Path]:
-        """Every file that the lake has of a raw file."""
-        key, lake = record.file_key, self._lake
-        paths = [lake.hits_path(day, key) for day in record.days]
-        paths += [lake.hits_path(day, key) for day in record.whole_days]
-        paths += [lake.whole_path(day, key) for day in record.whole_days]
-        if record.rejects_day:
-            paths.append(lake.rejects_path(record.rejects_day, key))
-        return [*paths, lake.lines_path(key)]
-
     def _settle(
         self, keys: Iterable[str], others: Iterable[str], changed: set[str], new: NewFile | None
-    ) -> Settled:
+    ) -> None:
         """Find the overlaps of files anew, as far as ``changed`` files can have changed them.
 
         Of ``others``, which are of other sources, what they share with those.
         """
-        moves: list[Move] = []
-        records: list[FileRecord] = []
         for key in dict.fromkeys(keys):
             record = self._live.get(key)
             if record is None:  # just replaced
@@ -236,25 +255,23 @@ class SourceFiles:
             repeats, shared = self._repeats_of(record, changed), self._shared_of(record, changed)
             drops = overlap.lines if self._rules.drops else 0
             fresh = new.hits if new and key == new.record.file_key else None
-            its_moves, placed = place_hits(self._lake, record, drops, fresh or {}, self._staging)
             settled = replace(
-                placed, overlap_lines=overlap.lines, overlap_with=overlap.file_key,
+                place_hits(self._filing, record, drops, fresh or {}),
+                overlap_lines=overlap.lines, overlap_with=overlap.file_key,
                 flood_lines=flood.lines, flood_with=flood.file_key,
                 repeat_lines=repeats.lines, repeat_with=repeats.file_key,
                 shared_lines=shared.lines, shared_with=shared.file_key,
             )  # fmt: skip
             if fresh is not None or settled != record:
                 self._live[key] = settled
-                moves += its_moves
-                records.append(settled)
+                self._change(settled)
         for key in dict.fromkeys(others):
             record = self._live.get(key)
             shared = self._shared_of(record, changed) if record else NO_OVERLAP
             if record and shared != Overlap(record.shared_lines, record.shared_with):
                 settled = replace(record, shared_lines=shared.lines, shared_with=shared.file_key)
                 self._live[key] = settled
-                records.append(settled)
-        return Settled(moves, records)
+                self._change(settled)
 
     def _overlap_of(self, record: FileRecord, changed: set[str]) -> Overlap:
         known = Overlap(record.overlap_lines, record.overlap_with)
@@ -284,19 +301,13 @@ class SourceFiles:
     ) -> Overlap:
         key = record.file_key
         is_new = key in changed or known.file_key in changed
-        its = self._list(record, is_one, self._live if is_new else changed)
+        its = self._list(record, is_one, self._candidates(record) if is_new else changed)
         known = NO_OVERLAP if is_new else known
         if not its:
             return known
-        lines = {k: self._lines_of(k) for k in [key, *its]}
+        lines = {k: self._known_lines(k) for k in [key, *its]}
         found = largest_overlap(key, lines, self._rules.least_lines, find)
         return min(found, known, key=lambda overlap: (-overlap.lines, overlap.file_key or ""))
-
-
-def _removals(paths: Iterable[Path], moves: Sequence[Move]) -> list[Move]:
-    """Removals of what is there and is not put anew."""
-    put = {move.target for move in moves}
-    return [Move(None, path) for path in dict.fromkeys(paths) if path.exists() and path not in put]
 
 
 def with_lines(record: FileRecord, hashes: Hashes) -> Lines:
@@ -321,9 +332,13 @@ def _is_another_and_earlier(record: FileRecord, other: FileRecord) -> bool:
 
 
 def _meet(one: FileRecord, other: FileRecord) -> bool:
-    if not (one.first_at and one.last_at and other.first_at and other.last_at):
+    return not (one.first_at and one.last_at) or _meets(other, one.first_at, one.last_at)
+
+
+def _meets(record: FileRecord, first_at: str, last_at: str) -> bool:
+    if not (record.first_at and record.last_at):
         return True
-    return one.first_at <= other.last_at and other.first_at <= one.last_at
+    return record.first_at <= last_at and first_at <= record.last_at
 
 
 def _may_hold_all(one: FileRecord, other: FileRecord) -> bool:

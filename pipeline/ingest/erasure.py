@@ -6,9 +6,11 @@ visitors, sessions, pages or different paths, it counts as before. Raw files are
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,9 +22,10 @@ from pipeline.definitions import ASSET_PATH
 from pipeline.enrich.clients import canonical
 from pipeline.enrich.visitors import VisitorKey, hash_sessions
 from pipeline.lake.change import Change
+from pipeline.lake.digests import name_of
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord, read_json
-from pipeline.lake.partitions import read_table, write_hits, write_table
+from pipeline.lake.partitions import complete, read_table, write_hits, write_table
 from pipeline.tables import REJECTS
 
 ERASED = "erased"
@@ -46,15 +49,21 @@ class Person:
 
 @dataclass(frozen=True)
 class Trace:
-    """What one file of the lake keeps of a person; ``record`` is its raw file's, if it has one."""
+    """What one file of the lake keeps of a person."""
 
     day: str
     table: str
     rows: int
     path: Path
-    record: FileRecord | None = None
+    records: Mapping[str, FileRecord] = MappingProxyType({})
+    """Those of its raw files, by key."""
     is_derived: bool = False
     """Whether a build makes it anew of hits, so that nothing is written there."""
+
+    @property
+    def names(self) -> str:
+        """Those of its raw files."""
+        return ", ".join(sorted({record.name for record in self.records.values()}))
 
 
 def erase(
@@ -78,7 +87,11 @@ def erase(
             table = read_table(trace.path)
             mask = eraser.find(table)
             if mask.any():
-                traces.append(replace(trace, rows=int(mask.sum())))
+                its = trace.records
+                if len(its) > 1:
+                    keys = table["file_key"].filter(pa.array(mask)).unique().to_pylist()
+                    its = {key: its[key] for key in keys}
+                traces.append(replace(trace, rows=int(mask.sum()), records=its))
                 if is_asked and not trace.is_derived:
                     staged = staging / secrets.token_hex(8)
                     eraser.write(staged, table, mask)
@@ -97,16 +110,18 @@ def count_files(lake: Lake) -> int:
 
 def _list_files(lake: Lake) -> Iterator[Trace]:
     """Every file with rows of single visitors."""
+    found: dict[tuple[str, str, Path], dict[str, FileRecord]] = defaultdict(dict)
     for record in lake.files():
         key = record.file_key
         for day in record.read_days:
-            for path in (lake.hits_path(day, key), lake.whole_path(day, key)):
-                if path.exists():
-                    yield Trace(day, "hits", 0, path, record)
+            for path in (lake.hits_path(day, record.stem), lake.whole_path(day, key)):
+                found[day, "hits", path][key] = record
         if record.rejects_day:
-            path = lake.rejects_path(record.rejects_day, key)
-            if path.exists():
-                yield Trace(record.rejects_day, "rejects", 0, path, record)
+            path = lake.rejects_path(record.rejects_day, record.stem)
+            found[record.rejects_day, "rejects", path][key] = record
+    for (day, table, path), records in found.items():
+        if path.exists():
+            yield Trace(day, table, 0, path, records)
     sealed = lake.sealed()
     for day in sorted(sealed | read_json(lake.ledger / "built.json").keys()):
         if (path := lake.part_path("sessions", day)).exists():
@@ -118,10 +133,10 @@ def _note(change: Change, traces: Iterable[Trace]) -> None:
     by_name: dict[str, list[Path]] = {}
     records: dict[str, FileRecord] = {}
     for trace in traces:
-        name = trace.record.file_key if trace.record else "built"
+        place = trace.path.relative_to(change.lake.root).as_posix()
+        name = name_of(place) if trace.records else "built"
         by_name.setdefault(name, []).append(trace.path)
-        if trace.record:
-            records[name] = trace.record
+        records |= trace.records
     for name, paths in by_name.items():
         change.note_digests(name, paths)
     change.put_records(replace(r, erasures=r.erasures + 1) for r in records.values())
@@ -149,7 +164,7 @@ class _Eraser:
     def write(self, path: Path, table: pa.Table, mask: Mask) -> None:
         """Write a table whose rows of ``mask`` are nobody's."""
         if "line" in table.column_names:
-            changed = _put(table, mask, line=ERASED).cast(REJECTS)
+            changed = complete(_put(table, mask, line=ERASED), REJECTS)
             write_table(path, changed)
         elif "session_id" in table.column_names:
             write_table(path, self._make_nobodys_sessions(table, mask))

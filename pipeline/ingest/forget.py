@@ -27,10 +27,10 @@ def forget_file(lake: Lake, rules: OverlapRules, name: str, now: datetime) -> Fi
             raise DataError(
                 f"{escape(record.name)} has hits of {sealed[0]}, which is sealed: its figures stand"
             )
-        source = SourceFiles(lake, record.source, rules, staging)
-        settled = source.forget(record.file_key, now)
-        lake.commit(settled.moves, settled.records)
-    return settled.records[0]
+        source = SourceFiles(lake, rules, staging)
+        forgotten = source.forget(record.file_key, now)
+        lake.commit(source.moves(), source.changed.values())
+    return forgotten
 
 
 def _find(lake: Lake, name: str) -> FileRecord:

@@ -5,8 +5,9 @@ Each is read into a staging folder (``staging``) and put in place together with 
 
 import logging
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from itertools import chain
@@ -15,10 +16,10 @@ from types import MappingProxyType
 
 from pipeline.enrich.hits import HitMaker
 from pipeline.errors import DataError, PassingError, StorageError, TidegaugeError
+from pipeline.ingest.batches import stage_together
 from pipeline.ingest.deduplication import (
     NewFile,
     OverlapRules,
-    Settled,
     SourceFiles,
     say_flood,
     say_repeats,
@@ -32,14 +33,23 @@ from pipeline.lake.journal import Move
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord, key_of
 from pipeline.lake.left_out import OF_A_SEALED_DAY, note_file, write_notes
+from pipeline.lake.packs import MOST_BYTES
 from pipeline.lake.storage import storage_named
 from pipeline.raw.content import read_content, read_whole
 from pipeline.raw.files import Origin, is_file
 from pipeline.raw.naming import day_in_name
 from pipeline.raw.opening import DEFAULT_LIMITS, ReadLimits
+from pipeline.raw.rotation import PACKED
 from pipeline.text import shown, write_number_of
 
 log = logging.getLogger(__name__)
+
+
+_BATCH_FILES = 4_000
+_BATCH_BYTES = 32 * 1024 * 1024
+"""Of content, about: what is made of a batch is in memory until it is in the lake."""
+_PACKED = 8
+"""So many times its bytes a compressed log holds, about."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +188,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
                 )
             )  # fmt: skip
         try:
-            taken = [files.submit(_take_one, lake, job, how, rules, sizes) for job in jobs]
+            taken = [files.submit(_take, lake, its, how, rules, sizes) for its in _batches(jobs)]
             result = Ingested.join(future.result() for future in taken)
         except BaseException:  # interrupted: end soon, between two blocks
             stop.set()
@@ -187,6 +197,62 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
     _note_failed(lake, how, jobs, result.failed)
     maker.robots.save()
     return result
+
+
+def _batches(jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
+    """Jobs that are done together: small files that are read alike; each other one alone."""
+    batch: list[_Job] = []
+    n_bytes = 0
+    for job in jobs:
+        size = _small_size(job)
+        is_full = n_bytes + (size or 0) > _BATCH_BYTES or len(batch) == _BATCH_FILES
+        if batch and (size is None or is_full or not _are_alike(batch[0], job)):
+            yield batch
+            batch, n_bytes = [], 0
+        if size is None:
+            yield [job]
+        else:
+            batch.append(job)
+            n_bytes += size
+    if batch:
+        yield batch
+
+
+def _are_alike(one: _Job, other: _Job) -> bool:
+    """Whether two files are read in the same way; where they came from is each one's own."""
+    return replace(one.origin, url=None) == replace(other.origin, url=None)
+
+
+def _small_size(job: _Job) -> int | None:
+    """About how much a file holds that may be small."""
+    try:
+        size = job.path.stat().st_size
+    except OSError:
+        return None
+    is_small = size <= MOST_BYTES and not job.instead_of
+    return size * (_PACKED if PACKED.search(job.path.name) else 1) if is_small else None
+
+
+def _take(
+    lake: Lake, jobs: list[_Job], how: Reading, rules: OverlapRules, sizes: Container[int]
+) -> Ingested:
+    """Take some files in, together as far as each of them leaves no doubt."""
+    done: list[Ingested] = []
+    if len(jobs) > 1:
+        asked = [(job.path, job.origin, job.is_source_by_name) for job in jobs]
+        records = {record.file_key: record for record in lake.all_files()}
+        again = any(job.again for job in jobs)
+        new, known = stage_together(
+            asked, how, lambda key: not again and _find_known(records.get, key, None) is not None
+        )
+        if how.stop.is_set():
+            return Ingested()
+        there = known | {path: (one.stat, one.record.file_key) for path, one in new.items()}
+        its = [job for job in jobs if job.path in there]
+        taken, left = _commit_together(lake, its, new, there, rules)
+        done = [_with_unread(lake, job, one) for job, one in taken]
+        jobs = [*(job for job in jobs if job.path not in there), *left]
+    return Ingested.join([*done, *(_take_one(lake, job, how, rules, sizes) for job in jobs)])
 
 
 def _note_failed(lake: Lake, how: Reading, jobs: Sequence[_Job], failed: Sequence[Failed]) -> None:
@@ -246,18 +312,20 @@ def _recall(lake: Lake, job: _Job, how: Reading) -> FileRecord | None:
     """The record of the same content from the same source, when the lake has it."""
     _, content = read_whole(read_content(job.path, how.limits, how.on_read), lambda _: None)
     key = key_of(job.origin.source, content.sha256)
-    known = _find_known(lake, key, content.damage)
+    known = _find_known(lake.find, key, content.damage)
     if known:
         with lake.lock():
             lake.commit([], read={job.path: (content.stat, key)})
     return known
 
 
-def _find_known(lake: Lake, file_key: str, damage: str | None) -> FileRecord | None:
+def _find_known(
+    find: Callable[[str], FileRecord | None], file_key: str, damage: str | None
+) -> FileRecord | None:
     """A content's record, unless it was part of a file that is forgotten by now."""
-    known = last = lake.find(file_key)
+    known = last = find(file_key)
     while last and last.replaced_by:
-        last = lake.find(last.replaced_by)
+        last = find(last.replaced_by)
     if known and known.damage and not damage and not known.forgotten_at:
         return None  # an archive of which nothing was lost but its checksum came again, sound
     return known if last and (last == known or last.is_live) else None
@@ -271,7 +339,7 @@ def _commit(lake: Lake, job: _Job, new: NewFile, rules: OverlapRules) -> Ingeste
     """
     record, key = new.record, new.record.file_key
     with lake.lock():
-        known = _find_known(lake, key, record.damage)
+        known = _find_known(lake.find, key, record.damage)
         if known and known.erasures and job.again:
             raise DataError(
                 f"{shown(job.path)}: a person was erased from its hits, and reading it"
@@ -281,18 +349,25 @@ def _commit(lake: Lake, job: _Job, new: NewFile, rules: OverlapRules) -> Ingeste
             lake.commit([], read={job.path: (new.stat, key)})
             return Ingested(known=((job.path, known),))
         instead_of = job.instead_of.file_key if job.instead_of else None
-        settled = SourceFiles(lake, record.source, rules, job.folder).add(new, instead_of)
-        moves = _spare_sealed(lake, job.path, record, settled)
+        source = SourceFiles(lake, rules, job.folder)
+        source.add(new, instead_of)
+        moves = _spare_sealed(lake, job.path, record, source)
         # As the file was when it was read: one that grew meanwhile has changed.
-        lake.commit(moves, settled.records, {job.path: (new.stat, key)})
-    record = next(one for one in settled.records if one.file_key == key)
+        lake.commit(moves, source.changed.values(), {job.path: (new.stat, key)})
+    record = source.changed[key]
     log.info(
         "ingested %s: %d lines, %d hits, %d duplicates, %d rejected, %d ms",
         key, record.lines, record.hits, record.duplicates, record.rejected, record.duration_ms,
     )  # fmt: skip
+    return _tell(job, record, [one for one in source.changed.values() if one is not record])
+
+
+def _tell(job: _Job, record: FileRecord, others: Iterable[FileRecord]) -> Ingested:
+    """What became of a file, and of ``others`` that turned out to have lines of it."""
+    key = record.file_key
     shortened = tuple(
         other
-        for other in settled.records
+        for other in others
         if key in (other.overlap_with, other.flood_with, other.repeat_with, other.shared_with)
     )
     if record.is_live:
@@ -300,16 +375,77 @@ def _commit(lake: Lake, job: _Job, new: NewFile, rules: OverlapRules) -> Ingeste
     return Ingested(known=((job.path, record),), shortened=shortened)
 
 
-def _spare_sealed(lake: Lake, path: Path, record: FileRecord, settled: Settled) -> list[Move]:
+def _commit_together(
+    lake: Lake,
+    jobs: Sequence[_Job],
+    found: Mapping[Path, NewFile],
+    there: Mapping[Path, tuple[Sequence[int], str]],
+    rules: OverlapRules,
+) -> tuple[list[tuple[_Job, Ingested]], list[_Job]]:
+    """Put files that were read in place, in one change.
+
+    Args:
+        lake: that gets them.
+        jobs: of all of them.
+        found: those that were new when they were read.
+        there: stat and key of each.
+        rules: of lines that were sent twice.
+
+    Returns:
+        What became of each; and those that are to be taken in by themselves, as they may be
+        refused.
+    """
+    if not jobs:
+        return [], []
+    started = time.monotonic()
+    with lake.lock():
+        sealed_to = max(lake.sealed(), default="")
+        source = SourceFiles(lake, rules, jobs[0].folder.parent)
+        before = {record.file_key: record for record in lake.all_files()}
+        refusable: dict[Path, _Job] = {}
+        known: list[tuple[_Job, str]] = []
+        new: list[tuple[_Job, NewFile]] = []
+        keys: set[str] = set()
+        for job in jobs:
+            one, key = found.get(job.path), there[job.path][1]
+            its = _find_known(before.get, key, None)
+            if key in keys or (its and not job.again):
+                known.append((job, key))
+            elif one is None or (its and its.erasures) or one.record.day <= sealed_to:
+                refusable[job.path] = job
+            else:
+                new.append((job, one))
+                keys.add(key)
+        source.expect([one for _, one in new])
+        for _, one in new:
+            source.add(one)
+        read = {job.path: there[job.path] for job in jobs if job.path not in refusable}
+        lake.commit(source.moves(), source.changed.values(), read)
+    others = [record for key, record in source.changed.items() if key not in keys]
+    done = [(job, _tell(job, source.changed[one.record.file_key], others)) for job, one in new]
+    done += [
+        (job, Ingested(known=((job.path, source.changed.get(key) or before[key]),)))
+        for job, key in known
+    ]
+    log.info(
+        "ingested %d files of %s: %d lines, %d hits, %d ms to put in place",
+        len(new), jobs[0].origin.source, sum(one.record.lines for _, one in new),
+        sum(one.record.hits for _, one in new), round((time.monotonic() - started) * 1000),
+    )  # fmt: skip
+    return done, list(refusable.values())
+
+
+def _spare_sealed(lake: Lake, path: Path, record: FileRecord, source: SourceFiles) -> list[Move]:
     """The moves, without those of sealed days: their figures can't be restated.
 
     A file that grew has nothing new of those days; another one that has is refused.
     """
     last = max(lake.sealed(), default="")
     counted = Counter[str]()
-    for other in settled.records:
+    for other in source.changed.values():
         if other.replaced_by == record.file_key:
             counted.update({d: share.hits for d, share in other.read_days.items()})
+    record = source.changed[record.file_key]
     late = [day for day, share in record.days.items() if day <= last and share.hits != counted[day]]
     if late:
         span = late[0] if len(late) == 1 else f"{late[0]} to {late[-1]}"
@@ -320,8 +456,8 @@ def _spare_sealed(lake: Lake, path: Path, record: FileRecord, settled: Settled) 
             " days can be, by themselves)"
         )
     deleted = {
-        lake.hits_path(day, record.file_key)
+        folder
         for day in record.days
-        if day <= last and not lake.hits_path(day, record.file_key).parent.exists()
+        if day <= last and not (folder := lake.hits_path(day, record.stem).parent).exists()
     }
-    return [move for move in settled.moves if move.target not in deleted]
+    return [move for move in source.moves() if move.target.parent not in deleted]

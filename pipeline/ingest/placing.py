@@ -4,9 +4,6 @@ The hits of a day that has such lines stand without them, and all of them in the
 that they come back when the other file goes.
 """
 
-import os
-import secrets
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import Enum, auto
@@ -14,10 +11,10 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from pipeline.lake.journal import Move
-from pipeline.lake.lake import Lake
+from pipeline.ingest.filing import HITS, WHOLE, Filing, Piece
 from pipeline.lake.ledger import DayShare, FileRecord
-from pipeline.lake.partitions import read_table, write_hits
+from pipeline.lake.packs import Rows
+from pipeline.lake.partitions import read_table
 
 
 class Placing(Enum):
@@ -58,84 +55,64 @@ def decide(*, is_new: bool, is_there: bool, was_cut: bool, is_cut: bool, is_same
 
 
 def place_hits(
-    lake: Lake, record: FileRecord, drops: int, new: Mapping[str, Path], staging: Path
-) -> tuple[list[Move], FileRecord]:
+    filing: Filing, record: FileRecord, drops: int, new: Mapping[str, Piece]
+) -> FileRecord:
     """Put each day's hits where they belong, without those of the first ``drops`` lines.
 
     Args:
-        lake: that has the file, or is to have it.
+        filing: what becomes of the lake's files.
         record: the file as it is in the lake, or comes.
         drops: so many lines are another file's.
         new: the hits of a file that comes, by local day; none of one that is there.
-        staging: for what is made on the way.
 
     Returns:
-        The files to move, and the record with the days and counts as they will be.
+        The record with the days and counts as they will be.
     """
-    key, whole = record.file_key, record.read_days
+    whole = record.read_days
     before = record.overlap_lines if record.whole_days else 0
     days: dict[str, DayShare] = {}
-    moves: list[Move] = []
     for day, share in whole.items():
-        hits, kept = lake.hits_path(day, key), lake.whole_path(day, key)
         placing = decide(
             is_new=day in new,
-            is_there=hits.exists() or kept.exists(),
+            is_there=bool(filing.find(HITS, day, record) or filing.find(WHOLE, day, record)),
             was_cut=share.first_line <= before,
             is_cut=share.first_line <= drops,
             is_same=before == drops,
         )
+        left = record.days.get(day) if placing is Placing.LEAVE else share
         match placing:
-            case Placing.LEAVE:
-                left, its = record.days.get(day), []
-            case Placing.RESTORE:
-                left, its = share, [Move(_link(kept, staging), hits), Move(None, kept)]
             case Placing.PUT:
-                left, its = share, [Move(new[day], hits)]
+                filing.put(HITS, day, record, new[day])
+            case Placing.RESTORE:
+                filing.put(HITS, day, record, filing.find(WHOLE, day, record))
+                filing.put(WHOLE, day, record, None)
             case Placing.CUT_NEW:
-                left, cut = _cut(new[day], share, drops, staging)
-                its = [Move(cut, hits), Move(new[day], kept)]
+                left = _cut(filing, day, record, new[day], drops)
             case Placing.CUT:
-                left, cut = _cut(hits, share, drops, staging)
-                its = [Move(cut, hits), Move(_link(hits, staging), kept)]
+                left = _cut(filing, day, record, filing.find(HITS, day, record), drops)
             case Placing.CUT_ANEW:
-                left, cut = _cut(kept, share, drops, staging)
-                its = [Move(cut, hits)]
-        moves += its
+                left = _cut(filing, day, record, filing.find(WHOLE, day, record), drops)
         if left:
             days[day] = left
     is_any_cut = any(share.first_line <= drops for share in whole.values())
     total = sum(share.hits for share in whole.values())
     count = sum(share.hits for share in days.values())
-    return moves, replace(
+    return replace(
         record, days=days, hits=count, duplicates=total - count,
         whole_days=whole if is_any_cut else {},
     )  # fmt: skip
 
 
-def new_path(staging: Path) -> Path:
-    """A place for a file that is made on the way."""
-    return staging / secrets.token_hex(8)
-
-
 def _cut(
-    hits: Path, share: DayShare, drops: int, staging: Path
-) -> tuple[DayShare | None, Path | None]:
-    """Write a day's hits without those of the first lines; None when none is left."""
-    table = read_table(hits)
-    table = table.filter(pc.greater(table["line_no"], drops))
-    if not len(table):
-        return None, None
-    path = new_path(staging)
-    write_hits(path, table)
-    return replace(share, hits=len(table), first_line=table["line_no"][0].as_py()), path
-
-
-def _link(path: Path, staging: Path) -> Path:
-    """A second name in the staging folder: the lake's own stays until the change is done."""
-    link = new_path(staging)
-    try:
-        os.link(path, link)
-    except OSError:  # a file system without hard links
-        shutil.copyfile(path, link)
-    return link
+    filing: Filing, day: str, record: FileRecord, whole: Piece | None, drops: int
+) -> DayShare | None:
+    """Put a day's hits without those of the first lines, and all of them beside."""
+    assert whole is not None
+    table = read_table(whole) if isinstance(whole, Path) else whole.slice
+    left = table.filter(pc.greater(table["line_no"], drops))
+    filing.put(WHOLE, day, record, whole)
+    filing.put(HITS, day, record, Rows.all_of(left) if len(left) else None)
+    share = record.read_days[day]
+    if not len(left):
+        return None
+    return replace(share, hits=len(left), first_line=left["line_no"][0].as_py())

@@ -15,7 +15,7 @@ from pipeline.ingest.source_names import Sources
 from pipeline.lake.database import connect_reader
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
-from pipeline.lake.partitions import read_table
+from pipeline.lake.packs import read_file
 from pipeline.raw.blocks import read_blocks
 from pipeline.text import escape
 
@@ -69,8 +69,8 @@ def try_again(
     is_sealed = not lake.sealed().isdisjoint(record.read_days)
     if raw is None or is_sealed:
         return Replayed(record, raw, None, is_sealed)
-    path = lake.rejects_path(str(record.rejects_day), record.file_key)
-    rejected = read_table(path, ["line_no"])["line_no"].combine_chunks()
+    path = lake.rejects_path(str(record.rejects_day), record.stem)
+    rejected = read_file(path, record.file_key)["line_no"].combine_chunks()
     hits = 0
     origin = sources.origin_of_record(record)
     reader = FileReader(origin.layout, origin.zone)

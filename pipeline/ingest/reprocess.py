@@ -150,5 +150,6 @@ def read_again(  # noqa: PLR0913 what is read, by what
 def _settle_anew(lake: Lake, rules: OverlapRules) -> None:
     for name in sorted({record.source for record in lake.files()}):
         with lake.staging() as staging, lake.lock():
-            settled = SourceFiles(lake, name, rules, staging).settle_all()
-            lake.commit(settled.moves, settled.records)
+            source = SourceFiles(lake, rules, staging)
+            source.settle_all(name)
+            lake.commit(source.moves(), source.changed.values())

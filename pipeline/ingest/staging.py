@@ -7,7 +7,7 @@ line order, one Parquet file a local day. Nothing of it is in the lake yet.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ from pipeline.enrich.hits import HitMaker
 from pipeline.enrich.privacy import hide_addresses
 from pipeline.errors import DataError
 from pipeline.formats.detection import FileReader
-from pipeline.formats.layouts import forwarded_kind
+from pipeline.formats.layouts import Layout, forwarded_kind
 from pipeline.formats.reader import Part
 from pipeline.ingest.contained import Hashes
 from pipeline.ingest.deduplication import NewFile, with_lines
@@ -35,9 +35,10 @@ from pipeline.ingest.overlaps import hash_lines
 from pipeline.lake.database import connect_reader
 from pipeline.lake.fault_points import reach
 from pipeline.lake.ledger import NO_DAY, DayShare, FileRecord, key_of
+from pipeline.lake.packs import MOST_BYTES, stem_of
 from pipeline.lake.partitions import PartitionWriter, RejectWriter
 from pipeline.raw.blocks import Block, WholeFile, read_blocks
-from pipeline.raw.content import read_whole
+from pipeline.raw.content import Content, read_whole
 from pipeline.raw.files import Origin
 from pipeline.raw.opening import ReadLimits
 from pipeline.text import printable
@@ -98,6 +99,20 @@ class _Written:
         if part.span_us:
             self.spans_us.append(part.span_us)
 
+    def count(self, whole: WholeFile) -> "Counts":
+        """What all of the file's lines came to."""
+        rows, first_lines = self.hits.rows, self.hits.first_lines
+        span = (
+            (min(s for s, _ in self.spans_us), max(e for _, e in self.spans_us))
+            if self.spans_us
+            else None
+        )
+        return Counts(
+            whole.lines, self.blank, self.directives, self.rejects.reasons,
+            {day: (rows[day], first_lines[day]) for day in rows}, span, self.hits.first_day,
+            whole.tail_bytes, whole.nul_bytes,
+        )  # fmt: skip
+
 
 def stage_file(
     path: Path, origin: Origin, how: Reading, folder: Path, *, is_source_by_name: bool
@@ -116,7 +131,7 @@ def stage_file(
 
     def write(blocks: Iterator[Block]) -> None:
         read = partial(_read_block, reader, how.maker, origin.source)
-        for part in _in_order(how.pool, read, reader.cut_all(_connection(), blocks)):
+        for part in _in_order(how.pool, read, reader.cut_all(connection_of_thread(), blocks)):
             if how.stop.is_set():
                 raise DataError(f"{path}: interrupted, nothing of it was kept")
             written.add(part)
@@ -132,7 +147,9 @@ def stage_file(
             f"{path}: {whole.content.damage}; nothing of it was kept. Send it again, or"
             " take its readable part in with `tidegauge ingest`"
         )
-    record = _account(path, origin, how.maker, reader, whole, written)
+    record = make_record(
+        path, origin, how.maker, whole.content, reader.layout, written.count(whole), reader.wrapper
+    )
     record = replace(
         record, source_by_name=is_source_by_name,
         duration_ms=round((time.monotonic() - started) * 1000),
@@ -140,12 +157,10 @@ def stage_file(
     if not record.balances:
         raise DataError(f"{path}: its lines do not add up, nothing was kept: {record}")
     lines = with_lines(record, np.concatenate(written.hashes))
-    lines_path = folder / "lines.npy"
-    np.save(lines_path, lines.hashes)
     hits = {str(day): at for day, at in staged.items()}
     reach("ingest: read")
     doubt = reader.say_doubt()
-    new = NewFile(record, lines, lines_path, hits, staged_rejects, path, whole.content.stat)
+    new = NewFile(record, lines, hits, staged_rejects, path, whole.content.stat)
     return new, hide_addresses(doubt, kept) if doubt else None
 
 
@@ -153,7 +168,7 @@ def _read_block(
     reader: FileReader, maker: HitMaker, source: str, cut: tuple[Block, list[Part]]
 ) -> _BlockHits:
     block, parts = cut
-    read = reader.read(_connection(), parts)
+    read = reader.read(connection_of_thread(), parts)
     hits, days = maker.make_hits(read.hits, source, forwarded_kind(reader.layout))
     kept = maker.addresses
     rejects = [
@@ -172,58 +187,80 @@ def _read_block(
     )  # fmt: skip
 
 
-def _account(  # noqa: PLR0913 all that a file's record tells of
+@dataclass(frozen=True)
+class Counts:
+    """What the lines of a file came to."""
+
+    lines: int
+    blank: int
+    directives: int
+    reasons: Mapping[str, int]
+    shares: Mapping[int, tuple[int, int]]
+    """By day since 1970: hits, and the number of the line of the first of them."""
+    span_us: tuple[int, int] | None
+    """The earliest and the latest hit, in microseconds since 1970."""
+    first_day: int | None
+    """Of the first line that is a hit."""
+    tail_bytes: int
+    nul_bytes: int
+
+
+def make_record(  # noqa: PLR0913 all that a file's record tells of
     path: Path,
     origin: Origin,
     maker: HitMaker,
-    reader: FileReader,
-    whole: WholeFile,
-    written: _Written,
+    content: Content,
+    layout: Layout,
+    counts: Counts,
+    wrapper: str | None = None,
 ) -> FileRecord:
-    content, rows, reasons = whole.content, written.hits.rows, written.rejects.reasons
-    first_day = written.hits.first_day
+    """The accounting of a raw file that was read."""
     days = {}
-    for day, count in sorted(rows.items()):
+    for day, (hits, first_line) in sorted(counts.shares.items()):
         chosen = maker.places.in_force(day)
         days[str(EPOCH + timedelta(days=day))] = DayShare(
-            count,
-            written.hits.first_lines[day],
+            hits,
+            first_line,
             geo_is_late=bool(chosen and chosen[1]),
             geo_built=str(chosen[0].build_date) if chosen else None,
         )
-    rejects_day = NO_DAY if first_day is None else EPOCH + timedelta(first_day)
+    rejects_day = NO_DAY if counts.first_day is None else EPOCH + timedelta(counts.first_day)
+    first_at, last_at = map(_instant, counts.span_us or (None, None))
+    file_key = key_of(origin.source, content.sha256)
+    is_packed = first_at and content.content_bytes <= MOST_BYTES
     return FileRecord(
-        file_key=key_of(origin.source, content.sha256),
+        file_key=file_key,
         source=origin.source,
         name=printable(path.name),
         sha256=content.sha256,
         raw_bytes=content.stat[0],
         content_bytes=content.content_bytes,
-        lines=whole.lines,
-        hits=sum(rows.values()),
-        rejected=reasons.total(),
-        blank=written.blank,
-        directives=written.directives,
+        lines=counts.lines,
+        hits=sum(hits for hits, _ in counts.shares.values()),
+        rejected=sum(counts.reasons.values()),
+        blank=counts.blank,
+        directives=counts.directives,
         duplicates=0,
-        reasons=dict(reasons),
+        reasons=dict(counts.reasons),
         days=days,
-        rejects_day=str(rejects_day) if reasons else None,
+        rejects_day=str(rejects_day) if counts.reasons else None,
         damage=content.damage,
-        layout=reader.layout.name,
+        layout=layout.name,
         ingested_at=datetime.now(UTC).isoformat(timespec="seconds"),
         duration_ms=0,
-        first_at=_instant(min((first for first, _ in written.spans_us), default=None)),
-        last_at=_instant(max((last for _, last in written.spans_us), default=None)),
+        first_at=first_at,
+        last_at=last_at,
         definitions=DEFINITIONS_VERSION,
         robots=maker.robots.lists,
         addresses=maker.addresses.value,
-        tail_bytes=whole.tail_bytes,
-        proxies=maker.proxies.name if forwarded_kind(reader.layout) else None,
+        tail_bytes=counts.tail_bytes,
+        proxies=maker.proxies.name if forwarded_kind(layout) else None,
         given=origin.layout,
         timezone=origin.timezone,
         url=origin.url,
-        nul_bytes=whole.nul_bytes,
-        wrapper=reader.wrapper,
+        nul_bytes=counts.nul_bytes,
+        wrapper=wrapper,
+        lies_in=stem_of(origin.source, first_at) if first_at and is_packed else file_key,
     )
 
 
@@ -233,7 +270,7 @@ def _instant(microseconds: int | None) -> str | None:
     return datetime.fromtimestamp(microseconds // 1_000_000, UTC).isoformat()
 
 
-def _connection() -> duckdb.DuckDBPyConnection:
+def connection_of_thread() -> duckdb.DuckDBPyConnection:
     """The calling thread's own."""
     if not hasattr(_thread, "connection"):
         _thread.connection = connect_reader()

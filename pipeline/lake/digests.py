@@ -1,7 +1,8 @@
 """What the lake wrote, by SHA-256: so that any changed byte of it is found.
 
 The files of ``ledger/digests`` remember it, each written with what it vouches for:
-``<file_key>.json`` for everything the lake has of a raw file, ``files.json`` for the records of all
+``<file_key>.json`` for everything the lake has of a raw file alone, ``day=D.json`` for what several
+have in one file of a day, ``files.json`` for the records of all
 of them, ``built.json`` for the partitions
 that a build wrote, others for what there is one of: tables, views, restatements. Ledger files
 vouch for themselves: each carries a checksum of its own text. Knows nothing of what the files say.
@@ -9,6 +10,7 @@ vouch for themselves: each carries a checksum of its own text. Knows nothing of 
 
 import hashlib
 import json
+import re
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +22,8 @@ from pipeline.lake.journal import Move
 CHECKSUM = "checksum"
 """A field of every ledger file: SHA-256 of the text without it, its first 16 hex digits."""
 FOLDER = Path("ledger", "digests")
+_PACK = re.compile(r"-h\d\d$")
+"""What the names of ``packs`` end with."""
 RECORDS = "files"
 """The name of the digests of the ledger's records."""
 
@@ -67,10 +71,17 @@ def with_digests(root: Path, moves: Sequence[Move]) -> list[Move]:
     for move in moves:
         if move.target.suffix != ".json":
             place = move.target.relative_to(root).as_posix()
-            name = RECORDS if place.startswith(f"ledger/{RECORDS}/") else move.target.stem
-            changed[name][place] = digest_of(move.staged) if move.staged else None
+            changed[name_of(place)][place] = digest_of(move.staged) if move.staged else None
     staging = next((move.staged.parent for move in moves if move.staged), root / FOLDER)
     return [*moves, *(_change(root, key, its, staging) for key, its in changed.items())]
+
+
+def name_of(place: str) -> str:
+    """The name of the digests that have that of a file which is made of raw files."""
+    path = Path(place)
+    if path.parent == Path("ledger", RECORDS):
+        return RECORDS
+    return path.parent.name if _PACK.search(path.stem) else path.stem
 
 
 def _change(root: Path, key: str, changed: Mapping[str, str | None], staging: Path) -> Move:

@@ -39,13 +39,13 @@ class Lake:
 
     root: Path
 
-    def hits_path(self, day: str, file_key: str) -> Path:
-        """The hits of one raw file and day."""
-        return self.root / "hits" / f"day={day}" / f"{file_key}.parquet"
+    def hits_path(self, day: str, stem: str) -> Path:
+        """The hits of one large raw file and day, or those of small ones; see ``packs``."""
+        return self.root / "hits" / f"day={day}" / f"{stem}.parquet"
 
-    def rejects_path(self, day: str, file_key: str) -> Path:
-        """The rejected lines of one raw file."""
-        return self.root / "rejects" / f"day={day}" / f"{file_key}.parquet"
+    def rejects_path(self, day: str, stem: str) -> Path:
+        """Their rejected lines."""
+        return self.root / "rejects" / f"day={day}" / f"{stem}.parquet"
 
     def part_path(self, model: str, day: str | None = None) -> Path:
         """The one file of a derived partition, or of an unpartitioned table."""
@@ -65,9 +65,11 @@ class Lake:
         """All hits of a raw file and day of which some are dropped as duplicates."""
         return self.ledger / "whole" / f"day={day}" / f"{file_key}.parquet"
 
-    def lines_path(self, file_key: str) -> Path:
-        """One hash for each physical line of a raw file; see ``overlaps``."""
-        return self.ledger / "lines" / f"{file_key}.npy"
+    def lines_path(self, record: FileRecord) -> Path:
+        """One hash for each physical line of a raw file, or of small ones; see ``overlaps``."""
+        if record.is_packed:
+            return self.ledger / "lines" / f"day={record.day}" / f"{record.stem}.parquet"
+        return self.ledger / "lines" / f"{record.file_key}.npy"
 
     def files(self) -> list[FileRecord]:
         """The accounting of every raw file whose hits are in the lake, by file key."""
@@ -272,10 +274,10 @@ class Lake:
         with self.staging() as staging:
             changed = {record.file_key: record for record in records}
             read_ns = time.time_ns()
+            known = {one.file_key: one for one in self.all_files()} | changed if read else {}
             for path, (stat, key) in read.items():
-                record = changed.get(key) or self.find(key)
-                assert record is not None
-                changed[key] = with_seen(record, Seen(quoted(path), stat[0], stat[1], read_ns))
+                seen = Seen(quoted(path), stat[0], stat[1], read_ns)
+                known[key] = changed[key] = with_seen(known[key], seen)
             all_moves = [
                 *moves,
                 *put_records(self.ledger, changed.values(), staging),

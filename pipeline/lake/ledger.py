@@ -95,6 +95,7 @@ class FileRecord:
     source_by_name: bool | None = None
     wrapper: str | None = None
     erasures: int = 0
+    lies_in: str | None = None
     seen: tuple[Seen, ...] = ()
 
     @property
@@ -106,6 +107,16 @@ class FileRecord:
     def read_days(self) -> dict[str, DayShare]:
         """What it gave to each day before duplicates were dropped."""
         return self.whole_days or self.days
+
+    @property
+    def stem(self) -> str:
+        """The name of the Parquet files that have its rows, perhaps among other files'."""
+        return self.lies_in or self.file_key
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether its rows lie among other files'; see ``packs``."""
+        return self.stem != self.file_key
 
     @property
     def day(self) -> str:

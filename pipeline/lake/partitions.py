@@ -106,10 +106,18 @@ def split_days(table: pa.Table) -> Iterator[pa.Table]:
         yield table.slice(start, end - start).combine_chunks()
 
 
+def complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A table with the columns of ``schema``; those that it was written without are null."""
+    for field in schema:
+        if field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(len(table), field.type))
+    return table.cast(schema)
+
+
 def write_hits(path: Path, table: pa.Table) -> None:
     """Write some of a day's hits, as read from a lake's file."""
     with _open_hits(path) as writer:
-        for rows in _row_groups(table.cast(HITS)):
+        for rows in _row_groups(complete(table, HITS)):
             writer.write_table(rows, row_group_size=2 * _BUFFERED_ROWS)
 
 
@@ -219,8 +227,11 @@ class RejectWriter:
     def _flush(self) -> None:
         self._writer = self._writer or _open(self._path, REJECTS)
         columns = zip(*self._buffer, strict=True)
-        arrays = [pa.array(c, f.type) for c, f in zip(columns, REJECTS, strict=True)]
-        self._writer.write_table(pa.Table.from_arrays(arrays, schema=REJECTS))
+        names = ("line_no", "line", "reason")
+        arrays = {
+            n: pa.array(c, REJECTS.field(n).type) for n, c in zip(names, columns, strict=True)
+        }
+        self._writer.write_table(complete(pa.table(arrays), REJECTS))
         self._buffer, self._buffered_chars = [], 0
 
 

@@ -24,6 +24,7 @@ from pipeline.tables import (
     FILES,
     FILES_FOLDER,
     GROWN,
+    OF_RAW_FILES,
     PARTITIONED,
     TABLES,
     UNPARTITIONED,
@@ -43,6 +44,7 @@ _ROOT_WHEN_OPENED = (
     f"CASE WHEN enum_first(NULL::tidegauge.main.lake_root) = {_WRITTEN}"
     f" THEN {_OPENED} ELSE {_WRITTEN} END"
 )
+_STEM_OF_PATH = "regexp_extract(filename, '([^/]*)[.]parquet$', 1)"
 _GLOB = r"regexp_replace({root}, '([*?\[])', '[\1]', 'g')"
 _IS_THERE = """(
     SELECT CASE
@@ -78,14 +80,15 @@ def write_views(lake: Lake) -> None:
 def make_views(lake: Lake, draft: Path) -> None:
     """Write a database of the lake's views to ``draft``, in place of what is there."""
     draft.unlink(missing_ok=True)
-    found = _first_files(lake)
+    found, is_mixed = _first_files(lake), _is_mixed(lake)
     with connect(threads=1, spill=lake.root / "views.tmp") as connection:
         attached = _quoted(str(draft.absolute()))
         connection.execute(f"ATTACH {attached} AS lake (STORAGE_VERSION 'v1.0.0')")
         connection.execute("USE lake")
         connection.execute(f"CREATE TYPE lake_root AS ENUM ({_quoted(_folder(lake))})")
         for name in TABLES:
-            connection.execute(f"CREATE VIEW {name} AS {_select(name, found[name])}")
+            view = _select(name, found[name], is_mixed=is_mixed)
+            connection.execute(f"CREATE VIEW {name} AS {view}")
         connection.execute("USE memory")
         connection.execute("DETACH lake")
 
@@ -106,9 +109,15 @@ def _first_files(lake: Lake) -> dict[str, Path | None]:
 def _name_inputs(lake: Lake) -> str:
     """Name what the views are made of: their texts, DuckDB, the folder, the columns there are."""
     columns = {name: path and _read_columns(path) for name, path in _first_files(lake).items()}
-    texts = [(select_nothing(name), _from_files(name)) for name in TABLES]
+    is_mixed = _is_mixed(lake)
+    texts = [(select_nothing(n), _select(n, lake.root, is_mixed=is_mixed)) for n in TABLES]
     inputs = [duckdb.__version__, texts, _folder(lake), columns]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]
+
+
+def _is_mixed(lake: Lake) -> bool:
+    """Whether an earlier version read any of the raw files."""
+    return any(record.lies_in is None for record in lake.files())
 
 
 def _read_columns(path: Path) -> str:
@@ -116,23 +125,33 @@ def _read_columns(path: Path) -> str:
         return str(pq.read_schema(path))
 
 
-def _select(name: str, first_file: Path | None) -> str:
-    selects = [select_nothing(name)] if name in GROWN or not first_file else []
-    selects += [_from_files(name)] if first_file else []
-    return " UNION ALL BY NAME ".join(selects)
+def _select(name: str, first_file: Path | None, *, is_mixed: bool) -> str:
+    if not first_file:
+        return select_nothing(name)
+    if name in OF_RAW_FILES:
+        rows = f"{select_nothing(name)} UNION ALL BY NAME {_from_files(name, is_mixed=is_mixed)}"
+        named = "coalesce(file_key, stem) AS file_key"
+        return f"SELECT * EXCLUDE (stem) REPLACE ({named}) FROM ({rows})"  # noqa: S608 our own
+    nothing = [select_nothing(name)] if name in GROWN else []
+    return " UNION ALL BY NAME ".join([*nothing, _from_files(name, is_mixed=name in GROWN)])
 
 
-def _from_files(name: str) -> str:
+def _from_files(name: str, *, is_mixed: bool) -> str:
     """A SELECT of all rows of a table, from the folder that is the lake's when it is asked.
 
     What depends on that is a text, made when the query is bound: DuckDB takes nothing else for
     the path of Parquet, and must not look for ``tidegauge.main`` where there is none.
     """
     if name in PARTITIONED:
-        by_hive = _read(name, "day=*/*", "*", "hive_partitioning = true, hive_types = {day: DATE}")
+        stem = f", {_STEM_OF_PATH} AS stem" if name in OF_RAW_FILES else ""
+        by_union = ", union_by_name = true" * is_mixed
+        by_hive = _read(
+            name, "day=*/*", f"* EXCLUDE (filename){stem}",
+            f"hive_partitioning = true, hive_types = {{day: DATE}}, filename = true{by_union}",
+        )  # fmt: skip
         by_name = _read(
-            name, "day=*/*", f"* EXCLUDE (filename), {DAY_OF_PATH} AS day",
-            "hive_partitioning = false, filename = true",
+            name, "day=*/*", f"* EXCLUDE (filename), {DAY_OF_PATH} AS day{stem}",
+            f"hive_partitioning = false, filename = true{by_union}",
         )  # fmt: skip
         # Hive's way knows also a day that a join asks for, but takes all of a path for columns.
         is_odd = f"contains({_OPENED} || {_WRITTEN}, '=')"
@@ -149,7 +168,6 @@ def _from_files(name: str) -> str:
 
 
 def _read(name: str, files: str, columns: str, options: str) -> str:
-    options += ", union_by_name = true" * (name in GROWN)
     return (
         f"SELECT {columns} FROM read_parquet({_GLOB} || '{name}/{files}.parquet', {options})"  # noqa: S608 our own
         f" WHERE {_IS_THERE}"

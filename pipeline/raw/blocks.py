@@ -157,6 +157,11 @@ def _without_lines(too_long: list[tuple[int, str]]) -> Block:
     return Block(NO_LINES.line_no, NO_LINES.lines, too_long)
 
 
+def to_lines(data: bytes) -> pa.Array:
+    """Lines of UTF-8 as strings with their ends."""
+    return _to_text(data, _line_starts(data, len(data)))
+
+
 def _line_starts(data: bytes, end: int) -> npt.NDArray[np.int32]:
     """Offsets ``(n + 1,)`` of the n lines in ``data[:end]``, line ends included."""
     newlines = np.flatnonzero(np.frombuffer(data, np.uint8, end) == ord("\n"))

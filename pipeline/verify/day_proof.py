@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,11 +19,11 @@ from pipeline.text import escape, write_number_of
 from pipeline.verify.differences import find_difference
 from pipeline.verify.findings import Finding
 from pipeline.verify.lines import LineSet
-from pipeline.verify.parquet import Shelf
+from pipeline.verify.parquet import Shelf, split_files
 from pipeline.verify.recount import COUNTED, TEXTS, CountingRules, DayHits, recount_day
 
 _ONE_DAY = timedelta(days=1)
-_CHECKED = ("line_no", "client", "client_from", *COUNTED)
+_CHECKED = ("line_no", "client", "client_from", "file_key", *COUNTED)
 _NEVER_NULL = (
     *("line_no", "ts", "source", "visitor_id", "country", "status"),
     *("is_robot", "is_asset", "is_page", "client_from"),
@@ -34,6 +35,7 @@ class FilePart:
     """What the ledger says of one raw file's hits of one day."""
 
     file_key: str
+    stem: str
     source: str
     hits: int
     first_line: int
@@ -148,22 +150,37 @@ def _read_day(task: Task, day: ProvenDay) -> DayProof:
     """Read and check every file of the day's hits."""
     proof = DayProof(day.day)
     parts: list[DayHits] = []
-    for part in day.files:
-        place = f"hits/day={day.day}/{part.file_key}.parquet"
+    n_files = 0
+    for stem, its in groupby(sorted(day.files, key=_by_stem), key=lambda part: part.stem):
+        place = f"hits/day={day.day}/{stem}.parquet"
         if day.is_sealed and not (task.shelf.root / place).exists():
             continue
         read = task.shelf.read(place, HITS, _CHECKED, (*TEXTS, "client_from"))
         if isinstance(read, Finding):
             proof.findings.append(read)
             continue
-        texts = list(_check_part(read, part, day.day, task.zone))
+        files = list(its)
+        tables = split_files(read, [part.file_key for part in files], stem)
+        if isinstance(tables, str):
+            proof.findings.append(task.shelf.off(place, tables))
+            continue
+        texts = [
+            text
+            for part, table in zip(files, tables, strict=True)
+            for text in _check_part(table, part, day.day, task.zone)
+        ]
         proof.findings += [task.shelf.off(place, text) for text in texts]
         if not texts:
             parts.append(DayHits.of(read))
-            proof.parts.append(_prove_part(read, part))
-    if len(parts) == len(day.files):
+            n_files += len(files)
+            proof.parts += map(_prove_part, tables, files)
+    if n_files == len(day.files):
         proof.hits = DayHits.join(parts) if parts else NO_HITS
     return proof
+
+
+def _by_stem(part: FilePart) -> tuple[str, str]:
+    return part.stem, part.file_key
 
 
 def _check_part(table: pa.Table, part: FilePart, day: date, zone: str) -> Iterator[str]:

@@ -10,14 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.build.stale import DERIVED
-from pipeline.lake.digests import FOLDER
 from pipeline.lake.ledger import FileRecord
 from pipeline.tables import REJECTS
 from pipeline.text import write_number_of
 from pipeline.verify.day_proof import PartProof
 from pipeline.verify.findings import Finding, place_of_record
 from pipeline.verify.lines import LineSet, find_shared
-from pipeline.verify.parquet import Shelf
+from pipeline.verify.parquet import Packs, Shelf
 from pipeline.verify.snapshot import Snapshot
 
 _OF_RAW_FILES = ("hits", "rejects", "ledger/whole", "ledger/lines")
@@ -25,11 +24,13 @@ _OF_ALL_DAYS = ("days", "expected", "surges", "restatements")
 _OF_LEDGER = re.compile(
     r"ledger/(?:(?:lake|built|summary|sealed|published|left)\.json"
     r"|(?:files|replaced|forgotten)/.+-[0-9a-f]{16}\.json|files/.+-\d{4}-\d\d-\d\d\.parquet"
-    r"|digests/(?:built|tables|views|restatements|robots|files|.+-[0-9a-f]{16})\.json"
+    r"|digests/(?:built|tables|views|restatements|robots|files|day=[^/]+|.+-[0-9a-f]{16})\.json"
     r"|(?:seen|left)/[0-9a-f]{32}\.json|alerts/[\w-]+\.json|robots/[^/]+\.parquet"
-    r"|lines/[^/]+\.npy|whole/day=[^/]+/[^/]+\.parquet)"
+    r"|lines/[^/]+\.npy|lines/day=[^/]+/[^/]+\.parquet|whole/day=[^/]+/[^/]+\.parquet)"
 )
 """Every place in the ledger where something may lie."""
+_OF_REJECTS = ("line_no", "line", "reason")
+_OF_A_FILE = re.compile(r"^ledger/digests/.+-[0-9a-f]{16}\.json$")
 _KINDS = ("lines", "hits", "rejected", "blank", "directives", "duplicates")
 
 
@@ -83,15 +84,18 @@ def check_record(record: FileRecord) -> Iterator[Finding]:
 
 
 def check_rejects(
-    shelf: Shelf, record: FileRecord, *, may_be_gone: bool
+    shelf: Shelf, packs: Packs, record: FileRecord, *, may_be_gone: bool
 ) -> LineSet | Finding | None:
     """Check the rejected lines of a raw file; which lines they are, or what is off."""
     if not record.rejects_day:
         return None
-    place = f"rejects/day={record.rejects_day}/{record.file_key}.parquet"
+    place = f"rejects/day={record.rejects_day}/{record.stem}.parquet"
     if may_be_gone and not (shelf.root / place).exists():
         return None
-    table = shelf.read(place, REJECTS)
+    if record.is_packed:
+        table = packs.read(place, record.file_key, REJECTS)
+    else:
+        table = shelf.read(place, REJECTS)
     if isinstance(table, Finding):
         return table
     why = _contradiction(table, record)
@@ -103,7 +107,7 @@ def _contradiction(rejects: pa.Table, record: FileRecord) -> str | None:
     if len(rejects) != record.rejected:
         rejected = write_number_of(record.rejected, "rejected line")
         return f"has {write_number_of(len(rejects), 'row')}, its record has {rejected}"
-    if any(column.null_count for column in rejects.columns) or not len(rejects):
+    if any(rejects[name].null_count for name in _OF_REJECTS) or not len(rejects):
         return "has a null or no row"
     if Counter(rejects["reason"].to_pylist()) != Counter(record.reasons):
         return "its reasons are not those of its record"
@@ -145,20 +149,22 @@ def _instant(microseconds: int) -> str:
     return str(np.datetime64(microseconds // 1_000_000, "s")) + "+00:00"
 
 
-def check_beside(shelf: Shelf, record: FileRecord, sealed: set[str]) -> Iterator[Finding]:
+def check_beside(
+    shelf: Shelf, packs: Packs, record: FileRecord, sealed: set[str]
+) -> Iterator[Finding]:
     """Check what the ledger keeps of a raw file beside its record: its lines, its whole days.
 
     Retention may have deleted them of sealed days.
     """
     key = record.file_key
-    place = f"ledger/lines/{key}.npy"
+    place = _place_of_lines(record)
     may_be_gone = bool(record.read_days) and sealed.issuperset(record.read_days)
-    content = shelf.read_bytes(place) if (shelf.root / place).exists() or not may_be_gone else None
-    if content is None:
-        pass
-    elif isinstance(content, Finding):
-        yield content
-    elif (count := _count_lines(content)) != record.lines:
+    count: int | Finding | None = record.lines
+    if (shelf.root / place).exists() or not may_be_gone:
+        count = _count_lines(shelf, packs, place, record)
+    if isinstance(count, Finding):
+        yield count
+    elif count != record.lines:
         yield shelf.off(place, f"has {count} lines, its record has {record.lines:,}")
     for day, share in record.whole_days.items():
         whole = f"ledger/whole/day={day}/{key}.parquet"
@@ -173,7 +179,21 @@ def check_beside(shelf: Shelf, record: FileRecord, sealed: set[str]) -> Iterator
             yield shelf.off(whole, f"has {rows}, its record has {hits}")
 
 
-def _count_lines(content: bytes) -> int | None:
+def _place_of_lines(record: FileRecord) -> str:
+    if record.is_packed:
+        return f"ledger/lines/day={record.day}/{record.stem}.parquet"
+    return f"ledger/lines/{record.file_key}.npy"
+
+
+def _count_lines(
+    shelf: Shelf, packs: Packs, place: str, record: FileRecord
+) -> int | Finding | None:
+    if record.is_packed:
+        rows = packs.read(place, record.file_key, None)
+        return rows if isinstance(rows, Finding) else len(rows["hashes"][0])
+    content = shelf.read_bytes(place)
+    if isinstance(content, Finding):
+        return content
     try:
         return len(np.load(io.BytesIO(content), allow_pickle=False))
     except (ValueError, EOFError, TypeError):
@@ -186,6 +206,7 @@ def find_strays(snapshot: Snapshot) -> Iterator[Finding]:
     Files of a source of which records can't be read are left alone: the records are what is off.
     """
     accounted = _accounted(snapshot)
+    of_files = {p for p in snapshot.places if _OF_A_FILE.search(p)}
     days = snapshot.sealed | (set(snapshot.stock.built) if snapshot.stock else set())
     for place in sorted(snapshot.places - accounted):
         path = Path(place)
@@ -200,7 +221,7 @@ def find_strays(snapshot: Snapshot) -> Iterator[Finding]:
                 yield Finding(model, place, "is a stray: no build has written it")
         elif model in _OF_ALL_DAYS and place != f"{model}/part.parquet":
             yield Finding(model, place, "is a stray: no build has written it")
-        elif path.parent == FOLDER and "-" in path.stem and path.stem not in snapshot.records:
+        elif place in of_files and path.stem not in snapshot.records:
             yield Finding("ledger", place, "is a stray: no record of the ledger has its file")
         elif model == "ledger" and not _OF_LEDGER.fullmatch(place):
             yield Finding("ledger", place, "is a stray: the ledger has no file of that name")
@@ -209,11 +230,11 @@ def find_strays(snapshot: Snapshot) -> Iterator[Finding]:
 def _accounted(snapshot: Snapshot) -> set[str]:
     found: set[str] = set()
     for key, record in snapshot.records.items():
-        found |= {f"hits/day={day}/{key}.parquet" for day in record.days}
+        found |= {f"hits/day={day}/{record.stem}.parquet" for day in record.days}
         found |= {f"ledger/whole/day={day}/{key}.parquet" for day in record.whole_days}
-        found.add(f"ledger/lines/{key}.npy")
+        found.add(_place_of_lines(record))
         if record.rejects_day:
-            found.add(f"rejects/day={record.rejects_day}/{key}.parquet")
+            found.add(f"rejects/day={record.rejects_day}/{record.stem}.parquet")
     return found
 
 

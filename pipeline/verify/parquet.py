@@ -3,8 +3,10 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -43,7 +45,8 @@ class Shelf:
             with pq.ParquetFile(pa.BufferReader(content), read_dictionary=list(texts)) as file:
                 if schema is not None and (why := _differs(file.schema_arrow, schema)):
                     return self.off(place, why)
-                return file.read(columns=list(columns) if columns else None)
+                there = [name for name in columns or () if name in file.schema_arrow.names]
+                return file.read(columns=there if columns else None)
         except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
             return self.off(place, f"cannot be read: {_first_line(error)}")
 
@@ -68,10 +71,60 @@ class Shelf:
         return Finding(what, place, text)
 
 
+def split_files(table: pa.Table, keys: list[str], stem: str) -> list[pa.Table] | str:
+    """The rows of each raw file in Parquet that has those of ``keys``; or what contradicts that."""
+    if keys == [stem]:
+        return [table]
+    if "file_key" not in table.column_names or table["file_key"].null_count:
+        return "has rows of which it does not say whose they are"
+    found = table["file_key"].cast(pa.string()).combine_chunks().dictionary_encode()
+    if found.dictionary.to_pylist() != keys:
+        return "has rows of other raw files than the ledger has there"
+    codes = found.indices.to_numpy()
+    if (np.diff(codes) < 0).any():
+        return "its raw files are not in order"
+    starts = np.searchsorted(codes, np.arange(len(keys) + 1))
+    return [table.slice(start, end - start) for start, end in pairwise(starts.tolist())]
+
+
+class Packs:
+    """What raw files have in Parquet with others; the last one that was read is kept."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        """Nothing is read yet."""
+        self._shelf = shelf
+        self._place = ""
+        self._read: dict[str, pa.Table] | Finding = {}
+
+    def read(self, place: str, file_key: str, schema: pa.Schema | None) -> pa.Table | Finding:
+        """A raw file's rows, or what is off with the Parquet; to be asked for place by place."""
+        if place != self._place:
+            self._place, self._read = place, self._split(place, schema)
+        if isinstance(self._read, Finding):
+            return self._read
+        if file_key not in self._read:
+            return self._shelf.off(place, f"has no row of {file_key}")
+        return self._read[file_key]
+
+    def _split(self, place: str, schema: pa.Schema | None) -> dict[str, pa.Table] | Finding:
+        table = self._shelf.read(place, schema)
+        if isinstance(table, Finding):
+            return table
+        if "file_key" not in table.column_names:
+            return self._shelf.off(place, "has no column file_key")
+        keys = table["file_key"].unique().to_pylist()
+        tables = split_files(table, keys, place)
+        if isinstance(tables, str):
+            return self._shelf.off(place, tables)
+        return dict(zip(keys, tables, strict=True))
+
+
 def _differs(schema: pa.Schema, wanted: pa.Schema) -> str | None:
     found = {field.name: _plain(field.type) for field in schema}
     for field in wanted:
         kind = found.pop(field.name, None)
+        if kind is None and field.name == "file_key":  # written before there were packs
+            continue
         if kind is None:
             return f"has no column {field.name}"
         if kind != _plain(field.type):

@@ -21,7 +21,7 @@ from pipeline.verify.lake_files import (
     find_strays,
     parts_by_file,
 )
-from pipeline.verify.parquet import Shelf
+from pipeline.verify.parquet import Packs, Shelf
 from pipeline.verify.processes import prove_all, split_days
 from pipeline.verify.recount import CountingRules
 from pipeline.verify.side_files import prove_restatements, prove_robots, prove_views
@@ -144,8 +144,8 @@ def _part_of(record: FileRecord, day: str) -> FilePart:
     share = record.days[day]
     dropped = record.overlap_lines if record.whole_days else 0
     return FilePart(
-        record.file_key, record.source, share.hits, share.first_line, record.lines, dropped,
-        share.geo_built, record.addresses, record.proxies,
+        record.file_key, record.stem, record.source, share.hits, share.first_line, record.lines,
+        dropped, share.geo_built, record.addresses, record.proxies,
     )  # fmt: skip
 
 
@@ -153,16 +153,19 @@ def _prove_files(
     shelf: Shelf, snapshot: Snapshot, parts: list[PartProof], span: Span
 ) -> Iterator[Finding]:
     by_file = parts_by_file(parts)
-    for key, record in snapshot.records.items():
+    rejected, lines = Packs(shelf), Packs(shelf)
+    # Those that lie together one after the other.
+    ordered = sorted(snapshot.records.items(), key=lambda one: (one[1].day, one[1].stem, one[0]))
+    for key, record in ordered:
         if not span.is_all and not any(date.fromisoformat(day) in span for day in record.days):
             continue
         own = list(check_record(record))
         yield from own
-        rejects = check_rejects(shelf, record, may_be_gone=_may_be_gone(record, snapshot))
+        rejects = check_rejects(shelf, rejected, record, may_be_gone=_may_be_gone(record, snapshot))
         if isinstance(rejects, Finding):
             yield rejects
             rejects = None
-        yield from check_beside(shelf, record, snapshot.sealed)
+        yield from check_beside(shelf, lines, record, snapshot.sealed)
         found = by_file.get(key, [])
         is_whole = len(found) == len(record.days) and not record.whole_days
         yield from check_lines(record, found, rejects, is_whole=is_whole)

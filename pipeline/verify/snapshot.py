@@ -111,7 +111,9 @@ def check_ledger(root: Path, snapshot: Snapshot) -> Iterator[Finding]:
         if is_text and (why := _check_text(root / place)):
             yield Finding("ledger", place, why)
     wanted = {"ledger/lake.json"} | {
-        (FOLDER / f"{key}.json").as_posix() for key in snapshot.records
+        (FOLDER / f"{key}.json").as_posix()
+        for key, record in snapshot.records.items()
+        if not record.is_packed
     }
     if any(place.startswith(f"{FILES_FOLDER}/") for place in snapshot.places):
         wanted.add((FOLDER / f"{RECORDS}.json").as_posix())
