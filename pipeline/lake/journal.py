@@ -129,9 +129,8 @@ def _apply(folder: Path, moves: Iterable[Move]) -> None:
 def _move(move: Move) -> None:
     if move.staged is None:
         move.target.unlink(missing_ok=True)
-        with suppress(OSError):  # the day's last file
-            if move.target.parent.name.startswith("day="):
-                move.target.parent.rmdir()
+        with suppress(OSError):  # the folder's last file
+            move.target.parent.rmdir()
     elif move.staged.exists():  # else it was done before the interruption
         move.target.parent.mkdir(parents=True, exist_ok=True)
         move.staged.replace(move.target)

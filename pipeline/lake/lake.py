@@ -115,13 +115,18 @@ class Lake:
         return find_seen(self.ledger, quoted(path))
 
     def raw_paths(self) -> dict[str, list[tuple[Path, list[int]]]]:
-        """Where each file key's raw file was read and a file is still, with its ``stat`` then."""
+        """Where each file key's raw file was read and a file is still, with its ``stat`` then.
+
+        A path is of what was read there last.
+        """
+        every = [(seen, record.file_key) for record in self.all_files() for seen in record.seen]
+        every.sort(key=lambda one: one[0].read_ns)
+        latest = {seen.path: (seen.stat, key) for seen, key in every}
         found: dict[str, list[tuple[Path, list[int]]]] = {}
-        for record in self.all_files():
-            for seen in sorted(record.seen, key=lambda seen: seen.path):
-                raw = Path(os.fsdecode(unquote_to_bytes(seen.path)))
-                if is_file(raw):
-                    found.setdefault(record.file_key, []).append((raw, seen.stat))
+        for path, (stat, key) in sorted(latest.items()):
+            raw = Path(os.fsdecode(unquote_to_bytes(path)))
+            if is_file(raw):
+                found.setdefault(key, []).append((raw, stat))
         return found
 
     @property
@@ -182,15 +187,21 @@ class Lake:
     def lock(self, name: str = "commit") -> Iterator[None]:
         """Hold one of the lake's locks across processes; it ends with the process.
 
-        Whoever holds ``commit`` finds every change finished.
+        Whoever holds ``commit`` finds every change finished, and the ledger as this version has it.
         """
+        with self._locked(name):
+            if name == "commit":
+                self._renew_ledger()
+            yield
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
         try:
             self.ledger.mkdir(parents=True, exist_ok=True)
             with (self.ledger / f".{name}.lock").open("a") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 if name == "commit":
                     journal.recover(self.root)
-                    self._renew_ledger()
                 yield
         except OSError as error:
             if isinstance(error.filename, str) and str(self.root) in error.filename:
@@ -224,7 +235,7 @@ class Lake:
             LakeError: a change was interrupted, which who may only read can't finish.
         """
         if _may_write(self.ledger):
-            with self.lock(name):
+            with self._locked(name):
                 yield
             return
         with sharing(self.ledger, f".{name}.lock"):
@@ -324,7 +335,7 @@ class Lake:
     def recover(self) -> None:
         """Finish a change that another process left, before reading."""
         if (self.root / ".commit").is_dir() and _may_write(self.root):
-            with self.lock():
+            with self._locked("commit"):
                 pass
 
 

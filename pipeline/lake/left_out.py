@@ -15,6 +15,7 @@ from typing import Any
 from pipeline.lake.journal import Move
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import quoted, read_json, write_json
+from pipeline.lake.old_ledger import list_old_notes
 from pipeline.raw.files import LeftOut
 from pipeline.text import escape, printable
 
@@ -42,7 +43,7 @@ def note_file(
 
 def read_notes(lake: Lake) -> dict[str, LeftOut]:
     """What is left out, by path, in order of that."""
-    known = [*read_json(lake.left_out).values(), *map(read_json, _list_old(lake))]
+    known = [*read_json(lake.left_out).values(), *map(read_json, list_old_notes(lake.ledger))]
     notes = [LeftOut(**one | {name: tuple(one[name]) for name in _LISTS}) for one in known if one]
     return {note.path: note for note in sorted(notes, key=lambda note: note.path)}
 
@@ -70,9 +71,8 @@ def strike_out(lake: Lake, paths: Iterable[Path], staging: Path) -> list[Move]:
 
 def take_over(lake: Lake, staging: Path) -> list[Move]:
     """The change that brings the notes of an earlier version's ledger, a file each, together."""
-    old = list(_list_old(lake))
-    notes = _rewrite(lake, read_notes(lake).values(), staging) if old else []
-    return [*notes, *(Move(None, path) for path in old)]
+    is_old = list_old_notes(lake.ledger)
+    return _rewrite(lake, read_notes(lake).values(), staging) if is_old else []
 
 
 def _rewrite(lake: Lake, notes: Iterable[LeftOut], staging: Path) -> list[Move]:
@@ -83,10 +83,6 @@ def _rewrite(lake: Lake, notes: Iterable[LeftOut], staging: Path) -> list[Move]:
 
 def _content(notes: Iterable[LeftOut]) -> dict[str, Any]:
     return {note.path: asdict(note) for note in notes}
-
-
-def _list_old(lake: Lake) -> list[Path]:
-    return sorted((lake.ledger / "left").glob("*.json"))
 
 
 def _is_taken(lake: Lake, note: LeftOut) -> bool:

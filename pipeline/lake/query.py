@@ -11,6 +11,7 @@ import duckdb
 from pipeline.errors import SettingsError
 from pipeline.lake.database import open_views
 from pipeline.lake.lake import Lake
+from pipeline.lake.old_ledger import has_old
 from pipeline.lake.sql import read_model
 from pipeline.lake.storage import is_damage, is_of_lake, name_damage, tables_named, write_reason
 
@@ -64,6 +65,11 @@ def query(
         SettingsError: DuckDB refuses the statement.
     """
     with open_views(lake.views) as connection:
+        if has_old(lake.ledger):  # no view reads that
+            from pipeline.lake.records import read_records  # noqa: PLC0415 loads Arrow
+            from pipeline.tables import FILES  # noqa: PLC0415 it, too
+
+            connection.register("files", read_records(lake.ledger, FILES.names))
         if confined_to_mb is not None:
             from pipeline.lake.safe_sql import check_select, confine  # noqa: PLC0415 loads Arrow
 

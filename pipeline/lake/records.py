@@ -9,7 +9,7 @@ import secrets
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import lru_cache
 from itertools import pairwise
@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from pipeline.lake.journal import Move
 from pipeline.lake.ledger import NO_DAY, DayShare, FileRecord, Seen
-from pipeline.lake.old_ledger import has_old, read_old
+from pipeline.lake.old_ledger import read_old
 from pipeline.lake.partitions import write_table
 from pipeline.lake.storage import damage_named
 from pipeline.tables import FILES, FILES_FOLDER
@@ -61,13 +61,24 @@ class Sheet:
 
     def read(self, columns: tuple[str, ...] | None = None) -> pa.Table:
         """Its records, or some columns of ``SCHEMA`` of them."""
-        return _read(self.path, self.stat, columns)
+        stat, table = _kept.get((self.path, columns), (None, None))
+        if stat != self.stat:
+            with damage_named(self.path), pq.ParquetFile(self.path) as file:
+                table = file.read(columns).cast(_schema(columns))
+            _kept[self.path, columns] = self.stat, table
+        return table
 
 
-@lru_cache(maxsize=2_048)
-def _read(path: Path, _stat: tuple[int, int, int], columns: tuple[str, ...] | None) -> pa.Table:
-    with damage_named(path), pq.ParquetFile(path) as file:
-        return file.read(columns).cast(_schema(columns))
+_kept: dict[tuple[Path, tuple[str, ...] | None], tuple[tuple[int, int, int], pa.Table]] = {}
+"""Of each sheet what was read last: each commit reads them, and leaves one anew."""
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """Sheets and their tables, of one moment."""
+
+    sheets: tuple[Sheet, ...]
+    tables: tuple[pa.Table, ...] = field(compare=False)
 
 
 def _schema(columns: Iterable[str] | None) -> pa.Schema:
@@ -97,64 +108,60 @@ def read_records(ledger: Path, columns: Sequence[str] | None = None) -> pa.Table
         LakeError: a sheet is damaged.
     """
     names = tuple(columns) if columns is not None else None
-    tables = [sheet.read(names) for sheet in _settled(ledger)]
-    if has_old(ledger):
-        tables.append(to_table(read_old(ledger)).select(_schema(names).names))
-    return pa.concat_tables([_schema(names).empty_table(), *tables])
+    old = to_table(read_old(ledger)).select(_schema(names).names)
+    return pa.concat_tables([old, *_settled(ledger, names).tables])
 
 
 def list_records(ledger: Path) -> list[FileRecord]:
     """The same as values, by file key."""
-    return [*_list_records(tuple(_settled(ledger))), *read_old(ledger)]
+    old = {record.file_key: record for record in read_old(ledger)}
+    found = old | _list_records(_settled(ledger))
+    return [record for _, record in sorted(found.items())]
 
 
 @lru_cache(maxsize=1)
-def _list_records(sheets: tuple[Sheet, ...]) -> list[FileRecord]:
+def _list_records(moment: _Moment) -> dict[str, FileRecord]:
     # Of two sheets between which days were just divided, both may have a record.
-    found = {record.file_key: record for sheet in sheets for record in to_records(sheet.read())}
-    return [record for _, record in sorted(found.items())]
+    return {record.file_key: record for table in moment.tables for record in to_records(table)}
 
 
 def find_record(ledger: Path, file_key: str) -> FileRecord | None:
     """The record of one raw file: in the lake, replaced or forgotten."""
+    old = [record for record in read_old(ledger) if record.file_key == file_key]
     source = file_key.rpartition("-")[0]
-    for sheet in _settled(ledger):
-        if sheet.source == source:
-            row = pc.index(sheet.read(("file_key",))["file_key"], file_key).as_py()
-            if row >= 0:
-                return to_records(sheet.read().slice(row, 1))[0]
-    return next((record for record in read_old(ledger) if record.file_key == file_key), None)
+    moment = _settled(ledger, ("file_key",))
+    for sheet, keys in zip(moment.sheets, moment.tables, strict=True):
+        if sheet.source == source and pc.index(keys["file_key"], file_key).as_py() >= 0:
+            table = sheet.read()
+            found = to_records(table.filter(pc.equal(table["file_key"], file_key)))
+            return found[0] if found else find_record(ledger, file_key)  # it has just moved
+    return old[0] if old else None
 
 
 def find_seen(ledger: Path, path: str) -> list[tuple[Seen, str]]:
     """What was read of a path (``quoted``), the latest last: each with its file key."""
     old = [(seen, r.file_key) for r in read_old(ledger) for seen in r.seen if seen.path == path]
-    return [*old, *_seen_by_path(tuple(_settled(ledger))).get(path, ())]
+    return [*old, *_seen_by_path(_settled(ledger, ("file_key", "seen"))).get(path, ())]
 
 
 @lru_cache(maxsize=1)
-def _seen_by_path(sheets: tuple[Sheet, ...]) -> dict[str, list[tuple[Seen, str]]]:
+def _seen_by_path(moment: _Moment) -> dict[str, list[tuple[Seen, str]]]:
     found = defaultdict(list)
-    for sheet in sheets:
-        table = sheet.read(("file_key", "seen"))
+    for table in moment.tables:
         for key, its in zip(*(table[name].to_pylist() for name in table.column_names), strict=True):
             for seen in its:
                 found[seen["path"]].append((Seen(**seen), key))
     return {path: sorted(its, key=lambda one: one[0].read_ns) for path, its in found.items()}
 
 
-def _settled(ledger: Path) -> list[Sheet]:
-    """The sheets, read into memory as far as they have to be at one moment."""
+def _settled(ledger: Path, columns: tuple[str, ...] | None = None) -> _Moment:
+    """The sheets as they are at one moment."""
     sheets = list_sheets(ledger)
     while True:
-        try:
-            for sheet in sheets:
-                sheet.read(("file_key",))
-        except FileNotFoundError:
-            pass
+        tables = tuple(sheet.read(columns) for sheet in sheets)
         again = list_sheets(ledger)
         if sheets == again:
-            return sheets
+            return _Moment(tuple(sheets), tables)
         sheets = again
 
 
@@ -254,7 +261,7 @@ def _to_record(row: dict[str, Any]) -> FileRecord:
         row[name] = row[name] and row[name].isoformat()
     for name in _SHARES:
         row[name] = {
-            str(share["day"]): DayShare(
+            share["day"].isoformat(): DayShare(
                 share["hits"], share["first_line"],
                 geo_is_late=share["geo_is_late"],
                 geo_built=share["geo_built"] and str(share["geo_built"]),
