@@ -1,24 +1,27 @@
 """The ledger as it is at one moment, as far as it can be read; damage in it is a finding."""
 
+import json
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from pipeline.build.stale import SessionRules, Stock, take_stock
 from pipeline.errors import LakeError
 from pipeline.lake.digests import FOLDER, RECORDS, is_intact, read_content
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
-from pipeline.lake.old_ledger import read_old
+from pipeline.lake.old_ledger import list_old_records, read_old_record
 from pipeline.lake.records import Sheet, list_sheets, to_records
 from pipeline.tables import FILES_FOLDER
 from pipeline.verify.findings import Finding, place_of, place_of_record
 from pipeline.verify.parquet import Digests, Shelf
 
+_RECORD = TypeAdapter(FileRecord)
 _DAMAGE = (LakeError, ValueError, TypeError, KeyError, AttributeError)
 """What reading a damaged ledger file raises: it is no JSON, or JSON of another shape."""
 
@@ -27,18 +30,43 @@ class ReadableLake(Lake):
     """The lake with those of its records that can be read."""
 
     def all_files(self) -> list[FileRecord]:
-        """The records of the sheets that can be read."""
-        found = [record for sheet in list_sheets(self.ledger) for record in _read_sheet(sheet)]
-        with suppress(*_DAMAGE):
-            found += read_old(self.ledger)
-        return sorted(found, key=lambda record: record.file_key)
+        """The records that can be read: of a sheet all or none, every field of its type."""
+        found = {record.file_key: record for record in self.list_records()}
+        return [record for _, record in sorted(found.items())]
+
+    def list_records(self) -> Iterator[FileRecord]:
+        """The same; a raw file's as often as it has one."""
+        for sheet in list_sheets(self.ledger):
+            yield from _read_sheet(sheet) or ()
+        for path in list_old_records(self.ledger):
+            if record := _read_old(path):
+                yield record
+
+    def unreadable(self) -> set[str]:
+        """The sources of which records can't be read."""
+        sheets = {sheet.source for sheet in list_sheets(self.ledger) if _read_sheet(sheet) is None}
+        old = {path.stem for path in list_old_records(self.ledger) if _read_old(path) is None}
+        return sheets | {file_key.rpartition("-")[0] for file_key in old}
 
 
-def _read_sheet(sheet: Sheet) -> list[FileRecord]:
+def _read_sheet(sheet: Sheet) -> list[FileRecord] | None:
     try:
-        return to_records(sheet.read())
+        return [_checked(record) for record in to_records(sheet.read())]
     except _DAMAGE:
-        return []
+        return None
+
+
+def _read_old(path: Path) -> FileRecord | None:
+    try:
+        record = read_old_record(path)
+        return _checked(record) if record and record.file_key == path.stem else None
+    except _DAMAGE:
+        return None
+
+
+def _checked(record: FileRecord) -> FileRecord:
+    _RECORD.validate_json(json.dumps(asdict(record)), strict=True)
+    return record
 
 
 @dataclass(frozen=True)
@@ -71,7 +99,7 @@ def take_snapshot(root: Path, rules: SessionRules) -> Snapshot:
         sealed,
         _read_digests(root, places),
         places,
-        {sheet.source for sheet in list_sheets(lake.ledger) if not _read_sheet(sheet)},
+        lake.unreadable(),
     )
 
 
@@ -129,18 +157,25 @@ def check_ledger(root: Path, snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _check_sheets(root: Path, snapshot: Snapshot) -> Iterator[Finding]:
-    """Check the records' sheets by their digests, that none is missing, and that each key has one.
+    """Check the records' sheets by their digests, that none is missing, and that each file has one.
 
     Without a sheet its raw files would be taken in again.
     """
     shelf = Shelf(root, snapshot.digests)
-    there = {place_of(root, sheet.path) for sheet in list_sheets(root / "ledger")}
+    there = {place_of(root, sheet.path): sheet for sheet in list_sheets(root / "ledger")}
     known = {place for place in snapshot.digests if place.startswith(f"{FILES_FOLDER}/")}
-    for place in sorted(there | known):
+    for place in sorted(there.keys() | known):
         content = shelf.read_bytes(place)
         if isinstance(content, Finding):
             yield content
-    keys = Counter(record.file_key for record in ReadableLake(root).all_files())
+        elif (records := _read_sheet(there[place])) is None:
+            yield Finding("ledger", place, "has what is not a record of a raw file")
+        elif any(record.source != there[place].source for record in records):
+            yield Finding("ledger", place, "has records of another source")
+    for path in list_old_records(root / "ledger"):
+        if _read_old(path) is None and not _check_text(path):
+            yield Finding("ledger", place_of(root, path), "is not a record of its raw file")
+    keys = Counter(record.file_key for record in ReadableLake(root).list_records())
     for key in sorted(key for key, count in keys.items() if count > 1):
         yield Finding("ledger", place_of_record(key), "has two records")
 
