@@ -5,7 +5,6 @@ that is there: --lake), then proves it and prints seconds and the peak of all it
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -14,6 +13,8 @@ import time
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+
+from pipeline.lake.lake import Lake
 
 TIDEGAUGE = str(Path(sys.executable).with_name("tidegauge"))
 LIMIT_SECONDS_PER_MILLION = 60 / 35
@@ -73,8 +74,7 @@ def make_lake(folder: Path, scale: float, env: dict[str, str]) -> Path:
 
 def count_hits(lake: Path) -> int:
     """The hits in the ledger."""
-    paths = (lake / "ledger" / "files").glob("*.json")
-    return sum(json.loads(path.read_text())["hits"] for path in paths)
+    return sum(record.hits for record in Lake(lake).files())
 
 
 def main() -> None:

@@ -16,6 +16,9 @@ from pipeline.build.build import build_settings
 from pipeline.build.restatements import publish
 from pipeline.lake.digests import digest_of, render
 from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import FileRecord
+from pipeline.lake.partitions import write_table
+from pipeline.lake.records import list_sheets, to_records, to_table
 from pipeline.settings import load_settings
 
 BAD = b"not a request\n"
@@ -145,6 +148,16 @@ def rewrite_json(path: Path, change: Callable[[dict[str, Any]], object]) -> None
     del content["checksum"]
     change(content)
     path.write_text(render(content))
+
+
+def rewrite_records(site: Site, change: Callable[[FileRecord], FileRecord | None]) -> None:
+    """Change records where they lie, and their sheets' digests with them; one of None goes."""
+    for sheet in list_sheets(Lake(site.lake).ledger):
+        records = to_records(sheet.read())
+        changed = [new for record in records if (new := change(record)) is not None]
+        if changed != records:
+            write_table(sheet.path, to_table(changed))
+            resign(site, sheet.path)
 
 
 def with_value(table: pa.Table, column: str, row: int, value: object) -> pa.Table:

@@ -41,11 +41,14 @@ def test_the_help_of_all_commands_loads_nothing_slow() -> None:
 @pytest.mark.parametrize(
     ("command", "libraries"),
     [
-        ("status", ["pydantic"]),
+        ("status", ["duckdb", "numpy", "pyarrow", "pydantic"]),
         ("daily", ["duckdb", "pydantic"]),
         ("surges", ["duckdb", "pydantic"]),
         ("history", ["duckdb", "pydantic"]),
-        ("figure --day 2016-11-08 --country all", ["duckdb", "pydantic"]),
+        (
+            "figure --day 2016-11-08 --country all",
+            ["duckdb", "numpy", "pyarrow", "pydantic"],
+        ),
     ],
 )
 def test_a_question_to_the_lake_loads_what_it_asks_with(

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from conftest import COMMAND
 from hostile_texts import EVIL, STEERING
 from lake_fixtures import Site, make_line
 from retention_sites import OLD, SEALED, UNSEALED, delete, make_original, set_clock
+from verify_lakes import rewrite_records
 
 from pipeline.compare import other_places
 
@@ -48,7 +50,7 @@ def site(original: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sit
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     copy = Site(tmp_path / "site")
-    shutil.rmtree(copy.lake / "ledger" / "seen")
+    rewrite_records(copy, lambda record: replace(record, seen=()))
     copy.run("ingest", "raw")  # so that it knows where its raw files are now
     return copy
 

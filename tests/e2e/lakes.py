@@ -1,7 +1,6 @@
 """What a backfill is compared with: simulated logs, their figures, and lakes without Airflow."""
 
 import hashlib
-import json
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import duckdb
 from pipeline.demo.storm.november import DAYS, SERVERS, rotation
 from pipeline.demo.storm.plan import plan_sessions, read_countries
 from pipeline.demo.storm.simulate import DEFAULT_SEED, simulate
+from pipeline.lake.lake import Lake
 
 SCALE = 0.005
 SIXTEEN = DAYS[:16]
@@ -88,8 +88,7 @@ def date_parquet(lake: Path) -> dict[str, int]:
 
 def names_in(lake: Path) -> set[str]:
     """The names of the raw files that the lake has taken in."""
-    records = (lake / "ledger" / "files").glob("*.json")
-    return {json.loads(record.read_text())["name"] for record in records}
+    return {record.name for record in Lake(lake).files()}
 
 
 def count_by_command(home: Path, lake: Path, files: Iterable[Path]) -> Path:

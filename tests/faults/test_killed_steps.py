@@ -59,7 +59,7 @@ def appears(*patterns: str) -> Callable[[Site], bool]:
 MOMENTS: dict[str, Callable[[Site], bool]] = {
     "staging": appears(".staging/*/*"),
     "first_hits": appears("hits/*/*.parquet"),
-    "first_record": appears("ledger/files/*.json"),
+    "first_record": appears("ledger/files/*.parquet"),
 }
 
 
@@ -110,7 +110,7 @@ def kill_at(site: Site, step: str, *args: str | Path) -> None:
 STEPS = {
     "ingest": (
         "ingest: block", "ingest: read", "commit: staged", "commit: written down", "commit: lines",
-        "commit: rejects", "commit: hits", "commit: files", "commit: applied", "write: seen",
+        "commit: rejects", "commit: hits", "commit: files", "commit: applied",
     ),
     "build": (
         "put: staged", "commit: staged", "commit: written down", "commit: sessions",

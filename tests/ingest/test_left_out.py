@@ -213,7 +213,7 @@ def test_what_was_looked_through_is_known_until_it_changes(site: Site) -> None:
         assert len(find(site, 8).files) == 2
     later.unlink()
     find(site, 8)
-    assert [note.name for note in read_notes(Lake(site.lake))] == ["web01.log"]
+    assert [note.name for note in read_notes(Lake(site.lake)).values()] == ["web01.log"]
 
 
 def test_what_the_lake_has_from_elsewhere_is_not_left_out(site: Site) -> None:

@@ -3,14 +3,19 @@
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 import pytest
 from lake_fixtures import Site, make_line
+from verify_lakes import places_of, rewrite, verify
 
+from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import write_json
+from pipeline.lake.records import to_table
 
 TODAY = datetime.now(ZoneInfo("America/Toronto")).date()
 START = datetime(TODAY.year, TODAY.month, TODAY.day, 5, tzinfo=UTC) - timedelta(days=5)
@@ -114,8 +119,9 @@ def test_an_earlier_state_read_again_leaves_no_hits(site: Site) -> None:
     site.ingest("--again", early)
     site.run("build")
     assert hits(site) == 40
-    places = [path.parent.name for path in site.lake.glob("ledger/*/web05-*.json")]
-    assert sorted(places) == ["digests", "files", "replaced"]
+    assert len(list(site.lake.glob("ledger/digests/web05-*.json"))) == 1
+    kinds = sorted(record.is_live for record in Lake(site.lake).all_files())
+    assert kinds == [False, True]
 
 
 def test_a_file_that_meets_sealed_hits_is_refused_alone(site: Site) -> None:
@@ -186,18 +192,6 @@ def test_hidden_parquet_is_found(tmp_path: Path) -> None:
     assert "._part.parquet" in site.run("verify", code=1).out
 
 
-def test_swapped_records_are_found(tmp_path: Path) -> None:
-    site = Site(tmp_path)
-    take(site, site.write("web01.log", lines(0, 30)), site.write("web02.log", lines(0, 30)))
-    one, other = site.lake.glob("ledger/files/*.json")
-    texts = one.read_bytes(), other.read_bytes()
-    one.write_bytes(texts[1])
-    other.write_bytes(texts[0])
-    said = site.run("verify", code=1).out
-    assert one.name in said
-    assert other.name in said
-
-
 def test_lost_and_stray_records_are_found(tmp_path: Path) -> None:
     """A forgotten file would come back, an earlier state be read again."""
     site = Site(tmp_path)
@@ -208,18 +202,23 @@ def test_lost_and_stray_records_are_found(tmp_path: Path) -> None:
     site.run("forget", "web02.log")
     site.run("build")
     site.run("verify")
-    for kind in ("replaced", "forgotten"):
-        (record,) = (site.lake / "ledger" / kind).glob("*.json")
-        shutil.move(record, tmp_path / "hold")
-        assert f"{record.name}" in site.run("verify", code=1).out
-        shutil.move(tmp_path / "hold", record)
-        stray = record.with_name("web09-0123456789abcdef.json")
-        shutil.copy(record, stray)
-        assert stray.name in site.run("verify", code=1).out
+    records = Lake(site.lake).all_files()
+    assert [bool(record.replaced_by) for record in records].count(True) == 1
+    assert [bool(record.forgotten_at) for record in records].count(True) == 1
+    for sheet in site.lake.glob("ledger/files/*.parquet"):
+        content = sheet.read_bytes()
+        sheet.unlink()
+        assert f"ledger/files/{sheet.name}" in places_of(verify(site, code=1))
+        sheet.write_bytes(content)
+        stray = sheet.with_name("web09-1970-01-01.parquet")
+        shutil.copy(sheet, stray)
+        assert f"ledger/files/{stray.name}" in places_of(verify(site, code=1))
         stray.unlink()
-    (live,) = (site.lake / "ledger" / "files").glob("*.json")
-    shutil.copy(live, site.lake / "ledger" / "forgotten")
-    assert f"ledger/forgotten/{live.name}" in site.run("verify", code=1).out
+    (live,) = (record for record in records if record.is_live)
+    gone = to_table([replace(live, forgotten_at=live.ingested_at)])
+    (sheet,) = site.lake.glob("ledger/files/web01-*.parquet")
+    rewrite(site, sheet, lambda table: pa.concat_tables([table, gone]))
+    assert f"ledger/files: {live.file_key}" in places_of(verify(site, code=1))
 
 
 def test_stray_parquet_of_a_table_of_all_days_is_found(tmp_path: Path) -> None:

@@ -3,15 +3,16 @@
 import csv
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lake_fixtures import COMPRESS, Site, make_line
+from verify_lakes import rewrite_records
 
 from pipeline.ingest.source_names import first_part
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import write_json
 from pipeline.raw.naming import SOURCE_BYTES, check_source, read_name, source_of
 
 with Path(__file__).with_name("naming.csv").open() as table:
@@ -106,12 +107,7 @@ def make_old(site: Site, *names: str) -> None:
     """Take raw files in as version 2 of the definitions named them."""
     for name in names:
         site.ingest(site.folder / "raw" / name, "--source", first_part(name))
-    for path in (site.lake / "ledger" / "files").glob("*.json"):
-        record = json.loads(path.read_text())
-        record |= {"definitions": 2}
-        record.pop("source_by_name")
-        record.pop("checksum", None)
-        write_json(path, record)
+    rewrite_records(site, lambda record: replace(record, definitions=2, source_by_name=None))
 
 
 @pytest.fixture

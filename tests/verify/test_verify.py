@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from report_lakes import make_storm
 from retention_sites import NOON, OLD, SEALED, delete, make_original, set_clock
 from verify_lakes import places_of, verify
 
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import DayShare, FileRecord
 from pipeline.verify import processes
 from pipeline.verify.day_proof import Task, prove_days
 from pipeline.verify.differences import find_difference
@@ -62,7 +65,7 @@ def test_sound_lake_is_proved_and_left_alone(sound: Site) -> None:
     """Overlap, grown file, file without hits: all is accounted for, and nothing is written."""
     before = files_of(sound)
     assert any(place.startswith("ledger/whole/") for place in before)
-    assert any(place.startswith("ledger/replaced/") for place in before)
+    assert any(record.replaced_by for record in Lake(sound.lake).all_files())
     assert verify(sound, code=0) == []
     assert files_of(sound) == before
 
@@ -81,34 +84,34 @@ KINDS = {
     "restatements": "restatements/part.parquet",
     "published": "ledger/published.json",
     "views": "tidegauge.duckdb",
-    "record": "ledger/files/web01-*.json",
-    "replaced record": "ledger/replaced/*.json",
+    "records": "ledger/files/web01-*.parquet",
+    "records of a replaced file": "ledger/files/web03-*.parquet",
     "lines": "ledger/lines/*.npy",
     "whole": "ledger/whole/*/*.parquet",
-    "seen": "ledger/seen/*.json",
     "robots": "ledger/robots/*.parquet",
     "identity": "ledger/lake.json",
     "built": "ledger/built.json",
     "summary": "ledger/summary.json",
     "digests of a raw file": "ledger/digests/web02-*.json",
+    "digests of records": "ledger/digests/files.json",
     "digests of partitions": "ledger/digests/built.json",
     "digests of tables": "ledger/digests/tables.json",
     "digests of views": "ledger/digests/views.json",
     "digests of robots": "ledger/digests/robots.json",
     "digests of restatements": "ledger/digests/restatements.json",
 }
-NOT_MISSED = {"replaced record", "seen"}
-"""Nothing else says that they should be there; without the others something is missing."""
 NOT_WITHOUT = {"digests of views": "tidegauge.duckdb", "digests of robots": "ledger/robots/"}
 """Whose bytes prove nothing without them."""
 DAMAGES = (lakes.flip, lakes.flip_last, lakes.truncate, lakes.empty, lakes.append, lakes.delete)
 
 
+RECORDS = {kind for kind, pattern in KINDS.items() if pattern.startswith("ledger/files/")}
 TEXTS = {kind for kind, pattern in KINDS.items() if pattern.endswith(".json")}
 GROUPS = {
     "texts of the ledger": TEXTS,
     "daily": {"daily"},
-    "others": KINDS.keys() - TEXTS - {"daily"},
+    "records": RECORDS,
+    "others": KINDS.keys() - TEXTS - RECORDS - {"daily"},
 }
 """Damage within one hides none of its own: nothing is counted anew by a damaged ledger, and a day
 without its daily was never built."""
@@ -118,15 +121,14 @@ without its daily was never built."""
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_files_are_named(damage: Callable[[Path], None], group: str, site: Site) -> None:
     """A bit, half of it, all of it, a byte more, the file: what is changed or gone is named."""
-    kinds = GROUPS[group] - (NOT_MISSED if damage is lakes.delete else set())
-    paths = {kind: one_of(site, KINDS[kind]) for kind in kinds}
+    paths = {kind: one_of(site, KINDS[kind]) for kind in GROUPS[group]}
     for path in paths.values():
         damage(path)
     named = places_of(verify(site, code=1))
     for kind, path in paths.items():
         place = path.relative_to(site.lake).as_posix()
         if damage is lakes.delete:
-            place = {"record": path.name, **NOT_WITHOUT}.get(kind, place)
+            place = NOT_WITHOUT.get(kind, place)
         assert any(place in name for name in named), kind
 
 
@@ -141,6 +143,7 @@ def test_kinds_are_all_that_the_lake_has(sound: Site) -> None:
 
 
 STRAY_RECORD = "ledger/files/web09-0123456789abcdef.json"
+STRAY_SHEET = "ledger/files/web09-1970-01-01.parquet"
 STRAYS = {
     "hits/day=2016-11-08/web09-0123456789abcdef.parquet": "hits/day=2016-11-08/*.parquet",
     "hits/day=2016-12-24/web09-0123456789abcdef.parquet": "hits/day=2016-11-08/*.parquet",
@@ -150,13 +153,15 @@ STRAYS = {
     "hourly/part.parquet": "hourly/day=2016-11-08/part.parquet",
     "ledger/lines/web09-0123456789abcdef.npy": "ledger/lines/*.npy",
     "ledger/whole/day=2016-11-08/web09-0123456789abcdef.parquet": "ledger/whole/*/*.parquet",
-    STRAY_RECORD: "ledger/files/*.json",
+    STRAY_RECORD: "ledger/lake.json",
+    STRAY_SHEET: "ledger/files/web01-*.parquet",
     "ledger/digests/web09-0123456789abcdef.json": "ledger/digests/web01-*.json",
     "ledger/digests/more.json": "ledger/digests/built.json",
-    "ledger/files/notes.json": "ledger/files/*.json",
-    "ledger/files/web01-0123456789abcdef.txt": "ledger/files/*.json",
-    "ledger/replaced/notes.json": "ledger/replaced/*.json",
-    "ledger/seen/notes.json": "ledger/seen/*.json",
+    "ledger/files/notes.json": "ledger/lake.json",
+    "ledger/files/notes.parquet": "ledger/files/web01-*.parquet",
+    "ledger/files/web01-1970-01-01.txt": "ledger/files/web01-*.parquet",
+    "ledger/replaced/notes.json": "ledger/lake.json",
+    "ledger/seen/notes.json": "ledger/lake.json",
     "ledger/robots/notes.txt": "ledger/lake.json",
     "ledger/whole/notes.parquet": "ledger/whole/*/*.parquet",
     "ledger/alerts/notes.txt": "ledger/lake.json",
@@ -170,10 +175,13 @@ STRAYS = {
 }
 
 
-@pytest.mark.parametrize("of_a_record", [False, True])
-def test_stray_files_are_named(of_a_record: bool, site: Site) -> None:
-    """Sound files in places where nothing accounts for them; a record would for files beside it."""
-    places = [place for place in STRAYS if (place == STRAY_RECORD) is of_a_record]
+OF_RECORDS = {STRAY_RECORD, STRAY_SHEET}
+
+
+@pytest.mark.parametrize("of_records", [False, True])
+def test_stray_files_are_named(of_records: bool, site: Site) -> None:
+    """Sound files in places where nothing accounts for them; records would for files beside."""
+    places = [place for place in STRAYS if (place in OF_RECORDS) is of_records]
     contents = [one_of(site, STRAYS[place]).read_bytes() for place in places]
     for place, content in zip(places, contents, strict=True):
         target = site.lake / place
@@ -290,43 +298,100 @@ def test_published_value_that_follows_nothing_is_found(site: Site) -> None:
         path.write_bytes(content)
 
 
-RECORD_CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
-    "a hit more": (lambda r: r.update(hits=r["hits"] + 1), "lines are not hits"),
-    "a line and a blank more": (
-        lambda r: r.update(lines=r["lines"] + 1, blank=1), "its record has"
-    ),
+def shifted_day(record: FileRecord, **changes: int) -> dict[str, DayShare]:
+    """Its days with another share of one."""
+    day = "2016-11-08"
+    return {**record.days, day: replace(record.days[day], **changes)}
+
+
+RECORD_CHANGES: dict[str, tuple[Callable[[FileRecord], dict[str, Any]], str]] = {
+    "a hit more": (lambda r: {"hits": r.hits + 1}, "lines are not hits"),
+    "a line and a blank more": (lambda r: {"lines": r.lines + 1, "blank": 1}, "its record has"),
     "a hit a day more": (
-        lambda r: r["days"]["2016-11-08"].update(hits=41), "its days' hits are not its hits"
+        lambda r: {"days": shifted_day(r, hits=41)}, "its days' hits are not its hits"
     ),
-    "another reason": (lambda r: r.update(reasons={"request": 2}), "its reasons are not"),
-    "a reason more": (lambda r: r["reasons"].update(request=1), "reasons' counts"),
-    "another first hit": (lambda r: r.update(first_at="2016-11-06T00:00:00"), "hits are from"),
-    "a number as text": (lambda r: r.update(hits=str(r["hits"])), "is not a record"),
-    "another sum": (lambda r: r.update(sha256="0" * 64), "name is not its source"),
-    "an overlap": (lambda r: r.update(overlap_lines=3), "its overlap is not one"),
-    "a negative blank": (
-        lambda r: r.update(blank=-1, directives=1), "a count is below zero"
-    ),
+    "another first line": (lambda r: {"days": shifted_day(r, first_line=3)}, "first line is"),
+    "another reason": (lambda _: {"reasons": {"request": 2}}, "its reasons are not"),
+    "a reason more": (lambda r: {"reasons": {**r.reasons, "request": 1}}, "reasons' counts"),
+    "another first hit": (lambda _: {"first_at": "2016-11-06T00:00:00+00:00"}, "hits are from"),
+    "no hits": (lambda _: {"hits": None}, "is not a record"),
+    "no layout": (lambda _: {"layout": None}, "is not a record"),
+    "another sum": (lambda _: {"sha256": "0" * 64}, "name is not its source"),
+    "another source": (lambda _: {"source": "web02"}, "records of another source"),
+    "an overlap": (lambda _: {"overlap_lines": 3}, "its overlap is not one"),
+    "a negative blank": (lambda _: {"blank": -1, "directives": 1}, "a count is below zero"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("change", RECORD_CHANGES)
-def test_change_of_a_record_is_found_without_checksum(change: str, site: Site) -> None:
+def test_change_of_a_record_is_found_without_digests(change: str, site: Site) -> None:
     """A record that was written wrongly contradicts itself or the files."""
     edit, words = RECORD_CHANGES[change]
-    path = one_of(site, "ledger/files/web01-*.json")
-    lakes.rewrite_json(path, edit)
+    lakes.rewrite_records(site, lambda r: replace(r, **edit(r)) if r.source == "web01" else r)
     rows = verify(site, code=1)
     assert any(words in row["finding"] for row in rows), rows
 
 
+SHEET_CHANGES: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
+    "a column less": (lambda t: t.drop_columns("hits"), "is not a record"),
+    "a column more": (lambda t: t.append_column("x", t["hits"]), "is not a record"),
+    "a number as text": (
+        lambda t: t.set_column(5, "hits", pa.array(["many"] * len(t))), "is not a record"
+    ),
+    "no day of hits": (
+        lambda t: t.set_column(
+            t.column_names.index("days"), "days", pa.array(
+                [[{**share, "day": None} for share in its] for its in t["days"].to_pylist()],
+                t["days"].type,
+            )
+        ),
+        "is not a record",
+    ),
+    "a record twice": (lambda t: pa.concat_tables([t, t]), "has two records"),
+    "no records": (lambda t: t.slice(0, 0), "is a stray"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", SHEET_CHANGES)
+def test_change_of_a_sheet_is_found_without_digests(change: str, site: Site) -> None:
+    """Records that are none, or too many, or too few, with the right digest."""
+    edit, words = SHEET_CHANGES[change]
+    lakes.rewrite(site, one_of(site, "ledger/files/web01-*.parquet"), edit)
+    rows = verify(site, code=1)
+    assert any(words in row["finding"] for row in rows), rows
+
+
+def test_file_with_records_in_two_sheets_is_found(site: Site) -> None:
+    """Which of the two is it?"""
+    sheet = one_of(site, "ledger/files/web01-*.parquet")
+    other = sheet.with_name("web01-2016-11-08.parquet")
+    shutil.copy(sheet, other)
+    digests = site.lake / "ledger" / "digests" / "files.json"
+    lakes.rewrite_json(digests, lambda c: c.update({f"ledger/files/{other.name}": "0"}))
+    lakes.resign(site, other)
+    (record,) = [record for record in Lake(site.lake).files() if record.source == "web01"]
+    assert [(row["day_or_file"], row["finding"]) for row in verify(site, code=1)] == [
+        (f"ledger/files: {record.file_key}", "has two records")
+    ]
+
+
+def test_exchanged_sheets_are_named(site: Site) -> None:
+    """Two sources' records in each other's place."""
+    one, other = (one_of(site, f"ledger/files/web0{n}-*.parquet") for n in (1, 2))
+    contents = one.read_bytes(), other.read_bytes()
+    one.write_bytes(contents[1])
+    other.write_bytes(contents[0])
+    places = {path.relative_to(site.lake).as_posix() for path in (one, other)}
+    assert places <= places_of(verify(site, code=1))
+    for path in (one, other):
+        lakes.resign(site, path)
+    assert places <= places_of(verify(site, code=1))
+
+
 def test_hit_among_dropped_lines_is_found(site: Site) -> None:
     """A line that counts in another file has no hit in this one."""
-    path = one_of(site, "ledger/files/web02-*.json")
-    for path in site.lake.glob("ledger/files/web02-*.json"):
-        if '"overlap_lines": 25' in path.read_text():
-            break
-    day = one_of(site, f"hits/day=*/{path.stem}.parquet")
+    (key,) = [record.file_key for record in Lake(site.lake).files() if record.overlap_lines == 25]
+    day = one_of(site, f"hits/day=*/{key}.parquet")
     lakes.rewrite(site, day, lambda t: lakes.with_value(t, "line_no", 0, 3))
     (row,) = [row for row in verify(site, code=1) if row["what"] == "hits"]
     assert row["finding"] == "has line 3; the first 25 count in another file"
