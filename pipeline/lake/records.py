@@ -71,6 +71,7 @@ class Sheet:
 
 _kept: dict[tuple[Path, tuple[str, ...] | None], tuple[tuple[int, int, int], pa.Table]] = {}
 """Of each sheet what was read last: each commit reads them, and leaves one anew."""
+_kept_records: dict[Path, tuple[tuple[int, int, int], list[FileRecord]]] = {}
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,14 @@ def list_records(ledger: Path) -> list[FileRecord]:
 @lru_cache(maxsize=1)
 def _list_records(moment: _Moment) -> dict[str, FileRecord]:
     # Of two sheets between which days were just divided, both may have a record.
-    return {record.file_key: record for table in moment.tables for record in to_records(table)}
+    found = {}
+    for sheet, table in zip(moment.sheets, moment.tables, strict=True):
+        stat, records = _kept_records.get(sheet.path, (None, []))
+        if stat != sheet.stat:
+            records = to_records(table)
+            _kept_records[sheet.path] = sheet.stat, records
+        found |= {record.file_key: record for record in records}
+    return found
 
 
 def find_record(ledger: Path, file_key: str) -> FileRecord | None:
