@@ -74,7 +74,8 @@ class SourceFiles:
         self._lake = lake
         self._rules = rules
         self._filing = Filing(lake, staging)
-        self._live = {record.file_key: record for record in lake.files()}
+        self._records = {record.file_key: record for record in lake.all_files()}
+        self._live = {key: record for key, record in self._records.items() if record.is_live}
         self._lines: dict[str, Lines | None] = {}
         self._partners: dict[str, set[str]] = {}
         self.changed: dict[str, FileRecord] = {}
@@ -88,11 +89,12 @@ class SourceFiles:
         """Find out at once which of many small files that come may share lines with others."""
         records = [new.record for new in news]
         times = [at for record in records for at in (record.first_at, record.last_at) if at]
-        has_all_times = len(times) == 2 * len(records)
+        is_any_timeless = len(times) < 2 * len(records)
+        first_at, last_at = min(times, default=""), max(times, default="")
         near = [
             key
             for key, record in self._live.items()
-            if not has_all_times or _meets(record, min(times), max(times))
+            if is_any_timeless or _meets(record, first_at, last_at)
         ]
         lines = {key: its for key in near if (its := self._lines_of(key))}
         small = {key: lines[key] for key in lines if self._live[key].content_bytes <= MOST_BYTES}
@@ -109,7 +111,7 @@ class SourceFiles:
         it was called by its name alone. ``instead_of``: the key of itself under another source.
         """
         key = new.record.file_key
-        old = self._live.pop(key, None) or self._lake.find(key)
+        old = self._live.pop(key, None) or self._records.get(key)
         self._lines[key] = new.lines
         near, others = self._near(new.record), self._others(new.record)
         later = [k for k in near if self._is_in(new.record, k, None)]
