@@ -123,9 +123,11 @@ class Site:
         self, table: str, file_key: str = "*", columns: list[str] | None = None
     ) -> list[dict[str, Any]]:
         """Return a table's rows from its Parquet files, of one raw file when a key is given."""
-        paths = sorted((self.lake / table).rglob(f"{file_key}.parquet"))
-        tables = [pq.ParquetFile(path).read(columns) for path in paths]
-        return [row for table in tables for row in table.to_pylist()]
+        rows = []
+        for path in sorted((self.lake / table).rglob("*.parquet")):
+            its = pq.ParquetFile(path).read().to_pylist()
+            rows += [r for r in its if file_key in {"*", r.get("file_key") or path.stem}]
+        return [{name: row[name] for name in columns or row} for row in rows]
 
     def hashes(self) -> dict[str, str]:
         """Return the SHA-256 of every Parquet file of the tables, by its path in the lake."""

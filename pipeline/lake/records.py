@@ -123,7 +123,7 @@ def list_records(ledger: Path) -> list[FileRecord]:
 @lru_cache(maxsize=1)
 def _list_records(moment: _Moment) -> dict[str, FileRecord]:
     # Of two sheets between which days were just divided, both may have a record.
-    found = {}
+    found: dict[str, FileRecord] = {}
     for sheet, table in zip(moment.sheets, moment.tables, strict=True):
         stat, records = _kept_records.get(sheet.path, (None, []))
         if stat != sheet.stat:

@@ -1,0 +1,178 @@
+"""Many small files against the same lines in few: a CDN's 20,000 files, and a million records.
+
+Run by ``make bench``. The logs are simulated CloudFront logs of 50 lines a file; the million
+records are written into a ledger as they are, without their files.
+"""
+
+import argparse
+import gzip
+import random
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bench import TIDEGAUGE, Run, measure
+
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import DayShare, FileRecord, Seen
+from pipeline.lake.packs import stem_of
+
+LINES = 50
+DAYS = 20
+FIRST = datetime(2026, 3, 1, tzinfo=UTC)
+KEY = "ab" * 32
+FIELDS = (
+    "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer)"
+    " cs(User-Agent) cs-uri-query cs(Cookie) x-edge-result-type x-edge-request-id x-host-header"
+    " cs-protocol cs-bytes time-taken x-forwarded-for ssl-protocol ssl-cipher"
+    " x-edge-response-result-type cs-protocol-version fle-status fle-encrypted-fields c-port"
+    " time-to-first-byte x-edge-detailed-result-type sc-content-type sc-content-len"
+    " sc-range-start sc-range-end"
+)
+HEAD = f"#Version: 1.0\n#Fields: {FIELDS}\n"
+AGENT = (
+    "Mozilla/5.0%20(Windows%20NT%2010.0;%20Win64;%20x64)%20AppleWebKit/537.36%20(KHTML,%20like"
+    "%20Gecko)%20Chrome/{}.0.0.0%20Safari/537.36"
+)
+
+
+def lines_of(chance: random.Random, start: datetime, span: timedelta) -> Iterator[str]:
+    """Write one file's lines, spread over its span."""
+    for number in range(LINES):
+        at = start + span * number / LINES
+        client = f"203.0.{chance.randrange(256)}.{chance.randrange(1, 255)}"
+        yield "\t".join(
+            [
+                f"{at:%Y-%m-%d}", f"{at:%H:%M:%S}", f"FRA56-P{chance.randrange(1, 9)}",
+                str(chance.randrange(300, 90_000)), client, "GET", "d111111abcdef8.cloudfront.net",
+                f"/pages/{chance.randrange(500)}.html", chance.choice(["200"] * 9 + ["404"]), "-",
+                AGENT.format(chance.randrange(90, 150)), "-", "-", "Hit",
+                f"{chance.getrandbits(128):032x}==", "www.example.org", "https",
+                str(chance.randrange(100, 900)), "0.012", "-", "TLSv1.3", "TLS_AES_128_GCM_SHA256",
+                "Hit", "HTTP/2.0", "-", "-", str(chance.randrange(1024, 65_000)), "0.001", "Hit",
+                "text/html", "-", "-", "-",
+            ]
+        )  # fmt: skip
+
+
+def write_logs(folder: Path, files: int) -> tuple[Path, Path, Path]:
+    """Write the same lines as many files and as one a day; and one file more."""
+    chance = random.Random(7)
+    many, few, more = (folder / name for name in ("many", "few", "more"))
+    for one in (many, few, more):
+        one.mkdir()
+    span = timedelta(days=1) / (files // DAYS)
+    for day in range(DAYS):
+        together = [HEAD]
+        for number in range(files // DAYS):
+            start = FIRST + timedelta(days=day) + span * number
+            lines = "\n".join(lines_of(chance, start, span)) + "\n"
+            name = f"E2EXAMPLE.{start:%Y-%m-%d-%H}.{chance.getrandbits(32):08x}.gz"
+            (many / name).write_bytes(gzip.compress((HEAD + lines).encode(), 6))
+            together.append(lines)
+        at = FIRST + timedelta(days=day)
+        content = gzip.compress("".join(together).encode(), 6)
+        (few / f"E2EXAMPLE.{at:%Y-%m-%d}.gz").write_bytes(content)
+    lines = "\n".join(lines_of(chance, FIRST + timedelta(days=DAYS - 1, hours=12), span)) + "\n"
+    name = f"E2EXAMPLE.{FIRST:%Y-%m-%d}-12.ffffffff.gz"
+    (more / name).write_bytes(gzip.compress((HEAD + lines).encode(), 6))
+    return many, few, more
+
+
+def ingest(folder: Path, lake: Path) -> Run:
+    """Take a folder's files into a lake."""
+    return run("ingest", str(folder), "--no-geo", "--source", "cdn", "--lake", str(lake))
+
+
+def run(*arguments: str) -> Run:
+    """Measure a command."""
+    env = {"TIDEGAUGE_VISITOR_KEY": KEY, "TIDEGAUGE_TIMEZONE": "UTC", "PATH": "/usr/bin:/bin"}
+    return measure([[TIDEGAUGE, *arguments]], env)
+
+
+def compare(files: int, work: Path) -> None:
+    """Print many small files beside the same lines in few."""
+    many, few, more = write_logs(work, files)
+    lake, other = work / "lake", work / "few-lake"
+    print(f"{files:,} files of {LINES} lines over {DAYS} days; the same lines in {DAYS} files")
+    first = ingest(more, work / "first-lake")
+    rows = [("ingest", ingest(many, lake), ingest(few, other))]
+    rows += [("build", *(run("build", "--lake", str(one)) for one in (lake, other)))]
+    rows += [("nothing stale", *(run("build", "--lake", str(one)) for one in (lake, other)))]
+    print(f"{'':20}{'many':>9}{'few':>9}{'ratio':>8}{'peak MB':>10}")
+    for name, its, of_few in rows:
+        ratio = its.seconds / of_few.seconds
+        print(f"{name:20}{its.seconds:8.1f}s{of_few.seconds:8.1f}s{ratio:8.2f}{its.peak_mb:10.0f}")
+    last = ingest(more, lake)
+    print(f"one file: {first.seconds:.2f} s into a new lake, {last.seconds:.2f} s into this one")
+    objects = [len(list(day.iterdir())) for day in (lake / "hits").iterdir()]
+    print(f"files of hits: {max(objects)} a day at most; all of the lake's:", end=" ")
+    print(f"{sum(path.is_file() for path in lake.rglob('*')):,}")
+
+
+def put_records(lake: Lake, records: int) -> None:
+    """Write a ledger of so many records, as if their files had been read."""
+    per_day = 10_000
+    chance = random.Random(8)
+    (record,) = lake.files()
+    for day in range(records // per_day):
+        its: list[FileRecord] = []
+        start = FIRST - timedelta(days=day + 1)
+        for number in range(per_day):
+            at = start + timedelta(days=1) * number / per_day
+            sha256 = f"{chance.getrandbits(256):064x}"
+            share = {str(at.date()): DayShare(LINES, 3, geo_is_late=False, geo_built=None)}
+            first_at = at.isoformat(timespec="seconds")
+            name = f"E2EXAMPLE.{at:%Y-%m-%d-%H}.{sha256[-8:]}.gz"
+            seen = Seen(f"/logs/{name}", 4_000, 1_700_000_000_000_000_000, 1)
+            its.append(
+                replace(
+                    record, file_key=f"cdn-{sha256[:16]}", sha256=sha256, name=name, days=share,
+                    first_at=first_at, last_at=first_at, seen=(seen,),
+                    lies_in=stem_of("cdn", first_at),
+                )
+            )  # fmt: skip
+        with lake.lock():
+            lake.commit([], its)
+
+
+def fill(records: int, work: Path) -> None:
+    """Print what questions and one file more cost in a lake of very many records."""
+    _, few, more = write_logs(work, DAYS)
+    lake = work / "lake"
+    ingest(more, lake)
+    put_records(Lake(lake), records)
+    shutil.rmtree(few)
+    for name, command in (
+        ("status", ("status", "--lake", str(lake))),
+        ("ingest of one file", None),
+    ):
+        if command is None:
+            _, _, again = write_logs(_made(work / "again"), 2 * DAYS)
+            done = ingest(again, lake)
+        else:
+            done = run(*command)
+        print(f"{records:,} records: {name} {done.seconds:.2f} s, {done.peak_mb:.0f} MB")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def main() -> None:
+    """Run both parts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=int, default=20_000)
+    parser.add_argument("--records", type=int, default=1_000_000)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        compare(arguments.files, _made(Path(folder, "files")))
+        fill(arguments.records, _made(Path(folder, "records")))
+
+
+if __name__ == "__main__":
+    main()
