@@ -9,6 +9,7 @@ import secrets
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import lru_cache
@@ -21,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.errors import LakeError
 from pipeline.lake.journal import Move
 from pipeline.lake.ledger import NO_DAY, DayShare, FileRecord, Seen
 from pipeline.lake.old_ledger import read_old
@@ -63,10 +65,21 @@ class Sheet:
         """Its records, or some columns of ``SCHEMA`` of them."""
         stat, table = _kept.get((self.path, columns), (None, None))
         if stat != self.stat:
-            with damage_named(self.path), pq.ParquetFile(self.path) as file:
+            path = self.path
+            with damage_named(path), _shape_named(path), pq.ParquetFile(path) as file:
                 table = file.read(columns).cast(_schema(columns))
             _kept[self.path, columns] = self.stat, table
         return table
+
+
+@contextmanager
+def _shape_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except pa.ArrowException:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LakeError(f"{path} is damaged: {error}") from error
 
 
 _kept: dict[tuple[Path, tuple[str, ...] | None], tuple[tuple[int, int, int], pa.Table]] = {}
@@ -127,7 +140,8 @@ def _list_records(moment: _Moment) -> dict[str, FileRecord]:
     for sheet, table in zip(moment.sheets, moment.tables, strict=True):
         stat, records = _kept_records.get(sheet.path, (None, []))
         if stat != sheet.stat:
-            records = to_records(table)
+            with _shape_named(sheet.path):
+                records = to_records(table)
             _kept_records[sheet.path] = sheet.stat, records
         found |= {record.file_key: record for record in records}
     return found

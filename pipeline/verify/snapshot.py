@@ -143,7 +143,7 @@ def check_ledger(root: Path, snapshot: Snapshot) -> Iterator[Finding]:
         for key, record in snapshot.records.items()
         if not record.is_packed
     }
-    if any(place.startswith(f"{FILES_FOLDER}/") for place in snapshot.places):
+    if list_sheets(root / "ledger"):
         wanted.add((FOLDER / f"{RECORDS}.json").as_posix())
     if any(place.startswith("daily/") for place in snapshot.places):
         wanted |= {"ledger/built.json", (FOLDER / "built.json").as_posix()}
