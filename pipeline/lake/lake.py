@@ -288,13 +288,17 @@ class Lake:
             known = {one.file_key: one for one in self.all_files()} | changed if read else {}
             for path, (stat, key) in read.items():
                 seen = Seen(quoted(path), stat[0], stat[1], read_ns)
+                was = [one for one in known[key].seen if one.path == seen.path]
+                if was and was[0].stat == seen.stat and self._seen_of(path)[-1] == (was[0], key):
+                    continue  # the same there as the last time
                 known[key] = changed[key] = with_seen(known[key], seen)
             all_moves = [
                 *moves,
                 *put_records(self.ledger, changed.values(), staging),
                 *strike_out(self, read, staging),
             ]
-            self.exchange(with_digests(self.root, all_moves))
+            if all_moves:
+                self.exchange(with_digests(self.root, all_moves))
 
     def exchange(self, moves: Sequence[Move], then: Callable[[], None] = lambda: None) -> None:
         """Do a change as one, and ``then`` what readers must not see undone.

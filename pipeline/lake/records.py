@@ -196,8 +196,8 @@ def with_seen(record: FileRecord, seen: Seen) -> FileRecord:
 def put_records(ledger: Path, records: Iterable[FileRecord], staging: Path) -> list[Move]:
     """Have the sheets hold these records in place of those of the same keys.
 
-    New sheets come before those that they take records from: a reader between two of the moves
-    finds some twice, and none missing.
+    Sheets come before those that they take records from, new ones first: a reader between two of
+    the moves finds some twice, and none missing (unless two exchange records, which nothing does).
     """
     by_source = defaultdict(list)
     for record in records:
@@ -208,31 +208,37 @@ def put_records(ledger: Path, records: Iterable[FileRecord], staging: Path) -> l
         for source, its in sorted(by_source.items())
         for move in _put(ledger, source, [s for s in sheets if s.source == source], its, staging)
     ]
-    return sorted(moves, key=lambda move: move.target.exists())
+    moves.sort(key=lambda one: (one[0].target.exists(), one[1]))
+    return [move for move, _ in moves]
 
 
 def _put(
     ledger: Path, source: str, sheets: Sequence[Sheet], records: list[FileRecord], staging: Path
-) -> Iterator[Move]:
+) -> Iterator[tuple[Move, bool]]:
+    """Each sheet's change, and whether others get records that it had."""
     keys = pa.array([record.file_key for record in records])
     starts = [sheet.first_day for sheet in sheets] or [str(NO_DAY)]
     new: dict[int, list[FileRecord]] = defaultdict(list)
     for record in records:
         new[max(0, bisect_right(starts, record.day) - 1)].append(record)
     for place, start in enumerate(starts):
-        left = SCHEMA.empty_table()
+        left, loses = SCHEMA.empty_table(), False
         if sheets:
-            is_gone = pc.is_in(sheets[place].read(("file_key",))["file_key"], value_set=keys)
+            had = sheets[place].read(("file_key",))["file_key"]
+            is_gone = pc.is_in(had, value_set=keys)
             if place not in new and not pc.any(is_gone).as_py():
                 continue
             left = sheets[place].read().filter(pc.invert(is_gone))
+            kept = {record.file_key for record in new[place]}
+            loses = not kept.issuperset(had.filter(is_gone).to_pylist())
         table = pa.concat_tables([left, to_table(new[place])])
         table = table.sort_by([("day", "ascending"), ("file_key", "ascending")])
         for number, rows in enumerate(_divide(table)):
             first = start if number == 0 else str(rows["day"][0])
             staged = staging / f".{secrets.token_hex(8)}.sheet"
             write_table(staged, rows)
-            yield Move(staged, ledger.parent / FILES_FOLDER / f"{source}-{first}.parquet")
+            target = ledger.parent / FILES_FOLDER / f"{source}-{first}.parquet"
+            yield Move(staged, target), loses
 
 
 def _divide(table: pa.Table) -> Iterator[pa.Table]:
