@@ -24,7 +24,7 @@ from pipeline.formats.fields import EXPLAINED
 from pipeline.formats.layouts import list_layouts
 from pipeline.formats.verdicts import TOO_LONG
 from pipeline.settings import Settings
-from pipeline.tables import DUCKDB_TYPES, PARTITIONED, TABLES
+from pipeline.tables import DUCKDB_TYPES, FILES_FOLDER, PARTITIONED, TABLES
 
 DAGS = Path(__file__).parent.parent / "dags"
 SETTINGS = {
@@ -173,8 +173,11 @@ def _tables() -> Iterator[str]:
         " Types are DuckDB's; times are instants in UTC.\n"
     )
     for name, schema in TABLES.items():
-        folder = "`, a folder a day" if name in PARTITIONED else "`, one file"
-        yield f"## {name}\n\n{_say(schema)} In `lake/{name}{folder}.\n"
+        parts = "a folder a day" if name in PARTITIONED else "one file"
+        where = f"`lake/{name}`, {parts}"
+        if name == "files":
+            where = f"`lake/{FILES_FOLDER}`, a file or several a source"
+        yield f"## {name}\n\n{_say(schema)} In {where}.\n"
         yield from _table(
             ("column", "type", "meaning"),
             ((f"`{one.name}`", f"`{DUCKDB_TYPES[one.type]}`", _say(one)) for one in schema),

@@ -46,7 +46,7 @@ def sql(  # noqa: PLR0913 one parameter an option
     geo: GeoOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Ask the lake in SQL (DuckDB): hits, rejects, sessions, daily, hourly, days, surges, expected.
+    """Ask the lake in SQL (DuckDB): hits, sessions, daily, hourly, days, surges, expected, files.
 
     A statement may do all that DuckDB can and you may: read and write any file (COPY, read_text),
     open other databases, load extensions, use the network. Who passes on statements of others

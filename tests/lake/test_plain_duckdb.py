@@ -154,14 +154,16 @@ def test_file_is_of_the_oldest_storage_version(built_lake: Path) -> None:
 def test_lake_without_any_hit_has_the_columns_too(
     is_built: bool, tidegauge: Tidegauge, geo: Path, tmp_path: Path
 ) -> None:
-    """A lake of an empty file has every view, with its types and no rows, built or not."""
+    """A lake of an empty file has every view, with its types, and that file's row alone."""
     (tmp_path / "empty.log").touch()
     where = ("--lake", tmp_path / "lake", "--geo", geo)
     tidegauge("ingest", tmp_path / "empty.log", *where)
     if is_built:
         tidegauge("build", *where)
     views = tmp_path / "lake" / "tidegauge.duckdb"
-    assert set(count_rows(views).values()) == {0}
+    counts = count_rows(views)
+    assert counts.pop("files") == 1
+    assert set(counts.values()) == {0}
     with open_views(views) as connection:
         for table, columns in TABLES.items():
             found = columns_of(connection, table)
@@ -172,11 +174,11 @@ def test_lake_without_any_hit_has_the_columns_too(
 def test_lake_that_is_not_built_yet_shows_its_hits(
     tidegauge: Tidegauge, geo: Path, tmp_path: Path
 ) -> None:
-    """After an ingest alone hits and rejects have rows, what is built from them has none."""
+    """After an ingest alone files, hits and rejects have rows, what is built of them has none."""
     (tmp_path / "web01.log").write_text(SOUND + BROKEN)
     tidegauge("ingest", tmp_path / "web01.log", "--lake", tmp_path / "lake", "--geo", geo)
     counts = count_rows(tmp_path / "lake" / "tidegauge.duckdb")
-    assert {table for table, count in counts.items() if count} == {"hits", "rejects"}
+    assert {table for table, count in counts.items() if count} == {"files", "hits", "rejects"}
 
 
 def test_reader_in_another_process_blocks_no_build(
