@@ -48,7 +48,7 @@ DAILY = Asset("tidegauge_daily")
 def nightly() -> None:
     @task.skip_if(is_over)
     @task
-    def discover() -> list[dict[str, str | bool]]:
+    def discover() -> list[list[dict[str, str | bool]]]:
         from pipeline.orchestration.jobs import write_jobs
         from pipeline.orchestration.nightly import find_files
 
@@ -57,15 +57,15 @@ def nightly() -> None:
         )
 
     @task(map_index_template="{{ file }}")
-    def ingest(job: dict[str, str | bool]) -> dict[str, int | str]:
-        from pipeline.orchestration.jobs import name_file, read_path
+    def ingest(job: list[dict[str, str | bool]]) -> dict[str, int | str]:
+        from pipeline.orchestration.jobs import name_job
         from pipeline.orchestration.nightly import ingest_job
 
-        get_current_context()["file"] = name_file(read_path(job))
+        get_current_context()["file"] = name_job(job)
         return ingest_job(load_site(), job)
 
     @task(trigger_rule="none_failed_min_one_success")
-    def build(jobs: list[dict[str, str | bool]]) -> list[str]:
+    def build(jobs: list[list[dict[str, str | bool]]]) -> list[str]:
         from pipeline.orchestration.nightly import build_stale
 
         return build_stale(load_site(), jobs)

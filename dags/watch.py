@@ -40,18 +40,18 @@ from pipeline.orchestration.dag_run import (
 def watch() -> None:
     @task.skip_if(is_over)
     @task
-    def discover() -> list[dict[str, str | bool]]:
+    def discover() -> list[list[dict[str, str | bool]]]:
         from pipeline.orchestration.jobs import write_jobs
         from pipeline.orchestration.watch import find_so_far
 
         return write_jobs(find_so_far(load_site(), as_of(), is_replay=param("as_of") is not None))
 
     @task(map_index_template="{{ file }}")
-    def ingest(job: dict[str, str | bool]) -> dict[str, int | str]:
-        from pipeline.orchestration.jobs import name_file, read_path
+    def ingest(job: list[dict[str, str | bool]]) -> dict[str, int | str]:
+        from pipeline.orchestration.jobs import name_job
         from pipeline.orchestration.watch import take_job_in
 
-        get_current_context()["file"] = name_file(read_path(job))
+        get_current_context()["file"] = name_job(job)
         return take_job_in(load_site(), job)
 
     @task(trigger_rule="all_done_min_one_success")

@@ -171,7 +171,7 @@ def _find(settings: Settings, night: Night) -> tuple[Found, list[str]]:
     if not_yet:
         log.info("%d raw files are not there yet at %s", not_yet, night.arrived_by)
     found = Found(
-        tuple(files), 0, (), tuple(again), not_yet,
+        tuple(files), (), tuple(again), not_yet,
         origins=origins, unreached=tuple(unreached.values()),
     )  # fmt: skip
     return found, [str(error) for error in missing]

@@ -5,7 +5,7 @@ that. Nothing of them is in the lake yet.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby
@@ -62,23 +62,26 @@ class _Small:
 
 
 def stage_together(
-    files: Sequence[tuple[Path, Origin, bool]], how: Reading, is_known: Callable[[str], bool]
+    files: Sequence[tuple[Path, Origin, bool]],
+    how: Reading,
+    find_known: Callable[[Iterable[str]], Container[str]],
 ) -> tuple[dict[Path, NewFile], dict[Path, tuple[Sequence[int], str]]]:
     """Read those of some files of one source and layout that are small and leave no doubt.
 
     Args:
         files: paths, what is said of each, and whether the source is what its name says.
         how: they are read.
-        is_known: whether the file of a key need not be read.
+        find_known: tells of some keys those whose file need not be read.
 
     Returns:
         The new ones; and of those that are known their stat and key.
     """
     started = time.monotonic()
     read = [small for file in files if (small := _read(*file, how))]
-    smalls = [small for small in read if not is_known(small.file_key)]
+    there = find_known([small.file_key for small in read])
+    smalls = [small for small in read if small.file_key not in there]
     known: dict[Path, tuple[Sequence[int], str]] = {
-        one.path: (one.content.stat, one.file_key) for one in read if is_known(one.file_key)
+        one.path: (one.content.stat, one.file_key) for one in read if one.file_key in there
     }
     if not smalls:
         return {}, known

@@ -36,9 +36,13 @@ from pipeline.lake.journal import Move
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.packs import MOST_BYTES
+from pipeline.lake.records import list_near
 from pipeline.raw.content import read_content
 from pipeline.raw.naming import read_name
 from pipeline.raw.opening import NO_LIMITS
+
+_EVER = "9"
+"""Later than any time, as texts."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,13 @@ class SourceFiles:
         self._lake = lake
         self._rules = rules
         self._filing = Filing(lake, staging)
-        self._records = {record.file_key: record for record in lake.all_files()}
-        self._live = {key: record for key, record in self._records.items() if record.is_live}
+        self._known: set[str] = set()
+        """The keys of those of the lake's records that were looked at."""
+        self._live: dict[str, FileRecord] = {}
+        """Those of them that are in the lake, as they will be."""
+        self._loaded: tuple[str, str] | None = None
+        self._found: dict[str, FileRecord | None] = {}
+        """What the lake knows of files that come."""
         self._lines: dict[str, Lines | None] = {}
         self._partners: dict[str, set[str]] = {}
         self.changed: dict[str, FileRecord] = {}
@@ -90,7 +99,8 @@ class SourceFiles:
         records = [new.record for new in news]
         times = [at for record in records for at in (record.first_at, record.last_at) if at]
         is_any_timeless = len(times) < 2 * len(records)
-        first_at, last_at = min(times, default=""), max(times, default="")
+        first_at, last_at = min(times, default=""), max(times, default=_EVER)
+        self._load_span("" if is_any_timeless else first_at, _EVER if is_any_timeless else last_at)
         near = [
             key
             for key, record in self._live.items()
@@ -101,6 +111,7 @@ class SourceFiles:
         small |= {new.record.file_key: new.lines for new in news}
         large = lines.keys() - small.keys()
         keys = [record.file_key for record in records]
+        self._found = dict.fromkeys(keys) | self._lake.find_all(keys)
         found = find_partners(small, keys, self._rules.least_lines)
         self._partners |= {key: partners | large for key, partners in found.items()}
 
@@ -111,7 +122,10 @@ class SourceFiles:
         it was called by its name alone. ``instead_of``: the key of itself under another source.
         """
         key = new.record.file_key
-        old = self._live.pop(key, None) or self._records.get(key)
+        self._load(new.record)
+        if key not in self._found:
+            self._found[key] = self._lake.find(key)
+        old = self._live.pop(key, None) or self._found[key]
         self._lines[key] = new.lines
         near, others = self._near(new.record), self._others(new.record)
         later = [k for k in near if self._is_in(new.record, k, None)]
@@ -143,6 +157,9 @@ class SourceFiles:
     def forget(self, file_key: str, at: datetime) -> FileRecord:
         """Take a file's hits out; the lines that only it had of others' come back."""
         forgotten_at = at.isoformat(timespec="seconds")
+        record = self._lake.find(file_key)
+        assert record is not None  # it was just found
+        self._load(record)
         record = replace(self._live.pop(file_key), forgotten_at=forgotten_at)
         near, others = self._near(record), self._others(record)
         self._filing.drop(record)
@@ -152,6 +169,7 @@ class SourceFiles:
 
     def settle_all(self, name: str) -> None:
         """Settle a source's files anew that retention has left something of: rules have changed."""
+        self._load_span("", _EVER)
         kept = [
             key
             for key, record in sorted(self._live.items())
@@ -164,6 +182,7 @@ class SourceFiles:
 
     def list_unsettled(self, name: str) -> Iterator[str]:
         """The days of a source's files that drop other lines by the rules of now, a day a file."""
+        self._load_span("", _EVER)
         for key, record in sorted(self._live.items()):
             if record.source != name or not self._lines_of(key):
                 continue  # another's, or retention has left nothing of it
@@ -185,7 +204,27 @@ class SourceFiles:
         return self._list(record, _may_hold_all, self._candidates(record))
 
     def _candidates(self, record: FileRecord) -> Iterable[str]:
-        return self._partners.get(record.file_key, self._live)
+        if record.file_key in self._partners:
+            return self._partners[record.file_key]
+        self._load(record)
+        return list(self._live)
+
+    def _load(self, record: FileRecord) -> None:
+        """Have those at hand that a file may share lines with."""
+        self._load_span(record.first_at or "", record.last_at or _EVER)
+
+    def _load_span(self, first_at: str, last_at: str) -> None:
+        """Have those at hand whose hits' times meet a span, and those that have none."""
+        if self._loaded:
+            first_at, last_at = min(first_at, self._loaded[0]), max(last_at, self._loaded[1])
+        if self._loaded == (first_at, last_at):
+            return
+        span = (first_at, last_at) if first_at and last_at < _EVER else (None, None)
+        for record in list_near(self._lake.ledger, *span):
+            if record.file_key not in self._known:
+                self._known.add(record.file_key)
+                self._live[record.file_key] = record
+        self._loaded = first_at, last_at
 
     def _list(
         self,

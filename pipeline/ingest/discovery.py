@@ -17,17 +17,12 @@ from pipeline.raw.files import Origin, RawFiles, find_files
 from pipeline.raw.opening import DEFAULT_LIMITS, ReadLimits
 from pipeline.text import shown, write_number_of
 
-MOST_FILES = 1000
-"""No run takes more at once (Airflow maps a task over 1,024 at most); the next takes the rest."""
-
 
 @dataclass(frozen=True)
 class Found:
     """The files that a run has to take in: the day's own first, then by source and time."""
 
     files: tuple[Path, ...]
-    waiting: int
-    """How many more wait for the next run."""
     refused: tuple[Path, ...]
     """Late files that begin on days whose figures can no longer change."""
     again: tuple[Path, ...]
@@ -99,14 +94,12 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
             was_seen=lake.was_seen(raw.path),
         )
         fates[fate].append(raw.path)
-    files, waiting = fates[Fate.TAKE][:MOST_FILES], fates[Fate.TAKE][MOST_FILES:]
-    refused, again = fates[Fate.REFUSE], fates[Fate.LOCATE_ANEW]
-    reasons = dict.fromkeys(waiting, "waits for the next run")
-    search.note(day, logs, reasons | dict.fromkeys(refused, OF_A_SEALED_DAY), files)
+    files, refused, again = fates[Fate.TAKE], fates[Fate.REFUSE], fates[Fate.LOCATE_ANEW]
+    search.note(day, logs, dict.fromkeys(refused, OF_A_SEALED_DAY), files)
     others = search.list_others(raw for raw in logs if _is_wanted(raw, day, with_late=with_late))
     origins = {p: o for p, o in raw_files.origins.items() if p in {*files, *again}}
     return Found(
-        tuple(files), len(waiting), tuple(refused), tuple(again), not_yet,
+        tuple(files), tuple(refused), tuple(again), not_yet,
         (*raw_files.refused, *others), origins, raw_files.unreached,
     )  # fmt: skip
 

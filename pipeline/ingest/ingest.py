@@ -34,6 +34,7 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord, key_of
 from pipeline.lake.left_out import OF_A_SEALED_DAY, note_file, write_notes
 from pipeline.lake.packs import MOST_BYTES
+from pipeline.lake.records import read_records
 from pipeline.lake.storage import storage_named
 from pipeline.raw.content import read_content, read_whole
 from pipeline.raw.files import Origin, is_file
@@ -168,7 +169,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
         on_read: told the raw bytes read, for progress.
     """
     names = Namer(lake)
-    sizes = {record.raw_bytes for record in lake.all_files()}
+    sizes = frozenset(read_records(lake.ledger, ["raw_bytes"])["raw_bytes"].unique().to_pylist())
     stop = threading.Event()
     with (
         storage_named(lake.root, "what was taken in before stands, the next run takes the rest"),
@@ -240,10 +241,9 @@ def _take(
     done: list[Ingested] = []
     if len(jobs) > 1:
         asked = [(job.path, job.origin, job.is_source_by_name) for job in jobs]
-        records = {record.file_key: record for record in lake.all_files()}
         again = any(job.again for job in jobs)
         new, known = stage_together(
-            asked, how, lambda key: not again and _find_known(records.get, key, None) is not None
+            asked, how, lambda keys: {} if again else _find_all_known(lake, keys)
         )
         if how.stop.is_set():
             return Ingested()
@@ -312,20 +312,28 @@ def _recall(lake: Lake, job: _Job, how: Reading) -> FileRecord | None:
     """The record of the same content from the same source, when the lake has it."""
     _, content = read_whole(read_content(job.path, how.limits, how.on_read), lambda _: None)
     key = key_of(job.origin.source, content.sha256)
-    known = _find_known(lake.find, key, content.damage)
+    known = _find_known(lake, key, content.damage)
     if known:
         with lake.lock():
             lake.commit([], read={job.path: (content.stat, key)})
     return known
 
 
-def _find_known(
-    find: Callable[[str], FileRecord | None], file_key: str, damage: str | None
-) -> FileRecord | None:
+def _find_all_known(lake: Lake, file_keys: Iterable[str]) -> dict[str, FileRecord]:
+    """The same as ``_find_known`` for the contents of undamaged files."""
+    found = lake.find_all(file_keys)
+    return {
+        key: record
+        for key, record in found.items()
+        if not (record.replaced_by or record.damage) or _find_known(lake, key, None)
+    }
+
+
+def _find_known(lake: Lake, file_key: str, damage: str | None) -> FileRecord | None:
     """A content's record, unless it was part of a file that is forgotten by now."""
-    known = last = find(file_key)
+    known = last = lake.find(file_key)
     while last and last.replaced_by:
-        last = find(last.replaced_by)
+        last = lake.find(last.replaced_by)
     if known and known.damage and not damage and not known.forgotten_at:
         return None  # an archive of which nothing was lost but its checksum came again, sound
     return known if last and (last == known or last.is_live) else None
@@ -339,7 +347,7 @@ def _commit(lake: Lake, job: _Job, new: NewFile, rules: OverlapRules) -> Ingeste
     """
     record, key = new.record, new.record.file_key
     with lake.lock():
-        known = _find_known(lake.find, key, record.damage)
+        known = _find_known(lake, key, record.damage)
         if known and known.erasures and job.again:
             raise DataError(
                 f"{shown(job.path)}: a person was erased from its hits, and reading it"
@@ -401,14 +409,14 @@ def _commit_together(
     with lake.lock():
         sealed_to = max(lake.sealed(), default="")
         source = SourceFiles(lake, rules, jobs[0].folder.parent)
-        before = {record.file_key: record for record in lake.all_files()}
+        before = _find_all_known(lake, [key for _, key in there.values()])
         refusable: dict[Path, _Job] = {}
         known: list[tuple[_Job, str]] = []
         new: list[tuple[_Job, NewFile]] = []
         keys: set[str] = set()
         for job in jobs:
             one, key = found.get(job.path), there[job.path][1]
-            its = _find_known(before.get, key, None)
+            its = before.get(key)
             if key in keys or (its and not job.again):
                 known.append((job, key))
             elif one is None or (its and its.erasures) or one.record.day <= sealed_to:

@@ -81,6 +81,12 @@ class Lake:
 
         return list_records(self.ledger)
 
+    def find_all(self, file_keys: Iterable[str]) -> dict[str, FileRecord]:
+        """The accounting of several raw files, by key, as far as the lake knows them."""
+        from pipeline.lake.records import find_records  # noqa: PLC0415 loads Arrow
+
+        return find_records(self.ledger, file_keys)
+
     def find(self, file_key: str) -> FileRecord | None:
         """The accounting of one raw file: in the lake, replaced or forgotten."""
         from pipeline.lake.records import find_record  # noqa: PLC0415 loads Arrow
@@ -285,7 +291,7 @@ class Lake:
         with self.staging() as staging:
             changed = {record.file_key: record for record in records}
             read_ns = time.time_ns()
-            known = {one.file_key: one for one in self.all_files()} | changed if read else {}
+            known = self.find_all({key for _, key in read.values()} - changed.keys()) | changed
             for path, (stat, key) in read.items():
                 seen = Seen(quoted(path), stat[0], stat[1], read_ns)
                 was = [one for one in known[key].seen if one.path == seen.path]

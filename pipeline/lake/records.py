@@ -42,6 +42,7 @@ SCHEMA = FILES.append(pa.field("seen", _SEEN)).remove_metadata()
 _DAY_LENGTH = len(str(NO_DAY))
 _TIMES = ("first_at", "last_at", "ingested_at", "forgotten_at")
 _SHARES = ("days", "whole_days")
+_TIME = SCHEMA.field("first_at").type
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,38 @@ def find_record(ledger: Path, file_key: str) -> FileRecord | None:
             found = to_records(table.filter(pc.equal(table["file_key"], file_key)))
             return found[0] if found else find_record(ledger, file_key)  # it has just moved
     return old[0] if old else None
+
+
+def find_records(ledger: Path, file_keys: Iterable[str]) -> dict[str, FileRecord]:
+    """Those of several raw files, by key, as far as there are any."""
+    wanted = set(file_keys)
+    keys = pa.array(sorted(wanted), pa.string())
+    found = {r.file_key: r for r in read_old(ledger) if r.file_key in wanted}
+    moment = _settled(ledger)
+    for table in moment.tables:
+        rows = table.filter(pc.is_in(table["file_key"], value_set=keys))
+        found |= {record.file_key: record for record in to_records(rows)}
+    return found
+
+
+def list_near(ledger: Path, first_at: str | None, last_at: str | None) -> list[FileRecord]:
+    """Raw files in the lake whose hits' times meet a span (ISO 8601 in UTC), and those without.
+
+    All of them where the span is None.
+    """
+    found = [record for record in read_old(ledger) if record.is_live]
+    for table in _settled(ledger).tables:
+        is_near = pc.and_(pc.is_null(table["replaced_by"]), pc.is_null(table["forgotten_at"]))
+        if first_at and last_at:
+            first, last = (
+                pa.scalar(datetime.fromisoformat(at), _TIME) for at in (first_at, last_at)
+            )
+            meets = pc.and_(
+                pc.less_equal(table["first_at"], last), pc.greater_equal(table["last_at"], first)
+            )
+            is_near = pc.and_(is_near, pc.fill_null(meets, True))
+        found += to_records(table.filter(is_near))
+    return found
 
 
 def find_seen(ledger: Path, path: str) -> list[tuple[Seen, str]]:

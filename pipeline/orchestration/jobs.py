@@ -1,7 +1,9 @@
-"""Files for a scheduler's tasks, as JSON."""
+"""Files for a scheduler's tasks, as JSON: a job is one or several files."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
@@ -10,13 +12,28 @@ from pipeline.ingest.discovery import Found
 from pipeline.raw.files import Origin
 from pipeline.text import escape, printable
 
+Job = list[dict[str, str | bool]]
+_ALONE = 100
+"""So many files are a task each, which shows each by its name."""
+_MOST_FILES = 4_000
+_MOST_BYTES = 64 * 1024 * 1024
+"""Of a task: about what is read in a minute, so that one that fails loses little."""
+_MOST_JOBS = 1_000
+"""Airflow maps a task over 1,024 at most."""
+
 
 def name_file(path: Path) -> str:
     """A raw file's name, safe to show anywhere."""
     return escape(printable(path.name))
 
 
-def write_jobs(found: Found) -> list[dict[str, str | bool]]:
+def name_job(job: Job) -> str:
+    """The name of a job's first file, and how many more there are."""
+    more = f" and {len(job) - 1} more" if len(job) > 1 else ""
+    return f"{name_file(read_paths(job)[0])}{more}"
+
+
+def write_jobs(found: Found) -> list[Job]:
     """The files as a scheduler keeps them: ASCII, whatever bytes their names are of.
 
     Raises:
@@ -24,25 +41,55 @@ def write_jobs(found: Found) -> list[dict[str, str | bool]]:
     """
     if found.unreached:
         raise found.unreached[0]
-    jobs = [(path, False) for path in found.files] + [(path, True) for path in found.again]
-    return [_write_job(path, found.origins.get(path), again=again) for path, again in jobs]
+    jobs = list(_group(found.files)) + [[path] for path in found.again]
+    again, size = set(found.again), -(-len(jobs) // _MOST_JOBS)
+    joined = (chain(*jobs[at : at + size]) for at in range(0, len(jobs), size or 1))
+    return [[_write_file(p, found.origins.get(p), again=p in again) for p in job] for job in joined]
 
 
-def _write_job(path: Path, origin: Origin | None, *, again: bool) -> dict[str, str | bool]:
-    job: dict[str, str | bool] = {"path": quote(os.fsencode(path)), "again": again}
+def _group(paths: tuple[Path, ...]) -> Iterator[list[Path]]:
+    """Files in their order, together where there are many of them."""
+    if len(paths) <= _ALONE:
+        yield from ([path] for path in paths)
+        return
+    group: list[Path] = []
+    n_bytes = 0
+    for path in paths:
+        size = path.stat().st_size if path.exists() else 0
+        if group and (len(group) == _MOST_FILES or n_bytes + size > _MOST_BYTES):
+            yield group
+            group, n_bytes = [], 0
+        group.append(path)
+        n_bytes += size
+    yield group
+
+
+def _write_file(path: Path, origin: Origin | None, *, again: bool) -> dict[str, str | bool]:
+    file: dict[str, str | bool] = {"path": quote(os.fsencode(path)), "again": again}
     fields: dict[str, str | None] = asdict(origin) if origin else {}
-    return job | {name: quote(value) for name, value in fields.items() if value is not None}
+    return file | {name: quote(value) for name, value in fields.items() if value is not None}
 
 
-def read_origins(job: dict[str, Any]) -> dict[Path, Origin]:
-    """What the settings said of a job's raw file, when they did."""
-    if "source" not in job:
-        return {}
+def read_origins(job: Job) -> dict[Path, Origin]:
+    """What the settings said of a job's raw files, where they did."""
+    return {_read_path(file): _read_origin(file) for file in job if "source" in file}
+
+
+def read_paths(job: Job) -> list[Path]:
+    """The raw files of a job."""
+    return [_read_path(file) for file in job]
+
+
+def read_again(job: Job) -> list[Path]:
+    """Those of them that are to be read although the lake has them."""
+    return [_read_path(file) for file in job if file["again"]]
+
+
+def _read_path(file: dict[str, Any]) -> Path:
+    return Path(os.fsdecode(unquote_to_bytes(file["path"])))
+
+
+def _read_origin(file: dict[str, Any]) -> Origin:
     names = ("source", "layout", "timezone", "url")
-    fields = {name: unquote(job[name]) if name in job else None for name in names}
-    return {read_path(job): Origin(**fields)}  # type: ignore[arg-type]  # the first two are there
-
-
-def read_path(job: dict[str, Any]) -> Path:
-    """The raw file of a job."""
-    return Path(os.fsdecode(unquote_to_bytes(job["path"])))
+    fields = {name: unquote(file[name]) if name in file else None for name in names}
+    return Origin(**fields)  # type: ignore[arg-type]  # the source is there

@@ -32,13 +32,20 @@ from pipeline.ingest.sources import days_around, find_raw_files
 from pipeline.lake.lake import Lake
 from pipeline.lake.partitions import read_table
 from pipeline.lake.zone import Zone, find_zone, open_lake
-from pipeline.orchestration.jobs import name_file, read_origins, read_path
+from pipeline.orchestration.jobs import (
+    Job,
+    name_file,
+    name_job,
+    read_again,
+    read_origins,
+    read_paths,
+)
 from pipeline.raw.files import Origin
 from pipeline.raw.holes import say_hole
 from pipeline.report.accounting import report_settings
 from pipeline.report.page import write_report
 from pipeline.settings import Settings
-from pipeline.text import escape, write_number_of
+from pipeline.text import escape
 
 log = logging.getLogger(__name__)
 
@@ -113,9 +120,6 @@ def search_files(
         log.warning("%s: %s", name_file(path), why)
     for path in found.refused:
         log.warning("%s: of a sealed day, not taken in: its figures stand", name_file(path))
-    if found.waiting:
-        files = write_number_of(found.waiting, "more file waits", "more files wait")
-        log.warning("%s for the next run", files)
     log.info("%s: %d files, %d to locate anew", day, len(found.files), len(found.again))
     return found
 
@@ -175,37 +179,37 @@ def refuse_failed(failed: Sequence[Failed]) -> None:
         raise kind("; ".join(f"{name_file(one.path)}: {escape(one.why)}" for one in failed))
 
 
-def ingest_job(settings: Settings, job: dict[str, Any]) -> dict[str, int | str]:
-    """Take one raw file in; returns its name, lines, hits, rejected lines and local days.
+def ingest_job(settings: Settings, job: Job) -> dict[str, int | str]:
+    """Take raw files in; returns their name, lines, hits, rejected lines and local days.
 
     Raises:
         DataError, GeoError: as ``take_in``.
     """
-    path = read_path(job)
-    again = [path] if job["again"] else []
-    result = take_in(settings, [path], again, origins=read_origins(job))
-    (record,) = result.added or [known for _, known in result.known]
+    result = take_in(settings, read_paths(job), read_again(job), origins=read_origins(job))
+    records = [*result.added, *(known for _, known in result.known)]
     return {
-        "file": name_file(path),
-        "lines": record.lines,
-        "hits": record.hits,
-        "rejected": record.rejected,
-        "days": ", ".join(record.days),
+        "file": name_job(job),
+        "lines": sum(record.lines for record in records),
+        "hits": sum(record.hits for record in records),
+        "rejected": sum(record.rejected for record in records),
+        "days": ", ".join(sorted({day for record in records for day in record.days})),
     }
 
 
-def build_stale(settings: Settings, jobs: Iterable[dict[str, Any]] = ()) -> list[str]:
+def build_stale(settings: Settings, jobs: Iterable[Job] = ()) -> list[str]:
     """Rebuild the stale days, and the tables over all days; returns the days.
 
     Files of ``jobs`` that nobody took in are taken in first: a scheduler may lose a task. (Airflow
     does, when a run is cleared twice and its list of files was shorter in between.)
     """
     lake = Lake(settings.lake)
-    lost = [job for job in jobs if lake.find_seen(read_path(job)) is None]
-    left = [read_path(job) for job in lost]
+    origins: dict[Path, Origin] = {}
+    left: list[Path] = []
+    for job in jobs:
+        origins |= read_origins(job)
+        left += [path for path in read_paths(job) if lake.find_seen(path) is None]
     for path in left:
         log.warning("%s: its task was lost, taken in now", name_file(path))
-    origins = {path: origin for job in lost for path, origin in read_origins(job).items()}
     take_in(settings, left, origins=origins)
     return [str(day) for day in build(lake, build_settings(settings, lake))]
 

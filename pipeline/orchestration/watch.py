@@ -22,7 +22,7 @@ from pipeline.ingest.discovery import Found
 from pipeline.ingest.ingest import Ingested
 from pipeline.ingest.maker import ingest_settings
 from pipeline.lake.zone import find_zone, open_lake
-from pipeline.orchestration.jobs import name_file, read_origins, read_path
+from pipeline.orchestration.jobs import Job, name_file, name_job, read_origins, read_paths
 from pipeline.orchestration.nightly import build_stale as build_days
 from pipeline.orchestration.nightly import (
     find_own_zone,
@@ -89,17 +89,16 @@ def _is_unfinished(path: Path, limits: ReadLimits) -> bool:
     return not path.exists()
 
 
-def take_job_in(settings: Settings, job: dict[str, Any]) -> dict[str, int | str]:
-    """Take one live file in; returns its name, lines and hits (0 when only half of it is there).
+def take_job_in(settings: Settings, job: Job) -> dict[str, int | str]:
+    """Take live files in; returns their name, lines and hits (0 when only half of one is there).
 
     Raises:
         DataError, GeoError: as ``take_in_so_far``.
     """
-    path = read_path(job)
-    result = take_in_so_far(settings, [path], origins=read_origins(job))
+    result = take_in_so_far(settings, read_paths(job), origins=read_origins(job))
     records = [*result.added, *(known for _, known in result.known)]
     return {
-        "file": name_file(path),
+        "file": name_job(job),
         "lines": sum(record.lines for record in records),
         "hits": sum(record.hits for record in records),
     }

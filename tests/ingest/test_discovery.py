@@ -16,7 +16,8 @@ from pipeline.enrich.hits import DatabasesInForce
 from pipeline.errors import DataError, SettingsError
 from pipeline.ingest.discovery import Fate, Found, decide, discover, find_raw
 from pipeline.lake.lake import Lake
-from pipeline.orchestration.jobs import name_file, read_path, write_jobs
+from pipeline.orchestration import jobs as jobs_module
+from pipeline.orchestration.jobs import name_file, name_job, read_again, read_paths, write_jobs
 from pipeline.orchestration.nightly import build_stale
 from pipeline.settings import load_settings
 
@@ -176,10 +177,26 @@ def test_names_of_any_bytes_pass_through_a_scheduler(site: Site) -> None:
     path = Path(os.fsdecode(os.fsencode(site.folder / "raw") + b"/web\xff {{ 7 * 7 }}\n.log"))
     path.write_bytes(lines("08 10:00:00"))
     (job,) = write_jobs(find(site, 8))
-    assert read_path(job) == path
-    assert str(job["path"]).isascii()
-    assert "{{" not in str(job["path"])
+    assert read_paths(job) == [path]
+    assert str(job).isascii()
+    assert "{{" not in str(job)
     assert name_file(path).isprintable()
+
+
+def test_many_files_are_few_tasks_and_each_is_in_one(site: Site) -> None:
+    """Up to a hundred are a task each; no more tasks than Airflow maps, whatever there is."""
+    paths = tuple(site.write(f"web01-{number:04}.log", b"x") for number in range(2_001))
+    few = write_jobs(Found(paths[:100], (), paths[100:101]))
+    assert [(read_paths(job), read_again(job)) for job in few[-2:]] == [
+        ([paths[99]], []), ([paths[100]], [paths[100]]),
+    ]  # fmt: skip
+    (job,) = write_jobs(Found(paths, (), ()))
+    assert read_paths(job) == list(paths)
+    assert name_job(job) == "web01-0000.log and 2000 more"
+    with mock.patch.object(jobs_module, "_MOST_FILES", 1):
+        found = write_jobs(Found(paths, (), ()))
+    assert max(map(len, found)) == 3
+    assert [path for job in found for path in read_paths(job)] == list(paths)
 
 
 def test_a_file_whose_task_was_lost_is_taken_in_before_the_build(site: Site) -> None:
@@ -191,7 +208,7 @@ def test_a_file_whose_task_was_lost_is_taken_in_before_the_build(site: Site) -> 
     lost = site.write("web02-a.log", lines("08 11:00:00"))
     site.run("ingest", "raw/web01-a.log", "--geo", "geo")
     jobs = write_jobs(find(site, 8))
-    assert [read_path(job) for job in jobs] == [lost]
+    assert [read_paths(job) for job in jobs] == [[lost]]
     with mock.patch.dict(os.environ, site.environment(), clear=True):
         settings = load_settings(lake=site.lake, geo=site.folder / "geo")
         assert build_stale(settings, jobs) == ["2016-11-08"]

@@ -14,7 +14,7 @@ from lake_fixtures import Site, make_line
 
 from pipeline.enrich.hits import DatabasesInForce
 from pipeline.errors import StoreError
-from pipeline.ingest import discovery, raw_logs
+from pipeline.ingest import raw_logs
 from pipeline.ingest.discovery import Found, discover, find_raw
 from pipeline.ingest.file_days import look_through
 from pipeline.lake.lake import Lake
@@ -155,18 +155,6 @@ def test_a_run_of_one_day_leaves_its_neighbours_preliminary(site: Site) -> None:
     assert "whole day" in figure(site, 8)
     run_day(site, 9)
     assert "whole day" in figure(site, 9)
-
-
-def test_what_waits_for_the_next_run_is_left_out(site: Site) -> None:
-    for number in range(1, 5):
-        site.write(f"web{number:02}.log", lines(8, client=number))
-    with mock.patch.object(discovery, "MOST_FILES", 3):
-        run_day(site, 8)
-        said = figure(site, 8)
-        assert "web04: web04.log waits for the next run" in said
-        assert "whole day" not in said
-        run_day(site, 8)
-    assert "whole day" in figure(site, 8)
 
 
 def test_a_late_file_of_a_sealed_day_is_said(site: Site) -> None:

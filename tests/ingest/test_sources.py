@@ -391,7 +391,7 @@ def test_jobs_of_a_scheduler_hold_no_secret_and_fetch_what_is_gone(
     (job,) = write_jobs(found)
     assert PASSWORD not in json.dumps(job)
     assert PASSWORD not in repr(settings)
-    assert job["timezone"] == "Europe/Berlin"
+    assert job[0]["timezone"] == "Europe/Berlin"
     assert web.sent == ["access-20161108.log"]
     found.files[0].unlink()
     assert ingest_job(settings, job)["hits"] == 3
