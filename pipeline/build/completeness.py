@@ -72,7 +72,7 @@ class FileShare:
 
 def list_shares(records: Iterable[FileRecord], days: AbstractSet[str]) -> list[FileShare]:
     """What every file gave to those of ``days``; a damaged archive ended within its last one."""
-    known = list(records)
+    known = {record.file_key: record for record in records}
     return [
         FileShare(
             date.fromisoformat(day),
@@ -81,19 +81,20 @@ def list_shares(records: Iterable[FileRecord], days: AbstractSet[str]) -> list[F
             is_damaged=record.damage is not None and day == max(record.days),
             doubts=list(_say_doubts(record, day, known)),
         )
-        for record in known
+        for record in known.values()
         for day in record.days
         if day in days
     ]
 
 
-def _say_doubts(record: FileRecord, day: str, records: Iterable[FileRecord]) -> Iterator[str]:
+def _say_doubts(record: FileRecord, day: str, records: Mapping[str, FileRecord]) -> Iterator[str]:
     if record.days[day].first_line <= record.flood_lines:
         yield say_flood(record)
     for others, say in ((record.repeat_with, say_repeats), (record.shared_with, say_shared)):
-        if any(other.file_key == others and day in other.days for other in records):
+        other = records.get(others or "")
+        if other and day in other.days:
             yield say(record)
-    beside = _find_beside(record, day, records) if record.damage else None
+    beside = _find_beside(record, day, records.values()) if record.damage else None
     if beside:
         yield (
             f"a damaged file ({record.file_key}) has the hours of {beside}: its hits count twice"

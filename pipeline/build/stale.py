@@ -7,7 +7,9 @@ asks for it, for a published figure is not restated by an upgrade.
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -31,6 +33,9 @@ Parts = dict[str, Any]
 _DROP_ROBOTLIKE = "drop_robotlike"
 _ONE_DAY = timedelta(days=1)
 _SHOWN = 5
+_NAMED_EACH = 50
+"""Of more small files in one pack a day's parts have a digest: a CDN has thousands a day."""
+_MANY = re.compile(r"(?P<stem>.+)#(?P<count>\d+)#[0-9a-f]+")
 
 
 @dataclass(frozen=True)
@@ -65,8 +70,8 @@ class DayFiles:
 
     day: date
     file_keys: tuple[str, ...]
-    stems: tuple[str, ...]
-    """The names of the files that have their hits, each once."""
+    lie_in: tuple[str, ...]
+    """The name of the Parquet that has each file's hits."""
     geo_built: tuple[str | None, ...]
     """Which database located each file's hits."""
     hits: tuple[int, ...]
@@ -81,9 +86,34 @@ class DayFiles:
         return sum(self.hits)
 
     @property
+    def stems(self) -> list[str]:
+        """The names of the Parquet files that have their hits, each once."""
+        return sorted(set(self.lie_in))
+
+    @property
     def named(self) -> dict[str, int]:
-        """Each file's hits by its key."""
-        return dict(zip(self.file_keys, self.hits, strict=True))
+        """Each file's hits by its key; those of a pack of many together, by ``_name_many``."""
+        found: dict[str, int] = {}
+        by_stem: dict[str, list[tuple[str, int]]] = {}
+        for key, stem, hits in zip(self.file_keys, self.lie_in, self.hits, strict=True):
+            by_stem.setdefault(stem, []).append((key, hits))
+        for stem, its in sorted(by_stem.items()):
+            if len(its) > _NAMED_EACH:
+                found[_name_many(stem, its)] = sum(hits for _, hits in its)
+            else:
+                found |= its
+        return found
+
+    @property
+    def databases(self) -> list[str | None]:
+        """Which database located each file's hits; of many files each different one once."""
+        built = list(self.geo_built)
+        return built if len(built) <= _NAMED_EACH else sorted(set(built), key=str)
+
+
+def _name_many(stem: str, files: list[tuple[str, int]]) -> str:
+    digest = hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
+    return f"{stem}#{len(files)}#{digest}"
 
 
 def days_of(records: list[FileRecord]) -> dict[date, DayFiles]:
@@ -101,7 +131,7 @@ def _join(day: date, entries: list[tuple[str, DayShare, FileRecord]]) -> DayFile
     return DayFiles(
         day,
         tuple(key for key, _, _ in entries),
-        tuple(sorted({record.stem for _, _, record in entries})),
+        tuple(record.stem for _, _, record in entries),
         tuple(share.geo_built for _, share, _ in entries),
         tuple(share.hits for _, share, _ in entries),
         tuple(sorted(read_by)),
@@ -135,7 +165,7 @@ def parts_of(lake: Lake, days: dict[date, DayFiles], rules: SessionRules) -> dic
         return {
             "files": own.named,
             "near": {beside: files.named for beside, files in near.items()},
-            "geo": [list(own.geo_built), own.geo_is_late],
+            "geo": [own.databases, own.geo_is_late],
             "read_by": [own.read_by, *(near[beside].read_by for beside in sorted(near))],
             "definitions": code[:16],
             # The default adds nothing, so that a day built before there was a choice keeps it.
@@ -216,9 +246,14 @@ class FileNames:
     def list_files(self, file_keys: Collection[str], hits: dict[str, int]) -> str:
         """The files with most hits first."""
         keys = sorted(file_keys, key=lambda key: (-hits.get(key, 0), key))
-        names = [self._known.get(key, key) for key in keys]
+        names = [_say_many(key) or self._known.get(key, key) for key in keys]
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         return ", ".join(names[:_SHOWN]) + more
+
+
+def _say_many(key: str) -> str | None:
+    many = _MANY.fullmatch(key)
+    return many and f"{int(many['count']):,} small files of {many['stem']}"
 
 
 def _find_causes(
@@ -277,6 +312,11 @@ def _compare_files(
     before: dict[str, int], after: dict[str, int], names: FileNames, where: str
 ) -> Iterator[Cause]:
     late, gone = after.keys() - before.keys(), before.keys() - after.keys()
+    for stem, its in _pair_many(late, gone).items():
+        late, gone = late - its, gone - its
+        counts = [f"{_count(its & keys.keys()):,}" for keys in (after, before)]
+        text = f"{where}small files of {stem}: {counts[0]}, before {counts[1]}"
+        yield Cause("files", text, is_beside=bool(where))
     changed = {key for key in after.keys() & before.keys() if after[key] != before[key]}
     beside = bool(where)
     if late:
@@ -289,3 +329,22 @@ def _compare_files(
     if changed:
         what = "other hits of the same files after duplicates were dropped or lines read anew"
         yield Cause("files", f"{where}{what}: {names.list_files(changed, after)}", is_beside=beside)
+
+
+def _pair_many(late: AbstractSet[str], gone: AbstractSet[str]) -> dict[str, set[str]]:
+    """By pack what stands for its files then and now, of those that had or have many files."""
+    found: dict[str, set[str]] = {}
+    for key in sorted(late | gone):
+        if many := _MANY.fullmatch(key):
+            found.setdefault(many["stem"], set()).add(key)
+    for stem, its in found.items():
+        for one, other in ((late, gone), (gone, late)):
+            if its & one and not its & other:  # it had, or has, a few files
+                source = stem.rpartition("-")[0]
+                its |= {key for key in other if key.rpartition("-")[0] == source}
+    return {stem: its for stem, its in found.items() if its & late and its & gone}
+
+
+def _count(keys: Iterable[str]) -> int:
+    found = (_MANY.fullmatch(key) for key in keys)
+    return sum(int(many["count"]) if many else 1 for many in found)

@@ -10,12 +10,12 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -42,6 +42,9 @@ SCHEMA = FILES.append(pa.field("seen", _SEEN)).remove_metadata()
 _DAY_LENGTH = len(str(NO_DAY))
 _TIMES = ("first_at", "last_at", "ingested_at", "forgotten_at")
 _SHARES = ("days", "whole_days")
+_DATES = ("rejects_day",)
+_SECONDS, _ISO = pa.timestamp("s", "UTC"), "%Y-%m-%dT%H:%M:%S+00:00"
+_Item = TypeVar("_Item")
 _TIME = SCHEMA.field("first_at").type
 
 
@@ -312,23 +315,38 @@ def _to_row(record: FileRecord) -> dict[str, Any]:
 
 
 def to_records(table: pa.Table) -> list[FileRecord]:
-    """Rows of ``SCHEMA`` as records."""
-    return [_to_record(row) for row in table.drop_columns("day").to_pylist()]
+    """Rows of ``SCHEMA`` as records: column by column, as a lake has very many."""
+    columns: dict[str, Sequence[Any]] = {}
+    for name in SCHEMA.names:
+        column = table[name].combine_chunks()
+        if name in _SHARES:
+            columns[name] = _to_shares(column)
+        elif name == "seen":
+            columns[name] = [tuple(its) for its in _nested(column, Seen)]
+        elif name == "reasons":
+            pairs = zip(column.keys.to_pylist(), column.items.to_pylist(), strict=True)
+            columns[name] = [dict(its) for its in _cut(list(pairs), column.offsets)]
+        elif name in _TIMES:
+            columns[name] = pc.strftime(column.cast(_SECONDS), _ISO).to_pylist()
+        else:
+            columns[name] = (column.cast(pa.string()) if name in _DATES else column).to_pylist()
+    names = [field.name for field in fields(FileRecord)]
+    return list(map(FileRecord, *(columns[name] for name in names)))
 
 
-def _to_record(row: dict[str, Any]) -> FileRecord:
-    row["rejects_day"] = row["rejects_day"] and str(row["rejects_day"])
-    for name in _TIMES:
-        row[name] = row[name] and row[name].isoformat()
-    for name in _SHARES:
-        row[name] = {
-            share["day"].isoformat(): DayShare(
-                share["hits"], share["first_line"],
-                geo_is_late=share["geo_is_late"],
-                geo_built=share["geo_built"] and str(share["geo_built"]),
-            )
-            for share in row[name]
-        }  # fmt: skip
-    row["reasons"] = dict(row["reasons"])
-    row["seen"] = tuple(Seen(**seen) for seen in row["seen"])
-    return FileRecord(**row)
+def _to_shares(column: pa.ListArray) -> list[dict[str, DayShare]]:
+    values = column.values
+    days, built = (values.field(name).cast(pa.string()) for name in ("day", "geo_built"))
+    counts = [values.field(name).to_pylist() for name in ("hits", "first_line", "geo_is_late")]
+    shares = list(map(DayShare, *counts, built.to_pylist()))
+    return [dict(its) for its in _cut(list(zip(days.to_pylist(), shares)), column.offsets)]  # noqa: B905
+
+
+def _nested(column: pa.ListArray, kind: type[Seen]) -> Iterator[list[Seen]]:
+    values = [column.values.field(field.name).to_pylist() for field in fields(kind)]
+    return _cut(list(map(kind, *values)), column.offsets)
+
+
+def _cut(items: list[_Item], offsets: pa.Array) -> Iterator[list[_Item]]:
+    """Each row's part of the items of all rows."""
+    return (items[start:end] for start, end in pairwise(offsets.to_pylist()))
