@@ -160,7 +160,14 @@ def is_in(part: bytes, whole: bytes, damaged: dict[bytes, bool]) -> bool:
     if not damaged[part] or damaged[whole] or own[0] != other[0]:
         return False
     same = next((n for n, (a, b) in enumerate(zip(own, other, strict=False)) if a != b), 0)
-    return not goes_on(own[:same], other) and match(part, whole, is_damaged=True) is not None
+    found = match(part, whole, is_damaged=True)
+    return not goes_on(own[:same], other) and found is not None and tells(own, found)
+
+
+def tells(own: list[bytes], found: list[bytes]) -> bool:
+    """Whether lines in common tell whose copy a damaged file is: half of its hits, or enough."""
+    hits = [line for line in own if line[:1].isdigit() and b"\x1f" not in line]
+    return len(hits) <= 2 * len(found) or len(set(found)) >= LEAST
 
 
 def goes_on(first: list[bytes], other: list[bytes]) -> bool:
@@ -169,13 +176,13 @@ def goes_on(first: list[bytes], other: list[bytes]) -> bool:
     return is_flood and other[len(first) : len(first) + 1] == first[-1:]
 
 
-def match(part: bytes, whole: bytes, *, is_damaged: bool) -> set[bytes] | None:
+def match(part: bytes, whole: bytes, *, is_damaged: bool) -> list[bytes] | None:
     """The lines of `part` that `whole` has in order; None when others are there than damage left.
 
     Of an undamaged file that is a last line without its end.
     """
     own, other = lines_of(part), lines_of(whole)
-    found, since, unknown = set(), 0, 0
+    found, since, unknown = list[bytes](), 0, 0
     for line in own:
         if line not in other[since:]:
             unknown += 1
@@ -183,7 +190,7 @@ def match(part: bytes, whole: bytes, *, is_damaged: bool) -> set[bytes] | None:
         place = other.index(line, since)
         if unknown > 4 * (place - since) or (unknown and not is_damaged):
             return None
-        found.add(line)
+        found.append(line)
         since, unknown = place + 1, 0
     is_tail = unknown == 1 and since < len(other) and not part.endswith(b"\n")
     if unknown and not is_tail and (not is_damaged or unknown > 4 * (len(other) - since)):
@@ -199,7 +206,7 @@ def shared(before: bytes, after: bytes, damaged: dict[bytes, bool]) -> int:
     """
     old, new = lines_of(before), lines_of(after)
     found = match(after, before, is_damaged=damaged[after])
-    if found is not None and len(found) >= LEAST:
+    if found is not None and len(set(found)) >= LEAST:
         return len(new)
     ends = {len(old), len(old) - (not before.endswith(b"\n"))}
     for count in range(len(new), LEAST - 1, -1):
