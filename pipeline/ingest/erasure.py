@@ -8,9 +8,8 @@ visitors, sessions, pages or different paths, it counts as before. Raw files are
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -55,7 +54,7 @@ class Trace:
     table: str
     rows: int
     path: Path
-    records: Mapping[str, FileRecord] = MappingProxyType({})
+    records: Mapping[str, FileRecord] = field(default_factory=dict)
     """Those of its raw files, by key."""
     is_derived: bool = False
     """Whether a build makes it anew of hits, so that nothing is written there."""
