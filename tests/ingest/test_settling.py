@@ -119,7 +119,7 @@ def test_an_earlier_state_read_again_leaves_no_hits(site: Site) -> None:
     site.ingest("--again", early)
     site.run("build")
     assert hits(site) == 40
-    assert len(list(site.lake.glob("ledger/digests/web05-*.json"))) == 1
+    assert site.run("verify").err.endswith("nothing is off\n")
     kinds = sorted(record.is_live for record in Lake(site.lake).all_files())
     assert kinds == [False, True]
 
