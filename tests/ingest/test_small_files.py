@@ -1,0 +1,230 @@
+"""Small files are read, put in place and kept together; what comes of each is its own alone."""
+
+import gzip
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lake_fixtures import GOOD, Site, make_line
+from layout_lines import IIS, IIS_HEADER
+
+from pipeline.formats.layouts import list_layouts
+from pipeline.ingest import batches, ingest
+from pipeline.ingest.overlaps import (
+    Lines,
+    find_flood,
+    find_overlap,
+    find_repeats,
+    find_shared,
+    is_earlier,
+    is_sent_whole,
+)
+from pipeline.ingest.partners import find_partners
+from pipeline.lake.lake import Lake
+
+LEAST = 3
+CLOUDFRONT = (
+    "#Version: 1.0\n#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem"
+    " sc-status cs(Referer) cs(User-Agent) cs-uri-query\n"
+)
+EDGE = "2016-11-08\t20:{:02}:{:02}\tYUL62\t51\t203.0.113.{}\tGET\tx.net\t/{}\t200\t-\tFirefox\t-\n"
+
+
+def edge_lines(first: int, count: int) -> str:
+    return "".join(
+        EDGE.format(n // 60, n % 60, n % 250 + 1, n) for n in range(first, first + count)
+    )
+
+
+def log(first: int, count: int, day: str = "08/Nov/2016") -> bytes:
+    return b"".join(
+        make_line(
+            f"{day}:10:{n // 60:02}:{n % 60:02} -0500", f"192.0.2.{n % 200 + 1}", f"GET /{n} X"
+        )
+        for n in range(first, first + count)
+    )
+
+
+FILES: dict[str, bytes] = {
+    "plain": log(0, 30),
+    "grown": log(0, 45),
+    "overlapping": log(25, 40),
+    "contained": log(30, 8),
+    "of_two_days": log(100, 3) + log(103, 3, "09/Nov/2016") + log(106, 3),
+    "without_end": log(200, 5)[:-1],
+    "cut_off": log(210, 5)[:-30],
+    "with_rejects": log(220, 4) + b"nonsense\n" + log(224, 4),
+    "with_blanks": log(230, 4) + b"\n \n",
+    "with_odd_bytes": log(240, 3) + make_line(agent="\xff").replace(b"\xc3\xbf", b"\xff"),
+    "with_names_of_hosts": make_line(client="crawl.example.org") * 2 + log(250, 2),
+    "crlf": log(260, 4).replace(b"\n", b"\r\n"),
+    "marked": b"\xef\xbb\xbf" + log(270, 4),
+    "wrapped": b"".join(b"<134>Nov  8 10:00:00 web01 nginx: " + GOOD for _ in range(3)),
+    "cloudfront": (CLOUDFRONT + edge_lines(0, 20)).encode(),
+    "cloudfront_later": (CLOUDFRONT + edge_lines(10, 20)).encode(),
+    "cloudfront_head_alone": CLOUDFRONT.encode(),
+    "cloudfront_two_heads": (CLOUDFRONT + edge_lines(40, 4)).encode() * 2,
+    "cloudfront_without_head": edge_lines(50, 5).encode(),
+    "iis": "\n".join([IIS_HEADER, *(IIS % (n, n) for n in range(20)), ""]).encode(),
+    "empty": b"",
+    "blank": b"\n\n",
+    "nonsense": b"nonsense\n",
+}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def write_all(site: Site) -> list[Path]:
+    paths = [site.write(f"{name}.log", content) for name, content in FILES.items()]
+    damaged = bytearray(gzip.compress(log(300, 20)))
+    damaged[-5] ^= 1
+    return [*paths, site.write("damaged.log.gz", bytes(damaged))]
+
+
+def state_of(site: Site) -> tuple[dict[str, str], list[object]]:
+    """The tables' bytes, and the records but for when they were made."""
+    site.run("build")
+    records = [
+        replace(record, ingested_at="", duration_ms=0, seen=(), name="")
+        for record in Lake(site.lake).all_files()
+    ]
+    return site.hashes(), records
+
+
+def test_together_or_one_by_one_in_any_order_is_the_same_lake(tmp_path: Path) -> None:
+    found = []
+    for turn in range(4):
+        folder = tmp_path / str(turn)
+        folder.mkdir()
+        site = Site(folder)
+        paths = write_all(site)
+        paths = paths if turn % 2 else paths[::-1]
+        if turn < 2:
+            site.run("ingest", "--no-geo", "--source", "s", *paths, code=None)
+        else:
+            for path in paths:
+                site.run("ingest", "--no-geo", "--source", "s", path, code=None)
+        found.append(state_of(site))
+        assert site.run("verify").code == 0
+    assert [one == found[0] for one in found] == [True] * 4
+
+
+def test_what_is_read_together_is_what_is_read_alone(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of every layout the example, given and found, beside others; records and hits are equal."""
+    texts = {one.name: one.example for one in list_layouts() if getattr(one, "example", "")}
+    assert len(texts) > 20
+    for name, text in texts.items():
+        site.write(f"{name}-1.log", f"{text}\n".encode())
+        site.write(f"{name}-2.log", f"{text}\n{text}\n".encode())
+    together = {}
+    monkeypatch.setattr(batches, "hash_lines", batches.hash_lines)
+    for is_alone in (False, True):
+        if is_alone:
+            monkeypatch.setattr(ingest, "stage_together", lambda *_: ({}, {}))
+        for name in [None, *texts]:
+            lake = site.folder / f"lake-{is_alone}-{name}"
+            chosen = ["--log-format", name] if name else []
+            paths = sorted((site.folder / "raw").glob(f"{name or '*'}-?.log"))
+            done = site.run("ingest", "--no-geo", *chosen, *paths, "--lake", lake, code=None)
+            records = [
+                replace(record, ingested_at="", duration_ms=0, seen=())
+                for record in Lake(lake).all_files()
+            ]
+            rows = [row for path in sorted(lake.glob("hits/*/*")) for row in _rows(path)]
+            said = [line for line in done.err.splitlines() if ".log" in line]
+            if not is_alone:
+                together[name] = (records, rows, sorted(said))
+            else:
+                assert together[name] == (records, rows, sorted(said)), name
+
+
+def _rows(path: Path) -> list[tuple[str, bytes]]:
+    return [(path.name, path.read_bytes())]
+
+
+def test_most_files_are_read_together(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test above compares nothing where all is left to a file's own reader."""
+    alone: list[Path] = []
+    stage = ingest.stage_file
+
+    def count(path: Path, *args: object, **named: object) -> object:
+        alone.append(path)
+        return stage(path, *args, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ingest, "stage_file", count)
+    paths = write_all(site)
+    site.run("ingest", "--no-geo", "--source", "s", *paths, code=None)
+    names = {path.name.partition(".")[0] for path in alone}
+    together = FILES.keys() - names
+    assert together == {
+        "plain", "grown", "overlapping", "contained", "of_two_days", "without_end", "crlf",
+        "cloudfront", "cloudfront_later", "iis",
+    }  # fmt: skip
+
+
+def test_a_source_has_one_file_of_hits_a_quarter_of_a_day(site: Site) -> None:
+    paths = [
+        site.write(f"{number}.log", log(number, 1).replace(b":10:", b":%02d:" % (number % 24)))
+        for number in range(60)
+    ]
+    site.run("ingest", "--no-geo", "--source", "s", *paths)
+    found = sorted(path.name for path in site.lake.glob("hits/*/*"))
+    assert found == ["s-h00.parquet", "s-h06.parquet", "s-h12.parquet", "s-h18.parquet"]
+    assert {row["file_key"] for row in site.rows("hits")} == site.records().keys()
+    site.run("build")
+    assert len(list((site.lake / "ledger").rglob("*"))) < 60
+
+
+def test_a_file_leaves_a_pack_and_comes_back(site: Site) -> None:
+    paths = [site.write(f"{number}.log", log(20 * number, 20)) for number in range(5)]
+    site.run("ingest", "--no-geo", "--source", "s", *paths)
+    before = state_of(site)[0]
+    site.run("forget", "2.log")
+    assert len(site.rows("hits")) == 80
+    site.run("build")
+    assert site.run("verify").code == 0
+    site.run("ingest", "--no-geo", "--source", "s", "--again", paths[2])
+    assert state_of(site)[0] == before
+
+
+def lines_of(numbers: list[int], *, has_tail: bool, is_damaged: bool) -> Lines:
+    import numpy as np
+
+    return Lines(
+        np.array(numbers, np.uint32), int(has_tail), is_damaged=is_damaged, hits=len(numbers)
+    )
+
+
+FILE = st.builds(
+    lines_of, st.lists(st.integers(0, 9), min_size=1, max_size=14),
+    has_tail=st.booleans(), is_damaged=st.sampled_from([False, False, True]),
+)  # fmt: skip
+
+
+def relations(one: Lines, other: Lines) -> Iterator[object]:
+    """All that is ever found of two files."""
+    for find in (find_overlap, find_flood, find_repeats, find_shared):
+        yield find(one, other, LEAST)
+    yield is_sent_whole(one, other, LEAST)
+    yield is_earlier(one, other, LEAST) is not False
+
+
+@settings(max_examples=400, deadline=None)
+@given(files=st.lists(FILE, min_size=2, max_size=5), many=st.sampled_from([1, 2, 64]))
+def test_files_that_share_anything_are_partners(files: list[Lines], many: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.ingest.partners._MANY", many)
+        keys = [f"s-{number}" for number in range(len(files))]
+        found = find_partners(dict(zip(keys, files, strict=True)), keys, LEAST)
+    for (one, its), (other, others) in permutations(zip(keys, files, strict=True), 2):
+        if any(relations(its, others)):
+            assert other in found[one]
