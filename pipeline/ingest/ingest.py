@@ -425,12 +425,13 @@ def _commit_together(
                 new.append((job, one))
                 keys.add(key)
         source.expect([one for _, one in new])
-        for _, one in new:
-            source.add(one)
+        added = {record.file_key: record for record in (source.add(one) for _, one in new)}
         read = {job.path: there[job.path] for job in jobs if job.path not in refusable}
         lake.commit(source.moves(), source.changed.values(), read)
     others = [record for key, record in source.changed.items() if key not in keys]
-    done = [(job, _tell(job, source.changed[one.record.file_key], others)) for job, one in new]
+    # One that gave way to another of these was taken in all the same.
+    added |= {key: source.changed[key] for key in added if source.changed[key].is_live}
+    done = [(job, _tell(job, added[one.record.file_key], others)) for job, one in new]
     done += [
         (job, Ingested(known=((job.path, source.changed.get(key) or before[key]),)))
         for job, key in known
