@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import date, datetime
 from functools import lru_cache
 from itertools import pairwise
@@ -44,6 +44,11 @@ _TIMES = ("first_at", "last_at", "ingested_at", "forgotten_at")
 _SHARES = ("days", "whole_days")
 _DATES = ("rejects_day",)
 _SECONDS, _ISO = pa.timestamp("s", "UTC"), "%Y-%m-%dT%H:%M:%S+00:00"
+_DEFAULTS = {
+    one.name: () if one.name in (*_SHARES, "seen") else one.default
+    for one in fields(FileRecord)
+    if not (one.default is MISSING and one.default_factory is MISSING)
+}
 _Item = TypeVar("_Item")
 _TIME = SCHEMA.field("first_at").type
 
@@ -71,7 +76,7 @@ class Sheet:
         if stat != self.stat:
             path = self.path
             with damage_named(path), _shape_named(path), pq.ParquetFile(path) as file:
-                table = file.read(columns).cast(_schema(columns))
+                table = _filled(file.read(columns), _schema(columns)).cast(_schema(columns))
             _kept[self.path, columns] = self.stat, table
         return table
 
@@ -101,6 +106,15 @@ class _Moment:
 
 def _schema(columns: Iterable[str] | None) -> pa.Schema:
     return SCHEMA if columns is None else pa.schema([SCHEMA.field(name) for name in columns])
+
+
+def _filled(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """With what a record has by default in the columns that a sheet was written before."""
+    for place, column in enumerate(schema):
+        if column.name in _DEFAULTS and column.name not in table.column_names:
+            values = pa.array([_DEFAULTS[column.name]] * len(table), column.type)
+            table = table.add_column(place, column, values)
+    return table
 
 
 def list_sheets(ledger: Path) -> list[Sheet]:

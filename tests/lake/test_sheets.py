@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from lake_fixtures import GOOD, Site, make_line
 
+from pipeline.errors import LakeError
 from pipeline.lake import records as sheets
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import DayShare, FileRecord, key_of
@@ -195,6 +196,37 @@ def test_a_lake_of_divided_sheets_is_proved(tmp_path: Path) -> None:
     site.run("build")
     assert len(Lake(site.lake).files()) == 7
     assert site.run("verify").err.endswith("nothing is off\n")
+
+
+NEWER = [
+    *("overlap_lines", "overlap_with", "whole_days", "nul_bytes", "source_by_name", "seen"),
+    *("erasures", "url", "timezone"),
+]
+
+
+def test_a_sheet_of_before_a_column_is_no_damaged_one(
+    template: FileRecord, tmp_path: Path
+) -> None:
+    """It has what a record has by default; a sheet written anew has the column."""
+    lake = Lake(tmp_path / "lake")
+    wanted = [replace(of_day(template, n, n), source_by_name=None) for n in range(3)]
+    put(lake, *wanted)
+    (sheet,) = list_sheets(lake.ledger)
+    with pq.ParquetFile(sheet.path) as file:
+        pq.write_table(file.read().drop_columns(NEWER), sheet.path)
+    assert lake.all_files() == wanted
+    (sheet,) = list_sheets(lake.ledger)
+    assert sheet.read(("url", "name", "erasures")).to_pylist() == [
+        {"url": None, "name": "web01.log", "erasures": 0}
+    ] * len(wanted)
+    put(lake, of_day(template, 5, 5))
+    assert pq.read_schema(sheet.path).names == sheets.SCHEMA.names
+    assert lake.all_files()[:3] == wanted
+    (sheet,) = list_sheets(lake.ledger)
+    with pq.ParquetFile(sheet.path) as file:
+        pq.write_table(file.read().drop_columns("layout"), sheet.path)
+    with pytest.raises(LakeError, match="is damaged"):
+        lake.all_files()
 
 
 FILES = "SELECT name, source, lines, hits, rejected, damage FROM files ORDER BY name"
