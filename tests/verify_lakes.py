@@ -25,7 +25,7 @@ BAD = b"not a request\n"
 DAYS = ("2016-11-07", "2016-11-08", "2016-11-09")
 
 
-def lines_of(server: int, day: int, count: int = 40) -> list[bytes]:
+def lines_of(server: int, day: int, count: int = 40, more: str = "") -> list[bytes]:
     """A day's lines of one server: sessions, some into the next day, robots, assets and ties."""
     lines = []
     for number in range(count):
@@ -36,7 +36,7 @@ def lines_of(server: int, day: int, count: int = 40) -> list[bytes]:
                 client=f"192.0.2.{server * 20 + number % 5}",
                 request=f"GET /{number % 3}{'.css' if number % 7 == 3 else ''} HTTP/1.1",
                 agent="Googlebot/2.1" if number % 11 == 5 else "Firefox/49.0",
-                referrer="http://a.example/" if number % 2 else "-",
+                referrer=f"http://a.example/{more}" if number % 2 else "-",
                 status=503 if number % 13 == 6 else 200,
             )
         )
@@ -44,7 +44,10 @@ def lines_of(server: int, day: int, count: int = 40) -> list[bytes]:
 
 
 def make_everything(folder: Path) -> Site:
-    """A lake with rejects, an overlap, a file that grew, one without hits, robots and views."""
+    """A lake with rejects, an overlap, a file that grew, one without hits, robots and views.
+
+    One file is large, and has Parquet of its own; small ones lie together.
+    """
     site = Site(folder)
     build_default_databases(folder / "geo")
     web01, web02 = ([line for day in (7, 8, 9) for line in lines_of(n, day)] for n in (1, 2))
@@ -54,6 +57,11 @@ def make_everything(folder: Path) -> Site:
     site.write("web02-2.log", b"".join(web02[35:]))  # 25 lines again
     site.write("web03.log", b"".join(grown[:30]))
     site.write("nothing.log", BAD)
+    large = [line for day in (7, 8, 9) for line in lines_of(4, day, more="x" * 18_000)]
+    site.write("web04.log", b"".join([*large[:50], BAD, *large[50:], BAD]))
+    site.write("web05-1.log", b"".join([make_line("08/Nov/2016:03:00:00 -0500"), BAD] * 4))
+    site.write("web05-2.log", b"".join([make_line("08/Nov/2016:04:00:00 -0500"), BAD] * 5))
+    site.write("web05-3.log", b"".join([make_line("08/Nov/2016:05:00:00 -0500"), BAD] * 6))
     take_in(site)
     site.write("web03.log", b"".join(grown))
     take_in(site)

@@ -350,6 +350,8 @@ def to_records(table: pa.Table) -> list[FileRecord]:
 
 def _to_shares(column: pa.ListArray) -> list[dict[str, DayShare]]:
     values = column.values
+    if values.field("day").null_count:
+        raise ValueError("a record has hits of no day")
     days, built = (values.field(name).cast(pa.string()) for name in ("day", "geo_built"))
     counts = [values.field(name).to_pylist() for name in ("hits", "first_line", "geo_is_late")]
     shares = list(map(DayShare, *counts, built.to_pylist()))

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.build.stale import DERIVED
+from pipeline.lake.digests import name_of
 from pipeline.lake.ledger import FileRecord
 from pipeline.tables import REJECTS
 from pipeline.text import write_number_of
@@ -89,13 +91,10 @@ def check_rejects(
     """Check the rejected lines of a raw file; which lines they are, or what is off."""
     if not record.rejects_day:
         return None
-    place = f"rejects/day={record.rejects_day}/{record.stem}.parquet"
+    place = place_of_rejects(record)
     if may_be_gone and not (shelf.root / place).exists():
         return None
-    if record.is_packed:
-        table = packs.read(place, record.file_key, REJECTS)
-    else:
-        table = shelf.read(place, REJECTS)
+    table = packs.read(place, record.file_key) if record.is_packed else shelf.read(place, REJECTS)
     if isinstance(table, Finding):
         return table
     why = _contradiction(table, record)
@@ -157,7 +156,7 @@ def check_beside(
     Retention may have deleted them of sealed days.
     """
     key = record.file_key
-    place = _place_of_lines(record)
+    place = place_of_lines(record)
     may_be_gone = bool(record.read_days) and sealed.issuperset(record.read_days)
     count: int | Finding | None = record.lines
     if (shelf.root / place).exists() or not may_be_gone:
@@ -179,7 +178,13 @@ def check_beside(
             yield shelf.off(whole, f"has {rows}, its record has {hits}")
 
 
-def _place_of_lines(record: FileRecord) -> str:
+def place_of_rejects(record: FileRecord) -> str:
+    """Where a raw file's rejected lines lie, if it has any."""
+    return f"rejects/day={record.rejects_day}/{record.stem}.parquet"
+
+
+def place_of_lines(record: FileRecord) -> str:
+    """Where the hashes of a raw file's lines lie."""
     if record.is_packed:
         return f"ledger/lines/day={record.day}/{record.stem}.parquet"
     return f"ledger/lines/{record.file_key}.npy"
@@ -189,8 +194,12 @@ def _count_lines(
     shelf: Shelf, packs: Packs, place: str, record: FileRecord
 ) -> int | Finding | None:
     if record.is_packed:
-        rows = packs.read(place, record.file_key, None)
-        return rows if isinstance(rows, Finding) else len(rows["hashes"][0])
+        rows = packs.read(place, record.file_key)
+        return (
+            rows
+            if isinstance(rows, Finding)
+            else pc.sum(pc.list_value_length(rows["hashes"])).as_py()
+        )
     content = shelf.read_bytes(place)
     if isinstance(content, Finding):
         return content
@@ -206,13 +215,20 @@ def find_strays(snapshot: Snapshot) -> Iterator[Finding]:
     Files of a source of which records can't be read are left alone: the records are what is off.
     """
     accounted = _accounted(snapshot)
+    unread = {p for p in snapshot.digests if _source_of(p) in snapshot.unreadable}
+    named = {name_of(place) for place in accounted | unread}
+    of_days = {
+        p
+        for p in snapshot.places
+        if p.startswith("ledger/digests/day=") and Path(p).stem not in named
+    }
     of_files = {p for p in snapshot.places if _OF_A_FILE.search(p)}
     days = snapshot.sealed | (set(snapshot.stock.built) if snapshot.stock else set())
     for place in sorted(snapshot.places - accounted):
         path = Path(place)
         model = place.partition("/")[0]
         is_raw = any(place.startswith(f"{folder}/") for folder in _OF_RAW_FILES)
-        if is_raw and path.stem.rpartition("-")[0] not in snapshot.unreadable:
+        if is_raw and _source_of(place) not in snapshot.unreadable:
             what = "ledger" if model == "ledger" else model
             yield Finding(what, place, "is a stray: no record of the ledger has it")
         elif model in DERIVED and snapshot.stock is not None:
@@ -221,10 +237,17 @@ def find_strays(snapshot: Snapshot) -> Iterator[Finding]:
                 yield Finding(model, place, "is a stray: no build has written it")
         elif model in _OF_ALL_DAYS and place != f"{model}/part.parquet":
             yield Finding(model, place, "is a stray: no build has written it")
+        elif place in of_days:
+            yield Finding("ledger", place, "is a stray: nothing lies together on that day")
         elif place in of_files and path.stem not in snapshot.records:
             yield Finding("ledger", place, "is a stray: no record of the ledger has its file")
         elif model == "ledger" and not _OF_LEDGER.fullmatch(place):
             yield Finding("ledger", place, "is a stray: the ledger has no file of that name")
+
+
+def _source_of(place: str) -> str:
+    """Whose raw files' Parquet lies at a place."""
+    return Path(place).stem.rpartition("-")[0]
 
 
 def _accounted(snapshot: Snapshot) -> set[str]:
@@ -232,9 +255,9 @@ def _accounted(snapshot: Snapshot) -> set[str]:
     for key, record in snapshot.records.items():
         found |= {f"hits/day={day}/{record.stem}.parquet" for day in record.days}
         found |= {f"ledger/whole/day={day}/{key}.parquet" for day in record.whole_days}
-        found.add(_place_of_lines(record))
+        found.add(place_of_lines(record))
         if record.rejects_day:
-            found.add(f"rejects/day={record.rejects_day}/{record.stem}.parquet")
+            found.add(place_of_rejects(record))
     return found
 
 

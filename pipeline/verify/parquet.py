@@ -1,7 +1,7 @@
 """Reads the lake's Parquet with its digest; damage is an answer here, not an exception."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.text import escape
 from pipeline.verify.findings import Finding
 
 Digests = dict[str, str]
@@ -78,10 +79,13 @@ def split_files(table: pa.Table, keys: list[str], stem: str) -> list[pa.Table] |
     if "file_key" not in table.column_names or table["file_key"].null_count:
         return "has rows of which it does not say whose they are"
     found = table["file_key"].cast(pa.string()).combine_chunks().dictionary_encode()
-    if found.dictionary.to_pylist() != keys:
-        return "has rows of other raw files than the ledger has there"
+    there = found.dictionary.to_pylist()
+    if missing := sorted(set(keys).difference(there)):
+        return f"has no row of {missing[0]}"
+    if others := sorted(set(there).difference(keys)):
+        return f"has rows of {escape(others[0])}, of which the ledger has none there"
     codes = found.indices.to_numpy()
-    if (np.diff(codes) < 0).any():
+    if there != keys or (np.diff(codes) < 0).any():
         return "its raw files are not in order"
     starts = np.searchsorted(codes, np.arange(len(keys) + 1))
     return [table.slice(start, end - start) for start, end in pairwise(starts.tolist())]
@@ -90,29 +94,22 @@ def split_files(table: pa.Table, keys: list[str], stem: str) -> list[pa.Table] |
 class Packs:
     """What raw files have in Parquet with others; the last one that was read is kept."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        """Nothing is read yet."""
-        self._shelf = shelf
+    def __init__(self, shelf: Shelf, schema: pa.Schema, keys: Mapping[str, list[str]]) -> None:
+        """Nothing is read yet; ``keys``: whose rows lie at each place, in order."""
+        self._shelf, self._schema, self._keys = shelf, schema, keys
         self._place = ""
         self._read: dict[str, pa.Table] | Finding = {}
 
-    def read(self, place: str, file_key: str, schema: pa.Schema | None) -> pa.Table | Finding:
+    def read(self, place: str, file_key: str) -> pa.Table | Finding:
         """A raw file's rows, or what is off with the Parquet; to be asked for place by place."""
         if place != self._place:
-            self._place, self._read = place, self._split(place, schema)
-        if isinstance(self._read, Finding):
-            return self._read
-        if file_key not in self._read:
-            return self._shelf.off(place, f"has no row of {file_key}")
-        return self._read[file_key]
+            self._place, self._read = place, self._split(place)
+        return self._read if isinstance(self._read, Finding) else self._read[file_key]
 
-    def _split(self, place: str, schema: pa.Schema | None) -> dict[str, pa.Table] | Finding:
-        table = self._shelf.read(place, schema)
+    def _split(self, place: str) -> dict[str, pa.Table] | Finding:
+        table, keys = self._shelf.read(place, self._schema), self._keys[place]
         if isinstance(table, Finding):
             return table
-        if "file_key" not in table.column_names:
-            return self._shelf.off(place, "has no column file_key")
-        keys = table["file_key"].unique().to_pylist()
         tables = split_files(table, keys, place)
         if isinstance(tables, str):
             return self._shelf.off(place, tables)

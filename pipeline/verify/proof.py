@@ -1,9 +1,12 @@
 """Proves a lake: all of it, or some days; writes nothing."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+
+import pyarrow as pa
 
 from pipeline.build.build import BuildSettings, shown_days
 from pipeline.build.summary import is_current
@@ -11,6 +14,8 @@ from pipeline.errors import LakeError
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import NO_DAY, FileRecord
 from pipeline.lake.left_out import list_missing
+from pipeline.lake.packs import LINES
+from pipeline.tables import REJECTS
 from pipeline.verify.day_proof import FilePart, PartProof, ProvenDay
 from pipeline.verify.findings import Finding, place_of_record
 from pipeline.verify.lake_files import (
@@ -20,6 +25,8 @@ from pipeline.verify.lake_files import (
     check_rejects,
     find_strays,
     parts_by_file,
+    place_of_lines,
+    place_of_rejects,
 )
 from pipeline.verify.parquet import Packs, Shelf
 from pipeline.verify.processes import prove_all, split_days
@@ -153,7 +160,8 @@ def _prove_files(
     shelf: Shelf, snapshot: Snapshot, parts: list[PartProof], span: Span
 ) -> Iterator[Finding]:
     by_file = parts_by_file(parts)
-    rejected, lines = Packs(shelf), Packs(shelf)
+    rejected = _packs(shelf, snapshot, REJECTS, place_of_rejects)
+    lines = _packs(shelf, snapshot, LINES, place_of_lines)
     # Those that lie together one after the other.
     ordered = sorted(snapshot.records.items(), key=lambda one: (one[1].day, one[1].stem, one[0]))
     for key, record in ordered:
@@ -169,6 +177,16 @@ def _prove_files(
         found = by_file.get(key, [])
         is_whole = len(found) == len(record.days) and not record.whole_days
         yield from check_lines(record, found, rejects, is_whole=is_whole)
+
+
+def _packs(
+    shelf: Shelf, snapshot: Snapshot, schema: pa.Schema, place_of: Callable[[FileRecord], str]
+) -> Packs:
+    keys = defaultdict(list)
+    for key, record in sorted(snapshot.records.items()):
+        if record.is_packed and (record.rejects_day or schema is not REJECTS):
+            keys[place_of(record)].append(key)
+    return Packs(shelf, schema, keys)
 
 
 def _may_be_gone(record: FileRecord, snapshot: Snapshot) -> bool:
@@ -218,24 +236,23 @@ def _note_days(snapshot: Snapshot, wanted: frozenset[date]) -> Iterator[Finding]
 
 
 def _without_changed(root: Path, snapshot: Snapshot, findings: list[Finding]) -> list[Finding]:
-    """Leave out what is said of raw files that an ingest has replaced since the snapshot."""
-    now = read_live(root)
-    changed = {key for key, record in snapshot.records.items() if now.get(key) != record}
-    if not changed:
+    """Leave out what is said of what an ingest has changed since the snapshot."""
+    known, now = snapshot.records, read_live(root)
+    changed = {key for key, record in known.items() if now.get(key) != record}
+    came = now.keys() - known.keys()  # what lies together with them is another file now
+    if not changed and not came:
         return findings
     touched = {
         str(date.fromisoformat(day) + n * _ONE_DAY)
-        for key in changed
-        for day in snapshot.records[key].days
+        for record in [*(known[key] for key in changed), *(now[key] for key in came)]
+        for day in record.read_days
         for n in (-1, 0, 1)
     }
-    kept = [
-        finding
-        for finding in findings
-        if not any(name in finding.place for name in (*changed, *touched))
-    ]
-    notes = [
-        Finding("stale", place_of_record(key), "an ingest changed it meanwhile; not proved")
-        for key in sorted(changed)
-    ]
+    meanwhile = "an ingest changed it meanwhile; not proved"
+    kept, notes = [], [Finding("stale", place_of_record(key), meanwhile) for key in changed]
+    for finding in findings:
+        if not any(name in finding.place for name in (*changed, *touched)):
+            kept.append(finding)
+        elif finding.is_off and not any(key in finding.place for key in changed):
+            notes.append(Finding("stale", finding.place, meanwhile))
     return kept + notes

@@ -204,9 +204,7 @@ NEWER = [
 ]
 
 
-def test_a_sheet_of_before_a_column_is_no_damaged_one(
-    template: FileRecord, tmp_path: Path
-) -> None:
+def test_a_sheet_of_before_a_column_is_no_damaged_one(template: FileRecord, tmp_path: Path) -> None:
     """It has what a record has by default; a sheet written anew has the column."""
     lake = Lake(tmp_path / "lake")
     wanted = [replace(of_day(template, n, n), source_by_name=None) for n in range(3)]

@@ -8,21 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import verify_lakes as lakes
+from conftest import VISITOR_KEY
 from lake_fixtures import Site, make_line
 from report_lakes import make_storm
 from retention_sites import NOON, OLD, SEALED, delete, make_original, set_clock
 from verify_lakes import places_of, verify
 
+from pipeline.build.build import build_settings
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import DayShare, FileRecord
-from pipeline.verify import processes
+from pipeline.settings import load_settings
+from pipeline.verify import processes, proof
 from pipeline.verify.day_proof import Task, prove_days
 from pipeline.verify.differences import find_difference
 from pipeline.verify.lines import LineSet, find_shared
 from pipeline.verify.parquet import Shelf
 from pipeline.verify.processes import prove_all
+from pipeline.verify.proof import Span, prove_lake
 from pipeline.verify.recount import CountingRules
 
 
@@ -71,8 +76,10 @@ def test_sound_lake_is_proved_and_left_alone(sound: Site) -> None:
 
 
 KINDS = {
-    "hits": "hits/day=2016-11-08/*.parquet",
-    "rejects": "rejects/day=2016-11-07/*.parquet",
+    "hits": "hits/day=2016-11-08/web01-h*.parquet",
+    "hits of a large file": "hits/day=2016-11-08/web04-*.parquet",
+    "rejects": "rejects/day=2016-11-07/web01-h*.parquet",
+    "rejects of a large file": "rejects/day=2016-11-07/web04-*.parquet",
     "rejects of no day": "rejects/day=1970-01-01/*.parquet",
     "sessions": "sessions/day=2016-11-08/part.parquet",
     "daily": "daily/day=2016-11-08/part.parquet",
@@ -86,13 +93,15 @@ KINDS = {
     "views": "tidegauge.duckdb",
     "records": "ledger/files/web01-*.parquet",
     "records of a replaced file": "ledger/files/web03-*.parquet",
-    "lines": "ledger/lines/*.npy",
+    "lines": "ledger/lines/day=2016-11-07/web01-h*.parquet",
+    "lines of a large file": "ledger/lines/web04-*.npy",
     "whole": "ledger/whole/*/*.parquet",
     "robots": "ledger/robots/*.parquet",
     "identity": "ledger/lake.json",
     "built": "ledger/built.json",
     "summary": "ledger/summary.json",
-    "digests of a raw file": "ledger/digests/web02-*.json",
+    "digests of a day": "ledger/digests/day=2016-11-07.json",
+    "digests of a large file": "ledger/digests/web04-*.json",
     "digests of records": "ledger/digests/files.json",
     "digests of partitions": "ledger/digests/built.json",
     "digests of tables": "ledger/digests/tables.json",
@@ -100,7 +109,11 @@ KINDS = {
     "digests of robots": "ledger/digests/robots.json",
     "digests of restatements": "ledger/digests/restatements.json",
 }
-NOT_WITHOUT = {"digests of views": "tidegauge.duckdb", "digests of robots": "ledger/robots/"}
+NOT_WITHOUT = {
+    "digests of views": "tidegauge.duckdb",
+    "digests of robots": "ledger/robots/",
+    "digests of a day": "hits/day=2016-11-07/web01-h",
+}
 """Whose bytes prove nothing without them."""
 DAMAGES = (lakes.flip, lakes.flip_last, lakes.truncate, lakes.empty, lakes.append, lakes.delete)
 
@@ -153,9 +166,14 @@ STRAYS = {
     "hourly/part.parquet": "hourly/day=2016-11-08/part.parquet",
     "ledger/lines/web09-0123456789abcdef.npy": "ledger/lines/*.npy",
     "ledger/whole/day=2016-11-08/web09-0123456789abcdef.parquet": "ledger/whole/*/*.parquet",
+    "hits/day=2016-11-08/web01-h18.parquet": "hits/day=2016-11-08/web01-h*.parquet",
+    "rejects/day=2016-11-08/web09-h00.parquet": "rejects/day=*/web01-h*.parquet",
+    "ledger/lines/day=2016-11-08/web01-h00.parquet": "ledger/lines/*/web01-h00.parquet",
+    "ledger/lines/web01-h00.npy": "ledger/lines/*.npy",
+    "ledger/digests/day=2016-12-24.json": "ledger/digests/day=2016-11-07.json",
     STRAY_RECORD: "ledger/lake.json",
     STRAY_SHEET: "ledger/files/web01-*.parquet",
-    "ledger/digests/web09-0123456789abcdef.json": "ledger/digests/web01-*.json",
+    "ledger/digests/web09-0123456789abcdef.json": "ledger/digests/web04-*.json",
     "ledger/digests/more.json": "ledger/digests/built.json",
     "ledger/files/notes.json": "ledger/lake.json",
     "ledger/files/notes.parquet": "ledger/files/web01-*.parquet",
@@ -234,7 +252,7 @@ HITS_CHANGES: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
     "an address": (changed("client", "192.0.2.1"), "keeps addresses"),
     "another choice of the client": (changed("client_from", "field"), "client_from is field"),
     "no choice of the client": (changed("client_from", None), "client_from is null"),
-    "no rows": (lambda t: t.slice(0, 0), "no rows"),
+    "no rows": (lambda t: t.slice(0, 0), "has no row"),
     "a column less": (lambda t: t.drop_columns("host"), "has no column host"),
     "a column more": (lambda t: t.append_column("x", t["host"]), "column more: x"),
     "a narrower type": (
@@ -243,14 +261,108 @@ HITS_CHANGES: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("source", ["web01", "web04"])
 @pytest.mark.parametrize("change", HITS_CHANGES)
-def test_change_of_hits_is_found_without_digests(change: str, site: Site) -> None:
-    """What a writer with the right digests would have written wrongly is found by what it says."""
+def test_change_of_hits_is_found_without_digests(change: str, source: str, site: Site) -> None:
+    """What a writer with the right digests would have written wrongly is found by what it says.
+
+    In Parquet that a small file would share with others, and in a large file's own.
+    """
     edit, words = HITS_CHANGES[change]
-    lakes.rewrite(site, one_of(site, "hits/day=2016-11-09/web01-*.parquet"), edit)
+    lakes.rewrite(site, one_of(site, f"hits/day=2016-11-09/{source}-*.parquet"), edit)
     rows = verify(site, code=1)
     assert any(words in row["finding"] for row in rows), rows
-    assert any("web01-" in place or "day=2016-11-0" in place for place in places_of(rows))
+    assert any(f"{source}-" in place or "day=2016-11-0" in place for place in places_of(rows))
+
+
+def with_key(row: int, key: str | None) -> Callable[[pa.Table], pa.Table]:
+    return lambda table: lakes.with_value(table, "file_key", row, key)
+
+
+def keys_of(table: pa.Table) -> list[str]:
+    """Whose rows a pack has, in order."""
+    return list(dict.fromkeys(table["file_key"].to_pylist()))
+
+
+def last_key(table: pa.Table) -> pa.Table:
+    return with_key(0, keys_of(table)[-1])(table)
+
+
+def without_a_file(table: pa.Table) -> pa.Table:
+    return table.filter(pc.not_equal(table["file_key"], keys_of(table)[1]))
+
+
+def in_another_order(table: pa.Table) -> pa.Table:
+    return table.sort_by([("file_key", "descending")])
+
+
+def of_another_file(table: pa.Table) -> pa.Table:
+    return pa.concat_tables([table, with_key(0, "web05-ffffffffffffffff")(table.slice(0, 1))])
+
+
+PACK_CHANGES: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
+    "a file less": (without_a_file, "has no row of web05-"),
+    "a file more": (of_another_file, "has rows of web05-ffffffffffffffff"),
+    "a row of nobody": (with_key(0, None), "does not say whose"),
+    "files in another order": (in_another_order, "not in order"),
+    "no column of files": (lambda t: t.drop_columns("file_key"), "does not say whose"),
+    "no rows": (lambda t: t.slice(0, 0), "has no row of web05-"),
+}
+PACKS = {
+    "hits": "hits/day=2016-11-08/web05-h06.parquet",
+    "rejects": "rejects/day=2016-11-08/web05-h06.parquet",
+    "lines": "ledger/lines/day=2016-11-08/web05-h06.parquet",
+}
+
+
+@pytest.mark.parametrize("pack", PACKS)
+@pytest.mark.parametrize("change", PACK_CHANGES)
+def test_change_of_a_pack_is_found_without_digests(change: str, pack: str, site: Site) -> None:
+    """Whose rows there are, and in which order, is what the ledger says."""
+    edit, words = PACK_CHANGES[change]
+    lakes.rewrite(site, site.lake / PACKS[pack], edit)
+    rows = verify(site, code=1)
+    found = [row["finding"] for row in rows if row["day_or_file"] == PACKS[pack]]
+    assert any(words in text for text in found), rows
+
+
+@pytest.mark.parametrize("pack", ["hits", "rejects"])
+def test_a_row_given_to_another_file_is_found(pack: str, site: Site) -> None:
+    """The first row of the first file becomes the last one's, wherever it then lies."""
+    for is_sorted in (False, True):
+        lakes.rewrite(
+            site,
+            site.lake / PACKS[pack],
+            lambda t, is_sorted=is_sorted: (  # type: ignore[misc]
+                last_key(t).sort_by([("file_key", "ascending"), ("line_no", "ascending")])
+                if is_sorted
+                else last_key(t)
+            ),
+        )
+        places = places_of(verify(site, code=1))
+        assert PACKS[pack] in places
+
+
+LINES_CHANGES: dict[str, Callable[[list[list[int] | None]], list[list[int] | None]]] = {
+    "a line less": lambda its: [its[0][1:], *its[1:]],  # type: ignore[index]
+    "a line more": lambda its: [[*its[0], 7], *its[1:]],  # type: ignore[misc]
+    "none": lambda its: [None, *its[1:]],
+    "another file's": lambda its: [its[1], its[0], its[2]],
+}
+
+
+@pytest.mark.parametrize("change", LINES_CHANGES)
+def test_change_of_lines_is_found_without_digests(change: str, site: Site) -> None:
+    """So many hashes as its record has lines, of each file."""
+
+    def edit(table: pa.Table) -> pa.Table:
+        hashes = LINES_CHANGES[change](table["hashes"].to_pylist())
+        return table.set_column(1, "hashes", pa.array(hashes, table["hashes"].type))
+
+    lakes.rewrite(site, site.lake / PACKS["lines"], edit)
+    rows = verify(site, code=1)
+    assert {(row["what"], row["day_or_file"]) for row in rows} == {("ledger", PACKS["lines"])}
+    assert all("its record has" in row["finding"] for row in rows)
 
 
 def test_hit_of_another_day_is_found(site: Site) -> None:
@@ -391,10 +503,41 @@ def test_exchanged_sheets_are_named(site: Site) -> None:
 def test_hit_among_dropped_lines_is_found(site: Site) -> None:
     """A line that counts in another file has no hit in this one."""
     (key,) = [record.file_key for record in Lake(site.lake).files() if record.overlap_lines == 25]
-    day = one_of(site, f"hits/day=*/{key}.parquet")
-    lakes.rewrite(site, day, lambda t: lakes.with_value(t, "line_no", 0, 3))
+    pack = one_of(site, "hits/day=2016-11-08/web02-h00.parquet")
+
+    def edit(table: pa.Table) -> pa.Table:
+        first = table["file_key"].to_pylist().index(key)
+        return lakes.with_value(table, "line_no", first, 3)
+
+    lakes.rewrite(site, pack, edit)
     (row,) = [row for row in verify(site, code=1) if row["what"] == "hits"]
     assert row["finding"] == "has line 3; the first 25 count in another file"
+
+
+def test_a_file_that_comes_meanwhile_is_no_damage(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is put beside others into Parquet that is being proved: that is said, and nothing off."""
+
+    def prove_and_ingest(tasks: Any) -> Any:
+        path = site.write("web05-9.log", make_line("08/Nov/2016:05:30:00 -0500") + lakes.BAD)
+        site.run("ingest", str(path), "--geo", "geo")
+        yield from prove_all(tasks)
+
+    monkeypatch.setattr(proof, "prove_all", prove_and_ingest)
+    found = list(
+        prove_lake(
+            Lake(site.lake),
+            build_settings(
+                load_settings(lake=site.lake, visitor_key=VISITOR_KEY, timezone="America/Toronto"),
+                Lake(site.lake),
+            ),
+            Span(),
+        ).findings
+    )
+    assert [one for one in found if one.is_off and one.what != "unproven"] == []
+    meanwhile = {one.place for one in found if "meanwhile" in one.text}
+    assert set(PACKS.values()) <= meanwhile
 
 
 def test_stale_day_is_noted_and_not_wrong(site: Site) -> None:
