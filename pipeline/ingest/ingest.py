@@ -249,7 +249,12 @@ def _take(
             return Ingested()
         there = known | {path: (one.stat, one.record.file_key) for path, one in new.items()}
         its = [job for job in jobs if job.path in there]
-        taken, left = _commit_together(lake, its, new, there, rules)
+        try:
+            taken, left = _commit_together(lake, its, new, there, rules)
+        except StorageError:
+            raise
+        except TidegaugeError:  # a file of the lake is damaged: not all of them need it
+            taken, left = [], its
         done = [_with_unread(lake, job, one) for job, one in taken]
         jobs = [*(job for job in jobs if job.path not in there), *left]
     return Ingested.join([*done, *(_take_one(lake, job, how, rules, sizes) for job in jobs)])

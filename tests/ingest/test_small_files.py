@@ -234,3 +234,16 @@ def test_files_that_share_anything_are_partners(files: list[Lines], many: int) -
     for (one, its), (other, others) in permutations(zip(keys, files, strict=True), 2):
         if any(relations(its, others)):
             assert other in found[one]
+
+
+def test_a_damaged_pack_keeps_no_other_file_out(site: Site) -> None:
+    """Files whose rows would lie in it are refused, with its name; those of another day are not."""
+    site.run("ingest", "--no-geo", "--source", "s", site.write("0.log", log(0, 3)))
+    (pack,) = site.lake.glob("hits/day=2016-11-08/*.parquet")
+    pack.write_bytes(b"nothing")
+    paths = [site.write(f"{n}.log", log(60 * n, 3)) for n in (1, 2)]
+    others = [site.write(f"{n}.log", log(60 * n, 3, "09/Nov/2016")) for n in (3, 4)]
+    done = site.run("ingest", "--no-geo", "--source", "s", *paths, *others, code=None)
+    assert done.code
+    assert done.err.count(str(pack.relative_to(site.lake))) == 2
+    assert {record["name"] for record in site.records().values()} == {"0.log", "3.log", "4.log"}
