@@ -57,11 +57,11 @@ def make_everything(folder: Path) -> Site:
     site.write("web02-2.log", b"".join(web02[35:]))  # 25 lines again
     site.write("web03.log", b"".join(grown[:30]))
     site.write("nothing.log", BAD)
-    large = [line for day in (7, 8, 9) for line in lines_of(4, day, more="x" * 18_000)]
-    site.write("web04.log", b"".join([*large[:50], BAD, *large[50:], BAD]))
-    site.write("web05-1.log", b"".join([make_line("08/Nov/2016:03:00:00 -0500"), BAD] * 4))
-    site.write("web05-2.log", b"".join([make_line("08/Nov/2016:04:00:00 -0500"), BAD] * 5))
-    site.write("web05-3.log", b"".join([make_line("08/Nov/2016:05:00:00 -0500"), BAD] * 6))
+    large = [line for day in (7, 8, 9) for line in lines_of(7, day, more="x" * 18_000)]
+    site.write("web07.log", b"".join([*large[:50], BAD, *large[50:], BAD]))
+    site.write("web08-1.log", b"".join([make_line("08/Nov/2016:03:00:00 -0500"), BAD] * 4))
+    site.write("web08-2.log", b"".join([make_line("08/Nov/2016:04:00:00 -0500"), BAD] * 5))
+    site.write("web08-3.log", b"".join([make_line("08/Nov/2016:05:00:00 -0500"), BAD] * 6))
     take_in(site)
     site.write("web03.log", b"".join(grown))
     take_in(site)

@@ -7,7 +7,7 @@ import duckdb
 from .tables import COLUMNS, Row, Tables
 
 INSTANTS = {"ts", "started_at", "ended_at", "hour"}
-FILE_KEY = "regexp_extract(filename, '([^/]*)\\.parquet$', 1)"
+FILE_KEY = "coalesce(file_key, regexp_extract(filename, '([^/]*)\\.parquet$', 1))"
 
 
 def read_lake(lake: Path) -> Tables:

@@ -28,7 +28,7 @@ KEYS = {
     "sessions": ["day"], "daily": ["day"], "hourly": ["day"],
 }  # fmt: skip
 COLUMNS = {
-    table: [*keys, *(name for name in TABLES[table] if name not in NOT_COUNTED)]
+    table: [*keys, *(name for name in TABLES[table] if name not in {*keys, *NOT_COUNTED})]
     for table, keys in KEYS.items()
 }
 
@@ -51,7 +51,7 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One raw file's lines; `key` names its hits file."""
+    """One raw file's lines; `key` is in each row."""
 
     key: str
     source: str

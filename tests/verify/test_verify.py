@@ -77,9 +77,9 @@ def test_sound_lake_is_proved_and_left_alone(sound: Site) -> None:
 
 KINDS = {
     "hits": "hits/day=2016-11-08/web01-h*.parquet",
-    "hits of a large file": "hits/day=2016-11-08/web04-*.parquet",
+    "hits of a large file": "hits/day=2016-11-08/web07-*.parquet",
     "rejects": "rejects/day=2016-11-07/web01-h*.parquet",
-    "rejects of a large file": "rejects/day=2016-11-07/web04-*.parquet",
+    "rejects of a large file": "rejects/day=2016-11-07/web07-*.parquet",
     "rejects of no day": "rejects/day=1970-01-01/*.parquet",
     "sessions": "sessions/day=2016-11-08/part.parquet",
     "daily": "daily/day=2016-11-08/part.parquet",
@@ -94,14 +94,14 @@ KINDS = {
     "records": "ledger/files/web01-*.parquet",
     "records of a replaced file": "ledger/files/web03-*.parquet",
     "lines": "ledger/lines/day=2016-11-07/web01-h*.parquet",
-    "lines of a large file": "ledger/lines/web04-*.npy",
+    "lines of a large file": "ledger/lines/web07-*.npy",
     "whole": "ledger/whole/*/*.parquet",
     "robots": "ledger/robots/*.parquet",
     "identity": "ledger/lake.json",
     "built": "ledger/built.json",
     "summary": "ledger/summary.json",
     "digests of a day": "ledger/digests/day=2016-11-07.json",
-    "digests of a large file": "ledger/digests/web04-*.json",
+    "digests of a large file": "ledger/digests/web07-*.json",
     "digests of records": "ledger/digests/files.json",
     "digests of partitions": "ledger/digests/built.json",
     "digests of tables": "ledger/digests/tables.json",
@@ -173,7 +173,7 @@ STRAYS = {
     "ledger/digests/day=2016-12-24.json": "ledger/digests/day=2016-11-07.json",
     STRAY_RECORD: "ledger/lake.json",
     STRAY_SHEET: "ledger/files/web01-*.parquet",
-    "ledger/digests/web09-0123456789abcdef.json": "ledger/digests/web04-*.json",
+    "ledger/digests/web09-0123456789abcdef.json": "ledger/digests/web07-*.json",
     "ledger/digests/more.json": "ledger/digests/built.json",
     "ledger/files/notes.json": "ledger/lake.json",
     "ledger/files/notes.parquet": "ledger/files/web01-*.parquet",
@@ -261,7 +261,7 @@ HITS_CHANGES: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("source", ["web01", "web04"])
+@pytest.mark.parametrize("source", ["web01", "web07"])
 @pytest.mark.parametrize("change", HITS_CHANGES)
 def test_change_of_hits_is_found_without_digests(change: str, source: str, site: Site) -> None:
     """What a writer with the right digests would have written wrongly is found by what it says.
@@ -297,21 +297,21 @@ def in_another_order(table: pa.Table) -> pa.Table:
 
 
 def of_another_file(table: pa.Table) -> pa.Table:
-    return pa.concat_tables([table, with_key(0, "web05-ffffffffffffffff")(table.slice(0, 1))])
+    return pa.concat_tables([table, with_key(0, "web08-ffffffffffffffff")(table.slice(0, 1))])
 
 
 PACK_CHANGES: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
-    "a file less": (without_a_file, "has no row of web05-"),
-    "a file more": (of_another_file, "has rows of web05-ffffffffffffffff"),
+    "a file less": (without_a_file, "has no row of web08-"),
+    "a file more": (of_another_file, "has rows of web08-ffffffffffffffff"),
     "a row of nobody": (with_key(0, None), "does not say whose"),
     "files in another order": (in_another_order, "not in order"),
     "no column of files": (lambda t: t.drop_columns("file_key"), "does not say whose"),
-    "no rows": (lambda t: t.slice(0, 0), "has no row of web05-"),
+    "no rows": (lambda t: t.slice(0, 0), "has no row of web08-"),
 }
 PACKS = {
-    "hits": "hits/day=2016-11-08/web05-h06.parquet",
-    "rejects": "rejects/day=2016-11-08/web05-h06.parquet",
-    "lines": "ledger/lines/day=2016-11-08/web05-h06.parquet",
+    "hits": "hits/day=2016-11-08/web08-h06.parquet",
+    "rejects": "rejects/day=2016-11-08/web08-h06.parquet",
+    "lines": "ledger/lines/day=2016-11-08/web08-h06.parquet",
 }
 
 
@@ -520,7 +520,7 @@ def test_a_file_that_comes_meanwhile_is_no_damage(
     """It is put beside others into Parquet that is being proved: that is said, and nothing off."""
 
     def prove_and_ingest(tasks: Any) -> Any:
-        path = site.write("web05-9.log", make_line("08/Nov/2016:05:30:00 -0500") + lakes.BAD)
+        path = site.write("web08-9.log", make_line("08/Nov/2016:05:30:00 -0500") + lakes.BAD)
         site.run("ingest", str(path), "--geo", "geo")
         yield from prove_all(tasks)
 
