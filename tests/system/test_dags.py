@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from conftest import build_default_databases
 from dag_tester import DAGS, DagTester, airflow_environment, failed, sentences, settings_of
@@ -152,8 +153,8 @@ def counts(site: Site) -> dict[str, int]:
     """Return the hits of each day in the lake."""
     found: dict[str, int] = {}
     for path in sorted((site.lake / "hits").glob("day=*/*.parquet")):
-        rows = site.rows("hits", path.stem, ["line_no"])
-        found[path.parent.name] = found.get(path.parent.name, 0) + len(rows)
+        rows = pq.read_metadata(path).num_rows
+        found[path.parent.name] = found.get(path.parent.name, 0) + rows
     return found
 
 
