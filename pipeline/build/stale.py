@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from importlib.metadata import version
-from operator import itemgetter
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
+from pipeline.days import EPOCH
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import DayShare, FileRecord, read_json
+from pipeline.lake.ledger import read_json
 from pipeline.lake.sql import read_model
 from pipeline.settings import Settings
 from pipeline.text import escape
@@ -33,6 +37,10 @@ Parts = dict[str, Any]
 _DROP_ROBOTLIKE = "drop_robotlike"
 _ONE_DAY = timedelta(days=1)
 _SHOWN = 5
+_READ_BY = (
+    "robots", "definitions", "addresses", "proxies", "layout", "timezone", "erasures",
+)  # fmt: skip
+_COLUMNS = ("file_key", "lies_in", "days", *_READ_BY)
 _NAMED_EACH = 50
 """Of more small files in one pack a day's parts have a digest: a CDN has thousands a day."""
 _MANY = re.compile(r"(?P<stem>.+)#(?P<count>\d+)#[0-9a-f]+")
@@ -116,39 +124,55 @@ def _name_many(stem: str, files: list[tuple[str, int]]) -> str:
     return f"{stem}#{len(files)}#{digest}"
 
 
-def days_of(records: list[FileRecord]) -> dict[date, DayFiles]:
+def days_of(lake: Lake) -> dict[date, DayFiles]:
     """Each day's files, ordered by key."""
-    found: dict[date, list[tuple[str, DayShare, FileRecord]]] = {}
-    for record in records:
-        for day, share in record.days.items():
-            entry = (record.file_key, share, record)
-            found.setdefault(date.fromisoformat(day), []).append(entry)
-    return {day: _join(day, sorted(entries, key=itemgetter(0))) for day, entries in found.items()}
-
-
-def _join(day: date, entries: list[tuple[str, DayShare, FileRecord]]) -> DayFiles:
-    read_by = {_read_by(record) for _, _, record in entries}
-    return DayFiles(
-        day,
-        tuple(key for key, _, _ in entries),
-        tuple(record.stem for _, _, record in entries),
-        tuple(share.geo_built for _, share, _ in entries),
-        tuple(share.hits for _, share, _ in entries),
-        tuple(sorted(read_by)),
-        any(share.geo_is_late for _, share, _ in entries),
+    table = lake.records(_COLUMNS).sort_by("file_key")
+    keys, lie_in = (table[name].to_pylist() for name in ("file_key", "lies_in"))
+    read_by = list(map(_read_by, *(table[name].to_pylist() for name in _READ_BY)))
+    shares = table["days"].combine_chunks()
+    owner = np.repeat(np.arange(len(keys)), np.diff(shares.offsets.to_numpy()))
+    values = shares.flatten()
+    days = values.field("day").cast(pa.int32()).to_numpy()
+    order = np.argsort(days, kind="stable")
+    fields = values.take(pa.array(order))
+    hits, is_late, built = (
+        fields.field(name).to_pylist() for name in ("hits", "geo_is_late", "geo_built")
     )
+    owner, starts = owner[order], np.flatnonzero(np.diff(days[order], prepend=-1))
+    found = {}
+    for start, end in pairwise([*starts.tolist(), len(order)]):
+        day = EPOCH + timedelta(days=int(days[order[start]]))
+        its = owner[start:end].tolist()
+        found[day] = DayFiles(
+            day,
+            tuple(keys[one] for one in its),
+            tuple(lie_in[one] or keys[one] for one in its),
+            tuple(one and str(one) for one in built[start:end]),
+            tuple(hits[start:end]),
+            tuple(sorted({read_by[one] for one in its})),
+            any(is_late[start:end]),
+        )
+    return found
 
 
-def _read_by(record: FileRecord) -> str:
+def _read_by(  # noqa: PLR0913 what a file was read by, as ``_READ_BY``
+    robots: str,
+    definitions: int,
+    addresses: str,
+    proxies: str | None,
+    layout: str,
+    timezone: str | None,
+    erasures: int,
+) -> str:
     # The commonest layout adds nothing, so that a day built before there was a choice keeps it.
     others = {
-        "proxies": record.proxies,
-        "layout": record.layout if record.layout != "combined" else None,
-        "times in": record.timezone,
-        "erasures": record.erasures,
+        "proxies": proxies,
+        "layout": layout if layout != "combined" else None,
+        "times in": timezone,
+        "erasures": erasures,
     }
     said = [f"{name} {value}" for name, value in others.items() if value]
-    return ", ".join([record.robots, str(record.definitions), record.addresses, *said])
+    return ", ".join([robots, str(definitions), addresses, *said])
 
 
 def parts_of(lake: Lake, days: dict[date, DayFiles], rules: SessionRules) -> dict[str, Parts]:
@@ -215,8 +239,7 @@ def take_stock(lake: Lake, rules: SessionRules) -> Stock:
 
     A day without hits that was built before is not among them: its partitions are removed.
     """
-    records = lake.files()
-    days = days_of(records)
+    days = days_of(lake)
     # As JSON has them: lists, not tuples.
     wanted = json.loads(json.dumps(parts_of(lake, days, rules)))
     built = read_json(lake.ledger / "built.json")

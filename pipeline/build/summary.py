@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 import pipeline
 from pipeline.build.completeness import judge_completeness, list_shares
@@ -24,6 +25,10 @@ from pipeline.surges import find_surges
 from pipeline.tables import select_nothing
 
 _TABLES = ("days", "expected", "surges")
+_DOUBTED = (
+    "file_key", "flood_lines", "flood_with", "repeat_lines", "repeat_with", "shared_lines",
+    "shared_with", "damage",
+)  # fmt: skip
 _BOUND = {"censored_share": CENSORED_SHARE}
 
 
@@ -45,7 +50,7 @@ def add_summary(
         write_table(change.staging / name, table)
         change.replace(lake.part_path(name), change.staging / name)
     change.note_digests("tables", [lake.part_path(name) for name in _TABLES])
-    fingerprint = _fingerprint(built, sources, records, missing)
+    fingerprint = _fingerprint(built, sources, lake, missing)
     made_of = {"fingerprint": fingerprint, "sources": list(sources)}
     change.write_json(lake.ledger / "summary.json", made_of)
 
@@ -57,33 +62,25 @@ def is_current(lake: Lake, built: dict[str, str], sources: Sequence[str] | None 
     """
     known = read_json(lake.ledger / "summary.json")
     sources = known.get("sources", []) if sources is None else sources
-    is_same = known.get("fingerprint") == _fingerprint(
-        built, sources, lake.files(), list_missing(lake, built.keys() - lake.sealed())
-    )
+    missing = list_missing(lake, built.keys() - lake.sealed())
+    is_same = known.get("fingerprint") == _fingerprint(built, sources, lake, missing)
     return is_same and all(lake.part_path(name).exists() for name in _TABLES)
 
 
 def _fingerprint(
     built: dict[str, str],
     sources: Sequence[str],
-    records: Sequence[FileRecord],
+    lake: Lake,
     missing: Sequence[Missing],
 ) -> str:
     # The detector is code: the program's version stands for it.
-    damaged = sorted(record.file_key for record in records if record.damage)
-    doubted = sorted(
-        (
-            r.file_key,
-            r.flood_lines,
-            r.flood_with or "",
-            r.repeat_lines,
-            r.repeat_with or "",
-            r.shared_lines,
-            r.shared_with or "",
-        )
-        for r in records
-        if r.flood_lines or r.repeat_lines or r.shared_lines
-    )
+    records = lake.records(_DOUBTED).sort_by("file_key")
+    is_damaged = records["damage"].is_valid()
+    damaged = records.filter(is_damaged)["file_key"].to_pylist()
+    counts = [pc.greater(records[name], 0) for name in _DOUBTED if name.endswith("_lines")]
+    told = records.filter(pc.or_(pc.or_(*counts[:2]), counts[2])).drop_columns("damage")
+    doubted = [[one or "" if isinstance(one, str | None) else one for one in row.values()]
+               for row in told.to_pylist()]  # fmt: skip
     days = sorted(built.items())
     inputs = [
         pipeline.__version__, days, read_model("days"), _BOUND, sorted(set(sources)), damaged,

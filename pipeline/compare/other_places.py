@@ -163,7 +163,7 @@ def count_other_places(  # noqa: PLR0913 what is placed, by what, and who is tol
         failed = _read_again(basis, lake, database, rereading, how, proxies, on_read)
         left_out = _without_raw(basis, rereading.missing | failed)
         days = [day for day in basis.wanted if day not in left_out]
-        figures = count_days(basis, days, lake=lake, files=days_of(lake.files()), rules=basis.rules)
+        figures = count_days(basis, days, lake=lake, files=days_of(lake), rules=basis.rules)
         return Outcome(label, figures, left_out)
     finally:
         shutil.rmtree(lake.root, ignore_errors=True)

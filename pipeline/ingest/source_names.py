@@ -121,12 +121,13 @@ def list_doubts(lake: Lake) -> dict[str, str]:
 
 
 def _doubt_folders(records: Iterable[FileRecord], lake: Lake) -> dict[str, str]:
-    paths = lake.raw_paths()
-    found: dict[tuple[str, str], set[str]] = {}
-    for record in records:
-        if record.source_by_name is not False:
-            for path, _ in paths.get(record.file_key, [])[:1]:
-                found.setdefault((record.source, path.name), set()).add(folder_of(path))
+    told = [record for record in records if record.source_by_name is not False]
+    found = _list_folders((record, [seen.raw for seen in record.seen]) for record in told)
+    doubted = {name for name, folders in found.items() if len(folders) > 1}
+    if doubted:  # to look whether the files are still there takes long
+        paths = lake.raw_paths()
+        still = ((record, [p for p, _ in paths.get(record.file_key, [])[:1]]) for record in told)
+        found = _list_folders(still)
     return {
         source: f"{escape(printable(name))}: lies in the folders"
         f" {', '.join(escape(folder) for folder in sorted(folders))}, which may be servers"
@@ -135,13 +136,25 @@ def _doubt_folders(records: Iterable[FileRecord], lake: Lake) -> dict[str, str]:
     }
 
 
+def _list_folders(
+    records: Iterable[tuple[FileRecord, list[Path]]],
+) -> dict[tuple[str, str], set[str]]:
+    """The folders of each source's and name's files."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for record, paths in records:
+        for path in paths:
+            found.setdefault((record.source, path.name), set()).add(folder_of(path))
+    return found
+
+
 def _doubt_names(records: Iterable[FileRecord]) -> dict[str, str]:
     found: dict[str, str | None] = {}
     for record in sorted(records, key=lambda record: record.name):
+        if found.get(record.source, "") is None:
+            continue  # one without doubt settles it
         is_told = record.source_by_name is not False
         doubt = read_name(record.name).doubt if is_told else None
-        if doubt is None or found.get(record.source, "") is not None:
-            found[record.source] = doubt and f"{escape(record.name)}: {doubt}"
+        found[record.source] = doubt and f"{escape(record.name)}: {doubt}"
     return {source: text for source, text in found.items() if text}
 
 

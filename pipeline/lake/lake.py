@@ -3,6 +3,8 @@
 Nothing here knows what a hit is. Layout: docs/definitions.md, *The lake*.
 """
 
+from __future__ import annotations
+
 import fcntl
 import logging
 import os
@@ -14,6 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from pipeline.errors import LakeError, StorageError
@@ -29,6 +32,9 @@ from pipeline.lake.journal import Move
 from pipeline.lake.ledger import FileRecord, Seen, quoted, read_json, stat_of, write_json
 from pipeline.lake.old_ledger import has_old, list_old, read_old
 from pipeline.raw.files import is_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +80,12 @@ class Lake:
     def files(self) -> list[FileRecord]:
         """The accounting of every raw file whose hits are in the lake, by file key."""
         return [record for record in self.all_files() if record.is_live]
+
+    def records(self, columns: Sequence[str]) -> pa.Table:
+        """Some columns of the accounting of every raw file whose hits are in the lake."""
+        from pipeline.lake.records import live_records  # noqa: PLC0415 loads Arrow
+
+        return live_records(self.ledger, columns)
 
     def all_files(self) -> list[FileRecord]:
         """The same, and that of raw files that grew into others, or were forgotten."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 from pipeline.errors import LakeError
 from pipeline.lake.digests import read_content, render
@@ -39,6 +39,11 @@ class Seen:
     """Its time of change then, since 1970."""
     read_ns: int
     """When it was read, since 1970."""
+
+    @property
+    def raw(self) -> Path:
+        """The raw file."""
+        return Path(os.fsdecode(unquote_to_bytes(self.path)))
 
     @property
     def stat(self) -> list[int]:

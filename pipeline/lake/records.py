@@ -42,6 +42,7 @@ SCHEMA = FILES.append(pa.field("seen", _SEEN)).remove_metadata()
 _DAY_LENGTH = len(str(NO_DAY))
 _TIMES = ("first_at", "last_at", "ingested_at", "forgotten_at")
 _SHARES = ("days", "whole_days")
+_ENDED = ("replaced_by", "forgotten_at")
 _DATES = ("rejects_day",)
 _SECONDS, _ISO = pa.timestamp("s", "UTC"), "%Y-%m-%dT%H:%M:%S+00:00"
 _DEFAULTS = {
@@ -142,6 +143,16 @@ def read_records(ledger: Path, columns: Sequence[str] | None = None) -> pa.Table
     names = tuple(columns) if columns is not None else None
     old = to_table(read_old(ledger)).select(_schema(names).names)
     return pa.concat_tables([old, *_settled(ledger, names).tables])
+
+
+def live_records(ledger: Path, columns: Sequence[str]) -> pa.Table:
+    """Some columns of the records of raw files whose hits are in the lake."""
+    return only_live(read_records(ledger, [*columns, *_ENDED])).select(list(columns))
+
+
+def only_live(table: pa.Table) -> pa.Table:
+    """The records of files that are in the lake."""
+    return table.filter(pc.and_(*(pc.is_null(table[name]) for name in _ENDED)))
 
 
 def list_records(ledger: Path) -> list[FileRecord]:

@@ -117,7 +117,7 @@ def _name_inputs(lake: Lake) -> str:
 
 def _is_mixed(lake: Lake) -> bool:
     """Whether an earlier version read any of the raw files."""
-    return any(record.lies_in is None for record in lake.files())
+    return bool(lake.records(["lies_in"])["lies_in"].null_count)
 
 
 def _read_columns(path: Path) -> str:

@@ -3,11 +3,12 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from pydantic import TypeAdapter
 
 from pipeline.build.stale import SessionRules, Stock, take_stock
@@ -16,7 +17,7 @@ from pipeline.lake.digests import FOLDER, RECORDS, is_intact, read_content
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.old_ledger import list_old_records, read_old_record
-from pipeline.lake.records import Sheet, list_sheets, to_records
+from pipeline.lake.records import Sheet, list_sheets, to_records, to_table
 from pipeline.tables import FILES_FOLDER
 from pipeline.verify.findings import Finding, place_of, place_of_record
 from pipeline.verify.parquet import Digests, Shelf
@@ -28,6 +29,10 @@ _DAMAGE = (LakeError, ValueError, TypeError, KeyError, AttributeError)
 
 class ReadableLake(Lake):
     """The lake with those of its records that can be read."""
+
+    def records(self, columns: Sequence[str]) -> pa.Table:
+        """The same of those that can be read."""
+        return to_table(self.files()).select(list(columns))
 
     def all_files(self) -> list[FileRecord]:
         """The records that can be read: of a sheet all or none, every field of its type."""
