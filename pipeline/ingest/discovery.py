@@ -91,7 +91,7 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
             is_wanted=_is_wanted(raw, day, with_late=with_late),
             is_sealed=raw.first_day is not None and str(raw.first_day) <= sealed_to,
             # One that was read before may have grown: what is new in it tells, when it is taken in.
-            was_seen=lake.was_seen(raw.path),
+            was_seen=raw.was_seen,
         )
         fates[fate].append(raw.path)
     files, refused, again = fates[Fate.TAKE], fates[Fate.REFUSE], fates[Fate.LOCATE_ANEW]

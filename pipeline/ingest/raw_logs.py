@@ -40,6 +40,8 @@ class RawLog:
     """Stands in where no line tells."""
     known: FileRecord | None
     stat: tuple[int, ...] = ()
+    was_seen: bool = False
+    """Whether it was read before, whatever it held then."""
     next_day: date | None = None
     """The first day of the next file of its source; None for the last one."""
 
@@ -82,7 +84,16 @@ class RawLogs:
 
     def list_logs(self) -> list[RawLog]:
         """Every file, by source and time; of those that the lake lacks the beginning is read."""
-        logs = [self._look_at(path) for path in self._raw_files.files]
+        files = self._raw_files.files
+        known, seen = self._lake.find_all_seen(dict.fromkeys(files))
+        logs = [
+            self._look_at(
+                path,
+                None if path in self._raw_files.unfetched else known.get(path),
+                was_seen=path in seen,
+            )
+            for path in files
+        ]
         logs.sort(key=lambda raw: (raw.origin.source, raw.first_day or date.min, raw.path.name))
         by_source = groupby(logs, lambda raw: raw.origin.source)
         return [placed for _, its in by_source for placed in _with_next(its)]
@@ -162,14 +173,10 @@ class RawLogs:
     def _read_as(self, origin: Origin) -> tuple[str | None, ...]:
         return (self._zone.key, origin.layout, origin.timezone)
 
-    def _look_at(self, path: Path) -> RawLog:
+    def _look_at(self, path: Path, known: FileRecord | None, *, was_seen: bool) -> RawLog:
         lake = self._lake
-        stat: tuple[int, ...] = ()
-        try:
-            known = None if path in self._raw_files.unfetched else lake.find_seen(path)
-            stat = tuple(stat_of(path)) if not known else ()
-        except OSError:  # gone by now or out of reach: reported when its turn comes
-            known = None
+        # One that is gone by now or out of reach is reported when its turn comes.
+        stat = (_stat(path) or ()) if not known else ()
         origin = self._raw_files.origins.get(path) or self._names.origin(path)
         if known and self._is_given_otherwise(known, path, origin) and is_renamable(known, lake):
             known, stat = None, tuple(stat_of(path))
@@ -180,7 +187,7 @@ class RawLogs:
             found = UNREADABLE
         else:
             found = self._recall(path, stat, origin) or self._find(look_at_beginning, path, origin)
-        return RawLog(path, origin, found, day_in_name(path.name), known, stat)
+        return RawLog(path, origin, found, day_in_name(path.name), known, stat, was_seen=was_seen)
 
     def _is_given_otherwise(self, known: FileRecord, path: Path, origin: Origin) -> bool:
         """Whether settings say of a file that it is another source's than the lake's."""

@@ -174,19 +174,20 @@ def _find_remote(
     ours = {date.fromisoformat(day) for record in files for day in record.days}.union(near)
     origins: dict[Path, Origin] = {}
     passed_over, wanted = [], []
-    for remote in listed:
+    places = [(remote, place_of(lake.fetched, remote)) for remote in listed]
+    seen, _ = lake.find_all_seen({path: remote.stat for remote, path in places})
+    for remote, path in places:
         hint = day_in_name(remote.name)
-        path = place_of(lake.fetched, remote)
         if path in taken or path in origins:
             continue
         if hint and hint not in near and not is_by_day:
             its = ours & {hint + timedelta(n) for n in range(-before, after + 1)}
-            if its and not lake.find_seen(path, remote.stat):
+            if its and path not in seen:
                 note = note_file(path, table.name, its, _NAMED_OTHERWISE, remote.stat or ())
                 passed_over.append(note)
             continue
         origins[path] = replace(sources.origin_of_table(table), url=remote.url)
-        is_known = remote.stat is not None and lake.find_seen(path, remote.stat) is not None
+        is_known = remote.stat is not None and path in seen
         if not is_known and not (path.exists() and stat_of(path) == remote.stat):
             wanted.append(Wanted(store, remote, path))
     return RawFiles(tuple(origins), origins=origins, passed_over=tuple(passed_over)), wanted

@@ -115,17 +115,29 @@ class Lake:
 
         ``stat``: of the file now, when it is elsewhere; else a fetched one that is gone was read.
         """
-        seen = self._seen_of(path)
-        if stat or path.exists():
-            now = stat or stat_of(path)
-            seen = [one for one in seen if one[0].stat == now]
-        elif not path.is_relative_to(self.fetched):
-            return None
-        return self.find(seen[-1][1]) if seen else None
+        key = self._key_seen(path, self._seen_of(path), stat)
+        return self.find(key) if key else None
 
-    def was_seen(self, path: Path) -> bool:
-        """Whether a raw file at this path was read, whatever it held then."""
-        return bool(self._seen_of(path))
+    def find_all_seen(
+        self, files: Mapping[Path, list[int] | None]
+    ) -> tuple[dict[Path, FileRecord], set[Path]]:
+        """The same of many files with their ``stat``; and which were read, whatever they held."""
+        from pipeline.lake.records import list_seen  # noqa: PLC0415 loads Arrow
+
+        every = list_seen(self.ledger)
+        seen = {path: its for path in files if (its := every.get(quoted(path)))}
+        keys = {path: self._key_seen(path, its, files[path]) for path, its in seen.items()}
+        known = self.find_all(key for key in keys.values() if key)
+        return {path: known[key] for path, key in keys.items() if key in known}, set(seen)
+
+    def _key_seen(
+        self, path: Path, seen: list[tuple[Seen, str]], stat: list[int] | None
+    ) -> str | None:
+        try:
+            now = stat or stat_of(path)
+        except OSError:  # gone, or out of reach
+            return seen[-1][1] if seen and path.is_relative_to(self.fetched) else None
+        return next((key for one, key in reversed(seen) if one.stat == now), None)
 
     def _seen_of(self, path: Path) -> list[tuple[Seen, str]]:
         from pipeline.lake.records import find_seen  # noqa: PLC0415 loads Arrow

@@ -8,7 +8,7 @@ Of an earlier version's ledger there is a JSON file each, until a command writes
 import secrets
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import date, datetime
@@ -223,8 +223,19 @@ def list_near(ledger: Path, first_at: str | None, last_at: str | None) -> list[F
 
 def find_seen(ledger: Path, path: str) -> list[tuple[Seen, str]]:
     """What was read of a path (``quoted``), the latest last: each with its file key."""
-    old = [(seen, r.file_key) for r in read_old(ledger) for seen in r.seen if seen.path == path]
-    return [*old, *_seen_by_path(_settled(ledger, ("file_key", "seen"))).get(path, ())]
+    return list_seen(ledger).get(path, [])
+
+
+def list_seen(ledger: Path) -> Mapping[str, list[tuple[Seen, str]]]:
+    """The same of all paths."""
+    found = _seen_by_path(_settled(ledger, ("file_key", "seen")))
+    old = [(seen, record.file_key) for record in read_old(ledger) for seen in record.seen]
+    if not old:
+        return found
+    both = defaultdict(list)
+    for seen, key in old:
+        both[seen.path].append((seen, key))
+    return {path: [*both.get(path, ()), *found.get(path, ())] for path in both.keys() | found}
 
 
 @lru_cache(maxsize=1)
