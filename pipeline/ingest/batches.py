@@ -7,19 +7,22 @@ that. Nothing of them is in the lake yet.
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import groupby
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.days import EPOCH
+from pipeline.enrich.hits import local_days
 from pipeline.errors import TidegaugeError
 from pipeline.formats.layouts import forwarded_kind
 from pipeline.formats.together import Texts, Together, read_together
 from pipeline.ingest.deduplication import NewFile, with_lines
+from pipeline.ingest.file_days import FileDays
 from pipeline.ingest.overlaps import hash_lines
 from pipeline.ingest.staging import Counts, Reading, connection_of_thread, make_record
 from pipeline.lake.ledger import FileRecord, key_of
@@ -27,7 +30,14 @@ from pipeline.lake.packs import MOST_BYTES, Rows
 from pipeline.raw.blocks import Block, to_lines
 from pipeline.raw.content import Content, read_content, read_whole
 from pipeline.raw.files import Origin
+from pipeline.raw.opening import ReadLimits
+from pipeline.raw.rotation import PACKED
 
+_BATCH_FILES = 4_000
+_BATCH_BYTES = 32 * 1024 * 1024
+"""Of content, about: what is made of a batch is in memory until it is in the lake."""
+_PACKED = 8
+"""So many times its bytes a compressed log holds, about."""
 _Ints = npt.NDArray[np.int64]
 _DAY_BITS = 20
 """Days since 1970 up to the year 2099 are fewer."""
@@ -61,6 +71,79 @@ class _Small:
         return self.text[:end]
 
 
+def group_small(files: Sequence[tuple[Path, Origin | None]]) -> Iterator[list[int]]:
+    """Files that are read together, by number: small ones that are alike; each other one alone.
+
+    ``files`` with what is said of them; None: that one is read alone.
+    """
+    batch: list[int] = []
+    n_bytes = 0
+    for number, (path, origin) in enumerate(files):
+        size = _guess_bytes(path) if origin else None
+        is_full = n_bytes + (size or 0) > _BATCH_BYTES or len(batch) == _BATCH_FILES
+        if batch and (size is None or is_full or not _are_alike(files[batch[0]][1], origin)):
+            yield batch
+            batch, n_bytes = [], 0
+        if size is None:
+            yield [number]
+        else:
+            batch.append(number)
+            n_bytes += size
+    if batch:
+        yield batch
+
+
+def _are_alike(one: Origin | None, other: Origin | None) -> bool:
+    """Whether files are read in the same way; where they came from is each one's own."""
+    return bool(one and other and replace(one, url=None) == replace(other, url=None))
+
+
+def _guess_bytes(path: Path) -> int | None:
+    """About how much a file holds that may be small."""
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return None
+    return size * (_PACKED if PACKED.search(path.name) else 1) if size <= MOST_BYTES else None
+
+
+def look_together(
+    files: Sequence[tuple[Path, Origin]], zone: ZoneInfo, limits: ReadLimits
+) -> dict[Path, FileDays]:
+    """The local days of small files that leave no doubt; see ``file_days``."""
+    found: dict[Path, FileDays] = {}
+    for its in group_small(files):
+        if len(its) > 1:
+            smalls = [one for n in its if (one := _read(*files[n], limits=limits))]
+            found |= _look(smalls, zone) if smalls else {}
+    return found
+
+
+def _look(smalls: Sequence[_Small], zone: ZoneInfo) -> dict[Path, FileDays]:
+    texts, _ = _join(smalls)
+    origin, found = smalls[0].origin, {}
+    for one in read_together(connection_of_thread(), texts, origin.layout, origin.zone):
+        owner = texts.owner[one.read.hits["line_no"].to_numpy() - 1]
+        days = local_days(one.read.hits["ts"].cast(pa.int64()).to_numpy() // 1_000_000, zone)
+        cells = np.unique(owner << _DAY_BITS | days)
+        by_file: dict[int, set[date]] = {file: set() for file in one.files}
+        for cell in cells.tolist():
+            if (file := cell >> _DAY_BITS) in by_file:
+                by_file[file].add(EPOCH + timedelta(days=cell & _DAY_MASK))
+        for file, its in by_file.items():
+            sha256 = smalls[file].content.sha256
+            found[smalls[file].path] = FileDays(frozenset(its), is_whole=True, sha256=sha256)
+    return found
+
+
+def _join(smalls: Sequence[_Small]) -> tuple[Texts, _Ints]:
+    """Their lines one after the other; and where each file's begin, and the last one's end."""
+    texts = [small.text if small.text.endswith(b"\n") else small.text + b"\n" for small in smalls]
+    starts = np.cumsum([0, *(text.count(b"\n") for text in texts)])
+    owner = np.repeat(np.arange(len(smalls)), np.diff(starts))
+    return Texts(to_lines(b"".join(texts)), owner, [small.head for small in smalls]), starts
+
+
 def stage_together(
     files: Sequence[tuple[Path, Origin, bool]],
     how: Reading,
@@ -77,7 +160,11 @@ def stage_together(
         The new ones; and of those that are known their stat and key.
     """
     started = time.monotonic()
-    read = [small for file in files if (small := _read(*file, how))]
+    read = []
+    for path, origin, is_by_name in files:
+        if small := _read(path, origin, is_by_name, limits=how.limits):
+            how.on_read(small.content.stat[0])
+            read.append(small)
     there = find_known([small.file_key for small in read])
     smalls = [small for small in read if small.file_key not in there]
     known: dict[Path, tuple[Sequence[int], str]] = {
@@ -85,13 +172,9 @@ def stage_together(
     }
     if not smalls:
         return {}, known
-    texts = [small.text if small.text.endswith(b"\n") else small.text + b"\n" for small in smalls]
-    lines = to_lines(b"".join(texts))
-    starts = np.cumsum([0, *(text.count(b"\n") for text in texts)])
-    owner = np.repeat(np.arange(len(smalls)), np.diff(starts))
-    hashes = hash_lines(Block(np.arange(len(lines)), lines, []), how.maker.key.line_key)
-    origin = smalls[0].origin
-    both = Texts(lines, owner, [small.head for small in smalls])
+    both, starts = _join(smalls)
+    block = Block(np.arange(len(both.lines)), both.lines, [])
+    hashes, origin = hash_lines(block, how.maker.key.line_key), smalls[0].origin
     found: dict[Path, NewFile] = {}
     for one in read_together(connection_of_thread(), both, origin.layout, origin.zone):
         for file, record, hits in _account(one, smalls, both, starts, how):
@@ -104,11 +187,13 @@ def stage_together(
     return found, known
 
 
-def _read(path: Path, origin: Origin, is_by_name: bool, how: Reading) -> _Small | None:
+def _read(
+    path: Path, origin: Origin, is_by_name: bool = False, *, limits: ReadLimits
+) -> _Small | None:
     """A small file's content; None when there is anything odd about it."""
     try:
         pieces: list[bytes] = []
-        _, content = read_whole(read_content(path, how.limits), pieces.extend)
+        _, content = read_whole(read_content(path, limits), pieces.extend)
         text = b"".join(pieces)
         is_odd = content.damage or content.is_utf_16 or content.is_binary or b"\0" in text
         if is_odd or not text or len(text) > MOST_BYTES or text.startswith(b"\xef\xbb\xbf"):
@@ -116,7 +201,6 @@ def _read(path: Path, origin: Origin, is_by_name: bool, how: Reading) -> _Small 
         text.decode()
     except (TidegaugeError, OSError, UnicodeDecodeError):
         return None  # said when it is read by itself
-    how.on_read(content.stat[0])
     return _Small(path, origin, content, text, is_by_name)
 
 

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from itertools import chain
@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from pipeline.enrich.hits import HitMaker
 from pipeline.errors import DataError, PassingError, StorageError, TidegaugeError
-from pipeline.ingest.batches import stage_together
+from pipeline.ingest.batches import group_small, stage_together
 from pipeline.ingest.deduplication import (
     NewFile,
     OverlapRules,
@@ -33,24 +33,15 @@ from pipeline.lake.journal import Move
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord, key_of
 from pipeline.lake.left_out import OF_A_SEALED_DAY, note_file, write_notes
-from pipeline.lake.packs import MOST_BYTES
 from pipeline.lake.records import read_records
 from pipeline.lake.storage import storage_named
 from pipeline.raw.content import read_content, read_whole
 from pipeline.raw.files import Origin, is_file
 from pipeline.raw.naming import day_in_name
 from pipeline.raw.opening import DEFAULT_LIMITS, ReadLimits
-from pipeline.raw.rotation import PACKED
 from pipeline.text import shown, write_number_of
 
 log = logging.getLogger(__name__)
-
-
-_BATCH_FILES = 4_000
-_BATCH_BYTES = 32 * 1024 * 1024
-"""Of content, about: what is made of a batch is in memory until it is in the lake."""
-_PACKED = 8
-"""So many times its bytes a compressed log holds, about."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +180,11 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
                 )
             )  # fmt: skip
         try:
-            taken = [files.submit(_take, lake, its, how, rules, sizes) for its in _batches(jobs)]
+            alike = [(job.path, None if job.instead_of else job.origin) for job in jobs]
+            taken = [
+                files.submit(_take, lake, [jobs[one] for one in its], how, rules, sizes)
+                for its in group_small(alike)
+            ]
             result = Ingested.join(future.result() for future in taken)
         except BaseException:  # interrupted: end soon, between two blocks
             stop.set()
@@ -198,40 +193,6 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
     _note_failed(lake, how, jobs, result.failed)
     maker.robots.save()
     return result
-
-
-def _batches(jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
-    """Jobs that are done together: small files that are read alike; each other one alone."""
-    batch: list[_Job] = []
-    n_bytes = 0
-    for job in jobs:
-        size = _small_size(job)
-        is_full = n_bytes + (size or 0) > _BATCH_BYTES or len(batch) == _BATCH_FILES
-        if batch and (size is None or is_full or not _are_alike(batch[0], job)):
-            yield batch
-            batch, n_bytes = [], 0
-        if size is None:
-            yield [job]
-        else:
-            batch.append(job)
-            n_bytes += size
-    if batch:
-        yield batch
-
-
-def _are_alike(one: _Job, other: _Job) -> bool:
-    """Whether two files are read in the same way; where they came from is each one's own."""
-    return replace(one.origin, url=None) == replace(other.origin, url=None)
-
-
-def _small_size(job: _Job) -> int | None:
-    """About how much a file holds that may be small."""
-    try:
-        size = job.path.stat().st_size
-    except OSError:
-        return None
-    is_small = size <= MOST_BYTES and not job.instead_of
-    return size * (_PACKED if PACKED.search(job.path.name) else 1) if is_small else None
 
 
 def _take(

@@ -14,6 +14,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pipeline.errors import StoreError
+from pipeline.ingest.batches import look_together
 from pipeline.ingest.deduplication import is_renamable
 from pipeline.ingest.file_days import UNREADABLE, FileDays, look_at_beginning, look_through
 from pipeline.ingest.source_names import Namer
@@ -81,17 +82,27 @@ class RawLogs:
         self._zone, self._limits = zone, limits
         self._names = Namer(lake)
         self._notes = read_notes(lake)
+        self._elsewhere: dict[Path, FileRecord] = {}
+        """Of files that were looked through at once, those of which the lake has the content."""
 
     def list_logs(self) -> list[RawLog]:
         """Every file, by source and time; of those that the lake lacks the beginning is read."""
         files = self._raw_files.files
         known, seen = self._lake.find_all_seen(dict.fromkeys(files))
+        for path in self._raw_files.unfetched:
+            known.pop(path, None)
+        origins = {p: self._raw_files.origins.get(p) or self._names.origin(p) for p in files}
+        new = [
+            (path, origins[path])
+            for path in files
+            if path not in known and not self._recall(path, _stat(path) or (), origins[path])
+        ]
+        looked = look_together(new, self._zone, self._limits)
+        keys = {p: key_of(origins[p].source, str(its.sha256)) for p, its in looked.items()}
+        there = self._lake.find_all(keys.values())
+        self._elsewhere = {path: there[key] for path, key in keys.items() if key in there}
         logs = [
-            self._look_at(
-                path,
-                None if path in self._raw_files.unfetched else known.get(path),
-                was_seen=path in seen,
-            )
+            self._look_at(path, origins[path], known.get(path), looked, was_seen=path in seen)
             for path in files
         ]
         logs.sort(key=lambda raw: (raw.origin.source, raw.first_day or date.min, raw.path.name))
@@ -100,14 +111,16 @@ class RawLogs:
 
     def look_through(self, raw: RawLog) -> RawLog:
         """Read all of a file, unless all of its days are known; the lake may have its content."""
-        if raw.found.is_whole:
+        known = self._elsewhere.get(raw.path)
+        if raw.known or (raw.found.is_whole and not known):
             return raw
-        found = self._find(look_through, raw.path, raw.origin)
-        key = key_of(raw.origin.source, str(found.sha256))
-        known = self._lake.find(key)
+        found = raw.found
+        if not known:
+            found = self._find(look_through, raw.path, raw.origin)
+            known = self._lake.find(key_of(raw.origin.source, str(found.sha256)))
         if known:
             with self._lake.lock():
-                self._lake.commit([], read={raw.path: (raw.stat, key)})
+                self._lake.commit([], read={raw.path: (raw.stat, known.file_key)})
         return replace(raw, found=found, known=known)
 
     def note(
@@ -173,11 +186,18 @@ class RawLogs:
     def _read_as(self, origin: Origin) -> tuple[str | None, ...]:
         return (self._zone.key, origin.layout, origin.timezone)
 
-    def _look_at(self, path: Path, known: FileRecord | None, *, was_seen: bool) -> RawLog:
+    def _look_at(
+        self,
+        path: Path,
+        origin: Origin,
+        known: FileRecord | None,
+        looked: Mapping[Path, FileDays],
+        *,
+        was_seen: bool,
+    ) -> RawLog:
         lake = self._lake
         # One that is gone by now or out of reach is reported when its turn comes.
         stat = (_stat(path) or ()) if not known else ()
-        origin = self._raw_files.origins.get(path) or self._names.origin(path)
         if known and self._is_given_otherwise(known, path, origin) and is_renamable(known, lake):
             known, stat = None, tuple(stat_of(path))
         if known:
@@ -186,7 +206,8 @@ class RawLogs:
         elif not stat:
             found = UNREADABLE
         else:
-            found = self._recall(path, stat, origin) or self._find(look_at_beginning, path, origin)
+            told = looked.get(path) or self._recall(path, stat, origin)
+            found = told or self._find(look_at_beginning, path, origin)
         return RawLog(path, origin, found, day_in_name(path.name), known, stat, was_seen=was_seen)
 
     def _is_given_otherwise(self, known: FileRecord, path: Path, origin: Origin) -> bool:
