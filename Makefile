@@ -100,6 +100,7 @@ bench: install-dev
 	$(BIN)/python benchmarks/days.py
 	$(BIN)/python benchmarks/formats.py
 	$(BIN)/python benchmarks/libraries.py
+	$(BIN)/python benchmarks/small_files.py
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/verify.py --scale 1 --runs 1
 
