@@ -178,6 +178,35 @@ SURGES = _table(
     ("is_open", pa.bool_(), "whether it still went on, on the last whole day"),
     ("is_at_least", pa.bool_(), "whether hits are missing or were turned away: it is larger still"),
 )
+DRIVERS = _table(
+    "One row a surge, dimension and element: what the surge is made of, and which of it drove it.",
+    ("country", pa.string(), _COUNTRY),
+    ("start_day", pa.date32(), "the surge's first day, a local date"),
+    ("dimension", pa.string(), "along what the surge is taken apart"),
+    ("element", pa.string(), "the page, site, hour or alike; null where sessions have none"),
+    ("is_other", pa.bool_(), "whether it is all elements of the dimension that have no row"),
+    ("observed", pa.int64(), "its sessions on the surge's days"),
+    (
+        "expected",
+        pa.float64(),
+        "those expected; null where too little lies before, as what follows",
+    ),
+    ("excess", pa.float64(), "sessions beyond the expected ones; a dimension's sum to the surge's"),
+    ("share", pa.float64(), "its part of the surge's excess; a dimension's sum to 1"),
+    ("surprise", pa.float64(), "how unlike its usual share that is, 0 to 1 (Jensen-Shannon, bits)"),
+    ("rank", pa.int64(), "its place among the surge's drivers, from 1; null where it is none"),
+    ("sessions_before", pa.int64(), "its sessions on the earlier days that say what is usual"),
+    ("days_before", pa.int64(), "those earlier days"),
+)
+SIGNALS = _table(
+    "One row a surge and figure that speaks for people or for machines.",
+    ("country", pa.string(), _COUNTRY),
+    ("start_day", pa.date32(), "the surge's first day, a local date"),
+    ("figure", pa.string(), "what it is"),
+    ("observed", pa.float64(), "its value on the surge's days"),
+    ("usual", pa.float64(), "its value on the earlier days; null where too few lie before"),
+    ("of_excess", pa.float64(), "its value for the sessions beyond the expected ones alone"),
+)
 RESTATEMENTS = _table(
     "One row a figure published: a day's sessions of a country, whenever something of it was new.",
     _DAY,
@@ -249,7 +278,8 @@ PARTITIONED = {
 }  # fmt: skip
 """A folder a day; they have ``day`` besides, in the path."""
 UNPARTITIONED = {
-    "days": DAYS, "expected": EXPECTED, "surges": SURGES, "restatements": RESTATEMENTS,
+    "days": DAYS, "expected": EXPECTED, "surges": SURGES, "drivers": DRIVERS, "signals": SIGNALS,
+    "restatements": RESTATEMENTS,
 }  # fmt: skip
 """One file each."""
 FILES_FOLDER = "ledger/files"

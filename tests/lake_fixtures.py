@@ -21,7 +21,8 @@ from conftest import VISITOR_KEY
 from pipeline.cli import main as cli
 from pipeline.lake.lake import Lake
 
-TABLES = ("hits", "rejects", "sessions", "daily", "hourly", "minutes", "days", "expected", "surges")
+TABLES = ("hits", "rejects", "sessions", "daily", "hourly", "minutes", "days", "expected", "surges",
+          "drivers", "signals")  # fmt: skip
 KINDS = ("hits", "rejected", "blank", "directives", "duplicates")
 
 

@@ -12,10 +12,10 @@ import pipeline
 ROOT = Path(pipeline.__file__).parent
 FLOORS = (
     "demo", "cli", "orchestration", "alerts", "report", "verify", "compare", "build", "ingest",
-    "enrich", "lake", "formats", "raw", "surges",
+    "enrich", "lake", "formats", "raw", "why", "surges",
 )  # fmt: skip
 """From the top down: a folder imports only folders further down."""
-BELOW_SETTINGS = ("formats", "raw", "surges")
+BELOW_SETTINGS = ("formats", "raw", "why", "surges")
 """The modules beside the folders are for all, and know none; settings alone ask whether a format is
 one, and whether a lake can lie where it is to."""
 ASKED_BY_SETTINGS = {"pipeline.formats.layouts.read_maps", "pipeline.lake.place.check_place"}

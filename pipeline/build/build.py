@@ -107,7 +107,7 @@ def build(
 
 
 def build_tables(lake: Lake, settings: BuildSettings) -> None:
-    """Rewrite days, expected, surges and the views when they are not those of the days built.
+    """Rewrite the tables over all days and the views when they are not those of the days built.
 
     They are when a build has ended, until a setting or the program is another.
     """
@@ -132,11 +132,18 @@ def _put(change: Change, built: dict[str, Parts], settings: BuildSettings) -> No
 
 
 def shown_days(lake: Lake, built: dict[str, Parts], change: Change | None = None) -> dict[str, str]:
-    """The days that have figures, by what they were built from; a sealed one lost stays lost."""
-    days = sorted(built.keys() | lake.sealed())
+    """The days that have figures, by what they were built from; a sealed one lost stays lost.
+
+    A sealed one may lose a person's sessions: its digest tells.
+    """
+    sealed = lake.sealed() - built.keys()
+    days = sorted(built.keys() | sealed)
     is_there = change.find if change else Path.exists
+    digests = read_json(lake.digests_path("built")) if sealed else {}
     return {
-        day: fingerprint(built[day]) if day in built else ""
+        day: fingerprint(built[day])
+        if day in built
+        else digests.get(f"sessions/day={day}/part.parquet", "")
         for day in days
         if is_there(lake.part_path("daily", day))
     }

@@ -1,4 +1,4 @@
-"""The tables over all days: ``days``, ``expected`` and ``surges``."""
+"""The tables over all days: ``days``, ``expected``, ``surges`` and what takes these apart."""
 
 import hashlib
 import json
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 import pipeline
 from pipeline.build.completeness import judge_completeness, list_shares
+from pipeline.build.take_apart import REASONS, Judged, add_reasons, name_models
 from pipeline.definitions import CENSORED_SHARE
 from pipeline.lake.change import Change
 from pipeline.lake.database import connect
@@ -24,7 +25,7 @@ from pipeline.lake.sql import read_model
 from pipeline.surges import find_surges
 from pipeline.tables import select_nothing
 
-_TABLES = ("days", "expected", "surges")
+_TABLES = ("days", "expected", "surges", *REASONS)
 _DOUBTED = (
     "file_key", "flood_lines", "flood_with", "repeat_lines", "repeat_with", "shared_lines",
     "shared_with", "damage",
@@ -35,7 +36,7 @@ _BOUND = {"censored_share": CENSORED_SHARE}
 def add_summary(
     change: Change, built: dict[str, str], zone: ZoneInfo, sources: Sequence[str], memory_mb: int
 ) -> None:
-    """Let a change rewrite the three tables, when any day (``built``: to fingerprint) is another.
+    """Let a change rewrite these tables, when any day (``built``: to fingerprint) is another.
 
     ``sources``: the setting; the sources expected every day.
     """
@@ -46,17 +47,23 @@ def add_summary(
     with connect(memory_mb=memory_mb) as connection:
         missing = list_missing(lake, built.keys() - lake.sealed())
         made = _make_tables(connection, change, sorted(built), records, zone, sources, missing)
-    for name, table in zip(_TABLES, made, strict=True):
+    reasons, named = add_reasons(change, made, built, zone, memory_mb)
+    for name, table in {
+        "days": made.days,
+        "expected": made.expected,
+        "surges": made.surges,
+        **reasons,
+    }.items():
         write_table(change.staging / name, table)
         change.replace(lake.part_path(name), change.staging / name)
     change.note_digests("tables", [lake.part_path(name) for name in _TABLES])
     fingerprint = _fingerprint(built, sources, lake, missing)
-    made_of = {"fingerprint": fingerprint, "sources": list(sources)}
+    made_of = {"fingerprint": fingerprint, "sources": list(sources), "reasons": named}
     change.write_json(lake.ledger / "summary.json", made_of)
 
 
 def is_current(lake: Lake, built: dict[str, str], sources: Sequence[str] | None = None) -> bool:
-    """Whether the three tables are those of the days ``built``.
+    """Whether these tables are those of the days ``built``.
 
     ``sources``: the setting; when not given, whatever they were made with.
     """
@@ -83,8 +90,8 @@ def _fingerprint(
                for row in told.to_pylist()]  # fmt: skip
     days = sorted(built.items())
     inputs = [
-        pipeline.__version__, days, read_model("days"), _BOUND, sorted(set(sources)), damaged,
-        doubted,
+        pipeline.__version__, days, read_model("days"), name_models(), _BOUND,
+        sorted(set(sources)), damaged, doubted,
         [(str(one.day), one.source, one.text) for one in missing],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]
@@ -98,7 +105,7 @@ def _make_tables(  # noqa: PLR0913 what the tables are made of
     zone: ZoneInfo,
     sources: Sequence[str],
     missing: Sequence[Missing],
-) -> tuple[pa.Table, pa.Table, pa.Table]:
+) -> Judged:
     shares = list_shares(records, set(days))
     rows = [{"day": s.day, "source": s.source, "file_key": s.file_key} for s in shares]
     schema = pa.schema([("day", pa.date32()), ("source", pa.string()), ("file_key", pa.string())])
@@ -109,10 +116,10 @@ def _make_tables(  # noqa: PLR0913 what the tables are made of
     completeness = judge_completeness(minutes, shares, zone, sources, missing)
     connection.register("completeness", completeness)
     totals = connection.execute(read_model("days"), _BOUND).to_arrow_table()
-    daily = connection.view("daily").select("day", "country", "sessions").to_arrow_table()
+    daily = connection.view("daily").select("day", "country", "sessions", "hits").to_arrow_table()
     censored = totals.filter(totals["is_censored"])["day"].to_pylist()
     expected, surges = find_surges(daily, completeness, censored)
-    return totals, expected, surges
+    return Judged(totals, expected, surges, daily)
 
 
 def _show(connection: duckdb.DuckDBPyConnection, model: str, paths: Iterable[Path | None]) -> None:

@@ -25,6 +25,7 @@ _MODULES = {
     "watch": "cli.watch",
     "now": "cli.watch",
     "surges": "cli.query",
+    "why": "cli.why",
     "figure": "cli.report",
     "report": "cli.report",
     "history": "cli.history",

@@ -215,7 +215,7 @@ def build_stale(settings: Settings, jobs: Iterable[Job] = ()) -> list[str]:
 
 
 def find_surges(settings: Settings) -> int:
-    """Rewrite days, expected and surges where a setting changed; returns the number of episodes."""
+    """Rewrite the tables over all days where a setting changed; returns the number of episodes."""
     lake = Lake(settings.lake)
     build_tables(lake, build_settings(settings, lake))
     return len(read_table(lake.part_path("surges"), ["country"]))

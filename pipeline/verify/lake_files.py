@@ -22,7 +22,7 @@ from pipeline.verify.parquet import Packs, Shelf
 from pipeline.verify.snapshot import Snapshot
 
 _OF_RAW_FILES = ("hits", "rejects", "ledger/whole", "ledger/lines")
-_OF_ALL_DAYS = ("days", "expected", "surges", "restatements")
+_OF_ALL_DAYS = ("days", "expected", "surges", "drivers", "signals", "restatements")
 _OF_LEDGER = re.compile(
     r"ledger/(?:(?:lake|built|summary|sealed|published|left)\.json"
     r"|(?:files|replaced|forgotten)/.+-[0-9a-f]{16}\.json|files/.+-\d{4}-\d\d-\d\d\.parquet"

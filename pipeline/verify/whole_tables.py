@@ -22,8 +22,9 @@ from pipeline.tables import TABLES
 from pipeline.verify.differences import find_difference
 from pipeline.verify.findings import Finding
 from pipeline.verify.parquet import Shelf
+from pipeline.verify.reasons import count_reasons
 
-WHOLE_TABLES = ("days", "expected", "surges")
+WHOLE_TABLES = ("days", "expected", "surges", "drivers", "signals")
 _READ = {
     "daily": (
         *("day", "country", "sessions", "hits", "errors", "robot_hits", "geo_built"),
@@ -53,7 +54,7 @@ class Inputs:
 
 
 def prove_tables(shelf: Shelf, inputs: Inputs) -> Iterator[Finding]:
-    """Count ``days``, ``expected`` and ``surges`` anew and compare them."""
+    """Count the tables anew and compare them."""
     daily = _read(shelf, "daily", inputs.days)
     minutes = _read(shelf, "minutes", inputs.days)
     counted: dict[str, pa.Table] = {}
@@ -71,6 +72,7 @@ def prove_tables(shelf: Shelf, inputs: Inputs) -> Iterator[Finding]:
             days.filter(days["is_censored"])["day"].to_pylist(),
         )
         counted = {"days": days, "expected": expected, "surges": surges}
+        counted |= count_reasons(shelf, counted, daily, inputs.zone) or {}
     for name in WHOLE_TABLES:
         place = f"{name}/part.parquet"
         stored = shelf.read(place)

@@ -339,7 +339,7 @@ def test_the_setting_names_who_is_expected(built: Site) -> None:
     assert "web02" not in str(rows["2016-11-15"]["reasons"])
     after = built.hashes()
     changed = {path.split("/")[0] for path in before if before[path] != after[path]}
-    assert changed <= {"days", "expected", "surges"}
+    assert changed <= {"days", "expected", "surges", "drivers", "signals"}
     built.run("build")
     assert built.hashes() == before
 

@@ -54,7 +54,7 @@ def test_the_commands_of_this_step_are_there() -> None:
     top = {command[0] for command in COMMANDS}
     assert top >= {
         "demo", "simulate", "ingest", "build", "daily", "hourly", "expected", "surges", "status",
-        "parse", "doctor", "geo", "sql", "report", "history", "figure",
+        "parse", "doctor", "geo", "sql", "report", "history", "figure", "why",
     }  # fmt: skip
     assert {command[1] for command in COMMANDS if command[0] == "geo"} >= {
         "list",

@@ -185,7 +185,7 @@ def test_formulas_are_texts_elsewhere(capsys: pytest.CaptureFixture[str]) -> Non
 
 FORMS = ("daily", "hourly", "expected", "surges", "sql", "status", "history", "now", "figure",
          "ingest", "build", "geo list", "geo lookup", "formats", "compare", "verify", "replay",
-         "retention")  # fmt: skip
+         "retention", "why")  # fmt: skip
 
 
 @pytest.mark.parametrize("command", FORMS)

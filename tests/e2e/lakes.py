@@ -21,7 +21,7 @@ CENTRES = {"east": range(2), "west": range(2, len(SERVERS))}
 COMMAND = Path(sys.executable).with_name("tidegauge")
 _TABLES = (
     *("hits", "rejects", "sessions", "daily", "hourly", "minutes"),
-    *("days", "expected", "surges"),
+    *("days", "expected", "surges", "drivers", "signals"),
 )
 
 

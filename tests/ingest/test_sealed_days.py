@@ -105,7 +105,7 @@ def test_late_file_for_a_day_with_hits_counts_as_if_it_came_in_time(
     assert {p: h for p, h in got.items() if day_of(p) in UNSEALED} == {
         p: h for p, h in wanted.items() if day_of(p) in UNSEALED
     }
-    for table in ("days", "expected", "surges"):
+    for table in ("days", "expected", "surges", "drivers", "signals"):
         assert got[f"{table}/part.parquet"] == wanted[f"{table}/part.parquet"]
     check(site)
 

@@ -224,7 +224,7 @@ def test_lost_and_stray_records_are_found(tmp_path: Path) -> None:
 def test_stray_parquet_of_a_table_of_all_days_is_found(tmp_path: Path) -> None:
     site = Site(tmp_path)
     take(site, site.write("web01.log", lines(0, 30)))
-    tables = ("days", "surges", "expected", "restatements")
+    tables = ("days", "surges", "expected", "drivers", "signals", "restatements")
     for table in tables:
         (site.lake / table).mkdir(exist_ok=True)
         (site.lake / table / "x.parquet").write_bytes(b"x")

@@ -21,6 +21,7 @@ def test_reference_holds_what_the_others_are_compared_by(lakes: Lakes) -> None:
     tables = {path.split("/")[0] for path in lakes.wanted}
     assert tables == {
         "hits", "rejects", "sessions", "daily", "hourly", "minutes", "days", "expected", "surges",
+        "drivers", "signals",
     }  # fmt: skip
     assert sum(path.startswith("daily/") for path in lakes.wanted) == 5
     sessions = lakes.reference.rows("sessions")

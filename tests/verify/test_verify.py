@@ -87,6 +87,8 @@ KINDS = {
     "days": "days/part.parquet",
     "expected": "expected/part.parquet",
     "surges": "surges/part.parquet",
+    "drivers": "drivers/part.parquet",
+    "signals": "signals/part.parquet",
     "minutes": "minutes/day=2016-11-08/part.parquet",
     "restatements": "restatements/part.parquet",
     "published": "ledger/published.json",

@@ -1,0 +1,149 @@
+"""The tables that take surges apart: ``drivers`` and ``signals``.
+
+A surge's rows are a function of its row, of the days that they are counted from, and of what counts
+them. Those of the others stay as they are: a night with a surge reads that surge's days.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+import pipeline
+from pipeline.errors import LakeError
+from pipeline.lake.change import Change
+from pipeline.lake.database import connect
+from pipeline.lake.day_files import read_days
+from pipeline.lake.partitions import read_table
+from pipeline.lake.sql import read_model
+from pipeline.tables import TABLES
+from pipeline.why.drivers import find_drivers
+from pipeline.why.signals import find_signals
+
+REASONS = ("drivers", "signals")
+_MODELS = ("spans", "elements", "agents", "visits")
+_SPANS = {"reach": 56, "most": 28}
+"""The earlier days that a surge is held against: as far back as the detector looks, four weeks."""
+_KEPT = {"kept": 20, "least": 5}
+"""Elements of a dimension; and the sessions of one, as in the report: fewer may name a person."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The other tables over all days, and all days' sessions and hits by country."""
+
+    days: pa.Table
+    expected: pa.Table
+    surges: pa.Table
+    daily: pa.Table
+
+
+def add_reasons(
+    change: Change, judged: Judged, built: Mapping[str, str], zone: ZoneInfo, memory_mb: int
+) -> tuple[dict[str, pa.Table], dict[str, str]]:
+    """The two tables, and by each surge the name of what its rows were made of.
+
+    ``built``: by day what its partitions were built from.
+    """
+    names = _name_surges(judged.surges)
+    with connect(memory_mb=memory_mb, spill=change.staging / "spill") as connection:
+        for name in ("days", "expected", "surges", "daily"):
+            connection.register(name, getattr(judged, name))
+        spans = connection.execute(read_model("why/spans"), _SPANS).to_arrow_table()
+        wanted = dict(zip(names, _name_inputs(judged.surges, spans, built), strict=True))
+        known = _read_known(change, wanted)
+        kept = {*_name_surges(known["drivers"])}
+        is_new = np.array([name not in kept for name in names])
+        made = _take_apart(connection, change, judged, spans, is_new, zone) if is_new.any() else {}
+    return {
+        name: pa.concat_tables([table, *([made[name]] if made else [])])
+        .sort_by([("country", "ascending"), ("start_day", "ascending")])
+        .combine_chunks()
+        for name, table in known.items()
+    }, wanted
+
+
+def name_models() -> list[object]:
+    """What the tables are made by."""
+    return [*(read_model(f"why/{name}") for name in _MODELS), _SPANS, _KEPT]
+
+
+def _name_surges(table: pa.Table) -> list[str]:
+    """Each row's surge, as the ledger names it."""
+    columns = (table[name].to_pylist() for name in ("country", "start_day"))
+    return [f"{country} {day}" for country, day in zip(*columns, strict=True)]
+
+
+def _name_inputs(surges: pa.Table, spans: pa.Table, built: Mapping[str, str]) -> list[str]:
+    """By each surge, in order, the name of what its rows are made of."""
+    inputs: list[list[object]] = [[pipeline.__version__, name_models()] for _ in range(len(surges))]
+    for own, row in zip(inputs, surges.to_pylist(), strict=True):
+        own.append({name: str(value) for name, value in row.items()})
+    for row in spans.to_pylist():
+        day = str(row["day"])
+        inputs[row["surge"]].append([day, built[day], row["is_before"], row["expected"]])
+    return [hashlib.sha256(json.dumps(own).encode()).hexdigest()[:32] for own in inputs]
+
+
+def _read_known(change: Change, wanted: Mapping[str, str]) -> dict[str, pa.Table]:
+    """The rows that there are of surges that are made of what they were made of then."""
+    named = change.read_json(change.lake.ledger / "summary.json").get("reasons", {})
+    kept = {name for name, made_of in wanted.items() if named.get(name) == made_of}
+    paths = {name: change.find(change.lake.part_path(name)) for name in REASONS}
+    try:
+        tables = {name: read_table(path) for name, path in paths.items() if path}
+    except LakeError:  # all of them are made anew
+        tables = {}
+    if {*tables} != {*REASONS}:
+        return {name: TABLES[name].empty_table() for name in REASONS}
+    return {
+        name: table.filter(pa.array([one in kept for one in _name_surges(table)], pa.bool_()))
+        for name, table in tables.items()
+    }
+
+
+def _take_apart(  # noqa: PLR0913 what the tables are made of
+    connection: duckdb.DuckDBPyConnection,
+    change: Change,
+    judged: Judged,
+    spans: pa.Table,
+    is_new: npt.NDArray[np.bool_],
+    zone: ZoneInfo,
+) -> dict[str, pa.Table]:
+    """The rows of some surges, counted from the sessions of their days."""
+    surges = judged.surges.filter(pa.array(is_new))
+    numbers = np.cumsum(is_new) - 1
+    spans = spans.filter(pa.array(is_new[spans["surge"].to_numpy()]))
+    spans = spans.set_column(0, "surge", pa.array(numbers[spans["surge"].to_numpy()]))
+    days = pc.unique(spans["day"]).to_pylist()
+    paths = [change.find(change.lake.part_path("sessions", str(day))) for day in days]
+    parts = {day: path for day, path in zip(days, paths, strict=True) if path}
+    counted = dict(
+        zip(judged.days["day"].to_pylist(), judged.days["sessions"].to_pylist(), strict=True)
+    )
+    left_out = [
+        day for day, path in parts.items() if pq.read_metadata(path).num_rows > counted[day]
+    ]
+    leaves_out = pc.is_in(spans["day"], value_set=pa.array(left_out, pa.date32()))
+    connection.register("spans", spans.append_column("leaves_out", leaves_out))
+    read_days(connection, parts.values()).create_view("sessions")
+    elements, agents, visits = (
+        connection.execute(read_model(f"why/{name}"), bound).to_arrow_table()
+        for name, bound in (
+            ("elements", {"zone": zone.key, **_KEPT}),
+            ("agents", {}),
+            ("visits", {}),
+        )
+    )
+    return {
+        "drivers": find_drivers(surges, spans, elements),
+        "signals": find_signals(surges, spans, visits, agents, elements),
+    }

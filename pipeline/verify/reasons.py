@@ -1,0 +1,266 @@
+"""Proves ``drivers`` and ``signals``: their counts anew from sessions, session by session.
+
+What is made of counts is Python anyway; the same is asked again, as of surges.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.verify.findings import Finding
+from pipeline.why.drivers import find_drivers
+from pipeline.why.signals import find_signals
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from pipeline.verify.parquet import Shelf
+
+REACH_DAYS, MOST_DAYS = 56, 28
+KEPT, LEAST = 20, 5
+SATURDAY = 5
+_READ = ("visitor_id", "started_at", "hits", "pages", "errors", "entry_path", "referrer_host",
+         "country", "subdivision", "user_agent", "is_robotlike")  # fmt: skip
+_OF = {
+    "entry page": "entry_path", "referring site": "referrer_host", "subdivision": "subdivision",
+    "hour": "hour", "kind of agent": "agent",
+}  # fmt: skip
+_BROWSERS = (
+    ("Facebook", "FBAN/", "FB_IAB/"), ("Edge", "Edg"), ("Opera", "OPR/", "Opera"),
+    ("Samsung Internet", "SamsungBrowser/"), ("Firefox", "Firefox/", "FxiOS/"),
+    ("Internet Explorer", "MSIE ", "Trident/"), ("Android WebView", "; wv)"),
+    ("Chrome", "Chrome/", "CriOS/"), ("Safari", "Safari/"),
+)  # fmt: skip
+
+
+@dataclass
+class _Part:
+    """What is counted of one surge's days, or of those before it."""
+
+    agents: Counter[str | None] = field(default_factory=Counter)
+    visits: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class _Day:
+    """What is counted of a country's day."""
+
+    elements: dict[str, Counter[str | None]]
+    agents: Counter[str | None]
+    visits: Counter[str]
+    sessions: int
+
+
+def count_reasons(
+    shelf: Shelf,
+    tables: Mapping[str, pa.Table],
+    daily: pa.Table,
+    zone: ZoneInfo,
+) -> dict[str, pa.Table] | None:
+    """The two tables of ``days``, ``expected`` and ``surges``; None when sessions are off."""
+    surges = tables["surges"]
+    spans = list(_list_spans(tables))
+    wanted: dict[date, set[str]] = defaultdict(set)
+    for row in spans:
+        wanted[row["day"]].add(row["country"])
+    counted = dict(
+        zip(tables["days"]["day"].to_pylist(), tables["days"]["sessions"].to_pylist(), strict=True)
+    )
+    keys = zip(daily["day"].to_pylist(), daily["country"].to_pylist(), strict=True)
+    hits = dict(zip(keys, daily["hits"].to_pylist(), strict=True))
+    found: dict[tuple[date, str], _Day] = {}
+    for day, countries in sorted(wanted.items()):
+        place = f"sessions/day={day}/part.parquet"
+        if not counted[day] and not (shelf.root / place).exists():
+            continue
+        sessions = shelf.read(place, columns=_READ)
+        if isinstance(sessions, Finding):
+            return None
+        leaves_out = len(sessions) > counted[day]
+        for country in countries:
+            own = sessions.filter(pc.equal(sessions["country"], country))
+            all_hits = hits.get((day, country), 0)
+            found[day, country] = _count_day(own, all_hits, zone, leaves_out=leaves_out)
+    elements, agents, visits = _add_up(len(surges), spans, found)
+    kept = pa.Table.from_pylist(
+        spans,
+        pa.schema(
+            [("surge", pa.int64()), ("country", pa.string()), ("day", pa.date32()),
+             ("is_before", pa.bool_()), ("is_weekend", pa.bool_()), ("observed", pa.int64()),
+             ("expected", pa.float64())]
+        ),
+    )  # fmt: skip
+    return {
+        "drivers": find_drivers(surges, kept, elements),
+        "signals": find_signals(surges, kept, visits, agents, elements),
+    }
+
+
+def _list_spans(tables: Mapping[str, pa.Table]) -> Iterator[dict[str, Any]]:
+    days = tables["days"]
+    is_preliminary = dict(
+        zip(days["day"].to_pylist(), days["is_preliminary"].to_pylist(), strict=True)
+    )
+    by_country: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in tables["expected"].to_pylist():
+        by_country[row["country"]].append(row)
+    for number, surge in enumerate(tables["surges"].to_pylist()):
+        own = [row for row in by_country[surge["country"]] if row["day"] in is_preliminary]
+        first = surge["start_day"] - timedelta(REACH_DAYS)
+        before = [
+            row for row in own
+            if first <= row["day"] < surge["start_day"]
+            and not row["is_surge"] and is_preliminary[row["day"]] is False
+        ][-MOST_DAYS:]  # fmt: skip
+        during = [row for row in own if surge["start_day"] <= row["day"] <= surge["end_day"]]
+        for row in (*before, *during):
+            yield {
+                "surge": number, "country": surge["country"], "day": row["day"],
+                "is_before": row["day"] < surge["start_day"],
+                "is_weekend": row["day"].weekday() >= SATURDAY,
+                "observed": row["observed"], "expected": row["expected"],
+            }  # fmt: skip
+
+
+def _count_day(sessions: pa.Table, all_hits: int, zone: ZoneInfo, *, leaves_out: bool) -> _Day:
+    own_hits = pc.sum(sessions["hits"]).as_py() or 0
+    if leaves_out:
+        sessions = sessions.filter(pc.invert(sessions["is_robotlike"]))
+    named = {
+        name: sessions[name].to_pylist() for name in ("entry_path", "referrer_host", "subdivision")
+    }
+    started = sessions["started_at"].cast(pa.int64()).to_pylist()
+    named["hour"] = [
+        f"{datetime.fromtimestamp(at // 10**6, UTC).astimezone(zone):%H}" for at in started
+    ]
+    agents = sessions["user_agent"].to_pylist()
+    named["agent"] = [*map(_name_agent, agents)]
+    by_visitor = Counter(sessions["visitor_id"].to_pylist())
+    visits = Counter(
+        sessions=len(sessions),
+        visitors=len(by_visitor),
+        busiest=max(by_visitor.values(), default=0),
+        one_hit=sum(hits == 1 for hits in sessions["hits"].to_pylist()),
+        robotlike=sum(map(bool, sessions["is_robotlike"].to_pylist())),
+        assets=max(all_hits - own_hits, 0),
+        **{name: pc.sum(sessions[name]).as_py() or 0 for name in ("hits", "pages", "errors")},
+    )
+    elements = {dimension: Counter(named[name]) for dimension, name in _OF.items()}
+    return _Day(elements, Counter(agents), visits, len(sessions))
+
+
+def _name_agent(agent: str | None) -> str | None:
+    if agent is None:
+        return None
+    own = (name for name, *marks in _BROWSERS if any(mark in agent for mark in marks))
+    return f"{next(own, 'another browser')}, {_name_device(agent)}"
+
+
+def _name_device(agent: str) -> str:
+    is_android = "Android" in agent
+    if "iPad" in agent or "Tablet" in agent or (is_android and "Mobile" not in agent):
+        return "tablet"
+    if is_android or "Mobi" in agent or "iPhone" in agent:
+        return "phone"
+    is_desktop = any(mark in agent for mark in ("Windows", "Macintosh", "X11"))
+    return "desktop" if is_desktop else "another device"
+
+
+def _add_up(
+    surges: int, spans: list[dict[str, Any]], found: Mapping[tuple[date, str], _Day]
+) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """The rows of ``sql/why/``: elements, agents and visits of each surge."""
+    sums: dict[tuple[int, str], dict[str | None, list[int]]] = defaultdict(dict)
+    parts = {(n, is_before): _Part() for n in range(surges) for is_before in (False, True)}
+    for row in spans:
+        day = found.get((row["day"], row["country"]))
+        if day is None:
+            continue
+        part = parts[row["surge"], row["is_before"]]
+        part.agents += day.agents
+        part.visits += day.visits
+        column = 1 + row["is_weekend"] if row["is_before"] else 0
+        for dimension, counts in day.elements.items():
+            own = sums[row["surge"], dimension]
+            for element, count in counts.items():
+                values = own.setdefault(element, [0] * 5)
+                values[column] += count
+                if column:
+                    values[3] += count * count
+                    values[4] += count * day.sessions
+    elements = [
+        (surge, dimension, *rest)
+        for (surge, dimension), own in sorted(sums.items())
+        for rest in _keep(dimension, own)
+    ]
+    visits = [
+        (surge, is_before, *(part.visits[name] for name in _VISITS))
+        for (surge, is_before), part in sorted(parts.items())
+    ]
+    agents = [
+        (surge, *counts, times)
+        for surge in range(surges)
+        for counts, times in sorted(
+            _pair_agents(parts[surge, False].agents, parts[surge, True].agents).items()
+        )
+    ]
+    return (
+        _table(elements, ("surge", "dimension", "element", "is_other", "observed",
+                          "weekdays_before", "weekends_before", "squares", "products")),
+        _table(agents, ("surge", "sessions", "sessions_before", "agents")),
+        _table(visits, ("surge", "is_before", *_VISITS)),
+    )  # fmt: skip
+
+
+_VISITS = ("sessions", "visitors", "busiest", "hits", "pages", "errors", "one_hit", "robotlike",
+           "assets")  # fmt: skip
+
+
+def _keep(dimension: str, own: dict[str | None, list[int]]) -> Iterator[tuple[Any, ...]]:
+    """The elements that are named, in order, and the others as one."""
+    before, during = (
+        sum(values[1] + values[2] for values in own.values()),
+        sum(values[0] for values in own.values()),
+    )
+
+    def change(element: str | None) -> tuple[int, bool, bytes]:
+        values = own[element]
+        moved = abs(values[0] * before - (values[1] + values[2]) * during)
+        return -moved, element is None, (element or "").encode()
+
+    ordered = sorted(own, key=change)
+    kept = [e for e in ordered[:KEPT] if max(own[e][0], own[e][1] + own[e][2]) >= LEAST]
+    kept = [*own] if dimension == "hour" else kept
+    others = [own[element] for element in own if element not in kept]
+    for element in sorted(kept, key=lambda e: (e is None, (e or "").encode())):
+        yield element, False, *own[element]
+    if others:
+        yield None, True, *map(sum, zip(*others, strict=True))
+
+
+def _pair_agents(
+    during: Counter[str | None], before: Counter[str | None]
+) -> Counter[tuple[int, int]]:
+    return Counter((during[agent], before[agent]) for agent in {*chain(during, before)})
+
+
+def _table(rows: list[tuple[Any, ...]], names: tuple[str, ...]) -> pa.Table:
+    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+    texts = {"dimension": pa.string(), "element": pa.string()}
+    flags = {"is_other": pa.bool_(), "is_before": pa.bool_()}
+    floats = {"squares": pa.float64(), "products": pa.float64()}
+    kinds = texts | flags | floats
+    return pa.table(
+        {
+            name: pa.array(values, kinds.get(name, pa.int64()))
+            for name, values in zip(names, columns, strict=True)
+        }
+    )

@@ -1,0 +1,176 @@
+"""What is said of a surge: its drivers, and whether it was people, each in a sentence.
+
+Rules over the rows of ``drivers`` and ``signals``. Texts of visitors (pages, referring sites) stand
+in quotes, safe for a terminal, and no longer than a line.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from pipeline.text import escape, write_share
+from pipeline.why import signal_names as names
+
+LEAST_EXCESS = 20.0
+"""With fewer sessions too many, nobody can say who they were."""
+_NAMED = 3
+_LONGEST = 80
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A row of ``drivers``."""
+
+    country: str
+    start_day: date
+    dimension: str
+    element: str | None
+    is_other: bool
+    observed: int
+    expected: float | None
+    excess: float | None
+    share: float | None
+    surprise: float | None
+    rank: int | None
+    sessions_before: int
+    days_before: int
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A row of ``signals``; all three values are null where nothing can be said."""
+
+    country: str
+    start_day: date
+    figure: str
+    observed: float | None
+    usual: float | None
+    of_excess: float | None
+
+
+def explain(rows: Sequence[Driver]) -> str:
+    """Say in a sentence what drove a surge, by all its rows."""
+    if not rows or all(row.expected is None for row in rows):
+        return "Too few days lie before it to say what drove it."
+    ranked = sorted((row for row in rows if row.rank is not None), key=lambda row: row.rank or 0)
+    if not ranked:
+        return (
+            "Everything rose alike: no page, referring site, subdivision, kind of agent, hour or"
+            " server stands out."
+        )
+    in_all = {row.dimension: 0.0 for row in rows}
+    for row in rows:
+        in_all[row.dimension] += row.expected or 0
+    first = {row.dimension: row for row in reversed(ranked)}
+    named = [row for row in ranked if first[row.dimension] is row][:_NAMED]
+    parts = [
+        f"{_name(row)} ({write_share(row.share or 0)} of the excess, usually"
+        f" {write_share((row.expected or 0) / max(in_all[row.dimension], 0.001))} of sessions)"
+        for row in named
+    ]
+    rest = " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
+    return f"What rose beyond the rest: {rest}."
+
+
+def _name(row: Driver) -> str:
+    if row.element is None:
+        return f"no {row.dimension}"
+    text = escape(row.element)
+    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return f"{row.dimension} \N{LEFT DOUBLE QUOTATION MARK}{text}\N{RIGHT DOUBLE QUOTATION MARK}"
+
+
+def tell_people(rows: Sequence[Signal], excess: float) -> str:
+    """Say in a sentence whether the ``excess`` sessions of a surge were people's."""
+    by_name = {row.figure: row for row in rows}
+    if all(row.of_excess is None for row in rows):
+        return "Whether it was people cannot be told: too few days lie before it."
+    telling = _list_telling(by_name)
+    odd = _list_odd(by_name)
+    if telling or len(odd) > 1:
+        return f"It looks like machines: {'; '.join([*telling, *odd][:_NAMED])}."
+    if excess < LEAST_EXCESS:
+        return "Whether it was people cannot be told: it is too few sessions."
+    if odd:
+        return f"Whether it was people cannot be told: {odd[0]}, but nothing else is odd."
+    usual = _list_usual(by_name)
+    if len(usual) > 1:
+        return f"It looks like people: {'; '.join(usual[:_NAMED])}."
+    return "Whether it was people cannot be told: too little of it can be compared with the usual."
+
+
+def _list_telling(by_name: Mapping[str, Signal]) -> list[str]:
+    """What machines alone do."""
+    found = []
+    own, usual = _values(by_name, names.COMMONEST_AGENT)
+    if own is not None and usual is not None and own - usual >= 0.5:
+        found.append(
+            f"one user agent made {_percent(own)} of the excess, usually {_percent(usual)}"
+        )
+    own, usual = _values(by_name, names.BUSIEST_VISITOR)
+    if own is not None and own >= 0.2 and own >= 2 * (usual or 0):
+        found.append(f"one visitor made {_percent(own)} of the excess")
+    own, usual = _values(by_name, names.SESSIONS_A_VISITOR)
+    if own is not None and usual is not None and own >= max(2.0, 1.5 * usual):
+        found.append(f"its visitors came {own:.1f} times a day, usually {usual:.1f}")
+    own, usual = _values(by_name, names.ROBOTLIKE)
+    if own is not None and own >= 0.3 and own >= 2 * (usual or 0):
+        found.append(f"{_percent(own)} of its sessions are of visitors like robots")
+    return found
+
+
+def _list_odd(by_name: Mapping[str, Signal]) -> list[str]:
+    """What people rarely do: two of it are machines."""
+    found = []
+    own, usual = _values(by_name, names.NEW_AGENTS)
+    spread, usual_spread = _values(by_name, names.AGENTS_SPREAD)
+    if own is not None and usual is not None and own >= usual + 0.3:
+        found.append(
+            f"{_percent(own)} of its sessions have a user agent never seen before,"
+            f" {_percent(usual)} would be usual"
+        )
+    elif spread and usual_spread and not 1 / 3 < spread / usual_spread < 3:
+        found.append(
+            f"its user agents are spread as {spread:,.0f} equally common ones, usually"
+            f" {usual_spread:,.0f}"
+        )
+    own, usual = _values(by_name, names.ASSETS)
+    errors, _ = _values(by_name, names.ERRORS)
+    if own is not None and usual and usual >= 0.1 and own < 0.15 * usual and (errors or 0) < 0.2:
+        found.append(f"it loads {own:.2f} assets a session, usually {usual:.2f}")
+    own, usual = _values(by_name, names.ONE_HIT)
+    if own is not None and usual is not None and own >= max(0.9, usual + 0.15):
+        found.append(f"{_percent(own)} of its sessions are one hit, usually {_percent(usual)}")
+    return found
+
+
+def _list_usual(by_name: Mapping[str, Signal]) -> list[str]:
+    """What is as it is with the country's usual visitors."""
+    found = []
+    spread, usual_spread = _values(by_name, names.AGENTS_SPREAD)
+    own, usual = _values(by_name, names.NEW_AGENTS)
+    if own is not None and usual is not None:
+        likely = "" if spread is None or usual_spread is None else (
+            f" (as {spread:,.0f} equally common ones, usually {usual_spread:,.0f})"
+        )  # fmt: skip
+        found.append(f"its user agents are those of the usual visitors{likely}")
+    own, usual = _values(by_name, names.ASSETS)
+    if own is not None and usual and usual >= 0.1 and 0.5 <= own / usual <= 2:
+        found.append(f"it loads {own:.2f} assets a session, usually {usual:.2f}")
+    own, usual = _values(by_name, names.PAGES)
+    if own is not None and usual and 0.5 <= own / usual <= 2:
+        found.append(f"{own:.2f} pages a session, usually {usual:.2f}")
+    own, _ = _values(by_name, names.BUSIEST_VISITOR)
+    if own is not None:
+        found.append(f"no visitor made more than {_percent(own)} of it")
+    return found
+
+
+def _values(by_name: Mapping[str, Signal], figure: str) -> tuple[float | None, float | None]:
+    """A figure of the excess, and its usual value."""
+    row = by_name.get(figure)
+    return (row.of_excess, row.usual) if row else (None, None)
+
+
+def _percent(share: float) -> str:
+    return write_share(min(max(share, 0.0), 1.0))

@@ -1,0 +1,88 @@
+"""What is said of a surge, and what of hostile names."""
+
+from datetime import date
+
+import pytest
+
+from pipeline.why import signal_names as names
+from pipeline.why.explain import Driver, Signal, explain, tell_people
+
+START = date(2016, 11, 9)
+USUAL = {
+    names.SESSIONS_A_VISITOR: 1.1,
+    names.BUSIEST_VISITOR: 0.01,
+    names.COMMONEST_AGENT: 0.05,
+    names.NEW_AGENTS: 0.02,
+    names.AGENTS_SPREAD: 80.0,
+    names.ASSETS: 2.0,
+    names.PAGES: 2.2,
+    names.ONE_HIT: 0.6,
+    names.ROBOTLIKE: 0.0,
+    names.NIGHT: 0.1,
+    names.ERRORS: 0.01,
+}
+
+
+def driver(element: str | None, rank: int | None, dimension: str = "entry page") -> Driver:
+    return Driver("US", START, dimension, element, False, 110, 10.0, 100.0, 0.5, 0.4, rank, 9, 28)
+
+
+def told(excess: float = 1000, **changes: float | None) -> str:
+    """The answer where the excess has these figures, and else the usual ones."""
+    changed = {getattr(names, name): value for name, value in changes.items()}
+    return tell_people(
+        [Signal("US", START, name, None, usual, changed.get(name, usual))
+         for name, usual in USUAL.items()],
+        excess,
+    )  # fmt: skip
+
+
+def test_drivers_are_named_with_their_share_one_a_dimension() -> None:
+    rows = [driver("/a", 1), driver("/b", 2), driver("w.example", 3, "referring site")]
+    assert explain(rows) == (
+        "What rose beyond the rest: entry page \u201c/a\u201d (50.0 % of the excess, usually 50.0 %"
+        " of sessions) and referring site \u201cw.example\u201d (50.0 % of the excess, usually"
+        " 100.0 % of sessions)."
+    )
+    assert "no referring site (50.0 %" in explain([driver(None, 1, "referring site")])
+
+
+def test_alike_and_too_little_are_answers() -> None:
+    assert explain([driver("/a", None)]).startswith("Everything rose alike")
+    unknown = Driver("US", START, "hour", "01", False, 9, None, None, None, None, None, 0, 3)
+    assert explain([unknown]) == explain([]) == "Too few days lie before it to say what drove it."
+
+
+def test_a_hostile_name_is_safe_and_short() -> None:
+    said = explain([driver("/\x1b[31m\u202e" + "x" * 5000, 1)])
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+    assert len(said) < 250
+
+
+def test_people_and_what_they_do_not_do() -> None:
+    assert told().startswith("It looks like people")
+    assert told(ERRORS=0.4, ASSETS=0.1).startswith("It looks like people")
+    assert told(excess=12).startswith("Whether it was people cannot be told: it is too few")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"COMMONEST_AGENT": 0.9}, {"BUSIEST_VISITOR": 0.4}, {"SESSIONS_A_VISITOR": 9.0},
+        {"ROBOTLIKE": 0.8}, {"NEW_AGENTS": 0.97, "ASSETS": 0.0}, {"ASSETS": 0.0, "ONE_HIT": 1.0},
+        {"AGENTS_SPREAD": 900.0, "ONE_HIT": 1.0},
+    ],
+)  # fmt: skip
+def test_machines_are_called_so(changes: dict[str, float]) -> None:
+    assert told(**changes).startswith("It looks like machines")
+
+
+@pytest.mark.parametrize("changes", [{"ASSETS": 0.0}, {"ONE_HIT": 0.98}, {"NEW_AGENTS": 0.6}])
+def test_one_odd_figure_alone_cannot_tell(changes: dict[str, float]) -> None:
+    assert told(**changes).startswith("Whether it was people cannot be told")
+
+
+def test_without_days_before_nothing_can_be_told() -> None:
+    rows = [Signal("US", START, name, 1.0, None, None) for name in USUAL]
+    assert "too few days lie before it" in tell_people(rows, 1000)

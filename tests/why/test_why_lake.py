@@ -1,0 +1,135 @@
+"""``why`` of a lake: its tables, the command's answer, and what is built when."""
+
+import csv
+import io
+import json
+from collections import defaultdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from unittest import mock
+
+import pyarrow as pa
+import pytest
+from lake_fixtures import Site, make_line
+from report_lakes import AGENT, CANADA, PATH, REFERRER, STATES, day_lines, make_lake
+from verify_lakes import flip
+
+from pipeline.build import take_apart
+from pipeline.tables import TABLES
+from pipeline.why.drivers import find_drivers
+
+FIRST = datetime.fromisoformat("2016-11-01T16:00:00+00:00")
+SURGE = 9
+
+
+def make_lines() -> list[str]:
+    """Two countries' days, those of the States with a surge through one page of hostile names."""
+    lines = []
+    for n in range(12):
+        day = FIRST + timedelta(n)
+        lines += day_lines(CANADA, day, 200 if n == SURGE else 30)
+        lines += day_lines(STATES, day, 20, path="/usual")
+        if n == SURGE:
+            by = day + timedelta(hours=4)
+            lines += day_lines(STATES, by, 200, path=PATH, referrer=REFERRER, agent=AGENT)
+    return lines
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return Site(make_lake(tmp_path_factory.mktemp("why"), make_lines()).parent)
+
+
+def test_dimensions_add_up_to_the_surges(site: Site) -> None:
+    surges = {(row["country"], row["start_day"]): row for row in site.rows("surges")}
+    assert [country for country, _ in surges] == ["CA", "US"]
+    sums: dict[tuple[object, ...], list[float]] = defaultdict(lambda: [0, 0, 0])
+    for row in site.rows("drivers"):
+        own = sums[row["country"], row["start_day"], row["dimension"]]
+        for at, name in enumerate(("observed", "expected", "excess")):
+            own[at] += row[name]
+    assert len(sums) == 5 * len(surges)
+    for key, own in sums.items():
+        wanted = [surges[key[0], key[1]][name] for name in ("observed", "expected", "excess")]
+        assert own == pytest.approx(wanted, abs=1e-6), key
+
+
+def test_the_command_says_what_drove_it_and_that_it_was_no_people(site: Site) -> None:
+    """Names of visitors are shown, and steer nothing."""
+    done = site.run("why", "--country", "us")
+    what, why, who, *_ = done.out.splitlines()
+    assert what == (
+        "Surge from addresses located in the United States, on 10 November 2016: 220 sessions where"
+        " 20 were expected."
+    )
+    assert why.startswith(f"What rose beyond the rest: entry page \u201c{PATH}\u201d (99.9 %")
+    assert who.startswith("It looks like machines: one user agent made 100.0 % of the excess")
+    assert "people or machines" in done.out
+
+
+def test_the_largest_surge_is_told_and_all_of_a_day_when_asked(site: Site) -> None:
+    def countries(*args: str) -> list[str]:
+        done = site.run("why", *args, "--format", "json")
+        return [row["country"] for row in json.loads(done.out)]
+
+    assert countries() == ["US"]
+    assert countries("--country", "CA") == ["CA"]
+    assert countries("--day", "2016-11-10") == ["US", "CA"]
+    assert countries("--surge", "2016-11-10", "--country", "CA") == ["CA"]
+    assert countries("--day", "2016-11-09") == []
+    both = ("--day", "2016-11-10", "--surge", "2016-11-10")
+    assert "give either" in site.run("why", *both, code=2).err
+    assert "no such surge" in site.run("why", "--day", "2016-11-09").err
+
+
+def test_json_and_csv_have_everything(site: Site) -> None:
+    (found,) = json.loads(site.run("why", "--format", "json").out)
+    of_surge = {"country": "US"}
+    drivers = [row for row in site.rows("drivers") if row.items() >= of_surge.items()]
+    signals = [row for row in site.rows("signals") if row.items() >= of_surge.items()]
+    assert len(found["drivers"]) == len(drivers)
+    assert len(found["signals"]) == len(signals) == 11
+    assert {"why", "who", "excess", "end_day"} <= found.keys()
+    rows = [*csv.DictReader(io.StringIO(site.run("why", "--format", "csv").out))]
+    assert len(rows) == len(drivers) + len(signals)
+    assert found["drivers"][0].keys() == {*TABLES["drivers"].names} - {"country", "start_day"}
+
+
+def test_what_rises_alike_is_said(site: Site) -> None:
+    (found,) = json.loads(site.run("why", "--country", "CA", "--format", "json").out)
+    assert found["why"].startswith("Everything rose alike")
+
+
+def test_a_surge_is_taken_apart_anew_only_when_it_is_made_of_something_else(tmp_path: Path) -> None:
+    """Step by step the bytes are those of all at once; damaged, all of it is made again."""
+    lines = make_lines()
+    late = [n for n, line in enumerate(lines) if any(f"[{day}/Nov" in line for day in (11, 12))]
+    site = Site(make_lake(tmp_path, [line for n, line in enumerate(lines) if n not in late]).parent)
+    path = site.write("web01-later.log", "\n".join(lines[n] for n in late).encode())
+
+    def build(*args: str | Path) -> list[str]:
+        taken = []
+
+        def note(surges: pa.Table, *rest: pa.Table) -> pa.Table:
+            taken.extend(surges["country"].to_pylist())
+            return find_drivers(surges, *rest)
+
+        with mock.patch.object(take_apart, "find_drivers", note):
+            site.run(*args, "--geo", "geo")
+        return taken
+
+    place = site.lake / "drivers" / "part.parquet"
+    assert build("build") == []
+    site.run("ingest", path, "--geo", "geo")
+    # A day later the surges are over: is_open is another.
+    assert build("build") == ["CA", "US"]
+    at_once = place.read_bytes()
+    more = make_line("12/Nov/2016:17:00:00 +0000", f"{CANADA}.9").decode()
+    site.run("ingest", site.write("web01-last.log", more.encode()), "--geo", "geo")
+    assert build("build") == []
+    assert place.read_bytes() == at_once
+    flip(place)
+    more = make_line("12/Nov/2016:18:00:00 +0000", f"{CANADA}.8").decode()
+    site.run("ingest", site.write("web01-least.log", more.encode()), "--geo", "geo")
+    assert build("build") == ["CA", "US"]
+    assert place.read_bytes() == at_once
