@@ -107,6 +107,7 @@ bench: install-dev
 bench-surges: install-dev
 	$(BIN)/python benchmarks/surges.py
 	$(BIN)/python benchmarks/hours.py
+	$(BIN)/python benchmarks/why.py
 
 # Passwords and keys for docker compose, in .env; never overwrites.
 secrets:

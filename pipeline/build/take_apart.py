@@ -135,13 +135,17 @@ def _take_apart(  # noqa: PLR0913 what the tables are made of
     leaves_out = pc.is_in(spans["day"], value_set=pa.array(left_out, pa.date32()))
     connection.register("spans", spans.append_column("leaves_out", leaves_out))
     read_days(connection, parts.values()).create_view("sessions")
+    return count_surges(connection, surges, spans, zone)
+
+
+def count_surges(
+    connection: duckdb.DuckDBPyConnection, surges: pa.Table, spans: pa.Table, zone: ZoneInfo
+) -> dict[str, pa.Table]:
+    """The rows of ``surges``, of the connection's ``sessions``, ``daily`` and ``spans``."""
+    bound = {"elements": {"zone": zone.key, **_KEPT}, "agents": {}, "visits": {}}
     elements, agents, visits = (
-        connection.execute(read_model(f"why/{name}"), bound).to_arrow_table()
-        for name, bound in (
-            ("elements", {"zone": zone.key, **_KEPT}),
-            ("agents", {}),
-            ("visits", {}),
-        )
+        connection.execute(read_model(f"why/{name}"), values).to_arrow_table()
+        for name, values in bound.items()
     )
     return {
         "drivers": find_drivers(surges, spans, elements),

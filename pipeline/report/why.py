@@ -42,7 +42,7 @@ class Reasons:
     @property
     def who(self) -> str:
         """Whether it was people, in a sentence."""
-        return tell_people(self.signals, self.surge.excess)
+        return tell_people(self.signals, self.drivers)
 
 
 class _OfSurge(Protocol):

@@ -39,7 +39,7 @@ LEAST_SESSIONS_BEFORE = 20
 LEAST_SURPLUS = 0.1
 """Of the excess, beyond the part that an element has when everything rises alike."""
 LEAST_EXCESS = 5.0
-LARGEST_CHANCE = 1e-6
+LARGEST_CHANCE = 1e-4
 """There are up to a hundred elements a surge."""
 ALIKE_SESSIONS = 50.0
 """With so many sessions on days of its kind, a share is half that kind's and half all days'."""

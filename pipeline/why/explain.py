@@ -80,13 +80,14 @@ def _name(row: Driver) -> str:
     return f"{row.dimension} \N{LEFT DOUBLE QUOTATION MARK}{text}\N{RIGHT DOUBLE QUOTATION MARK}"
 
 
-def tell_people(rows: Sequence[Signal], excess: float) -> str:
-    """Say in a sentence whether the ``excess`` sessions of a surge were people's."""
+def tell_people(rows: Sequence[Signal], drivers: Sequence[Driver]) -> str:
+    """Say in a sentence whether the sessions too many were people's, by all rows of a surge."""
     by_name = {row.figure: row for row in rows}
     if all(row.of_excess is None for row in rows):
         return "Whether it was people cannot be told: too few days lie before it."
     telling = _list_telling(by_name)
-    odd = _list_odd(by_name)
+    odd = [*_list_odd(by_name), *_find_one_place(drivers)]
+    excess = sum(row.excess or 0 for row in drivers if row.dimension == "hour")
     if telling or len(odd) > 1:
         return f"It looks like machines: {'; '.join([*telling, *odd][:_NAMED])}."
     if excess < LEAST_EXCESS:
@@ -136,12 +137,23 @@ def _list_odd(by_name: Mapping[str, Signal]) -> list[str]:
         )
     own, usual = _values(by_name, names.ASSETS)
     errors, _ = _values(by_name, names.ERRORS)
-    if own is not None and usual and usual >= 0.1 and own < 0.15 * usual and (errors or 0) < 0.2:
+    if own is not None and usual and usual >= 0.1 and own < 0.3 * usual and (errors or 0) < 0.2:
         found.append(f"it loads {own:.2f} assets a session, usually {usual:.2f}")
     own, usual = _values(by_name, names.ONE_HIT)
-    if own is not None and usual is not None and own >= max(0.9, usual + 0.15):
+    if own is not None and usual is not None and own >= max(0.85, usual + 0.2):
         found.append(f"{_percent(own)} of its sessions are one hit, usually {_percent(usual)}")
     return found
+
+
+def _find_one_place(drivers: Sequence[Driver]) -> list[str]:
+    """Whether all of it came from one subdivision and no site: one address does."""
+    found = []
+    for row in drivers:
+        is_place = row.dimension == "subdivision" and row.element is not None
+        is_nowhere = row.dimension == "referring site" and row.element is None
+        if (is_place or is_nowhere) and row.rank is not None and (row.share or 0) >= 0.8:
+            found.append(row.dimension)
+    return ["all of it came from one subdivision, from no site"] if len(found) > 1 else []
 
 
 def _list_usual(by_name: Mapping[str, Signal]) -> list[str]:

@@ -151,7 +151,7 @@ def _judge_agents(
             _divide(total(now * new), sessions),
             # What a session more would find new: Good's estimate, by the agents seen once.
             usual * _divide(total((before == 1) * 1.0), all_before),
-            _divide(total(now * new), in_all),
+            _divide(np.maximum(total(now * new) - scale * total((before == 1) * 1.0), 0), in_all),
         ),
         AGENTS_SPREAD: (
             _divide(sessions * (sessions - 1), total(now * (now - 1))),

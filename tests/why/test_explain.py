@@ -1,5 +1,7 @@
 """What is said of a surge, and what of hostile names."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -23,17 +25,19 @@ USUAL = {
 }
 
 
-def driver(element: str | None, rank: int | None, dimension: str = "entry page") -> Driver:
-    return Driver("US", START, dimension, element, False, 110, 10.0, 100.0, 0.5, 0.4, rank, 9, 28)
+def driver(
+    element: str | None, rank: int | None, dimension: str = "entry page", excess: float = 100.0
+) -> Driver:
+    return Driver("US", START, dimension, element, False, 110, 10.0, excess, 0.5, 0.4, rank, 9, 28)
 
 
-def told(excess: float = 1000, **changes: float | None) -> str:
+def told(excess: float = 1000, drivers: Sequence[Driver] = (), **changes: float | None) -> str:
     """The answer where the excess has these figures, and else the usual ones."""
     changed = {getattr(names, name): value for name, value in changes.items()}
     return tell_people(
         [Signal("US", START, name, None, usual, changed.get(name, usual))
          for name, usual in USUAL.items()],
-        excess,
+        [*drivers, driver("12", None, "hour", excess)],
     )  # fmt: skip
 
 
@@ -78,6 +82,15 @@ def test_machines_are_called_so(changes: dict[str, float]) -> None:
     assert told(**changes).startswith("It looks like machines")
 
 
+def test_all_of_it_from_one_place_and_no_site_is_odd() -> None:
+    """Not by itself: a letter to one state's people is read so, too."""
+    rows = [driver("ON", 1, "subdivision"), driver(None, 2, "referring site")]
+    rows = [replace(row, share=0.95) for row in rows]
+    assert told(drivers=rows).startswith("Whether it was people cannot be told")
+    assert told(drivers=rows, NEW_AGENTS=0.9).startswith("It looks like machines")
+    assert told(drivers=rows[:1], NEW_AGENTS=0.9).startswith("Whether it was people cannot be told")
+
+
 @pytest.mark.parametrize("changes", [{"ASSETS": 0.0}, {"ONE_HIT": 0.98}, {"NEW_AGENTS": 0.6}])
 def test_one_odd_figure_alone_cannot_tell(changes: dict[str, float]) -> None:
     assert told(**changes).startswith("Whether it was people cannot be told")
@@ -85,4 +98,4 @@ def test_one_odd_figure_alone_cannot_tell(changes: dict[str, float]) -> None:
 
 def test_without_days_before_nothing_can_be_told() -> None:
     rows = [Signal("US", START, name, 1.0, None, None) for name in USUAL]
-    assert "too few days lie before it" in tell_people(rows, 1000)
+    assert "too few days lie before it" in tell_people(rows, [])

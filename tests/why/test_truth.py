@@ -1,0 +1,31 @@
+"""Simulated surges whose drivers are known: what is said of them (other seeds than those tuned by).
+
+`make bench-surges` has more of them, and other ways to rank beside.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SURGES = 105
+SEED = 404
+
+
+def test_planted_drivers_come_first_floods_are_told_and_people_are_not_called_machines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+    from why import measure
+    from why_simulation import MACHINES, PEOPLE, simulate
+
+    got = measure(simulate(np.random.default_rng(SEED), SURGES))
+    found = [own["tidegauge"] for own in got.values() if "tidegauge" in own]
+    assert np.mean(found) >= 95
+    assert min(found) >= 90
+    assert got["uniform"]["said alike"] >= 90
+    assert np.mean([got[kind]["called machines"] for kind in MACHINES]) >= 95
+    assert np.mean([got[kind]["called machines"] for kind in PEOPLE]) <= 1
+    assert np.mean([got[kind]["called people"] for kind in PEOPLE]) >= 80
+    for other in ("largest absolute change", "largest relative change", "plain Adtributor"):
+        assert got["uniform"][other] < 50, "every one of them names a driver where there is none"
