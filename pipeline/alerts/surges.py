@@ -17,6 +17,7 @@ from pipeline.definitions import CENSORED_SHARE
 from pipeline.lake.query import one_state
 from pipeline.lake.zone import open_lake
 from pipeline.report.facts import Day, SurgeEpisode
+from pipeline.report.why import find_reasons
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
 from pipeline.surges.results import last_settled_day
 from pipeline.text import write_limit, write_number_of
@@ -43,7 +44,8 @@ def find_news(
     """What is new about the surges since what was said, and what will then have been said.
 
     Args:
-        surges: by each, why it ``is_at_least`` of its size, in sentences; empty when it is not.
+        surges: by each, what is to be said of it besides, in sentences, a space before each: why
+            it ``is_at_least`` of its size, when it is, and what drove it.
         last_day: the last day that lacks nothing: a surge is over when so many have passed that
             it can't go on any more.
         said: from an earlier call.
@@ -146,16 +148,17 @@ def note_surges(how: AlertSettings, day: date, today: date, *, is_asked: bool) -
     """
     if not how.speaks_of(day, today, is_asked=is_asked):
         return []
-    reach = timedelta(days=how.days)
+    since = (day if is_asked else today) - timedelta(days=how.days)
     span = {"first_day": date.min, "last_day": today - timedelta(days=1)}
     with one_state(open_lake(how.lake.root)) as state:
         found = state.ask(SurgeEpisode, "queries/surges", country=None, **span)
         days = state.ask(Day, "report/days")
+        reasons = find_reasons(state, None, since, span["last_day"])
+    why = {one.surge: f" {one.in_short}".rstrip() for one in reasons}
     found.sort(key=lambda surge: (surge.country, surge.start_day))
-    surges = {surge: _explain(surge, days) for surge in found}
+    surges = {surge: _explain(surge, days) + why.get(surge, "") for surge in found}
     is_partial = {one.day: bool(one.is_preliminary) for one in days}
     last_day = last_settled_day(is_partial, today) or day
-    since = (day if is_asked else today) - reach
 
     def find(content: dict[str, Any]) -> tuple[list[Alert], dict[str, Any]]:
         said = [Said(**one) for one in content.get("said", [])]

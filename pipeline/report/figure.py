@@ -18,8 +18,9 @@ from pipeline.lake.ledger import FileRecord, read_json
 from pipeline.lake.left_out import Missing, list_missing
 from pipeline.lake.query import State, one_state
 from pipeline.report.accounting import CREDITS, ReportSettings
-from pipeline.report.facts import CountryDay, Day, ExpectedDay, RobotlikeDay, SurgeEpisode
+from pipeline.report.facts import CountryDay, Day, ExpectedDay, RobotlikeDay
 from pipeline.report.history import NOBODY_LOCATED, KnownDay, explain_unpublished
+from pipeline.report.why import find_reasons
 
 NOTHING_LEFT = "the lake has nothing of the day any more"
 
@@ -83,6 +84,8 @@ class Expectation:
     surge_expected: float | None = None
     is_open: bool = False
     is_at_least: bool = False
+    why: str = ""
+    """What drove the surge, or that it was machines, in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -287,13 +290,14 @@ def _find_expectation(
     found = state.ask(ExpectedDay, "queries/expected", **bound)
     if not found:
         return None
-    surges = state.ask(SurgeEpisode, "queries/surges", **bound)
-    if not surges:
+    reasons = find_reasons(state, country, day, day)
+    if not reasons:
         return Expectation(found[0].expected)
-    surge = surges[0]
+    surge = reasons[0].surge
     return Expectation(
         found[0].expected, surge.start_day, surge.end_day, surge.observed, surge.expected,
         is_open=surge.is_open, is_at_least=surge.is_at_least or completeness.is_lower_bound,
+        why=reasons[0].in_short,
     )  # fmt: skip
 
 

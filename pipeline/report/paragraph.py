@@ -206,6 +206,8 @@ def _say_expectation(figure: Figure) -> Iterator[str]:
         f" {in_all}{write_number_of(about.surge_sessions or 0, 'session')} where"
         f" {wording.write_count(about.surge_expected or 0)} were expected."
     )
+    if about.why:
+        yield about.why
 
 
 def _lacks_logs(figure: Figure) -> bool:

@@ -10,7 +10,7 @@ from pipeline.lake.query import State
 from pipeline.report import wording
 from pipeline.report.facts import SurgeEpisode
 from pipeline.text import write_number_of
-from pipeline.why.explain import Driver, Signal, explain, tell_people
+from pipeline.why.explain import MACHINES, Driver, Signal, explain, tell_people
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,13 @@ class Reasons:
     def who(self) -> str:
         """Whether it was people, in a sentence."""
         return tell_people(self.signals, self.drivers)
+
+    @property
+    def in_short(self) -> str:
+        """The one sentence that a figure and an alert carry; empty where nothing was counted."""
+        if not self.drivers:
+            return ""
+        return self.who if self.who.startswith(MACHINES) else self.why
 
 
 class _OfSurge(Protocol):

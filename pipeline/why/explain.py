@@ -13,6 +13,7 @@ from pipeline.why import signal_names as names
 
 LEAST_EXCESS = 20.0
 """With fewer sessions too many, nobody can say who they were."""
+MACHINES = "It looks like machines"
 _NAMED = 3
 _LONGEST = 80
 
@@ -89,7 +90,7 @@ def tell_people(rows: Sequence[Signal], drivers: Sequence[Driver]) -> str:
     odd = [*_list_odd(by_name), *_find_one_place(drivers)]
     excess = sum(row.excess or 0 for row in drivers if row.dimension == "hour")
     if telling or len(odd) > 1:
-        return f"It looks like machines: {'; '.join([*telling, *odd][:_NAMED])}."
+        return f"{MACHINES}: {'; '.join([*telling, *odd][:_NAMED])}."
     if excess < LEAST_EXCESS:
         return "Whether it was people cannot be told: it is too few sessions."
     if odd:

@@ -84,6 +84,23 @@ def test_a_surge_is_announced_when_it_opens_and_when_it_is_over_once_each(
     assert "It lasted 9 days, 2016-11-08 to 2016-11-16" in hook.received[1]["body"]
 
 
+def test_an_alert_says_in_a_sentence_what_drove_the_surge(settings: Settings, hook: Hook) -> None:
+    """A page's name steers nothing."""
+    write_lake(settings, november(10), surge("US", november(9), november(9)))
+    driver = {
+        "country": "US", "start_day": november(9), "dimension": "entry page", "element": "/\x1b[1m",
+        "is_other": False, "observed": 100, "expected": 10.0, "excess": 90.0, "share": 1.0,
+        "rank": 1,
+    }  # fmt: skip
+    path = Lake(settings.lake).part_path("drivers")
+    path.parent.mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist([driver], TABLES["drivers"]), path)
+    write_views(Lake(settings.lake))
+    tell(settings, november(10))
+    (said,) = hook.received
+    assert "What rose beyond the rest: entry page \u201c/\\x1b[1m\u201d (100.0 % of" in said["body"]
+
+
 def test_a_surge_is_not_over_while_the_days_after_it_lack_a_part(
     settings: Settings, hook: Hook
 ) -> None:
