@@ -32,8 +32,11 @@ MOST_PEOPLE_CALLED_MACHINES = 1.0
 def take_apart(batch: Batch) -> list[tuple[Rows, list[Signal]]]:
     """The rows of both tables, by surge."""
     with connect(threads=2) as connection:
-        for name in ("sessions", "daily", "spans"):
+        for name in ("sessions", "daily"):
             connection.register(name, getattr(batch, name))
+        connection.execute(
+            "CREATE VIEW days AS SELECT day, count(*) AS sessions FROM sessions GROUP BY day"
+        )
         made = count_surges(connection, batch.surges, batch.spans, ZoneInfo("UTC"))
     found: dict[str, tuple[Rows, list[Signal]]] = defaultdict(lambda: ([], []))
     for at, (name, row) in enumerate((("drivers", Driver), ("signals", Signal))):

@@ -100,7 +100,7 @@ def simulate(rng: Rng, count: int) -> Batch:
             daily.append((day, code, int((drawn["hits"] + drawn["assets"]).sum())))
             is_before = n < DAYS_BEFORE
             guess = None if is_before else round(float(usual[n] * np.exp(rng.normal(0, 0.03))), 3)
-            spans.append((number, code, day, is_before, day.weekday() >= 5, total, guess, False))
+            spans.append((number, code, day, is_before, day.weekday() >= 5, total, guess))
         expected = round(sum(row[6] for row in spans[-lasts:]), 3)
         own = sum(observed[DAYS_BEFORE:])
         surges.append({
@@ -113,10 +113,12 @@ def simulate(rng: Rng, count: int) -> Batch:
         _join(sessions),
         _rows(daily, ("day", "country", "hits")),
         pa.Table.from_pylist(surges, SURGES),
-        _rows(spans, ("surge", "country", "day", "is_before", "is_weekend", "observed", "expected",
-                      "leaves_out")),
+        _rows(
+            spans,
+            ("surge", "country", "day", "is_before", "is_weekend", "observed", "expected"),
+        ),
         planted,
-    )  # fmt: skip
+    )
 
 
 def _rows(rows: list[tuple[Any, ...]], names: tuple[str, ...]) -> pa.Table:

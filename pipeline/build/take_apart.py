@@ -12,10 +12,8 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 import pipeline
 from pipeline.errors import LakeError
@@ -29,7 +27,7 @@ from pipeline.why.drivers import find_drivers
 from pipeline.why.signals import find_signals
 
 REASONS = ("drivers", "signals")
-_MODELS = ("spans", "elements", "agents", "visits")
+_MODELS = ("spans", "left_out", "elements", "agents", "visits")
 _SPANS = {"reach": 56, "most": 28}
 """The earlier days that a surge is held against: as far back as the detector looks, four weeks."""
 _KEPT = {"kept": 20, "least": 5}
@@ -55,16 +53,22 @@ def add_reasons(
     """
     names = _name_surges(judged.surges)
     with connect(memory_mb=memory_mb, spill=change.staging / "spill") as connection:
-        for name in ("days", "expected", "surges", "daily"):
+        for name in ("days", "expected", "daily"):
             connection.register(name, getattr(judged, name))
-        spans = connection.execute(read_model("why/spans"), _SPANS).to_arrow_table()
+        spans = list_spans(connection, judged.surges)
         wanted = dict(zip(names, _name_inputs(judged.surges, spans, built), strict=True))
         known = _read_known(change, wanted)
         kept = {*_name_surges(known["drivers"])}
-        is_new = np.array([name not in kept for name in names])
-        made = _take_apart(connection, change, judged, spans, is_new, zone) if is_new.any() else {}
+        is_new = np.array([name not in kept for name in names], bool)
+        made = {name: TABLES[name].empty_table() for name in REASONS}
+        if is_new.any():
+            number = spans["surge"].to_numpy()
+            spans = spans.set_column(0, "surge", pa.array((np.cumsum(is_new) - 1)[number]))
+            spans = spans.filter(pa.array(is_new[number]))
+            surges = judged.surges.filter(pa.array(is_new))
+            made = _take_apart(connection, change, surges, spans, zone)
     return {
-        name: pa.concat_tables([table, *([made[name]] if made else [])])
+        name: pa.concat_tables([table, made[name]])
         .sort_by([("country", "ascending"), ("start_day", "ascending")])
         .combine_chunks()
         for name, table in known.items()
@@ -110,38 +114,31 @@ def _read_known(change: Change, wanted: Mapping[str, str]) -> dict[str, pa.Table
     }
 
 
-def _take_apart(  # noqa: PLR0913 what the tables are made of
+def _take_apart(
     connection: duckdb.DuckDBPyConnection,
     change: Change,
-    judged: Judged,
+    surges: pa.Table,
     spans: pa.Table,
-    is_new: npt.NDArray[np.bool_],
     zone: ZoneInfo,
 ) -> dict[str, pa.Table]:
     """The rows of some surges, counted from the sessions of their days."""
-    surges = judged.surges.filter(pa.array(is_new))
-    numbers = np.cumsum(is_new) - 1
-    spans = spans.filter(pa.array(is_new[spans["surge"].to_numpy()]))
-    spans = spans.set_column(0, "surge", pa.array(numbers[spans["surge"].to_numpy()]))
     days = pc.unique(spans["day"]).to_pylist()
     paths = [change.find(change.lake.part_path("sessions", str(day))) for day in days]
-    parts = {day: path for day, path in zip(days, paths, strict=True) if path}
-    counted = dict(
-        zip(judged.days["day"].to_pylist(), judged.days["sessions"].to_pylist(), strict=True)
-    )
-    left_out = [
-        day for day, path in parts.items() if pq.read_metadata(path).num_rows > counted[day]
-    ]
-    leaves_out = pc.is_in(spans["day"], value_set=pa.array(left_out, pa.date32()))
-    connection.register("spans", spans.append_column("leaves_out", leaves_out))
-    read_days(connection, parts.values()).create_view("sessions")
+    read_days(connection, [path for path in paths if path]).create_view("sessions")
     return count_surges(connection, surges, spans, zone)
 
 
 def count_surges(
     connection: duckdb.DuckDBPyConnection, surges: pa.Table, spans: pa.Table, zone: ZoneInfo
 ) -> dict[str, pa.Table]:
-    """The rows of ``surges``, of the connection's ``sessions``, ``daily`` and ``spans``."""
+    """The rows of ``surges`` in both tables, of the connection's ``sessions``, ``daily``, ``days``.
+
+    ``spans``: the rows of ``sql/why/spans.sql``; their ``surge`` is the row of ``surges``.
+    """
+    connection.register("spans", spans)
+    left_out = connection.execute(read_model("why/left_out")).to_arrow_table()["day"]
+    leaves_out = pc.is_in(spans["day"], value_set=left_out.combine_chunks())
+    connection.register("spans", spans.append_column("leaves_out", leaves_out))
     bound = {"elements": {"zone": zone.key, **_KEPT}, "agents": {}, "visits": {}}
     elements, agents, visits = (
         connection.execute(read_model(f"why/{name}"), values).to_arrow_table()
@@ -151,3 +148,9 @@ def count_surges(
         "drivers": find_drivers(surges, spans, elements),
         "signals": find_signals(surges, spans, visits, agents, elements),
     }
+
+
+def list_spans(connection: duckdb.DuckDBPyConnection, surges: pa.Table) -> pa.Table:
+    """The days of ``surges``, and those before them that say what is usual."""
+    connection.register("spanned", surges.select(["country", "start_day", "end_day"]))
+    return connection.execute(read_model("why/spans"), _SPANS).to_arrow_table()

@@ -21,6 +21,7 @@ from pipeline.cli.options import (
 from pipeline.cli.output import print_rows, until_closed
 from pipeline.errors import SettingsError
 from pipeline.text import escape, say
+from pipeline.why.explain import name_element
 
 if TYPE_CHECKING:
     from pipeline.report.why import Reasons
@@ -52,8 +53,9 @@ def why(  # noqa: PLR0913 one parameter an option
 ) -> None:
     """What drove a surge, and whether it was people.
 
-    Of the largest surge, or the largest from a country; with --day or --surge of each surge that
-    has that day, or begins with it. A table shows the largest elements, CSV and JSON all.
+    Of the largest surge, or the largest from a country; with --surge of each that begins on that
+    day, with --day of that day alone, in each surge that has it. A table shows the largest
+    elements, CSV and JSON all.
 
     For example:
 
@@ -63,44 +65,54 @@ def why(  # noqa: PLR0913 one parameter an option
     """
     from pipeline.lake.query import one_state
     from pipeline.lake.zone import open_lake
-    from pipeline.report.why import find_reasons
+    from pipeline.report.figure import is_simulated
+    from pipeline.report.why import find_reasons, find_reasons_of_day
     from pipeline.settings import load_settings
 
     settings = load_settings(config, lake=lake, geo=geo)
     if day and surge:
         raise SettingsError("--day", str(day.date()), "give either --day or --surge")
     code = read_country(country) if country else None
-    given = day or surge
-    span = (given.date(), given.date()) if given else (date.min, date.max)
-    with one_state(open_lake(settings.lake)) as state:
-        found = find_reasons(state, code, *span)
-    if surge:
-        found = [one for one in found if one.surge.start_day == surge.date()]
-    chosen = found if given else found[:1]
+    opened = open_lake(settings.lake)
+    with one_state(opened) as state:
+        if day:
+            chosen = find_reasons_of_day(state, code, day.date())
+        elif surge:
+            found = find_reasons(state, code, surge.date(), surge.date())
+            chosen = [one for one in found if one.surge.start_day == surge.date()]
+        else:
+            chosen = find_reasons(state, code, date.min, date.max)[:1]
     if form == Form.json:
-        print_rows(*_as_objects(chosen), form.value)
+        print_rows(*_as_objects(chosen, simulated=is_simulated(opened)), form.value)
     elif form == Form.csv:
         rows = [row for reasons in chosen for row in _list_rows(reasons)]
         print_rows(_COLUMNS, rows, form.value, raw_cells=raw_cells)
     else:
+        with until_closed():
+            if chosen and is_simulated(opened):
+                print("Simulated data: what drives it is assumed.")
         for reasons in chosen:
             _print_reasons(reasons)
     if not chosen:
         say("The lake has no such surge: `tidegauge surges` lists those that it has.")
 
 
-def _as_objects(found: list[Reasons]) -> tuple[list[str], list[list[Any]]]:
-    columns = ["country", "start_day", "end_day", "observed", "expected", "excess",
-               "why", "who", "drivers", "signals"]  # fmt: skip
+def _as_objects(found: list[Reasons], *, simulated: bool) -> tuple[list[str], list[list[Any]]]:
+    columns = ["country", "start_day", "end_day", "day", "observed", "expected", "excess",
+               "is_simulated", "why", "who", "drivers", "signals"]  # fmt: skip
     rows = []
     for one in found:
         parts = {
+            "day": one.part and one.part.start_day,
+            "is_simulated": simulated,
             "why": one.why,
             "who": one.who,
             "drivers": [_without_surge(row) for row in one.drivers],
             "signals": [_without_surge(row) for row in one.signals],
         }
-        facts = asdict(one.surge) | parts
+        whole = asdict(one.surge)
+        sums = asdict(one.part or one.surge)
+        facts = whole | {name: sums[name] for name in ("observed", "expected", "excess")} | parts
         rows.append([facts[name] for name in columns])
     return columns, rows
 
@@ -111,17 +123,19 @@ def _without_surge(row: Any) -> dict[str, Any]:
 
 def _list_rows(reasons: Reasons, most: int | None = None) -> list[tuple[Any, ...]]:
     """Elements, then figures; ``most`` a dimension, besides the drivers."""
-    surge = (reasons.surge.country, reasons.surge.start_day)
+    about = reasons.part or reasons.surge
+    surge = (about.country, about.start_day)
     rows: list[tuple[Any, ...]] = []
     shown: dict[str, int] = {}
     for row in reasons.drivers:
         shown[row.dimension] = shown.get(row.dimension, 0) + (row.rank is None)
         if most is None or row.rank is not None or shown[row.dimension] <= most:
-            name = "(all others)" if row.is_other else row.element
             rows.append(
-                (*surge, row.dimension, name, row.observed, row.expected, row.excess, row.share,
-                 row.surprise, row.rank)
-            )  # fmt: skip
+                (
+                    *(*surge, row.dimension, name_element(row), row.observed, row.expected),
+                    *(row.excess, row.share, row.surprise, row.rank),
+                )
+            )
     for figure in reasons.signals:
         values = (figure.observed, figure.usual, figure.of_excess)
         rows.append((*surge, "people or machines", figure.figure, *values, None, None, None))

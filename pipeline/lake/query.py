@@ -29,11 +29,12 @@ class State:
     """The lake at one moment, to be asked while it is open."""
 
     lake: Lake
-    _connection: duckdb.DuckDBPyConnection
+    connection: duckdb.DuckDBPyConnection
+    """With the lake's views, to read only; for what takes more than a model."""
 
     def query(self, model: str, **bound: Any) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Columns and rows of ``sql/<model>.sql``."""
-        return _fetch(self._connection, read_model(model), bound)
+        return _fetch(self.connection, read_model(model), bound)
 
     def ask(self, row: type[Row], model: str, **bound: Any) -> list[Row]:
         """The rows of ``query`` as values; the fields of ``row`` are among the model's columns."""

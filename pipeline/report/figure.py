@@ -163,7 +163,7 @@ def _find_figure(state: State, how: ReportSettings, about: Day, country: str) ->
         session_timeout_minutes=session_timeout(
             read_json(lake.ledger / "built.json").get(str(day)), how.timeout_minutes
         ),
-        is_simulated=_is_simulated(lake),
+        is_simulated=is_simulated(lake),
         completeness=completeness,
         published=_list_published(state, day, code),
         database=_find_database(how, about),
@@ -195,7 +195,7 @@ def _recall_figure(state: State, how: ReportSettings, day: date, country: str) -
         robotlike=None,
         timezone=state.lake.identity()["timezone"],
         session_timeout_minutes=how.timeout_minutes,
-        is_simulated=_is_simulated(state.lake),
+        is_simulated=is_simulated(state.lake),
         completeness=Completeness(0.0, 0, None, True, False, None, [NOTHING_LEFT], []),
         published=_list_published(state, day, code),
         database=None,
@@ -206,7 +206,8 @@ def _recall_figure(state: State, how: ReportSettings, day: date, country: str) -
     )
 
 
-def _is_simulated(lake: Lake) -> bool:
+def is_simulated(lake: Lake) -> bool:
+    """Whether the lake is the demo's."""
     return (lake.root.resolve().parent / DEMO_MARK).exists()
 
 

@@ -2,13 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
+from math import inf
 from typing import Protocol, TypeVar
+from zoneinfo import ZoneInfo
 
 from pipeline.lake.query import State
 from pipeline.report import wording
-from pipeline.report.facts import SurgeEpisode
+from pipeline.report.facts import ExpectedDay, SurgeEpisode
 from pipeline.text import write_number_of
 from pipeline.why.explain import MACHINES, Driver, Signal, explain, tell_people
 
@@ -21,15 +23,20 @@ class Reasons:
     drivers: list[Driver]
     """The drivers first, by rank."""
     signals: list[Signal]
+    part: SurgeEpisode | None = None
+    """The one day of it that the rows are about, as if it were the surge."""
 
     @property
     def what(self) -> str:
-        """The surge itself, in a sentence."""
-        surge = self.surge
+        """The surge itself, or its day, in a sentence."""
+        surge = self.part or self.surge
         least = "at least " if surge.is_at_least else ""
+        of = ""
+        if self.part:
+            of = f", in the surge {wording.write_span(self.surge.start_day, self.surge.end_day)}"
         return (
             f"Surge {wording.name_addresses(surge.country)},"
-            f" {wording.write_span(surge.start_day, surge.end_day)}: {least}"
+            f" {wording.write_span(surge.start_day, surge.end_day)}{of}: {least}"
             f"{write_number_of(surge.observed, 'session')} where"
             f" {wording.write_count(surge.expected)} were expected."
         )
@@ -73,6 +80,35 @@ def find_reasons(
     surges.sort(key=lambda one: (-one.excess, one.start_day, one.country))
     keys = [(one.country, one.start_day) for one in surges]
     return [Reasons(one, drivers[k], signals[k]) for one, k in zip(surges, keys, strict=True)]
+
+
+def find_reasons_of_day(state: State, country: str | None, day: date) -> list[Reasons]:
+    """The same of the surges that have a day, of that day alone: counted from its sessions."""
+    found = find_reasons(state, country, day, day)
+    return [one if one.surge.days == 1 else _count_day(state, one.surge, day) for one in found]
+
+
+def _count_day(state: State, surge: SurgeEpisode, day: date) -> Reasons:
+    from pipeline.build.take_apart import count_surges, list_spans  # noqa: PLC0415 loads NumPy
+    from pipeline.tables import SURGES  # noqa: PLC0415 loads Arrow
+
+    span = {"country": surge.country, "first_day": day, "last_day": day}
+    (judged,) = state.ask(ExpectedDay, "queries/expected", **span)
+    expected = judged.observed if judged.expected is None else judged.expected
+    part = replace(
+        surge, start_day=day, peak_day=day, end_day=day, days=1, observed=judged.observed,
+        expected=expected, excess=judged.observed - expected, peak_sessions=judged.observed,
+    )  # fmt: skip
+    table = SURGES.empty_table().from_pylist([asdict(part)], SURGES)
+    spans = list_spans(state.connection, table)
+    is_of_surge = [surge.start_day <= other < day for other in spans["day"].to_pylist()]
+    spans = spans.filter([not one for one in is_of_surge])
+    zone = ZoneInfo(state.lake.identity()["timezone"])
+    made = count_surges(state.connection, table, spans, zone)
+    drivers = [Driver(**row) for row in made["drivers"].to_pylist()]
+    drivers.sort(key=lambda row: (row.rank or inf, row.dimension, -(row.excess or 0)))
+    signals = [Signal(**row) for row in made["signals"].to_pylist()]
+    return Reasons(surge, drivers, signals, part)
 
 
 def _by_surge(rows: Iterable[_Row]) -> dict[tuple[str, date], list[_Row]]:

@@ -62,23 +62,38 @@ def explain(rows: Sequence[Driver]) -> str:
     in_all = {row.dimension: 0.0 for row in rows}
     for row in rows:
         in_all[row.dimension] += row.expected or 0
-    first = {row.dimension: row for row in reversed(ranked)}
-    named = [row for row in ranked if first[row.dimension] is row][:_NAMED]
-    parts = [
-        f"{_name(row)} ({write_share(row.share or 0)} of the excess, usually"
-        f" {write_share((row.expected or 0) / max(in_all[row.dimension], 0.001))} of sessions)"
-        for row in named
-    ]
-    rest = " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
-    return f"What rose beyond the rest: {rest}."
+    parts = []
+    for dimension in [*dict.fromkeys(row.dimension for row in ranked)][:_NAMED]:
+        own = [row for row in ranked if row.dimension == dimension][:_NAMED]
+        named = [
+            f"{_name(row)} ({_percent(row.share or 0)}, usually"
+            f" {_percent((row.expected or 0) / max(in_all[dimension], 0.001))})"
+            for row in own
+        ]
+        parts.append(f"by {dimension} {_list(named)}")
+    return f"Of the sessions beyond the expected, more than usual came {'; '.join(parts)}."
+
+
+def name_element(row: Driver) -> str | None:
+    """An element as it is shown: a subdivision's code as ISO 3166-2 has it."""
+    if row.is_other:
+        return "(all others)"
+    if row.dimension == "subdivision" and row.element is not None:
+        return f"{row.country}-{row.element}"
+    return row.element
 
 
 def _name(row: Driver) -> str:
-    if row.element is None:
-        return f"no {row.dimension}"
-    text = escape(row.element)
+    name = name_element(row)
+    if name is None:
+        return "none"
+    text = escape(name)
     text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-    return f"{row.dimension} \N{LEFT DOUBLE QUOTATION MARK}{text}\N{RIGHT DOUBLE QUOTATION MARK}"
+    return f"\N{LEFT DOUBLE QUOTATION MARK}{text}\N{RIGHT DOUBLE QUOTATION MARK}"
+
+
+def _list(names: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def tell_people(rows: Sequence[Signal], drivers: Sequence[Driver]) -> str:
@@ -133,7 +148,7 @@ def _list_odd(by_name: Mapping[str, Signal]) -> list[str]:
         )
     elif spread and usual_spread and not 1 / 3 < spread / usual_spread < 3:
         found.append(
-            f"its user agents are spread as {spread:,.0f} equally common ones, usually"
+            f"its user agents are mixed like {spread:,.0f} equally common ones, usually like"
             f" {usual_spread:,.0f}"
         )
     own, usual = _values(by_name, names.ASSETS)
@@ -164,9 +179,9 @@ def _list_usual(by_name: Mapping[str, Signal]) -> list[str]:
     own, usual = _values(by_name, names.NEW_AGENTS)
     if own is not None and usual is not None:
         likely = "" if spread is None or usual_spread is None else (
-            f" (as {spread:,.0f} equally common ones, usually {usual_spread:,.0f})"
+            f" (like {spread:,.0f} equally common ones, usually like {usual_spread:,.0f})"
         )  # fmt: skip
-        found.append(f"its user agents are those of the usual visitors{likely}")
+        found.append(f"its user agents are as mixed as usual{likely}")
     own, usual = _values(by_name, names.ASSETS)
     if own is not None and usual and usual >= 0.1 and 0.5 <= own / usual <= 2:
         found.append(f"it loads {own:.2f} assets a session, usually {usual:.2f}")

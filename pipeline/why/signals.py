@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+_SHARES = {BUSIEST_VISITOR, COMMONEST_AGENT, NEW_AGENTS, ONE_HIT, ROBOTLIKE, NIGHT, ERRORS}
+"""Of the excess they are estimates: more than all of it is all."""
 _RATIOS = {
     SESSIONS_A_VISITOR: ("sessions", "visitors"),
     BUSIEST_VISITOR: ("busiest", "sessions"),
@@ -76,6 +78,8 @@ def find_signals(
         )
         for name, (top, bottom) in _RATIOS.items()
     } | _judge_agents(len(surges), agents, scale)
+    for name in _SHARES:
+        found[name] = (*found[name][:2], np.clip(found[name][2], 0, 1))
     rows = len(surges) * len(FIGURES)
     at = np.repeat(np.arange(len(surges)), len(FIGURES))
     values = np.array([found[name] for name in FIGURES]).transpose(1, 2, 0).reshape(3, rows)

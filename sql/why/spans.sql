@@ -1,12 +1,12 @@
 -- The days of each surge, and the country's earlier days that say what is usual.
 -- grain:  surge, day
--- inputs: surges, expected, days
+-- inputs: spanned (country, start_day, end_day), expected, days
 -- params: $reach INTEGER, $most INTEGER
--- notes:  surges are numbered from 0 in the order of the table. The earlier days are the last $most
+-- notes:  surges are numbered from 0 by country and first day. The earlier days are the last $most
 --         of the $reach before its first that have hits, lack nothing and belong to no surge.
 WITH numbered AS (
     SELECT row_number() OVER (ORDER BY country, start_day) - 1 AS surge, country, start_day, end_day
-    FROM surges
+    FROM spanned
 ),
 near AS (
     SELECT u.surge, u.country, e.day, e.day < u.start_day AS is_before, e.observed, e.expected

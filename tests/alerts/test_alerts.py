@@ -98,7 +98,7 @@ def test_an_alert_says_in_a_sentence_what_drove_the_surge(settings: Settings, ho
     write_views(Lake(settings.lake))
     tell(settings, november(10))
     (said,) = hook.received
-    assert "What rose beyond the rest: entry page \u201c/\\x1b[1m\u201d (100.0 % of" in said["body"]
+    assert "more than usual came by entry page \u201c/\\x1b[1m\u201d (100.0 %," in said["body"]
 
 
 def test_a_surge_is_not_over_while_the_days_after_it_lack_a_part(

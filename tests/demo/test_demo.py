@@ -125,3 +125,23 @@ def test_simulate_writes_the_same_bytes_again(tmp_path: Path) -> None:
         contents.append([(path.name, path.read_bytes()) for path in files])
     assert contents[0] == contents[1]
     assert contents[0]
+
+
+def test_demo_has_an_answer_to_why_which_it_calls_assumed(shown: tuple[Site, Done]) -> None:
+    """The storm's pages and sites, other pages from the 14th on, and a flood from Romania."""
+    site, _ = shown
+
+    def why(*args: str) -> list[str]:
+        done = site.run("why", "--lake", "demo/lake", *args, env={"TIDEGAUGE_TIMEZONE": None})
+        return done.out.splitlines()
+
+    note, _, drivers, people, *_ = why("--country", "US")
+    assert note == "Simulated data: what drives it is assumed."
+    for name in ("www.google.com", "www.wikihow.com", "/english/immigrate/skilled/index.asp"):
+        assert name in drivers
+    assert people.startswith("It looks like people")
+    _, _, express, *_ = why("--country", "US", "--day", "2016-11-14")
+    assert "by entry page \u201c/english/immigrate/express/eligibility.asp\u201d" in express
+    _, _, flood, machines, *_ = why("--country", "RO")
+    assert "/english/department/fees/index.asp" in flood
+    assert machines.startswith("It looks like machines")

@@ -17,6 +17,7 @@ from pipeline.demo.storm.address_pool import find_database
 from pipeline.demo.storm.agents import CUT, EMPTY, ROBOTS
 from pipeline.demo.storm.cells import scaled_days
 from pipeline.demo.storm.damage import KINDS, break_line
+from pipeline.demo.storm.drivers import FLOOD_DAY, FLOOD_PAGE
 from pipeline.demo.storm.simulate import simulate, write_file
 
 SCALE = 0.002
@@ -275,6 +276,28 @@ def test_clients_are_ipv4_and_ipv6_and_many_visitors_share_one(logs):
         agents[session[0].client].add(session[0].agent)
     assert 0.005 < sum(":" in client for client in agents) / len(agents) < 0.1
     assert max(map(len, agents.values())) >= 8
+
+
+def test_the_flood_is_of_one_network_and_loads_nothing(logs):
+    """A hit a session, no referrer, many browsers; on one day."""
+    page = f"GET {FLOOD_PAGE} HTTP/1.1"
+    network = Counter(
+        hit.client.rpartition(".")[0] for hit in logs.hits if hit.request == page
+    ).most_common(1)[0][0]
+    own = [hit for hit in logs.hits if hit.client.rpartition(".")[0] == network]
+    flood = [hit for hit in own if hit.request == page]
+    assert 8 <= len(flood) <= 24  # of 16 at this scale
+    assert {hit.at.astimezone(TORONTO).date() for hit in flood} == {FLOOD_DAY}
+    assert len({hit.agent for hit in flood}) > len(flood) / 2
+    assert not any(hit.is_asset for hit in own if hit.client in {one.client for one in flood})
+
+
+def test_visitors_come_back_on_other_days(logs):
+    days = defaultdict(set)
+    for session in logs.sessions:
+        days[session[0].client, session[0].agent].add(session[0].at.astimezone(TORONTO).date())
+    again = sum(len(own) > 1 for own in days.values())
+    assert 0.01 < again / len(days) < 0.1
 
 
 def test_a_few_lines_are_broken_in_every_way(logs):

@@ -41,14 +41,14 @@ def told(excess: float = 1000, drivers: Sequence[Driver] = (), **changes: float 
     )  # fmt: skip
 
 
-def test_drivers_are_named_with_their_share_one_a_dimension() -> None:
-    rows = [driver("/a", 1), driver("/b", 2), driver("w.example", 3, "referring site")]
+def test_drivers_are_named_by_dimension_with_their_share_and_the_usual_one() -> None:
+    rows = [driver("/a", 1), driver("/b", 2), driver("CA", 3, "subdivision")]
     assert explain(rows) == (
-        "What rose beyond the rest: entry page \u201c/a\u201d (50.0 % of the excess, usually 50.0 %"
-        " of sessions) and referring site \u201cw.example\u201d (50.0 % of the excess, usually"
-        " 100.0 % of sessions)."
+        "Of the sessions beyond the expected, more than usual came by entry page \u201c/a\u201d"
+        " (50.0 %, usually 50.0 %) and \u201c/b\u201d (50.0 %, usually 50.0 %); by subdivision"
+        " \u201cUS-CA\u201d (50.0 %, usually 100.0 %)."
     )
-    assert "no referring site (50.0 %" in explain([driver(None, 1, "referring site")])
+    assert "by referring site none (50.0 %" in explain([driver(None, 1, "referring site")])
 
 
 def test_alike_and_too_little_are_answers() -> None:

@@ -62,7 +62,8 @@ def test_the_command_says_what_drove_it_and_that_it_was_no_people(site: Site) ->
         "Surge from addresses located in the United States, on 10 November 2016: 220 sessions where"
         " 20 were expected."
     )
-    assert why.startswith(f"What rose beyond the rest: entry page \u201c{PATH}\u201d (99.9 %")
+    assert why.startswith("Of the sessions beyond the expected, more than usual came by")
+    assert f"by entry page \u201c{PATH}\u201d (99.9 %" in why
     assert who.startswith("It looks like machines: one user agent made 100.0 % of the excess")
     assert "people or machines" in done.out
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.demo.storm.drivers import FLOOD_COUNTRY
 from pipeline.demo.storm.plan import Country
 from pipeline.demo.storm.texts import Texts, join_texts, make_texts, take_texts
 from pipeline.errors import GeoError
@@ -36,7 +37,10 @@ RESERVED = (
 
 @dataclass(frozen=True)
 class AddressPool:
-    """Addresses as text by country: those of country ``c`` are ``starts[c]:starts[c + 1]``."""
+    """Addresses as text by country: those of country ``c`` are ``starts[c]:starts[c + 1]``.
+
+    After all of them come those of the one network that the flood is from.
+    """
 
     texts: Texts
     starts: Ints
@@ -75,7 +79,18 @@ def draw_pool(countries: Sequence[Country], peaks: Ints, seed: int) -> AddressPo
         both = pa.concat_arrays([_write_ipv4(numbers), make_texts(others)])
         texts.append(take_texts(both, rng.permutation(len(both))))
     starts = np.cumsum([0, *map(len, texts)], dtype=np.int64)
+    texts.append(_write_ipv4(_find_network(locate, parts[locate.names.index(FLOOD_COUNTRY)])))
     return AddressPool(pa.concat_arrays(texts), starts)
+
+
+def _find_network(locate: "_Locator", known: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """The addresses of the first network of 256 that lies in the flood's country as a whole."""
+    country = locate.names.index(FLOOD_COUNTRY)
+    for first in np.unique(known & ~np.uint32(255)):
+        network: npt.NDArray[np.uint32] = first + np.arange(1, 255, dtype=np.uint32)
+        if (_locate_numbers(locate, network) == country).all():
+            return network
+    raise GeoError(f"{locate.path} has no network of {FLOOD_COUNTRY}")
 
 
 def _write_ipv4(numbers: npt.NDArray[np.uint32]) -> Texts:

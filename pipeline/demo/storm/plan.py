@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.demo.storm.cells import ALL, US, scaled_days
+from pipeline.demo.storm.drivers import FLOOD_COUNTRY, FLOOD_DAY, FLOOD_SESSIONS
 from pipeline.demo.storm.november import DAYS, SERVERS, wall_hours
 
 Ints = npt.NDArray[np.int64]
@@ -62,6 +63,20 @@ def read_countries() -> list[Country]:
         ]
 
 
+@dataclass(frozen=True)
+class Levels:
+    """One day's sessions by what brings them, each by country, before they are whole numbers."""
+
+    quiet: Floats
+    storm: Floats
+    flood: Floats
+
+    @property
+    def total(self) -> Floats:
+        """All of them."""
+        return self.quiet + self.storm + self.flood
+
+
 def plan_sessions(countries: list[Country], scale: float, seed: int) -> list[Ints]:
     """Sessions to start, for each day an array (country, server, elapsed hour of the local day).
 
@@ -71,13 +86,29 @@ def plan_sessions(countries: list[Country], scale: float, seed: int) -> list[Int
     plans = []
     for index, day in enumerate(DAYS):
         rng = np.random.default_rng([seed, 2, index])
-        quiet, storm = _split_countries(countries, cells, day, rng)
-        hours = _hour_weights(countries, day, quiet, storm)
-        totals = np.array([cells[day, US], *_others(cells, day, quiet + storm, rng)])
+        levels = _split_countries(countries, cells, day, scale, rng)
+        quiet, storm, flood = _hour_weights(countries, day, levels)
+        totals = np.array([cells[day, US], *_others(cells, day, levels.total, rng)])
         by_server = apportion(totals, SERVER_WEIGHTS, rng.random(len(countries)))
         offsets = rng.random((len(countries), len(SERVERS)))
-        plans.append(apportion(by_server, hours[:, None, :], offsets))
+        plans.append(apportion(by_server, (quiet + storm + flood)[:, None, :], offsets))
     return plans
+
+
+def plan_origins(countries: list[Country], scale: float, seed: int) -> list[tuple[Floats, Floats]]:
+    """Which part of the sessions of ``plan_sessions`` is the storm's, and which the flood's.
+
+    For each day by country and elapsed hour.
+    """
+    cells = scaled_days(scale)
+    origins = []
+    for index, day in enumerate(DAYS):
+        rng = np.random.default_rng([seed, 2, index])
+        levels = _split_countries(countries, cells, day, scale, rng)
+        quiet, storm, flood = _hour_weights(countries, day, levels)
+        total = quiet + storm + flood
+        origins.append((storm / total, flood / total))
+    return origins
 
 
 def apportion(totals: Ints, weights: Floats, offsets: Floats) -> Ints:
@@ -104,9 +135,10 @@ def _split_countries(
     countries: list[Country],
     cells: dict[tuple[date, str], int],
     day: date,
+    scale: float,
     rng: np.random.Generator,
-) -> tuple[Floats, Floats]:
-    """Levels of each country's quiet and storm sessions, with the noise of days on the quiet."""
+) -> Levels:
+    """Levels of each country's sessions, with the noise of days on the quiet ones."""
     us_total = cells[day, US]
     others_total = cells[day, ALL] - us_total
     us_quiet = min(us_total, _quiet_level(cells, day, US))
@@ -118,7 +150,8 @@ def _split_countries(
     storm_share = np.array([country.storm_share for country in countries])
     storm = (others_total - others_quiet) * storm_share / storm_share.sum()
     quiet[0], storm[0] = us_quiet, us_total - us_quiet
-    return quiet, storm
+    is_flooded = np.array([country.code == FLOOD_COUNTRY for country in countries])
+    return Levels(quiet, storm, is_flooded * (day == FLOOD_DAY) * FLOOD_SESSIONS * scale)
 
 
 def _quiet_level(cells: dict[tuple[date, str], int], day: date, country: str) -> float:
@@ -131,15 +164,20 @@ def _quiet_level(cells: dict[tuple[date, str], int], day: date, country: str) ->
     return sum(same) / len(same)
 
 
-def _hour_weights(countries: list[Country], day: date, quiet: Floats, storm: Floats) -> Floats:
+def _hour_weights(
+    countries: list[Country], day: date, levels: Levels
+) -> tuple[Floats, Floats, Floats]:
+    """How a country's quiet, storm and flood sessions spread over the elapsed hours of a day."""
     wall = np.array(wall_hours(DAYS.index(day)))
     ahead = np.array([country.hours_ahead for country in countries])
     local = (wall[None, :] + 0.5 + ahead[:, None]) % 24
     level = np.interp(local, np.arange(24) + 0.5, QUIET_HOURS, period=24)
     curve: Floats = level / level.sum(axis=1, keepdims=True)
     extra = STORM_HOURS.get(day)
-    if extra is None:
-        return curve
-    extra = extra[wall] / extra[wall].sum()
-    weights: Floats = quiet[:, None] * curve + storm[:, None] * extra[None, :] + 1e-12
-    return weights
+    storm_curve = curve if extra is None else extra[None, wall] / extra[wall].sum()
+    flat = np.full(len(wall), 1 / len(wall))
+    return (
+        levels.quiet[:, None] * curve + 1e-12,
+        levels.storm[:, None] * storm_curve,
+        levels.flood[:, None] * flat,
+    )

@@ -11,6 +11,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.demo.storm.drivers import FLOOD_PAGE, read_drivers
+
 Ints = npt.NDArray[np.int64]
 
 HOST: Final = "http://www.cic.example"
@@ -66,6 +68,9 @@ class Site:
     tls: int
     referrers: tuple[str, ...]
     first_page_referrer: int
+    driver_pages: dict[str, int]
+    """Requests by the path of a page that drives the storm, or the flood."""
+    driver_referrers: dict[str, int]
 
 
 def make_site() -> Site:
@@ -85,6 +90,10 @@ def make_site() -> Site:
     shown[ranges[1].start : ranges[1].stop] = lookup_pages
     sizes = np.exp(rng.normal(9.3, 0.8, bounds[-1])).astype(np.int64) + 300
     before = [*SEARCHES, *_write_searches(4000, rng)]
+    drivers = read_drivers()
+    referrers = ["-", *before, *(HOST + path for path in paths)]
+    sites = [one.element for one in drivers if one.kind == "referrer"]
+    referrers += [site for site in sites if site not in referrers]
     return Site(
         requests=tuple(text for block in blocks for text in block),
         sizes=sizes,
@@ -97,8 +106,13 @@ def make_site() -> Site:
         scans=ranges[4],
         robots_txt=ranges[5].start,
         tls=ranges[6].start,
-        referrers=("-", *before, *(HOST + path for path in paths)),
+        referrers=tuple(referrers),
         first_page_referrer=1 + len(before),
+        driver_pages={
+            path: paths.index(path)
+            for path in (FLOOD_PAGE, *(one.element for one in drivers if one.kind == "page"))
+        },
+        driver_referrers={site: referrers.index(site) for site in sites},
     )
 
 

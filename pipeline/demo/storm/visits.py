@@ -7,6 +7,7 @@ same kind are further apart than that. Two sessions of one visitor are drawn on 
 """
 
 from dataclasses import dataclass
+from datetime import date
 from enum import IntEnum
 from typing import Final
 
@@ -14,8 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.demo.storm.answers import answer, mix_statuses
+from pipeline.demo.storm.drivers import (
+    FLOOD_PAGE,
+    FLOOD_WIDTH,
+    REGULAR_SHARE,
+    REGULARS,
+    draw_drivers,
+)
 from pipeline.demo.storm.log_lines import LogLines, delay_writing, join_lines, status_id
-from pipeline.demo.storm.november import HOUR, SERVERS, day_start, wall_hours
+from pipeline.demo.storm.november import DAYS, HOUR, SERVERS, day_start, wall_hours
 from pipeline.demo.storm.outage import failure_share
 from pipeline.demo.storm.world import World
 
@@ -49,6 +57,8 @@ class Visits:
 
     client: Ints
     agent: Ints
+    is_storm: Mask
+    is_flood: Mask
     is_scan: Mask
     is_cut: Mask
     first: Ints
@@ -61,7 +71,7 @@ def draw_visits(world: World, server: int, day: int, part: VisitPart) -> LogLine
     """Draw the lines of all sessions that start in one part of a day on one server."""
     rng = np.random.default_rng([world.seed, 4, server, day, part])
     visits = _draw_sessions(world, server, day, part, rng)
-    hits = _draw_hits(world, visits, rng)
+    hits = _draw_hits(world, visits, DAYS[day], rng)
     assets, bridges = _draw_assets(world, visits, hits, rng), _draw_bridges(world, visits, rng)
     return join_lines([hits, assets, bridges])
 
@@ -80,19 +90,65 @@ def _draw_sessions(
     cell = np.repeat(np.arange(counts.size), counts.ravel())
     country, hour = cell // len(hours), cell % len(hours) + hours.start
     start = day_start(day) + hour * HOUR + rng.integers(0, HOUR, len(cell))
-    is_cut = rng.random(len(cell)) < CUT_LINES
-    is_scan = ~is_cut & (rng.random(len(cell)) < SCANS)
+    origins, regulars = rng.spawn(2)  # which leaves `rng` as it is
+    is_storm, is_flood = _draw_origins(world, day, (country, hour), origins)
+    is_cut = ~is_flood & (rng.random(len(cell)) < CUT_LINES)
+    is_scan = ~is_cut & ~is_flood & (rng.random(len(cell)) < SCANS)
     lowest, width = _find_addresses(world, server, part, country)
-    client, agent = _draw_visitors(world, lowest, width, is_cut, rng)
-    owner, first, offset = _space_hits(is_scan, is_cut, rng)
-    again = _choose_returns(country, is_cut, rng)
+    lowest[is_flood] = world.pool.starts[-1] + FLOOD_WIDTH * (len(VisitPart) * server + part)
+    width[is_flood] = FLOOD_WIDTH
+    client, agent = _draw_visitors(world, lowest, width, is_cut, is_flood, rng)
+    known = np.random.default_rng([world.seed, 9, server, part])
+    _let_regulars_come(world, known, client, agent, is_cut | is_flood, (lowest, width), regulars)
+    owner, first, offset = _space_hits(is_scan, is_cut | is_flood, rng)
+    again = _choose_returns(country, is_cut | is_flood, rng)
     last = np.append(first[1:], len(owner)) - 1
     pause = _draw_pauses(len(again), rng)
     later = start[again - 1] + offset[last[again - 1]] + pause
     in_time = later < day_start(day) + hours.stop * HOUR
     again, later = again[in_time], later[in_time]
     start[again], client[again], agent[again] = later, client[again - 1], agent[again - 1]
-    return Visits(client, agent, is_scan, is_cut, first, owner, start[owner] + offset, again - 1)
+    return Visits(
+        client, agent, is_storm, is_flood, is_scan, is_cut, first, owner, start[owner] + offset,
+        again - 1,
+    )  # fmt: skip
+
+
+def _draw_origins(
+    world: World, day: int, cell: tuple[Ints, Ints], rng: np.random.Generator
+) -> tuple[Mask, Mask]:
+    """Which sessions of a country and elapsed hour are the storm's, and which the flood's."""
+    storm, flood = world.origins[day]
+    lot = rng.random(len(cell[0]))
+    return lot < storm[cell], lot >= 1 - flood[cell]
+
+
+def _let_regulars_come(  # noqa: PLR0913 who comes, and where to
+    world: World,
+    known: np.random.Generator,
+    client: Ints,
+    agent: Ints,
+    is_other: Mask,
+    addresses: tuple[Ints, Ints],
+    rng: np.random.Generator,
+) -> None:
+    """Make some visitors those who come on other days, too; no pair twice, as before.
+
+    ``known`` draws the same ones every day; ``addresses``: see ``_find_addresses``.
+    """
+    lowest, width = addresses
+    at, popular = known.random(REGULARS), world.agents.popular
+    browser = popular[known.integers(0, len(popular), REGULARS)]
+    who = np.flatnonzero(~is_other & (rng.random(len(client)) < REGULAR_SHARE))
+    _, country, counts = np.unique(lowest, return_inverse=True, return_counts=True)
+    circle = np.minimum(1 + counts // 4, REGULARS)[country[who]]
+    regular = (circle * rng.random(len(who)) ** 2).astype(np.int64)
+    clients = lowest[who] + (at[regular] * width[who]).astype(np.int64)
+    agents = browser[regular]
+    many = len(world.agents.line_ends)
+    fresh = ~np.isin(clients * many + agents, client * many + agent)
+    fresh[_repeats(clients * many + agents)] = False
+    client[who[fresh]], agent[who[fresh]] = clients[fresh], agents[fresh]
 
 
 def _find_addresses(world: World, server: int, part: VisitPart, country: Ints) -> tuple[Ints, Ints]:
@@ -103,16 +159,25 @@ def _find_addresses(world: World, server: int, part: VisitPart, country: Ints) -
     return edges[country, part], (edges[:, part + 1] - edges[:, part])[country]
 
 
-def _draw_visitors(
-    world: World, lowest: Ints, width: Ints, is_cut: Mask, rng: np.random.Generator
+def _draw_visitors(  # noqa: PLR0913 who they are
+    world: World,
+    lowest: Ints,
+    width: Ints,
+    is_cut: Mask,
+    is_flood: Mask,
+    rng: np.random.Generator,
 ) -> tuple[Ints, Ints]:
-    """Addresses and user agents, no pair twice; many people behind some of the addresses."""
+    """Addresses and user agents, no pair twice; many people behind some of the addresses.
+
+    The flood takes all browsers alike.
+    """
     crowded = rng.random(len(width)) < CROWDED
     reach = np.where(crowded, np.maximum(width // 50, 1), width)
     client = lowest + (rng.random(len(width)) * reach).astype(np.int64)
     popular, cut = world.agents.popular, world.agents.cut
     agent = popular[rng.integers(0, len(popular), len(width))]
     agent[is_cut] = rng.integers(cut.start, cut.stop, int(is_cut.sum()))
+    agent[is_flood] = rng.integers(0, len(world.agents.browsers), int(is_flood.sum()))
     while len(twice := _repeats(client * len(world.agents.line_ends) + agent)):
         client[twice] = lowest[twice] + (rng.random(len(twice)) * width[twice]).astype(np.int64)
         fresh = rng.integers(0, len(world.agents.browsers), len(twice))
@@ -128,11 +193,13 @@ def _repeats(keys: Ints) -> Ints:
     return np.flatnonzero(~fresh)
 
 
-def _space_hits(is_scan: Mask, is_cut: Mask, rng: np.random.Generator) -> tuple[Ints, Ints, Ints]:
+def _space_hits(
+    is_scan: Mask, is_single: Mask, rng: np.random.Generator
+) -> tuple[Ints, Ints, Ints]:
     """Owner of each hit, first hit of each session, and seconds from its session's start."""
     sessions = len(is_scan)
     count = HITS[rng.integers(0, len(HITS), sessions)]
-    count = np.where(is_scan, rng.integers(12, 60, sessions), np.where(is_cut, 1, count))
+    count = np.where(is_scan, rng.integers(12, 60, sessions), np.where(is_single, 1, count))
     owner = np.repeat(np.arange(sessions), count)
     first = np.cumsum(count) - count
     gap = 1 + np.minimum(rng.exponential(50, len(owner)), LONGEST_STEP - 1).astype(np.int64)
@@ -145,11 +212,11 @@ def _space_hits(is_scan: Mask, is_cut: Mask, rng: np.random.Generator) -> tuple[
     return owner, first, total - total[first][owner]
 
 
-def _choose_returns(country: Ints, is_cut: Mask, rng: np.random.Generator) -> Ints:
+def _choose_returns(country: Ints, is_alone: Mask, rng: np.random.Generator) -> Ints:
     """Sessions that become the second one of the visitor before them, of the same country."""
     chosen = rng.random(len(country)) < RETURNS
     chosen[:1] = False
-    chosen[1:] &= (country[1:] == country[:-1]) & ~is_cut[1:] & ~is_cut[:-1]
+    chosen[1:] &= (country[1:] == country[:-1]) & ~is_alone[1:] & ~is_alone[:-1]
     chosen[1:] &= ~chosen[:-1].copy()
     return np.flatnonzero(chosen)
 
@@ -161,18 +228,24 @@ def _draw_pauses(count: int, rng: np.random.Generator) -> Ints:
     return GAP + 1 + np.where(kind < 0.3, 0, longer).astype(np.int64)
 
 
-def _draw_hits(world: World, visits: Visits, rng: np.random.Generator) -> LogLines:
+def _draw_hits(world: World, visits: Visits, day: date, rng: np.random.Generator) -> LogLines:
     site, count = world.site, len(visits.owner)
     is_first = np.zeros(count, dtype=bool)
     is_first[visits.first] = True
     is_scan = visits.is_scan[visits.owner]
     request = _draw_requests(world, is_first, is_scan, rng)
+    first, (drawn,) = visits.first, rng.spawn(1)
+    is_storm = visits.is_storm & ~visits.is_scan & ~visits.is_cut
+    request[first] = draw_drivers(site.driver_pages, day, request[first], is_storm, drawn)
+    request[first[visits.is_flood]] = site.driver_pages[FLOOD_PAGE]
     intended = HIT_STATUSES[rng.integers(0, len(HIT_STATUSES), count)]
     scanned = SCAN_STATUSES[rng.integers(0, len(SCAN_STATUSES), count)]
     intended = np.where(is_scan, scanned, intended)
     status, bytes_sent = answer(site, request, intended, visits.at, rng)
     came_from = np.roll(site.first_page_referrer + site.pages[request], 1)
     arrival = _draw_arrivals(site.first_page_referrer, count, rng)
+    arrival[first] = draw_drivers(site.driver_referrers, day, arrival[first], is_storm, drawn)
+    arrival[first[visits.is_flood]] = 0
     referrer = np.where(is_first, arrival, came_from)
     return LogLines(
         at=visits.at,
@@ -214,7 +287,7 @@ def _draw_assets(
     """Images and scripts of some sessions' first pages; a site that is down serves few."""
     site, start = world.site, visits.at[visits.first]
     loads = rng.random(len(start)) < 0.3 * (1 - failure_share(start))
-    loads &= ~visits.is_scan & ~visits.is_cut
+    loads &= ~visits.is_scan & ~visits.is_cut & ~visits.is_flood
     wanted = np.flatnonzero(loads)
     owner = np.repeat(wanted, rng.integers(1, 5, len(wanted)))
     count = len(owner)

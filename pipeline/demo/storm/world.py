@@ -8,11 +8,12 @@ import numpy.typing as npt
 
 from pipeline.demo.storm.address_pool import AddressPool, draw_pool
 from pipeline.demo.storm.agents import Agents, make_agents
-from pipeline.demo.storm.plan import plan_sessions, read_countries
+from pipeline.demo.storm.plan import plan_origins, plan_sessions, read_countries
 from pipeline.demo.storm.site import Site, make_site
 from pipeline.demo.storm.texts import Texts, make_texts
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class World:
     scale: float
     seed: int
     plan: list[Ints]
+    origins: list[tuple[Floats, Floats]]
+    """Per day the storm's and the flood's part of the plan (country, elapsed hour)."""
     codes: list[str]
     pool: AddressPool
     site: Site
@@ -42,6 +45,7 @@ def make_world(scale: float, seed: int) -> World:
         scale=scale,
         seed=seed,
         plan=plan,
+        origins=plan_origins(countries, scale, seed),
         codes=[country.code for country in countries],
         pool=draw_pool(countries, peaks, seed),
         site=site,
