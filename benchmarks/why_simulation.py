@@ -294,5 +294,6 @@ def _join(parts: list[dict[str, Any]]) -> pa.Table:
             "day": pa.array(day.astype(np.int32), pa.date32()),
             "started_at": pa.array(started, pa.timestamp("us", "UTC")),
             "is_robotlike": pa.array(np.zeros(len(day), bool)),
+            "source": pa.array(np.array(["web01", "web02", "web03"])[joined["hits"] % 3]),
         }
     )

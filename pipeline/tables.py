@@ -105,6 +105,7 @@ SESSIONS = _table(
     ("subdivision", pa.string(), "subdivision of its first hit"),
     ("user_agent", pa.string(), "user agent as written"),
     ("is_robotlike", pa.bool_(), "whether the visitor's day looks like a robot's"),
+    ("source", pa.string(), "source of its first hit"),
 )
 _MEASURES = (
     ("sessions", pa.int64(), "sessions that started"),

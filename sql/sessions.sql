@@ -84,7 +84,7 @@ placed AS (
             h.path, 'ASC NULLS FIRST', h.query, 'ASC NULLS FIRST', h.method, 'ASC NULLS FIRST',
             h.status, 'ASC NULLS FIRST', h.bytes_sent, 'ASC NULLS FIRST',
             h.referrer, 'ASC NULLS FIRST', h.country, 'ASC NULLS FIRST',
-            h.subdivision, 'ASC NULLS FIRST'
+            h.subdivision, 'ASC NULLS FIRST', h.source, 'ASC NULLS FIRST'
         ) AS place
     FROM hits AS h
     JOIN seconds AS s USING (visitor_id, ts)

@@ -40,6 +40,11 @@ INPUTS = {
     "robot_agents": {"user_agent": "VARCHAR"},
     "robotlike": {"day": "DATE", "visitor_id": "UBIGINT"},
     "left_out": {"day": "DATE", "visitor_id": "UBIGINT"},
+    "spanned": {"country": "VARCHAR", "start_day": "DATE", "end_day": "DATE"},
+    "spans": {
+        "surge": "BIGINT", "country": "VARCHAR", "day": "DATE", "is_before": "BOOLEAN",
+        "is_weekend": "BOOLEAN", "leaves_out": "BOOLEAN",
+    },
     "places": {"client": "VARCHAR", "country": "VARCHAR", "subdivision": "VARCHAR"},
 }  # fmt: skip
 LOCAL_DAY_OF = {"hits": "ts", "sessions": "started_at", "hourly": "hour", "daily": "NULL"}
@@ -85,7 +90,7 @@ hosts AS ({hosts})
 SELECT
     s.day, s.session_id, s.visitor_id, s.started_at, s.ended_at, s.hits, s.pages, s.bytes_sent,
     s.errors, f.path AS entry_path, l.path AS exit_path, r.referrer_host, s.country, f.subdivision,
-    f.user_agent, s.is_robotlike
+    f.user_agent, s.is_robotlike, f.source
 FROM result AS s
 JOIN hits AS f ON s.first_row = f.row_no
 JOIN hits AS l ON s.last_row = l.row_no

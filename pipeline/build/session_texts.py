@@ -18,9 +18,9 @@ from pipeline.lake.day_files import take_rows
 from pipeline.lake.sql import read_model
 from pipeline.tables import TABLES
 
-_READ = ["path", "referrer", "subdivision", "user_agent"]
+_READ = ["path", "referrer", "subdivision", "user_agent", "source"]
 _OF_FIRST = {"entry_path": "path"} | {
-    name: name for name in ("referrer_host", "subdivision", "user_agent")
+    name: name for name in ("referrer_host", "subdivision", "user_agent", "source")
 }
 
 
@@ -63,7 +63,7 @@ def _keep_texts(
     connection.register("referrers", pa.table({"referrer": referrers.dictionary}))
     hosts = connection.execute(read_model("build/referrer_hosts")).to_arrow_table()
     host = hosts["referrer_host"].take(referrers.indices).combine_chunks().dictionary_encode()
-    kept = {name: texts[name].chunk(0) for name in ("subdivision", "user_agent")}
+    kept = {name: texts[name].chunk(0) for name in ("subdivision", "user_agent", "source")}
     is_first = pa.array(~is_last)
     return pa.table(
         {"path": texts["path"]}

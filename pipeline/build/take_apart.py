@@ -22,7 +22,7 @@ from pipeline.lake.database import connect
 from pipeline.lake.day_files import read_days
 from pipeline.lake.partitions import read_table
 from pipeline.lake.sql import read_model
-from pipeline.tables import TABLES
+from pipeline.tables import TABLES, select_nothing
 from pipeline.why.drivers import find_drivers
 from pipeline.why.signals import find_signals
 
@@ -124,7 +124,12 @@ def _take_apart(
     """The rows of some surges, counted from the sessions of their days."""
     days = pc.unique(spans["day"]).to_pylist()
     paths = [change.find(change.lake.part_path("sessions", str(day))) for day in days]
-    read_days(connection, [path for path in paths if path]).create_view("sessions")
+    parts = read_days(connection, [path for path in paths if path], union_by_name=True)
+    parts.create_view("parts")
+    # Days built by an earlier version lack columns.
+    connection.execute(
+        f"CREATE VIEW sessions AS {select_nothing('sessions')} UNION ALL BY NAME FROM parts"
+    )
     return count_surges(connection, surges, spans, zone)
 
 

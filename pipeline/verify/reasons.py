@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.tables import SESSIONS
 from pipeline.verify.findings import Finding
 from pipeline.why.drivers import find_drivers
 from pipeline.why.signals import find_signals
@@ -28,10 +29,10 @@ REACH_DAYS, MOST_DAYS = 56, 28
 KEPT, LEAST = 20, 5
 SATURDAY = 5
 _READ = ("visitor_id", "started_at", "hits", "pages", "errors", "entry_path", "referrer_host",
-         "country", "subdivision", "user_agent", "is_robotlike")  # fmt: skip
+         "country", "subdivision", "user_agent", "is_robotlike", "source")  # fmt: skip
 _OF = {
     "entry page": "entry_path", "referring site": "referrer_host", "subdivision": "subdivision",
-    "hour": "hour", "kind of agent": "agent",
+    "source server": "source", "hour": "hour", "kind of agent": "agent",
 }  # fmt: skip
 _BROWSERS = (
     ("Facebook", "FBAN/", "FB_IAB/"), ("Edge", "Edg"), ("Opera", "OPR/", "Opera"),
@@ -84,6 +85,9 @@ def count_reasons(
         sessions = shelf.read(place, columns=_READ)
         if isinstance(sessions, Finding):
             return None
+        for name in {"is_robotlike", "source"} - {*sessions.column_names}:
+            none = pa.nulls(len(sessions), SESSIONS.field(name).type)
+            sessions = sessions.append_column(name, none)
         leaves_out = len(sessions) > counted[day]
         for country in countries:
             own = sessions.filter(pc.equal(sessions["country"], country))
@@ -135,7 +139,8 @@ def _count_day(sessions: pa.Table, all_hits: int, zone: ZoneInfo, *, leaves_out:
     if leaves_out:
         sessions = sessions.filter(pc.invert(sessions["is_robotlike"]))
     named = {
-        name: sessions[name].to_pylist() for name in ("entry_path", "referrer_host", "subdivision")
+        name: sessions[name].to_pylist()
+        for name in ("entry_path", "referrer_host", "subdivision", "source")
     }
     started = sessions["started_at"].cast(pa.int64()).to_pylist()
     named["hour"] = [
@@ -199,6 +204,7 @@ def _add_up(
     elements = [
         (surge, dimension, *rest)
         for (surge, dimension), own in sorted(sums.items())
+        if dimension != "source server" or None not in own
         for rest in _keep(dimension, own)
     ]
     visits = [

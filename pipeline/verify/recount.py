@@ -24,7 +24,7 @@ VISITS_AT_ONCE = 500_000
 _TALLIED = (
     *("ts", "source", "country", "geo_built", "status", "bytes_sent", "is_robot", "is_page"),
 )
-_VISITS = tuple(name for name in COUNTED if name not in {"source", "geo_built", "is_robot"})
+_VISITS = tuple(name for name in COUNTED if name not in {"geo_built", "is_robot"})
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 LARGEST_BIGINT = 2**63 - 1
-PLACE = ("path", "query", "method", "status", "bytes_sent", "referrer", "country", "subdivision")
+PLACE = ("path", "query", "method", "status", "bytes_sent", "referrer", "country", "subdivision",
+         "source")  # fmt: skip
 """What decides between a visitor's hits of one instant, first to last; nulls first."""
 _SAFE_SUM = 2.0**62
 
@@ -91,7 +92,7 @@ def make_sessions(cut: Cut, session_key: bytes, robotlike: npt.NDArray[np.uint64
     first, end = cut.first[own], cut.end[own]
     entry, leaving = _find_ends(cut, first, end)
     visitor_id, started_at = cut.visitor_id[first], cut.at[first]
-    texts = cut.rows.select(["path", "referrer", "country", "subdivision", "user_agent"])
+    texts = cut.rows.select(["path", "referrer", "country", "subdivision", "user_agent", "source"])
     entered, left = texts.take(pa.array(entry)), texts.select(["path"]).take(pa.array(leaving))
     instant = pa.timestamp("us", "UTC")
     return pa.table(
@@ -109,6 +110,7 @@ def make_sessions(cut: Cut, session_key: bytes, robotlike: npt.NDArray[np.uint64
             "subdivision": entered["subdivision"],
             "user_agent": entered["user_agent"],
             "is_robotlike": np.isin(visitor_id, robotlike),
+            "source": entered["source"],
         }
     )
 

@@ -26,4 +26,4 @@ by_surge AS (
 SELECT surge, sessions, sessions_before, count(*) AS agents
 FROM by_surge
 GROUP BY ALL
-ORDER BY ALL
+ORDER BY surge, sessions, sessions_before

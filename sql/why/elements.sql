@@ -8,13 +8,14 @@
 --         is a session's without one: no referrer, no user agent. `squares` and `products` are sums
 --         over the days before: of an element's sessions squared, and of them times the day's.
 --         `leaves_out`: robot-like visitors count in none of the day's figures. The hour is of the site's zone; the kind of agent is told by the marks of products in it,
---         each browser before those whose marks it carries, too.
+--         each browser before those whose marks it carries, too. Sessions that were built before they had a
+--         source have none: where one is among them, nothing is said of servers.
 WITH days AS (
     SELECT DISTINCT country, day, leaves_out FROM spans
 ),
 picked AS (
     SELECT
-        s.country, s.day, s.entry_path, s.referrer_host, s.subdivision, s.user_agent,
+        s.country, s.day, s.entry_path, s.referrer_host, s.subdivision, s.user_agent, s.source,
         epoch_us(s.started_at) // 900_000_000 AS quarter
     FROM sessions AS s
     JOIN days AS d ON s.country = d.country AND s.day = d.day
@@ -33,6 +34,8 @@ counted AS (
     SELECT country, day, 'referring site', referrer_host, count(*) FROM picked GROUP BY ALL
     UNION ALL
     SELECT country, day, 'subdivision', subdivision, count(*) FROM picked GROUP BY ALL
+    UNION ALL
+    SELECT country, day, 'source server', source, count(*) FROM picked GROUP BY ALL
     UNION ALL
     SELECT
         country, day, 'hour',
@@ -84,20 +87,24 @@ by_surge AS (
     JOIN totals AS t ON c.country = t.country AND c.day = t.day
     GROUP BY p.surge, c.dimension, c.element
 ),
+unknown AS (
+    SELECT DISTINCT surge FROM by_surge WHERE dimension = 'source server' AND element IS NULL
+),
 changed AS (
     SELECT
-        *,
+        surge, dimension, element, observed, weekdays_before, weekends_before, squares, products,
         weekdays_before + weekends_before AS before,
         abs(
             observed::HUGEINT * sum(before) OVER all_elements
             - before::HUGEINT * sum(observed) OVER all_elements
         ) AS change
     FROM by_surge
+    WHERE dimension <> 'source server' OR surge NOT IN (SELECT surge FROM unknown)
     WINDOW all_elements AS (PARTITION BY surge, dimension)
 ),
 ordered AS (
     SELECT
-        *,
+        surge, dimension, element, observed, weekdays_before, weekends_before, squares, products,
         dimension <> 'hour' AND (
             row_number() OVER (
                 PARTITION BY surge, dimension ORDER BY change DESC, element
@@ -118,4 +125,4 @@ SELECT
     sum(products) AS products
 FROM ordered
 GROUP BY ALL
-ORDER BY ALL
+ORDER BY surge, dimension, element NULLS LAST, is_other

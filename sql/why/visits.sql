@@ -53,4 +53,4 @@ FROM spans AS p
 LEFT JOIN by_day AS b ON p.country = b.country AND p.day = b.day
 LEFT JOIN daily AS a ON p.country = a.country AND p.day = a.day
 GROUP BY p.surge, p.is_before
-ORDER BY ALL
+ORDER BY p.surge, p.is_before

@@ -15,9 +15,9 @@ import pytest
 
 from pipeline.demo.storm.address_pool import find_database
 from pipeline.demo.storm.agents import CUT, EMPTY, ROBOTS
+from pipeline.demo.storm.assumed import FLOOD_DAY, FLOOD_PAGE
 from pipeline.demo.storm.cells import scaled_days
 from pipeline.demo.storm.damage import KINDS, break_line
-from pipeline.demo.storm.drivers import FLOOD_DAY, FLOOD_PAGE
 from pipeline.demo.storm.simulate import simulate, write_file
 
 SCALE = 0.002

@@ -38,7 +38,7 @@ class Measures:
 
 
 def order_of(visit: Visit) -> tuple[object, ...]:
-    """Return the sort key: ts, then path, query, method, status, bytes_sent, referrer."""
+    """Return the sort key: ts, path, query, method, status, bytes_sent, referrer, source."""
     hit = visit.hit
     texts = (hit.path, hit.query, hit.method)
     return (
@@ -47,6 +47,7 @@ def order_of(visit: Visit) -> tuple[object, ...]:
         hit.status,
         (hit.bytes_sent is not None, hit.bytes_sent or 0),
         (hit.referrer is not None, hit.referrer or ""),
+        visit.source,
     )
 
 

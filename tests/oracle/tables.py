@@ -89,7 +89,9 @@ def count_files(paths: Sequence[Path], zone: ZoneInfo, geo: Path) -> Tables:
 
 def visits_of(file: File, zone: ZoneInfo, databases: Databases) -> list[Visit]:
     """Return the file's hits in line order."""
-    return [visit_of(hit, zone, databases) for hit in file.outcomes if isinstance(hit, Hit)]
+    return [
+        visit_of(hit, zone, databases, file.source) for hit in file.outcomes if isinstance(hit, Hit)
+    ]
 
 
 def hit_row(file: File, visit: Visit, databases: Databases) -> Row:
@@ -121,7 +123,7 @@ def session_row(session: Session, robotlike: Days) -> Row:
         sum(500 <= visit.hit.status <= 599 for visit in session.hits),
         first.path, last.path, referrer_host(first.referrer),
         session.start.country, session.start.subdivision, first.user_agent,
-        (session.start.day, session.start.visitor) in robotlike,
+        (session.start.day, session.start.visitor) in robotlike, session.start.source,
     )  # fmt: skip
 
 

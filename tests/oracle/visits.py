@@ -33,6 +33,7 @@ class Visit:
     is_robot: bool
     is_asset: bool
     is_page: bool
+    source: str
 
     @property
     def is_in_session(self) -> bool:
@@ -40,7 +41,7 @@ class Visit:
         return not self.is_robot and not self.is_asset
 
 
-def visit_of(hit: Hit, zone: ZoneInfo, databases: Databases) -> Visit:
+def visit_of(hit: Hit, zone: ZoneInfo, databases: Databases, source: str) -> Visit:
     """Return the hit with everything that the definitions derive from it alone."""
     day = datetime.fromtimestamp(hit.ts, zone).date()
     canonical = canonical_client_of(hit.client)
@@ -48,7 +49,7 @@ def visit_of(hit: Hit, zone: ZoneInfo, databases: Databases) -> Visit:
     robot, asset = is_robot(hit.user_agent), is_asset(hit.path)
     page = not robot and not asset and hit.method == "GET" and is_shown(hit.status)
     visitor = f"{canonical}\0{hit.user_agent or ''}"
-    return Visit(hit, day, visitor, country, subdivision, robot, asset, page)
+    return Visit(hit, day, visitor, country, subdivision, robot, asset, page, source)
 
 
 canonical_client_of = cache(canonical_client)

@@ -3,9 +3,11 @@
 `make bench-surges` has more of them, and other ways to rank beside.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 
 SURGES = 105
@@ -29,3 +31,19 @@ def test_planted_drivers_come_first_floods_are_told_and_people_are_not_called_ma
     assert np.mean([got[kind]["called people"] for kind in PEOPLE]) >= 80
     for other in ("largest absolute change", "largest relative change", "plain Adtributor"):
         assert got["uniform"][other] < 50, "every one of them names a driver where there is none"
+
+
+def test_servers_are_told_apart_only_where_every_session_has_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Days built by an earlier version have none: a surge would seem to come from one server."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+    from why import take_apart
+    from why_simulation import simulate
+
+    batch = simulate(np.random.default_rng(1), 2)
+    names = pc.if_else(pc.equal(batch.sessions["country"], "C0001"), None, batch.sessions["source"])
+    at = batch.sessions.column_names.index("source")
+    older = replace(batch, sessions=batch.sessions.set_column(at, "source", names))
+    found = [{row.dimension for row in rows} for rows, _ in take_apart(older)]
+    assert ["source server" in own for own in found] == [True, False]

@@ -48,7 +48,7 @@ def test_dimensions_add_up_to_the_surges(site: Site) -> None:
         own = sums[row["country"], row["start_day"], row["dimension"]]
         for at, name in enumerate(("observed", "expected", "excess")):
             own[at] += row[name]
-    assert len(sums) == 5 * len(surges)
+    assert len(sums) == 6 * len(surges)
     for key, own in sums.items():
         wanted = [surges[key[0], key[1]][name] for name in ("observed", "expected", "excess")]
         assert own == pytest.approx(wanted, abs=1e-6), key

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.demo.storm.drivers import FLOOD_COUNTRY
+from pipeline.demo.storm.assumed import FLOOD_COUNTRY
 from pipeline.demo.storm.plan import Country
 from pipeline.demo.storm.texts import Texts, join_texts, make_texts, take_texts
 from pipeline.errors import GeoError

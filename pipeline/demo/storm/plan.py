@@ -11,8 +11,8 @@ from importlib.resources import files
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.demo.storm.assumed import FLOOD_COUNTRY, FLOOD_DAY, FLOOD_SESSIONS
 from pipeline.demo.storm.cells import ALL, US, scaled_days
-from pipeline.demo.storm.drivers import FLOOD_COUNTRY, FLOOD_DAY, FLOOD_SESSIONS
 from pipeline.demo.storm.november import DAYS, SERVERS, wall_hours
 
 Ints = npt.NDArray[np.int64]

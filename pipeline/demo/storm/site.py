@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.demo.storm.drivers import FLOOD_PAGE, read_drivers
+from pipeline.demo.storm.assumed import FLOOD_PAGE, read_drivers
 
 Ints = npt.NDArray[np.int64]
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.demo.storm.answers import answer, mix_statuses
-from pipeline.demo.storm.drivers import (
+from pipeline.demo.storm.assumed import (
     FLOOD_PAGE,
     FLOOD_WIDTH,
     REGULAR_SHARE,

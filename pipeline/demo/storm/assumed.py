@@ -1,4 +1,4 @@
-"""What drives the simulated storm, and a flood beside it: all of it assumed, see ``drivers.csv``.
+"""What drives the simulated storm, and a flood beside it: all of it assumed, see ``assumed.csv``.
 
 The article names no shares: it says that people asked how to move, and that from 14 November on
 pages about Express Entry were read. The flood is made up, so that the demo has one.
@@ -40,8 +40,8 @@ class StormDriver:
 
 
 def read_drivers() -> list[StormDriver]:
-    """Read ``drivers.csv``."""
-    with files(__package__).joinpath("drivers.csv").open(encoding="utf-8") as file:
+    """Read ``assumed.csv``."""
+    with files(__package__).joinpath("assumed.csv").open(encoding="utf-8") as file:
         return [
             StormDriver(
                 row["kind"],
