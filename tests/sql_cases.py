@@ -40,6 +40,10 @@ INPUTS = {
     "robot_agents": {"user_agent": "VARCHAR"},
     "robotlike": {"day": "DATE", "visitor_id": "UBIGINT"},
     "left_out": {"day": "DATE", "visitor_id": "UBIGINT"},
+    "counted": {
+        "country": "VARCHAR", "day": "DATE", "dimension": "VARCHAR", "element": "VARCHAR",
+        "sessions": "BIGINT",
+    },
     "spanned": {"country": "VARCHAR", "start_day": "DATE", "end_day": "DATE"},
     "spans": {
         "surge": "BIGINT", "country": "VARCHAR", "day": "DATE", "is_before": "BOOLEAN",

@@ -27,7 +27,7 @@ from pipeline.why.drivers import find_drivers
 from pipeline.why.signals import find_signals
 
 REASONS = ("drivers", "signals")
-_MODELS = ("spans", "left_out", "elements", "agents", "visits")
+_MODELS = ("spans", "left_out", "counted", "elements", "agents", "visits")
 _SPANS = {"reach": 56, "most": 28}
 """The earlier days that a surge is held against: as far back as the detector looks, four weeks."""
 _KEPT = {"kept": 20, "least": 5}
@@ -144,6 +144,7 @@ def count_surges(
     left_out = connection.execute(read_model("why/left_out")).to_arrow_table()["day"]
     leaves_out = pc.is_in(spans["day"], value_set=left_out.combine_chunks())
     connection.register("spans", spans.append_column("leaves_out", leaves_out))
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE counted AS {read_model('why/counted')}")
     bound = {"elements": {"zone": zone.key, **_KEPT}, "agents": {}, "visits": {}}
     elements, agents, visits = (
         connection.execute(read_model(f"why/{name}"), values).to_arrow_table()
