@@ -17,8 +17,7 @@ from why_simulation import MACHINES, PEOPLE, Batch, Planted, simulate
 
 from pipeline.build.take_apart import count_surges
 from pipeline.lake.database import connect
-from pipeline.why.drivers import CIRCUMSTANCES
-from pipeline.why.explain import Driver, Signal, explain, tell_people
+from pipeline.why.explain import CIRCUMSTANCES, Driver, Signal, explain, tell_people
 
 Rows = list[Driver]
 SEED = 20161114

@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from pipeline.surges.tail import upper_tail
 from pipeline.tables import DRIVERS
+from pipeline.why.explain import CIRCUMSTANCES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +44,6 @@ LARGEST_CHANCE = 1e-4
 """There are up to a hundred elements a surge."""
 ALIKE_SESSIONS = 50.0
 """With so many sessions on days of its kind, a share is half that kind's and half all days'."""
-CIRCUMSTANCES = ("hour", "source server")
 
 
 def find_drivers(surges: pa.Table, spans: pa.Table, elements: pa.Table) -> pa.Table:

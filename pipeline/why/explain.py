@@ -11,6 +11,8 @@ from datetime import date
 from pipeline.text import escape, write_share
 from pipeline.why import signal_names as names
 
+CIRCUMSTANCES = ("hour", "source server")
+"""Dimensions that say when and where it came, not why."""
 LEAST_EXCESS = 20.0
 """With fewer sessions too many, nobody can say who they were."""
 MACHINES = "It looks like machines"
@@ -54,11 +56,11 @@ def explain(rows: Sequence[Driver]) -> str:
     if not rows or all(row.expected is None for row in rows):
         return "Too few days lie before it to say what drove it."
     ranked = sorted((row for row in rows if row.rank is not None), key=lambda row: row.rank or 0)
+    alike = (
+        "Everything rose alike: no page, referring site, subdivision or kind of agent stands out"
+    )
     if not ranked:
-        return (
-            "Everything rose alike: no page, referring site, subdivision, kind of agent, hour or"
-            " server stands out."
-        )
+        return f"{alike}."
     in_all = {row.dimension: 0.0 for row in rows}
     for row in rows:
         in_all[row.dimension] += row.expected or 0
@@ -71,6 +73,8 @@ def explain(rows: Sequence[Driver]) -> str:
             for row in own
         ]
         parts.append(f"by {dimension} {_list(named)}")
+    if ranked[0].dimension in CIRCUMSTANCES:
+        return f"{alike}; but more than usual came {'; '.join(parts)}."
     return f"Of the sessions beyond the expected, more than usual came {'; '.join(parts)}."
 
 

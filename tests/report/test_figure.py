@@ -54,8 +54,10 @@ all 5 sources are in and cover the whole day. It was first published on 9 Novemb
 more (late files: web03.log, web04.log, web05.log). That is 12.5 times
 what was expected from the country's own history (20). The day is part of a surge on 8 November
 2016, not yet known to have ended, as no whole day after it is there: 250 sessions where 20 were
-expected. Everything rose alike: no page, referring site, subdivision, kind of agent, hour or server
-stands out. Declared robots are left out: 0 requests without a user agent or with one that the lists
+expected. Everything rose alike: no page, referring site, subdivision or kind of agent stands out;
+but more than usual came by source server “web04” (21.7 %, usually 0.04 %), “web05” (21.7 %, usually
+0.04 %) and “web03” (21.7 %, usually 0.05 %). Declared robots are left
+out: 0 requests without a user agent or with one that the lists
 crawlerdetect V and crawler-user-agents V know. Robots that pose as browsers are counted as
 visitors; none of these sessions is of one whose day looks like a robot's. Counted by Tidegauge V,
 definitions version V."""

@@ -53,6 +53,9 @@ def test_drivers_are_named_by_dimension_with_their_share_and_the_usual_one() -> 
 
 def test_alike_and_too_little_are_answers() -> None:
     assert explain([driver("/a", None)]).startswith("Everything rose alike")
+    late = explain([driver("/a", None), driver("23", 1, "hour")])
+    assert late.startswith("Everything rose alike")
+    assert "; but more than usual came by hour \u201c23\u201d (50.0 %" in late
     unknown = Driver("US", START, "hour", "01", False, 9, None, None, None, None, None, 0, 3)
     assert explain([unknown]) == explain([]) == "Too few days lie before it to say what drove it."
 
