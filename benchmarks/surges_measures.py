@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from surges_simulation import LONGEST_DAYS
 
 from pipeline.surges import Episode, Judgement, judge_days
 from pipeline.surges.episodes import episodes_of
+from pipeline.surges.results import excess_reach
 
 if TYPE_CHECKING:
     from surges_simulation import Series, Surge
@@ -28,6 +30,8 @@ class Outcome:
     end_error_days: int = 0
     raised_after_days: int = 0
     excess_error: float = 0.0
+    is_covered: bool = False
+    """Whether what was added lies in the excess' 90 % interval."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,19 @@ def measure_surges(series: list[Series]) -> list[Outcome]:
     return outcomes
 
 
+def measure_early(series: list[Series], history_days: int) -> list[Outcome]:
+    """Judge countries with one surge each, of which logs begin ``history_days`` before it."""
+    cut = []
+    for country in series:
+        [surge] = country.surges
+        first = surge.start - history_days
+        moved = replace(surge, start=history_days, peak=surge.peak - first, end=surge.end - first)
+        sessions = country.sessions[first : first + history_days + LONGEST_DAYS]
+        if len(sessions) == history_days + LONGEST_DAYS:
+            cut.append(replace(country, sessions=sessions, surges=[moved]))
+    return measure_surges(cut)
+
+
 def _judge(series: list[Series]) -> tuple[Judgement, np.ndarray]:
     counts = np.stack([country.sessions for country in series])
     days = np.arange(counts.shape[1], dtype=np.int64) + MONDAY
@@ -79,6 +96,8 @@ def _outcome(
     span = slice(start, end + 1)
     raised = start + int(np.argmax(judged.is_raised[row, span]))
     excess = np.nansum(country.sessions[span] - judged.expected[row, span])
+    reach = excess_reach(judged.day_variance[row, span], judged.mean_variance[row, span])
+    error = float(abs(excess - surge.added.sum()))
     return Outcome(
         surge.size_sd,
         surge.shape,
@@ -87,5 +106,6 @@ def _outcome(
         start_error_days=start - surge.start,
         end_error_days=end - surge.end,
         raised_after_days=raised - surge.start,
-        excess_error=float(abs(excess - surge.added.sum()) / surge.added.sum()),
+        excess_error=error / float(surge.added.sum()),
+        is_covered=error <= reach,
     )

@@ -1,8 +1,8 @@
 """Simulated daily sessions of single countries, with and without surges, for ``surges.py``.
 
 All of it is simulated and shares nothing with the detector. A day's mean is a product of a level
-that wanders and now and then shifts, a weekday rhythm, a yearly rhythm and fixed holidays; the
-count is negative binomial; runs of days are missing. A surge adds Poisson sessions on top.
+that wanders, swings back, and now and then shifts, a weekday rhythm, a yearly rhythm and fixed
+holidays; the count is negative binomial; runs of days are missing. A surge adds Poisson sessions.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 
 Floats = NDArray[np.float64]
 
@@ -60,13 +61,15 @@ def simulate_quiet(rng: np.random.Generator, days: int) -> Series:
     return Series(sessions, mean, deviation)
 
 
-def simulate_surges(rng: np.random.Generator, days: int, surges: int) -> Series:
-    """Draw a country with ``surges`` surges from day 60 on, none where logs are missing."""
+def simulate_surges(
+    rng: np.random.Generator, days: int, surges: int, first_day: int = 60
+) -> Series:
+    """Draw a country with ``surges`` surges from ``first_day`` on, none where logs are missing."""
     quiet = simulate_quiet(rng, days)
     sessions, placed = quiet.sessions.copy(), []
-    room = (days - 60) // surges
+    room = (days - first_day) // surges
     for number in range(surges):
-        start = 60 + number * room + int(rng.integers(room - 40))
+        start = first_day + number * room + int(rng.integers(room - 40))
         while np.isnan(sessions[start : start + LONGEST_DAYS]).any():
             start += 1
         surge = _draw_surge(rng, start, quiet.standard_deviation)
@@ -93,8 +96,7 @@ def _profile(rng: np.random.Generator, shape: str, length: int) -> Floats:
         return np.ones(length)
     if shape == "ramp":
         return np.arange(1, length + 1) / length
-    halving_days = rng.uniform(0.5, 0.5 + length / 3)
-    return np.asarray(0.5 ** (np.arange(length) / halving_days), dtype=np.float64)
+    return np.asarray(rng.uniform(0.2, 0.8) ** np.arange(length), dtype=np.float64)
 
 
 def _level(rng: np.random.Generator, days: int) -> Floats:
@@ -103,7 +105,10 @@ def _level(rng: np.random.Generator, days: int) -> Floats:
     shifts = np.zeros(days)
     for at in rng.integers(0, days, rng.poisson(days / YEAR_DAYS / 4)):
         shifts[at:] += rng.normal(0, 0.15)
-    trend = wander + drift + shifts
+    persistence, swing = rng.uniform(0.3, 0.9), rng.uniform(0, 0.1)
+    news = rng.normal(0, swing * np.sqrt(1 - persistence**2), days)
+    interest = lfilter([1.0], [1.0, -persistence], news)
+    trend = wander + interest + drift + shifts
     return np.asarray(np.exp(trend - trend.mean()), dtype=np.float64)
 
 

@@ -178,6 +178,8 @@ SURGES = _table(
     ("peak_ratio", pa.float64(), "sessions of the peak day for each expected one"),
     ("is_open", pa.bool_(), "whether it still went on, on the last whole day"),
     ("is_at_least", pa.bool_(), "whether hits are missing or were turned away: it is larger still"),
+    ("excess_low", pa.float64(), "lower end of the excess' 90 % interval"),
+    ("excess_high", pa.float64(), "upper end of the excess' 90 % interval"),
 )
 DRIVERS = _table(
     "One row a surge, dimension and element: what the surge is made of, and which of it drove it.",
@@ -289,8 +291,8 @@ TABLES = {name: schema.append(DAYS.field("day")) for name, schema in PARTITIONED
 TABLES |= UNPARTITIONED | {"files": FILES}
 """All tables with all columns, as they are read."""
 
-GROWN = {"sessions"}
-"""Tables of which days built by an earlier version lack a column: it is null there."""
+GROWN = {"sessions", "surges"}
+"""Tables of which files made by an earlier version lack a column: it is null there."""
 OF_RAW_FILES = {"hits", "rejects"}
 """Tables whose rows are of a raw file; those of earlier versions have no ``file_key``."""
 

@@ -21,12 +21,12 @@ LEVEL_DAYS = 56
 MEDIAN_HALF_LIFE_DAYS = 10
 LEVEL_HALF_LIFE_DAYS = 20
 NEWEST_DAYS_LEFT_OUT = 2  # or the first days of a slow ramp would lift what is expected of the next
-LEVEL_CLIP_SD = 2.0
+LEVEL_CLIP_SD = 2.5  # nearer, the level follows a real rise too slowly
 TREND_FROM_DAYS = 21
 TREND_SHRINKAGE = 3.0
 TREND_LARGEST = 0.3  # of the level
 WEEKDAY_FROM_WEIGHT = 3.0  # reached with the fourth week
-WEEKDAY_HALF_LIFE_WEEKS = 9
+WEEKDAY_HALF_LIFE_WEEKS = 10  # half a year mends a factor that was once wrong
 WEEKDAY_CLIP_SD = 3.0
 WEEKDAY_CLIP_SHARE = 0.5  # of the mean, when that is wider: a quiet country must unlearn too
 DISPERSION_PRIOR = 0.05
@@ -34,7 +34,7 @@ DISPERSION_PRIOR_DAYS = 2
 DISPERSION_PRIOR_HALVED_BY_DAYS = 45
 DISPERSION_KEPT_AT_RHYTHM = 0.1
 DISPERSION_LEAST = 1e-4
-DISPERSION_HALF_LIFE_DAYS = 180
+DISPERSION_HALF_LIFE_DAYS = 365  # at 180, the estimate's own noise moves the alarm by 4 %
 DISPERSION_CLIP_UP_SD = 3.5
 DISPERSION_CLIP_DOWN_SD = 2.0
 
@@ -50,8 +50,10 @@ class Forecast:
     """Of the day's sessions around their mean."""
     variance: Floats
     """With the mean's own uncertainty."""
+    history_days: Ints
+    """Usable ones."""
     is_ready: Bools
-    """Whether the history has seven usable days."""
+    """Whether they are seven or more."""
     has_rhythm: Bools
     """Whether four weeks have told the weekday rhythm apart from noise."""
 
@@ -84,9 +86,15 @@ class Baseline:
         level, uncertainty = _level_now(clipped, used, ages, self._dispersion)
         mean = level * self._factors[:, self._weekdays[column]]
         day_variance = mean + self._dispersion * mean**2
-        is_ready = used.sum(axis=1) >= LEAST_HISTORY_DAYS
+        history_days = used.sum(axis=1)
         return Forecast(
-            level, mean, day_variance, day_variance * (1 + uncertainty), is_ready, self._has_rhythm
+            level,
+            mean,
+            day_variance,
+            day_variance * (1 + uncertainty),
+            history_days,
+            history_days >= LEAST_HISTORY_DAYS,
+            self._has_rhythm,
         )
 
     def learn(
@@ -104,12 +112,14 @@ class Baseline:
     def _learn_dispersion(self, counts: Floats, forecast: Forecast, learned: Bools) -> None:
         """Average the days' moment estimates with a prior.
 
-        A day's weight is its information were the dispersion the prior's. Weighted by the running
+        The mean's uncertainty is part of every error, and is taken out: an alarm adds it again. A
+        day's weight is its information were the dispersion the prior's. Weighted by the running
         estimate itself, low estimates gain weight and a chance calm week would settle the matter.
         """
         mean, variance = forecast.mean, forecast.day_variance
         clip = np.where(counts > mean, DISPERSION_CLIP_UP_SD, DISPERSION_CLIP_DOWN_SD)
-        square = np.minimum((counts - mean) ** 2, clip**2 * variance)
+        of_the_day = (counts - mean) ** 2 * variance / forecast.variance
+        square = np.minimum(of_the_day, clip**2 * variance)
         information = 1 / (1 / mean + DISPERSION_PRIOR) ** 2
         keep = 0.5 ** (1 / DISPERSION_HALF_LIFE_DAYS)
         sums = keep * self._dispersion_sum + information * (square - mean) / mean**2

@@ -41,6 +41,10 @@ class Judgement:
     is_surge: Bools
     is_raised: Bools
     """Whether the day's own evidence raised an alarm, as opposed to a date set back later."""
+    day_variance: Floats
+    """Of an ordinary day's sessions around their mean."""
+    mean_variance: Floats
+    """Of ``expected`` around that mean: the history is short."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +89,13 @@ def judge_days(days: Ints, counts: Floats, coverage: Floats | None = None) -> Ju
     """
     coverage = np.ones(len(days)) if coverage is None else coverage
     baseline, rules = Baseline(days, counts), SurgeRules(days, counts, coverage < 1)
-    mean, variance = (np.full(counts.shape, np.nan) for _ in range(2))
+    mean, day_variance, variance = (np.full(counts.shape, np.nan) for _ in range(3))
     for column in range(1, len(days)):
         is_as_whole = coverage >= coverage[column] - COVERAGE_TOLERANCE
         forecast = baseline.forecast(column, rules.usable & is_as_whole)
         ready = forecast.is_ready
         mean[ready, column] = forecast.mean[ready]
+        day_variance[ready, column] = forecast.day_variance[ready]
         variance[ready, column] = forecast.variance[ready]
         is_typical = _is_typical(days, coverage, column)
         rules.judge(column, forecast, is_typical=is_typical)
@@ -98,7 +103,13 @@ def judge_days(days: Ints, counts: Floats, coverage: Floats | None = None) -> Ju
     upper = _alarm_from(mean, variance, rules.alarm_probability)
     score = -np.log10(np.maximum(rules.probability, 10**-HIGHEST_SCORE))
     return Judgement(
-        _rounded(mean), _rounded(upper), _rounded(score), rules.is_surge, rules.is_raised
+        _rounded(mean),
+        _rounded(upper),
+        _rounded(score),
+        rules.is_surge,
+        rules.is_raised,
+        day_variance,
+        variance - day_variance,
     )
 
 

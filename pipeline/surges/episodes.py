@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from pipeline.surges.baseline import Bools, Floats, Forecast, Ints
 
 ALARM_PROBABILITY = 1e-4
-ALARM_PROBABILITY_AT_FIRST = 1e-6  # while a few weeks tell little about a country's own noise
+ALARM_PROBABILITY_IN_FIRST_WEEKS = 1e-5  # weekdays are still taken for noise, and noise for more
+ALARM_PROBABILITY_AT_FIRST = 1e-6  # while a week tells little about a country's own noise
+FIRST_DAYS = 14
 LEAST_SESSIONS = 8.0
 LEAST_EXCESS = 5.0
 GOING_ON_PROBABILITY = 0.1
@@ -104,7 +106,11 @@ class SurgeRules:
         probability = upper_tail(counts, forecast.mean, forecast.variance)
         beyond = upper_tail(counts + 1, forecast.mean, forecast.variance)
         self.probability[seen, column] = probability[seen]
-        limit = np.where(forecast.has_rhythm, ALARM_PROBABILITY, ALARM_PROBABILITY_AT_FIRST)
+        limit = np.select(
+            [forecast.has_rhythm, forecast.history_days >= FIRST_DAYS],
+            [ALARM_PROBABILITY, ALARM_PROBABILITY_IN_FIRST_WEEKS],
+            ALARM_PROBABILITY_AT_FIRST,
+        )
         self.alarm_probability[:, column] = limit
         self._excess[seen, column] = excess[seen]
         deviates = deviate((probability + beyond) / 2)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 _EPOCH = date(1970, 1, 1)
 
 
+_INTERVAL_SD = 2.1
+"""Of a normal law it would be 1.645; the rest is days at the edges that are missed or taken in."""
+_WANDER_A_DAY = 0.1
+"""Of the variance, for each further day: the level that was known before the surge wanders on."""
 _LARGEST_COVERAGE_IF_PRELIMINARY = 0.97
 """A day that lacks anything is no history of whole days, however little it lacks."""
 
@@ -126,7 +130,7 @@ def _surges_table(  # noqa: PLR0913 what the table is made of
     settled = last_settled(days, is_partial) if len(days) else 0
     rows = [
         {
-            **_surge_row(countries[row], days, counts[row], judged.expected[row], episode),
+            **_surge_row(countries[row], days, counts[row], judged, int(row), episode),
             "is_open": bool(days[episode.end] >= settled),
             "is_at_least": bool(
                 (judged.is_surge[row] & is_lower_bound)[episode.start : episode.end + 1].any()
@@ -139,14 +143,17 @@ def _surges_table(  # noqa: PLR0913 what the table is made of
     return pa.Table.from_pylist(rows, schema=SURGES)
 
 
-def _surge_row(
-    country: str, days: Ints, counts: Ints, expected: Floats, episode: Episode
+def _surge_row(  # noqa: PLR0913 what the row is made of
+    country: str, days: Ints, counts: Ints, judged: Judgement, row: int, episode: Episode
 ) -> dict[str, Any]:
     """Sum over the span's days with hits; one that could not be judged adds no excess."""
     span = slice(episode.start, episode.end + 1)
+    expected = judged.expected[row]
     observed = int(counts[span].sum())
     usual = float(np.where(np.isnan(expected[span]), counts[span], expected[span]).sum())
+    excess = observed - round(usual, 3)
     start, peak, end = (int(days[at]) for at in (episode.start, episode.peak, episode.end))
+    reach = excess_reach(judged.day_variance[row, span], judged.mean_variance[row, span])
     return {
         "country": country,
         "start_day": pa.scalar(start, pa.date32()),
@@ -155,7 +162,18 @@ def _surge_row(
         "days": end - start + 1,
         "observed": observed,
         "expected": round(usual, 3),
-        "excess": observed - round(usual, 3),
+        "excess": excess,
         "peak_sessions": int(counts[episode.peak]),
         "peak_ratio": int(counts[episode.peak]) / max(float(expected[episode.peak]), 0.001),
+        "excess_low": round(excess - reach, 3),
+        "excess_high": round(excess + reach, 3),
     }
+
+
+def excess_reach(day_variance: Floats, mean_variance: Floats) -> float:
+    """How far the true excess of these days may lie from the measured one, at 90 %.
+
+    Days vary apart from one another; the mean of all of them errs to the same side.
+    """
+    variance = np.nansum(day_variance) + np.nansum(np.sqrt(mean_variance)) ** 2
+    return float(_INTERVAL_SD * np.sqrt(variance * (1 + _WANDER_A_DAY * (len(day_variance) - 1))))

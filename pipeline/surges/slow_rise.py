@@ -9,13 +9,13 @@ import numpy as np
 if TYPE_CHECKING:
     from pipeline.surges.baseline import Bools, Floats
 
-ALLOWANCE_SD = 1.25  # a day's excess below this lowers the sum
-ALARM_SD = 3.4
+ALLOWANCE_SD = 1.0  # a day's excess below this lowers the sum; less flags what merely wanders
+ALARM_SD = 4.2  # five days of 1.8 sd, or two of 3.1
 LARGEST_STEP_SD = 4.0
 DEVIATE_CLIP_SD = 2.5
 RUN_KEPT = 0.8  # of the sum of past deviates, a day
 HALF_LIFE_DAYS = 250
-PRIOR_DAYS = 60
+PRIOR_DAYS = 60  # of no persistence: fewer, and a ramp in the first month passes for it
 
 
 class SlowRise:

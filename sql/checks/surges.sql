@@ -50,6 +50,12 @@ offences AS (
     WHERE (s.observed = p.observed AND abs(s.observed - s.expected - s.excess) < 0.01) IS NOT TRUE
     UNION ALL
     SELECT
+        'the excess lies in its interval' AS rule, country, start_day,
+        format('{} to {}, excess {}', excess_low, excess_high, excess) AS found
+    FROM surges
+    WHERE excess NOT BETWEEN excess_low AND excess_high
+    UNION ALL
+    SELECT
         'the peak is the highest day' AS rule, country, start_day,
         format('{} on {}, highest {}', s.peak_sessions, s.peak_day, p.peak_sessions) AS found
     FROM surges AS s

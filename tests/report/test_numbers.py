@@ -32,7 +32,9 @@ from pipeline.surges.baseline import LEVEL_DAYS, LEVEL_HALF_LIFE_DAYS
 from pipeline.surges.episodes import (
     ALARM_PROBABILITY,
     ALARM_PROBABILITY_AT_FIRST,
+    ALARM_PROBABILITY_IN_FIRST_WEEKS,
     DATED_BACK_DAYS,
+    FIRST_DAYS,
     GOING_ON_AGAIN_PROBABILITY,
     GOING_ON_PEAK_SHARE,
     GOING_ON_PROBABILITY,
@@ -124,6 +126,8 @@ def test_how_surges_are_found_has_the_numbers_of_the_detector() -> None:
         f"the last {LEVEL_DAYS} days, with a half-life of {LEVEL_HALF_LIFE_DAYS}",
         f"At least {LEAST_HISTORY_DAYS} days are needed",
         f"below 1 in {1 / ALARM_PROBABILITY:,.0f} (1 in {1 / ALARM_PROBABILITY_AT_FIRST:,.0f} in",
+        f"first {FIRST_DAYS} days of history, which tell",
+        f"1 in {1 / ALARM_PROBABILITY_IN_FIRST_WEEKS:,.0f} until weekdays",
         f"with {LEAST_SESSIONS:g} sessions or more, and {LEAST_EXCESS:g} or more above the",
         f"below 1 in {1 / GOING_ON_PROBABILITY:g} (1 in {1 / GOING_ON_AGAIN_PROBABILITY:g} after",
         f"more than {GOING_ON_PEAK_SHARE * 100:g} % of its highest day's",

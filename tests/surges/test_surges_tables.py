@@ -76,6 +76,29 @@ def test_episode_rows_add_up():
     assert (namibia["country"], namibia["days"]) == ("NA", 1)
 
 
+def test_interval_of_the_excess_holds_what_was_added_nine_times_in_ten():
+    """60 surges of four days on 70 days of noise and rhythm, one a country."""
+    rng = np.random.default_rng(20)
+    rows, added = [], {}
+    for number in range(60):
+        country, level = f"C{number:02}", np.exp(rng.uniform(np.log(50), np.log(5000)))
+        rhythm = np.where(np.arange(80) % 7 < 5, 1.1, 0.75)
+        counts = rng.poisson(level * rhythm * rng.gamma(100, 0.01, 80))
+        extra = rng.poisson(level * 1.5, 4)
+        counts[70:74] += extra
+        added[country] = int(extra.sum())
+        rows += [(FIRST + timedelta(at), country, int(n)) for at, n in enumerate(counts)]
+    _, surges = find_surges(daily(rows))
+    found = [
+        row for row in surges.to_pylist()
+        if row["start_day"] < FIRST + timedelta(74) and row["end_day"] >= FIRST + timedelta(70)
+    ]  # fmt: skip
+    assert len(found) == 60
+    covered = [row["excess_low"] <= added[row["country"]] <= row["excess_high"] for row in found]
+    assert 50 <= sum(covered) < 60
+    assert all(row["excess_low"] < row["excess"] < row["excess_high"] for row in found)
+
+
 def test_absent_country_counts_zero_and_day_without_hits_is_missing():
     """A day that has hits gives every country a row; a day without any gives none."""
     rows = [row for row in two_countries() if row[0] != FIRST + timedelta(10)]
