@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from surges_corpus import report_corpus
 from surges_measures import Outcome, Quiet, measure_early, measure_quiet, measure_surges
+from surges_rivals import report_rivals
 from surges_simulation import SHAPES, simulate_quiet, simulate_surges
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,9 +77,10 @@ def main() -> int:
     print(f"{'measure':<56}{'got':>7}{'required':>13}{'held':>6}  aim")
     for row in rows:
         print(row.line())
-    print()
-    for line in report_corpus(options.corpus):
-        print(line)
+    for report in (report_rivals(rng), report_corpus(options.corpus)):
+        print()
+        for line in report:
+            print(line, flush=True)
     return 0 if all(row.holds(row.required) for row in rows) else 1
 
 
