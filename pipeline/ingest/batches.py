@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from pipeline.days import EPOCH
 from pipeline.enrich.hits import local_days
-from pipeline.errors import TidegaugeError
+from pipeline.errors import DataError, TidegaugeError
 from pipeline.formats.layouts import forwarded_kind
 from pipeline.formats.together import Texts, Together, read_together
 from pipeline.ingest.deduplication import NewFile, with_lines
@@ -114,7 +114,7 @@ def look_together(
     found: dict[Path, FileDays] = {}
     for its in group_small(files):
         if len(its) > 1:
-            smalls = [one for n in its if (one := _read(*files[n], limits=limits))]
+            smalls = _read_small([(*files[n], False) for n in its], limits)
             found |= _look(smalls, zone) if smalls else {}
     return found
 
@@ -160,11 +160,9 @@ def stage_together(
         The new ones; and of those that are known their stat and key.
     """
     started = time.monotonic()
-    read = []
-    for path, origin, is_by_name in files:
-        if small := _read(path, origin, is_by_name, limits=how.limits):
-            how.on_read(small.content.stat[0])
-            read.append(small)
+    read = _read_small(files, how.limits)
+    for small in read:
+        how.on_read(small.content.stat[0])
     there = find_known([small.file_key for small in read])
     smalls = [small for small in read if small.file_key not in there]
     known: dict[Path, tuple[Sequence[int], str]] = {
@@ -187,21 +185,39 @@ def stage_together(
     return found, known
 
 
-def _read(
-    path: Path, origin: Origin, is_by_name: bool = False, *, limits: ReadLimits
-) -> _Small | None:
+def _read_small(files: Iterable[tuple[Path, Origin, bool]], limits: ReadLimits) -> list[_Small]:
+    """Those that are small, and no more of them than may be in memory: sizes were guessed."""
+    found: list[_Small] = []
+    n_bytes = 0
+    for path, origin, is_by_name in files:
+        if n_bytes > 2 * _BATCH_BYTES:
+            break
+        if small := _read(path, origin, is_by_name, limits):
+            found.append(small)
+            n_bytes += len(small.text)
+    return found
+
+
+def _read(path: Path, origin: Origin, is_by_name: bool, limits: ReadLimits) -> _Small | None:
     """A small file's content; None when there is anything odd about it."""
     try:
-        pieces: list[bytes] = []
-        _, content = read_whole(read_content(path, limits), pieces.extend)
-        text = b"".join(pieces)
+        text, content = read_whole(read_content(path, limits), _join_small)
         is_odd = content.damage or content.is_utf_16 or content.is_binary or b"\0" in text
-        if is_odd or not text or len(text) > MOST_BYTES or text.startswith(b"\xef\xbb\xbf"):
+        if is_odd or not text or text.startswith(b"\xef\xbb\xbf"):
             return None
         text.decode()
     except (TidegaugeError, OSError, UnicodeDecodeError):
         return None  # said when it is read by itself
     return _Small(path, origin, content, text, is_by_name)
+
+
+def _join_small(pieces: Iterable[bytes]) -> bytes:
+    text = bytearray()
+    for piece in pieces:
+        text += piece
+        if len(text) > MOST_BYTES:  # of a small archive there may be a thousand times as much
+            raise DataError("it is large")
+    return bytes(text)
 
 
 def _account(

@@ -1,10 +1,12 @@
 """Small files are read, put in place and kept together; what comes of each is its own alone."""
 
 import gzip
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,8 @@ from lake_fixtures import GOOD, Site, make_line
 from layout_lines import IIS, IIS_HEADER
 
 from pipeline.formats.layouts import list_layouts
-from pipeline.ingest import ingest
+from pipeline.formats.together import Texts
+from pipeline.ingest import batches, ingest
 from pipeline.ingest.overlaps import (
     Lines,
     find_flood,
@@ -25,6 +28,9 @@ from pipeline.ingest.overlaps import (
 )
 from pipeline.ingest.partners import find_partners
 from pipeline.lake.lake import Lake
+from pipeline.lake.packs import MOST_BYTES
+from pipeline.raw.files import Origin
+from pipeline.raw.opening import DEFAULT_LIMITS
 
 LEAST = 3
 CLOUDFRONT = (
@@ -247,3 +253,52 @@ def test_a_damaged_pack_keeps_no_other_file_out(site: Site) -> None:
     assert done.code
     assert done.err.count(str(pack.relative_to(site.lake))) == 2
     assert {record["name"] for record in site.records().values()} == {"0.log", "3.log", "4.log"}
+
+
+def test_a_small_archive_of_much_is_not_held_in_memory(site: Site) -> None:
+    """Of two archives that are read together, each of a few hundred times its bytes."""
+    paths = [site.write(f"{n}.log.gz", gzip.compress(log(n, 1) * 300_000, 6)) for n in range(2)]
+    assert all(path.stat().st_size < 1024 * 1024 for path in paths)
+    tracemalloc.start()
+    try:
+        found, known = batches.stage_together([(p, Origin("s"), False) for p in paths], None, None)  # type: ignore[arg-type]
+        assert (found, known) == ({}, {})
+        assert tracemalloc.get_traced_memory()[1] < 8 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_small_archive_of_much_is_not_held_in_memory(site: Site) -> None:
+    """Of two archives that would be read together, each of hundreds of times its bytes."""
+    paths = [site.write(f"{n}.log.gz", gzip.compress(log(n, 1) * 300_000)) for n in range(2)]
+    assert all(path.stat().st_size < MOST_BYTES / 2 for path in paths)
+    origin = Origin("s")
+    tracemalloc.start()
+    try:
+        found = batches.look_together(
+            [(path, origin) for path in paths], ZoneInfo("UTC"), DEFAULT_LIMITS
+        )
+        assert found == {}
+        assert tracemalloc.get_traced_memory()[1] < 8 * MOST_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+def test_no_more_is_read_together_than_memory_is_meant_for(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Archives of which nobody could guess how much they hold: the rest is read one by one."""
+    monkeypatch.setattr(batches, "_BATCH_BYTES", 20_000)
+    held: list[int] = []
+    read_together = batches.read_together
+
+    def watched(connection: object, texts: Texts, *more: object) -> object:
+        held.append(sum(map(len, texts.lines.to_pylist())))
+        return read_together(connection, texts, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(batches, "read_together", watched)
+    paths = [site.write(f"{n}.log.gz", gzip.compress(log(n, 1) * 100)) for n in range(20)]
+    site.run("ingest", "--no-geo", "--source", "s", *paths)
+    assert len(site.rows("hits")) == 2000
+    assert len(held) >= 1
+    assert max(held) < 3 * 20_000
