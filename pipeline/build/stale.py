@@ -40,6 +40,7 @@ _SHOWN = 5
 _READ_BY = (
     "robots", "definitions", "addresses", "proxies", "layout", "timezone", "erasures",
 )  # fmt: skip
+_NO_DAY = -(2**31)
 _COLUMNS = ("file_key", "lies_in", "days", *_READ_BY)
 _NAMED_EACH = 50
 """Of more small files in one pack a day's parts have a digest: a CDN has thousands a day."""
@@ -138,7 +139,7 @@ def days_of(lake: Lake) -> dict[date, DayFiles]:
     hits, is_late, built = (
         fields.field(name).to_pylist() for name in ("hits", "geo_is_late", "geo_built")
     )
-    owner, starts = owner[order], np.flatnonzero(np.diff(days[order], prepend=-1))
+    owner, starts = owner[order], np.flatnonzero(np.diff(days[order], prepend=_NO_DAY))
     found = {}
     for start, end in pairwise([*starts.tolist(), len(order)]):
         day = EPOCH + timedelta(days=int(days[order[start]]))

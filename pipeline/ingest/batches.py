@@ -40,8 +40,9 @@ _PACKED = 8
 """So many times its bytes a compressed log holds, about."""
 _Ints = npt.NDArray[np.int64]
 _DAY_BITS = 20
-"""Days since 1970 up to the year 2099 are fewer."""
 _DAY_MASK = (1 << _DAY_BITS) - 1
+_FIRST_DAY = -1
+"""Since 1970: the last one of 1969, where the first instant of 1970 may be one of its."""
 
 
 @dataclass(frozen=True)
@@ -125,11 +126,11 @@ def _look(smalls: Sequence[_Small], zone: ZoneInfo) -> dict[Path, FileDays]:
     for one in read_together(connection_of_thread(), texts, origin.layout, origin.zone):
         owner = texts.owner[one.read.hits["line_no"].to_numpy() - 1]
         days = local_days(one.read.hits["ts"].cast(pa.int64()).to_numpy() // 1_000_000, zone)
-        cells = np.unique(owner << _DAY_BITS | days)
+        cells = np.unique(owner << _DAY_BITS | days - _FIRST_DAY)
         by_file: dict[int, set[date]] = {file: set() for file in one.files}
         for cell in cells.tolist():
             if (file := cell >> _DAY_BITS) in by_file:
-                by_file[file].add(EPOCH + timedelta(days=cell & _DAY_MASK))
+                by_file[file].add(EPOCH + timedelta(days=(cell & _DAY_MASK) + _FIRST_DAY))
         for file, its in by_file.items():
             sha256 = smalls[file].content.sha256
             found[smalls[file].path] = FileDays(frozenset(its), is_whole=True, sha256=sha256)
@@ -234,7 +235,7 @@ def _account(
     line_no = hits["line_no"].to_numpy()
     owner = texts.owner[line_no - 1]
     hits = hits.set_column(0, "line_no", pa.array(line_no - starts[owner]))
-    cells = owner << _DAY_BITS | days
+    cells = owner << _DAY_BITS | days - _FIRST_DAY
     if (np.diff(cells) < 0).any():  # a file whose days are in no order
         order = np.argsort(cells, kind="stable")
         hits, cells, owner = hits.take(pa.array(order)), cells[order], owner[order]
@@ -256,7 +257,7 @@ def _account(
     for (file, its), span in zip(by_file, spans, strict=True):
         shares, rows = {}, {}
         for cell, start, stop, first_line in its:
-            day = cell & _DAY_MASK
+            day = (cell & _DAY_MASK) + _FIRST_DAY
             shares[day] = (int(stop - start), first_line)
             rows[str(EPOCH + timedelta(days=day))] = Rows(hits, int(start), int(stop))
         small = smalls[file]

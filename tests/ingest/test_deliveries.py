@@ -340,7 +340,7 @@ class Deliveries(RuleBasedStateMachine):
         for number, content in enumerate(self.model.left()):
             (left / f"web-{number}.log").write_bytes(content)
         # The oracle counts the same content once: what is left of two files may be equal.
-        joined = left / "web-all.log"
+        joined = left / "web.log"
         joined.write_bytes(b"\n".join(p.read_bytes() for p in sorted(left.glob("web-[0-9]*"))))
         wanted = count_files([joined], ZONE, self.folder / "geo")
         found = read_lake(self.lake.root)
