@@ -23,6 +23,7 @@ from pipeline.formats.layouts import COMBINED, Layout, find_layout, list_layouts
 from pipeline.formats.reader import Part, Reader, read_parts
 from pipeline.formats.unwrapping import may_be_carried, may_be_wrapped
 from pipeline.formats.verdicts import find_repeated
+from pipeline.raw.blocks import to_lines
 
 _Ints = npt.NDArray[np.int64]
 
@@ -109,7 +110,7 @@ def _find(head: bytes) -> Layout | None:
     """The layout of files that begin so, if that tells: the first of those whose header it is."""
     if not head:
         return COMBINED
-    lines = _cut(head)
+    lines = to_lines(head)
     layouts = (one for one in list_layouts() if isinstance(one, HeaderLayout))
     return next((one for one in layouts if one.has_header(lines)), None)
 
@@ -118,7 +119,7 @@ def _under_header(
     layout: HeaderLayout, head: bytes, line_no: _Ints, lines: pa.Array
 ) -> Part | None:
     """The lines of files that begin in one and the same way, as one part."""
-    first = _cut(head)
+    first = to_lines(head)
     if not layout.has_header(first):
         return None
     _, pattern = layout.sections(first, None)
@@ -131,10 +132,6 @@ def _are_first(is_one: npt.NDArray[np.bool_], owner: _Ints) -> npt.NDArray[np.bo
     is_first = np.ones(len(is_one), np.bool_)
     is_first[rows[1:][owner[rows[1:]] == owner[rows[:-1]]]] = False
     return is_first
-
-
-def _cut(head: bytes) -> pa.Array:
-    return pa.array(head.decode("utf-8", "replace").splitlines(keepends=True), pa.string())
 
 
 def _without_doubt(

@@ -73,6 +73,9 @@ FILES: dict[str, bytes] = {
     "cloudfront": (CLOUDFRONT + edge_lines(0, 20)).encode(),
     "cloudfront_later": (CLOUDFRONT + edge_lines(10, 20)).encode(),
     "cloudfront_head_alone": CLOUDFRONT.encode(),
+    "cloudfront_head_within_a_line": (
+        "#Version: 1.0\x0b" + CLOUDFRONT.split("\n")[1] + "\n" + edge_lines(60, 5)
+    ).encode(),
     "cloudfront_two_heads": (CLOUDFRONT + edge_lines(40, 4)).encode() * 2,
     "cloudfront_without_head": edge_lines(50, 5).encode(),
     "iis": "\n".join([IIS_HEADER, *(IIS % (n, n) for n in range(20)), ""]).encode(),
