@@ -86,8 +86,7 @@ def _fingerprint(
     damaged = records.filter(is_damaged)["file_key"].to_pylist()
     counts = [pc.greater(records[name], 0) for name in _DOUBTED if name.endswith("_lines")]
     told = records.filter(pc.or_(pc.or_(*counts[:2]), counts[2])).drop_columns("damage")
-    doubted = [[one or "" if isinstance(one, str | None) else one for one in row.values()]
-               for row in told.to_pylist()]  # fmt: skip
+    doubted = told.to_pylist()
     days = sorted(built.items())
     inputs = [
         pipeline.__version__, days, read_model("days"), name_models(), _BOUND,

@@ -2,10 +2,10 @@
 
 The files of ``ledger/digests`` remember it, each written with what it vouches for:
 ``<file_key>.json`` for everything the lake has of a raw file alone, ``day=D.json`` for what several
-have in one file of a day, ``files.json`` for the records of all
-of them, ``built.json`` for the partitions
-that a build wrote, others for what there is one of: tables, views, restatements. Ledger files
-vouch for themselves: each carries a checksum of its own text. Knows nothing of what the files say.
+have in one file of a day, ``files.json`` for the records of all of them, ``built.json`` for the
+partitions that a build wrote, others for what there is one of: tables, views, restatements. Ledger
+files vouch for themselves: each carries a checksum of its own text. Knows nothing of what the files
+say.
 """
 
 import hashlib

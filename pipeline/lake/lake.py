@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes
 
 from pipeline.errors import LakeError, StorageError
 from pipeline.lake import journal
@@ -151,12 +150,11 @@ class Lake:
         """
         every = [(seen, record.file_key) for record in self.all_files() for seen in record.seen]
         every.sort(key=lambda one: one[0].read_ns)
-        latest = {seen.path: (seen.stat, key) for seen, key in every}
+        latest = {seen.path: (seen, key) for seen, key in every}
         found: dict[str, list[tuple[Path, list[int]]]] = {}
-        for path, (stat, key) in sorted(latest.items()):
-            raw = Path(os.fsdecode(unquote_to_bytes(path)))
-            if is_file(raw):
-                found.setdefault(key, []).append((raw, stat))
+        for _, (seen, key) in sorted(latest.items()):
+            if is_file(seen.raw):
+                found.setdefault(key, []).append((seen.raw, seen.stat))
         return found
 
     @property

@@ -207,8 +207,8 @@ def list_near(ledger: Path, first_at: str | None, last_at: str | None) -> list[F
     All of them where the span is None.
     """
     found = [record for record in read_old(ledger) if record.is_live]
-    for table in _settled(ledger).tables:
-        is_near = pc.and_(pc.is_null(table["replaced_by"]), pc.is_null(table["forgotten_at"]))
+    for every in _settled(ledger).tables:
+        table = only_live(every)
         if first_at and last_at:
             first, last = (
                 pa.scalar(datetime.fromisoformat(at), _TIME) for at in (first_at, last_at)
@@ -216,8 +216,8 @@ def list_near(ledger: Path, first_at: str | None, last_at: str | None) -> list[F
             meets = pc.and_(
                 pc.less_equal(table["first_at"], last), pc.greater_equal(table["last_at"], first)
             )
-            is_near = pc.and_(is_near, pc.fill_null(meets, True))
-        found += to_records(table.filter(is_near))
+            table = table.filter(pc.fill_null(meets, True))
+        found += to_records(table)
     return found
 
 

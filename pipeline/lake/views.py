@@ -87,7 +87,7 @@ def make_views(lake: Lake, draft: Path) -> None:
         connection.execute("USE lake")
         connection.execute(f"CREATE TYPE lake_root AS ENUM ({_quoted(_folder(lake))})")
         for name in TABLES:
-            view = _select(name, found[name], is_mixed=is_mixed)
+            view = _select(name, is_there=found[name] is not None, is_mixed=is_mixed)
             connection.execute(f"CREATE VIEW {name} AS {view}")
         connection.execute("USE memory")
         connection.execute("DETACH lake")
@@ -110,7 +110,7 @@ def _name_inputs(lake: Lake) -> str:
     """Name what the views are made of: their texts, DuckDB, the folder, the columns there are."""
     columns = {name: path and _read_columns(path) for name, path in _first_files(lake).items()}
     is_mixed = _is_mixed(lake)
-    texts = [(select_nothing(n), _select(n, lake.root, is_mixed=is_mixed)) for n in TABLES]
+    texts = [(select_nothing(n), _select(n, is_there=True, is_mixed=is_mixed)) for n in TABLES]
     inputs = [duckdb.__version__, texts, _folder(lake), columns]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]
 
@@ -125,8 +125,8 @@ def _read_columns(path: Path) -> str:
         return str(pq.read_schema(path))
 
 
-def _select(name: str, first_file: Path | None, *, is_mixed: bool) -> str:
-    if not first_file:
+def _select(name: str, *, is_there: bool, is_mixed: bool) -> str:
+    if not is_there:
         return select_nothing(name)
     if name in OF_RAW_FILES:
         rows = f"{select_nothing(name)} UNION ALL BY NAME {_from_files(name, is_mixed=is_mixed)}"
