@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -119,7 +120,8 @@ def build_database(path: Path, kind: str, built: str, networks: Mapping[str, str
     """Write an mmdb of type `kind`, built at the RFC 3339 instant `built`.
 
     A place is `CA`, `CA-ON` (country and subdivisions, largest first), `=CA` (the flat layout of
-    open databases) or `registered CA` (a record without a country of its own).
+    open databases), `registered CA` (a record without a country of its own), or a network, as
+    `AS64500` or `AS64500 Its name`.
     """
     writer = DatedWriter(ip_version=6, ipv4_compatible=True, database_type=kind)
     writer.built_at = round(datetime.fromisoformat(built).timestamp())
@@ -148,6 +150,9 @@ def record_of(place: str) -> dict[str, Any]:
         return {"country_code": place[1:]}
     if place.startswith("registered "):
         return {"registered_country": {"iso_code": place.removeprefix("registered ")}}
+    if network := re.fullmatch(r"AS(\d+)(?: (.*))?", place, re.DOTALL):
+        names = {} if network[2] is None else {"autonomous_system_organization": network[2]}
+        return {"autonomous_system_number": int(network[1]), **names}
     country, *subdivisions = place.split("-")
     record: dict[str, Any] = {"country": {"iso_code": country}}
     if subdivisions:

@@ -29,11 +29,12 @@ _geo = typer.Typer(
 )
 
 
-class EditionChoice(StrEnum):
+class KindChoice(StrEnum):
     """Which of a source's databases."""
 
     country = "country"
     city = "city"
+    asn = "asn"
 
 
 DayOption = Annotated[
@@ -50,6 +51,9 @@ _ANSWER_COLUMNS = [
     "database",
     "geo_built",
     "geo_is_late",
+    "asn",
+    "as_org",
+    "asn_built",
 ]
 
 
@@ -66,17 +70,18 @@ def list_command(
     form: FormOption = Form.table,
     raw_cells: RawCellsOption = False,
 ) -> None:
-    """List the databases in the folder, oldest first, then those that are left out, and why.
+    """List the databases in the folder: of countries, of networks, those left out, and why.
 
     For example:
 
     tidegauge geo list --geo ./geo --format csv
     """
-    from pipeline.enrich.geo.databases import list_databases, list_left_out
+    from pipeline.enrich.geo.databases import list_databases, list_left_out, list_networks
     from pipeline.settings import load_settings
 
     settings = load_settings(config, geo=geo)
-    rows = [_database_row(known, known.kind) for known in list_databases(settings.geo)]
+    known = [*list_databases(settings.geo), *list_networks(settings.geo)]
+    rows = [_database_row(one, one.kind) for one in known]
     rows += [_database_row(one, f"left out: {one.why}") for one in list_left_out(settings.geo)]
     print_rows(_DATABASE_COLUMNS, rows, form.value, raw_cells=raw_cells)
 
@@ -91,14 +96,14 @@ def lookup_command(  # noqa: PLR0913 - one parameter an option
     form: FormOption = Form.table,
     raw_cells: RawCellsOption = False,
 ) -> None:
-    """Say where an address was on a day, and by which database.
+    """Say where an address was on a day, and whose network it was of, by which databases.
 
     For example:
 
     tidegauge geo lookup 8.8.8.8 --on 2016-11-08
     """
-    from pipeline.enrich.geo.databases import list_databases, none_in
-    from pipeline.enrich.geo.single import lookup
+    from pipeline.enrich.geo.databases import list_databases, list_networks, none_in
+    from pipeline.enrich.geo.single import lookup, lookup_network
     from pipeline.lake.lake import Lake
     from pipeline.lake.zone import find_zone
     from pipeline.settings import load_settings
@@ -111,6 +116,8 @@ def lookup_command(  # noqa: PLR0913 - one parameter an option
     if not databases:
         raise none_in(settings.geo)
     answer = lookup(address, databases, day_start, settings.geo_provider)
+    networks = list_networks(settings.geo)
+    asn, as_org, by = lookup_network(address, networks, day_start, settings.geo_provider)
     row = (
         answer.address,
         answer.country,
@@ -119,6 +126,9 @@ def lookup_command(  # noqa: PLR0913 - one parameter an option
         answer.database.path.name,
         answer.database.build_date,
         answer.is_late,
+        asn,
+        as_org,
+        by and by.build_date,
     )
     print_rows(_ANSWER_COLUMNS, [row], form.value, raw_cells=raw_cells)
 
@@ -128,10 +138,13 @@ def fetch_command(  # noqa: PLR0913 - one parameter an option
     source: Annotated[
         str, typer.Argument(help="dbip-lite, maxmind, a URL, or the path of a file.")
     ],
-    edition: Annotated[
-        EditionChoice | None,
+    kind: Annotated[
+        KindChoice | None,
         typer.Option(
-            help="Of dbip-lite or maxmind.", show_default="dbip-lite country, maxmind city"
+            "--kind",
+            "--edition",
+            help="Of dbip-lite or maxmind; asn: whose network an address is of, also of a file.",
+            show_default="dbip-lite country, maxmind city",
         ),
     ] = None,
     allow_older: Annotated[
@@ -154,7 +167,9 @@ def fetch_command(  # noqa: PLR0913 - one parameter an option
 
     For example:
 
-    tidegauge geo fetch dbip-lite --edition city
+    tidegauge geo fetch dbip-lite --kind city
+
+    tidegauge geo fetch dbip-lite --kind asn
 
     tidegauge geo fetch ./GeoLite2-City_20161103.tar.gz --allow-older
     """
@@ -166,7 +181,7 @@ def fetch_command(  # noqa: PLR0913 - one parameter an option
 
     settings = load_settings(config, geo=geo)
     options = Options(
-        edition=edition.value if edition else None,
+        kind=kind.value if kind else None,
         services=services_of(settings),
         waivers=Waivers(allow_older=allow_older, allow_size=allow_size),
     )

@@ -12,7 +12,7 @@ from conftest import build_database
 from typer.testing import CliRunner, Result
 
 from pipeline.cli.main import app
-from pipeline.enrich.geo.check import KNOWN_COUNTRIES
+from pipeline.enrich.geo.check import KNOWN_COUNTRIES, KNOWN_NETWORKS
 from pipeline.errors import GeoError, SettingsError
 
 BUILT = "2016-11-03T11:31:32Z"
@@ -130,6 +130,23 @@ def test_fetch_takes_the_account_from_the_settings(
     with pytest.raises(GeoError, match="impossible port") as raised:
         run("fetch", "maxmind", "--edition", "country", "--config", "local.toml")
     assert "s3cr3t" not in str(raised.value)
+
+
+def test_a_database_is_fetched_as_what_it_holds(site: Path) -> None:
+    """Countries given for networks, and the other way round: a sentence each, nothing is added."""
+    build(site / "countries", BUILT, "US")
+    networks = {f"{ip}/32": f"AS{number} Its name" for ip, number in KNOWN_NETWORKS.items()}
+    build_database(site / "networks", "GeoLite2-ASN", BUILT, networks)
+    with pytest.raises(GeoError, match=r"^countries holds countries, no networks: leave out"):
+        run("fetch", "countries", "--kind", "asn")
+    with pytest.raises(GeoError, match=r"^networks holds networks, no countries: say --kind asn"):
+        run("fetch", "networks")
+    assert run("fetch", "networks", "--kind", "asn").stdout.startswith("added geo/GeoLite2-ASN-20")
+    rows = json.loads(run("list", "--format", "json").stdout)
+    assert [row["kind"] for row in rows] == ["City", "ASN"]
+    asked = ("lookup", "8.8.8.8", "--on", "2016-11-08", "--format", "json")
+    (row,) = json.loads(run(*asked).stdout)
+    assert (row["country"], row["asn"], row["as_org"]) == ("US", 15169, "Its name")
 
 
 @pytest.mark.parametrize("command", ["list", "lookup", "fetch"])

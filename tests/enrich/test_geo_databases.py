@@ -56,12 +56,12 @@ def test_kind_is_read_from_the_content(tmp_path: Path) -> None:
     assert read_database(path).kind == "Country"
 
 
-def test_database_of_networks_is_left_out(tmp_path: Path) -> None:
-    """An ASN database often lies in the same folder: the listing skips it, asking for it fails."""
+def test_database_of_other_things_is_left_out(tmp_path: Path) -> None:
+    """Others may lie in the same folder: the listing skips them, asking for one fails."""
     path = tmp_path / "GeoLite2-ASN.mmdb"
     build_database(path, "GeoLite2-ASN", "2016-11-03T00:00:00Z", {"2.0.0.0/8": "registered CA"})
     assert list_databases(tmp_path) == []
-    with pytest.raises(GeoError, match=r"GeoLite2-ASN\.mmdb holds no countries"):
+    with pytest.raises(GeoError, match=r"GeoLite2-ASN\.mmdb holds no countries and no networks"):
         read_database(path)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from conftest import build_database
 from geo_server import (
     KEY,
     MAXMIND_PATH,
@@ -25,6 +26,7 @@ from geo_server import (
 )
 from pydantic import SecretStr
 
+from pipeline.enrich.geo.check import KNOWN_NETWORKS
 from pipeline.enrich.geo.download import check_answer
 from pipeline.enrich.geo.fetch import Effects, Fetched, Options, fetch
 from pipeline.enrich.geo.providers import Download, Services
@@ -98,7 +100,7 @@ def test_account_follows_a_redirect_on_the_same_host_only(
 
 
 def test_dbip_takes_this_months_file(server: Server, run: Run, tmp_path: Path) -> None:
-    """No account; the country edition unless asked otherwise."""
+    """No account; the country kind unless asked otherwise."""
     content = make_database(tmp_path, "DBIP-Country-Lite (compat=Country)")
     path = "/dbip/free/dbip-country-lite-2016-11.mmdb.gz"
     server.answers[path] = [serve(gzip.compress(content))]
@@ -123,10 +125,38 @@ def test_dbip_takes_last_months_file_when_this_months_is_not_there(
 
 
 def test_january_asks_for_december(server: Server, tmp_path: Path) -> None:
-    """The month before January belongs to the year before; the city edition has its own name."""
-    options = Options(edition="city", services=Services(dbip_url=server.url()))
+    """The month before January belongs to the year before; the city kind has its own name."""
+    options = Options(kind="city", services=Services(dbip_url=server.url()))
     with pytest.raises(GeoError, match=r"dbip-city-lite-2016-12\.mmdb\.gz: there is no such file"):
         fetch("dbip-lite", tmp_path / "geo", datetime(2017, 1, 31, tzinfo=UTC), options)
+
+
+@pytest.mark.parametrize("source", ["maxmind", "dbip-lite"])
+def test_networks_are_fetched_by_their_own_name(
+    server: Server, tmp_path: Path, source: str
+) -> None:
+    """Put beside the countries under type and date; as a database of countries it is refused."""
+    path = tmp_path / "x.mmdb"
+    networks = {f"{ip}/32": f"AS{number}" for ip, number in KNOWN_NETWORKS.items()}
+    build_database(path, "GeoLite2-ASN", "2016-11-03T00:00:00Z", networks)
+    wanted = {
+        "maxmind": "/maxmind/geoip/databases/GeoLite2-ASN/download?suffix=tar.gz",
+        "dbip-lite": "/dbip/free/dbip-asn-lite-2016-11.mmdb.gz",
+    }[source]
+    content = path.read_bytes()
+    server.answers[wanted.partition("?")[0]] = [
+        serve(make_archive(content, "GeoLite2-ASN.mmdb") if source == "maxmind"
+              else gzip.compress(content))
+    ]  # fmt: skip
+    services = Services(
+        dbip_url=server.url("/dbip"), maxmind_url=server.url("/maxmind"),
+        maxmind_account_id=ACCOUNT, maxmind_license_key=SecretStr(KEY),
+    )  # fmt: skip
+    fetched = fetch(source, tmp_path / "geo", NOW, Options(kind="asn", services=services))
+    assert [asked for asked, _ in server.requests] == [wanted]
+    assert fetched.database.path.name == "GeoLite2-ASN-2016-11-03.mmdb"
+    with pytest.raises(GeoError, match="holds networks, no countries: say --kind asn"):
+        fetch(str(path), tmp_path / "geo", NOW)
 
 
 def test_any_url_of_a_plain_file(server: Server, run: Run, tmp_path: Path) -> None:

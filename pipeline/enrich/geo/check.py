@@ -1,10 +1,12 @@
 """Whether a fetched file may join the folder. Changes nothing."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pipeline.enrich.geo.databases import GeoDatabase, read_database
+from pipeline.enrich.geo.databases import GeoDatabase, OtherDatabase, look_at
 from pipeline.enrich.geo.lookup import Locator
 from pipeline.errors import GeoError
 
@@ -27,6 +29,21 @@ KNOWN_COUNTRIES = {
 Most of them, not all, must be located: networks are sold, and a provider may err. A table that is
 shifted, empty or of something else gets next to none right.
 """
+KNOWN_NETWORKS = {
+    "8.8.8.8": 15169,  # Google
+    "208.67.222.222": 36692,  # OpenDNS
+    "128.32.206.9": 25,  # University of California, Berkeley
+    "128.100.100.128": 239,  # University of Toronto
+    "131.111.8.42": 786,  # Jisc, of which the University of Cambridge is
+    "129.132.98.12": 559,  # SWITCH, of which ETH Zurich is
+    "77.88.8.8": 13238,  # Yandex
+    "193.0.6.139": 3333,  # RIPE NCC
+    "168.126.63.1": 4766,  # Korea Telecom
+    "133.11.0.1": 2501,  # University of Tokyo
+    "200.160.0.8": 22548,  # NIC.br
+    "146.231.129.86": 2018,  # TENET, of which Rhodes University is
+}
+"""The same with the numbers of the systems that announce them."""
 
 MIN_KNOWN = 9
 MIN_SIZE_RATIO, MAX_SIZE_RATIO = 0.5, 2.0
@@ -44,29 +61,45 @@ class Waivers:
     allow_size: bool = False
 
 
-def check_content(path: Path, shown: str, now: datetime) -> GeoDatabase:
+def check_content(path: Path, shown: str, now: datetime, *, of_networks: bool) -> GeoDatabase:
     """Return the description of the database at ``path``; ``shown`` is its name in messages.
 
-    Raises GeoError when it does not open, is damaged where it is looked into, its build date is
-    impossible, or fewer than 9 of the 12 known addresses are where they are.
+    ``of_networks``: it has to know networks, else countries.
+
+    Raises GeoError when it does not open, is damaged where it is looked into, is of other things,
+    its build date is impossible, or fewer than 9 of the 12 known addresses are where they are.
     """
-    try:
-        database = read_database(path)
-        with Locator(database) as locator:
-            countries = locator.locate(list(KNOWN_COUNTRIES))[0].to_pylist()
-    except GeoError as error:
-        reason = "it is damaged" if "is damaged" in str(error) else "it holds no countries"
-        raise GeoError(f"{shown} is no usable address database: {reason}") from error
+    what = "networks" if of_networks else "countries"
+    known: Mapping[str, str | int] = KNOWN_NETWORKS if of_networks else KNOWN_COUNTRIES
+    with _damage_said(shown):
+        database = look_at(path)
+    if isinstance(database, OtherDatabase):
+        raise GeoError(f"{shown} is no usable address database: it {database.why}")
+    if database.knows_countries == of_networks:
+        held = "countries" if of_networks else "networks"
+        advice = "leave out --kind asn" if of_networks else "say --kind asn to add it as such"
+        raise GeoError(f"{shown} holds {held}, no {what}: {advice}")
+    with _damage_said(shown), Locator(database) as locator:
+        answers = locator.locate(list(known))[0].to_pylist()
     if not FIRST_BUILD <= database.built <= now + _CLOCK_SKEW:
         raise GeoError(f"{shown} says it was built on {database.build_date}: not used")
     wrong = [
         f"{address} in {found}, not {expected}"
-        for (address, expected), found in zip(KNOWN_COUNTRIES.items(), countries, strict=True)
+        for (address, expected), found in zip(known.items(), answers, strict=True)
         if found != expected
     ]
-    if len(KNOWN_COUNTRIES) - len(wrong) < MIN_KNOWN:
+    if len(known) - len(wrong) < MIN_KNOWN:
         raise GeoError(f"{shown} misplaces {len(wrong)} of 12 known addresses ({wrong[0]})")
     return database
+
+
+@contextmanager
+def _damage_said(shown: str) -> Iterator[None]:
+    """As of the file that was fetched: the one that is read has a name that says nothing."""
+    try:
+        yield
+    except GeoError as error:
+        raise GeoError(f"{shown} is no usable address database: it is damaged") from error
 
 
 def check_beside(

@@ -16,7 +16,7 @@ import maxminddb.reader
 from pipeline.enrich.geo.tree import damaged, first_networks
 from pipeline.errors import GeoError
 
-Kind = Literal["City", "Country", "flat", "text"]
+Kind = Literal["City", "Country", "flat", "text", "ASN"]
 
 READ_SAFELY = maxminddb.MODE_MMAP
 """Read by Python alone: over some damaged records the reader in C ends the process."""
@@ -26,7 +26,7 @@ _REMEDY = (
 )
 _OPTIONS = " (also as options: --geo, --no-geo)"
 
-_PREFERENCE: dict[Kind, int] = {"City": 0, "Country": 1, "flat": 2, "text": 3}
+_PREFERENCE: dict[Kind, int] = {"City": 0, "Country": 1, "flat": 2, "text": 3, "ASN": 4}
 _PROVIDERS = {"maxmind": r"geolite|geoip|maxmind", "dbip": r"db-?ip"}
 _PROBED_NODES = 20_000
 _PROBED_RECORDS = 1_000
@@ -40,7 +40,8 @@ class GeoDatabase:
     """One address database file; ``built`` (aware, UTC) and the rest are as its metadata says.
 
     ``kind`` is ``City`` (country and subdivisions), ``Country``, ``flat`` (``country_code`` at the
-    record's top level) or ``text`` (``country``, which is the code itself). ``provider`` is
+    record's top level), ``text`` (``country``, which is the code itself), or ``ASN``: of networks,
+    autonomous systems with their numbers and names, and of no countries. ``provider`` is
     ``maxmind``, ``dbip``, or the first word of the database's type in lower case.
     """
 
@@ -56,10 +57,15 @@ class GeoDatabase:
         """The UTC date it was built on, which the lake keeps as ``geo_built``."""
         return self.built.date()
 
+    @property
+    def knows_countries(self) -> bool:
+        """Whether it can tell where an address is; else it tells whose network it is of."""
+        return self.kind != "ASN"
+
 
 @dataclass(frozen=True)
 class OtherDatabase:
-    """A sound database that knows no countries, and why it is taken to know none."""
+    """A sound database that knows no countries and no networks, and what it is taken to hold."""
 
     path: Path
     built: datetime
@@ -78,15 +84,24 @@ def list_databases(folder: Path | None) -> list[GeoDatabase]:
     """Return the databases of ``folder`` that know countries, sorted by build time, then name.
 
     None has none: nobody is to be located. Other files, and sound databases of other things
-    (networks, domains), are left out. A missing folder holds none. Raises GeoError naming the file
-    when a ``.mmdb`` file is damaged.
+    (domains), are left out. A missing folder holds none. Raises GeoError naming the file when a
+    ``.mmdb`` file is damaged.
     """
+    return [one for one in _by_built(folder) if one.knows_countries]
+
+
+def list_networks(folder: Path | None) -> list[GeoDatabase]:
+    """Return the databases of networks in the same way."""
+    return [one for one in _by_built(folder) if not one.knows_countries]
+
+
+def _by_built(folder: Path | None) -> list[GeoDatabase]:
     known = [one for one in look_into(folder) if isinstance(one, GeoDatabase)]
     return sorted(known, key=lambda database: (database.built, database.path.name))
 
 
 def list_left_out(folder: Path | None) -> list[OtherDatabase]:
-    """Return the databases of ``folder`` that know no countries, by name; raises as above."""
+    """Return the databases of ``folder`` of other things, by name; raises as above."""
     return [one for one in look_into(folder) if isinstance(one, OtherDatabase)]
 
 
@@ -96,21 +111,28 @@ def look_into(folder: Path | None) -> list[GeoDatabase | OtherDatabase]:
         return []
     if folder.exists() and not folder.is_dir():
         raise no_database(f"{folder} is not a folder of address databases")
-    return [_read(path) for path in sorted(folder.glob("*.mmdb"))] if folder.exists() else []
+    return [look_at(path) for path in sorted(folder.glob("*.mmdb"))] if folder.exists() else []
 
 
 def none_in(folder: Path | None) -> GeoError:
     """That a folder has no database of countries, why those it has are none, and the remedy."""
-    others = [f"{one.path.name} is left out: it {one.why}" for one in list_left_out(folder)]
+    others = [
+        f"{one.path.name} is left out: it {_say_no_countries(one)}" for one in look_into(folder)
+    ]
     return no_database("; ".join([f"no address database in {folder or 'none'}", *others]))
 
 
 def read_database(path: Path) -> GeoDatabase:
     """Describe one database file; raises GeoError when it is damaged or knows no countries."""
-    database = _read(path)
-    if isinstance(database, OtherDatabase):
-        raise GeoError(f"address database {path} {database.why}: use a City or Country database")
+    database = look_at(path)
+    if isinstance(database, OtherDatabase) or not database.knows_countries:
+        why = _say_no_countries(database)
+        raise GeoError(f"address database {path} {why}: use a City or Country database")
     return database
+
+
+def _say_no_countries(database: GeoDatabase | OtherDatabase) -> str:
+    return database.why if isinstance(database, OtherDatabase) else "holds networks, no countries"
 
 
 def in_force(
@@ -137,6 +159,14 @@ def in_force(
     return min(offered, key=_oldest_first), True
 
 
+def network_in_force(
+    networks: list[GeoDatabase], day_start: datetime, provider: str | None
+) -> GeoDatabase | None:
+    """Choose a database of networks in the same way; None when there is none of ``provider``."""
+    offered = [known for known in networks if provider in (None, known.provider)]
+    return in_force(offered, day_start, None)[0] if offered else None
+
+
 @contextlib.contextmanager
 def damage_named(path: Path) -> Iterator[None]:
     """Turn whatever a reader raises over a damaged file into a GeoError that names the file.
@@ -156,7 +186,8 @@ def damage_named(path: Path) -> Iterator[None]:
         raise damaged(path, f"reading it fails with {type(error).__name__}") from error
 
 
-def _read(path: Path) -> GeoDatabase | OtherDatabase:
+def look_at(path: Path) -> GeoDatabase | OtherDatabase:
+    """Describe one database file, whatever it holds; raises GeoError when it is damaged."""
     with damage_named(path), maxminddb.open_database(path, READ_SAFELY) as reader:
         metadata = reader.metadata()
         built = datetime.fromtimestamp(metadata.build_epoch, UTC)
@@ -176,7 +207,7 @@ def _read(path: Path) -> GeoDatabase | OtherDatabase:
 
 
 def _probe_kind(path: Path, reader: maxminddb.Reader) -> tuple[Kind | None, set[str]]:
-    """A database's kind and, where it knows no countries, the keys of its first records."""
+    """A database's kind and, where it is none of those, the keys of its first records."""
     # The content decides, not the type's name: converted databases keep the name and are flat, and
     # one of networks may bear any.
     metadata = reader.metadata()
@@ -194,7 +225,7 @@ def _probe_kind(path: Path, reader: maxminddb.Reader) -> tuple[Kind | None, set[
 
 
 def _kind_of(record: dict[str, Any], said: str | None) -> Kind | None:
-    """What a record shows its database to be; None when it has no country."""
+    """What a record shows its database to be; None when it has no country and no network."""
     country = record.get("country")
     if isinstance(record.get("country_code"), str):
         return "flat"
@@ -203,12 +234,14 @@ def _kind_of(record: dict[str, Any], said: str | None) -> Kind | None:
         return "City" if is_city else "Country"
     if isinstance(country, str) and re.fullmatch("[A-Za-z]{2}", country):
         return "text"
+    if isinstance(record.get("autonomous_system_number"), int):
+        return "ASN"
     return None
 
 
 def _say_met(keys: set[str]) -> str:
     shown = ", ".join(sorted(keys)[:_SHOWN_KEYS])
-    return f"holds no countries, only {shown or 'records that are no maps'}"
+    return f"holds no countries and no networks, only {shown or 'records that are no maps'}"
 
 
 def _first_records(path: Path, reader: maxminddb.Reader) -> Iterator[dict[str, Any]]:

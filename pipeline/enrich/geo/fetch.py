@@ -6,14 +6,14 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from pipeline.enrich.geo.check import Waivers, check_beside, check_content
-from pipeline.enrich.geo.databases import GeoDatabase, list_databases, read_database
+from pipeline.enrich.geo.databases import GeoDatabase, list_databases, list_networks
 from pipeline.enrich.geo.download import NotThereError, Progress, download
-from pipeline.enrich.geo.providers import Download, Edition, Services, candidates
+from pipeline.enrich.geo.providers import Download, FetchedKind, Services, candidates
 from pipeline.enrich.geo.unpack import MAX_UNPACKED_BYTES, unpack
 from pipeline.errors import GeoError
 
@@ -28,9 +28,9 @@ class Fetched:
 
 @dataclass(frozen=True)
 class Options:
-    """Which edition, from where, and which checks are waived."""
+    """Which kind of database, from where, and which checks are waived."""
 
-    edition: Edition | None = None
+    kind: FetchedKind | None = None
     services: Services = Services()  # noqa: RUF009 - frozen
     waivers: Waivers = Waivers()  # noqa: RUF009 - frozen
 
@@ -60,13 +60,14 @@ def fetch(
     it passed the checks. Raises GeoError, or SettingsError when the account is missing; no database
     is then added or changed.
     """
-    wanted = candidates(source, options.edition, now.date(), options.services)
+    wanted = candidates(source, options.kind, now.date(), options.services)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        existing = list_databases(folder)
+        existing = [*list_databases(folder), *list_networks(folder)]
         with _scratch(folder) as packed, _scratch(folder) as unpacked:
             shown = _obtain(wanted, packed, unpacked, effects)
-            database = check_content(unpacked, shown, now)
+            of_networks = options.kind == "asn"
+            database = check_content(unpacked, shown, now, of_networks=of_networks)
             if (same := _same_build(database, existing)) is not None:
                 return Fetched(same, is_new=False)
             check_beside(database, shown, existing, options.waivers)
@@ -74,7 +75,7 @@ def fetch(
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         raise GeoError(f"cannot fetch into {folder}: {error.strerror}{where}") from error
-    return Fetched(read_database(target), is_new=True)
+    return Fetched(replace(database, path=target), is_new=True)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Countries and subdivisions of many clients at once. One client's details are in ``single``."""
+"""What a database says of many clients at once. One client's details are in ``single``."""
 
 from collections.abc import Sequence
 from threading import RLock
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.enrich.geo.addresses import are_ipv6, split_versions
-from pipeline.enrich.geo.databases import READ_SAFELY, GeoDatabase, damage_named
+from pipeline.enrich.geo.databases import READ_SAFELY, GeoDatabase, Kind, damage_named
 from pipeline.formats.numbers import are_full, first_rows, new_numbers
 
 Column: TypeAlias = Any
@@ -21,15 +21,21 @@ Column: TypeAlias = Any
 NOWHERE = "ZZ"
 """The country of a client that is no address, or that the database has no country for."""
 
-_COUNTRY_PATH = {
-    "City": ("country", "iso_code"),
-    "Country": ("country", "iso_code"),
-    "flat": ("country_code",),
-    "text": ("country",),
+NO_NETWORK = 0
+"""The number of a client that no network is known of: that of no system, by RFC 7607."""
+
+_PATHS: dict[Kind, tuple[tuple[str | int, ...], ...]] = {
+    "City": (("country", "iso_code"), ("subdivisions", 0, "iso_code")),
+    "Country": (("country", "iso_code"),),
+    "flat": (("country_code",),),
+    "text": (("country",),),
+    "ASN": (("autonomous_system_number",), ("autonomous_system_organization",)),
 }
+"""Where the two answers of a client stand in its record."""
 _CODE = "^[A-Z]{2}$"
-_NO_PLACES = (pa.array([], pa.string()), pa.array([], pa.string()))
-_SUBDIVISION_PATH = ("subdivisions", 0, "iso_code")
+_LARGEST_ASN = 2**32 - 1
+LONGEST_NAME = 500
+"""Characters of a network's name."""
 _WHOLE = (32, 128)
 """How many bits of an address led nowhere, where none was left."""
 
@@ -53,47 +59,53 @@ class Locator:
         """Remember nobody who was asked for."""
         with self._lock:
             self._clients = new_numbers()
-            self._places: Sequence[Column] = _NO_PLACES
+            self._answers = self._read_answers(pa.array([], pa.int64()), [], [])
 
-    def locate(
-        self, addresses: Sequence[str] | pa.StringArray
-    ) -> tuple[pa.StringArray, pa.StringArray]:
+    def locate(self, addresses: Sequence[str] | pa.StringArray) -> tuple[pa.Array, pa.StringArray]:
         """Return country and subdivision of each canonical client, in the order given.
 
         The country is the ISO 3166-1 code that the database has, in capitals, ``ZZ`` for no answer,
         one that is no two letters, and for what is no address (a host name, null); the subdivision
-        is the largest one's code or null. Raises GeoError when a record needed is damaged.
+        is the largest one's code or null. A database of networks answers with the number of the
+        client's (BIGINT), ``NO_NETWORK`` where there is none, and with its name as written, or
+        null. Raises GeoError when a record needed is damaged.
         """
         clients: Column = pa.array(addresses, pa.string()).fill_null("")
         with self._lock:
             # They differ after an error.
-            if are_full(self._clients) or len(self._clients) != len(self._places[0]):
+            if are_full(self._clients) or len(self._clients) != len(self._answers[0]):
                 self.forget()
             known = len(self._clients)
             numbers = self._clients.number(clients)
             rows = pa.array(first_rows(numbers, known, len(self._clients)))
             found = self._look_up(clients.take(rows))
-            self._places = [
-                pa.concat_arrays(pair) for pair in zip(self._places, found, strict=True)
-            ]
-            countries, subdivisions = (column.take(pa.array(numbers)) for column in self._places)
-        return countries, subdivisions
+            self._answers = tuple(map(pa.concat_arrays, zip(self._answers, found, strict=True)))
+            first, second = (column.take(pa.array(numbers)) for column in self._answers)
+        return first, second
 
     def _look_up(self, clients: Column) -> tuple[Column, Column]:
         is_asked = self._find_addresses(clients)
         # Without zone ids, which the readers do not take.
         asked = [one.partition("%")[0] for one in clients.filter(pa.array(is_asked)).to_pylist()]
         rows = pa.array(np.cumsum(is_asked) - 1, mask=~is_asked)
+        of_whom, *of_what = _PATHS[self.database.kind]
         with damage_named(self.database.path):
-            countries = self._reader.get_many_path(asked, _COUNTRY_PATH[self.database.kind])
-            for client, country in zip(asked, countries, strict=True):
+            firsts = self._reader.get_many_path(asked, of_whom)
+            for client, first in zip(asked, firsts, strict=True):
                 # None is the Rust reader's word for a tree that does not end, too.
-                if country is None and self._reader.get_with_prefix_len(client)[1] in _WHOLE:
+                if first is None and self._reader.get_with_prefix_len(client)[1] in _WHOLE:
                     self._strict.get(client)
-            subdivisions = [None] * len(asked)
-            if self.database.kind == "City":
-                subdivisions = self._reader.get_many_path(asked, _SUBDIVISION_PATH)
-        return as_codes(_texts(countries).take(rows)), _texts(subdivisions).take(rows)
+            seconds = [self._reader.get_many_path(asked, path) for path in of_what]
+        return self._read_answers(rows, firsts, *(seconds or [[None] * len(asked)]))
+
+    def _read_answers(
+        self, rows: Column, firsts: Sequence[object], seconds: Sequence[object]
+    ) -> tuple[Column, Column]:
+        """What records say, of which nothing is taken for granted; ``rows``: each client's."""
+        if self.database.knows_countries:
+            return as_codes(_texts(firsts).take(rows)), _texts(seconds).take(rows)
+        numbers = as_numbers(firsts).take(rows)
+        return numbers.fill_null(NO_NETWORK), as_names(seconds).take(rows)
 
     def close(self) -> None:
         """Close the file."""
@@ -120,6 +132,18 @@ class Locator:
 
 def _texts(answers: Sequence[object]) -> Column:
     return pa.array([one if isinstance(one, str) else None for one in answers], pa.string())
+
+
+def as_numbers(answers: Sequence[object]) -> Column:
+    """What a database says of systems as their numbers; else ``NO_NETWORK``."""
+    are_numbers = (type(one) is int and 0 < one <= _LARGEST_ASN for one in answers)
+    pairs = zip(answers, are_numbers, strict=True)
+    return pa.array([one if is_number else NO_NETWORK for one, is_number in pairs], pa.int64())
+
+
+def as_names(answers: Sequence[object]) -> Column:
+    """What a database says of systems' names, as written; of one that is endless the beginning."""
+    return pc.utf8_slice_codeunits(_texts(answers), 0, LONGEST_NAME)
 
 
 def as_codes(answers: Column) -> Column:

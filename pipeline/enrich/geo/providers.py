@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from pipeline.errors import GeoError, SettingsError
 from pipeline.settings import Settings
 
-Edition = Literal["country", "city"]
+FetchedKind = Literal["country", "city", "asn"]
 
 NOTICES = {
     "dbip": "IP geolocation by DB-IP (https://db-ip.com), CC BY 4.0: keep this attribution",
@@ -47,18 +47,18 @@ class Download:
 
 
 def candidates(
-    source: str, edition: Edition | None, today: date, services: Services
+    source: str, kind: FetchedKind | None, today: date, services: Services
 ) -> list[Download] | Path:
     """Return the downloads to try in turn for ``source``, or the path when it is a file.
 
     DB-IP publishes at the start of a month, so the last month's is the second try; its default
-    edition is ``country``, the small one, MaxMind's is ``city``. Raises GeoError for an unknown
+    kind is ``country``, the small one, MaxMind's is ``city``. Raises GeoError for an unknown
     source, SettingsError when the account is missing.
     """
     if source == "dbip-lite":
-        return _dbip_lite(edition or "country", today, services)
+        return _dbip_lite(kind or "country", today, services)
     if source == "maxmind":
-        return [_maxmind(edition or "city", services)]
+        return [_maxmind(kind or "city", services)]
     if source.startswith(("http://", "https://")):
         return [_checked_url(source)]
     if Path(source).is_file():
@@ -66,16 +66,16 @@ def candidates(
     raise GeoError(f"no such source and no such file: {source!r}; give {_SOURCES}")
 
 
-def _dbip_lite(edition: Edition, today: date, services: Services) -> list[Download]:
+def _dbip_lite(kind: FetchedKind, today: date, services: Services) -> list[Download]:
     last_month = today.replace(day=1) - timedelta(days=1)
     base = services.dbip_url.rstrip("/")
     return [
-        _checked_url(f"{base}/free/dbip-{edition}-lite-{month:%Y-%m}.mmdb.gz")
+        _checked_url(f"{base}/free/dbip-{kind}-lite-{month:%Y-%m}.mmdb.gz")
         for month in (today, last_month)
     ]
 
 
-def _maxmind(edition: Edition, services: Services) -> Download:
+def _maxmind(kind: FetchedKind, services: Services) -> Download:
     if not services.maxmind_account_id:
         raise SettingsError(
             "maxmind_account_id", None, "set it in tidegauge.toml or TIDEGAUGE_MAXMIND_ACCOUNT_ID"
@@ -83,7 +83,8 @@ def _maxmind(edition: Edition, services: Services) -> Download:
     if services.maxmind_license_key is None:
         raise SettingsError("maxmind_license_key", None, "set it as TIDEGAUGE_MAXMIND_LICENSE_KEY")
     base = services.maxmind_url.rstrip("/")
-    url = f"{base}/geoip/databases/GeoLite2-{edition.title()}/download?suffix=tar.gz"
+    name = "ASN" if kind == "asn" else kind.title()
+    url = f"{base}/geoip/databases/GeoLite2-{name}/download?suffix=tar.gz"
     return Download(
         _checked_url(url).url, (services.maxmind_account_id, services.maxmind_license_key)
     )

@@ -12,8 +12,15 @@ import maxminddb
 import pyarrow as pa
 from geoip2.errors import AddressNotFoundError
 
-from pipeline.enrich.geo.databases import READ_SAFELY, GeoDatabase, Kind, damage_named, in_force
-from pipeline.enrich.geo.lookup import NOWHERE, as_codes
+from pipeline.enrich.geo.databases import (
+    READ_SAFELY,
+    GeoDatabase,
+    Kind,
+    damage_named,
+    in_force,
+    network_in_force,
+)
+from pipeline.enrich.geo.lookup import NOWHERE, Locator, as_codes
 from pipeline.errors import GeoError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -44,6 +51,22 @@ def lookup(
     database, is_late = in_force(databases, day_start, provider)
     country, subdivision, city = locate_one(canonical, database)
     return Answer(str(canonical), country, subdivision, city, database, is_late)
+
+
+def lookup_network(
+    address: str, networks: list[GeoDatabase], day_start: datetime, provider: str | None
+) -> tuple[int | None, str | None, GeoDatabase | None]:
+    """Number and name of the network of ``address``, by the database in force on a day.
+
+    All is None without a database of networks. Raises GeoError as ``lookup``.
+    """
+    canonical = parse_address(address)
+    database = network_in_force(networks, day_start, provider)
+    if database is None:
+        return None, None, None
+    with Locator(database) as locator:
+        number, name = locator.locate([str(canonical)])
+    return number[0].as_py(), name[0].as_py(), database
 
 
 def parse_address(address: str) -> Address:
