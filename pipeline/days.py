@@ -29,6 +29,31 @@ class Run:
     """The parameter ``day``, which wins."""
 
 
+@dataclass(frozen=True)
+class Span:
+    """Local days from the first to the last, both in it; open ended where nothing else is said."""
+
+    first: date = date.min
+    last: date = date.max
+
+    def __contains__(self, day: date) -> bool:
+        """Whether a day is one of it."""
+        return self.first <= day <= self.last
+
+    def __str__(self) -> str:
+        """``2016-11-08 to 2016-11-16``; an open end is not named."""
+        first = f"{self.first} " if self.first > date.min else ""
+        return first + (f"to {self.last}" if self.last < date.max else "and later")
+
+    @property
+    def bound(self) -> dict[str, date]:
+        """As the models of ``sql/`` take it."""
+        return {"first_day": self.first, "last_day": self.last}
+
+
+ALL_DAYS = Span()
+
+
 def day_start(day: date, zone: ZoneInfo) -> datetime:
     """The instant (UTC) at which ``day`` begins in ``zone``."""
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)

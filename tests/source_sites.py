@@ -14,7 +14,7 @@ from pipeline.orchestration import nightly
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     """Return a site with address databases and a folder `logs`, whose runs draw no page."""
-    monkeypatch.setattr(nightly, "write_report", lambda *_: "no page")
+    monkeypatch.setattr(nightly, "make_page", lambda *_: "no page")
     build_default_databases(tmp_path / "geo")
     (tmp_path / "logs").mkdir()
     return Site(tmp_path)

@@ -134,8 +134,8 @@ def note_incomplete(how: AlertSettings, day: date, today: date, *, is_asked: boo
         published = set(read_restatements(state.lake)["day"].to_pylist())
         days = {
             str(one.day): one
-            for one in state.ask(Day, "report/days")
-            if one.is_preliminary and one.day in published and span[0] <= one.day <= span[1]
+            for one in state.ask(Day, "report/days", first_day=span[0], last_day=span[1])
+            if one.is_preliminary and one.day in published
         }
 
     def find_news(said: dict[str, Any]) -> tuple[list[Alert], dict[str, Any]]:

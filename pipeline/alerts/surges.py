@@ -152,7 +152,7 @@ def note_surges(how: AlertSettings, day: date, today: date, *, is_asked: bool) -
     span = {"first_day": date.min, "last_day": today - timedelta(days=1)}
     with one_state(open_lake(how.lake.root)) as state:
         found = state.ask(SurgeEpisode, "queries/surges", country=None, **span)
-        days = state.ask(Day, "report/days")
+        days = state.ask(Day, "report/days", first_day=date.min, last_day=date.max)
         reasons = find_reasons(state, None, since, span["last_day"])
     why = {one.surge: f" {one.in_short}".rstrip() for one in reasons}
     found.sort(key=lambda surge: (surge.country, surge.start_day))

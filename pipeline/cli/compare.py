@@ -102,8 +102,8 @@ def compare(  # noqa: PLR0913 one parameter an option
         list[str] | None,
         typer.Option(
             "--country",
-            help="ISO 3166-1 code, such as US; may be repeated.",
-            metavar="CODE",
+            help="ISO 3166-1 code, such as US; or its name; may be repeated.",
+            metavar="COUNTRY",
             show_default="the five largest",
         ),
     ] = None,

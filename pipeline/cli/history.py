@@ -1,6 +1,6 @@
 """The command ``history``: the values of a figure that were published, when and why."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from pipeline.cli.options import (
     RawCellsOption,
     ToOption,
     read_country,
+    read_span,
 )
 from pipeline.cli.output import print_rows
 from pipeline.errors import SettingsError
@@ -60,29 +61,22 @@ def history(  # noqa: PLR0913 one parameter an option
     if day and (first or last):
         raise SettingsError("--day", str(day.date()), "give either --day, or --from and --to")
     code = read_country(country, may_be_all=True) if country else None
-    span = (_date(first) or date.min, _date(last) or date.max)
-    if day:
-        span = (day.date(), day.date())
+    span = read_span(day or first, day or last)
     is_one = bool(day and code)
     with one_state(open_lake(settings.lake)) as state:
         columns, rows = state.query(
-            "queries/history", country=code, first_day=span[0], last_day=span[1],
-            only_changes=not is_one,
-        )  # fmt: skip
+            "queries/history", country=code, only_changes=not is_one, **span.bound
+        )
         zone = ZoneInfo(state.lake.identity()["timezone"])
-        (known,) = state.ask(KnownDay, "report/known_day", day=span[0])
+        (known,) = state.ask(KnownDay, "report/known_day", day=span.first)
     if is_one and not rows:
-        why = explain_unpublished(known, span[0])
-        raise SettingsError("--day", str(span[0]), f"no figure of {code} is published: {why}")
+        why = explain_unpublished(known, span.first)
+        raise SettingsError("--day", str(span.first), f"no figure of {code} is published: {why}")
     if is_one:
         rows = rows[::-1]
     if form == Form.table:
         columns, rows = _for_reading(columns, rows, zone)
     print_rows(columns, rows, form.value, raw_cells=raw_cells)
-
-
-def _date(given: datetime | None) -> date | None:
-    return given.date() if given else None
 
 
 def _for_reading(

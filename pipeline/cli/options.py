@@ -1,13 +1,14 @@
 """The options that commands share, and how a step's progress is shown."""
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipeline.days import Span
 from pipeline.errors import SettingsError
 
 
@@ -39,7 +40,8 @@ RawCellsOption = Annotated[
     typer.Option("--raw", help="In CSV: texts as they are, also those that a spreadsheet runs."),
 ]
 CountryOption = Annotated[
-    str | None, typer.Option("--country", help="ISO 3166-1 code, such as US.", metavar="CODE")
+    str | None,
+    typer.Option("--country", help="ISO 3166-1 code, such as US; or its name.", metavar="COUNTRY"),
 ]
 FromOption = Annotated[
     datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First local day.")
@@ -67,11 +69,29 @@ def read_country(given: str, *, may_be_all: bool = False) -> str:
     """The country's code as a lake has it, in upper case; ``all`` where that is the total.
 
     Raises:
-        SettingsError: it is no code of two letters.
+        SettingsError: it is neither a code of two letters nor the name of a country.
     """
     if may_be_all and given.lower() == "all":
         return "all"
-    if not re.fullmatch("[A-Za-z]{2}", given):
+    if re.fullmatch("[A-Za-z]{2}", given):
+        return given.upper()
+    from pipeline.report.wording import find_code
+
+    code = find_code(given)
+    if not code:
         or_all = ", or all" if may_be_all else ""
-        raise SettingsError("--country", given, f"write a code of two letters, such as US{or_all}")
-    return given.upper()
+        remedy = f"write a code of two letters, such as US, or a name, such as Germany{or_all}"
+        raise SettingsError("--country", given, remedy)
+    return code
+
+
+def read_span(first: datetime | None, last: datetime | None) -> Span:
+    """The local days of ``--from`` and ``--to``; open ended where one is not given.
+
+    Raises:
+        SettingsError: they are the wrong way round.
+    """
+    span = Span(first.date() if first else date.min, last.date() if last else date.max)
+    if span.first > span.last:
+        raise SettingsError("--from", str(span.first), f"that is after --to, {span.last}")
+    return span

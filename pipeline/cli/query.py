@@ -1,6 +1,5 @@
 """The commands that print a table: daily, hourly, expected, surges; and how the lake is asked."""
 
-from datetime import date, datetime
 from typing import Any
 
 import typer
@@ -16,6 +15,7 @@ from pipeline.cli.options import (
     RawCellsOption,
     ToOption,
     read_country,
+    read_span,
 )
 from pipeline.cli.output import print_rows
 from pipeline.definitions import LEAST_HISTORY_DAYS
@@ -54,8 +54,7 @@ def _table_command(table: str) -> Any:
         settings = load_settings(config, lake=lake, geo=geo)
         bound = {
             "country": read_country(country) if country else None,
-            "first_day": _day(first) or date.min,
-            "last_day": _day(last) or date.max,
+            **read_span(first, last).bound,
         }
         with one_state(open_lake(settings.lake)) as state:
             columns, rows = state.query(f"queries/{table}", **bound)
@@ -69,7 +68,3 @@ def _table_command(table: str) -> Any:
             )
 
     return command
-
-
-def _day(given: datetime | None) -> date | None:
-    return given.date() if given else None

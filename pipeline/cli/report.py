@@ -12,9 +12,13 @@ from pipeline.cli.options import (
     CountryOption,
     Form,
     FormOption,
+    FromOption,
     GeoOption,
     LakeOption,
     RawCellsOption,
+    ToOption,
+    read_country,
+    read_span,
 )
 from pipeline.cli.output import print_rows, until_closed
 from pipeline.text import escape
@@ -26,42 +30,47 @@ def add_to(app: typer.Typer) -> None:
     app.command("figure")(figure_command)
 
 
-def report_command(
+def report_command(  # noqa: PLR0913 one parameter an option
     out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")] = Path(
         "report.html"
     ),
     country: CountryOption = None,
+    first: FromOption = None,
+    last: ToOption = None,
     lake: LakeOption = None,
     geo: GeoOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Write the report: one HTML page that opens without a network, for the press office.
 
-    It is about the country with the largest surge, or the one given.
+    It is about the country with the largest surge, or the one given; of all days, or those given.
 
     For example:
 
     tidegauge report --out report.html
 
-    tidegauge report --country US --lake ./lake
+    tidegauge report --country Canada --from 2016-11-08 --to 2016-11-16
     """
     from pipeline.lake.zone import open_lake
     from pipeline.report.accounting import report_settings
-    from pipeline.report.page import write_report
+    from pipeline.report.page import make_page, write_report
     from pipeline.settings import load_settings
 
     settings = load_settings(config, lake=lake, geo=geo)
-    written = write_report(
-        open_lake(settings.lake), report_settings(settings), out,
-        country=country,
+    html = make_page(
+        open_lake(settings.lake), report_settings(settings),
+        read_country(country) if country else None, read_span(first, last),
     )  # fmt: skip
-    print(f"report: {escape(str(written))}")
+    print(f"report: {escape(str(write_report(html, out)))}")
 
 
 def figure_command(  # noqa: PLR0913 one parameter an option
     day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Local day.")],
     country: Annotated[
-        str, typer.Option("--country", help="ISO 3166-1 code, such as US; or all.", metavar="CODE")
+        str,
+        typer.Option(
+            "--country", help="ISO 3166-1 code, such as US; or its name; or all.", metavar="COUNTRY"
+        ),
     ],
     form: FormOption = Form.table,
     raw_cells: RawCellsOption = False,
@@ -84,7 +93,8 @@ def figure_command(  # noqa: PLR0913 one parameter an option
     from pipeline.settings import load_settings
 
     settings = load_settings(config, lake=lake, geo=geo)
-    figure = find_figure(open_lake(settings.lake), report_settings(settings), day.date(), country)
+    code = read_country(country, may_be_all=True)
+    figure = find_figure(open_lake(settings.lake), report_settings(settings), day.date(), code)
     text = escape(write_paragraph(figure))
     if form == Form.table:
         with until_closed():

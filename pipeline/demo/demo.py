@@ -35,7 +35,7 @@ from pipeline.progress import show_bytes, show_steps
 from pipeline.report.accounting import report_settings
 from pipeline.report.facts import CountryDay, ExpectedDay, SurgeEpisode
 from pipeline.report.figure import Published
-from pipeline.report.page import write_report
+from pipeline.report.page import make_page, write_report
 from pipeline.settings import Settings, load_settings
 
 _EPISODE = (date(2016, 11, 8), date(2016, 11, 9), date(2016, 11, 16))
@@ -96,12 +96,10 @@ def count_storm(scale: float, out: Path, config: Path | None) -> None:
     _print_restatement(out, config)
     comparisons = compare(_sessions(settings), scale)
     with clock.time("report"):
-        write_report(
-            open_lake(settings.lake),
-            report_settings(settings),
-            out / "report.html",
-            comparisons,
+        html = make_page(
+            open_lake(settings.lake), report_settings(settings), comparisons=comparisons
         )
+        write_report(html, out / "report.html")
     _print_result(settings, comparisons, scale)
     steps = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in clock.seconds.items())
     print(f"{lines:,} simulated lines: {steps}")

@@ -43,7 +43,7 @@ from pipeline.orchestration.jobs import (
 from pipeline.raw.files import Origin
 from pipeline.raw.holes import say_hole
 from pipeline.report.accounting import report_settings
-from pipeline.report.page import write_report
+from pipeline.report.page import make_page, write_report
 from pipeline.settings import Settings
 from pipeline.text import escape
 
@@ -256,13 +256,8 @@ def write_page(
     """
     lake = Lake(settings.lake)
     publish(lake, now, build_settings(settings, lake), about, alone=alone)
-    return str(
-        write_report(
-            open_lake(settings.lake),
-            report_settings(settings),
-            settings.report,
-        )
-    )
+    html = make_page(open_lake(settings.lake), report_settings(settings))
+    return str(write_report(html, settings.report))
 
 
 def note_news(settings: Settings, day: date, today: date, *, is_asked: bool) -> list[str]:

@@ -7,6 +7,7 @@ from datetime import date
 from itertools import groupby
 from pathlib import Path
 
+from pipeline.days import Span
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.errors import GeoError
 from pipeline.ingest.unread import Unread, count_unread
@@ -58,14 +59,22 @@ class Accounting:
         return self.lines == sum(self.kinds.values())
 
 
-def account_for(lake: Lake, days: Sequence[Day]) -> Accounting:
-    """Sum the ledger's records; ``days`` are those that were built."""
+def account_for(lake: Lake, days: Sequence[Day], span: Span) -> Accounting:
+    """Sum the ledger's records; ``days`` are those of the span that were built.
+
+    Files and lines are all that the lake has, days those of the span.
+    """
     records = lake.files()
     reasons: Counter[str] = Counter()
     for record in records:
         reasons.update(record.reasons)
     built = {day.day.isoformat() for day in days}
-    unread = [(day, its) for day, its in count_unread(records).items() if its.is_worth_saying]
+    unread = [
+        (day, its)
+        for day, its in count_unread(records).items()
+        if its.is_worth_saying and date.fromisoformat(day) in span
+    ]
+    known = {day for record in records for day in record.days if date.fromisoformat(day) in span}
     return Accounting(
         files=len(records),
         sources=sorted({record.source for record in records}),
@@ -73,7 +82,7 @@ def account_for(lake: Lake, days: Sequence[Day]) -> Accounting:
         kinds={kind: sum(getattr(record, kind) for record in records) for kind in KINDS},
         reasons=sorted(reasons.items(), key=lambda item: (-item[1], item[0])),
         damaged=sorted((r for r in records if r.damage), key=lambda r: (r.name, r.file_key)),
-        unbuilt_days=sorted({day for r in records for day in r.days} - built),
+        unbuilt_days=sorted(known - built),
         unread_days=sorted(unread, key=lambda one: (-one[1].share, one[0])),
         unread_files=sorted(r.name for r in records if r.rejected and not r.read_days),
     )

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
+from pipeline.days import Span
 from pipeline.definitions import NO_COUNTRY
 from pipeline.errors import SettingsError
 from pipeline.lake.query import State
+from pipeline.report.history import KnownDay
 from pipeline.report.restated import Restatement, gather_restatements
 
 DAYS_BESIDE_PEAK = 3
@@ -167,28 +169,39 @@ class Focus:
 
     country: str
     episode: SurgeEpisode | None
+    """The largest of which the peak is one of the days shown."""
+    beside: SurgeEpisode | None
+    """Where there is none: the largest that has a day in common with them."""
     peak: HistoryDay
     history: list[HistoryDay]
     hours: list[Hour]
     both_days: list[BothDays]
+    whole_days: set[date]
+    """Of those and the days beside them, the local days of which nothing is missing."""
     entry_pages: list[NameCount]
     referrers: list[NameCount]
     robotlike: list[RobotlikeDay]
     """The country's, on the judged ones of its surge's days, or of its highest day."""
+    restated: list[RestatedFigure]
+    restatements: list[Restatement]
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything the lake's tables tell the report."""
+    """What the lake's tables tell of all countries on the days of a span."""
 
     zone: str
+    span: Span
+    """All days that the lake has."""
     days: list[Day]
     countries: list[CountryTotal]
     episodes: list[SurgeEpisode]
-    focus: Focus | None
-    restated: list[RestatedFigure]
-    """Of the country in focus."""
-    restatements: list[Restatement]
+    """Those with a day of the span, the one with the most sessions above expectation first."""
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the lake has other days, too."""
+        return bool(self.days) and self.span != Span(self.days[0].day, self.days[-1].day)
 
     @property
     def sessions(self) -> int:
@@ -213,62 +226,66 @@ class Facts:
         return [a + timedelta(n) for a, b in gaps for n in range(1, (b - a).days)]
 
 
-def gather_facts(state: State, country: str | None = None) -> Facts:
-    """Ask the lake for everything the report shows.
-
-    Args:
-        state: of a lake, built or empty.
-        country: code as the lake has it, in any case; by ``choose_country`` when not given.
+def gather_facts(state: State, span: Span) -> Facts:
+    """Ask the lake for what the report shows of all countries.
 
     Raises:
-        SettingsError: it has no hits from ``country``.
+        SettingsError: it has days, and none of the span.
     """
-    countries = state.ask(CountryTotal, "report/countries")
-    episodes = state.ask(SurgeEpisode, "report/episodes")
-    chosen = choose_country(countries, episodes, country)
+    days = state.ask(Day, "report/days", **span.bound)
+    (known,) = state.ask(KnownDay, "report/known_day", day=span.first)
+    lake_span = Span(known.first_day or span.first, known.last_day or span.last)
+    if known.first_day and not days:
+        remedy = f"no hits of these days; the lake has {lake_span}"
+        raise SettingsError("--from and --to", str(span), remedy)
+    episodes = state.ask(SurgeEpisode, "queries/surges", country=None, **span.bound)
     return Facts(
         zone=state.lake.identity()["timezone"],
-        days=state.ask(Day, "report/days"),
-        countries=countries,
-        episodes=episodes,
-        focus=_focus_on(state, chosen, episodes) if chosen else None,
-        restated=state.ask(RestatedFigure, "report/restated", country=chosen or ""),
-        restatements=gather_restatements(state, chosen or ""),
+        span=lake_span,
+        days=days,
+        countries=state.ask(CountryTotal, "report/countries", **span.bound),
+        episodes=sorted(episodes, key=lambda one: (-one.excess, one.country, one.start_day)),
     )
 
 
 def choose_country(
-    countries: Sequence[CountryTotal], episodes: Sequence[SurgeEpisode], wanted: str | None = None
+    countries: Sequence[CountryTotal], episodes: Sequence[SurgeEpisode]
 ) -> str | None:
-    """The country wanted; else that of the largest surge; else the one with most sessions.
+    """The country of the largest surge; else the one with most sessions.
 
     Addresses without a country come last in either order. None when there are no countries.
-
-    Raises:
-        SettingsError: no hits from the country wanted.
     """
     known = [total.country for total in countries]
-    if wanted is None:
-        ranked = [episode.country for episode in episodes] + known
-        return next((c for c in ranked if c != NO_COUNTRY), known[0] if known else None)
-    found = next((code for code in (wanted, wanted.upper()) if code in known), None)
-    if found is None:
-        some = ", ".join(known[:8]) or "none"
+    ranked = [episode.country for episode in episodes] + known
+    return next((c for c in ranked if c != NO_COUNTRY), known[0] if known else None)
+
+
+def focus_on(state: State, facts: Facts, wanted: str | None, span: Span) -> Focus | None:
+    """What is to be said of one country; of that of the largest surge when none is wanted.
+
+    None when no day was counted, or none was compared with its history.
+
+    Raises:
+        SettingsError: the lake has no hit of any day from there.
+    """
+    country = wanted or choose_country(facts.countries, facts.episodes)
+    _, ((is_known,),) = state.query("report/known_country", country=country or "")
+    if wanted and not is_known:
+        some = ", ".join(total.country for total in facts.countries[:8]) or "none"
         raise SettingsError("--country", wanted, f"no hits from there; the lake has {some}")
-    return found
-
-
-def _focus_on(state: State, country: str, episodes: Sequence[SurgeEpisode]) -> Focus | None:
-    history = state.ask(HistoryDay, "report/history", country=country)
-    if not history:
+    of_country = {"country": country or "", **span.bound}
+    history = state.ask(HistoryDay, "report/history", **of_country)
+    if not country or not history:
         return None
-    episode = next((e for e in episodes if e.country == country), None)
-    if episode:
-        peak = next(day for day in history if day.day == episode.peak_day)
-    else:
-        peak = max(history, key=lambda day: day.observed)
+    own = [one for one in facts.episodes if one.country == country]
+    peaks = {day.day: day for day in history}
+    episode = next((one for one in own if one.peak_day in peaks), None)
+    peak = peaks[episode.peak_day] if episode else max(history, key=lambda day: day.observed)
     beside = timedelta(DAYS_BESIDE_PEAK)
     first, last = max(peak.day - beside, history[0].day), min(peak.day + beside, history[-1].day)
+    near = state.ask(
+        Day, "report/days", first_day=first - timedelta(1), last_day=last + timedelta(1)
+    )
     start, end = (episode.start_day, episode.end_day) if episode else (peak.day, peak.day)
     robotlike = state.ask(
         RobotlikeDay, "report/robotlike", country=country, first_day=start, last_day=end
@@ -282,6 +299,7 @@ def _focus_on(state: State, country: str, episodes: Sequence[SurgeEpisode]) -> F
     return Focus(
         country=country,
         episode=episode,
+        beside=own[0] if own and not episode else None,
         peak=peak,
         history=history,
         hours=state.ask(
@@ -294,7 +312,10 @@ def _focus_on(state: State, country: str, episodes: Sequence[SurgeEpisode]) -> F
         both_days=state.ask(
             BothDays, "report/local_and_utc_days", country=country, first_day=first, last_day=last
         ),
+        whole_days={day.day for day in near if not day.is_preliminary},
         entry_pages=state.ask(NameCount, "report/entry_pages", **named),
         referrers=state.ask(NameCount, "report/referrers", **named),
         robotlike=robotlike,
+        restated=state.ask(RestatedFigure, "report/restated", **of_country),
+        restatements=gather_restatements(state, country, span.first, span.last),
     )

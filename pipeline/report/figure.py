@@ -134,19 +134,19 @@ def find_figure(lake: Lake, how: ReportSettings, day: date, country: str) -> Fig
             the country.
     """
     with one_state(lake) as state:
-        about = next((one for one in state.ask(Day, "report/days") if one.day == day), None)
+        about = state.ask(Day, "report/days", first_day=day, last_day=day)
         if not about:
             return _recall_figure(state, how, day, country)
-        return _find_figure(state, how, about, country)
+        return _find_figure(state, how, about[0], country)
 
 
 def _find_figure(state: State, how: ReportSettings, about: Day, country: str) -> Figure:
     lake, day = state.lake, about.day
     rows = state.ask(CountryDay, "queries/daily", country=None, first_day=day, last_day=day)
-    code = _choose_code(state, country, {row.country for row in rows})
-    if about.geo_built is None and code not in (ALL, NO_COUNTRY):
+    _check_country(state, country, {row.country for row in rows})
+    if about.geo_built is None and country not in (ALL, NO_COUNTRY):
         raise SettingsError("--country", country, NOBODY_LOCATED)
-    counted = [row for row in rows if code in (ALL, row.country)]
+    counted = [row for row in rows if country in (ALL, row.country)]
     records = [record for record in lake.files() if str(day) in record.days]
     sources = {record.source for record in records}
     completeness = _read_completeness(
@@ -154,20 +154,20 @@ def _find_figure(state: State, how: ReportSettings, about: Day, country: str) ->
     )
     return Figure(
         day=day,
-        country=code,
+        country=country,
         sessions=sum(row.sessions for row in counted),
         all_sessions=about.sessions,
         robot_hits=sum(row.robot_hits for row in counted),
-        robotlike=_count_robotlike(state, day, code),
+        robotlike=_count_robotlike(state, day, country),
         timezone=lake.identity()["timezone"],
         session_timeout_minutes=session_timeout(
             read_json(lake.ledger / "built.json").get(str(day)), how.timeout_minutes
         ),
         is_simulated=is_simulated(lake),
         completeness=completeness,
-        published=_list_published(state, day, code),
+        published=_list_published(state, day, country),
         database=_find_database(how, about),
-        expectation=_find_expectation(state, day, code, completeness),
+        expectation=_find_expectation(state, day, country, completeness),
         robot_lists=_name_robot_lists(records),
         definitions=sorted({record.definitions for record in records}),
         program=f"Tidegauge {pipeline.__version__}",
@@ -185,10 +185,10 @@ def _recall_figure(state: State, how: ReportSettings, day: date, country: str) -
     if not known.is_published:
         why = explain_unpublished(known, day)
         raise SettingsError("--day", str(day), f"there is no figure, not even 0: {why}")
-    code = _choose_code(state, country, set())
+    _check_country(state, country, set())
     return Figure(
         day=day,
-        country=code,
+        country=country,
         sessions=None,
         all_sessions=None,
         robot_hits=0,
@@ -197,7 +197,7 @@ def _recall_figure(state: State, how: ReportSettings, day: date, country: str) -
         session_timeout_minutes=how.timeout_minutes,
         is_simulated=is_simulated(state.lake),
         completeness=Completeness(0.0, 0, None, True, False, None, [NOTHING_LEFT], []),
-        published=_list_published(state, day, code),
+        published=_list_published(state, day, country),
         database=None,
         expectation=None,
         robot_lists="",
@@ -211,21 +211,14 @@ def is_simulated(lake: Lake) -> bool:
     return (lake.root.resolve().parent / DEMO_MARK).exists()
 
 
-def _choose_code(state: State, country: str, on_the_day: set[str]) -> str:
-    """The code as the lake has it.
-
-    Raises:
-        SettingsError: it is no ISO 3166-1 code, and no hit of any day is from there.
-    """
-    code = ALL if country.lower() == ALL else country.upper()
-    code = country if country in on_the_day else code
-    if code in on_the_day or code in (ALL, NO_COUNTRY) or code in pytz.country_names:
-        return code
-    _, ((is_known,),) = state.query("report/known_country", country=code)
+def _check_country(state: State, country: str, on_the_day: set[str]) -> None:
+    """Refuse a code that is none of ISO 3166-1, when no hit of any day is from there."""
+    if country in on_the_day or country in (ALL, NO_COUNTRY) or country in pytz.country_names:
+        return
+    _, ((is_known,),) = state.query("report/known_country", country=country)
     if not is_known:
         remedy = "no country of ISO 3166-1, and no hit is from there; write a code such as US"
         raise SettingsError("--country", country, remedy)
-    return code
 
 
 def _count_robotlike(state: State, day: date, country: str) -> Robotlike | None:

@@ -62,13 +62,15 @@ class Restatement:
     more_countries: list[RestatedCountry]
 
 
-def gather_restatements(state: State, country: str) -> list[Restatement]:
-    """The newest restatements, the newest first; ``country`` is the report's."""
-    most = MOST_RESTATEMENTS
-    days = state.ask(RestatedDay, "report/restated_days", most=most)
+def gather_restatements(
+    state: State, country: str, first_day: date, last_day: date
+) -> list[Restatement]:
+    """The newest restatements of a span, the newest first; ``country`` is the report's."""
+    span = {"first_day": first_day, "last_day": last_day, "most": MOST_RESTATEMENTS}
+    days = state.ask(RestatedDay, "report/restated_days", **span)
     if not days:
         return []
-    moved = state.ask(RestatedCountry, "report/restated_countries", country=country, most=most)
+    moved = state.ask(RestatedCountry, "report/restated_countries", country=country, **span)
     countries = {at: list(its) for at, its in groupby(moved, lambda one: one.published_at)}
     names = {escape(record.name) for record in state.lake.all_files()}
     return [

@@ -50,6 +50,15 @@ def name_country(code: str) -> str:
     return _NAMES.get(code) or str(pytz.country_names.get(code, code))
 
 
+def find_code(given: str) -> str | None:
+    """The code of a country by its name, with its article or without, in any case of letters."""
+    wanted = given.casefold().strip()
+    codes = [NO_COUNTRY, "XK", *pytz.country_names]
+    names = {name_country(code).casefold(): code for code in codes}
+    names |= {name_in_sentence(code).casefold(): code for code in codes}
+    return names.get(wanted)
+
+
 def name_in_sentence(code: str) -> str:
     """The country's name as it stands after ``from`` or ``in``: with its article."""
     if code == NO_COUNTRY:

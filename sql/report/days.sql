@@ -1,7 +1,7 @@
--- Every day with hits: how much came in, how much of it failed, which database was in force.
+-- Each day of a span that has hits: how much came in, how much of it failed, which database was in force.
 -- grain:  day
 -- inputs: days
--- params: none
+-- params: $first_day DATE, $last_day DATE
 -- notes:  sources_expected, share and is_preliminary are null where nobody judged the day.
 SELECT
     day, sources, hits, robot_hits, sessions, error_share, geo_built, geo_is_late, sources_expected,
@@ -11,4 +11,5 @@ SELECT
     coalesce(sources_whole, sources) AS sources_whole,
     coalesce(doubts, []) AS doubts
 FROM days
+WHERE day BETWEEN $first_day AND $last_day
 ORDER BY day

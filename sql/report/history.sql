@@ -1,7 +1,7 @@
 -- One country's sessions per local day beside what its own history expects, and how complete it is.
 -- grain:  day
 -- inputs: expected, days
--- params: $country VARCHAR
+-- params: $country VARCHAR, $first_day DATE, $last_day DATE
 -- notes:  expected and upper are null while there is too little history to judge by.
 SELECT
     e.day,
@@ -14,5 +14,5 @@ SELECT
     coalesce(d.is_censored, false) AS is_censored
 FROM expected AS e
 LEFT JOIN days AS d USING (day)
-WHERE e.country = $country
+WHERE e.country = $country AND e.day BETWEEN $first_day AND $last_day
 ORDER BY e.day

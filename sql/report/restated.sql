@@ -1,7 +1,7 @@
 -- A country's figures whose number was changed after it was published: the first value and the last.
 -- grain:  day
 -- inputs: restatements
--- params: $country VARCHAR
+-- params: $country VARCHAR, $first_day DATE, $last_day DATE
 -- notes:  a country that came to a published day later was 0 when that day was first published.
 WITH days AS (
     SELECT day, min(published_at) AS published_at FROM restatements GROUP BY day
@@ -16,7 +16,7 @@ changed AS (
         arg_min(sources_expected, published_at) FILTER (previous_sessions IS NULL) AS first_sources_expected,
         max(published_at) FILTER (sessions <> previous_sessions) AS restated_at
     FROM restatements
-    WHERE country = $country
+    WHERE country = $country AND day BETWEEN $first_day AND $last_day
     GROUP BY day
     HAVING restated_at IS NOT NULL
 )

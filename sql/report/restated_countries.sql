@@ -1,12 +1,12 @@
 -- Countries whose figures a publication changed: the sums of those figures before and after.
 -- grain:  published_at, country
 -- inputs: restatements
--- params: $country VARCHAR, $most INTEGER
--- notes:  of the $most newest of such publications; $country first, then who moved farthest.
+-- params: $country VARCHAR, $first_day DATE, $last_day DATE, $most INTEGER
+-- notes:  by the $most newest of such publications of the span; $country first, then who moved farthest.
 WITH changed AS (
     SELECT published_at, country, sessions, previous_sessions
     FROM restatements
-    WHERE sessions <> previous_sessions
+    WHERE sessions <> previous_sessions AND day BETWEEN $first_day AND $last_day
     QUALIFY dense_rank() OVER (ORDER BY published_at DESC) <= $most
 )
 SELECT

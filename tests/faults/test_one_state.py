@@ -42,7 +42,7 @@ def say_history():
 lake, how = open_lake(settings.lake), report_settings(settings)
 zone = find_zone(settings.timezone, lake).info
 READ = {
-    "report": lambda: make_page(lake, how, (), None),
+    "report": lambda: make_page(lake, how),
     "figure": lambda: repr(find_figure(lake, how, as_of.date().replace(day=9), "all")),
     "now": lambda: repr(read_day_so_far(lake, zone, as_of)),
     "history": say_history,

@@ -29,7 +29,7 @@ TORONTO = ZoneInfo("America/Toronto")
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     """Return a site with an empty folder of raw logs and a database, whose runs draw no page."""
-    monkeypatch.setattr(nightly, "write_report", lambda *_: "no page")
+    monkeypatch.setattr(nightly, "make_page", lambda *_: "no page")
     (tmp_path / "raw").mkdir()
     (tmp_path / "geo").mkdir()
     networks = {"192.0.2.0/24": "CA"}

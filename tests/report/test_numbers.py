@@ -23,9 +23,9 @@ from pipeline.definitions import (
 from pipeline.enrich.clients import MOST_CHARACTERS, MOST_HOPS
 from pipeline.enrich.robots import LISTS
 from pipeline.lake.zone import open_lake
-from pipeline.report import page
+from pipeline.report import page, rendering
 from pipeline.report.accounting import report_settings
-from pipeline.report.page import write_report
+from pipeline.report.page import make_page
 from pipeline.settings import Settings
 from pipeline.surges import finished_hours
 from pipeline.surges.baseline import LEVEL_DAYS, LEVEL_HALF_LIFE_DAYS
@@ -57,12 +57,7 @@ def site(tmp_path: Path) -> Publisher:
 
 
 def write(site: Publisher) -> str:
-    path = write_report(
-        open_lake(site.settings.lake),
-        report_settings(site.settings),
-        site.site.folder / "r.html",
-    )
-    return text_of(path.read_text(encoding="utf-8"))
+    return text_of(make_page(open_lake(site.settings.lake), report_settings(site.settings)))
 
 
 def test_the_page_says_what_the_detector_does(site: Publisher) -> None:
@@ -78,8 +73,8 @@ def test_the_page_takes_them_from_the_constants(
     site: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {"LEVEL_DAYS": 77, "LEAST_HISTORY_DAYS": 9, "CENSORED_SHARE": 0.125}.items():
-        monkeypatch.setattr(page, name, value)
-    monkeypatch.setattr(page, "_environment", page._environment.__wrapped__)  # as a new process
+        monkeypatch.setattr(rendering, name, value)
+    monkeypatch.setattr(page, "environment", rendering.environment.__wrapped__)  # as a new process
     said = write(site)
     assert "of the last 77 days" in said
     assert "once 9 earlier days" in said

@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,10 +26,11 @@ from report_lakes import (
 )
 from report_pages import VOID, Page, text_of
 
+from pipeline.days import ALL_DAYS, Span
 from pipeline.lake.zone import open_lake
 from pipeline.orchestration.nightly import check_built
 from pipeline.report.accounting import report_settings
-from pipeline.report.page import write_report
+from pipeline.report.page import make_page
 from pipeline.settings import load_settings
 
 ALLOWED = (
@@ -44,18 +45,12 @@ Report = Callable[..., str]
 
 
 @pytest.fixture
-def report(tmp_path: Path) -> Report:
-    """Write the report of a lake; returns the page."""
+def report() -> Report:
+    """Make the page of a lake."""
 
-    def run(lake: Path, country: str | None = None) -> str:
+    def run(lake: Path, country: str | None = None, span: Span = ALL_DAYS) -> str:
         settings = load_settings(lake=lake, geo=lake.parent / "geo")
-        out = write_report(
-            open_lake(settings.lake),
-            report_settings(settings),
-            tmp_path / "report.html",
-            country=country,
-        )
-        return out.read_text(encoding="utf-8")
+        return make_page(open_lake(settings.lake), report_settings(settings), country, span)
 
     return run
 
@@ -186,18 +181,64 @@ def test_the_same_sessions_by_local_day_and_by_utc_day(report: Report, tmp_path:
 
 
 def test_another_country_can_be_asked_for(report: Report, storm: Path) -> None:
-    """In any case of letters; one without a surge says so."""
-    assert "Canada: no surge in 12 days" in text_of(report(storm, "ca"))
+    """One without a surge says so."""
+    assert "Canada: no surge in 12 days" in text_of(report(storm, "CA"))
 
 
-def test_a_country_without_hits_is_a_wrong_option(storm: Path, tmp_path: Path) -> None:
-    """Exit 2, the option named, and no file left."""
+def test_a_span_shows_its_days_alone(report: Report, storm: Path) -> None:
+    """Its sessions, its surges, its countries; what the whole lake has is called so."""
+    html = report(storm, "US", Span(date(2016, 11, 9), date(2016, 11, 11)))
+    text = text_of(html)
+    assert "2016-11-09 to 2016-11-11, of 2016-11-01 to 2016-11-12 in the lake" in text
+    assert "United States: 200 sessions on 2016-11-10, 10.0 times what was expected" in text
+    assert "These days: 3 days with hits, 330 sessions from 2 countries" in text
+    assert "The whole lake: 780 log lines from 1 file" in text
+    days = re.findall(r'class="day">([0-9-]+)</th><td', html.split('id="peak"')[0])
+    assert sorted(set(days)) == ["2016-11-09", "2016-11-10", "2016-11-11"]
+    assert "UTC day lies in a local day that the lake does not have" not in text
+
+
+def test_a_span_beside_a_surge_s_peak_says_where_it_was(report: Report, tmp_path: Path) -> None:
+    """It is no span without a surge, though its own days are lower."""
+    lines = []
+    for n in range(12):
+        surge = {9: 200, 10: 100}.get(n, 20)
+        lines += day_lines(STATES, NOON + timedelta(n), surge)
+    lake = make_lake(tmp_path / "site", lines)
+    text = text_of(report(lake, "US", Span(date(2016, 11, 11))))
+    assert "United States: up to 100 sessions a day in a surge that was highest on" in text
+    assert "and 200 on its highest day, which is none of those shown here" in text
+
+
+@pytest.mark.parametrize("wanted", ["us", "United States", "the united states"])
+def test_a_country_is_known_by_its_name(storm: Path, tmp_path: Path, wanted: str) -> None:
+    """In any case of letters, with its article or without."""
     out = tmp_path / "report.html"
-    args = ("report", "--lake", storm, "--out", out, "--country", "FR")
-    assert (
-        "--country = 'FR': no hits from there; the lake has"
-        in Site(tmp_path).run(*args, code=2).err
-    )
+    span = ("--from", "2016-11-01", "--to", "2016-11-04")
+    Site(tmp_path).run("report", "--lake", storm, "--out", out, "--country", wanted, *span)
+    assert "United States: 80 sessions in 4 days, too few" in text_of(out.read_text())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--country", "Atlantis"), "such as US, or a name, such as Germany"),
+        (("--country", "FR"), "--country = 'FR': no hits from there; the lake has"),
+        (
+            ("--from", "2016-12-01"),
+            "'2016-12-01 and later': no hits of these days; the lake has 2016-11-01 to 2016-11-12",
+        ),
+        (("--to", "2015-12-01"), "'to 2015-12-01': no hits of these days"),
+        (("--from", "2016-11-02", "--to", "2016-11-01"), "that is after --to, 2016-11-01"),
+    ],
+)
+def test_a_page_of_nothing_is_a_wrong_option(
+    storm: Path, tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    """Exit 2, the option named, what the lake has, and no file left."""
+    out = tmp_path / "report.html"
+    done = Site(tmp_path).run("report", "--lake", storm, "--out", out, *options, code=2)
+    assert said in done.err
     assert not out.exists()
 
 
@@ -284,19 +325,14 @@ class Compared:
     is_equal: bool
 
 
-def test_compared_figures_stand_side_by_side(storm: Path, tmp_path: Path) -> None:
+def test_compared_figures_stand_side_by_side(storm: Path) -> None:
     """Published, measured, equal; and the page says that the data is simulated."""
     figures = [
         Compared("U.S., 9 Nov", "published", 742_915, 742_915, is_equal=True),
         Compared("<b>", "published", 43_877, 43_877.25, is_equal=False),
     ]
     settings = load_settings(lake=storm, geo=storm.parent / "geo")
-    html = write_report(
-        open_lake(settings.lake),
-        report_settings(settings),
-        tmp_path / "r.html",
-        figures,
-    ).read_text(encoding="utf-8")
+    html = make_page(open_lake(settings.lake), report_settings(settings), comparisons=figures)
     cells = re.findall(r"<t[dh][^>]*>([^<]*)</t[dh]>", html.split('id="published"')[1])
     assert cells[4:12] == [
         "U.S., 9 Nov", "742,915", "742,915", "yes", "&lt;b&gt;", "43,877", "43,877.25", "no",

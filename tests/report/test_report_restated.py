@@ -12,7 +12,7 @@ from restated_lakes import COMPLETE, ELEVENTH, NINTH, PRELIMINARY, Publisher, ma
 from pipeline.lake.zone import open_lake
 from pipeline.report import restated
 from pipeline.report.accounting import report_settings
-from pipeline.report.page import write_report
+from pipeline.report.page import make_page
 from pipeline.report.restated import name_files_once
 
 
@@ -23,11 +23,7 @@ def storm(tmp_path_factory: pytest.TempPathFactory) -> Publisher:
 
 
 def write(site: Publisher) -> str:
-    return write_report(
-        open_lake(site.settings.lake),
-        report_settings(site.settings),
-        site.site.folder / "r.html",
-    ).read_text(encoding="utf-8")
+    return make_page(open_lake(site.settings.lake), report_settings(site.settings))
 
 
 def section_of(html: str) -> str:

@@ -15,7 +15,7 @@ from restated_lakes import make_restated_storm
 
 from pipeline.lake.zone import open_lake
 from pipeline.report.accounting import report_settings
-from pipeline.report.page import write_report
+from pipeline.report.page import make_page, write_report
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs Chromium at {CHROMIUM}")
 
@@ -85,7 +85,7 @@ def test_the_style_applies_and_charts_have_words(
 def restated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = make_restated_storm(tmp_path_factory.mktemp("restated"))
     lake, how = open_lake(site.settings.lake), report_settings(site.settings)
-    return write_report(lake, how, site.site.folder / "r.html")
+    return write_report(make_page(lake, how), site.site.folder / "r.html")
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -1,0 +1,77 @@
+"""What the report's templates are rendered with: how texts are made safe, numbers written.
+
+Every text is escaped twice over: control characters by ``escape``, HTML by Jinja's autoescape.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from pipeline.definitions import CENSORED_SHARE, LEAST_HISTORY_DAYS, ROBOTLIKE, UNREAD_SHARE
+from pipeline.report import wording
+from pipeline.report.facts import LEAST_SESSIONS
+from pipeline.surges.baseline import LEVEL_DAYS
+from pipeline.surges.episodes import (
+    ALARM_PROBABILITY,
+    ALARM_PROBABILITY_AT_FIRST,
+    LONGEST_STEP_DAYS,
+)
+from pipeline.text import escape, write_countries, write_limit
+
+_SHOWN_DAYS = 12
+_SHOWN_RESTATEMENTS = 3
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """Jinja with autoescape, the report's filters, and the limits that its sentences name."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "count": wording.write_count,
+        "share": wording.write_share,
+        "figure": wording.write_figure,
+        "ratio": wording.write_ratio,
+        "difference": wording.write_difference,
+        "place": wording.name_country,
+        "in_place": wording.name_in_sentence,
+        "days": _list_days,
+    }
+    made.globals |= {
+        "most_entries": _SHOWN_RESTATEMENTS,
+        "robotlike_from": ROBOTLIKE,
+        "censored_from": write_limit(CENSORED_SHARE),
+        "unread_from": write_limit(UNREAD_SHARE),
+        "least_history_days": LEAST_HISTORY_DAYS,
+        "level_days": LEVEL_DAYS,
+        "alarm_chance": f"{1 / ALARM_PROBABILITY:,.0f}",
+        "alarm_chance_at_first": f"{1 / ALARM_PROBABILITY_AT_FIRST:,.0f}",
+        "most_quiet_days": LONGEST_STEP_DAYS - 1,
+        "least_sessions": LEAST_SESSIONS,
+        "times_expected": wording.compare_with_expected,
+        "countries": write_countries,
+        "sources": wording.write_sources,
+        "local_time": wording.write_local_time,
+    }
+    return made
+
+
+def _finalize(value: object) -> object:
+    """Make control characters visible in every text put into the page."""
+    return value if isinstance(value, Markup) or not isinstance(value, str) else escape(value)
+
+
+def _list_days(days: Iterable[object]) -> str:
+    """The first days of a list, and how many more there are."""
+    known = [str(day) for day in days]
+    more = f" and {len(known) - _SHOWN_DAYS:,} more" if len(known) > _SHOWN_DAYS else ""
+    return ", ".join(known[:_SHOWN_DAYS]) + more
