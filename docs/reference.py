@@ -24,7 +24,15 @@ from pipeline.formats.fields import EXPLAINED
 from pipeline.formats.layouts import list_layouts
 from pipeline.formats.verdicts import TOO_LONG
 from pipeline.settings import Settings
-from pipeline.tables import DUCKDB_TYPES, FILES_FOLDER, PARTITIONED, TABLES
+from pipeline.tables import (
+    DUCKDB_TYPES,
+    FILES_FOLDER,
+    PARTITIONED,
+    RENAMED,
+    TABLES,
+    VIEWS,
+    words_of,
+)
 
 DAGS = Path(__file__).parent.parent / "dags"
 SETTINGS = {
@@ -169,31 +177,48 @@ def _describe_value(its: dict[str, Any]) -> str:
 def _tables() -> Iterator[str]:
     yield "# Tables\n"
     yield (
-        "The lake's tables, as `tidegauge sql` and [any engine](../how-to/query.md) read them."
-        " Types are DuckDB's; times are instants in UTC.\n"
+        "The lake's tables, as `tidegauge sql` and [any engine](../how-to/query.md) read them, and"
+        " views of them. Types are DuckDB's; times are instants in UTC, those of type `TIMESTAMP`"
+        " the site's. The same words are comments in `tidegauge.duckdb` (`duckdb_views()`,"
+        " `duckdb_columns()`).\n"
     )
-    for name, schema in TABLES.items():
-        parts = "a folder a day" if name in PARTITIONED else "one file"
-        where = f"`lake/{name}`, {parts}"
-        if name == "files":
-            where = f"`lake/{FILES_FOLDER}`, a file or several a source"
-        yield f"## {name}\n\n{_say(schema)} In {where}.\n"
+    for name, schema in VIEWS.items():
+        yield f"## {name}\n\n{words_of(schema)} {_say_where(name)}\n"
         yield from _table(
             ("column", "type", "meaning"),
-            ((f"`{one.name}`", f"`{DUCKDB_TYPES[one.type]}`", _say(one)) for one in schema),
+            (
+                (
+                    f"`{one.name}`",
+                    f"`{DUCKDB_TYPES[one.type]}`",
+                    words_of(one) + _say_stored(name, one.name),
+                )
+                for one in schema
+            ),
         )
         if name == "rejects":
             yield from _reasons()
+
+
+def _say_where(view: str) -> str:
+    if view not in TABLES:
+        return "Only a view, in `lake/tidegauge.duckdb`."
+    if view == "files":
+        return f"In `lake/{FILES_FOLDER}`, a file or several a source."
+    return f"In `lake/{view}`, {'a folder a day' if view in PARTITIONED else 'one file'}."
+
+
+def _say_stored(view: str, column: str) -> str:
+    """Where a column is not in the Parquet by its name, say so."""
+    if view not in TABLES or column in TABLES[view].names:
+        return ""
+    old = {new: old for old, new in RENAMED.get(view, {}).items()}.get(column)
+    return f"; in the Parquet `{old}`" if old else "; only in the view"
 
 
 def _reasons() -> Iterator[str]:
     yield "Another `reason` than these is the name of the field that is wrong.\n"
     reasons = EXPLAINED | {str(TOO_LONG.reason): f"over {MAX_LINE_BYTES // 1024**2} MiB"}
     yield from _table(("reason", "meaning"), ((f"`{key}`", its) for key, its in reasons.items()))
-
-
-def _say(described: Any) -> str:
-    return str(described.metadata[b"description"].decode())
 
 
 def _layouts() -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""The lake's tables: what each is called, what a row is, its columns, their types and meaning."""
+"""The lake's tables and views: what a row of each is, its columns, their types and meaning.
+
+The words stand here alone: the comments in ``tidegauge.duckdb`` and the reference are made of them.
+"""
 
 from typing import Any
 
@@ -8,6 +11,7 @@ from pipeline.definitions import KEPT_OF_LONG_LINE, NO_COUNTRY
 
 _CODE = pa.dictionary(pa.int32(), pa.string())
 _TIME = pa.timestamp("us", "UTC")
+_LOCAL_TIME = pa.timestamp("us")
 _DAY = ("day", pa.date32(), "local date in the site's zone")
 _SHARES = pa.list_(
     pa.struct(
@@ -27,6 +31,7 @@ DUCKDB_TYPES: dict[pa.DataType, str] = {
     pa.list_(pa.string()): "VARCHAR[]",
     pa.date32(): "DATE",
     _TIME: "TIMESTAMPTZ",
+    _LOCAL_TIME: "TIMESTAMP",
     _COUNTS: "MAP(VARCHAR, BIGINT)",
     _SHARES: "STRUCT(day DATE, hits BIGINT, first_line BIGINT, geo_is_late BOOLEAN,"
     " geo_built DATE)[]",
@@ -40,6 +45,11 @@ _GEO_IS_LATE = "whether that database was built only after the day began"
 _SHARE = "covered part of what was expected of the day's sources, 0 to 1"
 _IS_PRELIMINARY = "whether anything of the day is missing"
 _SOURCES_EXPECTED = "sources expected of the day"
+
+
+_ID = "64 bits: JavaScript and jq round it in JSON, where it is to be a text (::VARCHAR)"
+_VISITOR_ID = f"keyed hash of client and user agent; {_ID}"
+_BY_LOCAL_CLOCKS = "by the site's clocks; where they are put back, two instants have one"
 
 
 def _table(row: str, *columns: tuple[str, pa.DataType, str]) -> pa.Schema:
@@ -56,7 +66,7 @@ HITS = _table(
     ("ts", _TIME, "time of the hit"),
     ("source", _CODE, "source that the raw file belongs to"),
     ("client", _CODE, "address of the client; null unless addresses are kept"),
-    ("visitor_id", pa.uint64(), "keyed hash of client and user agent"),
+    ("visitor_id", pa.uint64(), _VISITOR_ID),
     ("country", _CODE, _COUNTRY),
     ("subdivision", _CODE, _SUBDIVISION),
     ("geo_built", pa.date32(), _GEO_BUILT),
@@ -90,8 +100,8 @@ REJECTS = _table(
 SESSIONS = _table(
     "One row a session: a visitor's hits without a gap longer than the timeout; no robots, no"
     " assets. Under the day on which it starts.",
-    ("session_id", pa.uint64(), "keyed hash of visitor_id and started_at"),
-    ("visitor_id", pa.uint64(), "keyed hash of client and user agent"),
+    ("session_id", pa.uint64(), f"keyed hash of visitor_id and started_at; {_ID}"),
+    ("visitor_id", pa.uint64(), _VISITOR_ID),
     ("started_at", _TIME, "time of its first hit"),
     ("ended_at", _TIME, "time of its last hit, at most the end of the following day"),
     ("hits", pa.int64(), "its hits"),
@@ -296,8 +306,52 @@ GROWN = {"sessions", "surges"}
 OF_RAW_FILES = {"hits", "rejects"}
 """Tables whose rows are of a raw file; those of earlier versions have no ``file_key``."""
 
+RENAMED = {"days": {"hits": "all_hits"}}
+"""Columns that a view calls otherwise than the Parquet: ``daily.hits`` are without robots."""
+_IN_VIEWS: dict[str, pa.Schema] = {
+    "sessions": _table(
+        "",
+        ("local_started_at", _LOCAL_TIME, f"started_at {_BY_LOCAL_CLOCKS}"),
+        ("duration_s", pa.float64(), "seconds from its first hit to its last; 0 when it has one"),
+        ("is_bounce", pa.bool_(), "whether it has one hit"),
+    ),
+    "hourly": _table("", ("local_hour", _LOCAL_TIME, f"hour {_BY_LOCAL_CLOCKS}")),
+}
+FIGURES = pa.schema(
+    RESTATEMENTS.set(RESTATEMENTS.get_field_index("country"), DAILY.field("country")),
+    {"description": "One row a day and country: its figure as last published. No day's total."},
+)
+VISITORS = _table(
+    "One row a visitor with a session, as far back as the lake's sessions go.",
+    ("visitor_id", pa.uint64(), _VISITOR_ID),
+    ("first_day", pa.date32(), "first day on which a session of the visitor's starts"),
+    ("last_day", pa.date32(), "last such day"),
+    ("days", pa.int64(), "such days"),
+    ("sessions", pa.int64(), "sessions of all days"),
+)
+SITE = _table(
+    "One row: the site.",
+    ("timezone", pa.string(), "zone of days and local times, by its name in IANA's database"),
+)
+
+
+def _as_viewed(name: str, schema: pa.Schema) -> pa.Schema:
+    names = [RENAMED.get(name, {}).get(column, column) for column in schema.names]
+    fields = [field.with_name(name) for field, name in zip(schema, names, strict=True)]
+    return pa.schema([*fields, *_IN_VIEWS.get(name, [])], schema.metadata)
+
+
+VIEWS = {name: _as_viewed(name, schema) for name, schema in TABLES.items()}
+VIEWS |= {"figures": FIGURES, "visitors": VISITORS, "site": SITE}
+"""All views with all columns: the tables as they are read in DuckDB, and three of no table."""
+
 
 def select_nothing(table: str) -> str:
     """A SELECT of no rows with the columns of a table, as DuckDB names their types."""
     columns = (f"NULL::{DUCKDB_TYPES[field.type]} AS {field.name}" for field in TABLES[table])
     return f"SELECT {', '.join(columns)} WHERE false"
+
+
+def words_of(described: Any) -> str:
+    """What a row is, of a schema, or a column, of its field."""
+    return str(described.metadata[b"description"].decode())

@@ -9,3 +9,11 @@ TABLES: dict[str, dict[str, str]] = defaultdict(dict)
 with (Path(__file__).parent / "sql" / "tables.csv").open(newline="") as _file:
     for _row in csv.DictReader(_file):
         TABLES[_row["table"]][_row["column"]] = _row["type"]
+
+IN_VIEWS = {
+    "sessions": {
+        "local_started_at": "TIMESTAMP", "duration_s": "DOUBLE", "is_bounce": "BOOLEAN",
+    },
+    "hourly": {"local_hour": "TIMESTAMP"},
+}  # fmt: skip
+"""Columns that a view has besides, at its end."""

@@ -10,19 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from contract import TABLES
+from contract import IN_VIEWS, TABLES
 
 from pipeline.definitions import ASSET_PATH, CENSORED_SHARE, ROBOTLIKE
 
 SQL = Path(__file__).parents[1] / "sql"
 CASES_ROOT = Path(__file__).with_name("sql")
 QUERIES = [f"queries/{path.stem}" for path in sorted(SQL.glob("queries/*.sql"))]
+VIEWS = [f"views/{path.stem}" for path in sorted(SQL.glob("views/*.sql"))]
 MODELS = [path.stem for path in sorted(SQL.glob("*.sql"))]
 CASES = [
     note.parent
-    for note in sorted(
-        chain(CASES_ROOT.glob("*/*/NOTE.md"), CASES_ROOT.glob("queries/*/*/NOTE.md"))
-    )
+    for note in sorted(chain(CASES_ROOT.glob("*/*/NOTE.md"), CASES_ROOT.glob("*/*/*/NOTE.md")))
 ]
 INPUTS = {
     **TABLES,
@@ -133,6 +132,8 @@ def read_csv(connection: duckdb.DuckDBPyConnection, path: Path) -> duckdb.DuckDB
 def fill_table(connection: duckdb.DuckDBPyConnection, table: str, case: Path, zone: str) -> None:
     """Make an input table of the documented types from the case's CSV; empty without one."""
     columns = INPUTS[table] | ({"day": "DATE"} if table in LOCAL_DAY_OF else {})
+    if model_of(case).startswith("queries/"):
+        columns |= IN_VIEWS.get(table, {})
     defaults = DEFAULTS.get(table, {})
     kinds = [
         f"{name} {kind}" + (f" DEFAULT {defaults[name]}" if name in defaults else "")

@@ -75,17 +75,16 @@ def history(  # noqa: PLR0913 one parameter an option
     if is_one:
         rows = rows[::-1]
     if form == Form.table:
-        columns, rows = _for_reading(columns, rows, zone)
-    print_rows(columns, rows, form.value, raw_cells=raw_cells)
+        columns, rows = _for_reading(columns, rows)
+    print_rows(columns, rows, form.value, raw_cells=raw_cells, zone=zone)
 
 
 def _for_reading(
-    columns: list[str], rows: list[tuple[Any, ...]], zone: ZoneInfo
+    columns: list[str], rows: list[tuple[Any, ...]]
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Rows as a person reads them: the site's time, ``2 of 5`` sources."""
+    """Rows as a person reads them: ``2 of 5`` sources."""
     named = [dict(zip(columns, row, strict=True)) for row in rows]
     for row in named:
-        row["published_at"] = row["published_at"].astimezone(zone)
         expected = row.pop("sources_expected")
         if expected is not None:
             row["sources"] = f"{row['sources']:,} of {expected:,}"

@@ -6,8 +6,8 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import date, datetime, time
+from contextlib import contextmanager, suppress
+from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal
 from typing import Any
 
@@ -83,24 +83,28 @@ def print_rows(
     form: str = "table",
     *,
     raw_cells: bool = False,
+    zone: tzinfo = UTC,
 ) -> None:
     """Print ``rows`` to stdout as ``table``, ``csv`` or ``json`` (a list of objects).
 
     In CSV a text that a spreadsheet would run has a ``'`` before it, except as ``raw_cells``.
+    A table has times as the clocks of ``zone`` show them; CSV and JSON have them in UTC.
     """
     with until_closed():
         if form == "csv":
             _print_csv(columns, rows, _as_cell if raw_cells else _as_inert_cell)
+        elif form == "json":
+            objects = [dict(zip(columns, map(_as_json, row), strict=True)) for row in rows]
+            print(json.dumps(objects, indent=1, ensure_ascii=True))
         else:
-            _print_rows(columns, rows, form)
+            _print_table(columns, [[_in_zone(value, zone) for value in row] for row in rows])
 
 
-def _print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str) -> None:
-    if form == "json":
-        objects = [dict(zip(columns, map(_as_json, row), strict=True)) for row in rows]
-        print(json.dumps(objects, indent=1, ensure_ascii=True))
-    else:
-        _print_table(columns, rows)
+def _in_zone(value: Any, zone: tzinfo) -> Any:
+    if isinstance(value, datetime) and value.tzinfo:
+        with suppress(OverflowError):  # the first and last day of all time
+            return value.astimezone(zone)
+    return value
 
 
 def _print_csv(

@@ -1,6 +1,7 @@
 """The commands that print a table: daily, hourly, expected, surges; and how the lake is asked."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -24,7 +25,8 @@ from pipeline.text import say, write_number_of
 _EXAMPLES = "\n\nFor example:\n\ntidegauge {0} --country US --from 2016-11-08 --to 2016-11-16"
 _TABLES = {
     "daily": "Sessions, visitors, pages and hits per country and local day.",
-    "hourly": "The same measures per hour (UTC) and country.",
+    "hourly": "The same measures per hour and country. In CSV and JSON the hour is in UTC, and"
+    " `local_hour` is the site's.",
     "expected": "Observed and expected sessions per country and day, and which days are surges.",
     "surges": "The episodes: start, peak, end, size against what was expected.",
 }
@@ -59,7 +61,8 @@ def _table_command(table: str) -> Any:
         with one_state(open_lake(settings.lake)) as state:
             columns, rows = state.query(f"queries/{table}", **bound)
             _, ((whole_days, judged),) = state.query("report/known_history")
-        print_rows(columns, rows, form.value, raw_cells=raw_cells)
+            zone = ZoneInfo(state.lake.identity()["timezone"])
+        print_rows(columns, rows, form.value, raw_cells=raw_cells, zone=zone)
         if table in {"expected", "surges"} and not judged:
             count = write_number_of(whole_days, "whole day")
             say(

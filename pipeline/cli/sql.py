@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -46,7 +47,10 @@ def sql(  # noqa: PLR0913 one parameter an option
     geo: GeoOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Ask the lake in SQL (DuckDB): hits, sessions, daily, hourly, days, surges, expected, files.
+    """Ask the lake in SQL (DuckDB): figures, hits, sessions, daily, hourly, days, surges, files ...
+
+    Its tables, views and their columns: tidegauge sql "FROM duckdb_columns() WHERE NOT internal".
+    A table shows times by the site's clocks; the statement, CSV and JSON have them in UTC.
 
     A statement may do all that DuckDB can and you may: read and write any file (COPY, read_text),
     open other databases, load extensions, use the network. Who passes on statements of others
@@ -69,8 +73,10 @@ def sql(  # noqa: PLR0913 one parameter an option
     text = _find(file).read_text("utf-8") if file else statement or ""
     settings = load_settings(config, lake=lake, geo=geo)
     confined_to_mb = settings.memory_limit_mb if safe else None
-    found = query(open_lake(settings.lake), text, confined_to_mb=confined_to_mb)
-    print_rows(*found, form.value, raw_cells=raw_cells)
+    the_lake = open_lake(settings.lake)
+    found = query(the_lake, text, confined_to_mb=confined_to_mb)
+    zone = ZoneInfo(the_lake.identity()["timezone"])
+    print_rows(*found, form.value, raw_cells=raw_cells, zone=zone)
 
 
 def _find(file: Path) -> Path:

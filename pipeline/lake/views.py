@@ -9,6 +9,7 @@ views lies: the rows are this lake's, or the query fails.
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -19,6 +20,7 @@ from pipeline.lake.day_files import DAY_OF_PATH
 from pipeline.lake.digests import digest_of, with_latest
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json, write_json
+from pipeline.lake.sql import read_model
 from pipeline.lake.storage import damage_named, storage_named
 from pipeline.tables import (
     FILES,
@@ -26,9 +28,12 @@ from pipeline.tables import (
     GROWN,
     OF_RAW_FILES,
     PARTITIONED,
+    RENAMED,
     TABLES,
     UNPARTITIONED,
+    VIEWS,
     select_nothing,
+    words_of,
 )
 
 # The folder of the database that was opened as the main one, whatever it is.
@@ -62,6 +67,13 @@ _IS_THERE = """(
     )
 )"""
 
+_ADDED = {
+    "sessions": "started_at AT TIME ZONE {zone} AS local_started_at,"
+    " (epoch_us(ended_at) - epoch_us(started_at)) / 1e6 AS duration_s, hits = 1 AS is_bounce",
+    "hourly": "hour AT TIME ZONE {zone} AS local_hour",
+}
+"""What a view has after its table's columns."""
+
 
 def write_views(lake: Lake) -> None:
     """Write the database of views when it is not what it should be; open readers keep theirs."""
@@ -80,15 +92,18 @@ def write_views(lake: Lake) -> None:
 def make_views(lake: Lake, draft: Path) -> None:
     """Write a database of the lake's views to ``draft``, in place of what is there."""
     draft.unlink(missing_ok=True)
-    found, is_mixed = _first_files(lake), _is_mixed(lake)
+    found, is_mixed, zone = _first_files(lake), _is_mixed(lake), _zone(lake)
     with connect(threads=1, spill=lake.root / "views.tmp") as connection:
         attached = _quoted(str(draft.absolute()))
         connection.execute(f"ATTACH {attached} AS lake (STORAGE_VERSION 'v1.0.0')")
         connection.execute("USE lake")
+        connection.execute("BEGIN")
         connection.execute(f"CREATE TYPE lake_root AS ENUM ({_quoted(_folder(lake))})")
-        for name in TABLES:
-            view = _select(name, is_there=found[name] is not None, is_mixed=is_mixed)
+        for name in VIEWS:
+            view = _view(name, zone, is_there=found.get(name) is not None, is_mixed=is_mixed)
             connection.execute(f"CREATE VIEW {name} AS {view}")
+        connection.execute("; ".join(_comments()))
+        connection.execute("COMMIT")
         connection.execute("USE memory")
         connection.execute("DETACH lake")
 
@@ -96,6 +111,10 @@ def make_views(lake: Lake, draft: Path) -> None:
 def _folder(lake: Lake) -> str:
     """The lake's folder as DuckDB names it: without links."""
     return f"{os.path.realpath(lake.root)}/"
+
+
+def _zone(lake: Lake) -> str:
+    return lake.identity().get("timezone", "UTC")  # without one nothing was taken in
 
 
 def _first_files(lake: Lake) -> dict[str, Path | None]:
@@ -109,9 +128,12 @@ def _first_files(lake: Lake) -> dict[str, Path | None]:
 def _name_inputs(lake: Lake) -> str:
     """Name what the views are made of: their texts, DuckDB, the folder, the columns there are."""
     columns = {name: path and _read_columns(path) for name, path in _first_files(lake).items()}
-    is_mixed = _is_mixed(lake)
-    texts = [(select_nothing(n), _select(n, is_there=True, is_mixed=is_mixed)) for n in TABLES]
-    inputs = [duckdb.__version__, texts, _folder(lake), columns]
+    zone, is_mixed = _zone(lake), _is_mixed(lake)
+    texts = [
+        _view(name, zone, is_there=is_there, is_mixed=is_mixed)
+        for name in VIEWS for is_there in (False, True)
+    ]  # fmt: skip
+    inputs = [duckdb.__version__, texts, list(_comments()), _folder(lake), columns]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]
 
 
@@ -123,6 +145,28 @@ def _is_mixed(lake: Lake) -> bool:
 def _read_columns(path: Path) -> str:
     with damage_named(path):
         return str(pq.read_schema(path))
+
+
+def _view(name: str, zone: str, *, is_there: bool, is_mixed: bool) -> str:
+    """A view's SELECT; of no table, it asks the others, which are found beside it."""
+    if name == "site":
+        return f"SELECT {_quoted(zone)} AS timezone"
+    if name not in TABLES:
+        return read_model(f"views/{name}")
+    rows = _select(name, is_there=is_there, is_mixed=is_mixed)
+    if name in _ADDED:
+        return f"SELECT *, {_ADDED[name].format(zone=_quoted(zone))} FROM ({rows})"  # noqa: S608 our own
+    if name in RENAMED:
+        columns = (f"{one} AS {RENAMED[name].get(one, one)}" for one in TABLES[name].names)
+        return f"SELECT {', '.join(columns)} FROM ({rows})"  # noqa: S608 our own
+    return rows
+
+
+def _comments() -> Iterator[str]:
+    for view, schema in VIEWS.items():
+        yield f"COMMENT ON VIEW {view} IS {_quoted(words_of(schema))}"
+        for column in schema:
+            yield f"COMMENT ON COLUMN {view}.{column.name} IS {_quoted(words_of(column))}"
 
 
 def _select(name: str, *, is_there: bool, is_mixed: bool) -> str:

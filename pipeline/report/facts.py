@@ -27,7 +27,7 @@ class Day:
 
     day: date
     sources: int
-    hits: int
+    all_hits: int
     robot_hits: int
     sessions: int
     error_share: float | None

@@ -49,7 +49,9 @@ def prove_views(lake: Lake) -> Iterator[Finding]:
 def _definitions(path: Path) -> set[tuple[str, str]]:
     with open_views(path) as connection:
         rows = connection.execute(
-            "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal"
+            "SELECT view_name, concat(sql, comment) FROM duckdb_views() WHERE NOT internal"
+            " UNION ALL SELECT table_name, concat(column_name, ': ', comment)"
+            " FROM duckdb_columns() WHERE NOT internal"
         ).fetchall()
     return {(name, text) for name, text in rows}
 

@@ -4,8 +4,8 @@
 -- params: $first_day DATE, $last_day DATE
 -- notes:  sources_expected, share and is_preliminary are null where nobody judged the day.
 SELECT
-    day, sources, hits, robot_hits, sessions, error_share, geo_built, geo_is_late, sources_expected,
-    share, is_preliminary,
+    day, sources, all_hits, robot_hits, sessions, error_share, geo_built, geo_is_late,
+    sources_expected, share, is_preliminary,
     coalesce(is_censored, false) AS is_censored,
     coalesce(reasons, []) AS reasons,
     coalesce(sources_whole, sources) AS sources_whole,

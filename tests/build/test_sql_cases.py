@@ -14,6 +14,7 @@ from sql_cases import (
     MODELS,
     QUERIES,
     SQL,
+    VIEWS,
     Rows,
     inputs_of,
     make_days,
@@ -69,7 +70,7 @@ def test_case_gives_what_its_note_works_out(
     assert ordered(rows_of(database, expect.columns, "result"), model) == wanted
 
 
-@pytest.mark.parametrize("model", MODELS + QUERIES)
+@pytest.mark.parametrize("model", MODELS + QUERIES + VIEWS)
 def test_model_has_whole_cases_named_by_sentences(model: str) -> None:
     """Every model has enough cases; each is a sentence with inputs, expectation and a note."""
     folders = [path for path in (CASES_ROOT / model).iterdir() if path.is_dir()]
@@ -87,7 +88,7 @@ def test_model_has_whole_cases_named_by_sentences(model: str) -> None:
 
 def test_cases_belong_to_models() -> None:
     """No case folder is left without a model."""
-    assert {model_of(case) for case in CASES} == {*MODELS, *QUERIES}
+    assert {model_of(case) for case in CASES} == {*MODELS, *QUERIES, *VIEWS}
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -5,8 +5,10 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import typer
@@ -206,6 +208,30 @@ def test_sql_answers_and_explains(built: Site) -> None:
         done = built.run("sql", wrong, code=2)
         assert done.out == ""
         assert "Traceback" not in done.err
+
+
+def test_tables_have_the_site_s_time_and_the_rest_utc(built: Site) -> None:
+    """An hour of Toronto; CSV has it in UTC, and beside it by Toronto's clocks; no time is lost."""
+    (line, *_) = built.run("hourly").out.splitlines()[3:]
+    assert re.search(r" 2016-11-08 \d\d:00-05:00 ", line)
+    first = next(csv.DictReader(io.StringIO(built.run("hourly", "--format", "csv").out)))
+    hour = datetime.fromisoformat(first["hour"])
+    assert hour.utcoffset() == timedelta(0)
+    local = hour.astimezone(ZoneInfo("America/Toronto"))
+    assert first["local_hour"] == f"{local:%Y-%m-%dT%H:%M:%S}"
+    asked = "SELECT TIMESTAMPTZ '2016-07-01 00:30:00Z' AS at"
+    assert "2016-06-30 20:30-04:00" in built.run("sql", asked).out
+    assert "2016-07-01T00:30:00+00:00" in built.run("sql", "--format", "json", asked).out
+    assert "0001-01-01" in built.run("sql", "SELECT TIMESTAMPTZ '0001-01-01 00:00:00Z' AS at").out
+
+
+def test_hits_of_days_in_views_have_another_name_than_hits_without_robots(built: Site) -> None:
+    """Who asks for the old one gets no number that means something else."""
+    assert '"hits" not found' in built.run("sql", "SELECT hits FROM days", code=2).err
+    both = (
+        "SELECT sum(all_hits) AS hits FROM days UNION ALL SELECT sum(hits + robot_hits) FROM daily"
+    )
+    assert built.run("sql", "--format", "csv", both).out == "hits\n9\n9\n"
 
 
 def test_sql_does_not_write_to_the_views(built: Site) -> None:

@@ -4,17 +4,20 @@ Columns and types, any working directory, copies, storage version, a reader in a
 the Parquet files themselves. `test_views.py` holds odd names and the empty lake's tables.
 """
 
+import re
 import shutil
 import subprocess
 import sys
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
+import reference
 from conftest import Tidegauge, build_default_databases
+from contract import IN_VIEWS
 from contract import TABLES as MODELS
 
 LINE = '198.51.100.{host} - - [{at}] "GET /{path} HTTP/1.1" 200 9 "-" "Mozilla/5.0 Firefox/49.0"\n'
@@ -37,8 +40,21 @@ for _ in sys.stdin:
     print(connection.execute(count).fetchall()[0][0], flush=True)
 """
 
-TABLES = {table: columns for table, columns in MODELS.items() if table != "robotlike"}
+STORED = {table: columns for table, columns in MODELS.items() if table != "robotlike"}
 """Those of the lake; the other one is a step of a build."""
+HITS_OF_DAYS = {"hits": "all_hits"}
+TABLES = STORED | {
+    "days": {HITS_OF_DAYS.get(name, name): kind for name, kind in STORED["days"].items()}
+}
+"""As they are viewed: `hits` of other counts of days have no robots."""
+BESIDE = {
+    "figures": STORED["restatements"],
+    "visitors": {
+        "visitor_id": "UBIGINT", "first_day": "DATE", "last_day": "DATE", "days": "BIGINT",
+        "sessions": "BIGINT",
+    },
+    "site": {"timezone": "VARCHAR"},
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +94,58 @@ def columns_of(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[
     return [(name, kind) for name, kind, *_ in described]
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", [*TABLES, *BESIDE])
 def test_view_has_the_documented_columns_and_types(table: str, built_lake: Path) -> None:
     """The columns in order, further ones only after them; `day` is a DATE from the path."""
+    wanted = (TABLES | BESIDE)[table]
     with open_views(built_lake / "tidegauge.duckdb") as connection:
         found = columns_of(connection, table)
-    assert found[: len(TABLES[table])] == list(TABLES[table].items())
-    assert (("day", "DATE") in found) == (table not in OF_SURGES)
+    assert found[: len(wanted)] == list(wanted.items())
+    added = IN_VIEWS.get(table, {})
+    assert found[len(found) - len(added) :] == list(added.items())
+    assert (("day", "DATE") in found) == (table not in {*OF_SURGES, "visitors", "site"})
+
+
+def test_every_view_and_column_has_its_words_as_a_comment(built_lake: Path) -> None:
+    """Read where the file is opened and where it is attached: those of the reference's page."""
+    page = "\n".join(reference.PAGES["tables"]())
+    asked = (
+        "SELECT view_name, '', comment FROM duckdb_views() WHERE NOT internal UNION ALL"
+        " SELECT table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal"
+    )
+    with open_views(built_lake / "tidegauge.duckdb") as connection:
+        opened = connection.execute(asked).fetchall()
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{built_lake}/tidegauge.duckdb' AS site (READ_ONLY)")
+        assert sorted(connection.execute(asked).fetchall()) == sorted(opened)
+    assert {view for view, *_ in opened} == {*TABLES, *BESIDE}
+    for view, column, comment in opened:
+        section = page.partition(f"\n## {view}\n")[2].partition("\n## ")[0]
+        row = next((line for line in section.splitlines() if f"| `{column}` |" in line), section)
+        assert comment, (view, column)
+        assert comment in row, (view, column)
+    rows = re.findall(r"^\| `\w+` \| `", page, re.MULTILINE)
+    assert len(rows) == sum(column != "" for _, column, _ in opened)
+
+
+def test_derived_columns_and_views_say_what_the_tables_do(built_lake: Path) -> None:
+    """The small lake: at 10 and 23 by Toronto's clocks, single hits, each visitor on each day."""
+    with open_views(built_lake / "tidegauge.duckdb") as connection:
+        hours = "SELECT DISTINCT local_hour::TIME, hour(hour) FROM hourly ORDER BY ALL"
+        assert connection.execute(hours).fetchall() == [(time(10), 15), (time(23), 4)]
+        sessions = """SELECT DISTINCT local_started_at::DATE = day, duration_s, is_bounce
+            FROM sessions"""
+        assert connection.execute(sessions).fetchall() == [(True, 0.0, True)]
+        visitors = "SELECT first_day, last_day, days, sessions FROM visitors"
+        first, last = date(2016, 11, 8), date(2016, 11, 19)
+        assert (
+            connection.execute(f"{visitors} ORDER BY sessions DESC LIMIT 3").fetchall()
+            == [(first, last, 12, 24)] * 3
+        )
+        assert connection.execute("FROM site").fetchall() == [("America/Toronto",)]
+        figures = "SELECT day, country, sessions FROM figures ORDER BY ALL"
+        daily = "SELECT day, country, sessions FROM daily ORDER BY ALL"
+        assert connection.execute(figures).fetchall() == connection.execute(daily).fetchall()
 
 
 def test_every_table_has_rows(built_lake: Path) -> None:
@@ -218,6 +279,8 @@ def test_parquet_read_directly_gives_the_rows_of_the_view(table: str, built_lake
         connection.register("dataset", dataset.to_table())
         by_arrow = connection.execute("FROM dataset ORDER BY ALL").to_arrow_table()
     assert by_view.num_rows > 0
+    assert by_view.column_names == [*by_path.column_names, *IN_VIEWS.get(table, ())]
+    by_view = by_view.select(by_path.column_names)
     assert by_path.equals(by_view)
     assert by_arrow.column_names == by_view.column_names
     assert by_arrow.to_pylist() == by_view.to_pylist()

@@ -169,8 +169,8 @@ ASKED = [
     "SELECT max(day) FROM {}.daily",
     "SELECT EXISTS (FROM {}.hits WHERE status = 599)",
     "SELECT count(*) FROM {}.hits WHERE day BETWEEN '2016-11-08' AND '2016-11-09'",
-    "SELECT count(*) FROM range(9) ANTI JOIN {}.days ON hits = range",
-    "SELECT range FROM range(9) WHERE range NOT IN (SELECT hits FROM {}.days)",
+    "SELECT count(*) FROM range(9) ANTI JOIN {}.days ON all_hits = range",
+    "SELECT range FROM range(9) WHERE range NOT IN (SELECT all_hits FROM {}.days)",
 ]
 
 
