@@ -66,11 +66,19 @@ check: lint
 		's#^sql/.*#tests/build#p; s#^(docs/.*|(dags/)?README.*)#tests/docs#p; s#^(pipeline|tests)/([a-z]+)/.*#tests/\2#p; s#^pipeline/([a-z]+)\.py#tests/test_\1*.py#p' \
 		| grep -vE '/(e2e|faults|system)$$' | sort -u) 2>/dev/null)
 
+# Spark and pandas, for the end-to-end tests alone, beside what all tests have.
+ENGINES := .venv/engines
+$(ENGINES)/installed: requirements-engines.lock .venv/installed-dev
+	rm -rf $(ENGINES)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		--no-build-isolation --target $(ENGINES) -r requirements-engines.lock
+	touch $@
+
 # Minutes: a real Airflow, a browser, PostgreSQL and Docker. Screenshots are in ./e2e-artefacts.
 # As root on Debian it installs what it needs of the system; else it says what it leaves out.
 # What has to be fast runs alone.
 E2E := timeout --foreground --signal=INT --kill-after=2m 30m $(BIN)/python -m pytest -rs
-e2e: install-dev
+e2e: install-dev $(ENGINES)/installed
 	tests/e2e/packages.sh
 	rm -f e2e-artefacts/measured.txt
 	$(E2E) -n 2 --dist loadgroup tests/system
@@ -121,6 +129,8 @@ lock:
 	$(LOCK) --extra airflow --extra s3 --extra sftp -c requirements-dev.lock pyproject.toml \
 		-o requirements-airflow.lock
 	$(LOCK) -c requirements-dev.lock pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate -c requirements-dev.lock --group engines -o requirements-engines.lock
 	echo uv | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate - -o docker/uv.txt
 

@@ -312,6 +312,7 @@ _IN_VIEWS: dict[str, pa.Schema] = {
     "sessions": _table(
         "",
         ("local_started_at", _LOCAL_TIME, f"started_at {_BY_LOCAL_CLOCKS}"),
+        ("local_ended_at", _LOCAL_TIME, "ended_at, likewise"),
         ("duration_s", pa.float64(), "seconds from its first hit to its last; 0 when it has one"),
         ("is_bounce", pa.bool_(), "whether it has one hit"),
     ),

@@ -12,7 +12,8 @@ with (Path(__file__).parent / "sql" / "tables.csv").open(newline="") as _file:
 
 IN_VIEWS = {
     "sessions": {
-        "local_started_at": "TIMESTAMP", "duration_s": "DOUBLE", "is_bounce": "BOOLEAN",
+        "local_started_at": "TIMESTAMP", "local_ended_at": "TIMESTAMP", "duration_s": "DOUBLE",
+        "is_bounce": "BOOLEAN",
     },
     "hourly": {"local_hour": "TIMESTAMP"},
 }  # fmt: skip

@@ -69,6 +69,7 @@ _IS_THERE = """(
 
 _ADDED = {
     "sessions": "started_at AT TIME ZONE {zone} AS local_started_at,"
+    " ended_at AT TIME ZONE {zone} AS local_ended_at,"
     " (epoch_us(ended_at) - epoch_us(started_at)) / 1e6 AS duration_s, hits = 1 AS is_bounce",
     "hourly": "hour AT TIME ZONE {zone} AS local_hour",
 }

@@ -56,7 +56,7 @@ def test_every_line_is_in_its_day(spanning_lake: Path) -> None:
         misplaced = connection.execute(
             "SELECT count(*) FROM hits WHERE path <> '/' || (line_no - 1)"
         ).fetchall()
-        one_row_a_day = connection.execute("SELECT count(*), sum(hits) FROM days").fetchall()
+        one_row_a_day = connection.execute("SELECT count(*), sum(all_hits) FROM days").fetchall()
     assert dict(counted) == wanted
     assert misplaced == [(0,)]
     assert one_row_a_day == [(DAYS, LINES)]

@@ -35,8 +35,7 @@ ELSEWHERE = {
     r"docker compose .+": "a Docker engine: tests/e2e/test_docker.py",
     r"cp /var/log/nginx/access\.log\* raw/": "a step of the former",
     r"AIRFLOW__CORE__DAGS_FOLDER=.+": "a real Airflow: tests/e2e/test_dag_folder.py",
-    r"(?s).*(\.df\(\)|\.plot\(|polars)": "where there is a pandas, PyArrow imports it everywhere",
-    r"(?s).*pyspark": "Java",
+    r"(?s).*(\.df\(\)|pyspark)": "tests/system/test_engines.py: PyArrow loads any pandas",
 }
 """Commands and programs that are not run here, and why not or where."""
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -157,6 +156,15 @@ def test_programs_of_a_page_run(page: str, copy: Callable[[], Site]) -> None:
             with chdir(copy().folder), redirect_stdout(io.StringIO()) as printed:
                 exec(compile(block.text, page, "exec"), {})  # noqa: S102
             assert not (said := compare(block.text, block.output, printed.getvalue())), said
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_questions_of_a_page_are_answered(page: str, shown: tuple[Site, Done]) -> None:
+    """Each in SQL, of the demo's lake."""
+    for block in find_blocks(page):
+        if block.language == "sql":
+            done = shown[0].run("sql", "--lake", "demo/lake", "--format", "csv", block.text)
+            assert not (said := compare(block.text, block.output, done.out)), said
 
 
 @pytest.mark.parametrize("page", PAGES)
