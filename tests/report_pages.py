@@ -45,6 +45,7 @@ class Page(HTMLParser):
         super().__init__()
         self.tags: set[str] = set()
         self.attributes: set[str] = set()
+        self.links: list[str] = []
         self.text = ""
         self.open: list[str] = []
         self.feed(html)
@@ -55,6 +56,7 @@ class Page(HTMLParser):
         """Note a tag and its attributes."""
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
+        self.links += [str(value) for name, value in attrs if name == "href"]
         if tag not in VOID:
             self.open.append(tag)
 

@@ -1,55 +1,17 @@
 """What the commands print: rows as table, CSV or JSON, and text that is safe for a terminal."""
 
-import csv
 import json
-import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, date, datetime, time, tzinfo
-from decimal import Decimal
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from rich.cells import cell_len
 
+from pipeline.csv_cells import as_json, write_csv
 from pipeline.text import escape
-
-_FORMULA_MARKS = (*"=+-@", *"\uff1d\uff0b\uff0d\uff20", "\\x09", "\\x0d", "\\x0a")
-"""What a spreadsheet's formula begins with, also in full width; controls as ``escape`` writes."""
-
-
-def _as_json(value: Any) -> Any:  # noqa: PLR0911 one kind of value a line
-    """A value as JSON knows it; numbers that JSON has no word for become null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, date | datetime | time):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return escape(value.decode("utf-8", "backslashreplace"))
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, dict):
-        return {str(key): _as_json(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_as_json(inner) for inner in value]
-    if value is None or isinstance(value, str | int | float):
-        return value
-    return str(value)
-
-
-def _as_cell(value: Any) -> Any:
-    plain = _as_json(value)
-    if isinstance(plain, dict | list):
-        plain = json.dumps(plain)
-    return escape(plain) if isinstance(plain, str) else plain
-
-
-def _as_inert_cell(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
-    cell = _as_cell(value)
-    is_run = isinstance(cell, str) and cell.startswith(_FORMULA_MARKS)
-    return f"'{cell}" if is_run else cell
 
 
 def _as_text(value: Any) -> str:
@@ -92,9 +54,9 @@ def print_rows(
     """
     with until_closed():
         if form == "csv":
-            _print_csv(columns, rows, _as_cell if raw_cells else _as_inert_cell)
+            write_csv(columns, rows, sys.stdout, raw_cells=raw_cells)
         elif form == "json":
-            objects = [dict(zip(columns, map(_as_json, row), strict=True)) for row in rows]
+            objects = [dict(zip(columns, map(as_json, row), strict=True)) for row in rows]
             print(json.dumps(objects, indent=1, ensure_ascii=True))
         else:
             _print_table(columns, [[_in_zone(value, zone) for value in row] for row in rows])
@@ -105,14 +67,6 @@ def _in_zone(value: Any, zone: tzinfo) -> Any:
         with suppress(OverflowError):  # the first and last day of all time
             return value.astimezone(zone)
     return value
-
-
-def _print_csv(
-    columns: Sequence[str], rows: Sequence[Sequence[Any]], write: Callable[[Any], Any]
-) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(map(write, columns))
-    writer.writerows(map(write, row) for row in rows)
 
 
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

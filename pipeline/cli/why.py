@@ -26,8 +26,6 @@ from pipeline.why.explain import name_element
 if TYPE_CHECKING:
     from pipeline.report.why import Reasons
 
-_SHOWN = 3
-"""Elements of a dimension in a table, besides the drivers."""
 _COLUMNS = ("country", "start_day", "about", "what", "observed", "usual", "excess", "share",
             "surprise", "rank")  # fmt: skip
 
@@ -146,5 +144,7 @@ def _print_reasons(reasons: Reasons) -> None:
     with until_closed():
         for sentence in (reasons.what, reasons.why, reasons.who):
             print(escape(sentence).replace("\N{NO-BREAK SPACE}", " "))
-    rows = [row[2:] for row in _list_rows(reasons, _SHOWN)]
+    from pipeline.report.why import MOST_OTHERS
+
+    rows = [row[2:] for row in _list_rows(reasons, MOST_OTHERS)]
     print_rows(_COLUMNS[2:], rows)

@@ -1,50 +1,36 @@
-"""The report's charts as Vega-Lite specifications: numbers and dates, no text from a log line.
-
-https://vega.github.io/vega-lite/docs/spec.html
-"""
+"""The report's charts of days: numbers and dates, no text from a log line."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
+from datetime import date, timedelta
+from statistics import median
 
-from pipeline.report.facts import BothDays, HistoryDay, Hour, SurgeEpisode
-from pipeline.report.wording import write_count, write_hour, write_share
+from markupsafe import Markup
 
-_HALF_DAY = timedelta(hours=12)
+from pipeline.report.facts import BothDays, HistoryDay, SurgeEpisode
+from pipeline.report.svg import (
+    LEFT,
+    TOP,
+    Scale,
+    Size,
+    count_scale,
+    dot,
+    element,
+    line,
+    name_axis,
+    rect,
+    svg,
+    value_axis,
+)
+from pipeline.report.wording import WEEKDAYS, write_count, write_share
+
 _DAY_STEPS = (1, 2, 3, 7, 14, 28)
 _MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600)
 _HOVER_DAYS = 150
 """More days than this are too narrow to point at: they have no tooltips and no dots."""
-
-
-Spec = dict[str, Any]
-_OBSERVED = {"field": "observed", "type": "quantitative"}
-_EXPECTED = {"field": "expected", "type": "quantitative"}
-_SAID = {"field": "said", "type": "nominal"}
-"""A mark's description: its tooltip."""
-
-
-@dataclass(frozen=True)
-class Size:
-    """A drawing for one kind of screen: CSS pixels and how many dates fit below it."""
-
-    width: int
-    height: int
-    most_dates: int
-    is_narrow: bool = False
-
-
-def _ms(moment: date | datetime) -> int:
-    """Milliseconds since 1970 of an aware time, or of a date's start in UTC."""
-    if not isinstance(moment, datetime):
-        moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
-    return round(moment.timestamp() * 1000)
-
-
-def _edge(day: date, offset: timedelta) -> int:
-    return _ms(datetime(day.year, day.month, day.day, tzinfo=UTC) + offset)
+_HIDING = 8.0
+"""A day that is so many times the usual one makes all others look like none."""
+_PER_DAY = "sessions per local day"
+_LOGARITHMIC = "sessions per local day, logarithmic"
 
 
 def choose_dates(first: date, last: date, most: int) -> list[date]:
@@ -62,254 +48,222 @@ def choose_dates(first: date, last: date, most: int) -> list[date]:
     return inside or [first]
 
 
+def hides_all_else(history: Sequence[HistoryDay]) -> bool:
+    """Whether the highest day makes the usual ones look like none."""
+    usual = median(day.observed for day in history)
+    return max(day.observed for day in history) >= _HIDING * max(usual, 1.0)
+
+
+def day_scale(size: Size, first: date, last: date) -> Scale:
+    """Where days lie: each in the middle of its own share of the width, by its ordinal."""
+    return Scale(first.toordinal() - 0.5, last.toordinal() + 0.5, LEFT, size.right)
+
+
+def day_axis(size: Size, x: Scale, first: date, last: date) -> Markup:
+    """Dates below a chart of days."""
+    chosen = choose_dates(first, last, size.most_dates)
+    return name_axis(size, [(x.at(day.toordinal()), [str(day)]) for day in chosen])
+
+
 def draw_history(
-    history: Sequence[HistoryDay], episodes: Sequence[SurgeEpisode], size: Size
-) -> Spec:
+    history: Sequence[HistoryDay],
+    episodes: Sequence[SurgeEpisode],
+    size: Size,
+    *,
+    is_log: bool = False,
+) -> Markup:
     """One country's sessions per local day, the expected band, its episodes shaded.
 
     ``history``: at least one day, in order; days without hits leave a gap in the line.
     """
-    x = _day_axis(history[0].day, history[-1].day, size)
-    y = _OBSERVED | {"title": "sessions per local day", "axis": _count_axis(size)}
-    band = {"type": "area", "color": "var(--band)"}
-    expected = _line("var(--expected)", 1.5) | {"strokeDash": [5, 3]}
-    layers = [
-        _shade(history, episodes, x),
-        _layer(band, x=x, y=_EXPECTED, y2={"field": "upper"}),
-        _layer(expected, x=x, y=_EXPECTED),
-        _layer(_line("var(--observed)", 2), x=x, y=y),
+    first, last = history[0].day, history[-1].day
+    x = day_scale(size, first, last)
+    counts = [value for day in history for value in (day.observed, day.expected, day.upper)]
+    y, ticks = count_scale(size, [n for n in counts if n is not None], is_log=is_log)
+    days = _with_gaps(history)
+    banded = [day for day in days if day is None or day.expected is not None]
+    expected = [
+        (x.at(day.day.toordinal()), y.at(day.expected or 0)) if day else None for day in banded
     ]
-    rows = [_history_row(day) for day in _with_gaps(history)]
-    return {
-        "data": {"values": rows},
-        "layer": [*layers, *_points(history, x, size), *_lower_bounds(x)],
-    }
+    return svg(
+        size,
+        *_shade(episodes, first, last, x, size),
+        value_axis(size, y, ticks, _LOGARITHMIC if is_log else _PER_DAY),
+        *(_band(run, x, y) for run in _runs(banded)),
+        line("expected", expected),
+        line("observed", [_place(day, x, y) for day in days]),
+        day_axis(size, x, first, last),
+        *_marks(history, x, y, size),
+    )
 
 
-def _layer(mark: Spec, where: str | None = None, **encoding: Spec) -> Spec:
-    """One mark for each row ``where`` a Vega expression is true, or for all."""
-    layer = {"mark": mark, "encoding": encoding}
-    return layer if where is None else layer | {"transform": [{"filter": where}]}
+def _place(day: HistoryDay | None, x: Scale, y: Scale) -> tuple[float, float] | None:
+    return (x.at(day.day.toordinal()), y.at(day.observed)) if day else None
 
 
-def _line(color: str, width: float) -> Spec:
-    return {"type": "line", "color": color, "strokeWidth": width}
+def _band(run: Sequence[HistoryDay], x: Scale, y: Scale) -> Markup:
+    lower = [(x.at(day.day.toordinal()), y.at(day.expected or 0)) for day in run]
+    upper = [(x.at(day.day.toordinal()), y.at(day.upper or 0)) for day in run]
+    return line("band", lower + upper[::-1])
 
 
-def _lower_bounds(x: Spec) -> list[Spec]:
-    """A ring on days of which logs are missing, an arrowhead over those with many failures."""
-    ring = _point(70) | {"strokeWidth": 2}
-    head = _point(60) | {"shape": "triangle-up", "yOffset": -12}
-    surge = {"test": "datum.is_surge", "value": "var(--surge)"}
-    rim = {"condition": surge, "value": "var(--observed)"}
-    paper, error = {"value": "var(--paper)"}, {"value": "var(--error)"}
-    return [
-        _layer(ring, "datum.is_preliminary", x=x, y=_OBSERVED, fill=paper, stroke=rim),
-        _layer(head, "datum.is_censored", x=x, y=_OBSERVED, color=error),
-    ]
+def _marks(history: Sequence[HistoryDay], x: Scale, y: Scale, size: Size) -> list[Markup]:
+    """A dot on each day, a ring where logs are missing, a head where visitors were turned away."""
+    width = (size.right - LEFT) / (history[-1].day - history[0].day + timedelta(1)).days
+    is_single = width * _HOVER_DAYS >= size.right - LEFT
+    marks = []
+    for day in history:
+        at = x.at(day.day.toordinal()), y.at(day.observed)
+        kind = "surge" if day.is_surge else "usual"
+        if day.is_preliminary:
+            marks.append(dot(f"{kind} ring", *at, 4.5))
+        elif is_single or day.is_surge:
+            marks.append(dot(kind, *at, 4 if day.is_surge else 2.5))
+        if day.is_censored:
+            head = [(at[0] - 4.5, at[1] - 7), (at[0] + 4.5, at[1] - 7), (at[0], at[1] - 14)]
+            marks.append(line("head", head))
+    if is_single:
+        marks += [
+            rect("hover", x.at(day.day.toordinal()) - width / 2, TOP, width, size.bottom - TOP,
+                 title=_say(day))
+            for day in history
+        ]  # fmt: skip
+    return marks
 
 
-def _point(size: int) -> Spec:
-    return {"type": "point", "filled": True, "opacity": 1, "size": size}
-
-
-def _points(history: Sequence[HistoryDay], x: Spec, size: Size) -> list[Spec]:
-    """Dots on flagged days, and an unseen rule over each day that carries its tooltip."""
-    seen = "isValid(datum.observed)"
-    dot = _point(26) | {"color": "var(--observed)"}
-    flag = _point(60) | {"color": "var(--surge)"}
-    flagged = _layer(flag, f"{seen} && datum.is_surge", x=x, y=_OBSERVED)
-    days = (history[-1].day - history[0].day).days + 1
-    if days > _HOVER_DAYS:
-        return [flagged]
-    rule = {"type": "rule", "aria": True, "opacity": 0, "strokeWidth": (size.width - 52) / days}
-    return [
-        _layer(dot, seen, x=x, y=_OBSERVED),
-        flagged,
-        _layer(rule, seen, x=x, description=_SAID),
-    ]
+def _say(day: HistoryDay) -> str:
+    said = f"{day.day}: {write_count(day.observed)} sessions"
+    if day.expected is not None:
+        said += f", expected {write_count(day.expected)}"
+    if day.is_preliminary:
+        said += f"; at least: {write_share(day.share)} of the logs"
+    if day.is_censored:
+        said += "; at least: visitors were turned away"
+    return said
 
 
 def draw_overview(
     history: Sequence[HistoryDay], episodes: Sequence[SurgeEpisode], size: Size
-) -> Spec:
+) -> Markup:
     """All days of one country as a thin line, its episodes shaded."""
-    x = _day_axis(history[0].day, history[-1].day, size)
-    rows = [
-        {"day": _ms(day.day), "observed": day.observed, "is_surge": day.is_surge}
-        for day in _with_gaps(history)
-    ]
-    y = _OBSERVED | {"title": "sessions per local day", "axis": _count_axis(size)}
-    flag = _point(14) | {"color": "var(--surge)"}
-    layers = [
-        _shade(history, episodes, x),
-        _layer(_line("var(--observed)", 0.8), x=x, y=y),
-        _layer(flag, "datum.is_surge", x=x, y=y),
-    ]
-    return {"data": {"values": rows}, "layer": layers}
+    first, last = history[0].day, history[-1].day
+    x = day_scale(size, first, last)
+    y, ticks = count_scale(size, [day.observed for day in history])
+    points = [_place(day, x, y) for day in _with_gaps(history)]
+    return svg(
+        size,
+        *_shade(episodes, first, last, x, size),
+        value_axis(size, y, ticks, _PER_DAY),
+        line("observed thin", points),
+        day_axis(size, x, first, last),
+        *(
+            dot("surge", x.at(day.day.toordinal()), y.at(day.observed), 2)
+            for day in history
+            if day.is_surge
+        ),
+    )
 
 
-def _with_gaps(history: Sequence[HistoryDay]) -> list[Any]:
-    """The days with one empty day after each run: it breaks the line."""
-    rows: list[Any] = []
+def draw_spark(history: Sequence[HistoryDay], episodes: Sequence[SurgeEpisode]) -> Markup:
+    """One country's days as a line without axes: its own highest day is the top."""
+    size = Size(160, 40, 0)
+    first, last = history[0].day, history[-1].day
+    x = Scale(first.toordinal() - 0.5, last.toordinal() + 0.5, 0, size.width)
+    y = Scale(0, max(day.observed for day in history) or 1, size.height - 1, 2)
+    points = [_place(day, x, y) for day in _with_gaps(history)]
+    spans = [(max(e.start_day, first), min(e.end_day, last)) for e in episodes]
+    return svg(
+        size,
+        *(
+            rect("shade", x.at(a.toordinal() - 0.5), 0,
+                 x.at(b.toordinal() + 0.5) - x.at(a.toordinal() - 0.5), size.height)
+            for a, b in spans
+        ),
+        line("observed thin", points),
+    )  # fmt: skip
+
+
+def _with_gaps(history: Sequence[HistoryDay]) -> list[HistoryDay | None]:
+    """The days, with None where days are missing: it breaks the line."""
+    rows: list[HistoryDay | None] = []
     for day in history:
-        if rows and (day.day - rows[-1].day).days > 1:
-            rows.append(_Gap(rows[-1].day + timedelta(1)))
+        if rows and rows[-1] and (day.day - rows[-1].day).days > 1:
+            rows.append(None)
         rows.append(day)
     return rows
 
 
-@dataclass(frozen=True)
-class _Gap:
-    """A day of which nothing is known."""
-
-    day: date
-    observed: None = None
-    expected: None = None
-    upper: None = None
-    is_surge: bool = False
-    is_preliminary: bool = False
-    is_censored: bool = False
+def _runs(days: Sequence[HistoryDay | None]) -> list[list[HistoryDay]]:
+    """The days between gaps."""
+    runs: list[list[HistoryDay]] = [[]]
+    for day in days:
+        if day is None:
+            runs.append([])
+        else:
+            runs[-1].append(day)
+    return [run for run in runs if run]
 
 
-def _history_row(day: HistoryDay) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "day": _ms(day.day), "observed": day.observed, "expected": day.expected,
-        "upper": day.upper, "is_surge": day.is_surge,
-        "is_preliminary": day.is_preliminary, "is_censored": day.is_censored,
-    }  # fmt: skip
-    if day.observed is not None:
-        row["said"] = f"{day.day}: {write_count(day.observed)} sessions"
-        if day.expected is not None:
-            row["said"] += f", expected {write_count(day.expected)}"
-        if day.is_preliminary:
-            row["said"] += f"; at least: {write_share(day.share)} of the logs"
-        if day.is_censored:
-            row["said"] += "; at least: visitors were turned away"
-    return row
+def _shade(
+    episodes: Sequence[SurgeEpisode], first: date, last: date, x: Scale, size: Size
+) -> list[Markup]:
+    shades = []
+    for episode in episodes:
+        start = x.at(max(episode.start_day, first).toordinal() - 0.5)
+        end = x.at(min(episode.end_day, last).toordinal() + 0.5)
+        shades.append(rect("shade", start, TOP, end - start, size.bottom - TOP))
+    return shades
 
 
-def _shade(history: Sequence[HistoryDay], episodes: Sequence[SurgeEpisode], x: Spec) -> Spec:
-    first, last = history[0].day, history[-1].day
-    spans = [
-        {
-            "from": _edge(max(e.start_day, first), -_HALF_DAY),
-            "to": _edge(min(e.end_day, last), _HALF_DAY),
-        }
-        for e in episodes
-        if e.end_day >= first and e.start_day <= last
-    ]
-    shade = {"type": "rect", "color": "var(--shade)", "opacity": 1}
-    layer = _layer(shade, x=x | {"field": "from"}, x2={"field": "to"})
-    return {"data": {"values": spans}} | layer
+def draw_weekdays(history: Sequence[HistoryDay], size: Size) -> Markup:
+    """Each weekday by itself, its weeks from left to right; a line where its usual days lie."""
+    is_log = hides_all_else(history)
+    y, ticks = count_scale(size, [day.observed for day in history], is_log=is_log)
+    width = (size.right - LEFT) / 7
+    monday = history[0].day.toordinal() - history[0].day.weekday()
+    weeks = (history[-1].day.toordinal() - monday) // 7 + 1
+    parts, names = [], []
+    for weekday in range(7):
+        start, end = LEFT + width * (weekday + 0.1), LEFT + width * (weekday + 0.9)
+        names.append((LEFT + width * (weekday + 0.5), [WEEKDAYS[weekday][:3]]))
+        days = [day for day in history if day.day.weekday() == weekday]
+        usual = usual_of(days)
+        if usual is not None:
+            parts.append(line("expected", [(start, y.at(usual)), (end, y.at(usual))]))
+        x = Scale(-0.5, weeks - 0.5, start, end)
+        places = [(x.at((day.day.toordinal() - monday) // 7), y.at(day.observed)) for day in days]
+        parts.append(line("observed thin", places))
+        for day, place in zip(days, places, strict=True):
+            kind = "surge" if day.is_surge else "usual"
+            parts.append(dot(kind, *place, 4 if day.is_surge else 2.5, title=_say(day)))
+    title = _LOGARITHMIC if is_log else _PER_DAY
+    return svg(size, value_axis(size, y, ticks, title), name_axis(size, names), *parts)
 
 
-def _day_axis(first: date, last: date, size: Size) -> Spec:
-    axis = {
-        "values": [_ms(day) for day in choose_dates(first, last, size.most_dates)],
-        "format": "%Y-%m-%d", "title": None, "labelFlush": True, "labelOverlap": True,
-    }  # fmt: skip
-    domain = [_edge(first, -_HALF_DAY), _edge(last, _HALF_DAY)]
-    scale = {"type": "utc", "domain": domain, "nice": False}
-    return {"field": "day", "type": "temporal", "axis": axis, "scale": scale}
+def usual_of(days: Sequence[HistoryDay]) -> float | None:
+    """The median of those that lack nothing and are in no surge; None when there are none."""
+    usual = [day.observed for day in days if not day.is_surge and not day.is_preliminary]
+    return median(usual) if usual else None
 
 
-def _count_axis(size: Size) -> Spec:
-    return {"format": ",d", "tickMinStep": 1, "tickCount": 4 if size.is_narrow else 5}
-
-
-def draw_hours(hours: Sequence[Hour], zone: ZoneInfo) -> Spec:
-    """The country's sessions that began in each hour; ``hours`` in order, none left out."""
-    rows = [
-        {
-            "place": place, "value": hour.sessions,
-            "said": f"{write_hour(hour.hour, zone)}: {write_count(hour.sessions)} sessions",
-        }
-        for place, hour in enumerate(hours)
-    ]  # fmt: skip
-    y = _hour_axis(rows, "sessions begun per hour", ",d")
-    return _hour_bars(rows, _hour_labels(hours, zone), y, "var(--observed)")
-
-
-def draw_error_hours(hours: Sequence[Hour], zone: ZoneInfo) -> Spec:
-    """The share of requests, robots left out, in each hour that got a 5xx answer."""
-    rows = []
-    for place, hour in enumerate(hours):
-        share = hour.errors / hour.hits if hour.hits else None
-        said = f"{write_hour(hour.hour, zone)}: {write_share(share)} of {write_count(hour.hits)}"
-        rows.append({"place": place, "value": share, "said": f"{said} requests"})
-    y = _hour_axis(rows, "share of requests (robots left out) answered 5xx", ".0%")
-    return _hour_bars(rows, _hour_labels(hours, zone), y, "var(--error)")
-
-
-def _hour_axis(rows: list[dict[str, Any]], title: str, form: str) -> Spec:
-    top = max((row["value"] or 0 for row in rows), default=0)
-    return {
-        "field": "value", "type": "quantitative", "title": title,
-        "scale": {"domain": [0, top or 1], "nice": bool(top)},
-        "axis": {"format": form, "tickCount": 3},
-    }  # fmt: skip
-
-
-def _hour_labels(hours: Sequence[Hour], zone: ZoneInfo) -> dict[int, list[str]]:
-    """What stands below which bar: every sixth local hour, the date below a day's first."""
-    local = [hour.hour.astimezone(zone) for hour in hours]
-    labels = {n: [f"{at:%H}h"] for n, at in enumerate(local) if at.hour % 6 == 0}
-    for n, at in enumerate(local):
-        if n == 0 or at.date() != local[n - 1].date():
-            labels[n] = [f"{at:%H}h", f"{at:%Y-%m-%d}"]
-    return labels
-
-
-def _hour_bars(
-    rows: list[dict[str, Any]], labels: dict[int, list[str]], y: Spec, color: str
-) -> Spec:
-    written = ", ".join(f"'{n}': {label!r}" for n, label in sorted(labels.items()))
-    axis = {
-        "values": sorted(labels), "labelExpr": f"({{{written}}})[datum.value]", "title": None,
-        "labelAngle": 0, "labelAlign": "left", "labelBaseline": "top", "labelPadding": 6,
-        "ticks": False,
-    }  # fmt: skip
-    place = {"field": "place", "type": "ordinal"}
-    scale = {"domain": [row["place"] for row in rows], "paddingInner": 0.2}
-    bar = {"type": "bar", "color": color, "aria": True}
-    rule = {"type": "rule", "color": "var(--axis)", "strokeDash": [2, 3]}
-    midnights = [{"place": n} for n, label in labels.items() if n and len(label) > 1]
-    return {
-        "layer": [
-            {"data": {"values": midnights}} | _layer(rule, x=place | {"bandPosition": 0}),
-            {"data": {"values": rows}}
-            | _layer(bar, x=place | {"axis": axis, "scale": scale}, y=y, description=_SAID),
-        ]
-    }
-
-
-def draw_both_days(days: Sequence[BothDays], size: Size) -> Spec:
+def draw_both_days(days: Sequence[BothDays], size: Size) -> Markup:
     """The same sessions by local day and by UTC day, two bars a day."""
-    rows = [
-        {
-            "day": day.day.isoformat(), "kind": kind, "sessions": sessions,
-            "said": f"{day.day}, {kind} day: {write_count(sessions)} sessions",
-        }
-        for day in days
-        for kind, sessions in (("local", day.local_sessions), ("UTC", day.utc_sessions))
-    ]  # fmt: skip
-    label = "[slice(datum.value, 5), slice(datum.value, 0, 4)]" if size.is_narrow else "datum.value"
-    kind = {"field": "kind", "type": "nominal"}
-    colors = {"domain": ["local", "UTC"], "range": ["var(--observed)", "var(--other)"]}
-    bars = _layer(
-        {"type": "bar", "aria": True},
-        x={
-            "field": "day", "type": "ordinal", "title": None,
-            "axis": {"labelAngle": 0, "labelExpr": label, "ticks": False},
-            "scale": {"paddingInner": 0.25},
-        },
-        xOffset=kind | {"sort": ["local", "UTC"]},
-        y={
-            "field": "sessions", "type": "quantitative", "title": "sessions per day",
-            "axis": _count_axis(size),
-        },
-        color=kind | {"scale": colors, "legend": None},
-        description=_SAID,
-    )  # fmt: skip
-    return {"data": {"values": rows}} | bars
+    counts = [n for day in days for n in (day.local_sessions, day.utc_sessions)]
+    y, ticks = count_scale(size, counts)
+    width = (size.right - LEFT) / len(days)
+    bars, names = [], []
+    for place, day in enumerate(days):
+        start = LEFT + width * (place + 0.12)
+        text = str(day.day)
+        parts = [text[5:], text[:4]] if size.is_narrow else [text]
+        names.append((LEFT + width * (place + 0.5), parts))
+        kinds = (("local", day.local_sessions), ("UTC", day.utc_sessions))
+        for side, (kind, sessions) in enumerate(kinds):
+            said = f"{day.day}, {kind} day: {write_count(sessions)} sessions"
+            top = y.at(sessions)
+            bars.append(
+                rect(kind.lower(), start + width * 0.38 * side, top, width * 0.36,
+                     size.bottom - top, title=said)
+            )  # fmt: skip
+    title = "sessions per day"
+    return svg(size, value_axis(size, y, ticks, title), name_axis(size, names), element("g", *bars))

@@ -1,19 +1,20 @@
 """Which charts the page has, over which days, drawn for wide screens and for phones."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from pipeline.report import charts, svg
+from pipeline.report import charts, hour_charts, known_charts
 from pipeline.report.day_hours import fill_hours
 from pipeline.report.facts import Facts, Focus, HistoryDay
+from pipeline.report.svg import Size
 
 _WINDOW_DAYS = 120
 _BEFORE, _AFTER = timedelta(42), timedelta(28)
+_SIZES = Size(820, 300, 9), Size(358, 260, 4, is_narrow=True)
 
 
 @dataclass(frozen=True)
@@ -35,26 +36,41 @@ def choose_window(focus: Focus) -> list[HistoryDay]:
 
 def draw_charts(facts: Facts, focus: Focus) -> dict[str, Drawing]:
     """Draw every chart of the page, by the name that the templates use."""
-    wide, narrow = charts.Size(960, 320, 9), charts.Size(358, 270, 4, is_narrow=True)
-
-    def draw(make: Callable[[charts.Size], Any], share: float = 1.0) -> Drawing:
-        drawn = [
-            svg.draw(make(size), size.width, round(size.height * share)) for size in (wide, narrow)
-        ]
-        return Drawing(*drawn)
-
     zone = ZoneInfo(facts.zone)
     own = [episode for episode in facts.episodes if episode.country == focus.country]
     window = choose_window(focus)
     hours = fill_hours(focus.hours, focus.peak.day, zone)
     drawings = {
-        "history": draw(lambda size: charts.draw_history(window, own, size)),
-        "hours": draw(lambda _: charts.draw_hours(hours, zone), 0.6),
-        "errors": draw(lambda _: charts.draw_error_hours(hours, zone), 0.5),
-        "both_days": draw(lambda size: charts.draw_both_days(focus.both_days, size), 0.75),
+        "history": _draw(lambda size: charts.draw_history(window, own, size)),
+        "weekdays": _draw(lambda size: charts.draw_weekdays(window, size), 0.85),
+        "hours": _draw(lambda size: hour_charts.draw_hours(hours, zone, size), 0.65, 2),
+        "errors": _draw(lambda size: hour_charts.draw_error_hours(hours, zone, size), 0.55, 2),
+        "both_days": _draw(lambda size: charts.draw_both_days(focus.both_days, size), 0.75, 2),
     }
+    published = [p for p in focus.published if window[0].day <= p.day <= window[-1].day]
+    if published:
+        drawings |= {
+            "completeness": _draw(lambda size: known_charts.draw_completeness(window, size), 0.4),
+            "known": _draw(
+                lambda size: known_charts.draw_known(window, published, zone, size), 0.75
+            ),
+        }
+    if charts.hides_all_else(window):
+        drawings["log"] = _draw(
+            lambda size: charts.draw_history(window, own, size, is_log=True), 0.85
+        )
     if len(window) < len(focus.history):
-        drawings["overview"] = draw(
+        drawings["overview"] = _draw(
             lambda size: charts.draw_overview(focus.history, own, size), 0.5
         )
     return drawings
+
+
+def _draw(make: Callable[[Size], Markup], share: float = 1.0, lines_below: int = 1) -> Drawing:
+    """``share``: the height, of a usual one's."""
+    return Drawing(
+        *(
+            make(replace(size, height=round(size.height * share), lines_below=lines_below))
+            for size in _SIZES
+        )
+    )

@@ -1,24 +1,15 @@
-"""What the report says, asked of the lake: rows as values, and which country it is about.
+"""What the report says, as values.
 
-Knows nothing of charts or HTML. Texts are as the lake has them; ``page`` makes them safe.
+Knows nothing of charts or HTML. Texts are as the lake has them; ``rendering`` makes them safe.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 from pipeline.days import Span
 from pipeline.definitions import NO_COUNTRY
-from pipeline.errors import SettingsError
-from pipeline.lake.query import State
-from pipeline.report.history import KnownDay
-from pipeline.report.restated import Restatement, gather_restatements
-
-DAYS_BESIDE_PEAK = 3
-"""Days shown on each side of the peak where local and UTC days are set side by side."""
-LEAST_SESSIONS = 5
-"""A page or referrer with fewer sessions is not shown: a path seen once may name a person."""
+from pipeline.report.restated import Restatement
 
 
 @dataclass(frozen=True)
@@ -108,6 +99,26 @@ class RestatedFigure:
 
 
 @dataclass(frozen=True)
+class PublishedFigure:
+    """One value of a country's figure that was published; see ``queries/history``."""
+
+    day: date
+    published_at: datetime
+    sessions: int
+    previous_sessions: int | None
+    share: float | None
+    sources: int | None
+    sources_expected: int | None
+    is_preliminary: bool | None
+    reason: str
+
+    @property
+    def is_restated(self) -> bool:
+        """Whether another number was published before."""
+        return self.previous_sessions is not None and self.previous_sessions != self.sessions
+
+
+@dataclass(frozen=True)
 class HistoryDay:
     """Sessions of one country and day; ``upper`` is the number that raises an alarm.
 
@@ -182,6 +193,8 @@ class Focus:
     referrers: list[NameCount]
     robotlike: list[RobotlikeDay]
     """The country's, on the judged ones of its surge's days, or of its highest day."""
+    published: list[PublishedFigure]
+    """By day, then in the order in which they were published."""
     restated: list[RestatedFigure]
     restatements: list[Restatement]
 
@@ -224,98 +237,3 @@ class Facts:
         known = [day.day for day in self.days]
         gaps = pairwise(known)
         return [a + timedelta(n) for a, b in gaps for n in range(1, (b - a).days)]
-
-
-def gather_facts(state: State, span: Span) -> Facts:
-    """Ask the lake for what the report shows of all countries.
-
-    Raises:
-        SettingsError: it has days, and none of the span.
-    """
-    days = state.ask(Day, "report/days", **span.bound)
-    (known,) = state.ask(KnownDay, "report/known_day", day=span.first)
-    lake_span = Span(known.first_day or span.first, known.last_day or span.last)
-    if known.first_day and not days:
-        remedy = f"no hits of these days; the lake has {lake_span}"
-        raise SettingsError("--from and --to", str(span), remedy)
-    episodes = state.ask(SurgeEpisode, "queries/surges", country=None, **span.bound)
-    return Facts(
-        zone=state.lake.identity()["timezone"],
-        span=lake_span,
-        days=days,
-        countries=state.ask(CountryTotal, "report/countries", **span.bound),
-        episodes=sorted(episodes, key=lambda one: (-one.excess, one.country, one.start_day)),
-    )
-
-
-def choose_country(
-    countries: Sequence[CountryTotal], episodes: Sequence[SurgeEpisode]
-) -> str | None:
-    """The country of the largest surge; else the one with most sessions.
-
-    Addresses without a country come last in either order. None when there are no countries.
-    """
-    known = [total.country for total in countries]
-    ranked = [episode.country for episode in episodes] + known
-    return next((c for c in ranked if c != NO_COUNTRY), known[0] if known else None)
-
-
-def focus_on(state: State, facts: Facts, wanted: str | None, span: Span) -> Focus | None:
-    """What is to be said of one country; of that of the largest surge when none is wanted.
-
-    None when no day was counted, or none was compared with its history.
-
-    Raises:
-        SettingsError: the lake has no hit of any day from there.
-    """
-    country = wanted or choose_country(facts.countries, facts.episodes)
-    _, ((is_known,),) = state.query("report/known_country", country=country or "")
-    if wanted and not is_known:
-        some = ", ".join(total.country for total in facts.countries[:8]) or "none"
-        raise SettingsError("--country", wanted, f"no hits from there; the lake has {some}")
-    of_country = {"country": country or "", **span.bound}
-    history = state.ask(HistoryDay, "report/history", **of_country)
-    if not country or not history:
-        return None
-    own = [one for one in facts.episodes if one.country == country]
-    peaks = {day.day: day for day in history}
-    episode = next((one for one in own if one.peak_day in peaks), None)
-    peak = peaks[episode.peak_day] if episode else max(history, key=lambda day: day.observed)
-    beside = timedelta(DAYS_BESIDE_PEAK)
-    first, last = max(peak.day - beside, history[0].day), min(peak.day + beside, history[-1].day)
-    near = state.ask(
-        Day, "report/days", first_day=first - timedelta(1), last_day=last + timedelta(1)
-    )
-    start, end = (episode.start_day, episode.end_day) if episode else (peak.day, peak.day)
-    robotlike = state.ask(
-        RobotlikeDay, "report/robotlike", country=country, first_day=start, last_day=end
-    )
-    named = {
-        "country": country,
-        "day": peak.day,
-        "least": LEAST_SESSIONS,
-        "with_robotlike": not any(r.is_left_out for r in robotlike if r.day == peak.day),
-    }
-    return Focus(
-        country=country,
-        episode=episode,
-        beside=own[0] if own and not episode else None,
-        peak=peak,
-        history=history,
-        hours=state.ask(
-            Hour,
-            "report/hours",
-            country=country,
-            first_day=peak.day - timedelta(1),
-            last_day=peak.day,
-        ),
-        both_days=state.ask(
-            BothDays, "report/local_and_utc_days", country=country, first_day=first, last_day=last
-        ),
-        whole_days={day.day for day in near if not day.is_preliminary},
-        entry_pages=state.ask(NameCount, "report/entry_pages", **named),
-        referrers=state.ask(NameCount, "report/referrers", **named),
-        robotlike=robotlike,
-        restated=state.ask(RestatedFigure, "report/restated", **of_country),
-        restatements=gather_restatements(state, country, span.first, span.last),
-    )

@@ -8,7 +8,8 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -22,14 +23,17 @@ from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.errors import SettingsError, StorageError
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
-from pipeline.lake.query import one_state
+from pipeline.lake.query import State, one_state
 from pipeline.report import wording
 from pipeline.report.accounting import ReportSettings, account_for, credit_databases, span_databases
+from pipeline.report.charts import usual_of
 from pipeline.report.day_hours import fill_hours, mark_whole_days
 from pipeline.report.drawings import choose_window, draw_charts
-from pipeline.report.facts import Facts, Focus, focus_on, gather_facts
+from pipeline.report.facts import Facts, Focus, HistoryDay
 from pipeline.report.figure import is_simulated
+from pipeline.report.gather import focus_on, gather_facts
 from pipeline.report.rendering import environment
+from pipeline.report.why import Reasons, find_reasons
 
 
 class ComparedFigure(Protocol):
@@ -54,6 +58,17 @@ class ComparedFigure(Protocol):
     @property
     def is_equal(self) -> bool:
         """Whether they are the same."""
+
+
+@dataclass(frozen=True)
+class Weekday:
+    """A weekday's days; ``usual`` is the median of those outside surges."""
+
+    weekday: str
+    days: int
+    usual: float | None
+    highest_day: date
+    highest: int
 
 
 def write_report(html: str, out: Path) -> Path:
@@ -101,16 +116,22 @@ def make_page(
     with one_state(lake) as state:
         facts = gather_facts(state, span)
         focus = focus_on(state, facts, country, span)
+        reasons = _find_reasons(state, focus) if focus else None
         accounting = account_for(lake, facts.days, span)
         timeouts = _timeouts(lake, how.timeout_minutes)
+    window = choose_window(focus) if focus else []
+    published = focus.published if focus else []
     spans = span_databases(facts.days)
     style = environment().get_template("style.css.j2").render()
     template = environment().get_template("report.html.j2")
     return template.render(
         facts=facts,
         focus=focus,
+        reasons=reasons,
         charts=draw_charts(facts, focus) if focus else {},
-        window=choose_window(focus) if focus else [],
+        window=window,
+        weekdays=_list_weekdays(window),
+        published=[one for one in published if window[0].day <= one.day <= window[-1].day],
         accounting=accounting,
         spans=spans,
         credits=credit_databases(how.geo, spans),
@@ -140,6 +161,25 @@ def _failing_days(facts: Facts) -> list[Any]:
     high = [day for day in facts.days if day.is_censored]
     high.sort(key=lambda day: (-(day.error_share or 0), day.day))
     return sorted(high[:5], key=lambda day: day.day)
+
+
+def _find_reasons(state: State, focus: Focus) -> Reasons | None:
+    """Why the surge of the headline was; None without one."""
+    surge = focus.episode or focus.beside
+    if not surge:
+        return None
+    found = find_reasons(state, surge.country, surge.start_day, surge.end_day)
+    return next(one for one in found if one.surge == surge)
+
+
+def _list_weekdays(window: Sequence[HistoryDay]) -> list[Weekday]:
+    rows = []
+    for number, name in enumerate(wording.WEEKDAYS):
+        days = [day for day in window if day.day.weekday() == number]
+        if days:
+            highest = max(days, key=lambda day: day.observed)
+            rows.append(Weekday(name, len(days), usual_of(days), highest.day, highest.observed))
+    return rows
 
 
 def _restated_of_surge(focus: Focus) -> list[Any]:

@@ -3,16 +3,23 @@
 Every text is escaped twice over: control characters by ``escape``, HTML by Jinja's autoescape.
 """
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup
 
+from pipeline.csv_cells import write_csv
 from pipeline.definitions import CENSORED_SHARE, LEAST_HISTORY_DAYS, ROBOTLIKE, UNREAD_SHARE
 from pipeline.report import wording
-from pipeline.report.facts import LEAST_SESSIONS
+from pipeline.report.gather import LEAST_SESSIONS
 from pipeline.surges.baseline import LEVEL_DAYS
 from pipeline.surges.episodes import (
     ALARM_PROBABILITY,
@@ -20,6 +27,10 @@ from pipeline.surges.episodes import (
     LONGEST_STEP_DAYS,
 )
 from pipeline.text import escape, write_countries, write_limit
+from pipeline.why.signal_names import SHARES
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _SHOWN_DAYS = 12
 _SHOWN_RESTATEMENTS = 3
@@ -45,6 +56,7 @@ def environment() -> jinja2.Environment:
         "place": wording.name_country,
         "in_place": wording.name_in_sentence,
         "days": _list_days,
+        "csv_url": _write_csv_url,
     }
     made.globals |= {
         "most_entries": _SHOWN_RESTATEMENTS,
@@ -61,6 +73,7 @@ def environment() -> jinja2.Environment:
         "countries": write_countries,
         "sources": wording.write_sources,
         "local_time": wording.write_local_time,
+        "signal_shares": SHARES,
     }
     return made
 
@@ -68,6 +81,14 @@ def environment() -> jinja2.Environment:
 def _finalize(value: object) -> object:
     """Make control characters visible in every text put into the page."""
     return value if isinstance(value, Markup) or not isinstance(value, str) else escape(value)
+
+
+def _write_csv_url(rows: Sequence[DataclassInstance]) -> str:
+    """The rows, at least one, as a file in a link."""
+    columns = [field.name for field in fields(rows[0])]
+    out = io.StringIO()
+    write_csv(columns, [[getattr(row, name) for name in columns] for row in rows], out)
+    return f"data:text/csv;charset=utf-8,{quote(out.getvalue(), safe=',:')}"
 
 
 def _list_days(days: Iterable[object]) -> str:

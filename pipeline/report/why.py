@@ -1,6 +1,6 @@
 """What the lake says of why surges were, and whether they were people."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -12,7 +12,26 @@ from pipeline.lake.query import State
 from pipeline.report import wording
 from pipeline.report.facts import ExpectedDay, SurgeEpisode
 from pipeline.text import write_number_of
-from pipeline.why.explain import MACHINES, Driver, Signal, explain, tell_people
+from pipeline.why.explain import (
+    MACHINES,
+    Driver,
+    Signal,
+    explain,
+    name_element,
+    tell_people,
+)
+
+MOST_OTHERS = 3
+"""Elements of a dimension that are shown, besides the drivers."""
+
+
+@dataclass(frozen=True)
+class Element:
+    """A row of ``drivers`` as it is shown, with its share of the sessions that were expected."""
+
+    row: Driver
+    name: str | None
+    usual_share: float | None
 
 
 @dataclass(frozen=True)
@@ -50,6 +69,22 @@ class Reasons:
     def who(self) -> str:
         """Whether it was people, in a sentence."""
         return tell_people(self.signals, self.drivers)
+
+    @property
+    def elements(self) -> dict[str, list[Element]]:
+        """By dimension the drivers, then the largest others; those that drove most come first."""
+        expected: dict[str, float] = defaultdict(float)
+        for row in self.drivers:
+            expected[row.dimension] += row.expected or 0
+        shown: dict[str, list[Element]] = defaultdict(list)
+        others: Counter[str] = Counter()
+        for row in self.drivers:
+            others[row.dimension] += row.rank is None
+            if not row.is_other and others[row.dimension] <= MOST_OTHERS:
+                whole = expected[row.dimension]
+                usual = (row.expected or 0) / whole if whole else None
+                shown[row.dimension].append(Element(row, name_element(row), usual))
+        return shown
 
     @property
     def in_short(self) -> str:

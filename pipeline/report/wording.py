@@ -17,6 +17,7 @@ _WITH_ARTICLE = (
 )  # fmt: skip
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September",
            "October", "November", "December")  # fmt: skip
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _LEAST_FOR_RATIO = 1.0
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from conftest import VISITOR_KEY, Tidegauge
@@ -36,7 +37,7 @@ from pipeline.settings import load_settings
 ALLOWED = (
     "html head meta title style body header main footer section p h1 h2 h3 strong em span code"
     " ul li i dl dt dd div figure details summary table caption thead tbody tr th td"
-    " svg g path line rect text tspan"
+    " svg g path rect circle text a"
 )
 NOON = datetime.fromisoformat("2016-11-01T16:00:00+00:00")
 
@@ -53,6 +54,12 @@ def report() -> Report:
         return make_page(open_lake(settings.lake), report_settings(settings), country, span)
 
     return run
+
+
+def days_shown(html: str) -> list[str]:
+    """The days of the country's history, one by one."""
+    section = html.split('id="history"')[1].split("</section>", maxsplit=1)[0]
+    return re.findall(r'<span class="day">([0-9-]+)</span>', section)
 
 
 @pytest.fixture(scope="module")
@@ -193,8 +200,7 @@ def test_a_span_shows_its_days_alone(report: Report, storm: Path) -> None:
     assert "United States: 200 sessions on 2016-11-10, 10.0 times what was expected" in text
     assert "These days: 3 days with hits, 330 sessions from 2 countries" in text
     assert "The whole lake: 780 log lines from 1 file" in text
-    days = re.findall(r'class="day">([0-9-]+)</th><td', html.split('id="peak"')[0])
-    assert sorted(set(days)) == ["2016-11-09", "2016-11-10", "2016-11-11"]
+    assert days_shown(html) == ["2016-11-09", "2016-11-10", "2016-11-11"]
     assert "UTC day lies in a local day that the lake does not have" not in text
 
 
@@ -254,6 +260,27 @@ def test_a_place_that_cannot_be_written_is_refused(
     assert said in Site(tmp_path).run("report", "--lake", storm, "--out", out, code=2).err
 
 
+def test_the_page_says_why_and_what_was_known_when(report: Report, storm: Path) -> None:
+    """The sentences of `why`, its drivers, and every publication of a day."""
+    html = report(storm)
+    text = text_of(html)
+    said = Site(storm.parent).run("why").out.splitlines()
+    assert said[1] in text.replace("\N{NO-BREAK SPACE}", " ")
+    assert said[2] in text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "By entry page" in text
+    (links,) = ([link for link in Page(html).links if "dimension" in link],)
+    assert len(links) == 1
+    assert unquote(links[0]).count("\nUS,2016-11-10,") >= 5
+
+
+def test_a_page_without_a_surge_asks_no_why(report: Report, storm: Path) -> None:
+    """Nor has it a logarithmic scale: nothing is hidden."""
+    html = report(storm, "CA")
+    assert 'id="why"' not in html
+    assert "logarithmic" not in html
+    assert "logarithmic" in report(storm)
+
+
 def test_an_empty_lake_says_what_to_do(report: Report, tmp_path: Path) -> None:
     """A lake without hits is a page too."""
     text = text_of(report(make_lake(tmp_path / "site", [])))
@@ -287,7 +314,7 @@ def test_a_long_lake_shows_the_days_about_the_surge(report: Report, tmp_path: Pa
     html = report(make_lake(tmp_path / "site", lines))
     assert "United States: 60 sessions on 2004-03-01" in text_of(html)
     assert "All 130 days" in text_of(html)
-    shown = re.findall(r'class="day">([0-9-]+)</th><td', html.split('id="peak"')[0])
+    shown = days_shown(html)
     assert (shown[0], shown[-1], len(shown)) == ("2004-01-19", "2004-03-29", 42 + 1 + 28)
 
 
@@ -347,7 +374,8 @@ def test_nothing_in_a_log_becomes_html(report: Report, tmp_path: Path) -> None:
     page = Page(html)
     assert page.tags <= set(ALLOWED.split())
     assert {name for name in page.attributes if name.startswith("on")} == set()
-    assert not page.attributes & {"href", "src", "style", "srcdoc", "action", "xlink:href"}
+    assert not page.attributes & {"src", "style", "srcdoc", "action", "xlink:href"}
+    assert all(re.match("data:text/csv;charset=utf-8,[\\w%,:.~-]+$", link) for link in page.links)
     assert "unknown place: 200 sessions on 2016-11-12" in page.text
     assert PATH in page.text
     assert "<img" in page.text

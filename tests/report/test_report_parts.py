@@ -6,21 +6,22 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipeline.report import charts, wording
+from pipeline.report import charts, known_charts, wording
 from pipeline.report.day_hours import fill_hours, mark_whole_days
 from pipeline.report.facts import (
     BothDays,
     CountryTotal,
     HistoryDay,
     Hour,
+    PublishedFigure,
     SurgeEpisode,
-    choose_country,
 )
-from pipeline.report.svg import draw
+from pipeline.report.gather import choose_country
+from pipeline.report.svg import Size, count_scale, element, svg
 from pipeline.text import write_share
 
 TORONTO, KOLKATA = ZoneInfo("America/Toronto"), ZoneInfo("Asia/Kolkata")
-SIZE = charts.Size(600, 300, 8)
+SIZE = Size(600, 300, 8)
 
 
 def episode(country: str, excess: float = 10.0) -> SurgeEpisode:
@@ -98,49 +99,112 @@ def test_wording() -> None:
 
 
 def test_text_in_a_chart_stays_text() -> None:
-    """Labels and descriptions cannot become elements, attributes or links."""
+    """Labels, titles and attributes cannot become elements, attributes or links."""
     hostile = "</text><script>alert(1)</script><image href='http://x/'/>\"&"
-    chart = {
-        "title": hostile,
-        "data": {"values": [{"name": hostile, "n": 1}]},
-        "mark": {"type": "bar", "aria": True, "href": "http://x/"},
-        "encoding": {
-            "x": {"field": "name", "type": "nominal", "title": hostile},
-            "y": {"field": "n", "type": "quantitative"},
-            "description": {"field": "name", "type": "nominal"},
-        },
-    }
-    root = ET.fromstring(draw(chart, 300, 200))  # noqa: S314 our own drawing
-    assert {element.tag for element in root.iter()} <= {"svg", "g", "path", "line", "text", "title"}
-    assert not {"href", "style"} & {name for element in root.iter() for name in element.attrib}
-    assert any(hostile in (element.text or "") for element in root.iter("text"))
+    drawn = svg(SIZE, element("text", text=hostile, title=hostile, class_=hostile))
+    (label,) = ET.fromstring(drawn)  # noqa: S314 our own drawing
+    assert [child.tag for child in label] == ["title"]
+    assert label.attrib == {"class": hostile}
+    assert (label[0].text, label[0].tail) == (hostile, hostile)
 
 
 def test_4661_days_are_one_thin_line_of_moderate_size() -> None:
     """Thirteen years of days fit a page that can be mailed."""
     first = date(2005, 1, 1)
-    history = [
-        HistoryDay(first + timedelta(n), n % 700, 9.0, 20.0, is_surge=False) for n in range(4_661)
-    ]
-    drawn = draw(charts.draw_overview(history, [episode("US")], SIZE), 600, 150)
+    history = days_of(first, [n % 700 for n in range(4_661)])
+    drawn = charts.draw_overview(history, [episode("US")], SIZE)
     assert len(drawn) < 100_000
     assert drawn.count(">20") <= SIZE.most_dates
-    assert 'fill="var(--shade)"' in drawn
+    assert drawn.count('class="shade"') == 1
+
+
+def days_of(first: date, counts: list[int], *, surge: tuple[int, ...] = ()) -> list[HistoryDay]:
+    """Days one after another, those of ``surge`` by their places; 9 expected, 20 an alarm."""
+    return [
+        HistoryDay(first + timedelta(n), count, 9.0, 20.0, is_surge=n in surge)
+        for n, count in enumerate(counts)
+    ]
+
+
+def places_of(drawn: str, kind: str) -> list[tuple[float, float]]:
+    """The points of a class, in their order."""
+    points = ET.fromstring(drawn).iter("circle")  # noqa: S314 our own drawing
+    return [
+        (float(p.attrib["cx"]), float(p.attrib["cy"])) for p in points if p.get("class") == kind
+    ]
+
+
+def titles_of(drawn: str) -> list[str]:
+    return [str(title.text) for title in ET.fromstring(drawn).iter("title")]  # noqa: S314
+
+
+@pytest.mark.parametrize("is_log", [False, True])
+@pytest.mark.parametrize("size", [SIZE, Size(358, 260, 4, is_narrow=True)])
+@pytest.mark.parametrize("top", [0, 1, 2, 7, 99, 100, 14_858, 742_915])
+def test_an_axis_has_a_few_round_numbers_inside_the_plot(
+    top: int, size: Size, *, is_log: bool
+) -> None:
+    """Counts are whole; more is always higher."""
+    scale, ticks = count_scale(size, [top / 900, 0, top], is_log=is_log)
+    values = [value for value, _ in ticks]
+    assert 1 <= len(ticks) <= 8
+    assert values == sorted(set(values))
+    assert all(value == int(value) for value in values)
+    heights = [scale.at(value) for value in (*values, max(top, values[-1]))]
+    assert all(22 <= height <= size.bottom for height in heights)
+    assert heights == sorted(heights, reverse=True)
+
+
+def test_a_log_scale_shows_what_a_surge_hides() -> None:
+    """A day of 10 lies apart from one of 20; both do at the bottom of a linear scale."""
+    history = days_of(date(2016, 11, 1), [10, 20, 10, 20, 10, 20_000], surge=(5,))
+    assert charts.hides_all_else(history)
+    assert not charts.hides_all_else(history[:5])
+    for is_log, least in ((False, 0), (True, 20)):
+        drawn = charts.draw_history(history, [], SIZE, is_log=is_log)
+        low, high = (y for _, y in places_of(drawn, "usual")[:2])
+        assert (low - high > 15) is is_log
+        assert low - high >= least
+    assert "2016-11-06: 20,000 sessions, expected 9" in titles_of(drawn)
+
+
+def test_days_stand_under_their_weekday_and_missing_days_leave_a_gap() -> None:
+    """2016-11-01 was a Tuesday: two Tuesdays at one side, Monday left of them."""
+    history = days_of(date(2016, 11, 1), [5] * 8, surge=(7,))
+    drawn = charts.draw_weekdays(history[:3] + history[6:], SIZE)
+    assert len(places_of(drawn, "usual")) == 4
+    ((tuesday, _),) = places_of(drawn, "surge")
+    usual = sorted(x for x, _ in places_of(drawn, "usual"))
+    monday, first_tuesday = usual[:2]
+    assert monday < first_tuesday < tuesday < usual[2]
+
+
+def test_what_was_known_when_is_a_point_a_publication() -> None:
+    """The later the higher; preliminary ones are rings, other numbers than before stand out."""
+    day = date(2016, 11, 8)
+    at = datetime(2016, 11, 9, 11, tzinfo=UTC)
+    first = PublishedFigure(day, at, 2_000, None, 0.4, 2, 5, is_preliminary=True, reason="<b>")
+    last = PublishedFigure(
+        day, at + timedelta(2), 4_999, 2_000, 1.0, 5, 5, is_preliminary=False, reason=""
+    )
+    drawn = known_charts.draw_known(days_of(day, [4_999]), [first, last], TORONTO, SIZE)
+    ((x, low),), ((same, high),) = places_of(drawn, "usual ring"), places_of(drawn, "surge")
+    assert x == same
+    assert high < low
+    assert titles_of(drawn) == [
+        "2016-11-08: 2,000 sessions, published 2016-11-09 06:00, preliminary with 2 of 5 sources",
+        "2016-11-08: 4,999 sessions, published 2016-11-11 06:00",
+    ]
 
 
 @pytest.mark.parametrize("count", [1, 2, 200])
 def test_a_history_of_any_length_can_be_drawn(count: int) -> None:
     """One day is a dot; a gap breaks the line; many days have no tooltips."""
-    first = date(2016, 1, 1)
-    history = [
-        HistoryDay(first + timedelta(n), n, None, None, is_surge=False)
-        for n in range(count)
-        if n != 5
-    ]
-    drawn = draw(charts.draw_history(history, [], SIZE), 600, 300)
-    assert drawn.count("<title>") == (len(history) if count < 200 else 0)
+    history = days_of(date(2016, 1, 1), list(range(count)))
+    drawn = charts.draw_history([*history[:5], *history[6:]], [], SIZE)
+    assert drawn.count("<title>") == ({1: 1, 2: 2, 200: 0}[count])
     if count == 200:
-        line = next(part for part in drawn.split("<path ") if 'stroke="var(--observed)"' in part)
+        line = next(part for part in drawn.split("<path ") if 'class="observed"' in part)
         assert line.count("M") == 2
 
 
