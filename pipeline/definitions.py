@@ -10,6 +10,8 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 KEPT_OF_LONG_LINE = 4096
 ROBOT_PREFIX_CHARS = 500
 NO_COUNTRY = "ZZ"
+NO_NETWORKS = "none"
+"""What a raw file's record has for the databases of networks where there was none."""
 ALL = "all"
 """The country code of a day's total; leave it out of sums over countries."""
 LEAST_HISTORY_DAYS = 7

@@ -40,6 +40,13 @@ DUCKDB_TYPES: dict[pa.DataType, str] = {
 _FILE_KEY = ("file_key", _CODE, "raw file; null where the Parquet's own name is the key")
 _COUNTRY = f"country of the client, ISO 3166-1 alpha-2; {NO_COUNTRY} where there is no answer"
 _SUBDIVISION = "largest subdivision of the country, the code after the country's in ISO 3166-2"
+_ASN = (
+    "number of the autonomous system that announced the address, 0: none known of; null: not asked"
+)
+_AS_ORG = "name of that system"
+_NETWORKS = (
+    "dates of the databases of networks it was read by, or none; null: by an earlier version"
+)
 _GEO_BUILT = "date on which the database of addresses was built"
 _GEO_IS_LATE = "whether that database was built only after the day began"
 _SHARE = "covered part of what was expected of the day's sources, 0 to 1"
@@ -85,6 +92,8 @@ HITS = _table(
     ("is_page", pa.bool_(), "whether it is a page: no robot's, no asset, GET, 2xx or 304"),
     ("client_from", _CODE, "how the client was chosen: peer, or of which header"),
     _FILE_KEY,
+    ("asn", pa.int64(), _ASN),
+    ("as_org", _CODE, _AS_ORG),
 )
 REJECTS = _table(
     "One row a line that was rejected; under the day of its file's first hit, or 1970-01-01.",
@@ -116,6 +125,8 @@ SESSIONS = _table(
     ("user_agent", pa.string(), "user agent as written"),
     ("is_robotlike", pa.bool_(), "whether the visitor's day looks like a robot's"),
     ("source", pa.string(), "source of its first hit"),
+    ("asn", pa.int64(), f"of its first hit: {_ASN}"),
+    ("as_org", pa.string(), _AS_ORG),
 )
 _MEASURES = (
     ("sessions", pa.int64(), "sessions that started"),
@@ -283,6 +294,7 @@ FILES = _table(
     ("rejects_day", pa.date32(), "day that its rejected lines lie under"),
     ("days", _SHARES, "what it gives to each local day, from which line on"),
     ("whole_days", _SHARES, "the same before duplicates were dropped; empty when none were"),
+    ("networks", pa.string(), _NETWORKS),
 )
 
 PARTITIONED = {
@@ -301,7 +313,7 @@ TABLES = {name: schema.append(DAYS.field("day")) for name, schema in PARTITIONED
 TABLES |= UNPARTITIONED | {"files": FILES}
 """All tables with all columns, as they are read."""
 
-GROWN = {"sessions", "surges"}
+GROWN = {"sessions", "surges", "files"}
 """Tables of which files made by an earlier version lack a column: it is null there."""
 OF_RAW_FILES = {"hits", "rejects"}
 """Tables whose rows are of a raw file; those of earlier versions have no ``file_key``."""

@@ -8,7 +8,7 @@
 --         Its first and last hit are named by row_no: their texts are taken from there
 --         (build/session_texts.py). Texts are read here only where several hits share a session's
 --         first or last second: `place` is the total order of a visitor's hits (docs/definitions.md,
---         Order). Visitors can be taken in $parts parts, one at a time ($part from 0), to fit into
+--         Order), the files' own last. Visitors can be taken in $parts parts, one at a time ($part from 0), to fit into
 --         memory: sessions of different visitors know nothing of each other.
 --         is_robotlike is said of the visitor's day on which the session starts.
 --         Bytes that no BIGINT can hold (forged sizes) stop at its largest value.
@@ -84,7 +84,7 @@ placed AS (
             h.path, 'ASC NULLS FIRST', h.query, 'ASC NULLS FIRST', h.method, 'ASC NULLS FIRST',
             h.status, 'ASC NULLS FIRST', h.bytes_sent, 'ASC NULLS FIRST',
             h.referrer, 'ASC NULLS FIRST', h.country, 'ASC NULLS FIRST',
-            h.subdivision, 'ASC NULLS FIRST', h.source, 'ASC NULLS FIRST'
+            h.subdivision, 'ASC NULLS FIRST', h.source, 'ASC NULLS FIRST', h.row_no, 'ASC NULLS FIRST'
         ) AS place
     FROM hits AS h
     JOIN seconds AS s USING (visitor_id, ts)

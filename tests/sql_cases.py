@@ -93,7 +93,7 @@ hosts AS ({hosts})
 SELECT
     s.day, s.session_id, s.visitor_id, s.started_at, s.ended_at, s.hits, s.pages, s.bytes_sent,
     s.errors, f.path AS entry_path, l.path AS exit_path, r.referrer_host, s.country, f.subdivision,
-    f.user_agent, s.is_robotlike, f.source
+    f.user_agent, s.is_robotlike, f.source, f.asn, f.as_org
 FROM result AS s
 JOIN hits AS f ON s.first_row = f.row_no
 JOIN hits AS l ON s.last_row = l.row_no

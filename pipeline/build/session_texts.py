@@ -18,10 +18,9 @@ from pipeline.lake.day_files import take_rows
 from pipeline.lake.sql import read_model
 from pipeline.tables import TABLES
 
-_READ = ["path", "referrer", "subdivision", "user_agent", "source"]
-_OF_FIRST = {"entry_path": "path"} | {
-    name: name for name in ("referrer_host", "subdivision", "user_agent", "source")
-}
+_KEPT = ("subdivision", "user_agent", "source", "as_org")
+_READ = ["path", "referrer", *_KEPT[:-1], "asn", "as_org"]
+_OF_FIRST = {"entry_path": "path"} | {name: name for name in ("referrer_host", *_KEPT)}
 
 
 def read_sessions(
@@ -52,6 +51,7 @@ def read_sessions(
         columns = {name: session[name] for name in session.column_names}
         columns |= {name: entry[of] for name, of in _OF_FIRST.items()}
         columns["exit_path"] = leaving["path"]
+        columns["asn"] = entry["asn"].cast(pa.int64())
         yield pa.table({name: columns[name] for name in TABLES["sessions"].names})
 
 
@@ -63,7 +63,11 @@ def _keep_texts(
     connection.register("referrers", pa.table({"referrer": referrers.dictionary}))
     hosts = connection.execute(read_model("build/referrer_hosts")).to_arrow_table()
     host = hosts["referrer_host"].take(referrers.indices).combine_chunks().dictionary_encode()
-    kept = {name: texts[name].chunk(0) for name in ("subdivision", "user_agent", "source")}
+    kept = {name: texts[name].chunk(0) for name in _KEPT}
+    numbers = texts["asn"].chunk(0).dictionary_encode()
+    kept["asn"] = pa.DictionaryArray.from_arrays(
+        numbers.indices, numbers.dictionary.cast(pa.string())
+    )
     is_first = pa.array(~is_last)
     return pa.table(
         {"path": texts["path"]}

@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.days import EPOCH
-from pipeline.definitions import DEFINITIONS_VERSION
+from pipeline.definitions import DEFINITIONS_VERSION, NO_NETWORKS
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
 from pipeline.lake.sql import read_model
@@ -38,7 +38,7 @@ _DROP_ROBOTLIKE = "drop_robotlike"
 _ONE_DAY = timedelta(days=1)
 _SHOWN = 5
 _READ_BY = (
-    "robots", "definitions", "addresses", "proxies", "layout", "timezone", "erasures",
+    "robots", "definitions", "addresses", "proxies", "layout", "timezone", "erasures", "networks",
 )  # fmt: skip
 _NO_DAY = -(2**31)
 _COLUMNS = ("file_key", "lies_in", "days", *_READ_BY)
@@ -164,13 +164,16 @@ def _read_by(  # noqa: PLR0913 what a file was read by, as ``_READ_BY``
     layout: str,
     timezone: str | None,
     erasures: int,
+    networks: str | None,
 ) -> str:
-    # The commonest layout adds nothing, so that a day built before there was a choice keeps it.
+    # The commonest layout and no database of networks add nothing, so that a day built before there
+    # was a choice keeps it.
     others = {
         "proxies": proxies,
         "layout": layout if layout != "combined" else None,
         "times in": timezone,
         "erasures": erasures,
+        "networks": networks if networks != NO_NETWORKS else None,
     }
     said = [f"{name} {value}" for name, value in others.items() if value]
     return ", ".join([robots, str(definitions), addresses, *said])

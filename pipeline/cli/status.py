@@ -186,31 +186,30 @@ def _list_reasons(records: list[FileRecord]) -> str:
 
 
 def _list_outdated(settings: Settings, lake: Lake, records: list[FileRecord]) -> list[str]:
-    from pipeline.enrich.geo.databases import list_databases
+    from pipeline.enrich.geo.databases import list_databases, list_networks
 
     try:
-        databases = list_databases(settings.geo)
+        databases, networks = list_databases(settings.geo), list_networks(settings.geo)
         if not databases:  # nothing is located otherwise, then
             return []
         from pipeline.enrich.hits import DatabasesInForce
         from pipeline.ingest.outdated import find_outdated
         from pipeline.lake.zone import find_zone
 
-        places = DatabasesInForce(
-            databases, settings.geo_provider, find_zone(settings.timezone, lake).info
-        )
+        zone = find_zone(settings.timezone, lake).info
+        places = DatabasesInForce(databases, settings.geo_provider, zone, networks)
         return [str(day) for day in find_outdated(records, places, lake.sealed())]
     except GeoError:  # said in the row before
         return []
 
 
 def _list_databases(settings: Settings) -> list[str]:
-    from pipeline.enrich.geo.databases import list_databases
+    from pipeline.enrich.geo.databases import list_databases, list_networks
 
     if settings.geo is None:
         return ["none, geo = none: nobody is located"]
     try:
-        databases = list_databases(settings.geo)
+        databases = [*list_databases(settings.geo), *list_networks(settings.geo)]
     except GeoError as error:
         return [str(error)]
     return [f"{known.path.name} (built {known.build_date})" for known in databases]

@@ -1,6 +1,6 @@
 """Fields become hits: the day, where it came from, who it was, and what kind of hit it is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.days import EPOCH, day_start
-from pipeline.definitions import NO_COUNTRY
+from pipeline.definitions import NO_COUNTRY, NO_NETWORKS
 from pipeline.enrich.assets import find_assets
 from pipeline.enrich.clients import PEER, canonical_clients, choose_clients
-from pipeline.enrich.geo.databases import GeoDatabase, in_force
+from pipeline.enrich.geo.databases import GeoDatabase, in_force, network_in_force
 from pipeline.enrich.geo.lookup import Locator
 from pipeline.enrich.privacy import kept_clients
 from pipeline.enrich.robots import Robots
@@ -25,6 +25,8 @@ from pipeline.formats.client_texts import recoded
 from pipeline.proxies import NO_PROXIES, TrustedProxies
 from pipeline.settings import Addresses
 from pipeline.tables import HITS
+
+_OF_NETWORKS = ("asn", "as_org")
 
 
 def local_days(seconds: npt.NDArray[np.int64], zone: ZoneInfo) -> npt.NDArray[np.int32]:
@@ -41,13 +43,16 @@ def local_days(seconds: npt.NDArray[np.int64], zone: ZoneInfo) -> npt.NDArray[np
 
 @dataclass
 class DatabasesInForce:
-    """The databases, and which is in force on which day; shared by the reading threads."""
+    """The databases, and which are in force on which day; shared by the reading threads."""
 
     databases: list[GeoDatabase]
+    """Of countries."""
     provider: str | None
     zone: ZoneInfo
+    networks: list[GeoDatabase] = field(default_factory=list)
     _locators: dict[GeoDatabase, Locator] = field(default_factory=dict)
     _chosen: dict[int, tuple[GeoDatabase, bool] | None] = field(default_factory=dict)
+    _chosen_networks: dict[int, GeoDatabase | None] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def in_force(self, day: int) -> tuple[GeoDatabase, bool] | None:
@@ -59,13 +64,28 @@ class DatabasesInForce:
             self._chosen[day] = in_force(self.databases, start, self.provider)
         return self._chosen[day]
 
+    def network_in_force(self, day: int) -> GeoDatabase | None:
+        """The database of networks for a day."""
+        if not self.networks:
+            return None
+        if day not in self._chosen_networks:
+            start = day_start(EPOCH + timedelta(days=day), self.zone)
+            self._chosen_networks[day] = network_in_force(self.networks, start, self.provider)
+        return self._chosen_networks[day]
+
+    def name_networks(self, days: Iterable[int]) -> str:
+        """The dates of the databases of networks for some days, or ``NO_NETWORKS``."""
+        chosen = {one.build_date for day in days if (one := self.network_in_force(day))}
+        return ", ".join(map(str, sorted(chosen))) or NO_NETWORKS
+
     def locator(self, database: GeoDatabase) -> Locator:
         """The open database."""
         with self._lock:
             if database not in self._locators:
                 # Years of logs ask one after the other: only the latest needs its memory.
                 for other in self._locators.values():
-                    other.forget()
+                    if other.database.knows_countries == database.knows_countries:
+                        other.forget()
                 self._locators[database] = Locator(database)
             return self._locators[database]
 
@@ -103,7 +123,10 @@ class HitMaker:
         column = {name: fields[name].combine_chunks() for name in fields.column_names}
         days = local_days(column["ts"].cast(pa.int64()).to_numpy() // 1_000_000, self.zone)
         clients, column["client_from"] = self._choose(column, forwarded_kind)
-        column |= self._locate(clients, days)
+        column |= self._ask_in_force(clients, days, self._country_database, self._locate)
+        column |= self._ask_in_force(
+            clients, days, self.places.network_in_force, self._find_network
+        )
         column |= self._classify(column)
         column["visitor_id"] = pa.array(self._visitors.identify(clients, column["user_agent"]))
         column["source"] = _repeated(source, len(days))
@@ -122,14 +145,22 @@ class HitMaker:
             return chosen, _repeated(PEER, len(chosen))
         return choose_clients(column["client"], column["forwarded"], kind, self.proxies)
 
-    def _locate(
-        self, clients: pa.DictionaryArray, days: npt.NDArray[np.int32]
+    def _country_database(self, day: int) -> GeoDatabase | None:
+        chosen = self.places.in_force(day)
+        return chosen[0] if chosen else None
+
+    def _ask_in_force(
+        self,
+        clients: pa.DictionaryArray,
+        days: npt.NDArray[np.int32],
+        choose: Callable[[int], GeoDatabase | None],
+        ask: Callable[[GeoDatabase | None, pa.DictionaryArray], dict[str, pa.Array]],
     ) -> dict[str, pa.Array]:
-        """Country, subdivision and build date, by the database in force on each hit's day."""
-        parts = list(self._by_database(days))
+        """The columns that the database in force on each hit's day answers with."""
+        parts = list(_by_database(days, choose))
         if len(parts) == 1:
-            return self._locate_with(parts[0][0], clients)
-        located = [self._locate_with(database, clients.take(rows)) for database, rows in parts]
+            return ask(parts[0][0], clients)
+        located = [ask(database, clients.take(rows)) for database, rows in parts]
         order = np.argsort(np.concatenate([rows.to_numpy() for _, rows in parts]), kind="stable")
         return {
             name: pa.chunked_array([part[name] for part in located], HITS.field(name).type)
@@ -137,17 +168,7 @@ class HitMaker:
             for name in located[0]
         }  # fmt: skip
 
-    def _by_database(
-        self, days: npt.NDArray[np.int32]
-    ) -> Iterator[tuple[GeoDatabase | None, pa.Array]]:
-        found: dict[GeoDatabase | None, list[int]] = {}
-        for day in np.unique(days).tolist():
-            chosen = self.places.in_force(day)
-            found.setdefault(chosen[0] if chosen else None, []).append(day)
-        for database, its_days in found.items():
-            yield database, pa.array(np.flatnonzero(np.isin(days, its_days)))
-
-    def _locate_with(
+    def _locate(
         self, database: GeoDatabase | None, clients: pa.DictionaryArray
     ) -> dict[str, pa.Array]:
         if database is None:
@@ -162,6 +183,14 @@ class HitMaker:
             "geo_built": pa.repeat(pa.scalar(built, pa.date32()), len(clients)),
         }
 
+    def _find_network(
+        self, database: GeoDatabase | None, clients: pa.DictionaryArray
+    ) -> dict[str, pa.Array]:
+        if database is None:
+            return {name: pa.nulls(len(clients), HITS.field(name).type) for name in _OF_NETWORKS}
+        number, name = self.places.locator(database).locate(clients.dictionary)
+        return {"asn": number.take(clients.indices), "as_org": recoded(clients, name)}
+
     def _classify(self, column: dict[str, pa.Array]) -> dict[str, pa.Array]:
         agents, paths = column["user_agent"], column["path"]
         is_robot = _of_each(agents, self.robots.classify(agents.dictionary))
@@ -175,6 +204,17 @@ class HitMaker:
             "is_asset": pa.array(is_asset),
             "is_page": pa.array(is_page),
         }
+
+
+def _by_database(
+    days: npt.NDArray[np.int32], choose: Callable[[int], GeoDatabase | None]
+) -> Iterator[tuple[GeoDatabase | None, pa.Array]]:
+    """Each database that is in force, and the rows of its days."""
+    found: dict[GeoDatabase | None, list[int]] = {}
+    for day in np.unique(days).tolist():
+        found.setdefault(choose(day), []).append(day)
+    for database, its_days in found.items():
+        yield database, pa.array(np.flatnonzero(np.isin(days, its_days)))
 
 
 def _repeated(value: str, rows: int) -> pa.DictionaryArray:

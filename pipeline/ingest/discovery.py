@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.enrich.hits import DatabasesInForce
 from pipeline.errors import DataError, PassingError, SettingsError, StoreError
-from pipeline.ingest.outdated import is_outdated
+from pipeline.ingest.outdated import find_other_networks, is_outdated
 from pipeline.ingest.raw_logs import RawLog, RawLogs
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
@@ -142,7 +142,9 @@ def _is_of_day(raw: RawLog, day: date) -> bool:
 
 def _is_outdated(record: FileRecord | None, day: date, places: DatabasesInForce) -> bool:
     share = record.days.get(str(day)) if record and record.is_live else None
-    return share is not None and is_outdated(share, day, places)
+    if record is None or share is None:
+        return False
+    return is_outdated(share, day, places) or find_other_networks(record, places) is not None
 
 
 def has_arrived(path: Path, by: datetime | None) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pipeline.enrich.geo.databases import GeoDatabase, list_databases, none_in
+from pipeline.enrich.geo.databases import GeoDatabase, list_databases, list_networks, none_in
 from pipeline.enrich.hits import DatabasesInForce, HitMaker
 from pipeline.enrich.robots import Robots
 from pipeline.enrich.visitors import VisitorKey, load_key
@@ -107,7 +107,8 @@ def open_maker(settings: Settings, zone: Zone, *, with_geo: bool) -> HitMaker:
     if zone.is_assumed:  # another process may have made the lake meanwhile
         zone = replace(zone, info=ZoneInfo(lake.identity().get("timezone", zone.info.key)))
     lake.claim(zone.info.key, key.fingerprint)
-    return _make(settings, zone.info, databases, key)
+    networks = list_networks(settings.geo) if with_geo else []
+    return _make(settings, zone.info, databases, networks, key)
 
 
 def ingest_settings(settings: Settings) -> IngestSettings:
@@ -131,15 +132,19 @@ def current_maker(settings: Settings, lake: Lake) -> HitMaker:
     """What hits would be made by now, also where there is no database of addresses."""
     zone = find_zone(settings.timezone, lake).info
     try:
-        databases = list_databases(settings.geo)
+        databases, networks = list_databases(settings.geo), list_networks(settings.geo)
     except GeoError:
-        databases = []
-    return _make(settings, zone, databases, load_key(settings))
+        databases, networks = [], []
+    return _make(settings, zone, databases, networks, load_key(settings))
 
 
 def _make(
-    settings: Settings, zone: ZoneInfo, databases: list[GeoDatabase], key: VisitorKey
+    settings: Settings,
+    zone: ZoneInfo,
+    databases: list[GeoDatabase],
+    networks: list[GeoDatabase],
+    key: VisitorKey,
 ) -> HitMaker:
-    places = DatabasesInForce(databases, settings.geo_provider, zone)
+    places = DatabasesInForce(databases, settings.geo_provider, zone, networks)
     robots = Robots(settings.lake)
     return HitMaker(zone, places, robots, key, settings.addresses, settings.proxies)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from pipeline.days import EPOCH
-from pipeline.definitions import DEFINITIONS_VERSION
+from pipeline.definitions import DEFINITIONS_VERSION, NO_NETWORKS
 from pipeline.enrich.hits import DatabasesInForce, HitMaker
 from pipeline.ingest.source_names import Sources
 from pipeline.lake.ledger import DayShare, FileRecord
@@ -37,13 +37,30 @@ def is_outdated(share: DayShare, day: date, places: DatabasesInForce) -> bool:
     return bool(chosen and share.geo_built and share.geo_built != str(chosen[0].build_date))
 
 
+def find_other_networks(record: FileRecord, places: DatabasesInForce) -> str | None:
+    """The databases of networks in force for a file's days, where it was read by others.
+
+    None where there are none now, and of hits that were taken in without any database.
+    """
+    if not any(share.geo_built for share in record.read_days.values()):
+        return None
+    days = ((date.fromisoformat(day) - EPOCH).days for day in record.read_days)
+    networks = places.name_networks(days)
+    return None if networks in (NO_NETWORKS, record.networks) else networks
+
+
 def find_outdated(
     records: Iterable[FileRecord], places: DatabasesInForce, sealed: set[str]
 ) -> list[date]:
     """The days to locate anew, in order; sealed ones can't be."""
-    shares = ((day, share) for record in records for day, share in record.read_days.items())
-    unsealed = ((date.fromisoformat(day), share) for day, share in shares if day not in sealed)
-    return sorted({day for day, share in unsealed if is_outdated(share, day, places)})
+    found = set()
+    for record in records:
+        all_are = find_other_networks(record, places) is not None
+        for day, share in record.read_days.items():
+            at = date.fromisoformat(day)
+            if day not in sealed and (all_are or is_outdated(share, at, places)):
+                found.add(at)
+    return sorted(found)
 
 
 def list_outdated(
@@ -54,6 +71,9 @@ def list_outdated(
     for record in records:
         by_settings = _by_settings(record, maker, sources.origin_of_record(record))
         by_name = _by_name(record) if sources.misnames(record) else []
+        if networks := find_other_networks(record, maker.places):
+            known = record.networks or NO_NETWORKS
+            by_name.append(("geo", f"networks by the database of {known}, in force: {networks}"))
         for day, share in record.read_days.items():
             if day not in sealed:
                 at = date.fromisoformat(day)

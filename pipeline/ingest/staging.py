@@ -258,6 +258,7 @@ def make_record(  # noqa: PLR0913 all that a file's record tells of
         given=origin.layout,
         timezone=origin.timezone,
         url=origin.url,
+        networks=maker.places.name_networks(counts.shares),
         nul_bytes=counts.nul_bytes,
         wrapper=wrapper,
         lies_in=stem_of(origin.source, first_at) if first_at and is_packed else file_key,

@@ -14,7 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.lake.partitions import complete
 from pipeline.lake.storage import damage_named
+from pipeline.tables import HITS
 
 DAY_OF_PATH = "TRY_CAST(regexp_extract(filename, '/day=([^/]*)/[^/]*$', 1) AS DATE)"
 """The day of a partition's ``filename``; a filter by it is one of files, as TRY_CAST can't fail."""
@@ -51,29 +53,32 @@ def show_hits(connection: duckdb.DuckDBPyConnection, paths: Iterable[Path]) -> N
 def take_rows(
     paths: Sequence[Path], row_no: npt.NDArray[np.int64], columns: list[str]
 ) -> Iterator[tuple[slice, pa.Table]]:
-    """Text columns of some rows of partitions of hits, as dictionaries, row group by row group.
+    """Some columns of some rows of partitions of hits, row group by row group.
 
     Args:
         paths: as given to ``show_hits``.
         row_no: ascending; any of them more than once.
-        columns: texts.
+        columns: texts, which come as dictionaries, or numbers; null where a file has none such.
 
     Yields:
         Which of ``row_no``, and their rows, in single chunks. In memory are one row group, or as
         many small ones as make up a few rows.
     """
+    schema = pa.schema([HITS.field(name) for name in columns])
     found: list[pa.Table] = []
     first = end = n_bytes = 0
     for number in np.unique(row_no >> _ROW_BITS):
         path, start = paths[number], number << _ROW_BITS
-        with damage_named(path), pq.ParquetFile(path, read_dictionary=columns) as file:
+        with damage_named(path), _open_coded(path, schema) as file:
+            there = [name for name in columns if name in file.schema_arrow.names]
             for group in range(file.num_row_groups):
                 count = file.metadata.row_group(group).num_rows
                 end = int(np.searchsorted(row_no, start + count))
                 here = first + sum(map(len, found))
                 if here < end:
                     rows = pa.array(row_no[here:end] - start)
-                    found.append(file.read_row_group(group, columns).take(rows))
+                    taken = file.read_row_group(group, there).take(rows)
+                    found.append(complete(taken, schema))
                     n_bytes += found[-1].nbytes
                 if end - first >= _ROWS_AT_ONCE or n_bytes >= _BYTES_AT_ONCE:
                     yield slice(first, end), _join(found)
@@ -83,6 +88,14 @@ def take_rows(
                 start += count
     if found:
         yield slice(first, end), _join(found)
+
+
+def _open_coded(path: Path, schema: pa.Schema) -> pq.ParquetFile:
+    """A file whose columns, as far as it has them, are read as they are in ``schema``."""
+    metadata = pq.read_metadata(path)
+    texts = {field.name for field in schema if pa.types.is_dictionary(field.type)}
+    coded = sorted(texts.intersection(metadata.schema.names))
+    return pq.ParquetFile(path, metadata=metadata, read_dictionary=coded)
 
 
 def _join(tables: list[pa.Table]) -> pa.Table:

@@ -101,6 +101,7 @@ class FileRecord:
     wrapper: str | None = None
     erasures: int = 0
     lies_in: str | None = None
+    networks: str | None = None
     seen: tuple[Seen, ...] = ()
 
     @property

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.lake.partitions import read_table, write_hits, write_table
+from pipeline.lake.partitions import complete, read_table, write_hits, write_table
 from pipeline.tables import HITS, REJECTS
 
 MOST_BYTES = 1024 * 1024
@@ -85,7 +85,7 @@ def write_pack(path: Path, folder: str, files: Mapping[str, Rows]) -> None:
 
 def _take(files: Sequence[tuple[str, Rows]], schema: pa.Schema) -> pa.Table:
     """The rows of some files, all of one table, each with its file's key."""
-    table = files[0][1].table
+    table = complete(files[0][1].table, schema)
     counts = [rows.stop - rows.start for _, rows in files]
     places = np.concatenate([np.arange(rows.start, rows.stop) for _, rows in files])
     codes = pa.array(np.repeat(np.arange(len(files), dtype=np.int32), counts))

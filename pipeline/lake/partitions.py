@@ -52,12 +52,18 @@ def _open(path: Path, schema: pa.Schema, **encoding: Any) -> pq.ParquetWriter:
 def _open_hits(path: Path) -> pq.ParquetWriter:
     """Half of the time, and two thirds of the bytes, of what is right for any table."""
     numbers = (pa.int64(), _INSTANT)
-    coded = [f.name for f in HITS if pa.types.is_dictionary(f.type) or f.type in _REPEATED]
+    coded = [
+        f.name
+        for f in HITS
+        if pa.types.is_dictionary(f.type) or f.type in _REPEATED or f.name == "asn"
+    ]
     return _open(
         path,
         HITS,
         use_dictionary=coded,
-        column_encoding={f.name: "DELTA_BINARY_PACKED" for f in HITS if f.type in numbers},
+        column_encoding={
+            f.name: "DELTA_BINARY_PACKED" for f in HITS if f.type in numbers and f.name not in coded
+        },
         write_statistics=["line_no", "ts"],
     )
 
@@ -111,7 +117,7 @@ def complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
     for field in schema:
         if field.name not in table.column_names:
             table = table.append_column(field, pa.nulls(len(table), field.type))
-    return table.cast(schema)
+    return table.select(schema.names).cast(schema)
 
 
 def write_hits(path: Path, table: pa.Table) -> None:

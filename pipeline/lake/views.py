@@ -23,7 +23,6 @@ from pipeline.lake.ledger import read_json, write_json
 from pipeline.lake.sql import read_model
 from pipeline.lake.storage import damage_named, storage_named
 from pipeline.tables import (
-    FILES,
     FILES_FOLDER,
     GROWN,
     OF_RAW_FILES,
@@ -140,7 +139,8 @@ def _name_inputs(lake: Lake) -> str:
 
 def _is_mixed(lake: Lake) -> bool:
     """Whether an earlier version read any of the raw files."""
-    return bool(lake.records(["lies_in"])["lies_in"].null_count)
+    known = lake.records(["lies_in", "networks"])
+    return any(known[name].null_count for name in known.column_names)
 
 
 def _read_columns(path: Path) -> str:
@@ -202,8 +202,8 @@ def _from_files(name: str, *, is_mixed: bool) -> str:
         is_odd = f"contains({_OPENED} || {_WRITTEN}, '=')"
         text = f"CASE WHEN {is_odd} THEN {_quoted(by_name)} ELSE {_quoted(by_hive)} END"
     elif name == "files":
-        columns = ", ".join(FILES.names)
-        text = _quoted(_read(FILES_FOLDER, "*", columns, "hive_partitioning = false"))
+        options = "hive_partitioning = false, union_by_name = true"
+        text = _quoted(_read(FILES_FOLDER, "*", "* EXCLUDE (seen)", options))
     else:
         text = _quoted(_read(name, "part", "*", "hive_partitioning = false"))
     root = (

@@ -20,7 +20,7 @@ from pipeline.build.checks import check_days
 from pipeline.build.restatements import publish
 from pipeline.days import check_day
 from pipeline.definitions import NO_COUNTRY
-from pipeline.enrich.geo.databases import list_databases, none_in
+from pipeline.enrich.geo.databases import list_databases, list_networks, none_in
 from pipeline.enrich.hits import DatabasesInForce
 from pipeline.enrich.visitors import load_key
 from pipeline.errors import DataError, PassingError
@@ -105,7 +105,9 @@ def search_files(
     raw_files = find_raw_files(lake, how.sources, days_around(day, with_late=with_late))
     zone = choose_zone(zone, raw_files.files)
     databases = list_databases(settings.geo)
-    places = DatabasesInForce(databases, settings.geo_provider, zone.info)
+    places = DatabasesInForce(
+        databases, settings.geo_provider, zone.info, list_networks(settings.geo)
+    )
     found = discover(
         lake, raw_files, places, day,
         where=str(how.sources), with_late=with_late, arrived_by=arrived_by,

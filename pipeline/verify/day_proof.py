@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from pipeline.build.stale import DERIVED
 from pipeline.days import EPOCH, day_start
+from pipeline.definitions import NO_NETWORKS
 from pipeline.enrich.clients import CHOICES, PEER
 from pipeline.enrich.hits import local_days
 from pipeline.tables import HITS
@@ -45,6 +46,7 @@ class FilePart:
     geo_built: str | None
     addresses: str
     proxies: str | None
+    networks: str | None
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,7 @@ def _read_day(task: Task, day: ProvenDay) -> DayProof:
         if isinstance(read, Finding):
             proof.findings.append(read)
             continue
+        read = _with_networks(read)
         files = list(its)
         tables = split_files(read, [part.file_key for part in files], stem)
         if isinstance(tables, str):
@@ -177,6 +180,14 @@ def _read_day(task: Task, day: ProvenDay) -> DayProof:
     if n_files == len(day.files):
         proof.hits = DayHits.join(parts) if parts else NO_HITS
     return proof
+
+
+def _with_networks(table: pa.Table) -> pa.Table:
+    """With columns that hits of an earlier version lack."""
+    for name in ("asn", "as_org"):
+        if name not in table.column_names:
+            table = table.append_column(name, pa.nulls(len(table), HITS.field(name).type))
+    return table
 
 
 def _by_stem(part: FilePart) -> tuple[str, str]:
@@ -205,6 +216,15 @@ def _check_part(table: pa.Table, part: FilePart, day: date, zone: str) -> Iterat
     if built != [part.geo_built]:
         located = ", ".join(sorted(map(str, built)))
         yield f"located by the database of {located}, by its record that of {part.geo_built}"
+    yield from _check_networks(table, part)
+
+
+def _check_networks(table: pa.Table, part: FilePart) -> Iterator[str]:
+    if part.networks in (None, NO_NETWORKS):
+        if table["asn"].null_count + table["as_org"].null_count < 2 * len(table):
+            yield "has networks, of which its record has no database"
+    elif table["asn"].null_count:
+        yield f"asn is null in some rows, by its record found by the database of {part.networks}"
 
 
 def _check_lines(numbers: Any, part: FilePart) -> Iterator[str]:

@@ -43,7 +43,11 @@ class Shelf:
         if isinstance(content, Finding):
             return content
         try:
-            with pq.ParquetFile(pa.BufferReader(content), read_dictionary=list(texts)) as file:
+            metadata = pq.read_metadata(pa.BufferReader(content))
+            coded = [name for name in texts if name in metadata.schema.names]
+            with pq.ParquetFile(
+                pa.BufferReader(content), metadata=metadata, read_dictionary=coded
+            ) as file:
                 if schema is not None and (why := _differs(file.schema_arrow, schema)):
                     return self.off(place, why)
                 there = [name for name in columns or () if name in file.schema_arrow.names]
@@ -116,11 +120,15 @@ class Packs:
         return dict(zip(keys, tables, strict=True))
 
 
+_ADDED = ("file_key", "asn", "as_org")
+"""What hits that an earlier version wrote lack; whether they may, their file's record says."""
+
+
 def _differs(schema: pa.Schema, wanted: pa.Schema) -> str | None:
     found = {field.name: _plain(field.type) for field in schema}
     for field in wanted:
         kind = found.pop(field.name, None)
-        if kind is None and field.name == "file_key":  # written before there were packs
+        if kind is None and field.name in _ADDED:
             continue
         if kind is None:
             return f"has no column {field.name}"

@@ -152,7 +152,7 @@ def _part_of(record: FileRecord, day: str) -> FilePart:
     dropped = record.overlap_lines if record.whole_days else 0
     return FilePart(
         record.file_key, record.stem, record.source, share.hits, share.first_line, record.lines,
-        dropped, share.geo_built, record.addresses, record.proxies,
+        dropped, share.geo_built, record.addresses, record.proxies, record.networks,
     )  # fmt: skip
 
 

@@ -12,11 +12,13 @@ from pipeline.verify.sessions import cut_sessions, make_sessions, order_sessions
 
 TEXTS = (
     *("source", "country", "subdivision", "method", "path", "query", "referrer", "user_agent"),
+    "as_org",
 )
 """Columns of hits that are read as dictionaries."""
 COUNTED = (
     *("ts", "source", "visitor_id", "country", "subdivision", "geo_built", "method", "path"),
     *("query", "status", "bytes_sent", "referrer", "user_agent", "is_robot", "is_asset", "is_page"),
+    *("asn", "as_org"),
 )
 """Columns of hits that anything derived depends on."""
 VISITS_AT_ONCE = 500_000

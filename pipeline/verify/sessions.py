@@ -19,7 +19,11 @@ Bools = npt.NDArray[np.bool_]
 LARGEST_BIGINT = 2**63 - 1
 PLACE = ("path", "query", "method", "status", "bytes_sent", "referrer", "country", "subdivision",
          "source")  # fmt: skip
-"""What decides between a visitor's hits of one instant, first to last; nulls first."""
+"""What decides between a visitor's hits of one instant, first to last; nulls first.
+
+Of those alike the first is the one that lies first: they may have other networks, or none, where a
+file was read before there was a database of networks.
+"""
 _SAFE_SUM = 2.0**62
 
 
@@ -92,7 +96,8 @@ def make_sessions(cut: Cut, session_key: bytes, robotlike: npt.NDArray[np.uint64
     first, end = cut.first[own], cut.end[own]
     entry, leaving = _find_ends(cut, first, end)
     visitor_id, started_at = cut.visitor_id[first], cut.at[first]
-    texts = cut.rows.select(["path", "referrer", "country", "subdivision", "user_agent", "source"])
+    names = ("country", "subdivision", "user_agent", "source", "asn", "as_org")
+    texts = cut.rows.select(["path", "referrer", *names])
     entered, left = texts.take(pa.array(entry)), texts.select(["path"]).take(pa.array(leaving))
     instant = pa.timestamp("us", "UTC")
     return pa.table(
@@ -110,7 +115,7 @@ def make_sessions(cut: Cut, session_key: bytes, robotlike: npt.NDArray[np.uint64
             "subdivision": entered["subdivision"],
             "user_agent": entered["user_agent"],
             "is_robotlike": np.isin(visitor_id, robotlike),
-            "source": entered["source"],
+            **{name: entered[name] for name in ("source", "asn", "as_org")},
         }
     )
 

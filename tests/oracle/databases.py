@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 import maxminddb
 
 NOWHERE = ("ZZ", None)
+NO_NETWORK = (0, None)
+NOT_ASKED = (None, None)
 
 
 def canonical_client(client: str) -> str:
@@ -38,7 +40,10 @@ class Databases:
     def __init__(self, folder: Path, zone: ZoneInfo) -> None:
         """Open every `.mmdb` of the folder; raises ValueError when it holds none."""
         self._zone = zone
-        self._readers = {path: maxminddb.open_database(path) for path in folder.glob("*.mmdb")}
+        readers = {path: maxminddb.open_database(path) for path in folder.glob("*.mmdb")}
+        of_networks = [p for p, one in readers.items() if "ASN" in one.metadata().database_type]
+        self._networks = {path: readers.pop(path) for path in of_networks}
+        self._readers = readers
         self._answers: dict[tuple[Path, str], tuple[str, str | None]] = {}
         self._in_force: dict[date, InForce] = {}
         if not self._readers:
@@ -46,7 +51,7 @@ class Databases:
 
     def close(self) -> None:
         """Close all readers."""
-        for reader in self._readers.values():
+        for reader in (*self._readers.values(), *self._networks.values()):
             reader.close()
 
     def in_force(self, day: date) -> InForce:
@@ -77,6 +82,25 @@ class Databases:
         if key not in self._answers:
             self._answers[key] = answer(self._readers[path], canonical)
         return self._answers[key]
+
+    def network(self, canonical: str, day: date) -> tuple[int | None, str | None]:
+        """Return number and name of a client's network on a day; nulls without any database."""
+        start = datetime(day.year, day.month, day.day, tzinfo=self._zone).timestamp()
+        by_age = sorted(self._networks.values(), key=lambda one: one.metadata().build_epoch)
+        in_time = [one for one in by_age if one.metadata().build_epoch < start]
+        chosen = in_time[-1:] or by_age[:1]
+        return network_answer(chosen[0], canonical) if chosen else NOT_ASKED
+
+
+def network_answer(reader: maxminddb.Reader, canonical: str) -> tuple[int | None, str | None]:
+    """Return what one database of networks says of one client."""
+    try:
+        record: Any = reader.get(ipaddress.ip_address(canonical))
+    except ValueError:
+        return NO_NETWORK
+    if not isinstance(record, dict):
+        return NO_NETWORK
+    return record["autonomous_system_number"], record.get("autonomous_system_organization")
 
 
 def answer(reader: maxminddb.Reader, canonical: str) -> tuple[str, str | None]:

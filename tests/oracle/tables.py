@@ -101,7 +101,7 @@ def hit_row(file: File, visit: Visit, databases: Databases) -> Row:
         file.key, visit.day, hit.line_no, hit.ts, file.source, visit.country, visit.subdivision,
         built, hit.host, hit.method, hit.path, hit.query, hit.protocol, hit.status,
         hit.bytes_sent, hit.referrer, hit.user_agent, visit.is_robot, visit.is_asset,
-        visit.is_page,
+        visit.is_page, *visit.network,
     )  # fmt: skip
 
 
@@ -124,6 +124,7 @@ def session_row(session: Session, robotlike: Days) -> Row:
         first.path, last.path, referrer_host(first.referrer),
         session.start.country, session.start.subdivision, first.user_agent,
         (session.start.day, session.start.visitor) in robotlike, session.start.source,
+        *session.start.network,
     )  # fmt: skip
 
 

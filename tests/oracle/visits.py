@@ -34,6 +34,7 @@ class Visit:
     is_asset: bool
     is_page: bool
     source: str
+    network: tuple[int | None, str | None]
 
     @property
     def is_in_session(self) -> bool:
@@ -49,7 +50,8 @@ def visit_of(hit: Hit, zone: ZoneInfo, databases: Databases, source: str) -> Vis
     robot, asset = is_robot(hit.user_agent), is_asset(hit.path)
     page = not robot and not asset and hit.method == "GET" and is_shown(hit.status)
     visitor = f"{canonical}\0{hit.user_agent or ''}"
-    return Visit(hit, day, visitor, country, subdivision, robot, asset, page, source)
+    network = databases.network(canonical, day)
+    return Visit(hit, day, visitor, country, subdivision, robot, asset, page, source, network)
 
 
 canonical_client_of = cache(canonical_client)

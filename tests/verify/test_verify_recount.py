@@ -65,7 +65,7 @@ NO_HITS_SCHEMA = pa.schema(
         ("country", CODE), ("subdivision", CODE), ("geo_built", pa.date32()), ("method", CODE),
         ("path", CODE), ("query", CODE), ("status", pa.int16()), ("bytes_sent", pa.int64()),
         ("referrer", CODE), ("user_agent", CODE), ("is_robot", pa.bool_()),
-        ("is_asset", pa.bool_()), ("is_page", pa.bool_()),
+        ("is_asset", pa.bool_()), ("is_page", pa.bool_()), ("asn", pa.int64()), ("as_org", CODE),
     )]
 )  # fmt: skip
 
@@ -169,6 +169,8 @@ def drawn_hit(
         "is_robot": is_robot,
         "is_asset": is_asset,
         "is_page": not is_robot and not is_asset and one(True, False),
+        "asn": one(None, 0, 64500),
+        "as_org": one(None, "One", "Two"),
     }
 
 
