@@ -43,7 +43,7 @@ from pipeline.definitions import (
     SMALL_BYTES,
 )
 from pipeline.errors import HIDDEN, SettingsError, TidegaugeError, show_value
-from pipeline.lake.place import check_place
+from pipeline.lake.place import BucketUrl, check_bucket, check_place
 from pipeline.machine import find_timezone, time_zones
 
 if TYPE_CHECKING:
@@ -62,6 +62,13 @@ def _check_timezone(name: str) -> str:
 
 def _read_geo(place: Any) -> Any:
     return None if str(place) == "none" else place
+
+
+def _read_lake(place: Any) -> Any:
+    if isinstance(place, str) and place.startswith("s3:"):
+        caches = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+        return check_bucket(place, Path(caches, "tidegauge"))
+    return check_place(Path(place)) if isinstance(place, str | Path) else place
 
 
 def _split(words: Any) -> Any:
@@ -173,8 +180,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TIDEGAUGE_", extra="forbid")
 
-    lake: Annotated[Path, AfterValidator(check_place)] = Field(
-        Path("lake"), description="the folder that everything counted is kept in"
+    lake: Annotated[Path | BucketUrl, BeforeValidator(_read_lake)] = Field(
+        Path("lake"),
+        description="the folder that everything counted is kept in, or `s3://bucket/prefix`",
     )
     geo: Annotated[Path | None, BeforeValidator(_read_geo)] = Field(
         Path("geo"), description="address databases; `none` locates nobody: every country is ZZ"
@@ -389,7 +397,7 @@ def refuse_relative(settings: Settings) -> None:
     """
     key, config = find_config()
     places: dict[str, str | Path | None] = {
-        "lake": settings.lake,
+        "lake": settings.lake if isinstance(settings.lake, Path) else None,
         "geo": settings.geo,
         "report": settings.report,
         "visitor_key_file": None if settings.visitor_key else settings.visitor_key_file,

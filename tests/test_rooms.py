@@ -18,13 +18,17 @@ FLOORS = (
 BELOW_SETTINGS = ("formats", "raw", "why", "surges")
 """The modules beside the folders are for all, and know none; settings alone ask whether a format is
 one, and whether a lake can lie where it is to."""
-ASKED_BY_SETTINGS = {"pipeline.formats.layouts.read_maps", "pipeline.lake.place.check_place"}
+ASKED_BY_SETTINGS = {
+    "pipeline.formats.layouts.read_maps", "pipeline.lake.place.BucketUrl",
+    "pipeline.lake.place.check_bucket", "pipeline.lake.place.check_place",
+}  # fmt: skip
 
 MAY = {
     "read the environment": {"settings.py", "demo/standalone.py", "cli/main.py"},
     "connect to DuckDB": {"lake/database.py"},
     "use the network": {
-        "raw/stores.py", "enrich/geo/download.py", "alerts/services.py", "demo/standalone.py",
+        "raw/stores.py", "lake/objects.py", "enrich/geo/download.py", "alerts/services.py",
+        "demo/standalone.py",
     },
     "know Airflow": {"orchestration/dag_run.py"},
     "have options": {"cli/", "demo/commands.py", "demo/standalone.py"},
@@ -40,7 +44,7 @@ lines apart, or deals with DuckDB itself."""
 _IMPORTS = {
     "apprise": "use the network", "fsspec": "use the network", "paramiko": "use the network",
     "requests": "use the network", "urllib3": "use the network", "aiohttp": "use the network",
-    "airflow": "know Airflow", "typer": "have options",
+    "botocore": "use the network", "airflow": "know Airflow", "typer": "have options",
 }  # fmt: skip
 _CALLS = {
     "os.environ": "read the environment", "os.getenv": "read the environment",

@@ -130,7 +130,7 @@ def note_incomplete(how: AlertSettings, day: date, today: date, *, is_asked: boo
     span = _find_span(how, day, today, is_asked=is_asked)
     if span is None:
         return []
-    with one_state(open_lake(how.lake.root)) as state:
+    with one_state(open_lake(how.lake.place)) as state:
         published = set(read_restatements(state.lake)["day"].to_pylist())
         days = {
             str(one.day): one

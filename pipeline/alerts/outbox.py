@@ -26,7 +26,7 @@ from pipeline.lake.digests import render
 from pipeline.lake.fault_points import reach
 from pipeline.lake.journal import Move
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import read_json, write_json
+from pipeline.lake.ledger import read_json
 from pipeline.text import write_number_of
 
 log = logging.getLogger(__name__)
@@ -221,10 +221,8 @@ def _by_service(due: Sequence[Due]) -> dict[str, tuple[str, list[Due]]]:
 def _write(lake: Lake, due: Sequence[Due], given_up: Mapping[str, GivenUp]) -> Outbox:
     """Write what is left, as long as anything is; the caller holds it."""
     left = Outbox(tuple(one for one in due if one.services), given_up)
-    if left.due or left.given_up:
-        write_json(outbox_path(lake), _content_of(left))
-    else:
-        outbox_path(lake).unlink(missing_ok=True)
+    with lake.lock("commit"):
+        lake.put_json(outbox_path(lake), _content_of(left) if left.due or left.given_up else None)
     return left
 
 

@@ -150,7 +150,7 @@ def note_surges(how: AlertSettings, day: date, today: date, *, is_asked: bool) -
         return []
     since = (day if is_asked else today) - timedelta(days=how.days)
     span = {"first_day": date.min, "last_day": today - timedelta(days=1)}
-    with one_state(open_lake(how.lake.root)) as state:
+    with one_state(open_lake(how.lake.place)) as state:
         found = state.ask(SurgeEpisode, "queries/surges", country=None, **span)
         days = state.ask(Day, "report/days", first_day=date.min, last_day=date.max)
         reasons = find_reasons(state, None, since, span["last_day"])

@@ -6,7 +6,6 @@ late for it is refused. Sealed days lie before all others. Nothing else is ever 
 """
 
 import logging
-import shutil
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -150,7 +149,7 @@ def check_plan(lake: Lake, how: RetentionSettings, plan: Sequence[OldDay]) -> No
     stale = [day for day in take_stock(lake, how.rules).stale if day in sealing]
     if stale:
         raise DataError(
-            f"lake {lake.root}: {len(stale)} of the days that would be sealed are stale or were"
+            f"lake {lake.name}: {len(stale)} of the days that would be sealed are stale or were"
             f" never built, {stale[0]} to {stale[-1]}; run `tidegauge build` first"
         )
 
@@ -165,9 +164,11 @@ def apply_retention(lake: Lake, how: RetentionSettings, today: date) -> list[Old
             sealed or deleted then.
         StorageError: something can't be deleted; the next run tries again.
     """
-    if how.kept_days is None:
-        return []
     started = time.monotonic()
+    if how.kept_days is None:
+        with lake.lock():
+            lake.store.collect(lake.store.list_garbage())
+        return []
     with lake.lock("build"), lake.lock():
         plan = plan_retention(lake, how, today)
         check_plan(lake, how, plan)
@@ -177,6 +178,7 @@ def apply_retention(lake: Lake, how: RetentionSettings, today: date) -> list[Old
         from pipeline.lake.views import write_views  # noqa: PLC0415 Arrow is not for a list
 
         write_views(lake)  # the hits may all be gone, and the sealed days stand in them
+        lake.store.collect(lake.store.list_garbage())
     log.info(
         "retention deleted %d bytes of %d days in %d ms",
         sum(old.size_bytes for old in plan), len(plan), round((time.monotonic() - started) * 1000),
@@ -198,27 +200,14 @@ def delete_days(lake: Lake, plan: Iterable[OldDay]) -> None:
     Raises:
         StorageError: something can't be deleted.
     """
-    with lake.staging() as staging:
-        for old in plan:
-            try:
-                _delete_day(lake, old, staging)
-            except OSError as error:
-                raise StorageError(
-                    f"lake {lake.root}: hits and rejects of {old.day} can't be deleted:"
-                    f" {error.strerror or error}; the next run tries again"
-                ) from error
-
-
-def _delete_day(lake: Lake, old: OldDay, staging: Path) -> None:
-    for table, files in zip(_TABLES, (old.hits, old.rejects, old.whole), strict=True):
-        folder = lake.root / table / f"day={old.day}"
-        if files and set(files) == set(folder.iterdir()):
-            away = staging / f"{Path(table).name}-{old.day}"
-            folder.replace(away)
-            shutil.rmtree(away)  # the staging's end would hide an error
-        else:  # rejects without a day, some of them young
-            for path in files:
-                path.unlink()
+    for old in plan:
+        try:
+            lake.delete([*old.hits, *old.rejects, *old.whole])
+        except OSError as error:
+            raise StorageError(
+                f"lake {lake.name}: hits and rejects of {old.day} can't be deleted:"
+                f" {error.strerror or error}; the next run tries again"
+            ) from error
 
 
 def _delete_line_hashes(lake: Lake) -> None:
@@ -229,10 +218,7 @@ def _delete_line_hashes(lake: Lake) -> None:
         path = lake.lines_path(record)
         is_sealed = bool(record.read_days) and sealed.issuperset(record.read_days)
         are_sealed[path] = are_sealed.get(path, True) and is_sealed
-    for path in (path for path, are in are_sealed.items() if are):
-        path.unlink(missing_ok=True)
-        with suppress(OSError):  # other files' are there
-            path.parent.rmdir()
+    lake.delete([path for path, are in are_sealed.items() if are and path.exists()])
 
 
 def _list_old(folder: Path, cutoff: date) -> dict[date, list[Path]]:

@@ -21,7 +21,13 @@ class Form(StrEnum):
 
 
 LakeOption = Annotated[
-    Path | None, typer.Option("--lake", help="Folder of the lake.", show_default="./lake")
+    str | None,
+    typer.Option(
+        "--lake",
+        help="The lake: a folder, or s3://bucket/prefix.",
+        show_default="./lake",
+        metavar="PLACE",
+    ),
 ]
 RawOption = Annotated[
     Path | None, typer.Option("--raw", help="Folder of raw logs.", show_default="./raw")

@@ -97,7 +97,7 @@ def read_basis(  # noqa: PLR0913 what is read, and with what means
     left_out = {day: stale[day] for day in asked if day in stale}
     wanted = [day for day in asked if day not in left_out]
     if not wanted:
-        raise DataError(f"lake {lake.root}: {_nothing(days, asked)}")
+        raise DataError(f"lake {lake.name}: {_nothing(days, asked)}")
     now, flagged, completeness = _read_figures(lake, days)
     basis = Basis(
         lake, ZoneInfo(lake.identity()["timezone"]), rules, memory_mb,

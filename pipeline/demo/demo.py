@@ -173,7 +173,7 @@ def _print_restatement(out: Path, config: Path | None) -> None:
     day = _EPISODE[0]
     print(f"Published figures of {day}, United States", flush=True)
     midnight = datetime.combine(day, datetime.min.time())
-    history(midnight, "US", lake=out / "lake", config=config)
+    history(midnight, "US", lake=str(out / "lake"), config=config)
 
 
 def _build(settings: Settings) -> None:

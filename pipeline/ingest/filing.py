@@ -20,6 +20,7 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.packs import Rows, read_pack, write_pack
 from pipeline.lake.partitions import read_table, write_hits
+from pipeline.lake.stand_ins import bring
 
 HITS, REJECTS, LINES, WHOLE = "hits", "rejects", "ledger/lines", "ledger/whole"
 Piece = Path | Rows
@@ -81,7 +82,10 @@ class Filing:
         if not self._is_packed(LINES, record):
             target = self._lake.lines_path(record)
             path = self._own.get(target, target)
-            return np.asarray(np.load(path, mmap_mode="r")) if path and path.exists() else None
+            if path is None or not path.exists():
+                return None
+            bring([path])
+            return np.asarray(np.load(path, mmap_mode="r"))
         rows = self.find(LINES, record.day, record)
         if rows is None:
             return None

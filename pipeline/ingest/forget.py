@@ -46,6 +46,6 @@ def _find(lake: Lake, name: str) -> FileRecord:
         listed = ", ".join(record.file_key for record in found)
         raise LakeError(f"several files are called {name}; name one by its key: {listed}")
     raise LakeError(
-        f"lake {lake.root} has no file {name}: name one as `tidegauge sql` shows it in the names of"
+        f"lake {lake.name} has no file {name}: name one as `tidegauge sql` shows it in the names of"
         " the hits' files, or by the path it was read from"
     )

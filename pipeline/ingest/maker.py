@@ -146,5 +146,5 @@ def _make(
     key: VisitorKey,
 ) -> HitMaker:
     places = DatabasesInForce(databases, settings.geo_provider, zone, networks)
-    robots = Robots(settings.lake)
+    robots = Robots(Lake(settings.lake).root)
     return HitMaker(zone, places, robots, key, settings.addresses, settings.proxies)

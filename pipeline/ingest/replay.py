@@ -52,7 +52,7 @@ def list_rejected(lake: Lake, names: Collection[str]) -> list[FileRecord]:
     unknown = set(names) - {name for r in chosen for name in (r.name, r.file_key)}
     if unknown:
         raise LakeError(
-            f"lake {lake.root} has no rejected lines of {', '.join(sorted(unknown))}: give a file's"
+            f"lake {lake.name} has no rejected lines of {', '.join(sorted(unknown))}: give a file's"
             " name or key, or none for all"
         )
     return chosen

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.lake.partitions import complete
+from pipeline.lake.stand_ins import bring
 from pipeline.lake.storage import damage_named
 from pipeline.tables import HITS
 
@@ -29,7 +30,7 @@ def read_days(
     connection: duckdb.DuckDBPyConnection, paths: Iterable[Path], *, union_by_name: bool = False
 ) -> duckdb.DuckDBPyRelation:
     """The rows of partitions, with their ``day`` from the path as the last column."""
-    files = [_pattern(path) for path in paths]
+    files = _patterns(paths)
     rows = connection.read_parquet(
         files, hive_partitioning=False, filename=True, union_by_name=union_by_name
     )
@@ -39,9 +40,7 @@ def read_days(
 def show_hits(connection: duckdb.DuckDBPyConnection, paths: Iterable[Path]) -> None:
     """Make the view ``hits`` of partitions, with ``day`` and ``row_no``; see ``take_rows``."""
     # A relation with bound values would be read at once.
-    connection.execute(
-        "SET VARIABLE files_of_hits = $files", {"files": [_pattern(path) for path in paths]}
-    )
+    connection.execute("SET VARIABLE files_of_hits = $files", {"files": _patterns(paths)})
     connection.sql(
         "FROM read_parquet(getvariable('files_of_hits'), hive_partitioning = false,"
         " filename = true, file_row_number = true)"
@@ -69,6 +68,7 @@ def take_rows(
     first = end = n_bytes = 0
     for number in np.unique(row_no >> _ROW_BITS):
         path, start = paths[number], number << _ROW_BITS
+        bring([path])
         with damage_named(path), _open_coded(path, schema) as file:
             there = [name for name in columns if name in file.schema_arrow.names]
             for group in range(file.num_row_groups):
@@ -106,8 +106,10 @@ def _join(tables: list[pa.Table]) -> pa.Table:
 
 def read_part(connection: duckdb.DuckDBPyConnection, *paths: Path) -> duckdb.DuckDBPyRelation:
     """The rows of files as they are, without anything of their paths."""
-    return connection.read_parquet([_pattern(path) for path in paths], hive_partitioning=False)
+    return connection.read_parquet(_patterns(paths), hive_partitioning=False)
 
 
-def _pattern(path: Path) -> str:
-    return escape(str(path.absolute()))
+def _patterns(paths: Iterable[Path]) -> list[str]:
+    every = list(paths)
+    bring(every)
+    return [escape(str(path.absolute())) for path in every]

@@ -39,6 +39,14 @@ def sharing(ledger: Path, name: str = _LOCK) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def holding_still(ledger: Path) -> Iterator[None]:
+    """Keep an exchange from beginning for a moment, also for one who shares the lock."""
+    with ExitStack() as held:
+        _share(held, ledger / _LOCK)
+        yield
+
+
 def _share(held: ExitStack, path: Path) -> None:
     file = _open(path)
     if file is not None:

@@ -5,34 +5,33 @@ Nothing here knows what a hit is. Layout: docs/definitions.md, *The lake*.
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
-import secrets
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import LakeError, StorageError
-from pipeline.lake import journal
+from pipeline.errors import LakeError
 from pipeline.lake.digests import (
     FOLDER,
     digest_of,
     with_digests,
     with_latest,
 )
-from pipeline.lake.exchange import sharing
+from pipeline.lake.folder import Folder
 from pipeline.lake.journal import Move
 from pipeline.lake.ledger import FileRecord, Seen, quoted, read_json, stat_of, write_json
 from pipeline.lake.old_ledger import has_old, list_old, read_old
+from pipeline.lake.place import BucketUrl
 from pipeline.raw.files import is_file
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import pyarrow as pa
 
 log = logging.getLogger(__name__)
@@ -42,7 +41,26 @@ log = logging.getLogger(__name__)
 class Lake:
     """One site's lake. Making the object touches nothing."""
 
-    root: Path
+    place: Path | BucketUrl
+
+    @cached_property
+    def store(self) -> Folder:
+        """What it lies in."""
+        if isinstance(self.place, Path):
+            return Folder(self.place)
+        from pipeline.lake.bucket import open_bucket  # noqa: PLC0415 few lakes are there
+
+        return open_bucket(self.place)
+
+    @property
+    def root(self) -> Path:
+        """The folder in which this machine's commands find its files."""
+        return self.store.root
+
+    @property
+    def name(self) -> str:
+        """What messages call it: where it lies."""
+        return self.store.name
 
     def hits_path(self, day: str, stem: str) -> Path:
         """The hits of one large raw file and day, or those of small ones; see ``packs``."""
@@ -168,10 +186,13 @@ class Lake:
         Raises:
             LakeError: one of them is missing.
         """
-        known = read_json(self.ledger / "lake.json")
+        path = self.ledger / "lake.json"
+        if not path.exists():  # what it is never changes
+            self.store.freshen()
+        known = read_json(path)
         if known and not known.keys() >= {"timezone", "visitor_key"}:
             raise LakeError(
-                f"lake {self.root}: ledger/lake.json is damaged, it lacks what it is for"
+                f"lake {self.name}: ledger/lake.json is damaged, it lacks what it is for"
             )
         return known
 
@@ -185,7 +206,8 @@ class Lake:
         The caller holds the locks ``build`` and ``commit``.
         """
         known = read_json(self.ledger / "sealed.json")
-        write_json(self.ledger / "sealed.json", {day: {"sealed_at": at} for day in days} | known)
+        now = {day: {"sealed_at": at} for day in days} | known
+        self.put_json(self.ledger / "sealed.json", now)
 
     def claim(self, timezone: str, key_fingerprint: str) -> None:
         """Make the lake this zone's and key's, or refuse when it is another's.
@@ -193,21 +215,22 @@ class Lake:
         Raises:
             LakeError: it was made with another time zone or another key, or can't be written.
         """
+        self.store.claim()
         wanted = {"timezone": timezone, "visitor_key": key_fingerprint}
         known = self.identity()  # what it is never changes: who may only read needs no lock
         if not known:
             with self.lock():
                 known = self.identity()
                 if not known:
-                    write_json(self.ledger / "lake.json", known := wanted)
+                    self.put_json(self.ledger / "lake.json", known := wanted)
         if known["timezone"] != timezone:
             raise LakeError(
-                f"lake {self.root} was made for time zone {known['timezone']}, not {timezone}:"
+                f"lake {self.name} was made for time zone {known['timezone']}, not {timezone}:"
                 " set that zone, or use another lake"
             )
         if known["visitor_key"] != key_fingerprint:
             raise LakeError(
-                f"lake {self.root} was made with another visitor key (fingerprint"
+                f"lake {self.name} was made with another visitor key (fingerprint"
                 f" {known['visitor_key']}): set that key, or use another lake"
             )
 
@@ -217,25 +240,10 @@ class Lake:
 
         Whoever holds ``commit`` finds every change finished, and the ledger as this version has it.
         """
-        with self._locked(name):
+        with self.store.lock(name):
             if name == "commit":
                 self._renew_ledger()
             yield
-
-    @contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
-        try:
-            self.ledger.mkdir(parents=True, exist_ok=True)
-            with (self.ledger / f".{name}.lock").open("a") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                if name == "commit":
-                    journal.recover(self.root)
-                yield
-        except OSError as error:
-            if isinstance(error.filename, str) and str(self.root) in error.filename:
-                why = f"lake {self.root} can't be written: {error.strerror}"
-                raise StorageError(why) from error
-            raise
 
     def _renew_ledger(self) -> None:
         """Write the records of an earlier version's ledger as this one does; once."""
@@ -248,50 +256,24 @@ class Lake:
         records = read_old(self.ledger)
         log.warning(
             "the ledger of %s is written anew, %d raw files: earlier versions can't read it then",
-            self.root, len(records),
+            self.name, len(records),
         )  # fmt: skip
         with self.staging() as staging:
             moves = put_records(self.ledger, records, staging) + take_over(self, staging)
             moves += [Move(None, path) for path in list_old(self.ledger)]
             self.exchange(with_digests(self.root, moves), lambda: write_views(self))
 
-    @contextmanager
-    def hold(self, name: str = "commit") -> Iterator[None]:
+    def hold(self, name: str = "commit") -> AbstractContextManager[None]:
         """Keep others from changing what a lock guards; where one may only read, too.
 
         Raises:
             LakeError: a change was interrupted, which who may only read can't finish.
         """
-        if _may_write(self.ledger):
-            with self._locked(name):
-                yield
-            return
-        with sharing(self.ledger, f".{name}.lock"):
-            if name == "commit":
-                self._refuse_interrupted()
-            yield
+        return self.store.hold(name)
 
-    @contextmanager
-    def staging(self) -> Iterator[Path]:
+    def staging(self) -> AbstractContextManager[Path]:
         """A folder of this process on the lake's disk; it and abandoned ones are removed."""
-        parent = self.root / ".staging"
-        folder = parent / secrets.token_hex(8)
-        with ExitStack() as ending:
-            with self.lock("staging"):  # whoever is not locked by then has ended
-                try:
-                    folder.mkdir(parents=True)
-                    mine = ending.enter_context((folder / ".lock").open("w"))
-                except OSError as error:
-                    why = f"lake {self.root} can't be written: {error.strerror}"
-                    raise StorageError(why) from error
-                fcntl.flock(mine, fcntl.LOCK_EX)
-                _remove_abandoned(parent)
-            try:
-                yield folder
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
-                with suppress(OSError):
-                    parent.rmdir()
+        return self.store.staging()
 
     def commit(
         self,
@@ -333,26 +315,23 @@ class Lake:
 
         The caller holds ``commit``, and does not read as ``reading`` does.
         """
-        journal.commit(self.root, moves, then)
+        self.store.commit(moves, then)
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
+    def reading(self) -> AbstractContextManager[None]:
         """Keep the lake in one state while it is read; not to be nested, nor to wait in.
 
         Raises:
             LakeError: a process died in the midst of a change, and this one may not finish it.
         """
-        self.recover()
-        with sharing(self.ledger):
-            self._refuse_interrupted()
-            yield
+        return self.store.reading()
 
-    def _refuse_interrupted(self) -> None:
-        if journal.is_interrupted(self.root):
-            raise LakeError(
-                f"lake {self.root}: a change of it was interrupted: any command of who may"
-                " write there finishes it, such as `tidegauge status`"
-            )
+    def put_json(self, path: Path, content: Mapping[str, Any] | None) -> None:
+        """Write one file of the ledger, or remove it; the caller holds ``commit``."""
+        self.store.put_json(path, content)
+
+    def delete(self, paths: Iterable[Path]) -> None:
+        """Delete files for good, those of a folder at one stroke; the caller holds ``commit``."""
+        self.store.delete(paths)
 
     def digests_path(self, name: str) -> Path:
         """Where the digests of what the lake wrote lie; see ``digests``."""
@@ -366,18 +345,4 @@ class Lake:
 
     def recover(self) -> None:
         """Finish a change that another process left, before reading."""
-        if (self.root / ".commit").is_dir() and _may_write(self.root):
-            with self._locked("commit"):
-                pass
-
-
-def _may_write(folder: Path) -> bool:
-    return os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
-
-
-def _remove_abandoned(parent: Path) -> None:
-    """Remove what ended processes left: staging folders whose lock nobody holds."""
-    for folder in parent.iterdir():
-        with suppress(OSError), (folder / ".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+        self.store.recover()

@@ -59,7 +59,7 @@ def write_notes(lake: Lake, notes: Sequence[LeftOut], gone: Sequence[LeftOut] = 
         for note in gone:
             known.pop(note.path, None)
         known |= {n.path: n for n in new if n.is_store or not _is_taken(lake, n)}
-        write_json(lake.left_out, _content(known.values()))
+        lake.put_json(lake.left_out, _content(known.values()))
 
 
 def strike_out(lake: Lake, paths: Iterable[Path], staging: Path) -> list[Move]:

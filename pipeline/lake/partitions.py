@@ -16,6 +16,7 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 
 from pipeline.days import EPOCH
+from pipeline.lake.stand_ins import bring
 from pipeline.lake.storage import damage_named
 from pipeline.tables import HITS, REJECTS
 
@@ -80,6 +81,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     Raises:
         LakeError: it is damaged.
     """
+    bring([path])
     with damage_named(path), pq.ParquetFile(path) as file:
         return file.read(columns)
 

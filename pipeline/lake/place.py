@@ -2,7 +2,66 @@
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
+
+
+@dataclass(frozen=True)
+class BucketUrl:
+    """A lake's place in an object store, and that of this machine's copy of it."""
+
+    url: str
+    """``s3://bucket`` or ``s3://bucket/prefix``, without a slash at its end."""
+    copy: Path
+    """A folder."""
+
+    def __str__(self) -> str:
+        """What it is called."""
+        return self.url
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+        return self.url.split("/")[2]
+
+    @property
+    def prefix(self) -> str:
+        """What all keys of the lake's objects begin with: nothing, or folders with a slash."""
+        inner = self.url.removeprefix(f"s3://{self.bucket}").strip("/")
+        return f"{inner}/" if inner else ""
+
+    def is_absolute(self) -> bool:
+        """As a path says it: it is the same place wherever a command runs."""
+        return True
+
+
+def check_bucket(url: str, copies: Path) -> BucketUrl:
+    """The place of a lake in an object store.
+
+    Args:
+        url: as it was given.
+        copies: the folder of this machine's copies of lakes.
+
+    Raises:
+        ValueError: it can't lie there, and why.
+    """
+    plain = url.rstrip("/")
+    if "@" in plain:
+        raise ValueError("keys stand in AWS_ACCESS_KEY_ID and the like or ~/.aws, not in the URL")
+    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.+-]+)*", plain, re.ASCII):
+        raise ValueError(
+            "write s3://bucket or s3://bucket/prefix, the prefix of letters, digits and . _ - +"
+        )
+    if {".", ".."} & {*plain.split("/")}:
+        raise ValueError("a prefix leads nowhere else: without . and .. between slashes")
+    name = re.sub(r"\W", "-", plain.removeprefix("s3://"))
+    return BucketUrl(plain, copies / f"{name[:40]}-{_short(plain)}")
+
+
+def _short(text: str) -> str:
+    import hashlib  # noqa: PLC0415 settings of most lakes need none
+
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def check_place(lake: Path) -> Path:
@@ -15,7 +74,9 @@ def check_place(lake: Path) -> Path:
         ValueError: it can't lie there, and why.
     """
     if re.match(r"[A-Za-z][\w+.-]*:", str(lake)):
-        raise ValueError("a name before a colon is no folder; write the path of one, from / on")
+        raise ValueError(
+            "a name before a colon is no folder; write the path of one, from / on, or s3://bucket"
+        )
     if str(lake).startswith("~"):
         raise ValueError("only a shell knows whose folder ~ is; write its path, from / on")
     for path in {os.path.normpath(lake.absolute()), os.path.realpath(lake)}:

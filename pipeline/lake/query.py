@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +13,9 @@ from pipeline.errors import SettingsError
 from pipeline.lake.database import open_views
 from pipeline.lake.lake import Lake
 from pipeline.lake.old_ledger import has_old
+from pipeline.lake.place import BucketUrl
 from pipeline.lake.sql import read_model
+from pipeline.lake.stand_ins import bring
 from pipeline.lake.storage import is_damage, is_of_lake, name_damage, tables_named, write_reason
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ class State:
 
     def query(self, model: str, **bound: Any) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Columns and rows of ``sql/<model>.sql``."""
-        return _fetch(self.connection, read_model(model), bound)
+        return _fetch(self.lake, self.connection, read_model(model), bound)
 
     def ask(self, row: type[Row], model: str, **bound: Any) -> list[Row]:
         """The rows of ``query`` as values; the fields of ``row`` are among the model's columns."""
@@ -77,16 +80,24 @@ def query(
             check_select(statement)
             confine(connection, lake, confined_to_mb)
         try:
-            return _fetch(connection, statement, {})
+            return _fetch(lake, connection, statement, {})
         except duckdb.Error as error:
             if is_damage(error) and is_of_lake(lake.root, error):
                 raise name_damage(lake.root, error) from error
             raise SettingsError("SQL", statement.strip()[:200], write_reason(error)) from error
 
 
+def _bring_tables(lake: Lake, statement: str) -> None:
+    """Have the tables here that a statement names; all but two always are."""
+    for name in {"hits", "rejects"}.intersection(re.findall(r"\w+", statement.lower())):
+        bring((lake.root / name).glob("day=*/*.parquet"))
+
+
 def _fetch(
-    connection: duckdb.DuckDBPyConnection, statement: str, bound: dict[str, Any]
+    lake: Lake, connection: duckdb.DuckDBPyConnection, statement: str, bound: dict[str, Any]
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
+    if isinstance(lake.place, BucketUrl):
+        _bring_tables(lake, statement)
     connection.execute(statement, bound)
     columns = [column[0] for column in connection.description or []]
     return columns, connection.fetchall() if columns else []

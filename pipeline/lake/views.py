@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -21,6 +22,7 @@ from pipeline.lake.digests import digest_of, with_latest
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json, write_json
 from pipeline.lake.sql import read_model
+from pipeline.lake.stand_ins import bring
 from pipeline.lake.storage import damage_named, storage_named
 from pipeline.tables import (
     FILES_FOLDER,
@@ -39,6 +41,10 @@ from pipeline.tables import (
 _OPENED = "regexp_replace(current_setting('temp_directory'), '[^/]*$', '')"
 # The folder that these views were written for: a type beside them, found under any alias.
 _WRITTEN = "enum_first(NULL::lake_root)"
+# Whether views of a lake in a store are being made: from this machine's copy, as DuckDB looks what
+# columns there are, and may not reach the store.
+_MADE_IN = "views.tmp"
+_IS_MADE = f"ends_with(current_setting('temp_directory'), '/{_MADE_IN}')"
 # A lake that was opened is called tidegauge. When it was written for the same folder it is this
 # one; a copy of this one does not pass _IS_THERE. DuckDB's own command keeps a relative path as it
 # was given, which says nothing after its .cd.
@@ -81,26 +87,31 @@ def write_views(lake: Lake) -> None:
         path, place = lake.digests_path("views"), lake.views.name
         known, made_of = read_json(path), _name_inputs(lake)
         is_whole = lake.views.exists() and digest_of(lake.views) == known.get(place, [""])[-1]
-        if is_whole and known.get("made_of") == made_of:
-            return
-        draft = lake.root / ".views.draft"
-        make_views(lake, draft)
-        write_json(path, with_latest(known, place, digest_of(draft)) | {"made_of": made_of})
-        draft.replace(lake.views)
+        if not is_whole or known.get("made_of") != made_of:
+            draft = lake.root / ".views.draft"
+            make_views(lake, draft)
+            write_json(path, with_latest(known, place, digest_of(draft)) | {"made_of": made_of})
+            draft.replace(lake.views)
+        lake.store.put_views(made_of, lambda draft, url: make_views(lake, draft, url))
 
 
-def make_views(lake: Lake, draft: Path) -> None:
-    """Write a database of the lake's views to ``draft``, in place of what is there."""
+def make_views(lake: Lake, draft: Path, url: str | None = None) -> None:
+    """Write a database of the lake's views to ``draft``, in place of what is there.
+
+    With a ``url``: of the lake there, whoever opens it and wherever.
+    """
     draft.unlink(missing_ok=True)
     found, is_mixed, zone = _first_files(lake), _is_mixed(lake), _zone(lake)
-    with connect(threads=1, spill=lake.root / "views.tmp") as connection:
+    bring(path for path in found.values() if path)
+    with connect(threads=1, spill=lake.root / _MADE_IN) as connection:
         attached = _quoted(str(draft.absolute()))
         connection.execute(f"ATTACH {attached} AS lake (STORAGE_VERSION 'v1.0.0')")
         connection.execute("USE lake")
         connection.execute("BEGIN")
-        connection.execute(f"CREATE TYPE lake_root AS ENUM ({_quoted(_folder(lake))})")
+        connection.execute(f"CREATE TYPE lake_root AS ENUM ({_quoted(url or _folder(lake))})")
         for name in VIEWS:
-            view = _view(name, zone, is_there=found.get(name) is not None, is_mixed=is_mixed)
+            is_there = found.get(name) is not None
+            view = _view(name, zone, is_there=is_there, is_mixed=is_mixed, url=url)
             connection.execute(f"CREATE VIEW {name} AS {view}")
         connection.execute("; ".join(_comments()))
         connection.execute("COMMIT")
@@ -118,11 +129,19 @@ def _zone(lake: Lake) -> str:
 
 
 def _first_files(lake: Lake) -> dict[str, Path | None]:
-    """A file of each table: a view takes its columns from it."""
-    parts = {name: next((lake.root / name).glob("day=*/*.parquet"), None) for name in PARTITIONED}
+    """The first file of each table: a view takes its columns from it."""
+    parts = {name: _first_below(lake.root / name) for name in PARTITIONED}
     tables = {name: lake.part_path(name) for name in UNPARTITIONED}
     files = {"files": next((lake.root / FILES_FOLDER).glob("*.parquet"), None)}
     return parts | files | {n: path if path.exists() else None for n, path in tables.items()}
+
+
+def _first_below(table: Path) -> Path | None:
+    with suppress(FileNotFoundError):
+        for day in sorted(table.glob("day=*")):
+            if path := min(day.glob("*.parquet"), default=None):
+                return path
+    return None
 
 
 def _name_inputs(lake: Lake) -> str:
@@ -144,17 +163,18 @@ def _is_mixed(lake: Lake) -> bool:
 
 
 def _read_columns(path: Path) -> str:
+    bring([path])
     with damage_named(path):
         return str(pq.read_schema(path))
 
 
-def _view(name: str, zone: str, *, is_there: bool, is_mixed: bool) -> str:
+def _view(name: str, zone: str, *, is_there: bool, is_mixed: bool, url: str | None = None) -> str:
     """A view's SELECT; of no table, it asks the others, which are found beside it."""
     if name == "site":
         return f"SELECT {_quoted(zone)} AS timezone"
     if name not in TABLES:
         return read_model(f"views/{name}")
-    rows = _select(name, is_there=is_there, is_mixed=is_mixed)
+    rows = _select(name, is_there=is_there, is_mixed=is_mixed, url=url)
     if name in _ADDED:
         return f"SELECT *, {_ADDED[name].format(zone=_quoted(zone))} FROM ({rows})"  # noqa: S608 our own
     if name in RENAMED:
@@ -170,18 +190,20 @@ def _comments() -> Iterator[str]:
             yield f"COMMENT ON COLUMN {view}.{column.name} IS {_quoted(words_of(column))}"
 
 
-def _select(name: str, *, is_there: bool, is_mixed: bool) -> str:
+def _select(name: str, *, is_there: bool, is_mixed: bool, url: str | None = None) -> str:
     if not is_there:
         return select_nothing(name)
     if name in OF_RAW_FILES:
-        rows = f"{select_nothing(name)} UNION ALL BY NAME {_from_files(name, is_mixed=is_mixed)}"
+        files = _from_files(name, is_mixed=is_mixed, url=url)
+        rows = f"{select_nothing(name)} UNION ALL BY NAME {files}"
         named = "coalesce(file_key, stem) AS file_key"
         return f"SELECT * EXCLUDE (stem) REPLACE ({named}) FROM ({rows})"  # noqa: S608 our own
     nothing = [select_nothing(name)] if name in GROWN else []
-    return " UNION ALL BY NAME ".join([*nothing, _from_files(name, is_mixed=name in GROWN)])
+    files = _from_files(name, is_mixed=name in GROWN, url=url)
+    return " UNION ALL BY NAME ".join([*nothing, files])
 
 
-def _from_files(name: str, *, is_mixed: bool) -> str:
+def _from_files(name: str, *, is_mixed: bool, url: str | None) -> str:
     """A SELECT of all rows of a table, from the folder that is the lake's when it is asked.
 
     What depends on that is a text, made when the query is bound: DuckDB takes nothing else for
@@ -206,6 +228,12 @@ def _from_files(name: str, *, is_mixed: bool) -> str:
         text = _quoted(_read(FILES_FOLDER, "*", "* EXCLUDE (seen)", options))
     else:
         text = _quoted(_read(name, "part", "*", "hive_partitioning = false"))
+    if url:
+        text = text.replace(_IS_THERE.replace("'", "''"), "true")
+        place = f"CASE WHEN {_IS_MADE} THEN {_OPENED} ELSE {_quoted(url)} END"
+        one, two = _quoted("'"), _quoted("''")
+        root = f"concat({one}, replace({place}, {one}, {two}), {one})"
+        return f"SELECT * FROM query(replace({text}, '{{root}}', {root}))"  # noqa: S608 our own
     root = (
         f"CASE WHEN {_MAY_BE_OPENED} THEN {_quoted(_ROOT_WHEN_OPENED)} ELSE {_quoted(_WRITTEN)} END"
     )

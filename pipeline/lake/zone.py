@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pipeline.errors import LakeError, SettingsError
 from pipeline.lake.lake import Lake
+from pipeline.lake.place import BucketUrl
 from pipeline.settings import load_settings, machine_timezone
 
 
@@ -19,7 +20,7 @@ class Zone:
     reason: str = "as set"
     """Why it is this one, where ``is_new``."""
 
-    def explain(self, lake: Path) -> str:
+    def explain(self, lake: Path | BucketUrl) -> str:
         """Say what a new lake's days are."""
         return f"New lake in {lake}. Days are counted in {self.info.key}, {self.reason}."
 
@@ -37,15 +38,15 @@ def find_zone(set_to: str | None, lake: Lake) -> Zone:
     )
 
 
-def open_lake(root: Path) -> Lake:
-    """The lake of a folder, which must exist.
+def open_lake(place: Path | BucketUrl) -> Lake:
+    """The lake of a place, which must exist.
 
     Raises:
         LakeError: there is none.
     """
-    lake = Lake(root)
+    lake = Lake(place)
     if not lake.identity():
-        raise LakeError(f"no lake at {root}: `tidegauge ingest` makes one")
+        raise LakeError(f"no lake at {place}: `tidegauge ingest` makes one")
     lake.recover()
     return lake
 

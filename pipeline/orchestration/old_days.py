@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime
+from pathlib import Path
 
 from pipeline.build.retention import (
     apply_retention,
@@ -30,10 +31,12 @@ def list_old_days(settings: Settings, now: datetime) -> list[str]:
 def delete_old_days(settings: Settings, now: datetime) -> list[str]:
     """Delete what is older than is kept, within the guard; returns the days.
 
+    In a store, what no commit needs any more goes, too.
+
     Raises:
         LakeError, SettingsError, DataError, StorageError: as ``apply_retention``.
     """
-    if settings.hits_kept_days is None:
+    if settings.hits_kept_days is None and isinstance(settings.lake, Path):
         return []
     lake = open_lake(settings.lake)
     today = local_today(settings.timezone, lake, now)

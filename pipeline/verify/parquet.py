@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.errors import LakeError
+from pipeline.lake.stand_ins import bring
 from pipeline.text import escape
 from pipeline.verify.findings import Finding
 
@@ -59,9 +61,12 @@ class Shelf:
         """A file's bytes, which are those that were written; or what is off with it."""
         known = self.digests.get(place)
         try:
+            bring([self.root / place])
             content = (self.root / place).read_bytes()
         except FileNotFoundError:
             return self.off(place, "is missing")
+        except LakeError as error:  # the store's bytes are not those that were written
+            return self.off(place, str(error))
         except OSError as error:
             return self.off(place, f"cannot be read: {error.strerror}")
         if known is None:

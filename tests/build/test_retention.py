@@ -36,6 +36,7 @@ from verify_lakes import rewrite_records
 from pipeline.build import retention
 from pipeline.build.retention import retention_settings
 from pipeline.errors import SettingsError
+from pipeline.lake import folder
 from pipeline.lake.lake import Lake
 from pipeline.settings import Settings
 
@@ -311,11 +312,12 @@ def test_what_cannot_be_deleted_is_named_and_tried_again(
 ) -> None:
     """A disk that refuses is a sentence with exit 2; the next run goes on."""
 
-    def refuse(path: Path) -> None:
-        raise OSError(30, "Read-only file system", str(path))
+    def refuse(path: Path, *, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            raise OSError(30, "Read-only file system", str(path))
 
     with monkeypatch.context() as patch:
-        patch.setattr(retention, "shutil", SimpleNamespace(rmtree=refuse))
+        patch.setattr(folder, "shutil", SimpleNamespace(rmtree=refuse))
         err = delete(site, code=2)
     assert "hits and rejects of 2016-11-01 can't be deleted: Read-only file system" in err
     delete(site)

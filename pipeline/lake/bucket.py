@@ -1,0 +1,315 @@
+"""A lake in an object store: a log of commits there, and this machine's copy of what they say.
+
+Whoever takes ``commit`` or reads first brings the copy to the log's last commit, as one change; so
+all else finds a folder. A change is staged in the store, becomes the log's next commit, then the
+copy's; files that are large are fetched when they are opened (``stand_ins``).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import LakeError, PassingError
+from pipeline.lake.commit_log import (
+    CHECKPOINT_EACH,
+    STAGED,
+    CollectedError,
+    Commit,
+    CommitLog,
+    Version,
+)
+from pipeline.lake.digests import digest_of
+from pipeline.lake.folder import Folder
+from pipeline.lake.garbage import collect, list_garbage
+from pipeline.lake.journal import Move
+from pipeline.lake.leases import Lease
+from pipeline.lake.ledger import read_json, write_json
+from pipeline.lake.objects import TakenError, open_objects
+from pipeline.lake.stand_ins import StandIn, fetch, write_stand_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from pipeline.lake.objects import Listed
+    from pipeline.lake.place import BucketUrl
+
+_LARGE = ("hits/", "rejects/", "ledger/lines/", "ledger/whole/")
+_OF_MACHINE = {"staging", "views", "robots"}
+"""Locks of what each machine has for itself."""
+_LONGEST_STAGING = 24 * 3600
+"""Half of the time after which what was staged and not committed is collected."""
+_AT_ONCE = 8
+_VIEWS = "tidegauge.duckdb"
+
+
+class Bucket(Folder):
+    """What a lake lies in: an object store, of which a folder here is a copy."""
+
+    def __init__(self, url: BucketUrl) -> None:
+        """Know the place; nothing is asked."""
+        super().__init__(url.copy)
+        self._place, self._url = url, str(url)
+        self._writer = secrets.token_hex(8)
+        self._held: dict[str, int] = {}
+        """The locks that this process holds, and the log's last commit when it got each."""
+        self._is_fresh = self._is_pulling = False
+
+    @property
+    def name(self) -> str:
+        """What messages call the lake."""
+        return self._url
+
+    @property
+    def _objects(self) -> Any:
+        return open_objects(self._url)
+
+    @property
+    def _log(self) -> CommitLog:
+        return CommitLog(self._objects)
+
+    @property
+    def _state(self) -> Path:
+        """What of the log this machine's copy has."""
+        return self.root / ".bucket.json"
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Hold a lock across processes and machines; where it is ``commit``, at the last commit."""
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with super().lock(name), ExitStack() as held:
+            if name not in _OF_MACHINE:
+                held.enter_context(Lease(self._objects, name).held())
+                if name == "commit":
+                    self._pull()
+                    self._log.apply(self._know("applied"), self._know("head"))
+                    self._note(applied=self._know("head"))
+                else:
+                    self.recover()
+                self._held[name] = self._know("head")
+                held.callback(self._held.pop, name)
+            yield
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[None]:
+        """Keep others from changing what a lock guards."""
+        with self.lock(name):
+            yield
+
+    def recover(self) -> None:
+        """Bring this machine's copy to the log's last commit."""
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with super().lock("commit"):
+            self._pull()
+
+    def commit(self, moves: Sequence[Move], then: Callable[[], None] = lambda: None) -> None:
+        """Make a change the lake's next commit, then this machine's copy's, and put it in place.
+
+        Raises:
+            PassingError: another machine was first; nothing is changed.
+        """
+        begun = time.clock_gettime(time.CLOCK_BOOTTIME)
+        head, attempt = self._know("head"), f"{self._writer}-{secrets.token_hex(8)}"
+        self._refuse_overtaken(head)
+        with self.staging() as staging, ThreadPoolExecutor(_AT_ONCE) as pool:
+
+            def stage(one: tuple[int, Move]) -> tuple[str, Version]:
+                number, move = one
+                return self._stage(head + 1, attempt, move, staging / str(number))
+
+            files = dict(pool.map(stage, enumerate(moves)))
+        if time.clock_gettime(time.CLOCK_BOOTTIME) - begun > _LONGEST_STAGING:
+            raise PassingError(f"lake {self.name}: a change took over a day: run the command again")
+        self._log.append(Commit(head + 1, attempt, tuple(sorted(self._held)), files))
+
+        def after() -> None:
+            self._note(head=head + 1)
+            then()
+
+        super().commit(moves, after)
+        self._held = dict.fromkeys(self._held, head + 1)
+        self._log.apply(head, head + 1)
+        self._note(applied=head + 1)
+        if (head + 1) % CHECKPOINT_EACH == 0:
+            self._log.put_checkpoint(*self._log.read_all(head + 1))  # all of it is applied
+
+    def put_views(self, made_of: str, make: Callable[[Path, str], None]) -> None:
+        """Put views of the lake, written for its URL, beside its tables; unless this only reads."""
+        if self._is_pulling or read_json(self._state).get("views") == made_of:
+            return
+        draft = self.root / ".views.draft"
+        make(draft, f"{self._url}/")
+        self._objects.upload(_VIEWS, draft)
+        draft.unlink()
+        self._note(views=made_of)
+
+    def list_garbage(self) -> list[Listed]:
+        """What lies there that no commit needs any more; the caller holds ``commit``."""
+        return list(list_garbage(self._objects, self._log))
+
+    def collect(self, garbage: Iterable[Listed]) -> None:
+        """Delete that."""
+        collect(self._objects, garbage)
+
+    def freshen(self) -> None:
+        """Bring the copy to the last commit, unless this process did so before."""
+        if not self._is_fresh:
+            self.recover()
+
+    def put_json(self, path: Path, content: Mapping[str, Any] | None) -> None:
+        """Write one ledger file, or remove it; the caller holds ``commit``."""
+        with self.staging() as staging:
+            draft = staging / path.name
+            if content is not None:
+                write_json(draft, dict(content))
+            self.commit([Move(draft if content is not None else None, path)])
+
+    def delete(self, paths: Iterable[Path]) -> None:
+        """Delete files for good; the caller holds ``commit``."""
+        if moves := [Move(None, path) for path in paths]:
+            self.commit(moves)
+
+    def claim(self) -> None:
+        """Bring the copy to the last commit; see that the store keeps conditions where none is.
+
+        Raises:
+            LakeError: it does not, so no lake can be made there.
+        """
+        self.recover()
+        if self._know("head"):
+            return
+        place = f"ledger/probes/{secrets.token_hex(8)}"
+        broken = 0
+        self._objects.create(place, b"1")
+        try:
+            with suppress(TakenError):
+                self._objects.create(place, b"2")
+                broken += 1
+            with suppress(TakenError):
+                self._objects.replace(place, b"3", '"0123456789abcdef0123456789abcdef"')
+                broken += 1
+        finally:
+            self._objects.delete(place)
+        if broken:
+            raise LakeError(
+                f"lake {self.name}: the store does not keep conditions (If-None-Match, If-Match),"
+                " without which two writers could lose each other's changes: use another store"
+            )
+
+    def _stage(self, number: int, attempt: str, move: Move, draft: Path) -> tuple[str, Version]:
+        place, is_gone = move.target.relative_to(self.root).as_posix(), move.staged is None
+        if move.staged is None:
+            _write_without_rows(draft, place)
+        path = move.staged or draft
+        sha256 = digest_of(path)
+        version = Version(
+            number, f"{STAGED}{attempt}/{sha256}", sha256, path.stat().st_size, is_gone
+        )
+        self._objects.upload(version.object, path)
+        return place, version
+
+    def _refuse_overtaken(self, head: int) -> None:
+        """See that nobody else made commits under locks that this process took to be its own."""
+        first = min(self._held.values(), default=head)
+        if first == head:
+            return
+        for commit in self._log.read(first):
+            for name, since in self._held.items():
+                is_other = not commit.attempt.startswith(f"{self._writer}-")
+                if is_other and commit.number > since and name in commit.under:
+                    raise PassingError(
+                        f"lake {self.name}: another machine took over while this run stood still:"
+                        " run the command again"
+                    )
+
+    def _pull(self) -> None:
+        """Bring the copy to the last commit; the caller holds this machine's ``commit``."""
+        try:
+            commits = self._log.read(self._know("head"))
+        except CollectedError:
+            applied, _ = self._log.read_checkpoint()
+            self._replace(*self._log.read_all())
+            self._note(applied=applied)
+        else:
+            if commits:
+                files = {p: its for commit in commits for p, its in commit.files.items()}
+                self._change(files, commits[-1].number)
+        self._is_fresh = True
+
+    def _replace(self, head: int, files: Mapping[str, Version]) -> None:
+        """Make the copy anew from what there is, when the way from what it has is gone."""
+        every = (p.relative_to(self.root) for p in self.root.rglob("*") if p.is_file())
+        here = {p.as_posix() for p in every if not any(part.startswith(".") for part in p.parts)}
+        own = {_VIEWS, "ledger/digests/views.json", "ledger/digests/robots.json"}
+        stray = {p for p in here - files.keys() - own if not p.startswith("ledger/robots/")}
+        self._change(files, head, stray)
+
+    def _change(self, files: Mapping[str, Version], head: int, strays: Iterable[str] = ()) -> None:
+        with self.staging() as staging:
+
+            def get(file: tuple[int, tuple[str, Version]]) -> Move:
+                number, (place, its) = file
+                target = self.root / place
+                if its.is_gone:
+                    return Move(None, target)
+                what = StandIn(self._url, place, its.object, its.sha256, its.size)
+                draft = staging / str(number)
+                if place.startswith(_LARGE):
+                    write_stand_in(draft, what)
+                else:
+                    fetch(what, draft)
+                return Move(draft, target)
+
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                moves = list(pool.map(get, enumerate(files.items())))
+            moves += [Move(None, self.root / place) for place in strays]
+            super().commit(moves, lambda: self._note(head=head))
+        self._write_views()
+
+    def _write_views(self) -> None:
+        """Have views of what was pulled; those for its URL are its writer's."""
+        from pipeline.lake.lake import Lake  # noqa: PLC0415 it knows buckets
+        from pipeline.lake.views import write_views  # noqa: PLC0415 it knows lakes
+
+        self._is_pulling = True
+        try:
+            write_views(Lake(self._place))
+        finally:
+            self._is_pulling = False
+
+    def _know(self, name: str) -> int:
+        return int(read_json(self._state).get(name, 0))
+
+    def _note(self, **changed: int | str) -> None:
+        write_json(self._state, read_json(self._state) | changed)
+
+
+def _write_without_rows(path: Path, place: str) -> None:
+    """Write what stands for a file that is gone: where views look, Parquet with no rows."""
+    from pipeline.lake.partitions import write_table  # noqa: PLC0415 loads Arrow
+    from pipeline.lake.records import SCHEMA  # noqa: PLC0415 as above
+    from pipeline.tables import FILES_FOLDER, PARTITIONED, UNPARTITIONED  # noqa: PLC0415 as above
+
+    folder, _, _ = place.rpartition("/")
+    table = folder.partition("/")[0]
+    schema = SCHEMA if folder == FILES_FOLDER else (PARTITIONED | UNPARTITIONED).get(table)
+    if schema is None:
+        path.touch()
+    else:
+        write_table(path, schema.empty_table())
+
+
+@lru_cache(maxsize=8)
+def _open(url: BucketUrl, _process: int) -> Bucket:
+    return Bucket(url)
+
+
+def open_bucket(url: BucketUrl) -> Bucket:
+    """A lake's bucket; one object a process, as it knows which locks are held."""
+    return _open(url, os.getpid())

@@ -1,0 +1,216 @@
+"""What a lake in a store is: a log of commits, each made by one conditional PUT.
+
+``ledger/commits/NNNNNNNN.json`` is created where nothing is, so of two writers one is first. It
+names the bytes of each file that it changes, which lie in ``staged/`` by then. Then it is applied:
+each is copied, within the store, to its own place, over an older commit's alone; whoever comes next
+finishes what a killed process left. Every so many commits a checkpoint says what they come to.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import LakeError, PassingError
+from pipeline.lake.fault_points import reach
+from pipeline.lake.objects import TakenError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.lake.objects import Objects
+
+COMMITS, APPLIED, CHECKPOINTS = "ledger/commits/", "ledger/applied/", "ledger/checkpoints/"
+STAGED = "staged/"
+VERSION = 1
+CHECKPOINT_EACH = 64
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Version:
+    """A file of the lake as a commit makes it."""
+
+    commit: int
+    object: str
+    """Where its bytes were staged."""
+    sha256: str
+    size: int
+    is_gone: bool = False
+    """The commit takes it away. Its bytes are those of no rows, and stand at its place until they
+    are collected: whoever is slow with an older commit can't bring that back."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One entry of the log."""
+
+    number: int
+    attempt: str
+    """Whose it is."""
+    under: tuple[str, ...]
+    """The locks that its writer held."""
+    files: Mapping[str, Version]
+    """What it makes of each file, by place."""
+
+    def render(self) -> bytes:
+        """As it stands in the log."""
+        return _render(attempt=self.attempt, under=self.under, files=self.files)
+
+
+class CollectedError(Exception):
+    """Commits are asked for of which only a checkpoint is left."""
+
+
+class CommitLog:
+    """The log of one lake."""
+
+    def __init__(self, objects: Objects) -> None:
+        """Know where it is; nothing is asked."""
+        self._objects = objects
+
+    def read(self, after: int) -> list[Commit]:
+        """The commits behind a number.
+
+        Raises:
+            CollectedError: the first of them are gone.
+            LakeError: one is damaged, or a later version wrote it.
+        """
+        first = f"{COMMITS}{after:08d}.json"
+        numbers = [number_of(one.place) for one in self._objects.list(COMMITS, first)]
+        if numbers != list(range(after + 1, after + 1 + len(numbers))):
+            raise CollectedError
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(self._read, numbers))
+
+    def _read(self, number: int) -> Commit:
+        found = self._objects.get(f"{COMMITS}{number:08d}.json")
+        if found is None:
+            raise CollectedError
+        content = self._parse(found[0], f"commit {number}")
+        return Commit(
+            number, content["attempt"], tuple(content["under"]), _files_of(content["files"])
+        )
+
+    def _parse(self, text: bytes, what: str) -> dict[str, Any]:
+        try:
+            content: dict[str, Any] = json.loads(text)
+            version = content["version"]
+        except (ValueError, KeyError, TypeError):
+            raise LakeError(f"lake {self._objects.name}: {what} of its log is damaged") from None
+        if version > VERSION:
+            raise LakeError(
+                f"lake {self._objects.name} was written by a later version of Tidegauge: install"
+                " that"
+            )
+        return content
+
+    def read_checkpoint(self) -> tuple[int, dict[str, Version]]:
+        """The latest checkpoint: its number, and every file as of then; 0 and none without one."""
+        numbers = [number_of(one.place) for one in self._objects.list(CHECKPOINTS)]
+        if not numbers:
+            return 0, {}
+        found = self._objects.get(f"{CHECKPOINTS}{numbers[-1]:08d}.json")
+        if found is None:
+            return self.read_checkpoint()  # collected: there is a later one
+        content = self._parse(found[0], f"checkpoint {numbers[-1]}")
+        return numbers[-1], _files_of(content["files"])
+
+    def read_all(self, until: int | None = None) -> tuple[int, dict[str, Version]]:
+        """The number of the last commit, and every file of the lake after it, or gone since.
+
+        Args:
+            until: the last commit that counts; all do when not given.
+        """
+        while True:
+            number, files = self.read_checkpoint()
+            try:
+                for commit in self.read(number):
+                    if until is None or commit.number <= until:
+                        number = commit.number
+                        files |= commit.files
+            except CollectedError:
+                if self.read_checkpoint()[0] == number:
+                    raise LakeError(
+                        f"lake {self._objects.name}: its log lacks commits behind number {number}:"
+                        " bring them back from a copy of the bucket"
+                    ) from None
+                continue
+            return number, files
+
+    def put_checkpoint(self, number: int, files: Mapping[str, Version]) -> None:
+        """Write what the commits up to a number come to."""
+        self._objects.put(f"{CHECKPOINTS}{number:08d}.json", _render(files=files))
+
+    def append(self, commit: Commit) -> None:
+        """Make a commit the log's next one. From then on it is the lake's.
+
+        Raises:
+            PassingError: somebody else's is there: nothing of this one counts.
+        """
+        reach("store: staged")
+        place = f"{COMMITS}{commit.number:08d}.json"
+        try:
+            self._objects.create(place, commit.render())
+        except TakenError:
+            if self._read(commit.number).attempt != commit.attempt:
+                raise PassingError(
+                    f"lake {self._objects.name}: another machine changed it at the same time, so"
+                    " this run's change was not made: run the command again"
+                ) from None
+        reach("store: committed")
+
+    def apply(self, applied: int, head: int) -> None:
+        """Put in place what commits say that are not known to be applied."""
+        names = self._objects.list(APPLIED, f"{APPLIED}{applied:08d}")
+        done = {number_of(one.place) for one in names}
+        todo = [number for number in range(applied + 1, head + 1) if number not in done]
+        if not todo:
+            return
+        every = self.read(todo[0] - 1)
+        places = {place for one in every if one.number in todo for place in one.files}
+        while True:
+            self.put_in_place(
+                {p: its for one in every for p, its in one.files.items() if p in places}
+            )
+            # While this was slow, another may have gone on, and be done.
+            if not (more := self.read(every[-1].number)):
+                break
+            every += more
+        for number in todo:
+            self._objects.put(f"{APPLIED}{number:08d}", b"")
+
+    def put_in_place(self, files: Mapping[str, Version]) -> None:
+        """Copy what was staged of files to their places, where older commits' are."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(self._put, files.items()))
+
+    def _put(self, file: tuple[str, Version]) -> None:
+        place, its = file
+        while True:
+            there = self._objects.look(place)
+            if there and there[1] >= its.commit:
+                return
+            reach("store: before a copy")
+            with suppress(TakenError):
+                self._objects.copy(its.object, place, its.commit, there and there[0])
+                return
+
+
+def number_of(place: str) -> int:
+    """The number in the name of one of the log's objects; 0 in others."""
+    found = re.search(r"(\d{8})(\.json)?$", place)
+    return int(found[1]) if found else 0
+
+
+def _render(**content: Any) -> bytes:
+    files = {place: asdict(its) for place, its in content["files"].items()}
+    return json.dumps({"version": VERSION, **content, "files": files}).encode()
+
+
+def _files_of(files: Mapping[str, Any]) -> dict[str, Version]:
+    return {place: Version(**its) for place, its in files.items()}

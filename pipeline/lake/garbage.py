@@ -1,0 +1,54 @@
+"""What no commit of a lake in a store needs any more: staged bytes, files gone, the log's old part.
+
+Whatever is younger than two days stays, by the store's clock: a run may still be at it, or a reader
+of an older state. No run lasts that long: a change that took a day is not made (``bucket``).
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from pipeline.lake.commit_log import APPLIED, CHECKPOINTS, COMMITS, STAGED, CommitLog, number_of
+from pipeline.lake.objects import TakenError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pipeline.lake.objects import Listed, Objects
+
+KEPT_SECONDS = 2 * 24 * 3600.0
+
+
+def list_garbage(objects: Objects, log: CommitLog) -> Iterator[Listed]:
+    """The objects that may go; every commit is applied."""
+    _, files = log.read_all()
+    staged = {its.object: (place, its) for place, its in files.items()}
+    checkpoints = sorted(number_of(one.place) for one in objects.list(CHECKPOINTS))
+    kept_from = checkpoints[-2] if len(checkpoints) > 1 else 0
+    for one in objects.list(""):
+        place = one.place
+        if one.age_seconds <= KEPT_SECONDS:
+            continue
+        if place.startswith(STAGED):
+            target, its = staged.get(place, (None, None))
+            there = objects.look(target) if target else None
+            is_garbage = its is None or (there is not None and there[1] >= its.commit)
+        elif place.startswith((COMMITS, APPLIED)):
+            is_garbage = number_of(place) <= kept_from
+        elif place.startswith(CHECKPOINTS):
+            is_garbage = number_of(place) < kept_from
+        elif place in files:
+            is_garbage = files[place].is_gone
+        else:  # what was brought back by one who was slow; what others put there is theirs
+            there = objects.look(place)
+            is_garbage = there is not None and there[1] > 0
+        if is_garbage:
+            yield one
+
+
+def collect(objects: Objects, garbage: Iterable[Listed]) -> None:
+    """Delete it; what was written anew since it was listed stays."""
+    for one in garbage:
+        with suppress(TakenError):
+            objects.delete(one.place, one.etag)
