@@ -23,6 +23,8 @@ from pipeline.text import write_number_of
 _DAYS_AT_ONCE = 8
 _SHOWN_OFFENCES = 3
 _ONE_DAY = timedelta(days=1)
+_NAMED = "* RENAME (hits AS all_hits)"
+"""As the lake's view of ``days`` has its columns."""
 
 
 def check_days(lake: Lake, days: Iterable[date], settings: BuildSettings) -> list[date]:
@@ -76,7 +78,7 @@ def _show_days(
     if lake.part_path("days").exists():
         read_part(connection, lake.part_path("days")).filter(
             ColumnExpression("day").isin(*map(ConstantExpression, near))
-        ).create_view("days")
+        ).project(_NAMED).create_view("days")
 
 
 def _show_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, stock: Stock) -> None:
@@ -97,10 +99,13 @@ def _show(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) -
             if is_of_days
             else read_part(connection, *files)
         )
+        if name == "days":
+            parts = parts.project(_NAMED)
         parts.create_view(f"{name}_parts")
         selects.append(f"FROM {name}_parts")
     if is_grown or not files:
-        selects.insert(0, select_nothing(name))
+        nothing = select_nothing(name)
+        selects.insert(0, f"FROM ({nothing}) SELECT {_NAMED}" if name == "days" else nothing)
     connection.execute(f"CREATE OR REPLACE VIEW {name} AS {' UNION ALL BY NAME '.join(selects)}")
 
 

@@ -20,18 +20,18 @@ daily_totals AS (
     GROUP BY day
 ),
 offences AS (
-    SELECT 'a day with hits has one row' AS rule, day, format('{} rows', count(d.hits)) AS found
+    SELECT 'a day with hits has one row' AS rule, day, format('{} rows', count(d.all_hits)) AS found
     FROM hit_counts AS h
     FULL JOIN days AS d USING (day)
     GROUP BY day
-    HAVING count(d.hits) <> 1 OR count(h.hits) = 0
+    HAVING count(d.all_hits) <> 1 OR count(h.hits) = 0
     UNION ALL
     SELECT
         'hits are those of the day' AS rule, day,
-        concat(d.hits, ' (robots ', d.robot_hits, '), in hits ', h.hits, ' (', h.robot_hits, ')') AS found
+        concat(d.all_hits, ' (robots ', d.robot_hits, '), in hits ', h.hits, ' (', h.robot_hits, ')') AS found
     FROM days AS d
     JOIN hit_counts AS h USING (day)
-    WHERE d.hits IS DISTINCT FROM h.hits OR d.robot_hits IS DISTINCT FROM h.robot_hits
+    WHERE d.all_hits IS DISTINCT FROM h.hits OR d.robot_hits IS DISTINCT FROM h.robot_hits
     UNION ALL
     SELECT
         'error_share is that of the day' AS rule, day,
