@@ -339,7 +339,6 @@ VISITORS = _table(
     ("visitor_id", pa.uint64(), _VISITOR_ID),
     ("first_day", pa.date32(), "first day on which a session of the visitor's starts"),
     ("last_day", pa.date32(), "last such day"),
-    ("days", pa.int64(), "such days"),
     ("sessions", pa.int64(), "sessions of all days"),
 )
 SITE = _table(

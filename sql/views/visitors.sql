@@ -8,7 +8,6 @@ SELECT
     visitor_id,
     min(day) AS first_day,
     max(day) AS last_day,
-    count(DISTINCT day) AS days,
     count(*) AS sessions
 FROM sessions
 GROUP BY visitor_id
