@@ -128,7 +128,7 @@ def main() -> int:
     """Simulate, take apart, print; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--surges", type=int, default=420)
+    parser.add_argument("--surges", type=int, default=480)
     options = parser.parse_args()
     got = measure(simulate(np.random.default_rng(options.seed), options.surges))
     names = [*RANKINGS, "called machines", "called people"]

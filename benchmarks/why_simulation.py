@@ -1,9 +1,9 @@
 """Simulated surges whose drivers are planted: a country's sessions on its days and on 28 before.
 
-A country has pages, referring sites, subdivisions, user agents and hours with shares of its own,
-which wander from day to day (Dirichlet) and are others on weekends; its visitors load assets,
-return and leave after one hit as the country's do. A surge's excess is drawn from the same, but for
-what is planted. Nothing here is a measurement of a real site.
+A country has pages, referring sites, subdivisions, networks, user agents and hours with shares of
+its own, which wander from day to day (Dirichlet) and are others on weekends; its visitors load
+assets, return and leave after one hit as the country's do. A surge's excess is drawn from the same,
+but for what is planted. Nothing here is a measurement of a real site.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 DAYS_BEFORE = 28
-PEOPLE = ("one page", "one referrer", "one state", "two mixed", "uniform")
+PEOPLE = ("one page", "one referrer", "one state", "one network", "two mixed", "uniform")
 MACHINES = ("one user agent", "flood behind many agents")
 KINDS = (*PEOPLE, *MACHINES)
 NOON = np.array([2, 1, 1, 1, 1, 1, 2, 3, 4, 6, 6, 6, 6, 6, 6, 6, 6, 5, 5, 5, 5, 5, 4, 3], float)
 EPOCH = date(1970, 1, 1)
+NO_NETWORK = "0"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Planted:
 
 @dataclass(frozen=True)
 class Country:
-    """Shares of what sessions are made of; the first referrer and subdivision are none."""
+    """Shares of what sessions are made of; the first referrer, subdivision and network are none."""
 
     level: float
     wander: float
@@ -129,10 +130,12 @@ def _draw_country(rng: Rng, browsers: list[str]) -> Country:
     pages = int(rng.integers(40, 1500))
     states = int(rng.integers(4, 52))
     agents = int(rng.integers(200, 3000))
+    networks = int(rng.integers(8, 400))
     names: dict[str, list[str | None]] = {
         "entry_path": ["/", *(f"/page/{n}" for n in range(1, pages))],
         "referrer_host": [None, *(f"site{n}.example" for n in range(1, 25))],
         "subdivision": [None, *(f"S{n}" for n in range(1, states))],
+        "asn": [str(n) for n in range(networks)],
         "user_agent": [browsers[n] for n in rng.permutation(len(browsers))[:agents]],
         "hour": [str(n) for n in range(24)],
     }  # fmt: skip
@@ -197,23 +200,28 @@ def _draw_plant(rng: Rng, kind: str, country: Country) -> Plant:
         """Any element, but none so common that nobody could tell."""
         fair = np.flatnonzero(country.shares[column] < 0.4)
         names = country.names[column]
-        fair = np.array([n for n in fair if names[n] is not None] or [1])
+        fair = np.array([n for n in fair if names[n] not in {None, NO_NETWORK}] or [1])
         return int(rng.choice(fair)) if rng.random() < 0.5 else int(rng.choice(fair[:10]))
 
     dimension = {"entry_path": "entry page", "referrer_host": "referring site",
-                 "subdivision": "subdivision"}  # fmt: skip
+                 "subdivision": "subdivision", "asn": "network"}  # fmt: skip
     columns = {"one page": ["entry_path"], "one referrer": ["referrer_host"],
-               "one state": ["subdivision"], "two mixed": ["entry_path", "referrer_host"],
+               "one state": ["subdivision"], "one network": ["asn"],
+               "two mixed": ["entry_path", "referrer_host"],
                "one user agent": ["user_agent"]}.get(kind, [])  # fmt: skip
     least, most = (0.4, 0.5) if len(columns) > 1 else (0.7 if kind in MACHINES else 0.5, 1)
     part = float(rng.uniform(least, most))
     planted = {column: (choose(column), part) for column in columns}
     drivers = tuple(
-        (dimension[column], str(country.names[column][place]))
+        (dimension[column], _show(column, country.names[column][place]))
         for column, (place, _) in planted.items()
         if column in dimension
     )
     return Planted(kind, drivers), planted
+
+
+def _show(column: str, element: str | None) -> str:
+    return f"AS{element} Network {element}" if column == "asn" else str(element)
 
 
 def _draw_excess(rng: Rng, country: Country, day: date, count: int, plant: Plant) -> dict[str, Any]:
@@ -236,6 +244,7 @@ class Flood:
     """One client: where it is, the pages it asks for, the agents it poses as, hits a session."""
 
     subdivision: str | None
+    network: str | None
     pages: list[str | None]
     agents: list[str | None]
     """Made up for each session when there are none."""
@@ -246,6 +255,7 @@ def _draw_flood(rng: Rng, country: Country) -> Flood:
     names = country.names
     return Flood(
         rng.choice(names["subdivision"]),
+        rng.choice(names["asn"]),
         [*rng.choice(names["entry_path"], 3)],
         [*rng.choice(names["user_agent"], int(rng.integers(30, 800)))] * (rng.random() < 0.5),
         1 if rng.random() < 0.7 else int(rng.integers(2, 6)),
@@ -256,6 +266,7 @@ def _replace(rng: Rng, drawn: dict[str, Any], flood: Flood) -> None:
     """Make sessions the client's: from no site, at any hour, without assets."""
     count = len(drawn["hits"])
     drawn["subdivision"][:] = flood.subdivision
+    drawn["asn"][:] = flood.network
     drawn["referrer_host"][:] = None
     drawn["entry_path"][:] = np.array(flood.pages, object)[rng.integers(0, len(flood.pages), count)]
     drawn["hour"][:] = rng.integers(0, 24, count).astype(str)
@@ -284,12 +295,15 @@ def _join(parts: list[dict[str, Any]]) -> pa.Table:
     day = np.repeat([(part["day"] - EPOCH).days for part in parts], counts)
     started = (day * 24 + joined.pop("hour").astype(np.int64)) * 3_600_000_000
     joined.pop("assets")
-    texts = ("entry_path", "referrer_host", "subdivision", "user_agent")
+    number = joined["asn"].astype(np.int64)
+    joined["as_org"] = np.where(number > 0, [f"Network {n}" for n in number.tolist()], None)
+    texts = ("as_org", "entry_path", "referrer_host", "subdivision", "user_agent")
     return pa.table(
         {name: pa.array(joined[name], pa.string()) for name in texts}
         | {name: pa.array(joined[name].astype(np.int64)) for name in ("hits", "pages", "errors")}
         | {
             "visitor_id": pa.array(joined["visitor_id"].astype(np.uint64)),
+            "asn": pa.array(number),
             "country": pa.array(np.repeat([part["country"] for part in parts], counts)),
             "day": pa.array(day.astype(np.int32), pa.date32()),
             "started_at": pa.array(started, pa.timestamp("us", "UTC")),

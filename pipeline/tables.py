@@ -207,7 +207,7 @@ DRIVERS = _table(
     ("country", pa.string(), _COUNTRY),
     ("start_day", pa.date32(), "the surge's first day, a local date"),
     ("dimension", pa.string(), "along what the surge is taken apart"),
-    ("element", pa.string(), "the page, site, hour or alike; null where sessions have none"),
+    ("element", pa.string(), "the page, site, network or alike; null where sessions have none"),
     ("is_other", pa.bool_(), "whether it is all elements of the dimension that have no row"),
     ("observed", pa.int64(), "its sessions on the surge's days"),
     (

@@ -18,6 +18,7 @@ SQL = Path(__file__).parents[1] / "sql"
 CASES_ROOT = Path(__file__).with_name("sql")
 QUERIES = [f"queries/{path.stem}" for path in sorted(SQL.glob("queries/*.sql"))]
 VIEWS = [f"views/{path.stem}" for path in sorted(SQL.glob("views/*.sql"))]
+COUNTS = [f"why/{path.stem}" for path in sorted(SQL.glob("why/*.sql"))]
 MODELS = [path.stem for path in sorted(SQL.glob("*.sql"))]
 CASES = [
     note.parent
@@ -41,7 +42,7 @@ INPUTS = {
     "left_out": {"day": "DATE", "visitor_id": "UBIGINT"},
     "counted": {
         "country": "VARCHAR", "day": "DATE", "dimension": "VARCHAR", "element": "VARCHAR",
-        "sessions": "BIGINT",
+        "name": "VARCHAR", "sessions": "BIGINT",
     },
     "spanned": {"country": "VARCHAR", "start_day": "DATE", "end_day": "DATE"},
     "spans": {
@@ -165,7 +166,7 @@ def make_inputs(connection: duckdb.DuckDBPyConnection, case: Path) -> None:
     for table in inputs_of(model):
         if table == "numbers":
             fill_table(connection, "hits", case, settings["zone"])
-        elif table != "days" or model.startswith("queries/"):
+        elif table != "days" or model.startswith(("queries/", "why/")):
             fill_table(connection, table, case, settings["zone"])
         else:
             make_days(connection, given_days(connection, case), settings)

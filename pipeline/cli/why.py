@@ -97,7 +97,7 @@ def why(  # noqa: PLR0913 one parameter an option
 
 def _as_objects(found: list[Reasons], *, simulated: bool) -> tuple[list[str], list[list[Any]]]:
     columns = ["country", "start_day", "end_day", "day", "observed", "expected", "excess",
-               "is_simulated", "why", "who", "drivers", "signals"]  # fmt: skip
+               "is_simulated", "why", "who", "lacking", "drivers", "signals"]  # fmt: skip
     rows = []
     for one in found:
         parts = {
@@ -105,6 +105,7 @@ def _as_objects(found: list[Reasons], *, simulated: bool) -> tuple[list[str], li
             "is_simulated": simulated,
             "why": one.why,
             "who": one.who,
+            "lacking": one.lacking,
             "drivers": [_without_surge(row) for row in one.drivers],
             "signals": [_without_surge(row) for row in one.signals],
         }
@@ -142,7 +143,7 @@ def _list_rows(reasons: Reasons, most: int | None = None) -> list[tuple[Any, ...
 
 def _print_reasons(reasons: Reasons) -> None:
     with until_closed():
-        for sentence in (reasons.what, reasons.why, reasons.who):
+        for sentence in filter(None, (reasons.what, reasons.why, reasons.who, reasons.lacking)):
             print(escape(sentence).replace("\N{NO-BREAK SPACE}", " "))
     from pipeline.report.why import MOST_OTHERS
 

@@ -18,6 +18,7 @@ from pipeline.why.explain import (
     Signal,
     explain,
     name_element,
+    tell_lacking,
     tell_people,
 )
 
@@ -85,6 +86,11 @@ class Reasons:
                 usual = (row.expected or 0) / whole if whole else None
                 shown[row.dimension].append(Element(row, name_element(row), usual))
         return shown
+
+    @property
+    def lacking(self) -> str | None:
+        """What was not looked at and what would bring it, in a sentence; None when nothing."""
+        return tell_lacking(self.drivers)
 
     @property
     def in_short(self) -> str:

@@ -6,7 +6,7 @@ What is made of counts is Python anyway; the same is asked again, as of surges.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
@@ -29,10 +29,12 @@ REACH_DAYS, MOST_DAYS = 56, 28
 KEPT, LEAST = 20, 5
 SATURDAY = 5
 _READ = ("visitor_id", "started_at", "hits", "pages", "errors", "entry_path", "referrer_host",
-         "country", "subdivision", "user_agent", "is_robotlike", "source")  # fmt: skip
+         "country", "subdivision", "user_agent", "is_robotlike", "source", "asn",
+         "as_org")  # fmt: skip
+_GROWN = {"is_robotlike", "source", "asn", "as_org"}
 _OF = {
     "entry page": "entry_path", "referring site": "referrer_host", "subdivision": "subdivision",
-    "source server": "source", "hour": "hour", "kind of agent": "agent",
+    "source server": "source", "network": "network", "hour": "hour", "kind of agent": "agent",
 }  # fmt: skip
 _BROWSERS = (
     ("Facebook", "FBAN/", "FB_IAB/"), ("Edge", "Edg"), ("Opera", "OPR/", "Opera"),
@@ -58,6 +60,8 @@ class _Day:
     agents: Counter[str | None]
     visits: Counter[str]
     sessions: int
+    names: dict[str, str]
+    """What networks are called, by number."""
 
 
 def count_reasons(
@@ -85,7 +89,7 @@ def count_reasons(
         sessions = shelf.read(place, columns=_READ)
         if isinstance(sessions, Finding):
             return None
-        for name in {"is_robotlike", "source"} - {*sessions.column_names}:
+        for name in _GROWN - {*sessions.column_names}:
             none = pa.nulls(len(sessions), SESSIONS.field(name).type)
             sessions = sessions.append_column(name, none)
         leaves_out = len(sessions) > counted[day]
@@ -142,6 +146,9 @@ def _count_day(sessions: pa.Table, all_hits: int, zone: ZoneInfo, *, leaves_out:
         name: sessions[name].to_pylist()
         for name in ("entry_path", "referrer_host", "subdivision", "source")
     }
+    named["network"] = sessions["asn"].cast(pa.string()).to_pylist()
+    orgs = sessions["as_org"].to_pylist()
+    names = _name_networks(zip(named["network"], orgs, strict=True))
     started = sessions["started_at"].cast(pa.int64()).to_pylist()
     named["hour"] = [
         f"{datetime.fromtimestamp(at // 10**6, UTC).astimezone(zone):%H}" for at in started
@@ -159,7 +166,16 @@ def _count_day(sessions: pa.Table, all_hits: int, zone: ZoneInfo, *, leaves_out:
         **{name: pc.sum(sessions[name]).as_py() or 0 for name in ("hits", "pages", "errors")},
     )
     elements = {dimension: Counter(named[name]) for dimension, name in _OF.items()}
-    return _Day(elements, Counter(agents), visits, len(sessions))
+    return _Day(elements, Counter(agents), visits, len(sessions), names)
+
+
+def _name_networks(pairs: Iterable[tuple[str | None, str | None]]) -> dict[str, str]:
+    """Of each network the last of its names."""
+    found: dict[str, str] = {}
+    for number, name in pairs:
+        if number is not None and name is not None:
+            found[number] = max(found.get(number, name), name, key=str.encode)
+    return found
 
 
 def _name_agent(agent: str | None) -> str | None:
@@ -184,6 +200,7 @@ def _add_up(
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
     """The rows of ``sql/why/``: elements, agents and visits of each surge."""
     sums: dict[tuple[int, str], dict[str | None, list[int]]] = defaultdict(dict)
+    networks: dict[int, dict[str, str]] = defaultdict(dict)
     parts = {(n, is_before): _Part() for n in range(surges) for is_before in (False, True)}
     for row in spans:
         day = found.get((row["day"], row["country"]))
@@ -192,6 +209,8 @@ def _add_up(
         part = parts[row["surge"], row["is_before"]]
         part.agents += day.agents
         part.visits += day.visits
+        known = networks[row["surge"]]
+        networks[row["surge"]] = _name_networks([*known.items(), *day.names.items()])
         column = 1 + row["is_weekend"] if row["is_before"] else 0
         for dimension, counts in day.elements.items():
             own = sums[row["surge"], dimension]
@@ -204,8 +223,8 @@ def _add_up(
     elements = [
         (surge, dimension, *rest)
         for (surge, dimension), own in sorted(sums.items())
-        if dimension != "source server" or None not in own
-        for rest in _keep(dimension, own)
+        if dimension not in {"source server", "network"} or None not in own
+        for rest in _keep(dimension, own, networks[surge])
     ]
     visits = [
         (surge, is_before, *(part.visits[name] for name in _VISITS))
@@ -230,7 +249,9 @@ _VISITS = ("sessions", "visitors", "busiest", "hits", "pages", "errors", "one_hi
            "assets")  # fmt: skip
 
 
-def _keep(dimension: str, own: dict[str | None, list[int]]) -> Iterator[tuple[Any, ...]]:
+def _keep(
+    dimension: str, own: dict[str | None, list[int]], networks: Mapping[str, str]
+) -> Iterator[tuple[Any, ...]]:
     """The elements that are named, in order, and the others as one."""
     before, during = (
         sum(values[1] + values[2] for values in own.values()),
@@ -246,10 +267,19 @@ def _keep(dimension: str, own: dict[str | None, list[int]]) -> Iterator[tuple[An
     kept = [e for e in ordered[:KEPT] if max(own[e][0], own[e][1] + own[e][2]) >= LEAST]
     kept = [*own] if dimension == "hour" else kept
     others = [own[element] for element in own if element not in kept]
-    for element in sorted(kept, key=lambda e: (e is None, (e or "").encode())):
-        yield element, False, *own[element]
+    shown = {element: element for element in kept}
+    if dimension == "network":
+        shown = {number: _show_network(number, networks) for number in kept}
+    for element in sorted(kept, key=lambda e: (shown[e] is None, (shown[e] or "").encode())):
+        yield shown[element], False, *own[element]
     if others:
         yield None, True, *map(sum, zip(*others, strict=True))
+
+
+def _show_network(number: str | None, networks: Mapping[str, str]) -> str | None:
+    if number in {None, "0"}:
+        return None
+    return " ".join([f"AS{number}", *([networks[number]] if number in networks else [])])
 
 
 def _pair_agents(

@@ -13,6 +13,7 @@ from pipeline.why import signal_names as names
 
 CIRCUMSTANCES = ("hour", "source server")
 """Dimensions that say when and where it came, not why."""
+NETWORK = "network"
 LEAST_EXCESS = 20.0
 """With fewer sessions too many, nobody can say who they were."""
 MACHINES = "It looks like machines"
@@ -56,9 +57,11 @@ def explain(rows: Sequence[Driver]) -> str:
     if not rows or all(row.expected is None for row in rows):
         return "Too few days lie before it to say what drove it."
     ranked = sorted((row for row in rows if row.rank is not None), key=lambda row: row.rank or 0)
+    network = "network, " if any(row.dimension == NETWORK for row in rows) else ""
     alike = (
-        "Everything rose alike: no page, referring site, subdivision or kind of agent stands out"
-    )
+        f"Everything rose alike: no page, referring site, subdivision, {network}or kind of agent"
+        " stands out"
+    ).replace(", or", " or")
     if not ranked:
         return f"{alike}."
     in_all = {row.dimension: 0.0 for row in rows}
@@ -76,6 +79,17 @@ def explain(rows: Sequence[Driver]) -> str:
     if ranked[0].dimension in CIRCUMSTANCES:
         return f"{alike}; but more than usual came {'; '.join(parts)}."
     return f"Of the sessions beyond the expected, more than usual came {'; '.join(parts)}."
+
+
+def tell_lacking(rows: Sequence[Driver]) -> str | None:
+    """Say what the rows of a surge lack, and which commands bring it; None when nothing."""
+    if not rows or any(row.dimension == NETWORK for row in rows):
+        return None
+    return (
+        "Networks were not looked at, as its hits were read without a database of them: `tidegauge"
+        " geo fetch dbip-lite --kind asn` gets one, `tidegauge build --also geo` then reads the raw"
+        " files again."
+    )
 
 
 def name_element(row: Driver) -> str | None:
@@ -162,6 +176,9 @@ def _list_odd(by_name: Mapping[str, Signal]) -> list[str]:
     own, usual = _values(by_name, names.ONE_HIT)
     if own is not None and usual is not None and own >= max(0.85, usual + 0.2):
         found.append(f"{_percent(own)} of its sessions are one hit, usually {_percent(usual)}")
+    own, usual = _values(by_name, names.COMMONEST_NETWORK)
+    if own is not None and usual is not None and own >= max(0.8, usual + 0.5):
+        found.append(f"one network made {_percent(own)} of the excess, usually {_percent(usual)}")
     return found
 
 

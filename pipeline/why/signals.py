@@ -20,6 +20,7 @@ from pipeline.why.signal_names import (
     ASSETS,
     BUSIEST_VISITOR,
     COMMONEST_AGENT,
+    COMMONEST_NETWORK,
     ERRORS,
     FIGURES,
     NEW_AGENTS,
@@ -28,6 +29,7 @@ from pipeline.why.signal_names import (
     PAGES,
     ROBOTLIKE,
     SESSIONS_A_VISITOR,
+    SHARES,
 )
 
 if TYPE_CHECKING:
@@ -35,8 +37,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_SHARES = {BUSIEST_VISITOR, COMMONEST_AGENT, NEW_AGENTS, ONE_HIT, ROBOTLIKE, NIGHT, ERRORS}
-"""Of the excess they are estimates: more than all of it is all."""
 _RATIOS = {
     SESSIONS_A_VISITOR: ("sessions", "visitors"),
     BUSIEST_VISITOR: ("busiest", "sessions"),
@@ -78,7 +78,9 @@ def find_signals(
         )
         for name, (top, bottom) in _RATIOS.items()
     } | _judge_agents(len(surges), agents, scale)
-    for name in _SHARES:
+    sessions = during["sessions"], before["sessions"]
+    found[COMMONEST_NETWORK] = _judge_networks(elements, *sessions, scale)
+    for name in SHARES:  # of the excess they are estimates: more than all of it is all
         found[name] = (*found[name][:2], np.clip(found[name][2], 0, 1))
     rows = len(surges) * len(FIGURES)
     at = np.repeat(np.arange(len(surges)), len(FIGURES))
@@ -163,6 +165,33 @@ def _judge_agents(
             np.where(is_clear, _divide(in_all**2, shared), np.nan),
         ),
     }
+
+
+def _judge_networks(
+    elements: pa.Table, sessions: Floats, sessions_before: Floats, scale: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """The share of the network that rose most, of those that are named."""
+    is_network = pc.equal(elements["dimension"], "network")
+    own = elements.filter(pc.and_(is_network, pc.is_valid(elements["element"])))
+    at = own["surge"].to_numpy()
+    now = own["observed"].to_numpy().astype(np.float64)
+    before = own["weekdays_before"].to_numpy() + own["weekends_before"].to_numpy()
+    excess = now - np.where(np.isnan(scale[at]), 0, scale[at]) * before
+    order = np.lexsort((before, now, excess, at))
+    last = np.searchsorted(at[order], np.arange(len(scale)), side="right") - 1
+    has_any = np.isin(np.arange(len(scale)), at)
+
+    def take(values: Floats) -> Floats:
+        taken = np.full(len(scale), np.nan)
+        taken[has_any] = values[order[last[has_any]]]
+        return taken
+
+    usual = np.where(np.isnan(scale), np.nan, 1)
+    return (
+        _divide(take(now), sessions),
+        usual * _divide(take(before), sessions_before),
+        usual * _divide(take(excess), sessions - scale * sessions_before),
+    )
 
 
 def _divide(top: Floats, bottom: Floats) -> Floats:

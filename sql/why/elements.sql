@@ -8,16 +8,24 @@
 --         is a session's without one: no referrer, no user agent. `squares` and `products` are sums
 --         over the days before: of an element's sessions squared, and of them times the day's.
 --         The hour is of the site's zone; the kind of agent is told by the marks of products in it,
---         each browser before those whose marks it carries, too. Sessions that were built before
---         they had a source have none: where one is among them, nothing is said of servers.
+--         each browser before those whose marks it carries, too. A network is told by its number,
+--         and called by the last of its names; 0 is none, which has no element. Sessions that were
+--         built before they had a source have none, those of hits that no database of networks was
+--         asked for no network: where one is among them, nothing is said of servers, or networks.
 WITH named AS (
-    SELECT country, day, dimension, element, sessions
+    SELECT country, day, dimension, element, NULL AS name, sessions
     FROM counted
-    WHERE dimension NOT IN ('user agent', 'quarter')
+    WHERE dimension NOT IN ('user agent', 'quarter', 'network')
+    UNION ALL
+    SELECT country, day, dimension, element, max(name), sum(sessions)
+    FROM counted
+    WHERE dimension = 'network'
+    GROUP BY ALL
     UNION ALL
     SELECT
         country, day, 'hour',
         lpad(hour(make_timestamptz(element::BIGINT * 900_000_000) AT TIME ZONE $zone)::VARCHAR, 2, '0'),
+        NULL,
         sum(sessions)
     FROM counted
     WHERE dimension = 'quarter'
@@ -48,6 +56,7 @@ WITH named AS (
                 OR contains(element, 'X11') THEN ', desktop'
             ELSE ', another device'
         END,
+        NULL,
         sum(sessions)
     FROM counted
     WHERE dimension = 'user agent'
@@ -61,7 +70,7 @@ totals AS (
 ),
 by_surge AS (
     SELECT
-        p.surge, c.dimension, c.element,
+        p.surge, c.dimension, c.element, max(c.name) AS name,
         coalesce(sum(c.sessions) FILTER (NOT p.is_before), 0)::BIGINT AS observed,
         coalesce(sum(c.sessions) FILTER (p.is_before AND NOT p.is_weekend), 0)::BIGINT AS weekdays_before,
         coalesce(sum(c.sessions) FILTER (p.is_before AND p.is_weekend), 0)::BIGINT AS weekends_before,
@@ -73,23 +82,29 @@ by_surge AS (
     GROUP BY p.surge, c.dimension, c.element
 ),
 unknown AS (
-    SELECT DISTINCT surge FROM by_surge WHERE dimension = 'source server' AND element IS NULL
+    SELECT surge, dimension
+    FROM by_surge
+    WHERE dimension IN ('source server', 'network') AND element IS NULL
 ),
 changed AS (
     SELECT
-        surge, dimension, element, observed, weekdays_before, weekends_before, squares, products,
+        surge, dimension, element, name, observed, weekdays_before, weekends_before, squares, products,
         weekdays_before + weekends_before AS before,
         abs(
             observed::HUGEINT * sum(before) OVER all_elements
             - before::HUGEINT * sum(observed) OVER all_elements
         ) AS change
     FROM by_surge
-    WHERE dimension <> 'source server' OR surge NOT IN (SELECT surge FROM unknown)
+    ANTI JOIN unknown USING (surge, dimension)
     WINDOW all_elements AS (PARTITION BY surge, dimension)
 ),
 ordered AS (
     SELECT
-        surge, dimension, element, observed, weekdays_before, weekends_before, squares, products,
+        surge, dimension, observed, weekdays_before, weekends_before, squares, products,
+        CASE
+            WHEN dimension <> 'network' THEN element
+            WHEN element <> '0' THEN concat_ws(' ', concat('AS', element), name)
+        END AS shown,
         dimension <> 'hour' AND (
             row_number() OVER (
                 PARTITION BY surge, dimension ORDER BY change DESC, element
@@ -101,7 +116,7 @@ ordered AS (
 SELECT
     surge,
     dimension,
-    CASE WHEN NOT is_other THEN element END AS element,
+    CASE WHEN NOT is_other THEN shown END AS element,
     is_other,
     sum(observed)::BIGINT AS observed,
     sum(weekdays_before)::BIGINT AS weekdays_before,

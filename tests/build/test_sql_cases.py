@@ -10,6 +10,7 @@ from contract import TABLES
 from sql_cases import (
     CASES,
     CASES_ROOT,
+    COUNTS,
     INPUTS,
     MODELS,
     QUERIES,
@@ -70,7 +71,7 @@ def test_case_gives_what_its_note_works_out(
     assert ordered(rows_of(database, expect.columns, "result"), model) == wanted
 
 
-@pytest.mark.parametrize("model", MODELS + QUERIES + VIEWS)
+@pytest.mark.parametrize("model", MODELS + QUERIES + VIEWS + COUNTS)
 def test_model_has_whole_cases_named_by_sentences(model: str) -> None:
     """Every model has enough cases; each is a sentence with inputs, expectation and a note."""
     folders = [path for path in (CASES_ROOT / model).iterdir() if path.is_dir()]
@@ -88,7 +89,7 @@ def test_model_has_whole_cases_named_by_sentences(model: str) -> None:
 
 def test_cases_belong_to_models() -> None:
     """No case folder is left without a model."""
-    assert {model_of(case) for case in CASES} == {*MODELS, *QUERIES, *VIEWS}
+    assert {model_of(case) for case in CASES} == {*MODELS, *QUERIES, *VIEWS, *COUNTS}
 
 
 @pytest.mark.parametrize("model", MODELS)

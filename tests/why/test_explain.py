@@ -7,12 +7,13 @@ from datetime import date
 import pytest
 
 from pipeline.why import signal_names as names
-from pipeline.why.explain import Driver, Signal, explain, tell_people
+from pipeline.why.explain import Driver, Signal, explain, tell_lacking, tell_people
 
 START = date(2016, 11, 9)
 USUAL = {
     names.SESSIONS_A_VISITOR: 1.1,
     names.BUSIEST_VISITOR: 0.01,
+    names.COMMONEST_NETWORK: 0.2,
     names.COMMONEST_AGENT: 0.05,
     names.NEW_AGENTS: 0.02,
     names.AGENTS_SPREAD: 80.0,
@@ -60,6 +61,17 @@ def test_alike_and_too_little_are_answers() -> None:
     assert explain([unknown]) == explain([]) == "Too few days lie before it to say what drove it."
 
 
+def test_networks_are_named_or_what_would_bring_them() -> None:
+    rows = [driver("AS64500 One", None, "network")]
+    assert "no page, referring site, subdivision, network or kind of agent" in explain(rows)
+    assert tell_lacking(rows) is None
+    assert tell_lacking([]) is None
+    said = tell_lacking([driver("/a", None)])
+    assert said is not None
+    assert "`tidegauge geo fetch dbip-lite --kind asn`" in said
+    assert "`tidegauge build --also geo`" in said
+
+
 def test_a_hostile_name_is_safe_and_short() -> None:
     said = explain([driver("/\x1b[31m\u202e" + "x" * 5000, 1)])
     assert "\x1b" not in said
@@ -78,7 +90,7 @@ def test_people_and_what_they_do_not_do() -> None:
     [
         {"COMMONEST_AGENT": 0.9}, {"BUSIEST_VISITOR": 0.4}, {"SESSIONS_A_VISITOR": 9.0},
         {"ROBOTLIKE": 0.8}, {"NEW_AGENTS": 0.97, "ASSETS": 0.0}, {"ASSETS": 0.0, "ONE_HIT": 1.0},
-        {"AGENTS_SPREAD": 900.0, "ONE_HIT": 1.0},
+        {"AGENTS_SPREAD": 900.0, "ONE_HIT": 1.0}, {"COMMONEST_NETWORK": 0.9, "ASSETS": 0.0},
     ],
 )  # fmt: skip
 def test_machines_are_called_so(changes: dict[str, float]) -> None:
@@ -94,7 +106,10 @@ def test_all_of_it_from_one_place_and_no_site_is_odd() -> None:
     assert told(drivers=rows[:1], NEW_AGENTS=0.9).startswith("Whether it was people cannot be told")
 
 
-@pytest.mark.parametrize("changes", [{"ASSETS": 0.0}, {"ONE_HIT": 0.98}, {"NEW_AGENTS": 0.6}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"ASSETS": 0.0}, {"ONE_HIT": 0.98}, {"NEW_AGENTS": 0.6}, {"COMMONEST_NETWORK": 0.9}],
+)
 def test_one_odd_figure_alone_cannot_tell(changes: dict[str, float]) -> None:
     assert told(**changes).startswith("Whether it was people cannot be told")
 

@@ -10,6 +10,8 @@ from unittest import mock
 
 import pyarrow as pa
 import pytest
+import verify_lakes as lakes
+from conftest import build_database
 from lake_fixtures import Site, make_line
 from report_lakes import AGENT, CANADA, PATH, REFERRER, STATES, day_lines, make_lake
 from verify_lakes import flip
@@ -89,7 +91,7 @@ def test_json_and_csv_have_everything(site: Site) -> None:
     drivers = [row for row in site.rows("drivers") if row.items() >= of_surge.items()]
     signals = [row for row in site.rows("signals") if row.items() >= of_surge.items()]
     assert len(found["drivers"]) == len(drivers)
-    assert len(found["signals"]) == len(signals) == 11
+    assert len(found["signals"]) == len(signals) == 12
     assert {"why", "who", "excess", "end_day"} <= found.keys()
     rows = [*csv.DictReader(io.StringIO(site.run("why", "--format", "csv").out))]
     assert len(rows) == len(drivers) + len(signals)
@@ -134,3 +136,41 @@ def test_a_surge_is_taken_apart_anew_only_when_it_is_made_of_something_else(tmp_
     site.run("ingest", site.write("web01-least.log", more.encode()), "--geo", "geo")
     assert build("build") == ["CA", "US"]
     assert place.read_bytes() == at_once
+
+
+EVIL = "\"><script>alert(8)</script>'\n\x1b[31m\u202e" + "x" * 2000
+NETWORKS = ("2016-10-01", "One"), ("2016-11-06", "Uno")
+"""Two databases, in which one network is called otherwise."""
+
+
+def test_networks_are_looked_at_where_hits_have_them(site: Site, tmp_path: Path) -> None:
+    """Until then it is said what would bring them; names of others steer nothing."""
+    told = site.run("why", "--country", "US").out
+    assert "Networks were not looked at, as its hits were read without a database of them" in told
+    assert "`tidegauge geo fetch dbip-lite --kind asn` gets one" in told
+    made = lakes.copy_of(site, tmp_path)
+    for built, name in NETWORKS:
+        networks = {f"{STATES}.0/28": f"AS64500 {name}", f"{STATES}.32/27": f"AS64501 {EVIL}"}
+        networks |= {f"{STATES}.64/26": f"AS64501 {EVIL}", f"{STATES}.128/25": f"AS64501 {EVIL}"}
+        path = made.folder / "geo" / f"asn-{built}.mmdb"
+        build_database(path, "GeoLite2-ASN", f"{built}T00:00:00+00:00", networks)
+    made.run("build", "--also", "geo", "--geo", "geo")
+    assert made.run("verify", "--geo", "geo").err.endswith("nothing is off\n")
+    (found,) = json.loads(made.run("why", "--country", "US", "--format", "json").out)
+    assert found["lacking"] is None
+    own = {row["element"]: row for row in found["drivers"] if row["dimension"] == "network"}
+    evil = f"AS64501 {EVIL[:500]}"
+    assert own.keys() == {evil, "AS64500 Uno", None}
+    assert (own[evil]["observed"], own[evil]["rank"] is None) == (168, False)
+    assert own["AS64500 Uno"]["sessions_before"] == 9 * 16
+    signals = {row["figure"]: row for row in found["signals"]}
+    share = signals["one network's share"]
+    assert (share["observed"], share["usual"]) == (pytest.approx(168 / 220, abs=1e-6), 0.0)
+    for args in ([], ["--day", "2016-11-10"], ["--format", "csv"]):
+        done = made.run("why", "--country", "US", *args)
+        assert "\x1b" not in done.out
+        assert "\u202e" not in done.out
+    made.run("report", "--geo", "geo", "--out", "page.html")
+    page = (made.folder / "page.html").read_text()
+    assert "AS64501" in page
+    assert "<script>alert(8)" not in page
