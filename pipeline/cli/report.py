@@ -21,6 +21,7 @@ from pipeline.cli.options import (
     read_span,
 )
 from pipeline.cli.output import print_rows, until_closed
+from pipeline.errors import SettingsError
 from pipeline.text import escape
 
 
@@ -31,9 +32,17 @@ def add_to(app: typer.Typer) -> None:
 
 
 def report_command(  # noqa: PLR0913 one parameter an option
-    out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")] = Path(
-        "report.html"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="The HTML file to write; with --all the folder.",
+            show_default="report.html, with --all report",
+        ),
+    ] = None,
+    of_all: Annotated[
+        bool, typer.Option("--all", help="A page of every country, and an index of them.")
+    ] = False,
     country: CountryOption = None,
     first: FromOption = None,
     last: ToOption = None,
@@ -50,18 +59,28 @@ def report_command(  # noqa: PLR0913 one parameter an option
     tidegauge report --out report.html
 
     tidegauge report --country Canada --from 2016-11-08 --to 2016-11-16
+
+    tidegauge report --all --out report
     """
     from pipeline.lake.zone import open_lake
     from pipeline.report.accounting import report_settings
+    from pipeline.report.index import make_pages
     from pipeline.report.page import make_page, write_report
     from pipeline.settings import load_settings
 
     settings = load_settings(config, lake=lake, geo=geo)
-    html = make_page(
-        open_lake(settings.lake), report_settings(settings),
-        read_country(country) if country else None, read_span(first, last),
-    )  # fmt: skip
-    print(f"report: {escape(str(write_report(html, out)))}")
+    span = read_span(first, last)
+    if of_all and country:
+        raise SettingsError("--country", country, "give either --country or --all")
+    opened, how = open_lake(settings.lake), report_settings(settings)
+    if of_all:
+        folder = out or Path("report")
+        for name, html in make_pages(opened, how, span):
+            written = write_report(html, folder / name)
+    else:
+        html = make_page(opened, how, read_country(country) if country else None, span)
+        written = write_report(html, out or Path("report.html"))
+    print(f"report: {escape(str(written))}")
 
 
 def figure_command(  # noqa: PLR0913 one parameter an option

@@ -87,7 +87,7 @@ def draw_history(
     ]
     return svg(
         size,
-        *_shade(episodes, first, last, x, size),
+        *_shade(episodes, first, last, x, (TOP, size.bottom)),
         value_axis(size, y, ticks, _LOGARITHMIC if is_log else _PER_DAY),
         *(_band(run, x, y) for run in _runs(banded)),
         line("expected", expected),
@@ -152,7 +152,7 @@ def draw_overview(
     points = [_place(day, x, y) for day in _with_gaps(history)]
     return svg(
         size,
-        *_shade(episodes, first, last, x, size),
+        *_shade(episodes, first, last, x, (TOP, size.bottom)),
         value_axis(size, y, ticks, _PER_DAY),
         line("observed thin", points),
         day_axis(size, x, first, last),
@@ -165,22 +165,27 @@ def draw_overview(
 
 
 def draw_spark(history: Sequence[HistoryDay], episodes: Sequence[SurgeEpisode]) -> Markup:
-    """One country's days as a line without axes: its own highest day is the top."""
+    """One country's days as a line without axes: its own highest day is the top.
+
+    Of more days than it is wide, the highest of each few.
+    """
     size = Size(160, 40, 0)
+    few = len(history) // size.width + 1
+    history = [
+        max(history[n : n + few], key=lambda day: day.observed) for n in range(0, len(history), few)
+    ]
     first, last = history[0].day, history[-1].day
     x = Scale(first.toordinal() - 0.5, last.toordinal() + 0.5, 0, size.width)
-    y = Scale(0, max(day.observed for day in history) or 1, size.height - 1, 2)
-    points = [_place(day, x, y) for day in _with_gaps(history)]
-    spans = [(max(e.start_day, first), min(e.end_day, last)) for e in episodes]
+    days = _with_gaps(history) if few == 1 else history
+    highest = max(history, key=lambda day: day.observed)
+    y = Scale(0, highest.observed or 1, size.height - 1, 3)
+    at = (x.at(highest.day.toordinal()), y.at(highest.observed))
     return svg(
         size,
-        *(
-            rect("shade", x.at(a.toordinal() - 0.5), 0,
-                 x.at(b.toordinal() + 0.5) - x.at(a.toordinal() - 0.5), size.height)
-            for a, b in spans
-        ),
-        line("observed thin", points),
-    )  # fmt: skip
+        *_shade(episodes, first, last, x, (0, size.height)),
+        line("observed thin", [_place(day, x, y) for day in days]),
+        dot("usual", *at, 2, title=_say(highest)),
+    )
 
 
 def _with_gaps(history: Sequence[HistoryDay]) -> list[HistoryDay | None]:
@@ -205,13 +210,13 @@ def _runs(days: Sequence[HistoryDay | None]) -> list[list[HistoryDay]]:
 
 
 def _shade(
-    episodes: Sequence[SurgeEpisode], first: date, last: date, x: Scale, size: Size
+    episodes: Sequence[SurgeEpisode], first: date, last: date, x: Scale, height: tuple[float, float]
 ) -> list[Markup]:
     shades = []
     for episode in episodes:
         start = x.at(max(episode.start_day, first).toordinal() - 0.5)
         end = x.at(min(episode.end_day, last).toordinal() + 0.5)
-        shades.append(rect("shade", start, TOP, end - start, size.bottom - TOP))
+        shades.append(rect("shade", start, height[0], end - start, height[1] - height[0]))
     return shades
 
 

@@ -73,10 +73,12 @@ def focus_on(state: State, facts: Facts, wanted: str | None, span: Span) -> Focu
         SettingsError: the lake has no hit of any day from there.
     """
     country = wanted or choose_country(facts.countries, facts.episodes)
-    _, ((is_known,),) = state.query("report/known_country", country=country or "")
-    if wanted and not is_known:
-        some = ", ".join(total.country for total in facts.countries[:8]) or "none"
-        raise SettingsError("--country", wanted, f"no hits from there; the lake has {some}")
+    known = [total.country for total in facts.countries]
+    if wanted and wanted not in known:
+        _, ((is_known,),) = state.query("report/known_country", country=wanted)
+        if not is_known:
+            some = ", ".join(known[:8]) or "none"
+            raise SettingsError("--country", wanted, f"no hits from there; the lake has {some}")
     of_country = {"country": country or "", **span.bound}
     history = state.ask(HistoryDay, "report/history", **of_country)
     if not country or not history:

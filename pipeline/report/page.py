@@ -6,7 +6,7 @@ Nothing here runs in the reader's browser: the page has no script and forbids an
 import base64
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -25,7 +25,13 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
 from pipeline.lake.query import State, one_state
 from pipeline.report import wording
-from pipeline.report.accounting import ReportSettings, account_for, credit_databases, span_databases
+from pipeline.report.accounting import (
+    Accounting,
+    ReportSettings,
+    account_for,
+    credit_databases,
+    span_databases,
+)
 from pipeline.report.charts import usual_of
 from pipeline.report.day_hours import fill_hours, mark_whole_days
 from pipeline.report.drawings import choose_window, draw_charts
@@ -93,6 +99,10 @@ def write_report(html: str, out: Path) -> Path:
     return out
 
 
+Link = Callable[[str], str]
+"""Where the page of a country lies, by its code; the index by no code."""
+
+
 def make_page(
     lake: Lake,
     how: ReportSettings,
@@ -114,40 +124,104 @@ def make_page(
         SettingsError: the lake has no hits from ``country``, or of no day of ``span``.
     """
     with one_state(lake) as state:
-        facts = gather_facts(state, span)
-        focus = focus_on(state, facts, country, span)
-        reasons = _find_reasons(state, focus) if focus else None
-        accounting = account_for(lake, facts.days, span)
-        timeouts = _timeouts(lake, how.timeout_minutes)
+        site = read_site(state, how, span)
+        told = read_country(state, site.facts, country, span)
+    return render_country(site, told, comparisons=comparisons)
+
+
+@dataclass(frozen=True)
+class Site:
+    """What every page of a lake says, whichever country it is about."""
+
+    facts: Facts
+    accounting: Accounting
+    timeouts: list[int]
+    """The session timeouts that the days were counted with, in minutes."""
+    credits: list[str]
+    is_simulated: bool
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the page of a country says of it."""
+
+    focus: Focus
+    reasons: Reasons | None
+    """Why the surge of the headline was; None without one."""
+
+
+def read_site(state: State, how: ReportSettings, span: Span) -> Site:
+    """Ask for what every page says."""
+    facts = gather_facts(state, span)
+    return Site(
+        facts=facts,
+        accounting=account_for(state.lake, facts.days, span),
+        timeouts=_timeouts(state.lake, how.timeout_minutes),
+        credits=credit_databases(how.geo, span_databases(facts.days)),
+        is_simulated=is_simulated(state.lake),
+    )
+
+
+def read_country(state: State, facts: Facts, country: str | None, span: Span) -> Told | None:
+    """Ask for what the page of a country says; None where there is nothing to say yet."""
+    focus = focus_on(state, facts, country, span)
+    if not focus:
+        return None
+    surge = focus.episode or focus.beside
+    if not surge:
+        return Told(focus, None)
+    found = find_reasons(state, surge.country, surge.start_day, surge.end_day)
+    return Told(focus, next(one for one in found if one.surge == surge))
+
+
+def render_country(
+    site: Site,
+    told: Told | None,
+    link: Link | None = None,
+    comparisons: Sequence[ComparedFigure] = (),
+) -> str:
+    """The page of a country, with links to the others if there is a ``link`` to each."""
+    focus = told.focus if told else None
     window = choose_window(focus) if focus else []
     published = focus.published if focus else []
-    spans = span_databases(facts.days)
-    style = environment().get_template("style.css.j2").render()
-    template = environment().get_template("report.html.j2")
-    return template.render(
-        facts=facts,
+    return render(
+        "report.html.j2",
+        site,
+        link,
         focus=focus,
-        reasons=reasons,
-        charts=draw_charts(facts, focus) if focus else {},
+        reasons=told.reasons if told else None,
+        charts=draw_charts(site.facts, focus) if focus else {},
         window=window,
         weekdays=_list_weekdays(window),
         published=[one for one in published if window[0].day <= one.day <= window[-1].day],
-        accounting=accounting,
-        spans=spans,
-        credits=credit_databases(how.geo, spans),
-        failing=_failing_days(facts),
         restated_of_surge=_restated_of_surge(focus) if focus else [],
         comparisons=comparisons,
-        zone=ZoneInfo(facts.zone),
-        clocks_change=_clocks_change(facts),
-        is_simulated=bool(comparisons) or is_simulated(lake),
-        timeouts=timeouts,
-        version=pipeline.__version__,
-        definitions_version=DEFINITIONS_VERSION,
-        style=Markup(style),  # noqa: S704 our own file
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        **_local_hours(facts, focus),
+        **_local_hours(site.facts, focus),
     )
+
+
+def render(template: str, site: Site, link: Link | None, **more: Any) -> str:
+    """A page of what every page says, and what is told more."""
+    style = environment().get_template("style.css.j2").render()
+    return environment().get_template(template).render(
+        {
+            "facts": site.facts,
+            "accounting": site.accounting,
+            "spans": span_databases(site.facts.days),
+            "credits": site.credits,
+            "failing": _failing_days(site.facts),
+            "zone": ZoneInfo(site.facts.zone),
+            "clocks_change": _clocks_change(site.facts),
+            "is_simulated": site.is_simulated or bool(more.get("comparisons")),
+            "timeouts": site.timeouts,
+            "version": pipeline.__version__,
+            "definitions_version": DEFINITIONS_VERSION,
+            "style": Markup(style),  # noqa: S704 our own file
+            "style_hash": base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+            "link": link,
+        },
+        **more,
+    )  # fmt: skip
 
 
 def _timeouts(lake: Lake, otherwise: int) -> list[int]:
@@ -161,15 +235,6 @@ def _failing_days(facts: Facts) -> list[Any]:
     high = [day for day in facts.days if day.is_censored]
     high.sort(key=lambda day: (-(day.error_share or 0), day.day))
     return sorted(high[:5], key=lambda day: day.day)
-
-
-def _find_reasons(state: State, focus: Focus) -> Reasons | None:
-    """Why the surge of the headline was; None without one."""
-    surge = focus.episode or focus.beside
-    if not surge:
-        return None
-    found = find_reasons(state, surge.country, surge.start_day, surge.end_day)
-    return next(one for one in found if one.surge == surge)
 
 
 def _list_weekdays(window: Sequence[HistoryDay]) -> list[Weekday]:

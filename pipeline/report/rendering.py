@@ -55,6 +55,7 @@ def environment() -> jinja2.Environment:
         "difference": wording.write_difference,
         "place": wording.name_country,
         "in_place": wording.name_in_sentence,
+        "day": _keep_whole,
         "days": _list_days,
         "csv_url": _write_csv_url,
     }
@@ -89,6 +90,11 @@ def _write_csv_url(rows: Sequence[DataclassInstance]) -> str:
     out = io.StringIO()
     write_csv(columns, [[getattr(row, name) for name in columns] for row in rows], out)
     return f"data:text/csv;charset=utf-8,{quote(out.getvalue(), safe=',:')}"
+
+
+def _keep_whole(text: object) -> Markup:
+    """A date or a moment, in one piece on a line."""
+    return Markup('<span class="day">{}</span>').format(text)
 
 
 def _list_days(days: Iterable[object]) -> str:
