@@ -34,7 +34,8 @@ def sql(  # noqa: PLR0913 one parameter an option
             "-f",
             "--file",
             help="Read the statement from a file, or take a ready one: busiest_hours.sql,"
-            " country_share.sql, surge_entry_pages.sql, us_per_day.sql.",
+            " country_share.sql, daily_entry_pages.sql, daily_referrers.sql,"
+            " daily_subdivisions.sql, surge_entry_pages.sql, us_per_day.sql.",
         ),
     ] = None,
     safe: Annotated[

@@ -153,7 +153,10 @@ def test_ready_queries_are_found_by_name(name: str, site: Site) -> None:
 def test_unknown_file_names_the_ready_ones(site: Site) -> None:
     """None that needs a parameter is among them."""
     done = site.run("sql", "--lake", site.lake, "-f", "none.sql", code=2)
-    names = "busiest_hours.sql, country_share.sql, surge_entry_pages.sql, us_per_day.sql"
+    names = (
+        "busiest_hours.sql, country_share.sql, daily_entry_pages.sql, daily_referrers.sql,"
+        " daily_subdivisions.sql, surge_entry_pages.sql, us_per_day.sql"
+    )
     assert done.err == f"tidegauge: setting -f = 'none.sql': no such file; ready ones are {names}\n"
     assert all(name in site.run("sql", "--help").out for name in names.split(", "))
 
