@@ -19,7 +19,7 @@ from pipeline.build.restatements import publish
 from pipeline.cli.history import history
 from pipeline.cli.output import print_rows
 from pipeline.definitions import DEMO_MARK
-from pipeline.demo.storm.address_pool import find_database
+from pipeline.demo.storm.address_pool import link_databases
 from pipeline.demo.storm.cells import check_scale
 from pipeline.demo.storm.november import SERVERS, ZONE
 from pipeline.demo.storm.published import Comparison, compare
@@ -80,8 +80,9 @@ def count_storm(scale: float, out: Path, config: Path | None) -> None:
     """
     check_scale(scale)
     _clear(out)
+    link_databases(out / "geo")
     settings = load_settings(
-        config, lake=out / "lake", geo=find_database().parent, timezone=ZONE.key,
+        config, lake=out / "lake", geo=out / "geo", timezone=ZONE.key,
         visitor_key_file=out / "visitor.key",
     )  # fmt: skip
     clock = _Clock()

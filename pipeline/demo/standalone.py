@@ -24,7 +24,7 @@ import typer
 
 from pipeline.definitions import DEMO_MARK
 from pipeline.demo.process_session import Program, end_session, has_ended, start_session
-from pipeline.demo.storm.address_pool import find_database
+from pipeline.demo.storm.address_pool import link_databases
 from pipeline.demo.storm.november import DAYS, ZONE
 from pipeline.demo.storm.simulate import simulate
 from pipeline.errors import SettingsError, TidegaugeError
@@ -105,14 +105,11 @@ def _check_port(port: int) -> None:
 def prepare(home: Path, scale: float) -> None:
     """Make the home folder and, unless they are there, the simulated logs."""
     geo, raw, unfinished = (home / name for name in ("geo", "raw", "raw.unfinished"))
-    links = {
-        geo / find_database().name: find_database(),
-        home / "config" / "airflow_local_settings.py": PRELOAD,
-    }
-    for link, target in links.items():
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.unlink(missing_ok=True)  # to an environment that may be gone
-        link.symlink_to(target)
+    link_databases(geo)
+    link = home / "config" / "airflow_local_settings.py"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)  # to an environment that may be gone
+    link.symlink_to(PRELOAD)
     (home / DEMO_MARK).touch()
     if raw.exists():
         return

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.demo.storm.assumed import FLOOD_COUNTRY
+from pipeline.demo.storm.assumed import FLOOD_COUNTRY, NETWORKS
 from pipeline.demo.storm.plan import Country
 from pipeline.demo.storm.texts import Texts, join_texts, make_texts, take_texts
 from pipeline.errors import GeoError
@@ -57,6 +57,15 @@ def find_database() -> Path:
             " installed: install tidegauge[demo]"
         )
     return path
+
+
+def link_databases(geo: Path) -> None:
+    """Have in ``geo`` the databases of addresses and of networks that the storm goes with."""
+    geo.mkdir(parents=True, exist_ok=True)
+    for database in (find_database(), NETWORKS):
+        link = geo / database.name
+        link.unlink(missing_ok=True)  # to an environment that may be gone
+        link.symlink_to(database)
 
 
 def draw_pool(countries: Sequence[Country], peaks: Ints, seed: int) -> AddressPool:

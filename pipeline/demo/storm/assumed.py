@@ -1,13 +1,15 @@
 """What drives the simulated storm, and a flood beside it: all of it assumed, see ``assumed.csv``.
 
 The article names no shares: it says that people asked how to move, and that from 14 November on
-pages about Express Entry were read. The flood is made up, so that the demo has one.
+pages about Express Entry were read. The flood is made up, so that the demo has one. Whose networks
+the addresses were of is made up, too: ``assumed_networks.mmdb`` has one for each first octet.
 """
 
 import csv
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -16,6 +18,8 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
+NETWORKS: Final = Path(__file__).with_name("assumed_networks.mmdb")
+"""Written by ``tests/demo/test_storm_package.py``, which tells how."""
 FLOOD_COUNTRY: Final = "RO"
 FLOOD_DAY: Final = date(2016, 11, 18)
 FLOOD_SESSIONS: Final = 8000
