@@ -42,11 +42,13 @@ def draw_charts(facts: Facts, focus: Focus) -> dict[str, Drawing]:
     hours = fill_hours(focus.hours, focus.peak.day, zone)
     drawings = {
         "history": _draw(lambda size: charts.draw_history(window, own, size)),
-        "weekdays": _draw(lambda size: charts.draw_weekdays(window, size), 0.85),
         "hours": _draw(lambda size: hour_charts.draw_hours(hours, zone, size), 0.65, 2),
-        "errors": _draw(lambda size: hour_charts.draw_error_hours(hours, zone, size), 0.55, 2),
         "both_days": _draw(lambda size: charts.draw_both_days(focus.both_days, size), 0.75, 2),
     }
+    if any(hour.errors for hour in hours):
+        drawings["errors"] = _draw(
+            lambda size: hour_charts.draw_error_hours(hours, zone, size), 0.55, 2
+        )
     published = [p for p in focus.published if window[0].day <= p.day <= window[-1].day]
     if published:
         drawings |= {
@@ -55,6 +57,8 @@ def draw_charts(facts: Facts, focus: Focus) -> dict[str, Drawing]:
                 lambda size: known_charts.draw_known(window, published, zone, size), 0.75
             ),
         }
+    if len(window) > 7:  # a weekday has another to be set against
+        drawings["weekdays"] = _draw(lambda size: charts.draw_weekdays(window, size), 0.85)
     if charts.hides_all_else(window):
         drawings["log"] = _draw(
             lambda size: charts.draw_history(window, own, size, is_log=True), 0.85

@@ -125,6 +125,7 @@ def test_a_surge_under_a_crash_is_at_least_everywhere(report: Report, tmp_path: 
     assert "Preliminary." not in text
     assert "Logs are missing" not in text
     assert "13.0 % of all requests (robots left out) with an error of its own" in text
+    assert "was answered 5xx." not in text
     assert "visitors were turned away on one (5 % or more of the requests" in text
     site = Site(lake.parent)
     asked = ["--day", "2016-11-10", "--country", "US", "--format", "json"]
@@ -297,9 +298,13 @@ def test_an_unbuilt_lake_says_what_to_do(report: Report, tmp_path: Path) -> None
 
 
 def test_one_day_without_locations(report: Report, tmp_path: Path) -> None:
-    """Too short to judge; everybody is ZZ, and no database was in force."""
+    """Too short to judge; everybody is ZZ, and no database was in force. No chart is empty."""
     lines = day_lines(CANADA, NOON, 3)
-    text = text_of(report(make_lake(tmp_path / "site", lines, geo=False)))
+    html = report(make_lake(tmp_path / "site", lines, geo=False))
+    text = text_of(html)
+    assert "None of the requests of these hours was answered 5xx." in text
+    assert "expected from its own history" not in text
+    assert 'id="weekdays"' not in html
     assert "unknown place: 3 sessions in 1 day (preliminary), too few days to judge" in text
     assert "3 of 3 sessions (100.0 %) are from addresses" in text
     assert "none: nobody was located" in text
