@@ -23,15 +23,14 @@ from pipeline.lake.day_files import read_days
 from pipeline.lake.partitions import read_table
 from pipeline.lake.sql import read_model
 from pipeline.tables import TABLES, select_nothing
+from pipeline.why import thresholds
 from pipeline.why.drivers import find_drivers
 from pipeline.why.signals import find_signals
 
 REASONS = ("drivers", "signals")
 _MODELS = ("spans", "left_out", "counted", "elements", "agents", "visits")
-_SPANS = {"reach": 56, "most": 28}
-"""The earlier days that a surge is held against: as far back as the detector looks, four weeks."""
-_KEPT = {"kept": 20, "least": 5}
-"""Elements of a dimension; and the sessions of one, as in the report: fewer may name a person."""
+_SPANS = {"reach": thresholds.REACH_DAYS, "most": thresholds.MOST_DAYS_BEFORE}
+_KEPT = {"kept": thresholds.MOST_ELEMENTS, "least": thresholds.LEAST_OF_AN_ELEMENT}
 
 
 @dataclass(frozen=True)

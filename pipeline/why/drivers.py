@@ -26,6 +26,14 @@ import pyarrow as pa
 from pipeline.surges.tail import upper_tail
 from pipeline.tables import DRIVERS
 from pipeline.why.explain import CIRCUMSTANCES
+from pipeline.why.thresholds import (
+    ALIKE_SESSIONS,
+    LARGEST_CHANCE,
+    LEAST_DAYS_BEFORE,
+    LEAST_OF_A_DRIVER,
+    LEAST_SESSIONS_BEFORE,
+    LEAST_SURPLUS,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,17 +41,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
     Bools = NDArray[np.bool_]
-
-LEAST_DAYS_BEFORE = 7
-LEAST_SESSIONS_BEFORE = 20
-"""With fewer on the days before, nobody can say what is usual."""
-LEAST_SURPLUS = 0.1
-"""Of the excess, beyond the part that an element has when everything rises alike."""
-LEAST_EXCESS = 5.0
-LARGEST_CHANCE = 1e-4
-"""There are up to a hundred elements a surge."""
-ALIKE_SESSIONS = 50.0
-"""With so many sessions on days of its kind, a share is half that kind's and half all days'."""
 
 
 def find_drivers(surges: pa.Table, spans: pa.Table, elements: pa.Table) -> pa.Table:
@@ -90,7 +87,7 @@ def find_drivers(surges: pa.Table, spans: pa.Table, elements: pa.Table) -> pa.Ta
     is_other = elements["is_other"].to_numpy(zero_copy_only=False)
     is_driver = (
         is_known & ~is_other & (chance <= LARGEST_CHANCE)
-        & (surplus >= LEAST_SURPLUS) & (excess >= LEAST_EXCESS)
+        & (surplus >= LEAST_SURPLUS) & (excess >= LEAST_OF_A_DRIVER)
     )  # fmt: skip
     surprise = np.round(_surprise(usual, np.clip(excess / total, 0, 1)), 6)
     rank = _rank(surge, groups, np.isin(names, CIRCUMSTANCES), surprise, is_driver)

@@ -10,12 +10,11 @@ from datetime import date
 
 from pipeline.text import escape, write_share
 from pipeline.why import signal_names as names
+from pipeline.why import thresholds as at
 
 CIRCUMSTANCES = ("hour", "source server")
 """Dimensions that say when and where it came, not why."""
 NETWORK = "network"
-LEAST_EXCESS = 20.0
-"""With fewer sessions too many, nobody can say who they were."""
 MACHINES = "It looks like machines"
 _NAMED = 3
 _LONGEST = 80
@@ -124,7 +123,7 @@ def tell_people(rows: Sequence[Signal], drivers: Sequence[Driver]) -> str:
     excess = sum(row.excess or 0 for row in drivers if row.dimension == "hour")
     if telling or len(odd) > 1:
         return f"{MACHINES}: {'; '.join([*telling, *odd][:_NAMED])}."
-    if excess < LEAST_EXCESS:
+    if excess < at.LEAST_EXCESS:
         return "Whether it was people cannot be told: it is too few sessions."
     if odd:
         return f"Whether it was people cannot be told: {odd[0]}, but nothing else is odd."
@@ -138,18 +137,22 @@ def _list_telling(by_name: Mapping[str, Signal]) -> list[str]:
     """What machines alone do."""
     found = []
     own, usual = _values(by_name, names.COMMONEST_AGENT)
-    if own is not None and usual is not None and own - usual >= 0.5:
+    if own is not None and usual is not None and own - usual >= at.AGENT_MORE:
         found.append(
             f"one user agent made {_percent(own)} of the excess, usually {_percent(usual)}"
         )
     own, usual = _values(by_name, names.BUSIEST_VISITOR)
-    if own is not None and own >= 0.2 and own >= 2 * (usual or 0):
+    if own is not None and own >= max(at.VISITOR_SHARE, at.TIMES_USUAL * (usual or 0)):
         found.append(f"one visitor made {_percent(own)} of the excess")
     own, usual = _values(by_name, names.SESSIONS_A_VISITOR)
-    if own is not None and usual is not None and own >= max(2.0, 1.5 * usual):
+    if (
+        own is not None
+        and usual is not None
+        and own >= max(at.VISITS, at.VISITS_TIMES_USUAL * usual)
+    ):
         found.append(f"its visitors came {own:.1f} times a day, usually {usual:.1f}")
     own, usual = _values(by_name, names.ROBOTLIKE)
-    if own is not None and own >= 0.3 and own >= 2 * (usual or 0):
+    if own is not None and own >= max(at.ROBOTLIKE_SHARE, at.TIMES_USUAL * (usual or 0)):
         found.append(f"{_percent(own)} of its sessions are of visitors like robots")
     return found
 
@@ -159,25 +162,36 @@ def _list_odd(by_name: Mapping[str, Signal]) -> list[str]:
     found = []
     own, usual = _values(by_name, names.NEW_AGENTS)
     spread, usual_spread = _values(by_name, names.AGENTS_SPREAD)
-    if own is not None and usual is not None and own >= usual + 0.3:
+    if own is not None and usual is not None and own >= usual + at.NEW_AGENTS_MORE:
         found.append(
             f"{_percent(own)} of its sessions have a user agent never seen before,"
             f" {_percent(usual)} would be usual"
         )
-    elif spread and usual_spread and not 1 / 3 < spread / usual_spread < 3:
+    elif spread and usual_spread and not _is_within(at.SPREAD_TIMES, spread / usual_spread):
         found.append(
             f"its user agents are mixed like {spread:,.0f} equally common ones, usually like"
             f" {usual_spread:,.0f}"
         )
     own, usual = _values(by_name, names.ASSETS)
     errors, _ = _values(by_name, names.ERRORS)
-    if own is not None and usual and usual >= 0.1 and own < 0.3 * usual and (errors or 0) < 0.2:
+    if (
+        own is not None and usual and usual >= at.LEAST_ASSETS
+        and own < at.ASSETS_OF_USUAL * usual and (errors or 0) < at.MOST_ERRORS
+    ):  # fmt: skip
         found.append(f"it loads {own:.2f} assets a session, usually {usual:.2f}")
     own, usual = _values(by_name, names.ONE_HIT)
-    if own is not None and usual is not None and own >= max(0.85, usual + 0.2):
+    if (
+        own is not None
+        and usual is not None
+        and own >= max(at.ONE_HIT_SHARE, usual + at.ONE_HIT_MORE)
+    ):
         found.append(f"{_percent(own)} of its sessions are one hit, usually {_percent(usual)}")
     own, usual = _values(by_name, names.COMMONEST_NETWORK)
-    if own is not None and usual is not None and own >= max(0.8, usual + 0.5):
+    if (
+        own is not None
+        and usual is not None
+        and own >= max(at.NETWORK_SHARE, usual + at.NETWORK_MORE)
+    ):
         found.append(f"one network made {_percent(own)} of the excess, usually {_percent(usual)}")
     return found
 
@@ -188,7 +202,11 @@ def _find_one_place(drivers: Sequence[Driver]) -> list[str]:
     for row in drivers:
         is_place = row.dimension == "subdivision" and row.element is not None
         is_nowhere = row.dimension == "referring site" and row.element is None
-        if (is_place or is_nowhere) and row.rank is not None and (row.share or 0) >= 0.8:
+        if (
+            (is_place or is_nowhere)
+            and row.rank is not None
+            and (row.share or 0) >= at.ONE_PLACE_SHARE
+        ):
             found.append(row.dimension)
     return ["all of it came from one subdivision, from no site"] if len(found) > 1 else []
 
@@ -204,15 +222,23 @@ def _list_usual(by_name: Mapping[str, Signal]) -> list[str]:
         )  # fmt: skip
         found.append(f"its user agents are as mixed as usual{likely}")
     own, usual = _values(by_name, names.ASSETS)
-    if own is not None and usual and usual >= 0.1 and 0.5 <= own / usual <= 2:
+    if own is not None and (usual or 0) >= at.LEAST_ASSETS and _is_as_usual(own, usual):
         found.append(f"it loads {own:.2f} assets a session, usually {usual:.2f}")
     own, usual = _values(by_name, names.PAGES)
-    if own is not None and usual and 0.5 <= own / usual <= 2:
+    if own is not None and _is_as_usual(own, usual):
         found.append(f"{own:.2f} pages a session, usually {usual:.2f}")
     own, _ = _values(by_name, names.BUSIEST_VISITOR)
     if own is not None:
         found.append(f"no visitor made more than {_percent(own)} of it")
     return found
+
+
+def _is_as_usual(own: float, usual: float | None) -> bool:
+    return bool(usual) and _is_within(at.AS_USUAL_TIMES, own / (usual or 1))
+
+
+def _is_within(times: float, ratio: float) -> bool:
+    return 1 / times <= ratio <= times
 
 
 def _values(by_name: Mapping[str, Signal], figure: str) -> tuple[float | None, float | None]:

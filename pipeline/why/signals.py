@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.tables import SIGNALS
-from pipeline.why.drivers import LEAST_DAYS_BEFORE, LEAST_SESSIONS_BEFORE
 from pipeline.why.signal_names import (
     AGENTS_SPREAD,
     ASSETS,
@@ -31,6 +30,7 @@ from pipeline.why.signal_names import (
     SESSIONS_A_VISITOR,
     SHARES,
 )
+from pipeline.why.thresholds import LEAST_DAYS_BEFORE, LEAST_SESSIONS_BEFORE, MOST_NOISE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,8 +49,6 @@ _RATIOS = {
 }
 NIGHT_HOURS = ("01", "02", "03", "04", "05")
 """Of the site's zone."""
-MOST_NOISE = 0.5
-"""Of what it estimates, the standard deviation from which a spread says nothing."""
 
 
 def find_signals(
