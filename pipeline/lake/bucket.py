@@ -47,6 +47,7 @@ _LONGEST_STAGING = 24 * 3600
 """Half of the time after which what was staged and not committed is collected."""
 _AT_ONCE = 8
 _VIEWS = "tidegauge.duckdb"
+_OF_LOG = (STAGED, *(f"ledger/{name}/" for name in ("commits", "applied", "checkpoints", "locks")))
 
 
 class Bucket(Folder):
@@ -157,9 +158,25 @@ class Bucket(Folder):
         """Delete that."""
         collect(self._objects, garbage)
 
+    def find_differences(self) -> Iterator[tuple[str, str]]:
+        """What the store has otherwise than the log says: each place, and a phrase."""
+        _, files = self._log.read_all()
+        there = {one.place: one for one in self._objects.list("")}
+        for place, its in sorted(files.items()):
+            one = there.pop(place, None)
+            if its.is_gone:
+                continue
+            if one is None:
+                yield place, "is missing in the store"
+            elif one.etag != its.etag and not self._objects.has(place, its.sha256):
+                yield place, "its bytes in the store are not those that were written"
+        for place in sorted(there):
+            if not place.startswith(_OF_LOG) and place != _VIEWS:
+                yield place, "no commit put it there; readers by path would read it"
+
     def freshen(self) -> None:
         """Bring the copy to the last commit, unless this process did so before."""
-        if not self._is_fresh:
+        if not (self._is_fresh and self._state.exists()):
             self.recover()
 
     def put_json(self, path: Path, content: Mapping[str, Any] | None) -> None:
@@ -208,10 +225,9 @@ class Bucket(Folder):
             _write_without_rows(draft, place)
         path = move.staged or draft
         sha256 = digest_of(path)
-        version = Version(
-            number, f"{STAGED}{attempt}/{sha256}", sha256, path.stat().st_size, is_gone
-        )
-        self._objects.upload(version.object, path)
+        target = f"{STAGED}{attempt}/{sha256}"
+        etag = self._objects.upload(target, path)
+        version = Version(number, target, sha256, path.stat().st_size, etag, is_gone)
         return place, version
 
     def _refuse_overtaken(self, head: int) -> None:

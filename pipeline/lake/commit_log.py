@@ -40,6 +40,8 @@ class Version:
     """Where its bytes were staged."""
     sha256: str
     size: int
+    etag: str
+    """The store's word for them, of the object that was staged: in most stores of its copy, too."""
     is_gone: bool = False
     """The commit takes it away. Its bytes are those of no rows, and stand at its place until they
     are collected: whoever is slow with an older commit can't bring that back."""

@@ -117,6 +117,10 @@ class Folder:
     def collect(self, garbage: Iterable[Listed]) -> None:
         """Delete that."""
 
+    def find_differences(self) -> Iterator[tuple[str, str]]:
+        """What is elsewhere than here, and not the same: each place, and a phrase."""
+        yield from ()
+
     def freshen(self) -> None:
         """Make sure that what is here was there lately."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections import deque
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -105,12 +106,20 @@ class Objects:
         if digest.hexdigest() != sha256:
             raise FileNotFoundError(place)
 
+    def has(self, place: str, sha256: str) -> bool:
+        """Whether an object has the bytes of this digest; all of it is read."""
+        try:
+            deque(self.download(place, sha256), maxlen=0)
+        except FileNotFoundError:
+            return False
+        return True
+
     def put(self, place: str, body: bytes) -> None:
         """Write an object, whatever is there."""
         self._call("put_object", Key=self._key(place), Body=body)
 
-    def upload(self, place: str, path: Path) -> None:
-        """Write a file's bytes, whatever is there.
+    def upload(self, place: str, path: Path) -> str:
+        """Write a file's bytes, whatever is there; returns their entity tag.
 
         Raises:
             LakeError: it is larger than an object that one request makes.
@@ -122,7 +131,7 @@ class Objects:
                 f" {_MOST_BYTES:,}: split the raw file into smaller ones"
             )
         with path.open("rb") as body:
-            self._call("put_object", Key=self._key(place), Body=body)
+            return str(self._call("put_object", Key=self._key(place), Body=body)["ETag"])
 
     def create(self, place: str, body: bytes) -> str:
         """Write an object where none is; returns its entity tag.

@@ -94,6 +94,7 @@ def prove_lake(
         with lake.hold():
             snapshot = take_snapshot(lake.root, settings)
             findings = [*check_ledger(lake.root, snapshot), *find_strays(snapshot)]
+            findings += [Finding("store", *one) for one in lake.store.find_differences()]
         shelf = Shelf(lake.root, snapshot.digests)
         days = _list_days(snapshot)
         wanted = frozenset(day.day for day in days if day.day in span)

@@ -1,0 +1,260 @@
+"""A lake in a real S3 server: the same as in a folder, for its machines and for plain readers."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.dataset as ds
+import pytest
+from bucket_sites import (
+    BUCKET,
+    KEYS,
+    Machine,
+    client,
+    hashes_in_store,
+    plain_duckdb,
+    read_log,
+    serving,
+)
+from lake_fixtures import Site, make_line
+from lake_processes import SERVERS
+from remote_servers import PASSWORD, free_port
+
+from pipeline.lake import bucket, garbage, objects
+from pipeline.lake.digests import digest_of
+
+pytestmark = pytest.mark.xdist_group("bucket")  # one S3 server for all
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run an S3 server."""
+    with serving(tmp_path_factory.mktemp("s3")) as address:
+        yield address
+
+
+@pytest.fixture
+def url(address: str, tmp_path: Path) -> str:  # noqa: ARG001 it runs
+    """Return the URL of a lake that is not there yet."""
+    return f"s3://{BUCKET}/{tmp_path.name.replace('[', '-').replace(']', '')}/site"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Site:
+    """Return a site whose lake is a folder."""
+    (tmp_path / "folder").mkdir()
+    return Site(tmp_path / "folder")
+
+
+def raw_files(site: Site) -> list[Path]:
+    return [site.write(name, content) for name, content in SERVERS.items()]
+
+
+def ask(site: Site, statement: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(site.run("sql", statement, "--format", "json").out)
+    return rows
+
+
+def test_two_machines_make_the_lake_that_a_folder_is(
+    url: str, folder: Site, tmp_path: Path, address: str
+) -> None:
+    """Byte for byte, in any order of files and machines; each sees what the other did."""
+    raw = raw_files(folder)
+    folder.ingest(*raw)
+    folder.run("build")
+    one, two = (Machine(tmp_path / name, url) for name in ("one", "two"))
+    one.ingest(raw[2])
+    two.ingest(raw[0])
+    two.run("build")
+    one.ingest(*raw)
+    one.run("build")
+    assert one.hashes() == folder.hashes()
+    lines = [path for path in (folder.lake / "ledger/lines").rglob("*") if path.is_file()]
+    assert {place: its for place, its in hashes_in_store(url).items() if "/lines/" in place} == {
+        path.relative_to(folder.lake).as_posix(): digest_of(path) for path in lines
+    }
+    figures = [
+        site.run("sql", "SELECT * FROM daily ORDER BY ALL", "--format", "json").out
+        for site in (folder, one, two)
+    ]
+    assert figures[0] == figures[1] == figures[2]
+    count = "SELECT count(*) AS n, sum(line_no) AS sum FROM hits"
+    assert two.run("sql", count).out == folder.run("sql", count).out
+    assert "nothing is off" in two.run("verify").err
+    shutil.rmtree(two.lake)  # it is nothing but a copy
+    assert two.run("sql", count).out == folder.run("sql", count).out
+    assert plain_duckdb(address).sql(f"FROM '{url}/daily/**/*.parquet'").fetchall()
+
+
+def test_plain_readers_find_the_same_tables(
+    url: str, folder: Site, tmp_path: Path, address: str
+) -> None:
+    """By glob, by the views that lie beside, and by another library, from elsewhere."""
+    import pyarrow.fs as pafs
+
+    raw, machine = raw_files(folder), Machine(tmp_path / "one", url)
+    for site in (folder, machine):
+        site.ingest(*raw)
+        site.run("build")
+    wanted = ask(folder, "SELECT day, country, sessions FROM daily ORDER BY ALL")
+    plain = plain_duckdb(address)
+    asked = "SELECT day::VARCHAR AS day, country, sessions FROM {} ORDER BY ALL"
+    by_glob = f"read_parquet('{url}/daily/**/*.parquet', hive_partitioning = true)"
+    plain.execute(f"ATTACH '{url}/tidegauge.duckdb' AS lake (READ_ONLY)")
+    for rows in (by_glob, "lake.daily"):
+        assert plain.sql(asked.format(rows)).fetchall() == [tuple(row.values()) for row in wanted]
+    (hits,) = ask(folder, "SELECT count(*) AS n FROM hits")
+    assert plain.sql("SELECT count(*) FROM lake.hits").fetchall() == [(hits["n"],)]
+    assert plain.sql("SELECT count(*) FROM lake.files").fetchall() == [(len(raw),)]
+    assert plain.sql("SELECT timezone FROM lake.site").fetchall() == [("America/Toronto",)]
+    store = pafs.S3FileSystem(
+        endpoint_override=address.removeprefix("http://"), scheme="http", region="us-east-1",
+        access_key="reader", secret_key=PASSWORD,
+    )  # fmt: skip
+    daily = ds.dataset(f"{url.removeprefix('s3://')}/daily", filesystem=store, partitioning="hive")
+    assert daily.count_rows() == len(wanted)
+    views = client(address).get_object(
+        Bucket=BUCKET, Key=f"{url.removeprefix(f's3://{BUCKET}/')}/tidegauge.duckdb"
+    )
+    assert str(tmp_path).encode() not in views["Body"].read()  # nothing of this machine's paths
+
+
+def test_every_command_that_changes_a_lake_changes_it_there_alike(
+    url: str, folder: Site, tmp_path: Path
+) -> None:
+    raw, machine = raw_files(folder), Machine(tmp_path / "one", url)
+    both = (folder, machine)
+    grown = SERVERS["web01-access.log"] + make_line("08/Nov/2016:11:00:00 -0500")
+    steps: list[tuple[str, ...]] = [
+        ("ingest", "--no-geo", *map(str, raw)),
+        ("build",),
+        ("ingest", "--no-geo", str(folder.write("later/web01-access.log", grown))),
+        ("build",),
+        ("forget", "web02-access.log"),
+        ("build",),
+        ("ingest", "--no-geo", str(raw[1])),
+        ("build", "--also", "definitions"),
+        ("retention", "--delete", "--max-days", "30"),
+        ("build",),
+    ]
+    for step in steps:
+        env = {"TIDEGAUGE_HITS_KEPT_DAYS": "3" if step[0] == "retention" else None}
+        codes = [site.run(*step, code=None, env=env).code for site in both]
+        assert codes[0] == codes[1] == 0, step
+        assert machine.hashes() == folder.hashes(), step
+    other = Machine(tmp_path / "other", url)
+    assert ask(other, "FROM daily ORDER BY ALL") == ask(folder, "FROM daily ORDER BY ALL")
+    assert "nothing is off" in other.run("verify").err
+
+
+def test_what_no_commit_needs_is_collected_and_nothing_else(
+    url: str, folder: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Machines whose copies are older than the log's rest, and new ones, go on as before."""
+    monkeypatch.setattr(bucket, "CHECKPOINT_EACH", 2)
+    raw, machine = raw_files(folder), Machine(tmp_path / "one", url)
+    old = Machine(tmp_path / "old", url)
+    folder.ingest(*raw)
+    folder.run("build")
+    old.ingest(raw[0])
+    machine.ingest(*raw[:2])
+    machine.run("build")
+    for site in (machine, folder):
+        site.run("forget", "web02-access.log")
+        site.ingest(*raw)
+        site.run("build")
+    assert "no commit needs" not in machine.run("retention").err  # all is young
+    monkeypatch.setattr(garbage, "KEPT_SECONDS", -1.0)
+    before = hashes_in_store(url)
+    assert "would go, too" in machine.run("retention").err
+    assert "no commit needs any more: deleted" in machine.run("retention", "--delete").err
+    assert "no commit needs" not in machine.run("retention").err
+    assert hashes_in_store(url) == before
+    assert machine.hashes() == folder.hashes()
+    places = [one.place for one in objects.open_objects(url).list("")]
+    assert not [place for place in places if place.startswith("staged/")]
+    known = {*read_log(url), "tidegauge.duckdb"}
+    strays = [p for p in places if p not in known and not p.startswith("ledger/")]
+    assert not strays
+    for site in (old, Machine(tmp_path / "new", url)):
+        assert "nothing is off" in site.run("verify").err
+        site.ingest(site.write("web09.log", make_line()))
+        site.run("build")
+    assert "nothing is off" in machine.run("verify").err
+
+
+def test_verify_finds_what_is_off_in_the_store(url: str, folder: Site, tmp_path: Path) -> None:
+    raw, machine = raw_files(folder), Machine(tmp_path / "one", url)
+    machine.ingest(*raw)
+    machine.run("build")
+    store = objects.open_objects(url)
+    days = sorted(place for place in read_log(url) if place.startswith("daily/"))
+    store.put(days[0], b"other bytes")
+    store.delete(days[1])
+    store.put("daily/day=1999-01-01/part.parquet", b"nobody's")
+    found = machine.run("verify", code=1).out
+    for place in (*days[:2], "daily/day=1999-01-01/part.parquet"):
+        assert place.split("/")[1] in found, place
+
+
+REFUSED = {
+    "no bucket": ("s3://there-is-none/x", {}, "there is no such bucket"),
+    "another key": (None, {"AWS_ACCESS_KEY_ID": "nobody"}, "does not know the key"),
+    "another secret": (None, {"AWS_SECRET_ACCESS_KEY": "wrong"}, "does not take the secret"),
+    "no keys": (
+        None, {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "no keys are set",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_store_that_refuses_is_one_sentence(
+    case: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, keys, said = REFUSED[case]
+    for name, value in keys.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    machine = Machine(tmp_path / "one", place or f"{url}-{len(case)}")
+    done = machine.run("ingest", "--no-geo", machine.write("web01.log", make_line()), code=2)
+    assert said in done.err
+    assert "Traceback" not in done.err
+    assert KEYS["AWS_SECRET_ACCESS_KEY"] not in done.err
+
+
+def test_a_store_out_of_reach_is_one_sentence(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    machine = Machine(tmp_path / "one", f"{url}-away")
+    done = machine.run("status", code=2)
+    assert "can't be reached" in done.err
+    assert "AWS_ENDPOINT_URL" in done.err
+
+
+def test_another_sites_lake_and_a_later_versions_are_refused(url: str, tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "one", url)
+    raw = machine.write("web01.log", make_line())
+    machine.ingest(raw)
+    before = hashes_in_store(url)
+    zone: dict[str, str | None] = {"TIDEGAUGE_TIMEZONE": "UTC"}
+    other = Machine(tmp_path / "other", url)
+    done = other.run("ingest", "--no-geo", raw, code=2, env=zone)
+    assert "was made for time zone America/Toronto, not UTC" in done.err
+    assert url in done.err
+    assert hashes_in_store(url) == before
+    store = objects.open_objects(url)
+    store.put("ledger/commits/00000099.json", b'{"version": 99}')
+    number = len(list(store.list("ledger/commits/")))
+    store.put(f"ledger/commits/{number:08d}.json", b'{"version": 99}')
+    store.delete("ledger/commits/00000099.json")
+    assert "a later version of Tidegauge" in other.run("status", code=2).err
+
+
+def test_no_lake_there_is_said(url: str, tmp_path: Path) -> None:
+    done = Machine(tmp_path / "one", url).run("status", code=2)
+    assert f"no lake at {url}: `tidegauge ingest` makes one" in done.err
+    assert os.environ["AWS_ENDPOINT_URL"]
