@@ -127,7 +127,9 @@ class Bucket(Folder):
             files = dict(pool.map(stage, enumerate(moves)))
         if time.clock_gettime(time.CLOCK_BOOTTIME) - begun > _LONGEST_STAGING:
             raise PassingError(f"lake {self.name}: a change took over a day: run the command again")
-        self._log.append(Commit(head + 1, attempt, tuple(sorted(self._held)), files))
+        commit = Commit(head + 1, attempt, tuple(sorted(self._held)), files)
+        new = {place for place in files if not (self.root / place).exists()}
+        self._log.append(commit)
 
         def after() -> None:
             self._note(head=head + 1)
@@ -135,7 +137,7 @@ class Bucket(Folder):
 
         super().commit(moves, after)
         self._held = dict.fromkeys(self._held, head + 1)
-        self._log.apply(head, head + 1)
+        self._log.apply_own(commit, new)
         self._note(applied=head + 1)
         if (head + 1) % CHECKPOINT_EACH == 0:
             self._log.put_checkpoint(*self._log.read_all(head + 1))  # all of it is applied

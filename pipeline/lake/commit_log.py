@@ -20,7 +20,7 @@ from pipeline.lake.fault_points import reach
 from pipeline.lake.objects import TakenError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from pipeline.lake.objects import Objects
 
@@ -171,36 +171,38 @@ class CommitLog:
         names = self._objects.list(APPLIED, f"{APPLIED}{applied:08d}")
         done = {number_of(one.place) for one in names}
         todo = [number for number in range(applied + 1, head + 1) if number not in done]
-        if not todo:
-            return
-        every = self.read(todo[0] - 1)
-        places = {place for one in every if one.number in todo for place in one.files}
+        if todo:
+            every = self.read(todo[0] - 1)
+            self._apply([one for one in every if one.number in todo], every)
+
+    def apply_own(self, commit: Commit, new: Collection[str]) -> None:
+        """Put in place what a commit just made says; ``new``: places where nothing was before."""
+        self._apply([commit], [commit], new)
+
+    def _apply(self, todo: list[Commit], every: list[Commit], new: Collection[str] = ()) -> None:
+        places = {place for one in todo for place in one.files}
         while True:
-            self.put_in_place(
-                {p: its for one in every for p, its in one.files.items() if p in places}
-            )
+            latest = {p: its for one in every for p, its in one.files.items() if p in places}
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                list(pool.map(lambda file: self._put(*file, is_new=file[0] in new), latest.items()))
             # While this was slow, another may have gone on, and be done.
             if not (more := self.read(every[-1].number)):
                 break
-            every += more
-        for number in todo:
-            self._objects.put(f"{APPLIED}{number:08d}", b"")
+            every = [*every, *more]
+        for one in todo:
+            self._objects.put(f"{APPLIED}{one.number:08d}", b"")
 
-    def put_in_place(self, files: Mapping[str, Version]) -> None:
-        """Copy what was staged of files to their places, where older commits' are."""
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(self._put, files.items()))
-
-    def _put(self, file: tuple[str, Version]) -> None:
-        place, its = file
+    def _put(self, place: str, its: Version, *, is_new: bool) -> None:
+        """Copy what was staged of a file to its place, where an older commit's is."""
         while True:
-            there = self._objects.look(place)
+            there = None if is_new else self._objects.look(place)
             if there and there[1] >= its.commit:
                 return
             reach("store: before a copy")
             with suppress(TakenError):
                 self._objects.copy(its.object, place, its.commit, there and there[0])
                 return
+            is_new = False
 
 
 def number_of(place: str) -> int:

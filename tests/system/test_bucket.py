@@ -1,8 +1,8 @@
 """A lake in a real S3 server: the same as in a folder, for its machines and for plain readers."""
 
 import json
-import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -137,6 +137,7 @@ def test_every_command_that_changes_a_lake_changes_it_there_alike(
         ("build",),
         ("ingest", "--no-geo", str(raw[1])),
         ("build", "--also", "definitions"),
+        ("run", "--from", "2016-11-05", "--to", "2016-11-09", "--raw", str(folder.folder / "raw")),
         ("retention", "--delete", "--max-days", "30"),
         ("build",),
     ]
@@ -254,7 +255,45 @@ def test_another_sites_lake_and_a_later_versions_are_refused(url: str, tmp_path:
     assert "a later version of Tidegauge" in other.run("status", code=2).err
 
 
+def test_a_store_without_conditions_is_refused(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two writers could lose each other's changes there: nothing is left of the attempt."""
+    call = objects.Objects._call
+
+    def without_conditions(self: objects.Objects, operation: str, **arguments: Any) -> Any:
+        plain = {n: v for n, v in arguments.items() if n not in {"IfMatch", "IfNoneMatch"}}
+        return call(self, operation, **plain)
+
+    machine = Machine(tmp_path / "one", f"{url}-careless")
+    raw = machine.write("web01.log", make_line())
+    with monkeypatch.context() as patch:
+        patch.setattr(objects.Objects, "_call", without_conditions)
+        done = machine.run("ingest", "--no-geo", raw, code=2)
+    assert "does not keep conditions (If-None-Match, If-Match)" in done.err
+    assert not list(objects.open_objects(machine.url).list(""))
+    machine.ingest(raw)
+
+
+def test_a_clock_that_is_a_day_off_matters_to_no_machine(
+    url: str, folder: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither for locks, nor for what is collected: only the store's clock counts, if any."""
+    raw = raw_files(folder)
+    folder.ingest(*raw)
+    folder.run("build")
+    one, two = (Machine(tmp_path / name, url) for name in ("one", "two"))
+    now = time.time
+    for days, machine in ((1, one), (-1, two), (1, one)):
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "time", lambda days=days: now() + days * 86400)
+            machine.ingest(*raw)
+            machine.run("build")
+            assert "no commit needs" not in machine.run("retention", "--delete").err
+    assert two.hashes() == folder.hashes()
+    assert "nothing is off" in two.run("verify").err
+
+
 def test_no_lake_there_is_said(url: str, tmp_path: Path) -> None:
     done = Machine(tmp_path / "one", url).run("status", code=2)
     assert f"no lake at {url}: `tidegauge ingest` makes one" in done.err
-    assert os.environ["AWS_ENDPOINT_URL"]

@@ -1,0 +1,220 @@
+"""A lake in a store: machines killed, at once, and with a bad network; the lake is that of none."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import duckdb
+import pytest
+from bucket_sites import BUCKET, Machine, hashes_in_store, plain_duckdb, read_log, serving
+from lake_processes import Lakes
+from troubled_network import troubled
+
+from pipeline.lake import leases
+
+LEASE_SECONDS = 1.5
+"""So long others wait for a machine that was killed; half a minute where nobody tests."""
+SCRIPT = f"""
+import os, sys
+from pipeline.cli import main as cli
+from pipeline.lake import fault_points, leases
+leases.SECONDS = {LEASE_SECONDS}
+wanted, number, sent = sys.argv.pop(1), int(sys.argv.pop(1)), int(sys.argv.pop(1))
+def stop(step):
+    global number
+    if step == wanted:
+        number -= 1
+        if not number:
+            os.kill(os.getpid(), sent)
+fault_points.listener = stop
+cli.main()
+"""
+STEPS = [
+    ("store: staged", 1), ("store: staged", 2), ("store: committed", 1), ("store: committed", 3),
+    ("store: before a copy", 1), ("store: before a copy", 9), ("commit: written down", 2),
+    ("commit: applied", 2),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run an S3 server."""
+    with serving(tmp_path_factory.mktemp("s3")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def lakes(tmp_path_factory: pytest.TempPathFactory) -> Lakes:
+    return Lakes(tmp_path_factory.mktemp("lakes"))
+
+
+@pytest.fixture(autouse=True)
+def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "SECONDS", LEASE_SECONDS)
+
+
+def start(
+    machine: Machine,
+    *args: str | Path,
+    step: str = "",
+    number: int = 0,
+    sent: signal.Signals = signal.SIGKILL,
+) -> subprocess.Popen[bytes]:
+    """Run a command in a process of its own, which ends or stops at a step's so-manieth time."""
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, step, str(number), str(int(sent)), *map(str, args)],
+        cwd=machine.folder, env=machine.environment(), stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("step", "number"), STEPS)
+def test_killed_at_a_step_another_machine_goes_on(
+    step: str, number: int, lakes: Lakes, tmp_path: Path, address: str
+) -> None:
+    url = f"s3://{BUCKET}/{step.replace(': ', '-').replace(' ', '-')}-{number}"
+    killed, other = Machine(tmp_path / "killed", url), Machine(tmp_path / "other", url)
+    process = start(killed, "ingest", "--no-geo", *lakes.raw, step=step, number=number)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    other.ingest(*lakes.raw)
+    other.run("build")
+    assert other.hashes() == lakes.wanted
+    for machine in (killed, other):
+        assert "nothing is off" in machine.run("verify").err
+    assert plain_duckdb(address).sql(f"FROM '{url}/hits/**/*.parquet'").fetchall()
+
+
+class Reader(threading.Thread):
+    """Somebody who reads the tables by path with a plain DuckDB, again and again."""
+
+    def __init__(self, address: str, url: str) -> None:
+        """Read from now until ``stop``."""
+        super().__init__(daemon=True)
+        self._connection, self._url = plain_duckdb(address), url
+        self._ended = threading.Event()
+        self.days: list[dict[str, int]] = []
+        """Sessions of each day, as each reading had them."""
+        self.hits: list[set[tuple[str, int, int]]] = []
+        """Name of the file, rows, and different lines among them."""
+
+    def run(self) -> None:
+        """Ask for sessions, and for hits."""
+        while not self._ended.wait(0.02):
+            # An object that is replaced while it is read is an error, never other rows.
+            with suppress(duckdb.Error, UnicodeDecodeError):
+                self.days.append(dict(self._ask(
+                    "SELECT day, sum(sessions)::BIGINT FROM read_parquet('{}/daily/**/*.parquet',"
+                    " hive_partitioning = true, hive_types_autocast = false) GROUP BY day"
+                )))  # fmt: skip
+            with suppress(duckdb.Error, UnicodeDecodeError):
+                self.hits.append(set(self._ask(
+                    "SELECT filename, count(*), count(DISTINCT line_no) FROM"
+                    " read_parquet('{}/hits/**/*.parquet', filename = true) GROUP BY filename"
+                )))  # fmt: skip
+
+    def _ask(self, text: str) -> list[tuple[str, int]]:
+        return self._connection.execute(text.format(self._url)).fetchall()
+
+    def stop(self) -> None:
+        """End, after the reading that goes on."""
+        self._ended.set()
+        self.join(30)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_machines_at_once_killed_at_random_make_one_lake(
+    seed: int, lakes: Lakes, tmp_path: Path, address: str
+) -> None:
+    """Nothing lost, doubled or half; who reads beside them sees days whole."""
+    chance = random.Random(seed)
+    url = f"s3://{BUCKET}/random-{seed}"
+    machines = [Machine(tmp_path / name, url) for name in ("one", "two")]
+    reader = Reader(address, url)
+    reader.start()
+    kills = 0
+    for turn in range(8):
+        processes = []
+        for machine in machines:
+            raw = chance.sample(lakes.raw, 2)
+            args = ("build",) if turn % 3 == 2 else ("ingest", "--no-geo", *raw)
+            step = chance.choice(["", "store: staged", "store: committed", "store: before a copy"])
+            number = chance.randrange(1, 9)
+            processes.append(start(machine, *args, step=step, number=number))
+        end = time.monotonic() + chance.uniform(1.0, 3.0)
+        for process in processes:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.01, end - time.monotonic()))
+            process.send_signal(signal.SIGKILL)
+            _, said = process.communicate(timeout=30)
+            kills += process.returncode == -signal.SIGKILL
+            # There is nothing to build yet, or the other was first.
+            assert process.returncode in {0, 1, 2, -signal.SIGKILL}, said.decode()
+            assert b"Traceback" not in said
+            assert b"damaged" not in said
+    assert kills > 2
+    machines[0].ingest(*lakes.raw)
+    machines[1].run("build")
+    reader.stop()
+    assert machines[0].hashes() == lakes.wanted
+    for machine in machines:
+        assert "nothing is off" in machine.run("verify").err
+    assert reader.hits
+    rows = {name: count for state in reader.hits for name, count, _ in state}
+    last = {name: count for name, count, _ in reader.hits[-1]}
+    assert all(count == distinct for state in reader.hits for _, count, distinct in state)
+    assert rows.keys() == last.keys()
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_a_bad_network_changes_nothing(
+    seed: int, lakes: Lakes, tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Messages lost, late and repeated, and a store that is busy: the lake is the same."""
+    url = f"s3://{BUCKET}/network-{seed}"
+    with troubled(address, seed, 0.06) as network:
+        machine = Machine(tmp_path / "troubled", url)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", network.address)
+        for args in (("ingest", "--no-geo", *lakes.raw), ("build",), ("build",)):
+            for _ in range(4):  # a network may be so bad that a run gives up, with a sentence
+                process = start(machine, *args)
+                _, said = process.communicate(timeout=180)
+                assert b"Traceback" not in said, said.decode()
+                if process.returncode == 0:
+                    break
+            assert process.returncode == 0, said.decode()
+        assert len(network.met) > 3
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    other = Machine(tmp_path / "other", url)
+    assert other.hashes() == lakes.wanted
+    assert "nothing is off" in other.run("verify").err
+    attempts = [its.object for its in read_log(url).values()]
+    assert len(set(attempts)) > 1
+
+
+def test_a_machine_that_stood_still_is_overtaken_and_says_so(
+    lakes: Lakes,
+    tmp_path: Path,
+    address: str,  # noqa: ARG001 it runs
+) -> None:
+    """Its lease has run out, another machine has built: what it would change is not changed."""
+    url = f"s3://{BUCKET}/overtaken"
+    slow, other = Machine(tmp_path / "slow", url), Machine(tmp_path / "other", url)
+    other.ingest(*lakes.raw)
+    process = start(slow, "build", step="put: staged", number=1, sent=signal.SIGSTOP)
+    os.waitpid(process.pid, os.WUNTRACED)
+    other.run("build")
+    before = hashes_in_store(url)
+    process.send_signal(signal.SIGCONT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1, said.decode()
+    assert b"another machine took over while this run stood still" in said
+    assert hashes_in_store(url) == before
+    assert other.hashes() == lakes.wanted
