@@ -244,6 +244,13 @@ RESTATEMENTS = _table(
     ("sources", pa.int64(), "expected sources of which nothing is missing"),
     ("sources_expected", pa.int64(), _SOURCES_EXPECTED),
 )
+SUBDIVISIONS = _table(
+    "One row a subdivision that hits were located in, as the newest database calls it that did so.",
+    ("country", pa.string(), _COUNTRY),
+    ("subdivision", pa.string(), _SUBDIVISION),
+    ("name", pa.string(), "its name in English, as the database writes it"),
+    ("geo_built", pa.date32(), _GEO_BUILT),
+)
 
 FILES = _table(
     "One row a raw file that was read: what became of each of its lines, which are its hits,"
@@ -304,7 +311,7 @@ PARTITIONED = {
 """A folder a day; they have ``day`` besides, in the path."""
 UNPARTITIONED = {
     "days": DAYS, "expected": EXPECTED, "surges": SURGES, "drivers": DRIVERS, "signals": SIGNALS,
-    "restatements": RESTATEMENTS,
+    "restatements": RESTATEMENTS, "subdivisions": SUBDIVISIONS,
 }  # fmt: skip
 """One file each."""
 FILES_FOLDER = "ledger/files"
@@ -341,6 +348,11 @@ VISITORS = _table(
     ("last_day", pa.date32(), "last such day"),
     ("sessions", pa.int64(), "sessions of all days"),
 )
+COUNTRIES = _table(
+    f"One row a country of ISO 3166-1, Kosovo (XK), and {NO_COUNTRY}.",
+    ("country", pa.string(), "its code"),
+    ("name", pa.string(), "its name in English, as the tz database has it"),
+)
 SITE = _table(
     "One row: the site.",
     ("timezone", pa.string(), "zone of days and local times, by its name in IANA's database"),
@@ -354,8 +366,8 @@ def _as_viewed(name: str, schema: pa.Schema) -> pa.Schema:
 
 
 VIEWS = {name: _as_viewed(name, schema) for name, schema in TABLES.items()}
-VIEWS |= {"figures": FIGURES, "visitors": VISITORS, "site": SITE}
-"""All views with all columns: the tables as they are read in DuckDB, and three of no table."""
+VIEWS |= {"figures": FIGURES, "visitors": VISITORS, "countries": COUNTRIES, "site": SITE}
+"""All views with all columns: the tables as they are read in DuckDB, and those of no table."""
 
 
 def select_nothing(table: str) -> str:

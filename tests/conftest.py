@@ -119,9 +119,9 @@ class DatedWriter(MMDBWriter):
 def build_database(path: Path, kind: str, built: str, networks: Mapping[str, str]) -> None:
     """Write an mmdb of type `kind`, built at the RFC 3339 instant `built`.
 
-    A place is `CA`, `CA-ON` (country and subdivisions, largest first), `=CA` (the flat layout of
-    open databases), `registered CA` (a record without a country of its own), or a network, as
-    `AS64500` or `AS64500 Its name`.
+    A place is `CA`, `CA-ON` (country and subdivisions, largest first; `CA-ON:Ontario` names one),
+    `=CA` (the flat layout of open databases), `registered CA` (a record without a country of its
+    own), or a network, as `AS64500` or `AS64500 Its name`.
     """
     writer = DatedWriter(ip_version=6, ipv4_compatible=True, database_type=kind)
     writer.built_at = round(datetime.fromisoformat(built).timestamp())
@@ -156,5 +156,8 @@ def record_of(place: str) -> dict[str, Any]:
     country, *subdivisions = place.split("-")
     record: dict[str, Any] = {"country": {"iso_code": country}}
     if subdivisions:
-        record["subdivisions"] = [{"iso_code": name} for name in subdivisions]
+        record["subdivisions"] = [
+            {"iso_code": code} | ({"names": {"en": name}} if name else {})
+            for code, _, name in (one.partition(":") for one in subdivisions)
+        ]
     return record

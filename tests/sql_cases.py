@@ -49,6 +49,9 @@ INPUTS = {
         "surge": "BIGINT", "country": "VARCHAR", "day": "DATE", "is_before": "BOOLEAN",
         "is_weekend": "BOOLEAN", "leaves_out": "BOOLEAN",
     },
+    "subdivisions": {
+        "country": "VARCHAR", "subdivision": "VARCHAR", "name": "VARCHAR", "geo_built": "DATE",
+    },
     "places": {"client": "VARCHAR", "country": "VARCHAR", "subdivision": "VARCHAR"},
 }  # fmt: skip
 LOCAL_DAY_OF = {"hits": "ts", "sessions": "started_at", "hourly": "hour", "daily": "NULL"}

@@ -78,6 +78,10 @@ class DatabasesInForce:
         chosen = {one.build_date for day in days if (one := self.network_in_force(day))}
         return ", ".join(map(str, sorted(chosen))) or NO_NETWORKS
 
+    def opened(self) -> list[Locator]:
+        """The databases that were asked."""
+        return list(self._locators.values())
+
     def locator(self, database: GeoDatabase) -> Locator:
         """The open database."""
         with self._lock:

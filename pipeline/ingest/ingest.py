@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pipeline.enrich.hits import HitMaker
+from pipeline.enrich.place_names import save_names
 from pipeline.errors import DataError, PassingError, StorageError, TidegaugeError
 from pipeline.ingest.batches import group_small, stage_together
 from pipeline.ingest.deduplication import (
@@ -192,6 +193,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
             raise
     _note_failed(lake, how, jobs, result.failed)
     maker.robots.save()
+    save_names(lake, maker.places.opened())
     return result
 
 

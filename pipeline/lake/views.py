@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
+from pipeline.countries import list_countries
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import DAY_OF_PATH
 from pipeline.lake.digests import digest_of, with_latest
@@ -172,6 +173,10 @@ def _view(name: str, zone: str, *, is_there: bool, is_mixed: bool, url: str | No
     """A view's SELECT; of no table, it asks the others, which are found beside it."""
     if name == "site":
         return f"SELECT {_quoted(zone)} AS timezone"
+    if name == "countries":
+        countries = sorted(list_countries().items())
+        codes, names = (", ".join(map(_quoted, its)) for its in zip(*countries, strict=True))
+        return f"SELECT unnest([{codes}]) AS country, unnest([{names}]) AS name"
     if name not in TABLES:
         return read_model(f"views/{name}")
     rows = _select(name, is_there=is_there, is_mixed=is_mixed, url=url)

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
+from pipeline.countries import name_country
 from pipeline.csv_cells import write_csv
 from pipeline.definitions import CENSORED_SHARE, LEAST_HISTORY_DAYS, ROBOTLIKE, UNREAD_SHARE
 from pipeline.report import wording
@@ -53,7 +54,7 @@ def environment() -> jinja2.Environment:
         "figure": wording.write_figure,
         "ratio": wording.write_ratio,
         "difference": wording.write_difference,
-        "place": wording.name_country,
+        "place": name_country,
         "in_place": wording.name_in_sentence,
         "day": _keep_whole,
         "days": _list_days,

@@ -3,14 +3,11 @@
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-import pytz
-
 from pipeline import text
+from pipeline.countries import list_countries, name_country
 from pipeline.definitions import NO_COUNTRY
 from pipeline.text import write_number_of
 
-_NAMES = {NO_COUNTRY: "unknown place", "XK": "Kosovo", "GB": "United Kingdom"}
-"""What the tz database's list of ISO 3166-1 lacks or words differently."""
 _WITH_ARTICLE = (
     "AE", "AX", "BS", "CC", "CD", "CF", "CG", "CK", "DO", "FK", "FO", "GB", "GM", "IM", "IO", "KM",
     "KY", "MH", "MP", "MV", "NL", "PH", "SB", "SC", "TC", "UM", "US", "VG", "VI",
@@ -46,17 +43,12 @@ def write_difference(value: int) -> str:
     return f"{value:+,}".replace("-", "\N{MINUS SIGN}")
 
 
-def name_country(code: str) -> str:
-    """The English name of an ISO 3166-1 code; an unlisted code is its own name."""
-    return _NAMES.get(code) or str(pytz.country_names.get(code, code))
-
-
 def find_code(given: str) -> str | None:
     """The code of a country by its name, with its article or without, in any case of letters."""
     wanted = given.casefold().strip()
-    codes = [NO_COUNTRY, "XK", *pytz.country_names]
-    names = {name_country(code).casefold(): code for code in codes}
-    names |= {name_in_sentence(code).casefold(): code for code in codes}
+    countries = list_countries()
+    names = {name.casefold(): code for code, name in countries.items()}
+    names |= {name_in_sentence(code).casefold(): code for code in countries}
     return names.get(wanted)
 
 

@@ -22,11 +22,11 @@ from pipeline.verify.parquet import Packs, Shelf
 from pipeline.verify.snapshot import Snapshot
 
 _OF_RAW_FILES = ("hits", "rejects", "ledger/whole", "ledger/lines")
-_OF_ALL_DAYS = ("days", "expected", "surges", "drivers", "signals", "restatements")
+_OF_ALL_DAYS = ("days", "expected", "surges", "drivers", "signals", "restatements", "subdivisions")
 _OF_LEDGER = re.compile(
     r"ledger/(?:(?:lake|built|summary|sealed|published|left)\.json"
     r"|(?:files|replaced|forgotten)/.+-[0-9a-f]{16}\.json|files/.+-\d{4}-\d\d-\d\d\.parquet"
-    r"|digests/(?:built|tables|views|restatements|robots|files|day=[^/]+|.+-[0-9a-f]{16})\.json"
+    r"|digests/(?:built|tables|views|restatements|subdivisions|robots|files|day=[^/]+|.+-[0-9a-f]{16})\.json"
     r"|(?:seen|left)/[0-9a-f]{32}\.json|alerts/[\w-]+\.json|robots/[^/]+\.parquet"
     r"|lines/[^/]+\.npy|lines/day=[^/]+/[^/]+\.parquet|whole/day=[^/]+/[^/]+\.parquet)"
 )

@@ -31,7 +31,12 @@ from pipeline.verify.lake_files import (
 from pipeline.verify.parquet import Packs, Shelf
 from pipeline.verify.processes import prove_all, split_days
 from pipeline.verify.recount import CountingRules
-from pipeline.verify.side_files import prove_restatements, prove_robots, prove_views
+from pipeline.verify.side_files import (
+    prove_restatements,
+    prove_robots,
+    prove_subdivisions,
+    prove_views,
+)
 from pipeline.verify.snapshot import Snapshot, check_ledger, read_live, take_snapshot
 from pipeline.verify.whole_tables import WHOLE_TABLES, Inputs, check_bytes, prove_tables
 
@@ -222,6 +227,7 @@ def _prove_rest(
         text = "which days are stale can't be told, so nothing was counted anew"
         yield Finding("unproven", "all days", text)
     yield from prove_restatements(lake)
+    yield from prove_subdivisions(lake)
     yield from prove_views(lake)
     yield from prove_robots(lake)
 

@@ -93,6 +93,17 @@ def prove_restatements(lake: Lake) -> Iterator[Finding]:
         yield Finding("restatements", place, why)
 
 
+def prove_subdivisions(lake: Lake) -> Iterator[Finding]:
+    """Whether the names of subdivisions are as they were written: no figure depends on them."""
+    path = lake.part_path("subdivisions")
+    place = place_of(lake.root, path)
+    if path.exists() or place in _known_digests(lake, "subdivisions"):
+        with lake.hold():
+            why = _check_digest(lake, "subdivisions", path)
+        if why:
+            yield Finding("subdivisions", place, why)
+
+
 def _check_values(path: Path) -> str | None:
     try:
         rows = pq.ParquetFile(path).read().cast(RESTATEMENTS).to_pylist()

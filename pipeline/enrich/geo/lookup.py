@@ -32,10 +32,11 @@ _PATHS: dict[Kind, tuple[tuple[str | int, ...], ...]] = {
     "ASN": (("autonomous_system_number",), ("autonomous_system_organization",)),
 }
 """Where the two answers of a client stand in its record."""
+_NAME = ("subdivisions", 0, "names", "en")
 _CODE = "^[A-Z]{2}$"
 _LARGEST_ASN = 2**32 - 1
 LONGEST_NAME = 500
-"""Characters of a network's name."""
+"""Characters of a network's name, or a subdivision's."""
 _WHOLE = (32, 128)
 """How many bits of an address led nowhere, where none was left."""
 
@@ -53,6 +54,8 @@ class Locator:
             self._reader = maxminddb_rust.open_database(database.path)
             self._strict = maxminddb.open_database(database.path, READ_SAFELY)
         self._lock = RLock()
+        self.names: dict[tuple[str, str], str] = {}
+        """What the database calls the subdivisions that it answered with, by their codes."""
         self.forget()
 
     def forget(self) -> None:
@@ -96,7 +99,25 @@ class Locator:
                 if first is None and self._reader.get_with_prefix_len(client)[1] in _WHOLE:
                     self._strict.get(client)
             seconds = [self._reader.get_many_path(asked, path) for path in of_what]
-        return self._read_answers(rows, firsts, *(seconds or [[None] * len(asked)]))
+        answers = self._read_answers(rows, firsts, *(seconds or [[None] * len(asked)]))
+        if self.database.kind == "City":
+            self._note_names(answers, rows, asked)
+        return answers
+
+    def _note_names(self, codes: tuple[Column, Column], rows: Column, asked: list[str]) -> None:
+        """Ask for the names of those subdivisions that are met for the first time."""
+        table = pa.table([*codes, rows], ["country", "subdivision", "row"])
+        met = table.filter(pc.is_valid(codes[1])).group_by(["country", "subdivision"])
+        rows_of = met.aggregate([("row", "min")]).to_pydict()
+        pairs = zip(rows_of["country"], rows_of["subdivision"], strict=True)
+        new = {
+            pair: asked[row]
+            for pair, row in zip(pairs, rows_of["row_min"], strict=True)
+            if pair not in self.names
+        }
+        with damage_named(self.database.path):
+            names = as_names(self._reader.get_many_path([*new.values()], _NAME)).to_pylist()
+        self.names |= {pair: name for pair, name in zip(new, names, strict=True) if name}
 
     def _read_answers(
         self, rows: Column, firsts: Sequence[object], seconds: Sequence[object]
@@ -142,7 +163,7 @@ def as_numbers(answers: Sequence[object]) -> Column:
 
 
 def as_names(answers: Sequence[object]) -> Column:
-    """What a database says of systems' names, as written; of one that is endless the beginning."""
+    """What a database says of names, as written; of one that is endless the beginning."""
     return pc.utf8_slice_codeunits(_texts(answers), 0, LONGEST_NAME)
 
 
