@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from pipeline.days import Span
 from pipeline.definitions import NO_COUNTRY
-from pipeline.report.restated import Restatement
+from pipeline.report.restated import Restated, Restatement
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,7 @@ class HistoryDay:
     sessions are a lower bound.
     """
 
+    country: str
     day: date
     observed: int
     expected: float | None
@@ -210,6 +211,7 @@ class Facts:
     countries: list[CountryTotal]
     episodes: list[SurgeEpisode]
     """Those with a day of the span, the one with the most sessions above expectation first."""
+    restated: Restated
 
     @property
     def is_part(self) -> bool:

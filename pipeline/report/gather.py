@@ -22,7 +22,7 @@ from pipeline.report.facts import (
     SurgeEpisode,
 )
 from pipeline.report.history import KnownDay
-from pipeline.report.restated import gather_restatements
+from pipeline.report.restated import gather_restated, gather_restatements
 
 DAYS_BESIDE_PEAK = 3
 """Days shown on each side of the peak where local and UTC days are set side by side."""
@@ -49,6 +49,7 @@ def gather_facts(state: State, span: Span) -> Facts:
         days=days,
         countries=state.ask(CountryTotal, "report/countries", **span.bound),
         episodes=sorted(episodes, key=lambda one: (-one.excess, one.country, one.start_day)),
+        restated=gather_restated(state, span),
     )
 
 
@@ -127,5 +128,5 @@ def focus_on(state: State, facts: Facts, wanted: str | None, span: Span) -> Focu
             key=lambda one: (one.day, one.published_at),
         ),
         restated=state.ask(RestatedFigure, "report/restated", **of_country),
-        restatements=gather_restatements(state, country, span.first, span.last),
+        restatements=gather_restatements(state, facts.restated, country, span),
     )

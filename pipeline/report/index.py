@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from itertools import groupby
 
 from markupsafe import Markup
 
 from pipeline.days import ALL_DAYS, Span
 from pipeline.lake.lake import Lake
-from pipeline.lake.query import one_state
+from pipeline.lake.query import State, one_state
 from pipeline.report.accounting import ReportSettings
 from pipeline.report.charts import draw_spark
-from pipeline.report.facts import Facts, Focus
-from pipeline.report.page import read_country, read_site, render, render_country
+from pipeline.report.facts import Facts, HistoryDay
+from pipeline.report.page import Link, Site, read_country, read_site, render, render_country
 
 
 @dataclass(frozen=True)
@@ -22,18 +22,15 @@ class Card:
     country: str
     drawing: Markup
     sessions: int
-    highest: int
-    highest_day: date
+    highest: HistoryDay
     surges: int
     excess: float
     """Of all its surges."""
     is_at_least: bool
 
 
-def make_pages(lake: Lake, how: ReportSettings, span: Span = ALL_DAYS) -> Iterator[tuple[str, str]]:
-    """Each page with its file's name, all of one state of the lake; the last one is the index.
-
-    Countries are those with a session in the span.
+def make_index(lake: Lake, how: ReportSettings, link: Link, span: Span = ALL_DAYS) -> str:
+    """The page of all countries with a session in the span, which leads to the page of each.
 
     Raises:
         LakeError: the lake is damaged.
@@ -41,14 +38,23 @@ def make_pages(lake: Lake, how: ReportSettings, span: Span = ALL_DAYS) -> Iterat
     """
     with one_state(lake) as state:
         site = read_site(state, how, span)
-        visited = [one.country for one in site.facts.countries if one.sessions]
-        read = [read_country(state, site.facts, code, span) for code in visited]
-    told = [one for one in read if one]
-    for one in told:
-        yield name_file(one.focus.country), render_country(site, one, name_file)
-    cards = [_make_card(site.facts, one.focus) for one in told]
-    cards.sort(key=lambda card: (-card.excess, -card.sessions, card.country))
-    yield name_file(""), render("index.html.j2", site, name_file, cards=cards, focus=None)
+        cards = _read_cards(state, site.facts, span)
+    return _render_index(site, cards, link)
+
+
+def make_pages(lake: Lake, how: ReportSettings, span: Span = ALL_DAYS) -> Iterator[tuple[str, str]]:
+    """Each page with its file's name, all of one state of the lake; the last one is the index.
+
+    Raises:
+        LakeError, SettingsError: as ``make_index``.
+    """
+    with one_state(lake) as state:
+        site = read_site(state, how, span)
+        cards = _read_cards(state, site.facts, span)
+        told = [read_country(state, site.facts, card.country, span) for card in cards]
+    for card, one in zip(cards, told, strict=True):
+        yield name_file(card.country), render_country(site, one, name_file)
+    yield name_file(""), _render_index(site, cards, name_file)
 
 
 def name_file(country: str) -> str:
@@ -56,15 +62,26 @@ def name_file(country: str) -> str:
     return f"{country or 'index'}.html"
 
 
-def _make_card(facts: Facts, focus: Focus) -> Card:
-    own = [one for one in facts.episodes if one.country == focus.country]
-    highest = max(focus.history, key=lambda day: day.observed)
+def _render_index(site: Site, cards: list[Card], link: Link) -> str:
+    return render("index.html.j2", site, link, cards=cards, focus=None)
+
+
+def _read_cards(state: State, facts: Facts, span: Span) -> list[Card]:
+    """The countries, that with the largest excess first."""
+    days = state.ask(HistoryDay, "report/history", country=None, **span.bound)
+    of_country = groupby(days, key=lambda day: day.country)
+    cards = [_make_card(facts, country, list(its)) for country, its in of_country]
+    visited = [card for card in cards if card.sessions]
+    return sorted(visited, key=lambda card: (-card.excess, -card.sessions, card.country))
+
+
+def _make_card(facts: Facts, country: str, history: list[HistoryDay]) -> Card:
+    own = [one for one in facts.episodes if one.country == country]
     return Card(
-        country=focus.country,
-        drawing=draw_spark(focus.history, own),
-        sessions=sum(day.observed for day in focus.history),
-        highest=highest.observed,
-        highest_day=highest.day,
+        country=country,
+        drawing=draw_spark(history, own),
+        sessions=sum(day.observed for day in history),
+        highest=max(history, key=lambda day: day.observed),
         surges=len(own),
         excess=sum(one.excess for one in own),
         is_at_least=any(one.is_at_least for one in own),

@@ -103,12 +103,13 @@ Link = Callable[[str], str]
 """Where the page of a country lies, by its code; the index by no code."""
 
 
-def make_page(
+def make_page(  # noqa: PLR0913 one parameter a choice
     lake: Lake,
     how: ReportSettings,
     country: str | None = None,
     span: Span = ALL_DAYS,
     comparisons: Sequence[ComparedFigure] = (),
+    link: Link | None = None,
 ) -> str:
     """The page's HTML: the same lake and settings give the same text.
 
@@ -118,6 +119,7 @@ def make_page(
         country: code; by default that of the largest surge.
         span: the days that are shown.
         comparisons: figures to set beside what was measured; the lake is then called simulated.
+        link: to the pages of other countries; without it there is no link.
 
     Raises:
         LakeError: the lake is damaged.
@@ -126,7 +128,7 @@ def make_page(
     with one_state(lake) as state:
         site = read_site(state, how, span)
         told = read_country(state, site.facts, country, span)
-    return render_country(site, told, comparisons=comparisons)
+    return render_country(site, told, link, comparisons)
 
 
 @dataclass(frozen=True)

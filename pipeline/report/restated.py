@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 
+from pipeline.days import Span
 from pipeline.lake.query import State
 from pipeline.text import escape
 
@@ -62,20 +63,36 @@ class Restatement:
     more_countries: list[RestatedCountry]
 
 
+@dataclass(frozen=True)
+class Restated:
+    """What the newest restatements of a span changed of all countries together."""
+
+    days: list[RestatedDay]
+    file_names: set[str]
+    """Of the lake's files, as reasons write them."""
+
+
+def gather_restated(state: State, span: Span) -> Restated:
+    """Ask for what pages of all countries say of restatements."""
+    days = state.ask(RestatedDay, "report/restated_days", most=MOST_RESTATEMENTS, **span.bound)
+    files = state.lake.all_files() if days else []
+    return Restated(days, {escape(record.name) for record in files})
+
+
 def gather_restatements(
-    state: State, country: str, first_day: date, last_day: date
+    state: State, restated: Restated, country: str, span: Span
 ) -> list[Restatement]:
     """The newest restatements of a span, the newest first; ``country`` is the report's."""
-    span = {"first_day": first_day, "last_day": last_day, "most": MOST_RESTATEMENTS}
-    days = state.ask(RestatedDay, "report/restated_days", **span)
-    if not days:
+    if not restated.days:
         return []
-    moved = state.ask(RestatedCountry, "report/restated_countries", country=country, **span)
+    moved = state.ask(
+        RestatedCountry, "report/restated_countries", country=country, most=MOST_RESTATEMENTS,
+        **span.bound,
+    )  # fmt: skip
     countries = {at: list(its) for at, its in groupby(moved, lambda one: one.published_at)}
-    names = {escape(record.name) for record in state.lake.all_files()}
     return [
-        _join(list(its), countries.get(at, []), names)
-        for at, its in groupby(days, lambda one: one.published_at)
+        _join(list(its), countries.get(at, []), restated.file_names)
+        for at, its in groupby(restated.days, lambda one: one.published_at)
     ]
 
 

@@ -1,9 +1,10 @@
--- One country's sessions per local day beside what its own history expects, and how complete it is.
--- grain:  day
+-- Sessions per country and local day beside what its own history expects, and how complete it is.
+-- grain:  country, day
 -- inputs: expected, days
--- params: $country VARCHAR, $first_day DATE, $last_day DATE
+-- params: $country VARCHAR or NULL for all, $first_day DATE, $last_day DATE
 -- notes:  expected and upper are null while there is too little history to judge by.
 SELECT
+    e.country,
     e.day,
     e.observed,
     e.expected,
@@ -14,5 +15,5 @@ SELECT
     coalesce(d.is_censored, false) AS is_censored
 FROM expected AS e
 LEFT JOIN days AS d USING (day)
-WHERE e.country = $country AND e.day BETWEEN $first_day AND $last_day
-ORDER BY e.day
+WHERE ($country IS NULL OR e.country = $country) AND e.day BETWEEN $first_day AND $last_day
+ORDER BY e.country, e.day

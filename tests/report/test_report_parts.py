@@ -121,7 +121,7 @@ def test_4661_days_are_one_thin_line_of_moderate_size() -> None:
 def days_of(first: date, counts: list[int], *, surge: tuple[int, ...] = ()) -> list[HistoryDay]:
     """Days one after another, those of ``surge`` by their places; 9 expected, 20 an alarm."""
     return [
-        HistoryDay(first + timedelta(n), count, 9.0, 20.0, is_surge=n in surge)
+        HistoryDay("US", first + timedelta(n), count, 9.0, 20.0, is_surge=n in surge)
         for n, count in enumerate(counts)
     ]
 
