@@ -19,6 +19,7 @@ from bucket_sites import (
     read_log,
     serving,
 )
+from conftest import build_database
 from lake_fixtures import Site, make_line
 from lake_processes import SERVERS
 from remote_servers import PASSWORD, free_port
@@ -87,6 +88,26 @@ def test_two_machines_make_the_lake_that_a_folder_is(
     shutil.rmtree(two.lake)  # it is nothing but a copy
     assert two.run("sql", count).out == folder.run("sql", count).out
     assert plain_duckdb(address).sql(f"FROM '{url}/daily/**/*.parquet'").fetchall()
+
+
+def test_names_of_subdivisions_are_the_store_s(url: str, tmp_path: Path, address: str) -> None:
+    """Each machine has what the others' databases call them, and so has a plain reader."""
+    one, two = (Machine(tmp_path / name, url) for name in ("one", "two"))
+    for site, place, host in ((one, "CA-ON:Ontario", 1), (two, "CA-QC:Quebec", 2)):
+        (site.folder / "geo").mkdir()
+        database = site.folder / "geo/a.mmdb"
+        networks = {f"192.0.2.{host}/32": place}
+        build_database(database, "GeoLite2-City", "2016-10-04T00:00:00Z", networks)
+        line = make_line("08/Nov/2016:10:00:00 -0500", f"192.0.2.{host}")
+        site.run("ingest", site.write("web.log", line))
+    asked = "SELECT subdivision, name FROM {}subdivisions ORDER BY name"
+    wanted = [{"subdivision": "ON", "name": "Ontario"}, {"subdivision": "QC", "name": "Quebec"}]
+    assert ask(one, asked.format("")) == ask(two, asked.format("")) == wanted
+    plain = plain_duckdb(address)
+    plain.execute(f"ATTACH '{url}/tidegauge.duckdb' AS lake (READ_ONLY)")
+    assert plain.sql(asked.format("lake.")).fetchall() == [("ON", "Ontario"), ("QC", "Quebec")]
+    two.run("build")
+    assert "nothing is off" in two.run("verify").err
 
 
 def test_plain_readers_find_the_same_tables(
