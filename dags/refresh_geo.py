@@ -1,5 +1,7 @@
 """MaxMind's newest database of addresses, on its days of release: Tuesday and Friday.
 
+And that of networks, where one of them is there: `tidegauge geo fetch maxmind --kind asn`.
+
 The account is in the connection `maxmind` (login: account id, password: licence key). Days that
 the new database would locate otherwise are offered for a backfill of `nightly`, never rebuilt
 unasked. `tidegauge geo fetch maxmind` does the same without Airflow.

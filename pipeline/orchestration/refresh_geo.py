@@ -1,11 +1,11 @@
-"""A new database of addresses from MaxMind, and the days that it would locate otherwise."""
+"""New databases of addresses from MaxMind, and the days that they would locate otherwise."""
 
 import logging
 from datetime import datetime
 
 from pipeline.enrich.geo.databases import list_databases, list_networks
 from pipeline.enrich.geo.fetch import Options, fetch
-from pipeline.enrich.geo.providers import folder_of, services_of
+from pipeline.enrich.geo.providers import FetchedKind, folder_of, services_of
 from pipeline.enrich.hits import DatabasesInForce
 from pipeline.ingest.outdated import find_outdated
 from pipeline.lake.lake import Lake
@@ -19,16 +19,23 @@ log = logging.getLogger(__name__)
 def refresh(settings: Settings, now: datetime) -> str:
     """Fetch MaxMind's newest database; returns its file's name, new or there before.
 
+    Where there is one of its networks, the newest of these, too.
+
     Raises:
         SettingsError: the account is missing.
         GeoError: it could not be fetched, or did not pass the checks.
     """
-    fetched = fetch(
-        "maxmind", folder_of(settings.geo), now, Options(services=services_of(settings))
-    )
-    name = fetched.database.path.name
-    log.info("%s: %s", name, "added" if fetched.is_new else "no change")
-    return name
+    folder = folder_of(settings.geo)
+    kinds: list[FetchedKind] = ["city"]
+    if any(known.provider == "maxmind" for known in list_networks(folder)):
+        kinds.append("asn")
+    names = []
+    for kind in kinds:
+        options = Options(kind=kind, services=services_of(settings))
+        fetched = fetch("maxmind", folder, now, options)
+        names.append(fetched.database.path.name)
+        log.info("%s: %s", names[-1], "added" if fetched.is_new else "no change")
+    return ", ".join(names)
 
 
 def offer_days(settings: Settings) -> list[str]:

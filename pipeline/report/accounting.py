@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from pipeline.days import Span
-from pipeline.enrich.geo.databases import list_databases
+from pipeline.enrich.geo.databases import list_databases, list_networks
 from pipeline.errors import GeoError
 from pipeline.ingest.unread import Unread, count_unread
 from pipeline.lake.lake import Lake
@@ -116,11 +116,15 @@ def report_settings(settings: Settings) -> ReportSettings:
 def credit_databases(geo: Path | None, spans: Sequence[DatabaseSpan]) -> list[str]:
     """Type, build date and required credit of the databases in the folder ``geo`` that were used.
 
-    The lake keeps build dates alone: a database that is no longer in the folder has no credit.
+    The lake keeps build dates alone: a database that is no longer in the folder has no credit. Of
+    those of networks all that can have been used have theirs.
     """
     used = {span.built for span in spans}
+    last_day = max((span.last_day for span in spans), default=date.min)
     try:
         found = [known for known in list_databases(geo) if known.build_date in used]
+        networks = list_networks(geo)
+        found += [one for one in networks if one.build_date <= last_day] or networks[:1]
     except GeoError:
         return []
     return [

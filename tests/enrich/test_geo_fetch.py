@@ -31,9 +31,12 @@ from pipeline.enrich.geo.download import check_answer
 from pipeline.enrich.geo.fetch import Effects, Fetched, Options, fetch
 from pipeline.enrich.geo.providers import Download, Services
 from pipeline.errors import GeoError, SettingsError
+from pipeline.orchestration.refresh_geo import refresh
+from pipeline.settings import load_settings
 
 NOW = datetime(2016, 11, 22, 9, tzinfo=UTC)
 ACCOUNT = "424242"
+ASN_PATH = MAXMIND_PATH.replace("City", "ASN")
 AUTHORIZATION = "Basic " + base64.b64encode(f"{ACCOUNT}:{KEY}".encode()).decode()
 
 
@@ -140,7 +143,7 @@ def test_networks_are_fetched_by_their_own_name(
     networks = {f"{ip}/32": f"AS{number}" for ip, number in KNOWN_NETWORKS.items()}
     build_database(path, "GeoLite2-ASN", "2016-11-03T00:00:00Z", networks)
     wanted = {
-        "maxmind": "/maxmind/geoip/databases/GeoLite2-ASN/download?suffix=tar.gz",
+        "maxmind": f"{ASN_PATH}?suffix=tar.gz",
         "dbip-lite": "/dbip/free/dbip-asn-lite-2016-11.mmdb.gz",
     }[source]
     content = path.read_bytes()
@@ -157,6 +160,25 @@ def test_networks_are_fetched_by_their_own_name(
     assert fetched.database.path.name == "GeoLite2-ASN-2016-11-03.mmdb"
     with pytest.raises(GeoError, match="holds networks, no countries: say --kind asn"):
         fetch(str(path), tmp_path / "geo", NOW)
+
+
+def test_airflow_keeps_networks_new_where_there_are_any(server: Server, tmp_path: Path) -> None:
+    """Without one it asks for the addresses alone."""
+    networks = {f"{ip}/32": f"AS{number}" for ip, number in KNOWN_NETWORKS.items()}
+    answers = {MAXMIND_PATH: make_database(tmp_path, "GeoLite2-City")}
+    for built in ("2016-11-10", "2016-10-04"):
+        build_database(tmp_path / "asn", "GeoLite2-ASN", f"{built}T00:00:00Z", networks)
+        answers.setdefault(ASN_PATH, (tmp_path / "asn").read_bytes())
+    for path, content in answers.items():
+        server.answers[path] = [serve(make_archive(content, "x.mmdb"))] * 2
+    settings = load_settings(
+        geo=tmp_path / "geo", maxmind_url=server.url("/maxmind"), maxmind_account_id=ACCOUNT,
+        maxmind_license_key=KEY,
+    )  # fmt: skip
+    assert refresh(settings, NOW) == "GeoLite2-City-2016-11-03.mmdb"
+    fetch(str(tmp_path / "asn"), tmp_path / "geo", NOW, Options(kind="asn"))
+    wanted = "GeoLite2-City-2016-11-03.mmdb, GeoLite2-ASN-2016-11-10.mmdb"
+    assert refresh(settings, NOW) == wanted
 
 
 def test_any_url_of_a_plain_file(server: Server, run: Run, tmp_path: Path) -> None:
