@@ -13,7 +13,7 @@ from playwright.sync_api import sync_playwright
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 WIDTH, MARGIN = 1280, 24
-THE_REST = "header :not(h1, h1 *), main > section:not(:first-of-type), details"
+THE_REST = "header :not(h1, h1 *), main > section:not(:first-of-type), figure ~ *"
 
 
 def take_picture(report: Path, picture: Path) -> None:
