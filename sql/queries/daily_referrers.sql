@@ -10,7 +10,6 @@ SELECT
     country,
     referrer_host,
     count(*) AS sessions,
-    count(DISTINCT visitor_id) AS visitors,
     sum(pages)::BIGINT AS pages,
     round(count(*) / sum(count(*)) OVER (PARTITION BY day, country), 4) AS share,
     round(count(*) FILTER (WHERE is_bounce) / count(*), 4) AS one_hit_share

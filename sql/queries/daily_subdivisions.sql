@@ -4,14 +4,13 @@
 -- params: none
 -- notes:  of each session's first hit; `subdivision` is null where the database knows the country
 --         alone. `share` is of the country's sessions of the day, 0 to 1; `one_hit_share` that of its
---         sessions of one hit. A visitor counts in each subdivision that it came from.
+--         sessions of one hit.
 WITH counted AS (
     SELECT
         day,
         country,
         subdivision,
         count(*) AS sessions,
-        count(DISTINCT visitor_id) AS visitors,
         sum(pages)::BIGINT AS pages,
         round(count(*) / sum(count(*)) OVER (PARTITION BY day, country), 4) AS share,
         round(count(*) FILTER (WHERE is_bounce) / count(*), 4) AS one_hit_share
@@ -19,8 +18,7 @@ WITH counted AS (
     GROUP BY day, country, subdivision
 )
 SELECT
-    c.day, c.country, c.subdivision, s.name, c.sessions, c.visitors, c.pages, c.share,
-    c.one_hit_share
+    c.day, c.country, c.subdivision, s.name, c.sessions, c.pages, c.share, c.one_hit_share
 FROM counted AS c
 LEFT JOIN subdivisions AS s USING (country, subdivision)
 ORDER BY c.day, c.country, c.sessions DESC, c.subdivision

@@ -62,6 +62,17 @@ def test_opened_by_a_relative_path_as_duckdbs_command_keeps_it(
         views.execute("SELECT count(*) FROM hits")
 
 
+def test_views_of_one_lake_are_the_same_bytes(built: Site) -> None:
+    """Made anew, with all their comments; and not made anew where nothing has changed."""
+    views = built.lake / "tidegauge.duckdb"
+    before, made_at = views.read_bytes(), views.stat().st_mtime_ns
+    built.run("build")
+    assert views.stat().st_mtime_ns == made_at
+    views.unlink()
+    built.run("build")
+    assert views.read_bytes() == before
+
+
 def test_views_of_an_empty_lake_have_no_rows(tmp_path: Path) -> None:
     """A lake into which only an empty file went has every view, each without rows."""
     site = Site(tmp_path)
