@@ -54,7 +54,7 @@ _IS_PRELIMINARY = "whether anything of the day is missing"
 _SOURCES_EXPECTED = "sources expected of the day"
 
 
-_ID = "64 bits: JavaScript and jq round it in JSON, where it is to be a text (::VARCHAR)"
+_ID = "64 bits: JavaScript rounds it in JSON, so give it a text there (::VARCHAR)"
 _VISITOR_ID = f"keyed hash of client and user agent; {_ID}"
 _BY_LOCAL_CLOCKS = "by the site's clocks; where they are put back, two instants have one"
 
