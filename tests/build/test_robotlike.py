@@ -17,7 +17,7 @@ from lake_fixtures import Site, make_line
 from oracle.databases import Databases
 from oracle.lake import read_lake
 from oracle.robotlike import robotlike_days
-from oracle.tables import count_files, read_file, visits_of
+from oracle.tables import COLUMNS, count_files, read_file, visits_of
 from oracle.visits import Visit
 from verify_lakes import places_of, resign
 
@@ -148,7 +148,8 @@ def test_every_session_is_judged_as_by_the_oracle(site: Site) -> None:
     by_oracle = count_files(raw, TORONTO, site.folder / "geo")
     by_lake = read_lake(site.lake)
     assert sorted(by_lake.sessions, key=repr) == sorted(by_oracle.sessions, key=repr)
-    judged = [row[-2] for row in by_lake.sessions]
+    at = COLUMNS["sessions"].index("is_robotlike")
+    judged = [row[at] for row in by_lake.sessions]
     assert min(judged.count(True), judged.count(False)) > 20
 
 
