@@ -113,7 +113,12 @@ S3_USERS = {
             "name": "reader",
             "credentials": [{"accessKey": "reader", "secretKey": PASSWORD}],
             "actions": ["Admin", "Read", "List", "Write"],
-        }
+        },
+        {
+            "name": "looker",
+            "credentials": [{"accessKey": "looker", "secretKey": PASSWORD}],
+            "actions": ["Read", "List"],
+        },
     ]
 }
 

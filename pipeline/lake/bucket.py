@@ -7,6 +7,7 @@ copy's; files that are large are fetched when they are opened (``stand_ins``).
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import time
@@ -15,7 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import LakeError, PassingError
+from pipeline.errors import LakeError, PassingError, StorageError
 from pipeline.lake.commit_log import (
     CHECKPOINT_EACH,
     STAGED,
@@ -24,14 +25,14 @@ from pipeline.lake.commit_log import (
     CommitLog,
     Version,
 )
-from pipeline.lake.digests import digest_of
+from pipeline.lake.digests import digest_of, is_intact, read_content
 from pipeline.lake.folder import Folder
-from pipeline.lake.garbage import collect, list_garbage
+from pipeline.lake.garbage import collect, list_garbage, list_own
 from pipeline.lake.journal import Move
 from pipeline.lake.leases import Lease
-from pipeline.lake.ledger import read_json, write_json
-from pipeline.lake.objects import TakenError, open_objects
-from pipeline.lake.stand_ins import StandIn, fetch, write_stand_in
+from pipeline.lake.ledger import write_json
+from pipeline.lake.objects import RefusedError, TakenError, open_objects
+from pipeline.lake.stand_ins import GoneError, StandIn, fetch, is_stand_in, write_stand_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -48,6 +49,8 @@ _LONGEST_STAGING = 24 * 3600
 _AT_ONCE = 8
 _VIEWS = "tidegauge.duckdb"
 _OF_LOG = (STAGED, *(f"ledger/{name}/" for name in ("commits", "applied", "checkpoints", "locks")))
+
+log = logging.getLogger(__name__)
 
 
 class Bucket(Folder):
@@ -83,7 +86,7 @@ class Bucket(Folder):
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """Hold a lock across processes and machines; where it is ``commit``, at the last commit."""
-        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._make_root()
         with super().lock(name), ExitStack() as held:
             if name not in _OF_MACHINE:
                 held.enter_context(Lease(self._objects, name).held())
@@ -99,15 +102,33 @@ class Bucket(Folder):
 
     @contextmanager
     def hold(self, name: str) -> Iterator[None]:
-        """Keep others from changing what a lock guards."""
-        with self.lock(name):
+        """Keep others from changing what a lock guards; where keys may only read, on this machine.
+
+        What changes in the store meanwhile, the copy does not have.
+        """
+        with ExitStack() as held:
+            try:
+                held.enter_context(self.lock(name))
+            except RefusedError:
+                held.enter_context(super().lock(name))
+                if name == "commit":
+                    self._pull()
             yield
 
     def recover(self) -> None:
         """Bring this machine's copy to the log's last commit."""
-        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._make_root()
         with super().lock("commit"):
             self._pull()
+
+    def _make_root(self) -> None:
+        try:
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StorageError(
+                f"lake {self.name}: {self.root}, for this machine's copy of it, can't be made:"
+                f" {error.strerror}; XDG_CACHE_HOME names another folder to keep it in"
+            ) from error
 
     def commit(self, moves: Sequence[Move], then: Callable[[], None] = lambda: None) -> None:
         """Make a change the lake's next commit, then this machine's copy's, and put it in place.
@@ -129,10 +150,10 @@ class Bucket(Folder):
             raise PassingError(f"lake {self.name}: a change took over a day: run the command again")
         commit = Commit(head + 1, attempt, tuple(sorted(self._held)), files)
         new = {place for place in files if not (self.root / place).exists()}
-        self._log.append(commit)
+        mark = self._log.append(commit)
 
         def after() -> None:
-            self._note(head=head + 1)
+            self._note(head=head + 1, mark=mark)
             then()
 
         super().commit(moves, after)
@@ -144,7 +165,7 @@ class Bucket(Folder):
 
     def put_views(self, made_of: str, make: Callable[[Path, str], None]) -> None:
         """Put views of the lake, written for its URL, beside its tables; unless this only reads."""
-        if self._is_pulling or read_json(self._state).get("views") == made_of:
+        if self._is_pulling or self._read_state().get("views") == made_of:
             return
         draft = self.root / ".views.draft"
         make(draft, f"{self._url}/")
@@ -162,23 +183,30 @@ class Bucket(Folder):
 
     def find_differences(self) -> Iterator[tuple[str, str]]:
         """What the store has otherwise than the log says: each place, and a phrase."""
-        _, files = self._log.read_all()
-        there = {one.place: one for one in self._objects.list("")}
+        _, before = self._log.read_all()
+        there = {one.place: one for one in list_own(self._objects, before)}
+        head, files = self._log.read_all()
+        pending = set(self._log.find_pending(0, head))
         for place, its in sorted(files.items()):
             one = there.pop(place, None)
-            if its.is_gone:
+            if its.is_gone or its.commit in pending or (one and one.etag == its.etag):
                 continue
-            if one is None:
+            now = self._objects.look(place)
+            if now is None:
                 yield place, "is missing in the store"
-            elif one.etag != its.etag and not self._objects.has(place, its.sha256):
+            elif now[1] <= its.commit and not self._objects.has(place, its.sha256):
                 yield place, "its bytes in the store are not those that were written"
         for place in sorted(there):
-            if not place.startswith(_OF_LOG) and place != _VIEWS:
+            if not place.startswith(_OF_LOG):
                 yield place, "no commit put it there; readers by path would read it"
+
+    def mend(self) -> None:
+        """Fetch anew what of the copy is not what the log says."""
+        self._replace()
 
     def freshen(self) -> None:
         """Bring the copy to the last commit, unless this process did so before."""
-        if not (self._is_fresh and self._state.exists()):
+        if not self._is_pulling and not (self._is_fresh and self._state.exists()):
             self.recover()
 
     def put_json(self, path: Path, content: Mapping[str, Any] | None) -> None:
@@ -203,7 +231,7 @@ class Bucket(Folder):
         self.recover()
         if self._know("head"):
             return
-        place = f"ledger/probes/{secrets.token_hex(8)}"
+        place = f"ledger/locks/probe-{secrets.token_hex(8)}"
         broken = 0
         self._objects.create(place, b"1")
         try:
@@ -248,27 +276,46 @@ class Bucket(Folder):
 
     def _pull(self) -> None:
         """Bring the copy to the last commit; the caller holds this machine's ``commit``."""
+        state = self._read_state()
         try:
-            commits = self._log.read(self._know("head"))
-        except CollectedError:
-            applied, _ = self._log.read_checkpoint()
-            self._replace(*self._log.read_all())
-            self._note(applied=applied)
+            commits = self._log.read(state["head"], state["mark"])
+        except (KeyError, CollectedError):
+            self._replace()
         else:
             if commits:
                 files = {p: its for commit in commits for p, its in commit.files.items()}
-                self._change(files, commits[-1].number)
+                self._change(files, commits[-1].number, commits[-1].mark)
         self._is_fresh = True
 
-    def _replace(self, head: int, files: Mapping[str, Version]) -> None:
-        """Make the copy anew from what there is, when the way from what it has is gone."""
+    def _replace(self) -> None:
+        """Make the copy what the log says, whatever it is: its way there is gone, or unknown."""
+        head, files = self._log.read_all()
+        mark = self._log.find_mark(head) or "collected" if head else ""
         every = (p.relative_to(self.root) for p in self.root.rglob("*") if p.is_file())
         here = {p.as_posix() for p in every if not any(part.startswith(".") for part in p.parts)}
         own = {_VIEWS, "ledger/digests/views.json", "ledger/digests/robots.json"}
         stray = {p for p in here - files.keys() - own if not p.startswith("ledger/robots/")}
-        self._change(files, head, stray)
+        off = {place: its for place, its in files.items() if not self._has(place, its)}
+        was = self._read_state()
+        known = {place for place in off.keys() | stray if not is_stand_in(self.root / place)}
+        if (was.get("head"), was.get("mark")) == (head, mark) and known:
+            log.warning(
+                "%d files of %s, this machine's copy of %s, were not what the lake has: fetched"
+                " anew, or taken away", len(known), self.root, self.name,
+            )  # fmt: skip
+        if off or stray:
+            self._change(off, head, mark, stray)
+        self._note(head=head, mark=mark, applied=0)
 
-    def _change(self, files: Mapping[str, Version], head: int, strays: Iterable[str] = ()) -> None:
+    def _has(self, place: str, its: Version) -> bool:
+        path = self.root / place
+        if its.is_gone or not path.exists():
+            return its.is_gone and not path.exists()
+        return not is_stand_in(path) and digest_of(path) == its.sha256
+
+    def _change(
+        self, files: Mapping[str, Version], head: int, mark: str, strays: Iterable[str] = ()
+    ) -> None:
         with self.staging() as staging:
 
             def get(file: tuple[int, tuple[str, Version]]) -> Move:
@@ -278,16 +325,19 @@ class Bucket(Folder):
                     return Move(None, target)
                 what = StandIn(self._url, place, its.object, its.sha256, its.size)
                 draft = staging / str(number)
-                if place.startswith(_LARGE):
-                    write_stand_in(draft, what)
-                else:
-                    fetch(what, draft)
+                try:
+                    if not place.startswith(_LARGE):
+                        fetch(what, draft)
+                        return Move(draft, target)
+                except GoneError:  # all else is as it was: whoever needs it is told
+                    log.warning("lake %s: %s is damaged in the store", self.name, place)
+                write_stand_in(draft, what)
                 return Move(draft, target)
 
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 moves = list(pool.map(get, enumerate(files.items())))
             moves += [Move(None, self.root / place) for place in strays]
-            super().commit(moves, lambda: self._note(head=head))
+            super().commit(moves, lambda: self._note(head=head, mark=mark, views=""))
         self._write_views()
 
     def _write_views(self) -> None:
@@ -302,10 +352,18 @@ class Bucket(Folder):
             self._is_pulling = False
 
     def _know(self, name: str) -> int:
-        return int(read_json(self._state).get(name, 0))
+        return int(self._read_state().get(name, 0))
+
+    def _read_state(self) -> dict[str, Any]:
+        """What is known of the copy: nothing where that is not as it was written."""
+        try:
+            text = self._state.read_text()
+        except (OSError, UnicodeDecodeError):
+            return {}
+        return read_content(text) if is_intact(text) else {}
 
     def _note(self, **changed: int | str) -> None:
-        write_json(self._state, read_json(self._state) | changed)
+        write_json(self._state, self._read_state() | changed)
 
 
 def _write_without_rows(path: Path, place: str) -> None:

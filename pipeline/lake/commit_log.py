@@ -58,14 +58,16 @@ class Commit:
     """The locks that its writer held."""
     files: Mapping[str, Version]
     """What it makes of each file, by place."""
+    mark: str = ""
+    """The entity tag of its object: another log's commit of the same number has another."""
 
     def render(self) -> bytes:
         """As it stands in the log."""
         return _render(attempt=self.attempt, under=self.under, files=self.files)
 
 
-class CollectedError(Exception):
-    """Commits are asked for of which only a checkpoint is left."""
+class CollectedError(PassingError):
+    """Commits are asked for of which only a checkpoint is left, or which are not this log's."""
 
 
 class CommitLog:
@@ -75,28 +77,48 @@ class CommitLog:
         """Know where it is; nothing is asked."""
         self._objects = objects
 
-    def read(self, after: int) -> list[Commit]:
-        """The commits behind a number.
+    def read(self, after: int, mark: str = "") -> list[Commit]:
+        """The commits behind a number; with a mark: behind the one that has it.
 
         Raises:
-            CollectedError: the first of them are gone.
+            CollectedError: the first of them are gone, or the one with the mark is.
             LakeError: one is damaged, or a later version wrote it.
         """
-        first = f"{COMMITS}{after:08d}.json"
-        numbers = [number_of(one.place) for one in self._objects.list(COMMITS, first)]
-        if numbers != list(range(after + 1, after + 1 + len(numbers))):
-            raise CollectedError
+        first = after if mark else after + 1
+        there = self._objects.list(COMMITS, f"{COMMITS}{first - 1:08d}.json")
+        listed = [one for one in there if number_of(one.place)]
+        numbers = [number_of(one.place) for one in listed]
+        if numbers != list(range(first, first + len(numbers))):
+            raise self._collected()
+        if mark:
+            if [one.etag for one in listed[:1]] != [mark]:
+                raise self._collected()
+            numbers = numbers[1:]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(self._read, numbers))
 
     def _read(self, number: int) -> Commit:
         found = self._objects.get(f"{COMMITS}{number:08d}.json")
         if found is None:
-            raise CollectedError
+            raise self._collected()
         content = self._parse(found[0], f"commit {number}")
         return Commit(
-            number, content["attempt"], tuple(content["under"]), _files_of(content["files"])
+            number,
+            content["attempt"],
+            tuple(content["under"]),
+            _files_of(content["files"]),
+            found[1],
         )
+
+    def _collected(self) -> CollectedError:
+        return CollectedError(
+            f"lake {self._objects.name}: its log went on without this run: run the command again"
+        )
+
+    def find_mark(self, number: int) -> str:
+        """The mark of a commit; nothing where it is gone."""
+        found = self._objects.get(f"{COMMITS}{number:08d}.json")
+        return found[1] if found else ""
 
     def _parse(self, text: bytes, what: str) -> dict[str, Any]:
         try:
@@ -113,14 +135,18 @@ class CommitLog:
 
     def read_checkpoint(self) -> tuple[int, dict[str, Version]]:
         """The latest checkpoint: its number, and every file as of then; 0 and none without one."""
-        numbers = [number_of(one.place) for one in self._objects.list(CHECKPOINTS)]
-        if not numbers:
+        number = self._last_checkpoint()
+        if not number:
             return 0, {}
-        found = self._objects.get(f"{CHECKPOINTS}{numbers[-1]:08d}.json")
+        found = self._objects.get(f"{CHECKPOINTS}{number:08d}.json")
         if found is None:
             return self.read_checkpoint()  # collected: there is a later one
-        content = self._parse(found[0], f"checkpoint {numbers[-1]}")
-        return numbers[-1], _files_of(content["files"])
+        content = self._parse(found[0], f"checkpoint {number}")
+        return number, _files_of(content["files"])
+
+    def _last_checkpoint(self) -> int:
+        numbers = [number_of(one.place) for one in self._objects.list(CHECKPOINTS)]
+        return max(numbers, default=0)
 
     def read_all(self, until: int | None = None) -> tuple[int, dict[str, Version]]:
         """The number of the last commit, and every file of the lake after it, or gone since.
@@ -148,8 +174,8 @@ class CommitLog:
         """Write what the commits up to a number come to."""
         self._objects.put(f"{CHECKPOINTS}{number:08d}.json", _render(files=files))
 
-    def append(self, commit: Commit) -> None:
-        """Make a commit the log's next one. From then on it is the lake's.
+    def append(self, commit: Commit) -> str:
+        """Make a commit the log's next one. From then on it is the lake's. Returns its mark.
 
         Raises:
             PassingError: somebody else's is there: nothing of this one counts.
@@ -157,21 +183,36 @@ class CommitLog:
         reach("store: staged")
         place = f"{COMMITS}{commit.number:08d}.json"
         try:
-            self._objects.create(place, commit.render())
+            mark = self._objects.create(place, commit.render())
         except TakenError:
-            if self._read(commit.number).attempt != commit.attempt:
+            there = self._read(commit.number)
+            mark = there.mark
+            if there.attempt != commit.attempt:
                 raise PassingError(
                     f"lake {self._objects.name}: another machine changed it at the same time, so"
                     " this run's change was not made: run the command again"
                 ) from None
         reach("store: committed")
+        return mark
+
+    def find_pending(self, applied: int, head: int) -> list[int]:
+        """The commits up to ``head`` that nobody has put in place, as far as it is written down.
+
+        Args:
+            applied: the commit up to which all are.
+            head: the last commit that is asked about.
+        """
+        names = self._objects.list(APPLIED, f"{APPLIED}{applied:08d}")
+        done = {number_of(one.place) for one in names}
+        pending = [number for number in range(applied + 1, head + 1) if number not in done]
+        if pending:  # what a checkpoint has is in place, and may be written down no longer
+            kept = self._last_checkpoint()
+            pending = [number for number in pending if number > kept]
+        return pending
 
     def apply(self, applied: int, head: int) -> None:
         """Put in place what commits say that are not known to be applied."""
-        names = self._objects.list(APPLIED, f"{APPLIED}{applied:08d}")
-        done = {number_of(one.place) for one in names}
-        todo = [number for number in range(applied + 1, head + 1) if number not in done]
-        if todo:
+        if todo := self.find_pending(applied, head):
             every = self.read(todo[0] - 1)
             self._apply([one for one in every if one.number in todo], every)
 

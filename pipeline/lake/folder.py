@@ -117,6 +117,9 @@ class Folder:
     def collect(self, garbage: Iterable[Listed]) -> None:
         """Delete that."""
 
+    def mend(self) -> None:
+        """Make what is here what it should be, where that is known; the caller holds ``commit``."""
+
     def find_differences(self) -> Iterator[tuple[str, str]]:
         """What is elsewhere than here, and not the same: each place, and a phrase."""
         yield from ()

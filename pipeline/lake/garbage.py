@@ -26,7 +26,7 @@ def list_garbage(objects: Objects, log: CommitLog) -> Iterator[Listed]:
     staged = {its.object: (place, its) for place, its in files.items()}
     checkpoints = sorted(number_of(one.place) for one in objects.list(CHECKPOINTS))
     kept_from = checkpoints[-2] if len(checkpoints) > 1 else 0
-    for one in objects.list(""):
+    for one in list_own(objects, files):
         place = one.place
         if one.age_seconds <= KEPT_SECONDS:
             continue
@@ -38,13 +38,17 @@ def list_garbage(objects: Objects, log: CommitLog) -> Iterator[Listed]:
             is_garbage = number_of(place) <= kept_from
         elif place.startswith(CHECKPOINTS):
             is_garbage = number_of(place) < kept_from
-        elif place in files:
-            is_garbage = files[place].is_gone
-        else:  # what was brought back by one who was slow; what others put there is theirs
-            there = objects.look(place)
-            is_garbage = there is not None and there[1] > 0
+        else:  # what others put there is theirs
+            is_garbage = place in files and files[place].is_gone
         if is_garbage:
             yield one
+
+
+def list_own(objects: Objects, files: Iterable[str]) -> Iterator[Listed]:
+    """The objects in the lake's folders: beside those may lie what is not its, or another lake."""
+    folders = {f"{place.partition('/')[0]}/" for place in files} | {STAGED, "ledger/"}
+    for folder in sorted(folders):
+        yield from objects.list(folder)
 
 
 def collect(objects: Objects, garbage: Iterable[Listed]) -> None:

@@ -186,10 +186,8 @@ class Lake:
         Raises:
             LakeError: one of them is missing.
         """
-        path = self.ledger / "lake.json"
-        if not path.exists():  # what it is never changes
-            self.store.freshen()
-        known = read_json(path)
+        self.store.freshen()
+        known = read_json(self.ledger / "lake.json")
         if known and not known.keys() >= {"timezone", "visitor_key"}:
             raise LakeError(
                 f"lake {self.name}: ledger/lake.json is damaged, it lacks what it is for"

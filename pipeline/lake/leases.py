@@ -73,9 +73,9 @@ class Lease:
             found = self._objects.get(self._place)
             now = time.monotonic()
             if found is None:
-                its: dict[str, object] = {"is_held": False}
+                its = _parse(b"")
             else:
-                its = json.loads(found[0])
+                its = _parse(found[0])
                 if its["owner"] == self._owner:  # the answer was lost on the way
                     self._etag = found[1]
                     return
@@ -102,12 +102,26 @@ class Lease:
     def _keep(self) -> None:
         while not self._ended.wait(SECONDS / _BEATS):
             try:
-                text = self._text(is_held=True)
-                self._etag = self._objects.replace(self._place, text, self._etag)
-            except TakenError:
-                found = self._objects.get(self._place)
-                if not found or json.loads(found[0])["owner"] != self._owner:
+                if not self._renew():
                     return  # it ran out: the log refuses what is done under it
-                self._etag = found[1]
             except TidegaugeError:  # the next beat tries again
                 continue
+
+    def _renew(self) -> bool:
+        try:
+            text = self._text(is_held=True)
+            self._etag = self._objects.replace(self._place, text, self._etag)
+        except TakenError:
+            found = self._objects.get(self._place)
+            if not found or _parse(found[0])["owner"] != self._owner:
+                return False
+            self._etag = found[1]  # the answer was lost on the way
+        return True
+
+
+def _parse(text: bytes) -> dict[str, object]:
+    """What a lock's object says; that nobody holds it where it is no lock."""
+    with suppress(ValueError, KeyError, TypeError):
+        its = json.loads(text)
+        return {name: its[name] for name in ("owner", "host", "is_held")}
+    return {"owner": "", "host": "", "is_held": False}

@@ -41,6 +41,10 @@ _REFUSED = {
 _STATUS = {403: "AccessDenied", 301: "PermanentRedirect"}
 
 
+class RefusedError(LakeError):
+    """The store does not let these keys do it."""
+
+
 class TakenError(Exception):
     """The condition did not hold: somebody else was first."""
 
@@ -191,8 +195,10 @@ class Objects:
             page = self._call("list_objects_v2", Prefix=self._key(folder), **options)
             now = _clock(page)
             for one in page.get("Contents", []):
-                age = now - one["LastModified"].timestamp()
                 place = one["Key"].removeprefix(self._prefix)
+                if one["Key"].endswith("/"):  # what consoles show as an empty folder
+                    continue
+                age = now - one["LastModified"].timestamp()
                 yield Listed(place, one["Size"], one["ETag"], age)
             if not page.get("IsTruncated"):
                 return
@@ -226,7 +232,8 @@ class Objects:
                 status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
                 code = error.response["Error"].get("Code", "")
                 if code in _REFUSED or (code := _STATUS.get(status, code)) in _REFUSED:
-                    raise LakeError(f"lake {self.name}: {_REFUSED[code]}") from None
+                    kind = RefusedError if code == "AccessDenied" else LakeError
+                    raise kind(f"lake {self.name}: {_REFUSED[code]}") from None
                 if status == 404:
                     return None
                 if status == 412:

@@ -31,6 +31,10 @@ _SAID_FROM = 32 * 1024 * 1024
 log = logging.getLogger(__name__)
 
 
+class GoneError(LakeError):
+    """The store has bytes of a file no longer."""
+
+
 @dataclass(frozen=True)
 class StandIn:
     """What a file's bytes are, and where."""
@@ -83,7 +87,7 @@ def _bring(path: Path) -> None:
     while is_stand_in(path):
         with path.open("rb") as file:
             seen = os.fstat(file.fileno())
-            what = StandIn(**json.loads(file.readline()))
+            what = _read(path, file.readline())
         root = path.parents[what.place.count("/")]
         draft = root / f".{secrets.token_hex(8)}.brought"
         try:
@@ -95,11 +99,23 @@ def _bring(path: Path) -> None:
             draft.unlink(missing_ok=True)
 
 
+def _read(path: Path, line: bytes) -> StandIn:
+    try:
+        what = StandIn(**json.loads(line))
+        path.parents[what.place.count("/")]
+    except (ValueError, TypeError, AttributeError, IndexError):
+        raise LakeError(
+            f"{path}, of this machine's copy of a lake, is damaged: `tidegauge verify` fetches it"
+            " anew"
+        ) from None
+    return what
+
+
 def fetch(what: StandIn, target: Path) -> None:
     """Write the bytes to ``target``.
 
     Raises:
-        LakeError: the store has them no longer.
+        GoneError: the store has them no longer.
     """
     from pipeline.lake.objects import open_objects  # noqa: PLC0415 few lakes are in a store
 
@@ -112,7 +128,7 @@ def fetch(what: StandIn, target: Path) -> None:
         except FileNotFoundError:
             continue
         return
-    raise LakeError(
+    raise GoneError(
         f"lake {what.lake}: {what.place} was changed while it was read, or is damaged: run the"
         " command again; `tidegauge verify` tells what is damaged"
     )

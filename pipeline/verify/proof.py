@@ -97,6 +97,7 @@ def prove_lake(
     """
     with lake.hold("build"):
         with lake.hold():
+            lake.store.mend()
             snapshot = take_snapshot(lake.root, settings)
             findings = [*check_ledger(lake.root, snapshot), *find_strays(snapshot)]
             findings += [Finding("store", *one) for one in lake.store.find_differences()]

@@ -15,6 +15,7 @@ from bucket_sites import (
     Machine,
     client,
     hashes_in_store,
+    make_bucket,
     plain_duckdb,
     read_log,
     serving,
@@ -26,6 +27,7 @@ from remote_servers import PASSWORD, free_port
 
 from pipeline.lake import bucket, garbage, objects
 from pipeline.lake.digests import digest_of
+from pipeline.lake.stand_ins import is_stand_in
 
 pytestmark = pytest.mark.xdist_group("bucket")  # one S3 server for all
 
@@ -186,6 +188,7 @@ def test_what_no_commit_needs_is_collected_and_nothing_else(
     machine.run("build")
     for site in (machine, folder):
         site.run("forget", "web02-access.log")
+        old.run("status")  # it knows commits by then of which it does not know that all is in place
         site.ingest(*raw)
         site.run("build")
     assert "no commit needs" not in machine.run("retention").err  # all is young
@@ -220,6 +223,118 @@ def test_verify_finds_what_is_off_in_the_store(url: str, folder: Site, tmp_path:
     found = machine.run("verify", code=1).out
     for place in (*days[:2], "daily/day=1999-01-01/part.parquet"):
         assert place.split("/")[1] in found, place
+    other = Machine(tmp_path / "other", url)  # of one day the bytes are nowhere else any more
+    store.delete(read_log(url)[days[1]].object)
+    other.run("status")
+    assert days[1].split("/")[1] in other.run("verify", code=1).out
+
+
+def test_what_is_off_in_a_copy_is_fetched_anew(url: str, folder: Site, tmp_path: Path) -> None:
+    """It is nothing but a copy: verify mends it, and one that knows not what it is begins anew."""
+    raw, machine = raw_files(folder), Machine(tmp_path / "one", url)
+    machine.ingest(*raw)
+    machine.run("build")
+    wanted = machine.run("daily").out
+    shutil.rmtree(machine.lake)
+    machine.run("status")
+    days = sorted((machine.lake / "daily").glob("*/*.parquet"))
+    days[0].write_bytes(days[0].read_bytes()[:-9])
+    days[1].unlink()
+    (machine.lake / "daily" / "day=1999-01-01").mkdir()
+    shutil.copy(days[2], machine.lake / "daily" / "day=1999-01-01")
+    stand_in = next(p for p in sorted((machine.lake / "hits").rglob("*.parquet")) if is_stand_in(p))
+    text = stand_in.read_bytes()
+    stand_in.write_bytes(b"{}" + text[2:])
+    done = machine.run("sql", "SELECT count(*) FROM hits", code=2)
+    assert (
+        f"{stand_in}, of this machine's copy of a lake, is damaged: `tidegauge verify`" in done.err
+    )
+    assert "nothing is off" in machine.run("verify").err
+    assert machine.run("daily").out == wanted
+    days[0].write_bytes(b"")
+    state = machine.lake / ".bucket.json"
+    for text in (state.read_bytes().replace(b"head", b"hand"), b"\xff", b"[]"):
+        state.write_bytes(text)
+        assert machine.run("daily").out == wanted
+
+
+def test_a_lake_that_was_made_anew_is_not_taken_for_the_one_before(
+    url: str, folder: Site, tmp_path: Path
+) -> None:
+    """Nor one brought back from a copy of the bucket: whose log is another's is begun anew."""
+    raw = raw_files(folder)
+    one, two = (Machine(tmp_path / name, url) for name in ("one", "two"))
+    one.ingest(*raw)
+    one.run("build")
+    store = objects.open_objects(url)
+    for thing in list(store.list("")):
+        store.delete(thing.place)
+    bucket._open.cache_clear()  # as in processes of their own
+    assert f"no lake at {url}" in one.run("status", code=2).err
+    two.ingest(raw[1])
+    two.run("build")
+    folder.ingest(raw[1])
+    folder.run("build")
+    bucket._open.cache_clear()
+    assert ask(one, "FROM daily ORDER BY ALL") == ask(folder, "FROM daily ORDER BY ALL")
+    one.ingest(raw[0])
+    one.run("build")
+    folder.ingest(raw[0])
+    folder.run("build")
+    assert one.hashes() == two.hashes() == folder.hashes()
+    assert "nothing is off" in two.run("verify").err
+
+
+def test_what_lies_beside_and_below_is_not_the_lakes(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other lakes in it, lakes whose names begin with its name, other objects, empty folders."""
+    make_bucket("outer")
+    sites = [
+        Machine(tmp_path / str(number), url)
+        for number, url in enumerate(("s3://outer", "s3://outer/site", "s3://outer/site2"))
+    ]
+    store = client(address)
+    for place in ("", "site/", "ledger/commits/", "site/ledger/commits/", "site/daily/"):
+        if place:
+            store.put_object(Bucket="outer", Key=place, Body=b"")
+        store.put_object(Bucket="outer", Key=f"{place}notes.txt", Body=b"mine")
+    for number, site in enumerate(sites):
+        site.ingest(*(site.write(f"web{n}.log", make_line()) for n in range(number + 1)))
+        site.run("build")
+    monkeypatch.setattr(garbage, "KEPT_SECONDS", -1.0)
+    before = [hashes_in_store(site.url) for site in sites]
+    for site in sites:
+        site.run("retention", "--delete")
+    assert [hashes_in_store(site.url) for site in sites] == before
+    found = sites[1].run("verify", code=1).out
+    assert "daily/notes.txt" in found
+    for place in ("", "site/", "site/daily/"):
+        store.delete_object(Bucket="outer", Key=f"{place}notes.txt")
+    for site in sites:
+        assert "nothing is off" in site.run("verify").err
+
+
+def test_keys_that_may_only_read_read(
+    url: str, folder: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw, machine = raw_files(folder), Machine(tmp_path / "one", url)
+    machine.ingest(*raw)
+    machine.run("build")
+    before = hashes_in_store(url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "looker")
+    objects._open.cache_clear()  # a client has its keys
+    looker = Machine(tmp_path / "looker", url)
+    for words in (
+        "status", "daily", "report", "retention", "figure --country all --day 2016-11-06",
+        "sql SELECT/**/count(*)FROM/**/hits",
+    ):  # fmt: skip
+        done, wanted = looker.run(*words.split()), machine.run(*words.split())
+        assert (done.out, done.err) == (wanted.out, wanted.err), words
+    assert "nothing is off" in looker.run("verify").err
+    for args in (("ingest", "--no-geo", *raw), ("build",), ("forget", "web02-access.log")):
+        assert "the store refuses these keys here" in looker.run(*args, code=2).err
+    assert hashes_in_store(url) == before
 
 
 REFUSED = {
