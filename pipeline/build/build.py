@@ -78,7 +78,7 @@ def build(
     """
     started = time.monotonic()
     too_large: list[date] = []
-    with lake.lock("build"), storage_named(lake.root, _THEN), lake.staging() as staging:
+    with lake.lock("build"), storage_named(lake.store.disk, _THEN), lake.staging() as staging:
         stock = take_stock(lake, settings)
         built, stale = dict(stock.built), stock.stale_for(also)
         change, put_at = Change(lake, staging), started
@@ -111,7 +111,7 @@ def build_tables(lake: Lake, settings: BuildSettings) -> None:
 
     They are when a build has ended, until a setting or the program is another.
     """
-    with lake.lock("build"), storage_named(lake.root, _THEN):
+    with lake.lock("build"), storage_named(lake.store.disk, _THEN):
         refresh_tables(lake, settings)
 
 

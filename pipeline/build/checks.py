@@ -57,7 +57,7 @@ def check_days(lake: Lake, days: Iterable[date], settings: BuildSettings) -> lis
 @contextmanager
 def _connect(lake: Lake, settings: BuildSettings) -> Iterator[duckdb.DuckDBPyConnection]:
     with (
-        tables_named(lake.root),
+        tables_named(lake.store.disk),
         lake.staging() as staging,
         connect(memory_mb=settings.memory_mb, spill=staging / "spill") as connection,
     ):

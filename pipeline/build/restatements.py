@@ -93,7 +93,7 @@ def publish(
     Raises:
         StorageError: the disk is full or can't be written; the next publication makes up for it.
     """
-    with lake.lock("build"), storage_named(lake.root, "the next run publishes what is due"):
+    with lake.lock("build"), storage_named(lake.store.disk, "the next run publishes what is due"):
         refresh_tables(lake, settings)
         built = read_json(lake.ledger / "built.json")
         known, asked = _read_marks(lake), {str(day) for day in about}

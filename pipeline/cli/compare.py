@@ -155,7 +155,7 @@ def compare(  # noqa: PLR0913 one parameter an option
     how = ingest_settings(settings)
     variants = make_variants(asked, settings.geo, how, settings.proxies)
     countries = [read_country(code) for code in dict.fromkeys(country or ())]
-    with _open_workspace(the_lake) as workspace, storage_named(the_lake.root, _THEN):
+    with _open_workspace(the_lake) as workspace, storage_named(the_lake.store.disk, _THEN):
         basis, left_out = read_basis(
             the_lake, session_rules(settings), settings.memory_limit_mb,
             _day(first), _day(last), workspace,

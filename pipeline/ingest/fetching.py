@@ -130,7 +130,10 @@ def standard_input(lake: Lake, most_mb: int) -> Iterator[Path]:
     """
     with lake.staging() as folder:
         copy, left = folder / "stdin", most_mb * 1_000_000
-        with storage_named(lake.root, "nothing of standard input was kept"), copy.open("xb") as out:
+        with (
+            storage_named(lake.store.disk, "nothing of standard input was kept"),
+            copy.open("xb") as out,
+        ):
             while piece := sys.stdin.buffer.read(_READ_BYTES):
                 left -= len(piece)
                 if left < 0:
@@ -173,7 +176,7 @@ def _fetch_missing(
             if record and path not in again:
                 known.append((path, record))
                 continue
-            with storage_named(lake.root, _THEN):
+            with storage_named(lake.store.disk, _THEN):
                 store.fetch(url, path, sources.most_bytes, lambda _: None)
         except (DataError, SettingsError) as error:
             failed.append(Failed(path, str(error), isinstance(error, PassingError | StoreError)))
@@ -197,7 +200,7 @@ def fetch_files(lake: Lake, wanted: Sequence[Wanted], most_bytes: int) -> frozen
     unfetched = set()
     total = sum(one.remote.size or 0 for one in wanted)
     started, count = time.monotonic(), 0
-    with show_bytes("fetching", total) as (bar, task), storage_named(lake.root, _THEN):
+    with show_bytes("fetching", total) as (bar, task), storage_named(lake.store.disk, _THEN):
         advance: Callable[[int], None] = lambda size: bar.update(task, advance=size)  # noqa: E731
         for one in wanted:
             try:

@@ -164,7 +164,9 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
     sizes = frozenset(read_records(lake.ledger, ["raw_bytes"])["raw_bytes"].unique().to_pylist())
     stop = threading.Event()
     with (
-        storage_named(lake.root, "what was taken in before stands, the next run takes the rest"),
+        storage_named(
+            lake.store.disk, "what was taken in before stands, the next run takes the rest"
+        ),
         ThreadPoolExecutor(WORKERS, "block") as blocks,
         ThreadPoolExecutor(WORKERS, "file") as files,
         lake.staging() as staging,

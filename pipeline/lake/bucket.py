@@ -71,6 +71,11 @@ class Bucket(Folder):
         return self._url
 
     @property
+    def disk(self) -> str:
+        """The lake, and where this machine's copy of it is."""
+        return f"{self._url} (this machine's copy of it, {self.root})"
+
+    @property
     def _objects(self) -> Any:
         return open_objects(self._url)
 

@@ -36,6 +36,11 @@ class Folder:
         return str(self.root)
 
     @property
+    def disk(self) -> str:
+        """What messages call it that say something of this machine's disk."""
+        return self.name
+
+    @property
     def ledger(self) -> Path:
         """The folder of the accounting."""
         return self.root / "ledger"
@@ -55,7 +60,7 @@ class Folder:
                 yield
         except OSError as error:
             if isinstance(error.filename, str) and str(self.root) in error.filename:
-                why = f"lake {self.name} can't be written: {error.strerror}"
+                why = f"lake {self.disk} can't be written: {error.strerror}"
                 raise StorageError(why) from error
             raise
 
@@ -86,7 +91,7 @@ class Folder:
                     folder.mkdir(parents=True)
                     mine = ending.enter_context((folder / ".lock").open("w"))
                 except OSError as error:
-                    why = f"lake {self.name} can't be written: {error.strerror}"
+                    why = f"lake {self.disk} can't be written: {error.strerror}"
                     raise StorageError(why) from error
                 fcntl.flock(mine, fcntl.LOCK_EX)
                 _remove_abandoned(parent)

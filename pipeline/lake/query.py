@@ -53,7 +53,7 @@ def one_state(lake: Lake) -> Iterator[State]:
     Raises:
         LakeError: it is damaged.
     """
-    with lake.reading(), tables_named(lake.root), open_views(lake.views) as connection:
+    with lake.reading(), tables_named(lake.store.disk), open_views(lake.views) as connection:
         yield State(lake, connection)
 
 
@@ -83,7 +83,7 @@ def query(
             return _fetch(lake, connection, statement, {})
         except duckdb.Error as error:
             if is_damage(error) and is_of_lake(lake.root, error):
-                raise name_damage(lake.root, error) from error
+                raise name_damage(lake.store.disk, error) from error
             raise SettingsError("SQL", statement.strip()[:200], write_reason(error)) from error
 
 

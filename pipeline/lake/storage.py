@@ -22,11 +22,11 @@ _INTERRUPTS = ("Query interrupted", "KeyboardInterrupt: <EMPTY MESSAGE>")
 
 
 @contextmanager
-def storage_named(lake: Path, then: str) -> Iterator[None]:
+def storage_named(lake: str | Path, then: str) -> Iterator[None]:
     """Turn what DuckDB, Arrow and the system say of a lake's disk into one sentence.
 
     Args:
-        lake: named in the sentence.
+        lake: what the sentence calls it.
         then: what stands, and what the next run does.
 
     Raises:
@@ -46,7 +46,7 @@ def storage_named(lake: Path, then: str) -> Iterator[None]:
 
 
 @contextmanager
-def tables_named(lake: Path) -> Iterator[None]:
+def tables_named(lake: str | Path) -> Iterator[None]:
     """Turn what DuckDB says of our own queries over a lake's tables into one sentence.
 
     Raises:
@@ -106,7 +106,7 @@ def is_of_lake(lake: Path, error: duckdb.Error) -> bool:
     return type(error) is duckdb.Error or os.path.realpath(lake) in str(error)
 
 
-def name_damage(lake: Path, error: duckdb.Error) -> LakeError:
+def name_damage(lake: str | Path, error: duckdb.Error) -> LakeError:
     """The sentence for damage; DuckDB names the file where its end is damaged, seldom otherwise."""
     reason = write_reason(error).removeprefix("Invalid Input Error: ")
     return LakeError(f"lake {lake} is damaged: {reason}; `tidegauge verify` tells what else is")

@@ -84,7 +84,7 @@ _ADDED = {
 
 def write_views(lake: Lake) -> None:
     """Write the database of views when it is not what it should be; open readers keep theirs."""
-    with storage_named(lake.root, "the next run writes the views"), lake.lock("views"):
+    with storage_named(lake.store.disk, "the next run writes the views"), lake.lock("views"):
         path, place = lake.digests_path("views"), lake.views.name
         known, made_of = read_json(path), _name_inputs(lake)
         is_whole = lake.views.exists() and digest_of(lake.views) == known.get(place, [""])[-1]

@@ -239,6 +239,8 @@ def test_what_is_off_in_a_copy_is_fetched_anew(url: str, folder: Site, tmp_path:
     machine.run("status")
     days = sorted((machine.lake / "daily").glob("*/*.parquet"))
     days[0].write_bytes(days[0].read_bytes()[:-9])
+    done = machine.run("sql", "FROM daily", code=2)
+    assert f"lake {url} (this machine's copy of it, {machine.lake}) is damaged" in done.err
     days[1].unlink()
     (machine.lake / "daily" / "day=1999-01-01").mkdir()
     shutil.copy(days[2], machine.lake / "daily" / "day=1999-01-01")
