@@ -84,6 +84,10 @@ class StorageError(LakeError):
     """The disk under the lake or the report is full or can't be written; may be well again soon."""
 
 
+class EngineError(TidegaugeError):
+    """Where work is to run can't be reached, is of other versions, or broke off."""
+
+
 class AlertError(TidegaugeError):
     """A service did not take an alert; it may later."""
 

@@ -42,6 +42,7 @@ from pipeline.definitions import (
     MOST_TIMEOUT_MINUTES,
     SMALL_BYTES,
 )
+from pipeline.engine import Engine
 from pipeline.errors import HIDDEN, SettingsError, TidegaugeError, show_value
 from pipeline.lake.place import BucketUrl, check_bucket, check_place
 from pipeline.machine import find_timezone, time_zones
@@ -64,7 +65,12 @@ def _read_geo(place: Any) -> Any:
     return None if str(place) == "none" else place
 
 
-def _read_lake(place: Any) -> Any:
+def read_lake(place: Any) -> Any:
+    """A lake's place as settings have it, on this machine.
+
+    Raises:
+        ValueError: no lake can lie there.
+    """
     if isinstance(place, str) and place.startswith("s3:"):
         caches = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
         return check_bucket(place, Path(caches, "tidegauge"))
@@ -180,7 +186,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TIDEGAUGE_", extra="forbid")
 
-    lake: Annotated[Path | BucketUrl, BeforeValidator(_read_lake)] = Field(
+    lake: Annotated[Path | BucketUrl, BeforeValidator(read_lake)] = Field(
         Path("lake"),
         description="the folder that everything counted is kept in, or `s3://bucket/prefix`",
     )
@@ -254,6 +260,14 @@ class Settings(BaseSettings):
         description="so many different lines in a row in two files of a source are an overlap",
     )
     drop_overlaps: bool = Field(True, description="drop the later copy of an overlap as duplicates")
+    workers: int = Field(
+        1, ge=1, le=256, description="processes that take in raw files and build days at once"
+    )
+    spark_master: str | None = Field(
+        None,
+        description="a Spark cluster that does so instead, such as `spark://host:7077`; the lake"
+        " and the raw files must be where its machines find them",
+    )
     sources: SourceNames = Field(
         (), description="the servers that every day should have logs of; learnt when not set"
     )
@@ -387,6 +401,19 @@ def find_config(config: Path | None = None) -> tuple[str, Path]:
         return CONFIG_VARIABLE, Path(named[0])
     key = "--config" if TidegaugeError.is_at_terminal else CONFIG_VARIABLE
     return key, config or DEFAULT_CONFIG
+
+
+def as_elsewhere(settings: Settings) -> Settings:
+    """The same for another process, which does the work itself; a file's settings can't be sent."""
+    values = {name: getattr(settings, name) for name in Settings.model_fields}
+    its_own = {"workers": 1, "spark_master": None}
+    return Settings.model_construct(settings.model_fields_set, **values | its_own)
+
+
+def engine_of(settings: Settings) -> Engine:
+    """Where work runs; processes elsewhere get this one's keys to stores, and its region."""
+    stores = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    return Engine(settings.workers, settings.spark_master, stores)
 
 
 def refuse_relative(settings: Settings) -> None:

@@ -4,10 +4,12 @@ A derived partition is a pure function of its inputs and settings; see ``stale``
 """
 
 import logging
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -22,6 +24,7 @@ from pipeline.build.stale import DERIVED, DayFiles, Parts, SessionRules, fingerp
 from pipeline.build.summary import add_summary
 from pipeline.days import day_start
 from pipeline.definitions import ASSET_PATH, ROBOTLIKE
+from pipeline.engine import HERE, Engine
 from pipeline.enrich.visitors import VisitorKey, load_key
 from pipeline.errors import SettingsError
 from pipeline.lake.change import Change
@@ -31,9 +34,10 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
 from pipeline.lake.partitions import split_days, write_partitions
 from pipeline.lake.sql import read_model
+from pipeline.lake.stand_ins import StandIn, write_stand_in
 from pipeline.lake.storage import storage_named
 from pipeline.lake.zone import find_zone
-from pipeline.settings import Settings
+from pipeline.settings import Settings, read_lake
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +66,7 @@ def build(
     settings: BuildSettings,
     on_days: Callable[[int, int], None] = lambda _done, _all: None,
     also: Collection[str] = (),
+    engine: Engine = HERE,
 ) -> list[date]:
     """Rebuild the stale days' sessions, daily and hourly, and the tables over all days, as one.
 
@@ -82,8 +87,13 @@ def build(
         stock = take_stock(lake, settings)
         built, stale = dict(stock.built), stock.stale_for(also)
         change, put_at = Change(lake, staging), started
-        for batch in batches(stale, stock.days):
-            done = _build_what_fits(change, batch, stock.days, settings)
+        batched = list(batches(stale, stock.days, engine.parts))
+        out = staging / "built"
+        tasks = [_task(lake, engine, settings, out, batch, stock.days) for batch in batched]
+        for batch, made in zip(batched, engine.map(_build_apart, tasks), strict=True):
+            done = [day for day in batch if day in made.days]
+            _take_over(change, made)
+            _replace_days(change, map(str, done))
             built |= {str(day): stock.wanted[str(day)] for day in done}
             too_large += [day for day in batch if day not in done]
             if time.monotonic() > put_at + _PUT_EACH_S:
@@ -149,12 +159,16 @@ def shown_days(lake: Lake, built: dict[str, Parts], change: Change | None = None
     }
 
 
-def batches(stale: list[date], days: dict[date, DayFiles]) -> Iterator[list[date]]:
-    """Runs of days that fit into memory together: many small ones, or one large one."""
+def batches(stale: list[date], days: dict[date, DayFiles], parts: int = 1) -> Iterator[list[date]]:
+    """Runs of days that fit into memory together: many small ones, or one large one.
+
+    They are about so many ``parts`` at least, where there are as many days.
+    """
+    most = min(_BATCH_ROWS, sum(days[day].rows for day in stale) // parts)
     batch: list[date] = []
     rows = 0
     for day in stale:
-        if batch and rows + days[day].rows > _BATCH_ROWS:
+        if batch and rows + days[day].rows > most:
             yield batch
             batch, rows = [], 0
         batch.append(day)
@@ -163,18 +177,91 @@ def batches(stale: list[date], days: dict[date, DayFiles]) -> Iterator[list[date
         yield batch
 
 
+@dataclass(frozen=True)
+class _Task:
+    """Days to be built by some process."""
+
+    place: Path | str
+    """The lake's."""
+    batch: tuple[date, ...]
+    days: dict[date, DayFiles]
+    """Theirs and their neighbours'."""
+    settings: BuildSettings
+    out: Path | None
+    """Where to leave partitions; None: in the lake's store, from where any machine takes them."""
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Days that were built, and their partitions, by place in the lake."""
+
+    days: frozenset[date]
+    files: dict[str, Path | StandIn]
+
+
+def _task(  # noqa: PLR0913 what a process must know that shares nothing with this one
+    lake: Lake,
+    engine: Engine,
+    settings: BuildSettings,
+    out: Path,
+    batch: list[date],
+    days: dict[date, DayFiles],
+) -> _Task:
+    near = {day: days[day] for day in _near(batch, days)}
+    if isinstance(lake.place, Path):
+        return _Task(lake.place.absolute(), tuple(batch), near, settings, out.absolute())
+    is_here = engine.master is None
+    return _Task(str(lake.place), tuple(batch), near, settings, out if is_here else None)
+
+
+def _build_apart(task: _Task) -> _Made:
+    """Build some days in whatever process this is."""
+    from pipeline.lake.bucket import Bucket  # noqa: PLC0415 few lakes are in a store
+
+    lake = Lake(read_lake(task.place))
+    with ExitStack() as ending:
+        if task.out is None:
+            lake.recover()
+            folder = ending.enter_context(lake.staging())
+        else:  # one that was begun before, and broke off, had another
+            folder = task.out / secrets.token_hex(8)
+        done = _build_what_fits(lake, folder, list(task.batch), task.days, task.settings)
+        made = folder.glob("*/day=*/part.parquet")
+        here = {path.relative_to(folder).as_posix(): path for path in made}
+        if task.out is not None:
+            return _Made(frozenset(done), dict(here))
+        assert isinstance(lake.store, Bucket)  # a folder is on one machine
+        aside = {place: lake.store.put_aside(path, place) for place, path in here.items()}
+        return _Made(frozenset(done), dict(aside))
+
+
+def _take_over(change: Change, made: _Made) -> None:
+    """Have what was built where the change looks for it."""
+    for place, file in made.files.items():
+        target = change.staging / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(file, StandIn):
+            write_stand_in(target, file)
+        else:
+            file.replace(target)
+
+
 def _build_what_fits(
-    change: Change, batch: list[date], days: dict[date, DayFiles], settings: BuildSettings
+    lake: Lake,
+    folder: Path,
+    batch: list[date],
+    days: dict[date, DayFiles],
+    settings: BuildSettings,
 ) -> list[date]:
     """Build some days together, or each alone where the memory asks for it; returns those built."""
     try:
-        _build_batch(change, batch, days, settings)
+        _build_batch(lake, folder, batch, days, settings)
     except duckdb.OutOfMemoryException as error:
         for model in DERIVED:
             for day in batch:
-                shutil.rmtree(change.staging / model / f"day={day}", ignore_errors=True)
+                shutil.rmtree(folder / model / f"day={day}", ignore_errors=True)
         if len(batch) > 1:
-            alone = (_build_what_fits(change, [day], days, settings) for day in batch)
+            alone = (_build_what_fits(lake, folder, [day], days, settings) for day in batch)
             return [day for built in alone for day in built]
         log.warning("%s is not built: %s", batch[0], str(error).splitlines()[0])
         return []
@@ -182,23 +269,25 @@ def _build_what_fits(
 
 
 def _build_batch(
-    change: Change, batch: list[date], days: dict[date, DayFiles], settings: BuildSettings
+    lake: Lake,
+    folder: Path,
+    batch: list[date],
+    days: dict[date, DayFiles],
+    settings: BuildSettings,
 ) -> None:
-    staging = change.staging
-    connection = open_batch(change.lake, batch, days, settings, staging / "spill")
+    connection = open_batch(lake, batch, days, settings, folder / "spill")
     make_numbers(connection, settings)
     cut_sessions(connection, session_parameters(settings), DERIVED["sessions"])
     with ThreadPoolExecutor(1) as beside:
-        files = _list_hits(change.lake, batch, days)
-        pieces = read_sessions(connection.cursor(), files, staging / "runs")
-        writing = beside.submit(write_partitions, pieces, staging / "sessions")
+        files = _list_hits(lake, batch, days)
+        pieces = read_sessions(connection.cursor(), files, folder / "runs")
+        writing = beside.submit(write_partitions, pieces, folder / "sessions")
         for model in ("daily", "hourly", "minutes"):
             rows = connection.execute(_ordered(model)).to_arrow_table()
-            write_partitions(split_days(rows), staging / model)
+            write_partitions(split_days(rows), folder / model)
         writing.result()
     connection.close()
-    shutil.rmtree(staging / "runs", ignore_errors=True)
-    _replace_days(change, map(str, batch))
+    shutil.rmtree(folder / "runs", ignore_errors=True)
 
 
 def _list_hits(lake: Lake, batch: list[date], days: dict[date, DayFiles]) -> list[Path]:

@@ -14,7 +14,9 @@ from pipeline.cli.options import (
     FormOption,
     GeoOption,
     LakeOption,
+    MasterOption,
     RawCellsOption,
+    WorkersOption,
 )
 from pipeline.cli.output import print_rows
 from pipeline.definitions import ASKED
@@ -41,6 +43,8 @@ def build_command(  # noqa: PLR0913 one parameter an option
     explain: Annotated[
         bool, typer.Option("--explain", help="Only say which days are stale, and why.")
     ] = False,
+    workers: WorkersOption = None,
+    master: MasterOption = None,
     lake: LakeOption = None,
     geo: GeoOption = None,
     config: ConfigOption = None,
@@ -64,9 +68,9 @@ def build_command(  # noqa: PLR0913 one parameter an option
     from pipeline.cli.status import explain_stale
     from pipeline.lake.zone import open_lake
     from pipeline.progress import show_steps
-    from pipeline.settings import load_settings
+    from pipeline.settings import engine_of, load_settings
 
-    settings = load_settings(config, lake=lake, geo=geo)
+    settings = load_settings(config, lake=lake, geo=geo, workers=workers, spark_master=master)
     the_lake = open_lake(settings.lake)
     if explain:
         rows = explain_stale(settings, the_lake)
@@ -78,7 +82,7 @@ def build_command(  # noqa: PLR0913 one parameter an option
     with show_steps("building", None) as (progress, task):
         days = build(
             the_lake, made_with, lambda done, of: progress.update(task, advance=done, total=of),
-            kinds,
+            kinds, engine_of(settings),
         )  # fmt: skip
     publish(the_lake, datetime.now(UTC), made_with)
     print(f"built {write_days([*map(str, days)], ': ')}{'' if days else ', nothing was stale'}")

@@ -17,8 +17,10 @@ from pipeline.cli.options import (
     GeoOption,
     LakeOption,
     LayoutOption,
+    MasterOption,
     NoGeoOption,
     RawCellsOption,
+    WorkersOption,
 )
 from pipeline.cli.output import print_rows
 from pipeline.errors import SettingsError
@@ -53,6 +55,8 @@ def ingest(  # noqa: PLR0913 one parameter an option
     again: Annotated[
         bool, typer.Option("--again", help="Read anew also what is known or was forgotten.")
     ] = False,
+    workers: WorkersOption = None,
+    master: MasterOption = None,
     lake: LakeOption = None,
     geo: GeoOption = None,
     config: ConfigOption = None,
@@ -83,7 +87,9 @@ def ingest(  # noqa: PLR0913 one parameter an option
 
     if source is not None:
         check_source(source)
-    settings = load_settings(config, lake=lake, geo=geo, log_format=log_format)
+    settings = load_settings(
+        config, lake=lake, geo=geo, log_format=log_format, workers=workers, spark_master=master
+    )
     the_lake = Lake(settings.lake)
     zone = find_zone(settings.timezone, the_lake)
     with ExitStack() as ending:
@@ -159,23 +165,21 @@ def _name_sources(
 def _ingest(
     settings: Settings, found: RawFiles, zone: Zone, *, with_geo: bool, again: bool
 ) -> Ingested:
-    from pipeline.ingest.fetching import take_files
     from pipeline.ingest.ingest import Failed
-    from pipeline.ingest.maker import choose_zone, ingest_settings, open_maker
-    from pipeline.lake.lake import Lake
+    from pipeline.ingest.maker import choose_zone
+    from pipeline.orchestration.read_files import read_files
     from pipeline.progress import show_bytes
     from pipeline.raw.files import total_bytes
 
-    lake, zone = Lake(settings.lake), choose_zone(zone, found.files)
-    maker = open_maker(settings, zone, with_geo=with_geo)
+    zone = choose_zone(zone, found.files)
+    with show_bytes("ingesting", total_bytes(found.files)) as (progress, task):
+        result = read_files(
+            settings, zone, found.files,
+            origins=found.origins, again=found.files if again else (), with_geo=with_geo,
+            only_whole=False, on_read=lambda count: progress.update(task, advance=count),
+        )  # fmt: skip
     if zone.is_new:
         say(zone.explain(settings.lake))
-    with show_bytes("ingesting", total_bytes(found.files)) as (progress, task):
-        result = take_files(
-            lake, ingest_settings(settings), maker, found.files,
-            origins=found.origins, again=found.files if again else (),
-            on_read=lambda count: progress.update(task, advance=count),
-        )  # fmt: skip
     refused = tuple(Failed(path, why) for path, why in found.refused)
     return replace(result, failed=(*result.failed, *refused))
 

@@ -68,6 +68,14 @@ LayoutOption = Annotated[
         " server's configuration. Found from each file's first lines when not given.",
     ),
 ]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, max=256, help="Processes at once.", show_default="1"),
+]
+MasterOption = Annotated[
+    str | None,
+    typer.Option("--master", metavar="URL", help="Spark cluster that does the work instead."),
+]
 NoGeoOption = Annotated[bool, typer.Option("--no-geo", help="Locate nobody: every country is ZZ.")]
 
 

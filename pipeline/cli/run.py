@@ -16,8 +16,10 @@ from pipeline.cli.options import (
     FromOption,
     GeoOption,
     LakeOption,
+    MasterOption,
     RawOption,
     ToOption,
+    WorkersOption,
 )
 from pipeline.days import last_ended_day, read_as_of
 from pipeline.errors import DataError, SettingsError, StoreError, TidegaugeError
@@ -52,6 +54,8 @@ def run(  # noqa: PLR0913 one parameter an option
     last: ToOption = None,
     raw: RawOption = None,
     as_of: AsOfOption = None,
+    workers: WorkersOption = None,
+    master: MasterOption = None,
     lake: LakeOption = None,
     geo: GeoOption = None,
     config: ConfigOption = None,
@@ -77,7 +81,9 @@ def run(  # noqa: PLR0913 one parameter an option
     from pipeline.lake.zone import find_zone
     from pipeline.settings import load_settings
 
-    settings = load_settings(config, lake=lake, geo=geo, raw=raw)
+    settings = load_settings(
+        config, lake=lake, geo=geo, raw=raw, workers=workers, spark_master=master
+    )
     zone = find_zone(settings.timezone, Lake(settings.lake)).info
     present = datetime.now(UTC)
     now = read_as_of(as_of, zone, present) if as_of else present

@@ -32,7 +32,15 @@ from pipeline.lake.journal import Move
 from pipeline.lake.leases import Lease
 from pipeline.lake.ledger import write_json
 from pipeline.lake.objects import RefusedError, TakenError, open_objects
-from pipeline.lake.stand_ins import GoneError, StandIn, fetch, is_stand_in, write_stand_in
+from pipeline.lake.stand_ins import (
+    GoneError,
+    StandIn,
+    bring,
+    fetch,
+    is_stand_in,
+    read_stand_in,
+    write_stand_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -148,12 +156,15 @@ class Bucket(Folder):
 
             def stage(one: tuple[int, Move]) -> tuple[str, Version]:
                 number, move = one
-                return self._stage(head + 1, attempt, move, staging / str(number))
+                return self._stage(head + 1, move, staging / str(number))
 
             files = dict(pool.map(stage, enumerate(moves)))
         if time.clock_gettime(time.CLOCK_BOOTTIME) - begun > _LONGEST_STAGING:
             raise PassingError(f"lake {self.name}: a change took over a day: run the command again")
         commit = Commit(head + 1, attempt, tuple(sorted(self._held)), files)
+        # What was put aside elsewhere, and readers here take for at hand.
+        small = (move for move in moves if not self._place_of(move).startswith(_LARGE))
+        bring(move.staged for move in small if move.staged)
         new = {place for place in files if not (self.root / place).exists()}
         mark = self._log.append(commit)
 
@@ -254,16 +265,24 @@ class Bucket(Folder):
                 " without which two writers could lose each other's changes: use another store"
             )
 
-    def _stage(self, number: int, attempt: str, move: Move, draft: Path) -> tuple[str, Version]:
-        place, is_gone = move.target.relative_to(self.root).as_posix(), move.staged is None
+    def put_aside(self, path: Path, place: str) -> StandIn:
+        """Put a file where the lake finds it on every machine, for one of them to commit."""
+        sha256 = digest_of(path)
+        target = f"{STAGED}{self._writer}-{secrets.token_hex(8)}/{sha256}"
+        etag = self._objects.upload(target, path)
+        return StandIn(self._url, place, target, sha256, path.stat().st_size, etag)
+
+    def _place_of(self, move: Move) -> str:
+        return move.target.relative_to(self.root).as_posix()
+
+    def _stage(self, number: int, move: Move, draft: Path) -> tuple[str, Version]:
+        place = self._place_of(move)
         if move.staged is None:
             _write_without_rows(draft, place)
         path = move.staged or draft
-        sha256 = digest_of(path)
-        target = f"{STAGED}{attempt}/{sha256}"
-        etag = self._objects.upload(target, path)
-        version = Version(number, target, sha256, path.stat().st_size, etag, is_gone)
-        return place, version
+        its = read_stand_in(path) if is_stand_in(path) else self.put_aside(path, place)
+        is_gone = move.staged is None
+        return place, Version(number, its.object, its.sha256, its.size, its.etag, is_gone)
 
     def _refuse_overtaken(self, head: int) -> None:
         """See that nobody else made commits under locks that this process took to be its own."""
@@ -328,7 +347,7 @@ class Bucket(Folder):
                 target = self.root / place
                 if its.is_gone:
                     return Move(None, target)
-                what = StandIn(self._url, place, its.object, its.sha256, its.size)
+                what = StandIn(self._url, place, its.object, its.sha256, its.size, its.etag)
                 draft = staging / str(number)
                 try:
                     if not place.startswith(_LARGE):

@@ -47,6 +47,8 @@ class StandIn:
     """Where the same bytes lie until the lake no longer needs them there."""
     sha256: str
     size: int
+    etag: str
+    """The store's word for them."""
 
 
 def write_stand_in(path: Path, what: StandIn) -> None:
@@ -64,6 +66,12 @@ def is_stand_in(path: Path) -> bool:
         return stat.S_IMODE(path.stat().st_mode) == _MODE
     except FileNotFoundError:
         return False
+
+
+def read_stand_in(path: Path) -> StandIn:
+    """What a stand-in says."""
+    with path.open("rb") as file:
+        return _read(path, file.readline())
 
 
 def bring(paths: Iterable[Path]) -> None:

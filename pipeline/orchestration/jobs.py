@@ -1,9 +1,10 @@
 """Files for a scheduler's tasks, as JSON: a job is one or several files."""
 
 import os
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
@@ -62,6 +63,16 @@ def _group(paths: tuple[Path, ...]) -> Iterator[list[Path]]:
         group.append(path)
         n_bytes += size
     yield group
+
+
+def divide(paths: Sequence[Path], parts: int) -> list[list[Path]]:
+    """Files in their order, in about so many parts of equally many bytes."""
+    sizes = [path.stat().st_size if path.exists() else 0 for path in paths]
+    ends, total = list(accumulate(sizes)), sum(sizes) or 1
+    found: dict[int, list[Path]] = defaultdict(list)
+    for path, end, size in zip(paths, ends, sizes, strict=True):
+        found[(end - size) * parts // total].append(path)
+    return list(found.values())
 
 
 def _write_file(path: Path, origin: Origin | None, *, again: bool) -> dict[str, str | bool]:

@@ -25,9 +25,8 @@ from pipeline.enrich.hits import DatabasesInForce
 from pipeline.enrich.visitors import load_key
 from pipeline.errors import DataError, PassingError
 from pipeline.ingest.discovery import Found, discover
-from pipeline.ingest.fetching import take_files
 from pipeline.ingest.ingest import Failed, Ingested, explain_overlap
-from pipeline.ingest.maker import choose_zone, ingest_settings, open_maker
+from pipeline.ingest.maker import choose_zone, ingest_settings
 from pipeline.ingest.sources import days_around, find_raw_files
 from pipeline.lake.lake import Lake
 from pipeline.lake.partitions import read_table
@@ -40,11 +39,12 @@ from pipeline.orchestration.jobs import (
     read_origins,
     read_paths,
 )
+from pipeline.orchestration.read_files import read_files
 from pipeline.raw.files import Origin
 from pipeline.raw.holes import say_hole
 from pipeline.report.accounting import report_settings
 from pipeline.report.page import make_page, write_report
-from pipeline.settings import Settings
+from pipeline.settings import Settings, engine_of
 from pipeline.text import escape
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,8 @@ def take_in(
         DataError: some can't be read or are damaged; nothing of those is kept.
         GeoError: there is no database of addresses.
     """
-    result = read_files(settings, paths, again, on_read, origins)
+    zone = find_zone(settings.timezone, Lake(settings.lake))
+    result = read_files(settings, zone, paths, again=again, origins=origins, on_read=on_read)
     for path, doubt in result.ambiguous:
         log.warning("%s: %s", name_file(path), escape(doubt))
     for record in result.overlapping:
@@ -151,24 +152,6 @@ def take_in(
         log.warning("%s: %s", name_file(path), escape(why))
     refuse_failed(result.failed)
     return result
-
-
-def read_files(
-    settings: Settings,
-    paths: Sequence[Path],
-    again: Sequence[Path] = (),
-    on_read: Callable[[int], None] = lambda _: None,
-    origins: Mapping[Path, Origin] = MappingProxyType({}),
-) -> Ingested:
-    """Take raw files in as ``take_in`` does, and leave it to the caller what a failure means."""
-    lake = Lake(settings.lake)
-    if not paths:
-        return Ingested()
-    maker = open_maker(settings, find_zone(settings.timezone, lake), with_geo=True)
-    return take_files(
-        lake, ingest_settings(settings), maker, paths,
-        origins=origins, only_whole=True, again=again, on_read=on_read,
-    )  # fmt: skip
 
 
 def refuse_failed(failed: Sequence[Failed]) -> None:
@@ -213,7 +196,8 @@ def build_stale(settings: Settings, jobs: Iterable[Job] = ()) -> list[str]:
     for path in left:
         log.warning("%s: its task was lost, taken in now", name_file(path))
     take_in(settings, left, origins=origins)
-    return [str(day) for day in build(lake, build_settings(settings, lake))]
+    made_with = build_settings(settings, lake)
+    return [str(day) for day in build(lake, made_with, engine=engine_of(settings))]
 
 
 def find_surges(settings: Settings) -> int:

@@ -21,16 +21,17 @@ from pipeline.errors import DataError
 from pipeline.ingest.discovery import Found
 from pipeline.ingest.ingest import Ingested
 from pipeline.ingest.maker import ingest_settings
+from pipeline.lake.lake import Lake
 from pipeline.lake.zone import find_zone, open_lake
 from pipeline.orchestration.jobs import Job, name_file, name_job, read_origins, read_paths
 from pipeline.orchestration.nightly import build_stale as build_days
 from pipeline.orchestration.nightly import (
     find_own_zone,
     find_surges,
-    read_files,
     refuse_failed,
     search_files,
 )
+from pipeline.orchestration.read_files import read_files
 from pipeline.raw.content import read_content, read_whole
 from pipeline.raw.files import Origin
 from pipeline.raw.opening import ReadLimits
@@ -72,7 +73,8 @@ def take_in_so_far(
         DataError: some can't be read.
         GeoError: there is no database of addresses.
     """
-    result = read_files(settings, paths, (), on_read, origins)
+    zone = find_zone(settings.timezone, Lake(settings.lake))
+    result = read_files(settings, zone, paths, origins=origins, on_read=on_read)
     limits = ingest_settings(settings).limits
     unfinished = [one for one in result.failed if _is_unfinished(one.path, limits)]
     for one in unfinished:
