@@ -58,7 +58,7 @@ def report_command(  # noqa: PLR0913 one parameter an option
 
     tidegauge report --out report.html
 
-    tidegauge report --country Canada --from 2016-11-08 --to 2016-11-16
+    tidegauge report --country "United States" --from 2016-11-08 --to 2016-11-16
 
     tidegauge report --all --out report
     """

@@ -35,6 +35,8 @@ ELSEWHERE = {
     r"docker compose .+": "a Docker engine: tests/e2e/test_docker.py",
     r"cp /var/log/nginx/access\.log\* raw/": "a step of the former",
     r"AIRFLOW__CORE__DAGS_FOLDER=.+": "a real Airflow: tests/e2e/test_dag_folder.py",
+    r"(?s).*(s3://|spark://|\[s3\]|\[spark\]|AWS_)": "tests/system: test_bucket.py, test_spark.py",
+    r"tidegauge (ingest raw/|build) --workers 4": "tests/test_engine.py, with two",
     r"(?s).*(\.df\(\)|pyspark)": "tests/system/test_engines.py: PyArrow loads any pandas",
 }
 """Commands and programs that are not run here, and why not or where."""
