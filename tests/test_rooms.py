@@ -24,7 +24,7 @@ ASKED_BY_SETTINGS = {
 }  # fmt: skip
 
 MAY = {
-    "read the environment": {"settings.py", "demo/standalone.py", "cli/main.py"},
+    "read the environment": {"settings.py", "demo/standalone.py", "cli/main.py", "engine.py"},
     "connect to DuckDB": {"lake/database.py"},
     "use the network": {
         "raw/stores.py", "lake/objects.py", "enrich/geo/download.py", "alerts/services.py",
