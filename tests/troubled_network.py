@@ -23,6 +23,8 @@ class Network(ThreadingHTTPServer):
         self.store = store.removeprefix("http://")
         self.chance, self.trouble = random.Random(seed), trouble
         self.met: Counter[str] = Counter()
+        self.requests = self.sent = 0
+        """How many came, and the bytes of their bodies."""
 
     @property
     def address(self) -> str:
@@ -39,6 +41,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.requests += 1
+        self.server.sent += len(body)
         kind = ""
         if self.server.chance.random() < self.server.trouble:
             kind = self.server.chance.choice(_KINDS)

@@ -94,8 +94,8 @@ def _conclude(
 
     if how.kept_days is None:
         return (
-            "hits_kept_days is not set: nothing is ever deleted; set it in tidegauge.toml or"
-            " TIDEGAUGE_HITS_KEPT_DAYS to the days that hits and rejects are kept"
+            "hits_kept_days is not set: hits and rejects are kept for good; set it in"
+            " tidegauge.toml or TIDEGAUGE_HITS_KEPT_DAYS to the days that they are kept"
         )
     if not plan:
         cutoff = how.cutoff(today)

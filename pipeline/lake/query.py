@@ -89,7 +89,9 @@ def query(
 
 def _bring_tables(lake: Lake, statement: str) -> None:
     """Have the tables here that a statement names; all but two always are."""
-    for name in {"hits", "rejects"}.intersection(re.findall(r"\w+", statement.lower())):
+    model = re.match(r"(?s)--.*?\n-- inputs:([^\n]*)", statement)  # whose columns may be `hits`
+    words = re.findall(r"\w+", model[1] if model else statement.lower())
+    for name in {"hits", "rejects"}.intersection(words):
         bring((lake.root / name).glob("day=*/*.parquet"))
 
 
