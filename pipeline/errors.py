@@ -80,6 +80,10 @@ class LakeError(TidegaugeError):
     """The lake cannot be used as asked: another key, another time zone, not writable."""
 
 
+class MissingLakeError(LakeError):
+    """There is no lake yet."""
+
+
 class StorageError(LakeError):
     """The disk under the lake or the report is full or can't be written; may be well again soon."""
 

@@ -34,7 +34,7 @@ def open_page(browser: Browser, path: Path, width: int = 1280) -> tuple[Any, lis
     return page, [event for event in events if event != f"request {path.as_uri()}"]
 
 
-VOID = {"meta"}
+VOID = {"input", "meta"}
 
 
 class Page(HTMLParser):

@@ -18,6 +18,7 @@ from pipeline.surges.finished_hours import HISTORY_DAYS, History, judge_hours
 
 _ONE_DAY = timedelta(days=1)
 _ONE_HOUR = timedelta(hours=1)
+_LARGEST = 10
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,15 @@ def _compare(state: State, day: date, zone: ZoneInfo, hours: list[datetime]) -> 
         for column, hour in enumerate(hours)
         for row, country in enumerate(grid.countries)
     ]
+
+
+def choose_countries(rows: list[HourRow]) -> set[str]:
+    """The countries that surge, and the largest ten of the day so far."""
+    sums: dict[str, int] = {}
+    for row in rows:
+        sums[row.country] = sums.get(row.country, 0) + row.sessions
+    largest = sorted(sums, key=lambda country: (-sums[country], country))[:_LARGEST]
+    return {row.country for row in rows if row.is_surge}.union(largest)
 
 
 class _Grid:

@@ -27,11 +27,10 @@ from pipeline.text import escape, say, write_days, write_number_of
 
 if TYPE_CHECKING:
     from pipeline.alerts.failures import Failure
-    from pipeline.alerts.today import DaySoFar, HourRow
+    from pipeline.alerts.today import DaySoFar
     from pipeline.settings import Settings
 
 _COLUMNS = ["hour", "country", "sessions", "expected", "upper", "is_surge", "is_preliminary"]
-_LARGEST = 10
 
 
 def add_to(app: typer.Typer) -> None:
@@ -59,14 +58,14 @@ def now_command(  # noqa: PLR0913 one parameter an option
 
     tidegauge now --country US --as-of 2016-11-08T23:10
     """
-    from pipeline.alerts.today import read_day_so_far
+    from pipeline.alerts.today import choose_countries, read_day_so_far
     from pipeline.lake.zone import open_lake
     from pipeline.settings import load_settings
 
     settings = load_settings(config, lake=lake, geo=geo)
     now = _clock(settings, as_of)
     so_far = read_day_so_far(open_lake(settings.lake), _zone(settings), now)
-    wanted = {read_country(country)} if country else _choose(so_far.rows)
+    wanted = {read_country(country)} if country else choose_countries(so_far.rows)
     _say_how_far(so_far)
     rows = [row for row in so_far.rows if row.country in wanted]
     print_rows(
@@ -157,15 +156,6 @@ def _zone(settings: Settings) -> ZoneInfo:
     from pipeline.lake.zone import find_zone
 
     return find_zone(settings.timezone, Lake(settings.lake)).info
-
-
-def _choose(rows: list[HourRow]) -> set[str]:
-    """The countries that surge, and the largest ten of the day so far."""
-    sums: dict[str, int] = {}
-    for row in rows:
-        sums[row.country] = sums.get(row.country, 0) + row.sessions
-    largest = sorted(sums, key=lambda country: (-sums[country], country))[:_LARGEST]
-    return {row.country for row in rows if row.is_surge}.union(largest)
 
 
 def _say_how_far(so_far: DaySoFar) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pipeline.errors import LakeError, SettingsError
+from pipeline.errors import MissingLakeError, SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.lake.place import BucketUrl
 from pipeline.settings import load_settings, machine_timezone
@@ -42,11 +42,11 @@ def open_lake(place: Path | BucketUrl) -> Lake:
     """The lake of a place, which must exist.
 
     Raises:
-        LakeError: there is none.
+        MissingLakeError: there is none.
     """
     lake = Lake(place)
     if not lake.identity():
-        raise LakeError(f"no lake at {place}: `tidegauge ingest` makes one")
+        raise MissingLakeError(f"no lake at {place}: `tidegauge ingest` makes one")
     lake.recover()
     return lake
 

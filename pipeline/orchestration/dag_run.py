@@ -1,6 +1,7 @@
 """What the DAGs share: the schedule's zone, the day of a run, retries, the alert of a failure.
 
-The only module that imports Airflow; light, for it is read whenever a DAG is parsed.
+With the plugin the only module that imports Airflow; light, for it is read whenever a DAG is
+parsed.
 """
 
 from collections.abc import Callable

@@ -106,6 +106,8 @@ class ReportSettings:
     geo: Path | None
     """The folder of databases; what lies there is named and credited."""
     geo_provider: str | None
+    is_live: bool = False
+    """Whether pages are asked for, one by one, with a form to choose the next by."""
 
 
 def report_settings(settings: Settings) -> ReportSettings:

@@ -141,6 +141,7 @@ class Site:
     """The session timeouts that the days were counted with, in minutes."""
     credits: list[str]
     is_simulated: bool
+    is_live: bool
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,7 @@ def read_site(state: State, how: ReportSettings, span: Span) -> Site:
         timeouts=_timeouts(state.lake, how.timeout_minutes),
         credits=credit_databases(how.geo, span_databases(facts.days)),
         is_simulated=is_simulated(state.lake),
+        is_live=how.is_live,
     )
 
 
@@ -203,27 +205,38 @@ def render_country(
 
 
 def render(template: str, site: Site, link: Link | None, **more: Any) -> str:
-    """A page of what every page says, and what is told more."""
-    style = environment().get_template("style.css.j2").render()
-    return environment().get_template(template).render(
-        {
-            "facts": site.facts,
-            "accounting": site.accounting,
-            "spans": span_databases(site.facts.days),
-            "credits": site.credits,
-            "failing": _failing_days(site.facts),
-            "zone": ZoneInfo(site.facts.zone),
-            "clocks_change": _clocks_change(site.facts),
-            "is_simulated": site.is_simulated or bool(more.get("comparisons")),
-            "timeouts": site.timeouts,
-            "version": pipeline.__version__,
-            "definitions_version": DEFINITIONS_VERSION,
-            "style": Markup(style),  # noqa: S704 our own file
-            "style_hash": base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-            "link": link,
-        },
+    """A page of what every page of a lake says, and what is told more."""
+    return render_page(
+        template,
+        facts=site.facts,
+        accounting=site.accounting,
+        spans=span_databases(site.facts.days),
+        credits=site.credits,
+        failing=_failing_days(site.facts),
+        zone=ZoneInfo(site.facts.zone),
+        clocks_change=_clocks_change(site.facts),
+        is_simulated=site.is_simulated or bool(more.get("comparisons")),
+        is_live=site.is_live,
+        timeouts=site.timeouts,
+        link=link,
         **more,
-    )  # fmt: skip
+    )
+
+
+def render_page(template: str, **said: Any) -> str:
+    """A page of what its template says, in the style of all."""
+    style = environment().get_template("style.css.j2").render()
+    return (
+        environment()
+        .get_template(template)
+        .render(
+            said,
+            version=pipeline.__version__,
+            definitions_version=DEFINITIONS_VERSION,
+            style=Markup(style),  # noqa: S704 our own file
+            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        )
+    )
 
 
 def _timeouts(lake: Lake, otherwise: int) -> list[int]:

@@ -20,6 +20,7 @@ from pipeline.countries import name_country
 from pipeline.csv_cells import write_csv
 from pipeline.definitions import CENSORED_SHARE, LEAST_HISTORY_DAYS, ROBOTLIKE, UNREAD_SHARE
 from pipeline.report import wording
+from pipeline.report.facts import CountryTotal
 from pipeline.report.gather import LEAST_SESSIONS
 from pipeline.surges.baseline import LEVEL_DAYS
 from pipeline.surges.episodes import (
@@ -55,6 +56,7 @@ def environment() -> jinja2.Environment:
         "ratio": wording.write_ratio,
         "difference": wording.write_difference,
         "place": name_country,
+        "by_place": _sort_by_place,
         "in_place": wording.name_in_sentence,
         "day": _keep_whole,
         "days": _list_days,
@@ -91,6 +93,11 @@ def _write_csv_url(rows: Sequence[DataclassInstance]) -> str:
     out = io.StringIO()
     write_csv(columns, [[getattr(row, name) for name in columns] for row in rows], out)
     return f"data:text/csv;charset=utf-8,{quote(out.getvalue(), safe=',:')}"
+
+
+def _sort_by_place(countries: Iterable[CountryTotal]) -> list[CountryTotal]:
+    """Countries as a list to choose from has them."""
+    return sorted(countries, key=lambda one: name_country(one.country))
 
 
 def _keep_whole(text: object) -> Markup:

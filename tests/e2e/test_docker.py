@@ -188,6 +188,14 @@ def test_backfill_over_rest_outlives_the_schedulers_container(
     assert figures_in(local, tmp_path) == site.figures
 
 
+def test_the_tab_reads_the_lake_that_the_tasks_made(local: Stack) -> None:
+    """The api-server has the same settings, lake and databases; its page is of now."""
+    page = local.airflow().open("tidegauge/days")
+    assert page.status_code == 200, page.text
+    days = re.findall('aria-label="Runs of (.*?)"', page.text)
+    assert {FIRST, "2016-11-07", "2016-11-08", LAST} <= {*days}
+
+
 def times_restarted(stack: Stack, part: str) -> int:
     (container,) = [one["ID"] for one in stack.containers() if one["Service"] == part]
     return int(stack.engine.run("docker", "inspect", "--format={{.RestartCount}}", container))

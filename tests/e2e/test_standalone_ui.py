@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
 from airflow_rest import wait_until
 from browser import (
     CHROMIUM,
@@ -80,6 +81,16 @@ def screenshot_form(page: Page, form: Locator, path: Path) -> None:
     """Take a picture of the whole form in a window that is high enough for it."""
     page.set_viewport_size({"width": 1280, "height": 1400})
     form.screenshot(path=path)
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def take_both_widths(page: Page, folder: Path, name: str) -> None:
+    """Take a picture of a desktop's window and of a phone's, in which nothing is wider."""
+    (frame,) = page.frames[1:]
+    page.screenshot(path=folder / f"{name}.png")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert frame.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.screenshot(path=folder / f"{name}-phone.png")
     page.set_viewport_size({"width": 1280, "height": 900})
 
 
@@ -175,6 +186,27 @@ def test_pages_show_the_runs_the_files_and_the_figures(
     page.goto((airflow.home / "report.html").as_uri())
     assert "simulated" in page.inner_text("body").lower()
     page.screenshot(path=artefacts / "airflow-report.png")
+
+
+def test_the_tab_has_the_report_and_the_days_with_their_runs(
+    airflow: Standalone, page: Page, artefacts: Path
+) -> None:
+    """Found by its entry point, in a frame of the UI; a stranger gets 401, and nobody may write."""
+    page.goto(airflow.url)
+    page.locator('a[href="/plugin/tidegauge"]').click()
+    frame = page.frame_locator('iframe[title="Tidegauge"]')
+    frame.get_by_label("Country").select_option("US")
+    frame.get_by_label("From", exact=True).fill("2016-11-02")
+    frame.get_by_role("button", name="Show").click()
+    frame.get_by_role("heading", level=1, name="United States: ").wait_for()
+    take_both_widths(page, artefacts, "airflow-tab-country")
+    frame.get_by_role("link", name="Today and the days").click()
+    frame.get_by_role("heading", level=1, name="stale day").wait_for()
+    take_both_widths(page, artefacts, "airflow-tab-days")
+    frame.get_by_role("link", name="Runs of 2016-11-09").click()
+    frame.locator('a[href*="backfill__2016-11-10T11"]').first.wait_for()  # named by its morning
+    assert requests.get(f"{airflow.url}/tidegauge/", timeout=60).status_code == 401
+    assert requests.get(f"{airflow.url}/tidegauge/days", timeout=60).status_code == 401
 
 
 def test_one_more_night_is_what_the_command_makes_of_it(

@@ -1,11 +1,14 @@
 """A lake in a real S3 server: the same as in a folder, for its machines and for plain readers."""
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pyarrow.dataset as ds
 import pytest
@@ -28,6 +31,8 @@ from remote_servers import PASSWORD, free_port
 from pipeline.lake import bucket, garbage, objects
 from pipeline.lake.digests import digest_of
 from pipeline.lake.stand_ins import is_stand_in
+from pipeline.orchestration.tab import Answer, answer
+from pipeline.settings import load_settings
 
 pytestmark = pytest.mark.xdist_group("bucket")  # one S3 server for all
 
@@ -90,6 +95,30 @@ def test_two_machines_make_the_lake_that_a_folder_is(
     shutil.rmtree(two.lake)  # it is nothing but a copy
     assert two.run("sql", count).out == folder.run("sql", count).out
     assert plain_duckdb(address).sql(f"FROM '{url}/daily/**/*.parquet'").fetchall()
+
+
+def test_airflows_tab_is_of_the_store_on_a_machine_that_only_reads(
+    url: str, folder: Site, tmp_path: Path
+) -> None:
+    """The pages are those of the same lake in a folder, and nothing in the store is another."""
+    one, two = (Machine(tmp_path / name, url) for name in ("one", "two"))
+    raw = raw_files(folder)
+    for site in (folder, one):
+        site.ingest(*raw)
+        site.run("build")
+    before = hashes_in_store(url)
+    for page in ("", "days"):
+        of_folder = ask_tab(folder, str(folder.lake), page)
+        of_store = ask_tab(two, url, page)
+        assert of_folder.status == 200, of_folder.html
+        assert of_store == of_folder
+    assert hashes_in_store(url) == before
+
+
+def ask_tab(site: Site, lake: str, page: str) -> Answer:
+    """Return the page as Airflow's api-server on this machine has it."""
+    with mock.patch.dict(os.environ, site.environment({"TIDEGAUGE_LAKE": lake})):
+        return answer(load_settings, page, {}, datetime(2016, 11, 10, tzinfo=UTC))
 
 
 def test_names_of_subdivisions_are_the_store_s(url: str, tmp_path: Path, address: str) -> None:
