@@ -21,7 +21,7 @@ IN_THE_FILE = {
     'visitor_key = "s3cr3t"': "16",
     'lake = ["s3cr3t"]': "path",
     'lake = { visitor_key = "s3cr3t" }': "path",
-    'lake = "s3://AKIA:s3cr3t@bucket/a?b"': "no folder",
+    'lake = "s3://AKIA:s3cr3t@bucket/a?b"': "keys stand in",
     'raw = ["sftp://me:s3cr3t@host/x"]': "path",
     'timezone = "https://me:s3cr3t@example.org/"': "IANA",
     'timezone = "me:s3cr3t@example.org"': "IANA",

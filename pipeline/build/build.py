@@ -218,7 +218,7 @@ def _build_apart(task: _Task) -> _Made:
     """Build some days in whatever process this is."""
     from pipeline.lake.bucket import Bucket  # noqa: PLC0415 few lakes are in a store
 
-    lake = Lake(read_lake(task.place))
+    lake = Lake(task.place if isinstance(task.place, Path) else read_lake(task.place))
     with ExitStack() as ending:
         if task.out is None:
             lake.recover()

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import duckdb
@@ -102,8 +102,13 @@ def make_views(lake: Lake, draft: Path, url: str | None = None) -> None:
     With a ``url``: of the lake there, whoever opens it and wherever.
     """
     draft.unlink(missing_ok=True)
-    found, is_mixed, zone = _first_files(lake), _is_mixed(lake), _zone(lake)
-    bring(path for path in found.values() if path)
+    found, is_mixed, zone = _sample_files(lake), _is_mixed(lake), _zone(lake)
+    # DuckDB looks into the first one that it finds.
+    bring(
+        path
+        for name in OF_RAW_FILES
+        for path in islice(_list_below(lake.root / name, last_first=False), 1)
+    )
     with connect(threads=1, spill=lake.root / _MADE_IN) as connection:
         attached = _quoted(str(draft.absolute()))
         connection.execute(f"ATTACH {attached} AS lake (STORAGE_VERSION 'v1.0.0')")
@@ -129,25 +134,24 @@ def _zone(lake: Lake) -> str:
     return lake.identity().get("timezone", "UTC")  # without one nothing was taken in
 
 
-def _first_files(lake: Lake) -> dict[str, Path | None]:
-    """The first file of each table: a view takes its columns from it."""
-    parts = {name: _first_below(lake.root / name) for name in PARTITIONED}
+def _sample_files(lake: Lake) -> dict[str, Path | None]:
+    """A file of each table, of the last day: which columns there are."""
+    parts = {
+        name: next(_list_below(lake.root / name, last_first=True), None) for name in PARTITIONED
+    }
     tables = {name: lake.part_path(name) for name in UNPARTITIONED}
     files = {"files": next((lake.root / FILES_FOLDER).glob("*.parquet"), None)}
     return parts | files | {n: path if path.exists() else None for n, path in tables.items()}
 
 
-def _first_below(table: Path) -> Path | None:
-    with suppress(FileNotFoundError):
-        for day in sorted(table.glob("day=*")):
-            if path := min(day.glob("*.parquet"), default=None):
-                return path
-    return None
+def _list_below(table: Path, *, last_first: bool) -> Iterator[Path]:
+    for day in sorted(table.glob("day=*"), reverse=last_first):
+        yield from sorted(day.glob("*.parquet"))
 
 
 def _name_inputs(lake: Lake) -> str:
     """Name what the views are made of: their texts, DuckDB, the folder, the columns there are."""
-    columns = {name: path and _read_columns(path) for name, path in _first_files(lake).items()}
+    columns = {name: path and _read_columns(path) for name, path in _sample_files(lake).items()}
     zone, is_mixed = _zone(lake), _is_mixed(lake)
     texts = [
         _view(name, zone, is_there=is_there, is_mixed=is_mixed)

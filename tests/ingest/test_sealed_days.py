@@ -208,7 +208,7 @@ def test_run_that_was_interrupted_is_finished_by_the_next(
     days_deleted: int, site: Site, original: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sealed, but not or not all deleted: nothing is rebuilt or taken in; the next run deletes."""
-    real, count = retention._delete_day, 0
+    real, count = Lake.delete, 0
 
     def stop(*args: Any) -> None:
         nonlocal count
@@ -217,7 +217,7 @@ def test_run_that_was_interrupted_is_finished_by_the_next(
         count += 1
         real(*args)
 
-    monkeypatch.setattr(retention, "_delete_day", stop)
+    monkeypatch.setattr(Lake, "delete", stop)
     delete(site, code=130)
     assert sealed(site) == SEALED
     assert len(list((site.lake / "hits").iterdir())) == 10 - days_deleted
