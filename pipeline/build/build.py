@@ -225,6 +225,7 @@ def _build_apart(task: _Task) -> _Made:
             folder = ending.enter_context(lake.staging())
         else:  # one that was begun before, and broke off, had another
             folder = task.out / secrets.token_hex(8)
+            folder.mkdir(parents=True)  # DuckDB makes no folder in one that is not there
         done = _build_what_fits(lake, folder, list(task.batch), task.days, task.settings)
         made = folder.glob("*/day=*/part.parquet")
         here = {path.relative_to(folder).as_posix(): path for path in made}
