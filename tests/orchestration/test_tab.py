@@ -9,15 +9,14 @@ from pathlib import Path
 
 import pytest
 from lake_fixtures import Site
-from report_lakes import make_hostile, make_storm
-from report_pages import Page, browser, open_page, text_of
+from report_lakes import make_storm
+from report_pages import Page, text_of
 
 from pipeline.alerts.outbox import say_once
 from pipeline.alerts.services import Alert, alert_settings
 from pipeline.orchestration.tab import Answer, answer
 from pipeline.settings import Settings, load_settings
 
-__all__ = ["browser"]
 NOW = datetime(2016, 11, 12, 20, 30, tzinfo=UTC)
 
 
@@ -153,15 +152,3 @@ def test_a_wrong_setting_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     page = answer(load_settings, "", {}, NOW)
     assert page.status == 500
     assert "session_timeout_minutes" in text_of(page.html).lower()
-
-
-def test_hostile_logs_stay_text(tmp_path: Path, browser: object) -> None:
-    """Nothing runs and nothing is asked for, and no element is wider than a phone."""
-    lake = make_hostile(tmp_path)
-    for page in ("", "days"):
-        path = tmp_path / f"{page or 'index'}.html"
-        path.write_text(ask(lake, page).html, encoding="utf-8")
-        opened, events = open_page(browser, path, width=390)
-        assert events == []
-        assert opened.evaluate("document.documentElement.scrollWidth") <= 390
-        opened.close()

@@ -62,6 +62,20 @@ def test_a_hostile_lake_runs_no_script_and_loads_nothing(
     page.close()
 
 
+def test_hostile_logs_stay_text_in_airflows_tab(tmp_path: Path, browser: Browser) -> None:
+    """Nothing runs and nothing is asked for, and no element is wider than a phone."""
+    lake = make_hostile(tmp_path)
+    settings = load_settings(lake=lake, geo=lake.parent / "geo")
+    for name in ("", "days"):
+        path = tmp_path / f"{name or 'index'}.html"
+        tab = answer(lambda: settings, name, {}, datetime(2016, 11, 12, 20, 30, tzinfo=UTC))
+        path.write_text(tab.html, encoding="utf-8")
+        page, events = open_page(browser, path, width=390)
+        assert events == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.close()
+
+
 TOO_WIDE = """[...document.querySelectorAll('body *')].filter(e =>
     e.getClientRects().length && e.getBoundingClientRect().right > innerWidth + 0.5
     || getComputedStyle(e).overflowX != 'visible' && e.scrollWidth > e.clientWidth)
