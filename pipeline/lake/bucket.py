@@ -173,7 +173,7 @@ class Bucket(Folder):
             then()
 
         super().commit(moves, after)
-        self._held = dict.fromkeys(self._held, head + 1)
+        self._held.update(dict.fromkeys(self._held, head + 1))
         self._log.apply_own(commit, new)
         self._note(applied=head + 1)
         if (head + 1) % CHECKPOINT_EACH == 0:

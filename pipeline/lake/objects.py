@@ -222,10 +222,8 @@ class Objects:
 
         body = arguments.get("Body")
         for attempt in range(_TRIES):
-            if body is not None and not isinstance(
-                body, bytes
-            ):  # what was tried before has read it
-                body.seek(0)
+            if hasattr(body, "seek"):  # what was tried before has read it
+                body.seek(0)  # type: ignore[union-attr]
             try:
                 return getattr(self._client, operation)(Bucket=self._bucket, **arguments)
             except ClientError as error:

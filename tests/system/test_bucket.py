@@ -29,6 +29,7 @@ from lake_processes import SERVERS
 from remote_servers import PASSWORD, free_port
 
 from pipeline.lake import bucket, garbage, objects
+from pipeline.lake.commit_log import CommitLog
 from pipeline.lake.digests import digest_of
 from pipeline.lake.stand_ins import is_stand_in
 from pipeline.orchestration.tab import Answer, answer
@@ -139,6 +140,19 @@ def test_names_of_subdivisions_are_the_store_s(url: str, tmp_path: Path, address
     assert plain.sql(asked.format("lake.")).fetchall() == [("ON", "Ontario"), ("QC", "Quebec")]
     two.run("build")
     assert "nothing is off" in two.run("verify").err
+
+
+def test_a_commit_names_the_locks_that_its_writer_held_and_no_others(
+    url: str, folder: Site, tmp_path: Path
+) -> None:
+    """A lock that was given back is nobody's: another machine's work under it is not in vain."""
+    raw, machine = raw_files(folder), Machine(tmp_path / "one", url)
+    machine.ingest(raw[0])
+    machine.run("build")
+    machine.ingest(raw[1])
+    under = [commit.under for commit in CommitLog(objects.open_objects(url)).read(0)]
+    assert ("build", "commit") in under
+    assert under[0] == under[-1] == ("commit",)
 
 
 def test_plain_readers_find_the_same_tables(
