@@ -33,8 +33,7 @@ from pipeline.lake.query import one_state
 from pipeline.lake.zone import find_zone, open_lake
 from pipeline.progress import show_bytes, show_steps
 from pipeline.report.accounting import report_settings
-from pipeline.report.facts import CountryDay, ExpectedDay, SurgeEpisode
-from pipeline.report.figure import Published
+from pipeline.report.facts import CountryDay, ExpectedDay, Published, SurgeEpisode
 from pipeline.report.page import make_page, write_report
 from pipeline.settings import Settings, load_settings
 

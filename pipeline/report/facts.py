@@ -99,18 +99,25 @@ class RestatedFigure:
 
 
 @dataclass(frozen=True)
-class PublishedFigure:
-    """One value of a country's figure that was published; see ``queries/history``."""
+class Published:
+    """A value of a figure that was published; see ``queries/history``."""
 
-    day: date
     published_at: datetime
     sessions: int
     previous_sessions: int | None
+    """None: it is the first."""
     share: float | None
     sources: int | None
     sources_expected: int | None
     is_preliminary: bool | None
     reason: str
+
+
+@dataclass(frozen=True)
+class PublishedFigure(Published):
+    """One of a country's, beside those of other days."""
+
+    day: date
 
     @property
     def is_restated(self) -> bool:

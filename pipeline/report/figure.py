@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 
 import pytz
 
@@ -18,25 +18,11 @@ from pipeline.lake.ledger import FileRecord, read_json
 from pipeline.lake.left_out import Missing, list_missing
 from pipeline.lake.query import State, one_state
 from pipeline.report.accounting import CREDITS, ReportSettings
-from pipeline.report.facts import CountryDay, Day, ExpectedDay, RobotlikeDay
+from pipeline.report.facts import CountryDay, Day, ExpectedDay, Published, RobotlikeDay
 from pipeline.report.history import NOBODY_LOCATED, KnownDay, explain_unpublished
 from pipeline.report.why import find_reasons
 
 NOTHING_LEFT = "the lake has nothing of the day any more"
-
-
-@dataclass(frozen=True)
-class Published:
-    """One value of the figure that was published; the first has no ``previous_sessions``."""
-
-    published_at: datetime
-    sessions: int
-    previous_sessions: int | None
-    share: float | None
-    sources: int | None
-    sources_expected: int | None
-    is_preliminary: bool | None
-    reason: str
 
 
 @dataclass(frozen=True)

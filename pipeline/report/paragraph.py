@@ -8,7 +8,8 @@ from pipeline.days import day_start
 from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.ingest.unread import Unread
 from pipeline.report import wording
-from pipeline.report.figure import Completeness, Figure, Published, Robotlike
+from pipeline.report.facts import Published
+from pipeline.report.figure import Completeness, Figure, Robotlike
 from pipeline.text import write_number_of
 
 _LONGEST_REASON = 600

@@ -14,7 +14,8 @@ from lake_fixtures import make_line
 from restated_lakes import COMPLETE, ELEVENTH, LATE, NINTH, PRELIMINARY, Publisher
 
 from pipeline.report import wording
-from pipeline.report.figure import Completeness, Database, Expectation, Figure, Published
+from pipeline.report.facts import Published
+from pipeline.report.figure import Completeness, Database, Expectation, Figure
 from pipeline.report.paragraph import write_paragraph
 
 

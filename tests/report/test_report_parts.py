@@ -183,9 +183,9 @@ def test_what_was_known_when_is_a_point_a_publication() -> None:
     """The later the higher; preliminary ones are rings, other numbers than before stand out."""
     day = date(2016, 11, 8)
     at = datetime(2016, 11, 9, 11, tzinfo=UTC)
-    first = PublishedFigure(day, at, 2_000, None, 0.4, 2, 5, is_preliminary=True, reason="<b>")
+    first = PublishedFigure(at, 2_000, None, 0.4, 2, 5, is_preliminary=True, reason="<b>", day=day)
     last = PublishedFigure(
-        day, at + timedelta(2), 4_999, 2_000, 1.0, 5, 5, is_preliminary=False, reason=""
+        at + timedelta(2), 4_999, 2_000, 1.0, 5, 5, is_preliminary=False, reason="", day=day
     )
     drawn = known_charts.draw_known(days_of(day, [4_999]), [first, last], TORONTO, SIZE)
     ((x, low),), ((same, high),) = places_of(drawn, "usual ring"), places_of(drawn, "surge")
