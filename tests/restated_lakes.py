@@ -17,6 +17,7 @@ from pipeline.settings import Settings, load_settings
 
 NETWORKS = {"198.51.100.0/24": "CA", "203.0.113.0/24": "US", "192.0.2.0/24": "FR"}
 PREFIXES = {"CA": "198.51.100", "US": "203.0.113", "FR": "192.0.2"}
+PREFIXES["ZZ"] = "198.18.0"  # in no database
 NINTH, ELEVENTH = "2016-11-09T06:00:00-05:00", "2016-11-11T06:00:00-05:00"
 LATE = "late files: web03.log, web04.log, web05.log"
 COMPLETENESS = {

@@ -92,6 +92,8 @@ class Figure:
     sessions: int | None
     """None of a day of which the lake has nothing any more; what was published is known."""
     all_sessions: int | None
+    unlocated_sessions: int | None
+    """Of all: from addresses that the database gives no country."""
     robot_hits: int
     robotlike: Robotlike | None
     """None where the day's sessions were not judged by behaviour."""
@@ -143,6 +145,7 @@ def _find_figure(state: State, how: ReportSettings, about: Day, country: str) ->
         country=country,
         sessions=sum(row.sessions for row in counted),
         all_sessions=about.sessions,
+        unlocated_sessions=sum(row.sessions for row in rows if row.country == NO_COUNTRY),
         robot_hits=sum(row.robot_hits for row in counted),
         robotlike=_count_robotlike(state, day, country),
         timezone=lake.identity()["timezone"],
@@ -177,6 +180,7 @@ def _recall_figure(state: State, how: ReportSettings, day: date, country: str) -
         country=country,
         sessions=None,
         all_sessions=None,
+        unlocated_sessions=None,
         robot_hits=0,
         robotlike=None,
         timezone=state.lake.identity()["timezone"],

@@ -75,6 +75,12 @@ def _say_place(figure: Figure) -> Iterator[str]:
     if database.is_late:
         late = ", which is younger than the day, as none of the time was at hand"
     yield f"Addresses were located by {name} built on {wording.write_day(database.built)}{late}."
+    if figure.unlocated_sessions and figure.country != NO_COUNTRY:
+        share = wording.write_share(figure.unlocated_sessions / (figure.all_sessions or 1))
+        yield (
+            f"{write_number_of(figure.unlocated_sessions, 'session')} of all ({share}) came from"
+            " addresses that it gives no country, and count in no country's figure."
+        )
     if database.credit:
         yield database.credit
 

@@ -103,6 +103,18 @@ def test_a_day_that_was_not_judged_and_belongs_to_no_surge(storm: Publisher) -> 
     assert "surge" not in said, "with fewer than 7 days of history nothing is expected"
 
 
+def test_sessions_that_nobody_could_locate_are_said_beside_a_countrys(site: Publisher) -> None:
+    """Any of them may be from there: 0 of 4 is not 0 where nobody knows of three."""
+    site.deliver("web01.log", CA=1)
+    site.deliver("web02.log", ZZ=3)
+    site.build()
+    three = "3 sessions of all (75.0 %) came from addresses that it gives no country, and count in"
+    assert three in say(site, "US")
+    assert three not in say(site, "ZZ") + say(site, "ALL")
+    args = ("figure", "--day", "2016-11-08", "--country", "US", "--format", "json")
+    assert json.loads(site.site.run(*args).out)[0]["unlocated_sessions"] == 3
+
+
 WRONG = [
     (["figure", "--day", "2016-12-08", "--country", "US"],
      "not even 0: the lake has no hits of that day; its days are 2016-11-01 to 2016-11-08"),
@@ -203,8 +215,8 @@ def figure(**changes: Any) -> Figure:
     """Make a figure of election night as a test wants it."""
     known = Figure(
         day=date(2016, 11, 8), country="US", sessions=249_950, all_sessions=600_000,
-        robot_hits=1_234, robotlike=None, timezone="America/Toronto", session_timeout_minutes=30,
-        is_simulated=False,
+        unlocated_sessions=0, robot_hits=1_234, robotlike=None, timezone="America/Toronto",
+        session_timeout_minutes=30, is_simulated=False,
         completeness=Completeness(0.992, 5, 6, None, False, 0.01, [], []),
         published=[published(9, 99_980), published(11, 249_950, 99_980)],
         database=Database(date(2016, 11, 3), False, None, None),
