@@ -17,7 +17,7 @@ DAILY = Asset("tidegauge_daily")
     doc_md=__doc__,
     tags=["tidegauge", "example"],
 )
-def example_downstream() -> None:
+def tidegauge_example_downstream() -> None:
     @task
     def days(*, triggering_asset_events: Any) -> list[dict[str, str]]:
         events = triggering_asset_events[DAILY]
@@ -30,4 +30,4 @@ def example_downstream() -> None:
     ).expand(env=days())
 
 
-example_downstream()
+tidegauge_example_downstream()

@@ -9,6 +9,7 @@ from airflow.sdk import Asset, CronDataIntervalTimetable, Param, dag, get_curren
 
 from pipeline.orchestration.dag_run import (
     FIRST_DAY,
+    TAGS,
     ZONE,
     announce,
     current_day,
@@ -17,7 +18,7 @@ from pipeline.orchestration.dag_run import (
     load_site,
     now,
     param,
-    retry,
+    task_arguments,
     today,
 )
 
@@ -29,7 +30,7 @@ DAILY = Asset("tidegauge_daily")
     start_date=FIRST_DAY,
     catchup=False,
     max_active_runs=4,
-    default_args=retry("PassingError", "StorageError", "StoreError", "AlertError")
+    default_args=task_arguments("PassingError", "StorageError", "StoreError", "AlertError")
     | {"on_failure_callback": announce},
     params={
         "day": Param(
@@ -43,9 +44,9 @@ DAILY = Asset("tidegauge_daily")
         ),
     },
     doc_md=__doc__,
-    tags=["tidegauge"],
+    tags=TAGS,
 )
-def nightly() -> None:
+def tidegauge_nightly() -> None:
     @task.skip_if(is_over)
     @task
     def discover() -> list[list[dict[str, str | bool]]]:
@@ -102,4 +103,4 @@ def nightly() -> None:
     rebuilt >> surges() >> checked >> report() >> notify()
 
 
-nightly()
+tidegauge_nightly()

@@ -3,24 +3,24 @@
 And that of networks, where one of them is there: `tidegauge geo fetch maxmind --kind asn`.
 
 The account is in the connection `maxmind` (login: account id, password: licence key). Days that
-the new database would locate otherwise are offered for a backfill of `nightly`, never rebuilt
-unasked. `tidegauge geo fetch maxmind` does the same without Airflow.
+the new database would locate otherwise are offered for a backfill of `tidegauge_nightly`, never
+rebuilt unasked. `tidegauge geo fetch maxmind` does the same without Airflow.
 """
 
 from airflow.sdk import CronTriggerTimetable, dag, task
 
-from pipeline.orchestration.dag_run import load_site, maxmind_settings, now, retry
+from pipeline.orchestration.dag_run import TAGS, load_site, maxmind_settings, now, task_arguments
 
 
 @dag(
     schedule=CronTriggerTimetable("0 22 * * 2,5", timezone="UTC"),
     catchup=False,
     max_active_runs=1,
-    default_args=retry("DownloadError", "StorageError"),
+    default_args=task_arguments("DownloadError", "StorageError"),
     doc_md=__doc__,
-    tags=["tidegauge"],
+    tags=TAGS,
 )
-def refresh_geo() -> None:
+def tidegauge_refresh_geo() -> None:
     @task
     def fetch() -> str:
         from pipeline.orchestration.refresh_geo import refresh
@@ -36,4 +36,4 @@ def refresh_geo() -> None:
     fetch() >> offer()
 
 
-refresh_geo()
+tidegauge_refresh_geo()

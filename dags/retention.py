@@ -6,18 +6,18 @@ happens while the setting is not set. `tidegauge retention --delete` does the sa
 
 from airflow.sdk import CronTriggerTimetable, dag, task
 
-from pipeline.orchestration.dag_run import ZONE, load_site, now, retry
+from pipeline.orchestration.dag_run import TAGS, ZONE, load_site, now, task_arguments
 
 
 @dag(
     schedule=CronTriggerTimetable("0 7 * * *", timezone=ZONE),
     catchup=False,
     max_active_runs=1,
-    default_args=retry("StorageError"),
+    default_args=task_arguments("StorageError"),
     doc_md=__doc__,
-    tags=["tidegauge"],
+    tags=TAGS,
 )
-def retention() -> None:
+def tidegauge_retention() -> None:
     @task(task_id="list")
     def list_old() -> list[str]:
         from pipeline.orchestration.old_days import list_old_days
@@ -33,4 +33,4 @@ def retention() -> None:
     list_old() >> delete()
 
 
-retention()
+tidegauge_retention()

@@ -1,7 +1,8 @@
 """Every hour, for who has to know tonight: the hours of today beside those of earlier days.
 
 Takes in what the servers have written so far and alerts once when a country surges. Its figures
-are preliminary; `nightly` counts the day. `tidegauge watch` does the same without Airflow.
+are preliminary; `tidegauge_nightly` counts the day. `tidegauge watch` does the same without
+Airflow.
 """
 
 from typing import Any
@@ -10,13 +11,14 @@ from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, t
 
 from pipeline.orchestration.dag_run import (
     FIRST_DAY,
+    TAGS,
     ZONE,
     announce_watch,
     as_of,
     is_over,
     load_site,
     param,
-    retry,
+    task_arguments,
 )
 
 
@@ -25,7 +27,7 @@ from pipeline.orchestration.dag_run import (
     start_date=FIRST_DAY,
     catchup=False,
     max_active_runs=1,
-    default_args=retry("PassingError", "StorageError", "StoreError", "AlertError")
+    default_args=task_arguments("PassingError", "StorageError", "StoreError", "AlertError")
     | {"on_failure_callback": announce_watch},
     params={
         "as_of": Param(
@@ -35,9 +37,9 @@ from pipeline.orchestration.dag_run import (
         ),
     },
     doc_md=__doc__,
-    tags=["tidegauge"],
+    tags=TAGS,
 )
-def watch() -> None:
+def tidegauge_watch() -> None:
     @task.skip_if(is_over)
     @task
     def discover() -> list[list[dict[str, str | bool]]]:
@@ -80,4 +82,4 @@ def watch() -> None:
     alert(compared)
 
 
-watch()
+tidegauge_watch()

@@ -132,6 +132,10 @@ SourceNames = Annotated[
     tuple[Annotated[str, AfterValidator(_check_source)], ...], NoDecode, BeforeValidator(_split)
 ]
 
+Tag = Annotated[str, Field(max_length=100)]
+"""As long as Airflow takes it: a longer one makes the DAG's file one that can't be read."""
+Tags = Annotated[tuple[Tag, ...], NoDecode, BeforeValidator(_split)]
+
 ProxyNames = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_proxies)
 ]
@@ -300,6 +304,20 @@ class Settings(BaseSettings):
     alert_days: int = Field(7, ge=1, description="alerts are silent about days further back")
     restatement_alert_share: float = Field(
         0.05, ge=0, description="a published figure that changes by more than this share alerts"
+    )
+    airflow_owner: str | None = Field(
+        None,
+        description="the owner of the DAGs' tasks in Airflow's UI; Airflow's own default when not"
+        " set",
+    )
+    airflow_pool: str = Field(
+        "default_pool",
+        min_length=1,
+        max_length=256,
+        description="the pool of Airflow that the DAGs' tasks run in; it must be there",
+    )
+    airflow_tags: Tags = Field(
+        ("tidegauge",), description="the tags of the DAGs, by which Airflow's UI finds them"
     )
 
     @model_validator(mode="after")

@@ -64,7 +64,7 @@ def run(  # noqa: PLR0913 one parameter an option
 
     With --from and --to the raw logs of those days alone. With --as-of as if it were that time:
     yesterday is the day before, and a raw file changed since is not there yet. What the Airflow
-    DAG nightly does.
+    DAG tidegauge_nightly does.
 
     For example:
 

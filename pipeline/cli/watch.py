@@ -86,7 +86,7 @@ def watch_command(
     """Take in what the servers have written so far today, compare its hours, alert: an hour's work.
 
     With --as-of as if it were that moment: files changed later are not there yet, and hours that
-    had not finished are not compared. What the Airflow DAG watch does.
+    had not finished are not compared. What the Airflow DAG tidegauge_watch does.
 
     For example:
 

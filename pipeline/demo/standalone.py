@@ -209,7 +209,7 @@ def _ready_parts(home: Home, began: datetime) -> set[str]:
             login = {"username": "admin", "password": home.password}
             token = session.post(f"{home.url}/auth/token", json=login, timeout=10).json()
             session.headers["Authorization"] = f"Bearer {token['access_token']}"
-            dag = session.get(f"{home.url}/api/v2/dags/nightly", timeout=10).json()
+            dag = session.get(f"{home.url}/api/v2/dags/tidegauge_nightly", timeout=10).json()
         if datetime.fromisoformat(dag["last_parsed_time"]) > began:
             found.add("DAGs")
     return found
@@ -221,7 +221,7 @@ def _welcome(home: Home) -> None:
 Airflow is ready: {home.url}
   user      admin
   password  {home.password}
-open nightly -> Trigger -> Backfill, 2016-11-01 to 2016-11-16, Run Backfill
+open tidegauge_nightly -> Trigger -> Backfill, 2016-11-01 to 2016-11-16, Run Backfill
   form      docs/how-to/backfill.md
   raw logs  {home.path / "raw"} (simulated)
   lake      {home.path / "lake"}

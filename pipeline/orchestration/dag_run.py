@@ -1,4 +1,4 @@
-"""What the DAGs share: the schedule's zone, the day of a run, retries, the alert of a failure.
+"""What the DAGs share: zone, owner, pool and tags, the day of a run, retries, a failure's alert.
 
 With the plugin the only module that imports Airflow; light, for it is read whenever a DAG is
 parsed.
@@ -26,6 +26,18 @@ from pipeline.settings import Settings, load_settings, refuse_relative
 ZONE = schedule_zone()
 FIRST_DAY = datetime(1995, 1, 1, tzinfo=ZoneInfo(ZONE))
 """Any day since can be backfilled."""
+
+
+def _load_for_parsing() -> Settings:
+    """File and environment alone; what is wrong is said by the tasks, not by a DAG without any."""
+    try:
+        return load_settings()
+    except SettingsError:
+        return Settings.model_construct()
+
+
+_SHOWN = _load_for_parsing()
+TAGS = list(_SHOWN.airflow_tags)
 
 
 TidegaugeError.is_at_terminal = False
@@ -150,8 +162,8 @@ def maxmind_settings() -> Settings:
     return load_site(maxmind_account_id=account.login, maxmind_license_key=account.password)
 
 
-def retry(*passing: str) -> dict[str, Any]:
-    """Arguments of tasks that retry with back-off after errors that pass, named as in ``errors``.
+def task_arguments(*passing: str) -> dict[str, Any]:
+    """Owner, pool, and retries with back-off after errors that pass, named as in ``errors``.
 
     Every other error of ours stays what it is until a person acts: such a task fails at once.
     """
@@ -161,6 +173,8 @@ def retry(*passing: str) -> dict[str, Any]:
         RetryRule("pipeline.errors.TidegaugeError", RetryAction.FAIL, reason="no retry helps"),
     ]
     return {
+        **({"owner": _SHOWN.airflow_owner} if _SHOWN.airflow_owner else {}),
+        "pool": _SHOWN.airflow_pool,
         "retries": 3,
         "retry_delay": timedelta(minutes=2),
         "retry_exponential_backoff": True,

@@ -1,4 +1,4 @@
-"""A night's steps: what ``tidegauge run`` does in one go and the DAG ``nightly`` task by task.
+"""A night's steps: what ``tidegauge run`` does in one go and ``tidegauge_nightly`` task by task.
 
 Each step takes the settings and small values, and returns small values (a scheduler keeps them).
 Every step can be run again, and side by side with those of other days.

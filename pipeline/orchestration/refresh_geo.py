@@ -48,7 +48,7 @@ def offer_days(settings: Settings) -> list[str]:
     if days:
         log.warning(
             "%s located by another database than the one now in force: to count again, backfill"
-            " nightly from %s to %s, reprocessing all runs",
+            " tidegauge_nightly from %s to %s, reprocessing all runs",
             write_number_of(len(days), "day was", "days were"), days[0], days[-1],
         )  # fmt: skip
     return days

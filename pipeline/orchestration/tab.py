@@ -35,7 +35,7 @@ from pipeline.report.wording import find_code
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
-_DAG = "nightly"
+_DAG = "tidegauge_nightly"
 _ONE_DAY = timedelta(days=1)
 _ASKED = {"--country": 404, "--from and --to": 404, "from": 400, "to": 400}
 """The status of what is wrong with a question, by the key that the error names."""

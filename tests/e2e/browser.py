@@ -25,7 +25,7 @@ def open_browser() -> Iterator[Page]:
 
 
 def log_in(page: Page, airflow: Standalone) -> None:
-    """Log in with what was printed, and open `nightly`."""
+    """Log in with what was printed, and open `tidegauge_nightly`."""
     page.goto(airflow.url)
     page.get_by_label("Username").fill("admin")
     page.locator("input[type=password]").fill(airflow.password)
@@ -35,8 +35,8 @@ def log_in(page: Page, airflow: Standalone) -> None:
 
 
 def open_nightly(page: Page, airflow: Standalone) -> None:
-    """Open the page of `nightly`; one must be logged in."""
-    page.goto(f"{airflow.url}/dags/nightly")
+    """Open the page of `tidegauge_nightly`; one must be logged in."""
+    page.goto(f"{airflow.url}/dags/tidegauge_nightly")
     page.get_by_role("button", name="Trigger").wait_for()
 
 
@@ -64,7 +64,7 @@ def fill_backfill(page: Page, first: str, last: str, reprocess: str = "Missing R
     """Trigger, Backfill: fill the form with days like 2016/11/01; returns it, not yet sent."""
     page.get_by_role("button", name="Trigger").click()
     page.get_by_role("dialog").get_by_text("Backfill", exact=True).click()
-    form = page.get_by_role("dialog").filter(has_text="Run Backfill - nightly")
+    form = page.get_by_role("dialog").filter(has_text="Run Backfill - tidegauge_nightly")
     for day, name in ((first, "From"), (last, "To")):
         form.get_by_text("Select date and time").first.click()
         # By its name: the one before may still be closing.

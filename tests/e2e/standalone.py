@@ -94,14 +94,16 @@ class Standalone:
             time.sleep(1)
 
     def wait_for_running_task(self, seconds: float) -> None:
-        """Wait until a task of `nightly` is at work."""
+        """Wait until a task of `tidegauge_nightly` is at work."""
         end = time.monotonic() + seconds
-        path = "dags/nightly/dagRuns/~/taskInstances?state=running"
+        path = "dags/tidegauge_nightly/dagRuns/~/taskInstances?state=running"
         while not self.rest.ask("GET", path)["task_instances"]:
             assert time.monotonic() < end
             time.sleep(0.5)
 
-    def wait_for_run(self, run_id: str, seconds: float, dag: str = "nightly") -> dict[str, str]:
+    def wait_for_run(
+        self, run_id: str, seconds: float, dag: str = "tidegauge_nightly"
+    ) -> dict[str, str]:
         """Wait until a run has ended; returns it."""
         end = time.monotonic() + seconds
         while True:
@@ -112,10 +114,10 @@ class Standalone:
             time.sleep(1)
 
     def wait_for_backfill(self, seconds: float) -> list[dict[str, str]]:
-        """Wait until no run of a backfill of `nightly` is open; returns all of them, by date."""
+        """Wait until no run of a backfill of `tidegauge_nightly` is open; returns all, by date."""
         end = time.monotonic() + seconds
         while True:
-            runs = self.rest.backfill_runs("nightly")
+            runs = self.rest.backfill_runs("tidegauge_nightly")
             if runs and all(run["state"] in ENDED for run in runs):
                 return sorted(runs, key=lambda run: run["logical_date"])
             assert time.monotonic() < end, [(run["dag_run_id"], run["state"]) for run in runs]
@@ -125,7 +127,7 @@ class Standalone:
     def wait_for_another_backfill(self, seconds: float) -> None:
         """Wait until the scheduler, which looks every half minute, sees that the last one ended."""
         end = time.monotonic() + seconds
-        backfills = "backfills?dag_id=nightly"
+        backfills = "backfills?dag_id=tidegauge_nightly"
         while not all(one["completed_at"] for one in self.rest.ask("GET", backfills)["backfills"]):
             assert time.monotonic() < end
             time.sleep(1)

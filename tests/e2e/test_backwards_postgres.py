@@ -46,7 +46,7 @@ def airflow(
             )
             try:
                 airflow.start()
-                for dag in ("example_downstream", "watch"):
+                for dag in ("tidegauge_example_downstream", "tidegauge_watch"):
                     airflow.rest.ask("PATCH", f"dags/{dag}", json={"is_paused": True})
                 yield airflow
             finally:
@@ -70,7 +70,7 @@ def deliver_night(raw: Path, run: dict[str, str]) -> None:
 
 def scheduled_run(airflow: Standalone) -> dict[str, Any]:
     """The night's run; a second one follows when it becomes 06:00 during the test."""
-    runs = airflow.rest.ask("GET", "dags/nightly/dagRuns?limit=100")["dag_runs"]
+    runs = airflow.rest.ask("GET", "dags/tidegauge_nightly/dagRuns?limit=100")["dag_runs"]
     scheduled = [run for run in runs if run["run_type"] == "scheduled"]
     return min(scheduled, key=lambda run: when(run, "logical_date"))
 
@@ -91,20 +91,20 @@ def test_days_run_backwards_while_the_schedule_fires(
 ) -> None:
     """The last day comes first, four are at work at once, and last night's run comes between."""
     airflow.rest.backfill(
-        "nightly", str(SIX[0]), str(SIX[-1]), run_backwards=True, max_active_runs=4
+        "tidegauge_nightly", str(SIX[0]), str(SIX[-1]), run_backwards=True, max_active_runs=4
     )
     wait_for(lambda: finished(airflow) >= 2, BACKFILL_S)
     waiting = scheduled_run(airflow)  # for a file; a person need not
     deliver_night(airflow.home / "raw", waiting)
     night = waiting["dag_run_id"]
     again = {"dag_run_id": night, "dry_run": False, "only_failed": False}
-    airflow.rest.ask("POST", "dags/nightly/clearTaskInstances", json=again)
+    airflow.rest.ask("POST", "dags/tidegauge_nightly/clearTaskInstances", json=again)
     runs = airflow.wait_for_backfill(BACKFILL_S)
     wait_for(lambda: scheduled_run(airflow)["state"] in {"success", "failed"}, BACKFILL_S)
     assert {run["state"] for run in [*runs, scheduled_run(airflow)]} == {"success"}
     assert min(runs, key=lambda run: when(run, "start_date")) is runs[-1]
     assert most_at_once(runs) == 4
-    path = f"dags/nightly/dagRuns/{night}/taskInstances?task_id=discover"
+    path = f"dags/tidegauge_nightly/dagRuns/{night}/taskInstances?task_id=discover"
     tasks = airflow.rest.ask("GET", path)["task_instances"]
     (discover,) = [task for task in tasks if task["task_id"] == "discover"]
     assert when(discover, "start_date") < max(when(run, "end_date") for run in runs)
@@ -119,7 +119,9 @@ def test_days_run_backwards_while_the_schedule_fires(
 
 
 def finished(airflow: Standalone) -> int:
-    return [run["state"] for run in airflow.rest.backfill_runs("nightly")].count("success")
+    return [run["state"] for run in airflow.rest.backfill_runs("tidegauge_nightly")].count(
+        "success"
+    )
 
 
 def most_at_once(runs: list[dict[str, str]]) -> int:

@@ -106,12 +106,12 @@ def local(site: Site, measure: Measure) -> Iterator[Stack]:
 
 def order_backfill(stack: Stack) -> Airflow:
     airflow = stack.airflow()
-    airflow.backfill("nightly", FIRST, LAST, max_active_runs=2)
+    airflow.backfill("tidegauge_nightly", FIRST, LAST, max_active_runs=2)
     return airflow
 
 
 def running_tasks(airflow: Airflow) -> list[dict[str, Any]]:
-    return [task for task in airflow.tasks("nightly") if task["state"] == "running"]
+    return [task for task in airflow.tasks("tidegauge_nightly") if task["state"] == "running"]
 
 
 def name_of(task: dict[str, Any]) -> tuple[str, str, int]:
@@ -180,7 +180,7 @@ def test_backfill_over_rest_outlives_the_schedulers_container(
     wait_until(lambda: running_tasks(airflow) or None, 120)
     # Every process of it dies at once, its tasks too; Docker starts it again unasked.
     local.attempt("exec", "-T", "scheduler", "sh", "-c", "kill -9 -1")
-    states = airflow.wait_for_runs("nightly", 400)
+    states = airflow.wait_for_runs("tidegauge_nightly", 400)
     assert list(states.values()) == ["success"] * 4, states
     measure("Docker: 4 days, scheduler killed, s", f"{time.monotonic() - began:.0f}")
     measure("Docker: memory with LocalExecutor, MiB", f"{local.memory_mib():.0f}")
@@ -216,13 +216,15 @@ def test_two_workers_share_a_backfill_and_one_takes_over_the_dead_ones_task(
         assert {one["Health"] for one in workers.values()} == {"healthy"}
         measure("Docker: memory with Redis and two workers, MiB", f"{stack.memory_mib():.0f}")
         began, airflow = time.monotonic(), order_backfill(stack)
-        hosts = lambda: {task["hostname"] for task in airflow.tasks("nightly")}  # noqa: E731
+        hosts = lambda: {task["hostname"] for task in airflow.tasks("tidegauge_nightly")}  # noqa: E731
         wait_until(lambda: hosts() >= workers.keys() or None, 120)
         lost = kill_a_worker_amid_its_task(site.engine, airflow)
-        states = airflow.wait_for_runs("nightly", 400)
+        states = airflow.wait_for_runs("tidegauge_nightly", 400)
         assert list(states.values()) == ["success"] * 4, states
         measure("Docker: 4 days, one of two workers killed, s", f"{time.monotonic() - began:.0f}")
-        (again,) = [task for task in airflow.tasks("nightly") if name_of(task) == name_of(lost)]
+        (again,) = [
+            task for task in airflow.tasks("tidegauge_nightly") if name_of(task) == name_of(lost)
+        ]
         assert again["hostname"] in workers.keys() - {lost["hostname"]}
         assert again["try_number"] == lost["try_number"] + 1
         assert figures_in(stack, tmp_path) == site.figures

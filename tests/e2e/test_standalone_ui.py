@@ -55,7 +55,7 @@ def airflow(
         airflow.start()
         airflow.wait_until_idle(BACKFILL_S)
         # Its runs would take part of the two cores from those that are tested.
-        for dag in ("example_downstream", "watch"):
+        for dag in ("tidegauge_example_downstream", "tidegauge_watch"):
             airflow.rest.ask("PATCH", f"dags/{dag}", json={"is_paused": True})
         yield airflow
     finally:
@@ -65,7 +65,7 @@ def airflow(
 
 @pytest.fixture(scope="module")
 def page(airflow: Standalone) -> Iterator[Page]:
-    """A browser that is logged in, on the page of `nightly`."""
+    """A browser that is logged in, on the page of `tidegauge_nightly`."""
     with open_browser() as page:
         log_in(page, airflow)
         yield page
@@ -130,11 +130,13 @@ def test_the_run_that_the_schedule_makes_of_a_day_after_the_last_does_nothing(
     airflow: Standalone,
 ) -> None:
     """Airflow schedules yesterday at once; the simulated site is closed, so all is skipped."""
-    runs = airflow.rest.ask("GET", "dags/nightly/dagRuns?order_by=logical_date")["dag_runs"]
+    runs = airflow.rest.ask("GET", "dags/tidegauge_nightly/dagRuns?order_by=logical_date")[
+        "dag_runs"
+    ]
     # The latest; one more follows when it becomes 06:00 during the tests.
     *_, run = [run for run in runs if run["run_type"] == "scheduled"]
     run = airflow.wait_for_run(run["dag_run_id"], BACKFILL_S)
-    path = f"dags/nightly/dagRuns/{run['dag_run_id']}/taskInstances"
+    path = f"dags/tidegauge_nightly/dagRuns/{run['dag_run_id']}/taskInstances"
     tasks = airflow.rest.ask("GET", path)["task_instances"]
     assert {task["state"] for task in tasks} == {"skipped"}
 
@@ -177,8 +179,12 @@ def test_pages_show_the_runs_the_files_and_the_figures(
     page.locator('a[href*="backfill__2016-11-02"]').first.wait_for()
     page.locator('a[href*="backfill__2016-11-17"]').first.wait_for()
     page.screenshot(path=artefacts / "airflow-grid.png", clip=TOP)
-    (run,) = [r for r in airflow.rest.backfill_runs("nightly") if "2016-11-10T" in r["dag_run_id"]]
-    path = f"/dags/nightly/runs/{run['dag_run_id']}/tasks/ingest/mapped/0"
+    (run,) = [
+        r
+        for r in airflow.rest.backfill_runs("tidegauge_nightly")
+        if "2016-11-10T" in r["dag_run_id"]
+    ]
+    path = f"/dags/tidegauge_nightly/runs/{run['dag_run_id']}/tasks/ingest/mapped/0"
     page.goto(airflow.url + path)
     page.get_by_text("Returned value was").first.wait_for()
     page.get_by_text("-201611").first.wait_for()
@@ -222,15 +228,15 @@ def test_one_more_night_is_what_the_command_makes_of_it(
         home, "run", "--from", day, "--to", day, "--raw", home / "raw", "--lake", copy
     )
     order = {"logical_date": None, "conf": {"day": day}}
-    run = airflow.rest.ask("POST", "dags/nightly/dagRuns", json=order)
+    run = airflow.rest.ask("POST", "dags/tidegauge_nightly/dagRuns", json=order)
     run = airflow.wait_for_run(run["dag_run_id"], BACKFILL_S)
-    path = f"dags/nightly/dagRuns/{run['dag_run_id']}/taskInstances"
+    path = f"dags/tidegauge_nightly/dagRuns/{run['dag_run_id']}/taskInstances"
     tasks = airflow.rest.ask("GET", path)["task_instances"]
     assert {task["state"] for task in tasks} == {"success"}
     assert hash_parquet(home / "lake") == hash_parquet(copy)
     night, work = (ended(run) - began(run)).total_seconds(), sum(t["duration"] for t in tasks)
     measure(f"`tidegauge run` of one day more ({day}), seconds", f"{command:.1f}")
-    measure(f"`nightly` of the same, {len(tasks)} tasks: wall / in tasks, seconds",
+    measure(f"`tidegauge_nightly` of the same, {len(tasks)} tasks: wall / in tasks, seconds",
             f"{night:.1f} / {work:.1f}")  # fmt: skip
     assert work - command < 10  # seconds
 
@@ -243,7 +249,7 @@ def test_ctrl_c_in_the_middle_leaves_no_process_and_the_next_start_goes_on(
     The password, the login of the browser and the earlier runs are there again. As the files of
     the days are in the lake, no Parquet is touched.
     """
-    password, earlier = airflow.password, airflow.rest.backfill_runs("nightly")
+    password, earlier = airflow.password, airflow.rest.backfill_runs("tidegauge_nightly")
     written = date_parquet(airflow.home / "lake")
     airflow.wait_for_another_backfill(60)
     open_nightly(page, airflow)
@@ -269,7 +275,7 @@ def test_a_dag_downstream_runs_for_a_day_that_was_counted(airflow: Standalone) -
     """The event of a night starts it, and its log has the day's figures."""
     airflow.rest.ask("PATCH", "dags/example_downstream", json={"is_paused": False})
     order = {"logical_date": None, "conf": {"day": "2016-11-16"}}
-    night = airflow.rest.ask("POST", "dags/nightly/dagRuns", json=order)
+    night = airflow.rest.ask("POST", "dags/tidegauge_nightly/dagRuns", json=order)
     runs = "dags/example_downstream/dagRuns"
     started = wait_until(lambda: airflow.rest.ask("GET", runs)["dag_runs"] or None, BACKFILL_S)
     (run,) = [run for run in started if run["run_type"] == "asset_triggered"]
@@ -296,7 +302,9 @@ def test_all_runs_in_utc_are_the_same_days_and_rebuild_a_lost_lake(
 
     Three of the days had no file left to take in before: Airflow then loses their mapped tasks.
     """
-    earlier = {run["dag_run_id"]: ended(run) for run in airflow.rest.backfill_runs("nightly")}
+    earlier = {
+        run["dag_run_id"]: ended(run) for run in airflow.rest.backfill_runs("tidegauge_nightly")
+    }
     shutil.rmtree(airflow.home / "lake")
     airflow.wait_for_another_backfill(60)
     open_nightly(page, airflow)

@@ -75,10 +75,10 @@ def test_each_day_leads_to_its_runs_and_says_what_is_stale_or_missing(tmp_path: 
     assert "No alert waits to be sent." in text
     links = [unescape(link) for link in Page(page.html).links]
     assert (
-        "../dags/nightly/runs?logical_date_gte=2016-11-06T04%3A00%3A00Z"
+        "../dags/tidegauge_nightly/runs?logical_date_gte=2016-11-06T04%3A00%3A00Z"
         "&logical_date_lte=2016-11-07T05%3A00%3A00Z"
     ) in links
-    assert links.count("../dags/nightly") == 13  # twelve days, and how it is done
+    assert links.count("../dags/tidegauge_nightly") == 13  # twelve days, and how it is done
     few = ask(lake, "days", **{"from": "2016-11-11"})
     assert re.findall(r'aria-label="Runs of (.*?)"', few.html) == ["2016-11-12", "2016-11-11"]
 

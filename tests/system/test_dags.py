@@ -28,21 +28,22 @@ seconds = time.monotonic() - start
 from airflow.serialization.encoders import coerce_to_core_timetable
 from airflow.timetables.base import TimeRestriction
 from pendulum import instance
-timetable = coerce_to_core_timetable(bag.dags["nightly"].timetable)
+timetable = coerce_to_core_timetable(bag.dags["tidegauge_nightly"].timetable)
 def scheduled(first, last):
     from airflow.serialization.serialized_objects import DagSerialization
-    dag = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(bag.dags["nightly"]))
+    night = DagSerialization.serialize_dag(bag.dags["tidegauge_nightly"])
+    dag = DagSerialization.deserialize_dag(night)
     moments = [instance(datetime.fromisoformat(text)) for text in (first, last)]
     return [[str(info.run_after), str(info.data_interval.start)]
             for info in dag.iter_dagrun_infos_between(*moments)]
 import pipeline.errors
-policy = bag.dags["nightly"].task_dict["discover"].retry_policy
+policy = bag.dags["tidegauge_nightly"].task_dict["discover"].retry_policy
 failures = [pipeline.errors.SettingsError("day", "x", "y"), pipeline.errors.GeoError("x"),
             pipeline.errors.LakeError("x"), pipeline.errors.DataError("x"),
             pipeline.errors.PassingError("x"),
             pipeline.errors.StoreError("k", "v", "x"),
             pipeline.errors.StorageError("x"), pipeline.errors.AlertError("x"), OSError("x")]
-example = bag.dags["example_downstream"].task_dict["days"].python_callable
+example = bag.dags["tidegauge_example_downstream"].task_dict["days"].python_callable
 from airflow.sdk import Asset
 from types import SimpleNamespace
 extras = [{"day": "2016-11-08", "days": ["2016-11-05", "2016-11-08"]},
@@ -52,11 +53,15 @@ print(json.dumps({
     "example": [one["DAY"] for one in example(triggering_asset_events=events)],
     "retries": {type(f).__name__: policy.evaluate(f, 1, 3).action.value for f in failures},
     "errors": bag.import_errors, "seconds": seconds, "dags": sorted(bag.dags),
-    "tasks": [task.task_id for task in bag.dags["nightly"].topological_sort()],
+    "tasks": [task.task_id for task in bag.dags["tidegauge_nightly"].topological_sort()],
+    "shown": {dag.dag_id: [dag.owner, sorted({task.pool for task in dag.tasks}), sorted(dag.tags)]
+              for dag in bag.dags.values()},
     "heavy": [name for name in ("duckdb", "pyarrow", "numpy") if name in sys.modules],
     "runs": {first: scheduled(first, last) for first, last in json.loads(sys.argv[2])},
 }))
 """
+SHOWN = {"TIDEGAUGE_AIRFLOW_OWNER": "press office", "TIDEGAUGE_AIRFLOW_POOL": "press",
+         "TIDEGAUGE_AIRFLOW_TAGS": "tidegauge press"}  # fmt: skip
 UTC_NOVEMBER = ("2016-11-01T00:00:00+00:00", "2016-11-16T23:59:59+00:00")
 LOCAL_NOVEMBER = ("2016-11-01T00:00:00-04:00", "2016-11-16T23:59:59-05:00")
 SPRING = ("2016-03-12T00:00:00-05:00", "2016-03-14T23:59:59-04:00")
@@ -70,7 +75,8 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     clean = {name: v for name, v in environment.items() if not name.startswith("TIDEGAUGE_")}
     done = subprocess.run(
         [sys.executable, "-c", READ_DAGS, DAGS, spans],
-        env=clean | {"TIDEGAUGE_TIMEZONE": "America/Toronto"}, capture_output=True, check=False,
+        env=clean | SHOWN | {"TIDEGAUGE_TIMEZONE": "America/Toronto"},
+        capture_output=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
     return dict(json.loads(done.stdout.splitlines()[-1]))
@@ -78,11 +84,24 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_the_folder_is_read_without_a_database_and_without_work(read: dict[str, Any]) -> None:
     assert read["errors"] == {}
-    assert read["dags"] == ["example_downstream", "nightly", "refresh_geo", "retention", "watch"]
+    assert read["dags"] == [
+        f"tidegauge_{name}"
+        for name in ("example_downstream", "nightly", "refresh_geo", "retention", "watch")
+    ]
     assert read["tasks"] == [
         "discover", "ingest", "build", "surges", "check", "report", "notify"
     ]  # fmt: skip
     assert read["heavy"] == []
+
+
+def test_owner_pool_and_tags_are_as_set(read: dict[str, Any]) -> None:
+    """Of all DAGs but the example, which is one to be copied."""
+    (example,) = [name for name, (_, pools, _) in read["shown"].items() if pools != ["press"]]
+    assert example == "tidegauge_example_downstream"
+    del read["shown"][example]
+    assert set(map(str, read["shown"].values())) == {
+        str(["press office", ["press"], ["press", "tidegauge"]])
+    }
 
 
 def test_the_example_prints_every_day_that_was_counted_restated_ones_too(
@@ -145,7 +164,10 @@ def site(tmp_path: Path) -> Site:
 def counted(tester: DagTester, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """Return a site whose lake has 7 November; tests leave it so."""
     site = make_site(tmp_path_factory.mktemp("counted"))
-    assert tester.test("nightly", settings_of(site), {"day": "2016-11-07"}).state == "success"
+    assert (
+        tester.test("tidegauge_nightly", settings_of(site), {"day": "2016-11-07"}).state
+        == "success"
+    )
     return site
 
 
@@ -162,7 +184,7 @@ def test_a_night_takes_in_its_day_and_late_days_and_tells_others(
     tester: DagTester, site: Site
 ) -> None:
     """Three files of the day and three of the day before that nobody had taken in."""
-    done = tester.test("nightly", settings_of(site), {"day": "2016-11-08"})
+    done = tester.test("tidegauge_nightly", settings_of(site), {"day": "2016-11-08"})
     assert done.state == "success"
     assert done.tasks["ingest"] == ["success"] * 6
     figures = {"countries": 1, "sessions": 24, "hits": 72}  # hours; of three servers each
@@ -177,8 +199,10 @@ def test_a_night_takes_in_its_day_and_late_days_and_tells_others(
 def test_a_night_and_the_command_make_the_same_lake(
     tester: DagTester, site: Site, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    tester.test("nightly", settings_of(site), {"day": "2016-11-07"})
-    tester.test("nightly", settings_of(site), {}, logical_date="2016-11-08T00:00:00+00:00")
+    tester.test("tidegauge_nightly", settings_of(site), {"day": "2016-11-07"})
+    tester.test(
+        "tidegauge_nightly", settings_of(site), {}, logical_date="2016-11-08T00:00:00+00:00"
+    )
     other = Site(tmp_path_factory.mktemp("other"))
     raw, geo = site.folder / "raw", site.folder / "geo"
     other.run("run", "--from", "2016-11-07", "--to", "2016-11-08", "--raw", raw, "--geo", geo)
@@ -186,9 +210,9 @@ def test_a_night_and_the_command_make_the_same_lake(
 
 
 def test_a_run_again_changes_nothing(tester: DagTester, site: Site) -> None:
-    tester.test("nightly", settings_of(site), {"day": "2016-11-08"})
+    tester.test("tidegauge_nightly", settings_of(site), {"day": "2016-11-08"})
     before = site.hashes()
-    done = tester.test("nightly", settings_of(site), {"day": "2016-11-08"})
+    done = tester.test("tidegauge_nightly", settings_of(site), {"day": "2016-11-08"})
     assert (done.state, done.tasks["ingest"]) == ("success", ["skipped"])
     assert site.hashes() == before
 
@@ -225,12 +249,15 @@ def test_bad_input_fails_the_first_task_with_a_sentence_and_the_next_run_repairs
         folders = {"RAW", "GEO"} & changes.keys()
         paths = {name: str(site.folder / changes[name]) for name in folders}
         wrong = {f"TIDEGAUGE_{name}": value for name, value in (changes | paths).items()}
-        done = tester.test("nightly", settings_of(site, **wrong), {"day": "2016-11-08"})
+        done = tester.test("tidegauge_nightly", settings_of(site, **wrong), {"day": "2016-11-08"})
         assert (done.state, failed(done.tasks)) == ("failed", ["discover"]), changes
         (said,) = sentences(done.log)
         assert sentence in said.replace(f"{site.folder}/", ""), changes
         assert site.hashes() == before, changes
-    assert tester.test("nightly", settings_of(site), {"day": "2016-11-08"}).state == "success"
+    assert (
+        tester.test("tidegauge_nightly", settings_of(site), {"day": "2016-11-08"}).state
+        == "success"
+    )
     assert site.hashes() == reference
 
 
@@ -239,10 +266,10 @@ def test_a_future_day_is_refused_at_once_and_a_missing_file_waited_for(
 ) -> None:
     """No retry helps against the first; the second is looked for three times more."""
     settings, before = settings_of(counted), counted.hashes()
-    done = tester.test("nightly", settings, {"day": "2099-01-01"}, with_retries=True)
+    done = tester.test("tidegauge_nightly", settings, {"day": "2099-01-01"}, with_retries=True)
     assert (failed(done.tasks), done.tries["discover"]) == (["discover"], 1)
     assert "that day has not ended in America/Toronto" in sentences(done.log)[0]
-    done = tester.test("nightly", settings, {"day": "2016-11-09"}, with_retries=True)
+    done = tester.test("tidegauge_nightly", settings, {"day": "2016-11-09"}, with_retries=True)
     assert (failed(done.tasks), done.tries["discover"]) == (["discover"], 4)
     assert sentences(done.log) == sentences(done.log)[:1] * 4
     assert counted.hashes() == before
@@ -255,14 +282,16 @@ def test_a_corrupt_file_fails_alone_and_is_counted_once_it_is_whole(
     whole = gzip.compress(b"".join(day_of(8, "web02")))
     (site.folder / "raw" / "web02-20161108.log").unlink()
     path = site.write("web02-20161108.log.gz", whole[: len(whole) // 2])
-    done = tester.test("nightly", settings_of(site), {"day": "2016-11-08"}, with_retries=True)
+    done = tester.test(
+        "tidegauge_nightly", settings_of(site), {"day": "2016-11-08"}, with_retries=True
+    )
     assert sorted(done.tasks["ingest"]) == ["failed"] + ["success"] * 5
     assert done.tries["ingest"] == 1  # it stays damaged until somebody sends it again
     assert failed(done.tasks) == ["ingest"]
     assert "web02-20161108.log.gz: the archive is truncated; nothing of it was kept" in done.log
     assert not (site.lake / "daily").exists()
     path.write_bytes(whole)
-    done = tester.test("nightly", settings_of(site), {"day": "2016-11-08"})
+    done = tester.test("tidegauge_nightly", settings_of(site), {"day": "2016-11-08"})
     assert (done.state, done.tasks["ingest"]) == ("success", ["success"])
     assert counts(site) == {"day=2016-11-07": 72, "day=2016-11-08": 72}
 
@@ -293,10 +322,10 @@ def test_a_full_disk_fails_its_task_and_the_next_run_goes_on(
     if step == "build":
         site.run("ingest", "raw", "--geo", "geo")
     fill(full_disk, leave=leave)
-    done = tester.test("nightly", settings, {"day": "2016-11-08"})
+    done = tester.test("tidegauge_nightly", settings, {"day": "2016-11-08"})
     assert failed(done.tasks) == [step], done.tasks
     assert "No space left on device" in done.log
     assert not list((site.lake / "daily").rglob("*.parquet"))
     full_disk.unlink()
-    assert tester.test("nightly", settings, {"day": "2016-11-08"}).state == "success"
+    assert tester.test("tidegauge_nightly", settings, {"day": "2016-11-08"}).state == "success"
     assert counts(site) == {"day=2016-11-07": 72, "day=2016-11-08": 72}

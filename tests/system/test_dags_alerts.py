@@ -29,7 +29,7 @@ def test_a_failed_day_is_announced_once_and_an_old_one_only_when_asked(
 ) -> None:
     settings = settings_of(site, TIDEGAUGE_ALERT_URLS=hook.url)
     for conf in ({}, {"alert": True}, {"alert": True}):
-        done = tester.test("nightly", settings, {"day": "2016-11-07", **conf})
+        done = tester.test("tidegauge_nightly", settings, {"day": "2016-11-07", **conf})
         assert done.state == "failed"
     assert hook.titles == ["2016-11-07 failed in discover"]
     assert "no raw file of 2016-11-07" in hook.received[0]["body"]
@@ -41,7 +41,7 @@ def test_a_night_that_nobody_delivered_is_announced(
     """Yesterday is recent: no parameter asks for it."""
     settings = settings_of(site, TIDEGAUGE_ALERT_URLS=hook.url)
     for _ in range(2):
-        assert tester.test("nightly", settings, {}).state == "failed"
+        assert tester.test("tidegauge_nightly", settings, {}).state == "failed"
     assert [title.endswith("failed in discover") for title in hook.titles] == [True]
 
 
@@ -52,7 +52,7 @@ def test_a_failed_day_is_announced_once_over_its_retries(
     """When the last one is over; and at once where none helps."""
     settings = settings_of(site, TIDEGAUGE_ALERT_URLS=hook.url)
     conf = {"day": day, "alert": True}
-    done = tester.test("nightly", settings, conf, with_retries=True)
+    done = tester.test("tidegauge_nightly", settings, conf, with_retries=True)
     assert (done.state, done.tries["discover"]) == ("failed", tries)
     assert hook.titles == [f"{day} failed in discover"]
     last_try = done.log.rindex("pipeline.errors.")
@@ -76,7 +76,7 @@ def test_a_surge_is_announced_when_it_opens_and_closes_whatever_is_run_again(
     site.run("ingest", "raw/web01-a.log", "--geo", "geo")
     site.run("build")
     settings = settings_of(site, TIDEGAUGE_ALERT_URLS=hook.url)
-    night = partial(tester.test, "nightly", settings, with_retries=True)
+    night = partial(tester.test, "tidegauge_nightly", settings, with_retries=True)
     assert night({"day": str(peak)}).state == "success"
     assert hook.titles == []
     hook.refusals = 1

@@ -53,13 +53,13 @@ def test_a_new_database_offers_the_days_it_would_locate_otherwise(
     site.run("run", "--from", "2016-11-08", "--to", "2016-11-09", "--geo", "geo")
     before = site.hashes()
     settings = settings_of(site, TIDEGAUGE_MAXMIND_URL=maxmind.url("/maxmind"))
-    done = tester.test("refresh_geo", settings | account(), {})
+    done = tester.test("tidegauge_refresh_geo", settings | account(), {})
     assert (done.state, len(maxmind.requests)) == ("success", 1)
     assert maxmind.requests[0][1]
-    assert "backfill nightly from 2016-11-08 to 2016-11-09" in done.log
+    assert "backfill tidegauge_nightly from 2016-11-08 to 2016-11-09" in done.log
     assert KEY not in done.log
     assert site.hashes() == before
-    assert tester.test("nightly", settings, {"day": "2016-11-08"}).state == "success"
+    assert tester.test("tidegauge_nightly", settings, {"day": "2016-11-08"}).state == "success"
     built = {str(row["geo_built"]) for row in site.rows("daily", columns=["geo_built"])}
     assert built == {"2016-10-01", "2016-11-03"}
 
@@ -70,7 +70,7 @@ def test_a_key_that_is_refused_is_not_logged_either(
     """MaxMind says no: one request, one sentence, and no day is offered."""
     maxmind.answers[MAXMIND_PATH] = [refuse(401, KEY.encode())]
     settings = settings_of(site, TIDEGAUGE_MAXMIND_URL=maxmind.url("/maxmind"))
-    done = tester.test("refresh_geo", settings | account(), {}, with_retries=True)
+    done = tester.test("tidegauge_refresh_geo", settings | account(), {}, with_retries=True)
     assert (done.state, len(maxmind.requests)) == ("failed", 1)
     assert "401" in done.log
     assert KEY not in done.log
@@ -79,7 +79,7 @@ def test_a_key_that_is_refused_is_not_logged_either(
 def test_without_the_connection_a_sentence_says_how_to_make_it(
     tester: DagTester, site: Site
 ) -> None:
-    done = tester.test("refresh_geo", settings_of(site), {})
+    done = tester.test("tidegauge_refresh_geo", settings_of(site), {})
     assert done.state == "failed"
     assert "make one in Airflow (Admin, Connections; type Generic)" in done.log
 
@@ -88,24 +88,26 @@ def test_retention_lists_then_deletes_within_its_guard(tester: DagTester, site: 
     """The figures of the two days of 2016 stand."""
     site.run("run", "--from", "2016-11-08", "--to", "2016-11-09", "--geo", "geo")
     settings = settings_of(site, TIDEGAUGE_HITS_KEPT_DAYS="30")
-    guarded = tester.test("retention", settings | {"TIDEGAUGE_RETENTION_MAX_DAYS": "1"}, {})
+    guarded = tester.test(
+        "tidegauge_retention", settings | {"TIDEGAUGE_RETENTION_MAX_DAYS": "1"}, {}
+    )
     assert guarded.tasks == {"list": ["success"], "delete": ["failed"]}
     assert "hits of 2 days would be deleted, 2016-11-08 to 2016-11-09" in guarded.log
     assert len(list((site.lake / "hits").rglob("*.parquet"))) == 2
-    assert tester.test("retention", settings, {}).state == "success"
+    assert tester.test("tidegauge_retention", settings, {}).state == "success"
     assert list((site.lake / "hits").rglob("*.parquet")) == []
     assert len(site.rows("daily")) == 2
 
 
 def test_retention_is_idle_where_it_is_not_set(tester: DagTester, site: Site) -> None:
     """Also before there is a lake; once it is set, a missing one is a sentence."""
-    assert tester.test("retention", settings_of(site), {}).state == "success"
-    done = tester.test("retention", settings_of(site, TIDEGAUGE_HITS_KEPT_DAYS="30"), {})
+    assert tester.test("tidegauge_retention", settings_of(site), {}).state == "success"
+    done = tester.test("tidegauge_retention", settings_of(site, TIDEGAUGE_HITS_KEPT_DAYS="30"), {})
     assert done.tasks == {"list": ["failed"], "delete": ["upstream_failed"]}
     assert "no lake at" in done.log
 
 
 def test_an_example_runs_for_the_days_that_were_counted(tester: DagTester, site: Site) -> None:
     """By `dag.test()` no event triggered it: it has no day to print, and says so by skipping."""
-    done = tester.test("example_downstream", settings_of(site), {})
+    done = tester.test("tidegauge_example_downstream", settings_of(site), {})
     assert (done.state, done.tasks["days"]) == ("success", ["success"])

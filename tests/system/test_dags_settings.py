@@ -37,14 +37,14 @@ def test_a_relative_path_is_said_by_the_first_task_and_announced(
     """Not found empty; also where nothing was set and the default is relative."""
     whole = settings_of(site, TIDEGAUGE_ALERT_URLS=hook.url)
     for name, value in RELATIVE.items():
-        done = tester.test("nightly", whole | {name: value}, DAY | {"alert": True})
+        done = tester.test("tidegauge_nightly", whole | {name: value}, DAY | {"alert": True})
         assert failed(done.tasks) == ["discover"], name
         (said,) = set(sentences(done.log))
         assert "in Airflow write an absolute path" in said, name
     assert hook.titles[0] == "2016-11-08 failed in discover"
     assert not Path("lake").exists()
     unset = {name: value for name, value in whole.items() if name != "TIDEGAUGE_REPORT"}
-    done = tester.test("nightly", unset, DAY)
+    done = tester.test("tidegauge_nightly", unset, DAY)
     assert "setting report = 'report.html': in Airflow" in sentences(done.log)[0]
 
 
@@ -55,11 +55,11 @@ def test_a_file_of_settings_is_named_by_a_variable(tester: DagTester, site: Site
     settings = settings_of(site)
     del settings["TIDEGAUGE_GEO"]
     named = settings | {"TIDEGAUGE_CONFIG": str(path)}
-    assert tester.test("nightly", named, DAY).state == "success"
+    assert tester.test("tidegauge_nightly", named, DAY).state == "success"
     assert {row["country"] for row in site.rows("daily")} == {"ZZ"}
     path.write_text("geo = ")
     for wrong in (str(path), "site.toml"):
-        done = tester.test("nightly", settings | {"TIDEGAUGE_CONFIG": wrong}, DAY)
+        done = tester.test("tidegauge_nightly", settings | {"TIDEGAUGE_CONFIG": wrong}, DAY)
         (said,) = set(sentences(done.log))
         assert said.startswith("setting TIDEGAUGE_CONFIG = ")
 
@@ -68,7 +68,7 @@ def test_no_message_of_a_dag_advises_an_option(tester: DagTester, site: Site, ho
     """Neither in the log nor in the alert: there are none to give."""
     (site.folder / "geo" / "a.mmdb").unlink()
     settings = settings_of(site, TIDEGAUGE_ALERT_URLS=hook.url)
-    done = tester.test("nightly", settings, DAY | {"alert": True})
+    done = tester.test("tidegauge_nightly", settings, DAY | {"alert": True})
     (said,) = set(sentences(done.log))
     assert 'set geo to the folder that holds one, or to "none" to locate nobody' in said
     assert "--" not in said + hook.received[0]["body"]

@@ -51,14 +51,17 @@ def test_each_hour_takes_in_what_was_written_and_a_surge_is_told_once(
     whole = (site.folder / "raw" / "web01.log").read_bytes()
     site.write("web01.log", b"".join(hour_of(11, hour, 7) for hour in range(20)))
     touch_raw(site)
-    done = tester.test("watch", settings, {"as_of": "2016-11-11T20:10"})
+    done = tester.test("tidegauge_watch", settings, {"as_of": "2016-11-11T20:10"})
     assert done.state == "success", done.log
     assert {task: done.tasks[task] for task in TASKS} == {task: ["success"] for task in TASKS}
     assert hook.titles == []
     site.write("web01.log", whole)
     touch_raw(site)
     for _ in range(2):
-        assert tester.test("watch", settings, {"as_of": "2016-11-11T21:10"}).state == "success"
+        assert (
+            tester.test("tidegauge_watch", settings, {"as_of": "2016-11-11T21:10"}).state
+            == "success"
+        )
     assert hook.titles == ["Surge from US in the hour 2016-11-11 20:00-21:00"]
     assert hook.received[0]["body"].startswith("US: 90 sessions from")
     before = site.hashes()
@@ -70,7 +73,7 @@ def test_a_watch_without_new_lines_compares_what_is_there(tester: DagTester, sit
     """In the first hour of a day nothing may have been written: `ingest` is skipped."""
     (site.folder / "raw" / "web01.log").unlink()
     touch_raw(site)
-    done = tester.test("watch", settings_of(site), {"as_of": "2016-11-11T01:10"})
+    done = tester.test("tidegauge_watch", settings_of(site), {"as_of": "2016-11-11T01:10"})
     assert (done.state, done.tasks["ingest"]) == ("success", ["skipped"])
 
 
@@ -79,7 +82,7 @@ def test_a_watch_that_can_not_look_fails_and_is_announced(
 ) -> None:
     settings = settings_of(site, TIDEGAUGE_ALERT_URLS=hook.url, TIDEGAUGE_RAW="nowhere")
     for _ in range(2):
-        done = tester.test("watch", settings, {"as_of": "2016-11-11T21:10"})
+        done = tester.test("tidegauge_watch", settings, {"as_of": "2016-11-11T21:10"})
         assert done.state == "failed"
         assert "failed" in done.tasks["discover"]
     assert [title.partition(" of ")[0] for title in hook.titles] == ["watch"]

@@ -163,7 +163,10 @@ def test_installed_dags_are_read_by_airflow(installed: Installed) -> None:
     installed.pip("--require-hashes", "--requirement", CHECKOUT / "requirements-airflow.lock")
     errors, dags, module = read_dags(installed)
     assert errors == {}
-    assert dags == ["example_downstream", "nightly", "refresh_geo", "retention", "watch"]
+    assert dags == [
+        f"tidegauge_{name}"
+        for name in ("example_downstream", "nightly", "refresh_geo", "retention", "watch")
+    ]
     assert module.is_relative_to(installed.folder)
 
 
