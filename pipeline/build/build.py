@@ -7,6 +7,7 @@ import logging
 import secrets
 import shutil
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -20,6 +21,7 @@ import pyarrow as pa
 
 from pipeline.build.cut_sessions import cut_sessions
 from pipeline.build.session_texts import read_sessions
+from pipeline.build.sorted_runs import PART_ROWS
 from pipeline.build.stale import DERIVED, DayFiles, Parts, SessionRules, fingerprint, take_stock
 from pipeline.build.summary import add_summary
 from pipeline.days import day_start
@@ -59,6 +61,8 @@ class BuildSettings(SessionRules):
     memory_mb: int
     sources: tuple[str, ...] = ()
     """The sources expected every day; learnt when empty."""
+    part_rows: int = PART_ROWS
+    """Of a day's sessions in one file."""
 
 
 def build(
@@ -149,11 +153,13 @@ def shown_days(lake: Lake, built: dict[str, Parts], change: Change | None = None
     sealed = lake.sealed() - built.keys()
     days = sorted(built.keys() | sealed)
     is_there = change.find if change else Path.exists
-    digests = read_json(lake.digests_path("built")) if sealed else {}
+    sessions: dict[str, str] = defaultdict(str)
+    if sealed:
+        for place, digest in sorted(read_json(lake.digests_path("built")).items()):
+            model, _, name = place.partition("/")
+            sessions[name.partition("/")[0]] += digest if model == "sessions" else ""
     return {
-        day: fingerprint(built[day])
-        if day in built
-        else digests.get(f"sessions/day={day}/part.parquet", "")
+        day: fingerprint(built[day]) if day in built else sessions[f"day={day}"]
         for day in days
         if is_there(lake.part_path("daily", day))
     }
@@ -227,7 +233,7 @@ def _build_apart(task: _Task) -> _Made:
             folder = task.out / secrets.token_hex(8)
             folder.mkdir(parents=True)  # DuckDB makes no folder in one that is not there
         done = _build_what_fits(lake, folder, list(task.batch), task.days, task.settings)
-        made = folder.glob("*/day=*/part.parquet")
+        made = folder.glob("*/day=*/part*.parquet")
         here = {path.relative_to(folder).as_posix(): path for path in made}
         if task.out is not None:
             return _Made(frozenset(done), dict(here))
@@ -281,8 +287,9 @@ def _build_batch(
     cut_sessions(connection, session_parameters(settings), DERIVED["sessions"])
     with ThreadPoolExecutor(1) as beside:
         files = _list_hits(lake, batch, days)
-        pieces = read_sessions(connection.cursor(), files, folder / "runs")
-        writing = beside.submit(write_partitions, pieces, folder / "sessions")
+        part_rows = settings.part_rows
+        pieces = read_sessions(connection.cursor(), files, folder / "runs", part_rows)
+        writing = beside.submit(write_partitions, pieces, folder / "sessions", part_rows)
         for model in ("daily", "hourly", "minutes"):
             rows = connection.execute(_ordered(model)).to_arrow_table()
             write_partitions(split_days(rows), folder / model)
@@ -381,16 +388,19 @@ def _day_table(
 
 def _replace_days(change: Change, days: Iterable[str]) -> None:
     """Let a change bring the days' partitions as staged; where none was, there is none."""
-    targets = {
-        change.lake.part_path(model, day): change.staging / model / f"day={day}" / "part.parquet"
-        for day in days
-        for model in DERIVED
-    }
-    for target, staged in targets.items():
-        if staged.exists():
-            change.replace(target, staged)
-        elif target.exists():
-            change.replace(target, None)
+    lake = change.lake
+    folders = [Path(model, f"day={day}") for day in days for model in DERIVED]
+    known: dict[Path, list[Path]] = defaultdict(list)
+    for place in map(Path, change.read_json(lake.digests_path("built"))):
+        known[place.parent].append(place)
+    targets: list[Path] = []
+    for folder in folders:
+        staged = {path.name: path for path in (change.staging / folder).glob("*.parquet")}
+        there = {path.name for path in (lake.root / folder).glob("part*.parquet")}
+        for name in sorted(staged.keys() | there):
+            change.replace(lake.root / folder / name, staged.get(name))
+        names = {place.name for place in known[folder]} | staged.keys() | there
+        targets += [lake.root / folder / name for name in sorted(names)]
     change.note_digests("built", targets)
 
 

@@ -74,7 +74,7 @@ def _show_days(
     # A sealed day beside them may be cut by another timeout than theirs: no contradiction.
     unsealed = sorted({str(day) for day in near} - lake.sealed())
     for model in DERIVED:
-        _show(connection, model, [lake.part_path(model, day) for day in unsealed])
+        _show(connection, model, [path for day in unsealed for path in lake.parts(model, day)])
     if lake.part_path("days").exists():
         read_part(connection, lake.part_path("days")).filter(
             ColumnExpression("day").isin(*map(ConstantExpression, near))

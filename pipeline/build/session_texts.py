@@ -6,6 +6,7 @@ Texts go through no join and no sort of DuckDB, which would hold what a hostile 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -24,14 +25,15 @@ _OF_FIRST = {"entry_path": "path"} | {name: name for name in ("referrer_host", *
 
 
 def read_sessions(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], folder: Path
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], folder: Path, part_rows: int
 ) -> Iterator[pa.Table]:
-    """Every row of the table ``sessions`` with its texts, in order, in pieces of one day.
+    """Every row of the table ``sessions`` with its texts, in order, in pieces of one day and part.
 
     Args:
         connection: with ``sessions`` as ``cut_sessions`` makes it, in a total order, by day first.
         files: those that the sessions' ``row_no`` point into.
         folder: for what does not fit into memory.
+        part_rows: of a day in one file.
     """
     ends = connection.execute(
         "FROM sessions SELECT day, first_row, last_row, strlen(country) AS country_bytes"
@@ -44,7 +46,7 @@ def read_sessions(
         places = by_row[some]
         runs.add(places, _keep_texts(connection, texts, places % 2 == 1))
     sizes = runs.end().reshape(-1, 2).sum(axis=1) + ends["country_bytes"]
-    bounds = list(cut(sizes, ends["day"]))
+    bounds = list(cut(sizes, _name_parts(ends["day"], part_rows)))
     numbers = connection.execute("FROM sessions").to_arrow_reader(PIECE_ROWS)
     pieces = runs.read((2 * bound for bound in bounds), of_each=2)
     for session, (entry, leaving) in zip(_cut_batches(numbers, bounds), pieces, strict=True):
@@ -53,6 +55,14 @@ def read_sessions(
         columns["exit_path"] = leaving["path"]
         columns["asn"] = entry["asn"].cast(pa.int64())
         yield pa.table({name: columns[name] for name in TABLES["sessions"].names})
+
+
+def _name_parts(days: npt.NDArray[Any], part_rows: int) -> npt.NDArray[np.int64]:
+    """Each row's number of its day and part, rising from row to row."""
+    is_first = np.diff(days, prepend=days[:1]) != np.timedelta64(0)
+    firsts = np.maximum.accumulate(np.where(is_first, np.arange(len(days)), 0))
+    starts = (np.arange(len(days)) - firsts) % part_rows == 0
+    return np.cumsum(starts)
 
 
 def _keep_texts(

@@ -122,8 +122,8 @@ def _take_apart(
 ) -> dict[str, pa.Table]:
     """The rows of some surges, counted from the sessions of their days."""
     days = pc.unique(spans["day"]).to_pylist()
-    paths = [change.find(change.lake.part_path("sessions", str(day))) for day in days]
-    parts = read_days(connection, [path for path in paths if path], union_by_name=True)
+    paths = [path for day in days for path in change.parts("sessions", str(day))]
+    parts = read_days(connection, paths, union_by_name=True)
     parts.create_view("parts")
     # Days built by an earlier version lack columns.
     connection.execute(

@@ -76,8 +76,7 @@ def _read(
     connection: duckdb.DuckDBPyConnection, basis: Basis, model: str, days: list[date]
 ) -> Iterator[duckdb.DuckDBPyRelation]:
     """The rows of a partitioned table on some days; nothing when it has none on any."""
-    parts = [basis.lake.part_path(model, str(day)) for day in days]
-    if files := [part for part in parts if part.exists()]:
+    if files := [part for day in days for part in basis.lake.parts(model, str(day))]:
         yield read_part(connection, *files)
 
 

@@ -123,7 +123,7 @@ def _list_files(lake: Lake) -> Iterator[Trace]:
             yield Trace(day, table, 0, path, records)
     sealed = lake.sealed()
     for day in sorted(sealed | read_json(lake.ledger / "built.json").keys()):
-        if (path := lake.part_path("sessions", day)).exists():
+        for path in lake.parts("sessions", day):
             yield Trace(day, "sessions", 0, path, is_derived=day not in sealed)
 
 

@@ -29,6 +29,13 @@ class Change:
         path = self._staged.get(target, target)
         return path if path and path.exists() else None
 
+    def parts(self, model: str, day: str) -> list[Path]:
+        """Where the files of a day's derived partition that it will have lie now."""
+        folder = self.lake.part_path(model, day).parent
+        targets = {*self.lake.parts(model, day)}
+        targets |= {target for target in self._staged if target.parent == folder}
+        return [path for target in sorted(targets) if (path := self.find(target))]
+
     def read_json(self, target: Path) -> dict[str, Any]:
         """Read a ledger file as it will be; empty when there will be none."""
         path = self.find(target)

@@ -74,6 +74,14 @@ class Lake:
         """The one file of a derived partition, or of an unpartitioned table."""
         return self.root.joinpath(model, *([f"day={day}"] if day else []), "part.parquet")
 
+    def parts(self, model: str, day: str) -> list[Path]:
+        """The files of a day's derived partition that are there, in the order of their rows.
+
+        Of ``sessions`` there may be many, of all others one.
+        """
+        folder = self.root / model / f"day={day}"
+        return sorted(folder.glob("part*.parquet"), key=lambda path: (len(path.name), path.name))
+
     @property
     def views(self) -> Path:
         """The DuckDB file with views over everything."""

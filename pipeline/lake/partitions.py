@@ -86,7 +86,9 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
         return file.read(columns)
 
 
-def write_partitions(pieces: Iterable[pa.Table], folder: Path) -> None:
+def write_partitions(
+    pieces: Iterable[pa.Table], folder: Path, part_rows: int | None = None
+) -> None:
     """Write ordered pieces, each of one day, as one file a day: a function of its rows alone.
 
     DuckDB's COPY with PARTITION_BY takes three times as long for large tables, and does not keep
@@ -95,14 +97,24 @@ def write_partitions(pieces: Iterable[pa.Table], folder: Path) -> None:
     Args:
         pieces: with the column ``day``, each of one chunk; each becomes row groups of its own.
         folder: gets ``day=D/part.parquet``.
+        part_rows: a day of more rows is ``part-00.parquet``, ``part-01.parquet`` and so on, of so
+            many rows each but the last; no piece is of two of them.
     """
     for day, its_pieces in groupby(pieces, lambda piece: piece["day"][0].as_py()):
         target = folder / f"day={day}" / "part.parquet"
         target.parent.mkdir(parents=True)
         first = next(its_pieces).drop_columns("day")
-        with _open(target, first.schema) as writer:
-            for piece in chain([first], its_pieces):
-                writer.write_table(piece.select(first.column_names), _BUFFERED_ROWS)
+        writer, rows = _open(target, first.schema), 0
+        for piece in chain([first], its_pieces):
+            if part_rows and rows and rows % part_rows == 0:
+                writer.close()
+                number = rows // part_rows
+                if number == 1:
+                    target = target.replace(target.with_name("part-00.parquet"))
+                writer = _open(target.with_name(f"part-{number:02}.parquet"), first.schema)
+            writer.write_table(piece.select(first.column_names), _BUFFERED_ROWS)
+            rows += len(piece)
+        writer.close()
 
 
 def split_days(table: pa.Table) -> Iterator[pa.Table]:

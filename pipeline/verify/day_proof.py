@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -268,13 +268,12 @@ def _prove_partitions(
     Of a day whose figures stand, only the bytes. Those that the next build replaces are not looked
     at: they are not wrong.
     """
-    shelf, places = task.shelf, {m: f"{m}/day={day.day}/part.parquet" for m in DERIVED}
+    shelf, places = task.shelf, {m: task.shelf.list_parts(m, day.day) for m in DERIVED}
     if day.is_standing:
-        for place in places.values():
-            if place in shelf.digests or (shelf.root / place).exists():
-                content = shelf.read_bytes(place)
-                if isinstance(content, Finding):
-                    yield content
+        for place in chain.from_iterable(places.values()):
+            content = shelf.read_bytes(place)
+            if isinstance(content, Finding):
+                yield content
         return
     if not day.is_current:
         return
@@ -294,24 +293,33 @@ def _prove_partitions(
             before, today.hits, following.visits, ends_at, task.rules, geo_is_late=day.geo_is_late
         )
         counted = {model: getattr(recount, model) for model in DERIVED}
-    for model, place in places.items():
-        if found := _compare(shelf, place, counted.get(model)):
-            yield found
+    for model, its in places.items():
+        whole = f"{model}/day={day.day}/part.parquet"
+        yield from _compare(shelf, its or [whole], counted.get(model))
 
 
-def _compare(shelf: Shelf, place: str, counted: pa.Table | None) -> Finding | None:
-    if not (shelf.root / place).exists() and place not in shelf.digests:
-        is_right = counted is None or not len(counted)  # without rows there is no file
-        return None if is_right else shelf.off(place, "is missing")
+def _compare(shelf: Shelf, places: list[str], counted: pa.Table | None) -> Iterator[Finding]:
+    """Compare a partition's files, one after the other, with what was counted."""
+    if not (shelf.root / places[0]).exists() and places[0] not in shelf.digests:
+        if counted is not None and len(counted):  # without rows there is no file
+            yield shelf.off(places[0], "is missing")
+        return
     coded = [] if counted is None else [f for f in counted.schema if _is_coded(f.type)]
     texts = [column.name for column in coded]
-    stored = shelf.read(place, texts=texts)
-    if isinstance(stored, Finding):
-        return stored
-    if counted is None:
-        return None
-    difference = find_difference(stored.unify_dictionaries(), counted)
-    return shelf.off(place, difference) if difference else None
+    parts: list[pa.Table] = []
+    for place in places:
+        part = shelf.read(place, texts=texts)
+        if isinstance(part, Finding):
+            yield part
+        elif parts and part.schema != parts[0].schema:
+            yield shelf.off(place, "its columns are not those of the files before it")
+        else:
+            parts.append(part)
+    if counted is None or len(parts) < len(places):
+        return
+    stored = pa.concat_tables(parts).unify_dictionaries()
+    if difference := find_difference(stored, counted):
+        yield shelf.off(places[0], difference)
 
 
 def _is_coded(kind: pa.DataType) -> bool:

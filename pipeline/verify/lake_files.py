@@ -18,7 +18,7 @@ from pipeline.text import write_number_of
 from pipeline.verify.day_proof import PartProof
 from pipeline.verify.findings import Finding, place_of_record
 from pipeline.verify.lines import LineSet, find_shared
-from pipeline.verify.parquet import Packs, Shelf
+from pipeline.verify.parquet import PART, Packs, Shelf
 from pipeline.verify.snapshot import Snapshot
 
 _OF_RAW_FILES = ("hits", "rejects", "ledger/whole", "ledger/lines")
@@ -233,7 +233,8 @@ def find_strays(snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding(what, place, "is a stray: no record of the ledger has it")
         elif model in DERIVED and snapshot.stock is not None:
             day = path.parent.name.removeprefix("day=")
-            if place != f"{model}/day={day}/part.parquet" or day not in days:
+            is_part = path.parent == Path(model, f"day={day}") and PART.fullmatch(path.name)
+            if not is_part or day not in days:
                 yield Finding(model, place, "is a stray: no build has written it")
         elif model in _OF_ALL_DAYS and place != f"{model}/part.parquet":
             yield Finding(model, place, "is a stray: no build has written it")

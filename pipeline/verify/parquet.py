@@ -1,9 +1,11 @@
 """Reads the lake's Parquet with its digest; damage is an answer here, not an exception."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from datetime import date
+from itertools import count, pairwise, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,8 @@ from pipeline.lake.stand_ins import bring
 from pipeline.text import escape
 from pipeline.verify.findings import Finding
 
+PART = re.compile(r"part(?:-\d{2,})?\.parquet")
+"""What a derived partition's files are called."""
 Digests = dict[str, str]
 """SHA-256 by place in the lake."""
 
@@ -56,6 +60,16 @@ class Shelf:
                 return file.read(columns=there if columns else None)
         except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
             return self.off(place, f"cannot be read: {_first_line(error)}")
+
+    def list_parts(self, model: str, day: date | str) -> list[str]:
+        """The files of a day's derived partition that are there or were written, in order."""
+        folder = f"{model}/day={day}"
+        there = (f"{folder}/{path.name}" for path in (self.root / folder).glob("part*.parquet"))
+        wholes = (place for place in [f"{folder}/part.parquet"] if place in self.digests)
+        written = takewhile(
+            self.digests.__contains__, (f"{folder}/part-{n:02}.parquet" for n in count())
+        )
+        return sorted({*there, *wholes, *written}, key=lambda place: (len(place), place))
 
     def read_bytes(self, place: str) -> bytes | Finding:
         """A file's bytes, which are those that were written; or what is off with it."""

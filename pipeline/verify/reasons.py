@@ -83,15 +83,14 @@ def count_reasons(
     hits = dict(zip(keys, daily["hits"].to_pylist(), strict=True))
     found: dict[tuple[date, str], _Day] = {}
     for day, countries in sorted(wanted.items()):
-        place = f"sessions/day={day}/part.parquet"
-        if not counted[day] and not (shelf.root / place).exists():
+        places = shelf.list_parts("sessions", day)
+        if not places and not counted[day]:
             continue
-        sessions = shelf.read(place, columns=_READ)
-        if isinstance(sessions, Finding):
+        parts = [shelf.read(place, columns=_READ) for place in places]
+        read = [part for part in parts if not isinstance(part, Finding)]
+        if not read or len(read) < len(parts):
             return None
-        for name in _GROWN - {*sessions.column_names}:
-            none = pa.nulls(len(sessions), SESSIONS.field(name).type)
-            sessions = sessions.append_column(name, none)
+        sessions = pa.concat_tables(map(_complete, read))
         leaves_out = len(sessions) > counted[day]
         for country in countries:
             own = sessions.filter(pc.equal(sessions["country"], country))
@@ -110,6 +109,13 @@ def count_reasons(
         "drivers": find_drivers(surges, kept, elements),
         "signals": find_signals(surges, kept, visits, agents, elements),
     }
+
+
+def _complete(sessions: pa.Table) -> pa.Table:
+    for name in _GROWN - {*sessions.column_names}:
+        none = pa.nulls(len(sessions), SESSIONS.field(name).type)
+        sessions = sessions.append_column(name, none)
+    return sessions.select(_READ)
 
 
 def _list_spans(tables: Mapping[str, pa.Table]) -> Iterator[dict[str, Any]]:
