@@ -21,8 +21,9 @@ from pipeline.enrich.hits import local_days
 from pipeline.errors import DataError, TidegaugeError
 from pipeline.formats.layouts import forwarded_kind
 from pipeline.formats.together import Texts, Together, read_together
-from pipeline.ingest.deduplication import NewFile, with_lines
+from pipeline.ingest.deduplication import NewFile
 from pipeline.ingest.file_days import FileDays
+from pipeline.ingest.neighbours import with_lines
 from pipeline.ingest.overlaps import hash_lines
 from pipeline.ingest.staging import Counts, Reading, connection_of_thread, make_record
 from pipeline.lake.ledger import FileRecord, key_of

@@ -15,8 +15,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.ingest.contained import Hashes
 from pipeline.ingest.filing import REJECTS, Filing, Piece
+from pipeline.ingest.neighbours import (
+    Neighbours,
+    Relation,
+    are_near,
+    is_another_and_earlier,
+    is_near_and_earlier,
+    may_hold_all,
+)
 from pipeline.ingest.overlaps import (
     NO_OVERLAP,
     Lines,
@@ -29,20 +36,14 @@ from pipeline.ingest.overlaps import (
     is_sent_whole,
     largest_overlap,
 )
-from pipeline.ingest.partners import find_partners
 from pipeline.ingest.placing import place_hits
 from pipeline.ingest.seen import find_raws
 from pipeline.lake.journal import Move
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
-from pipeline.lake.packs import MOST_BYTES
-from pipeline.lake.records import list_near
 from pipeline.raw.content import read_content
 from pipeline.raw.naming import read_name
 from pipeline.raw.opening import NO_LIMITS
-
-_EVER = "9"
-"""Later than any time, as texts."""
 
 
 @dataclass(frozen=True)
@@ -78,15 +79,10 @@ class SourceFiles:
         self._lake = lake
         self._rules = rules
         self._filing = Filing(lake, staging)
-        self._known: set[str] = set()
-        """The keys of those of the lake's records that were looked at."""
-        self._live: dict[str, FileRecord] = {}
-        """Those of them that are in the lake, as they will be."""
-        self._loaded: tuple[str, str] | None = None
+        self._neighbours = Neighbours(lake, self._filing.lines_of)
+        self._live = self._neighbours.live
         self._found: dict[str, FileRecord | None] = {}
         """What the lake knows of files that come."""
-        self._lines: dict[str, Lines | None] = {}
-        self._partners: dict[str, set[str]] = {}
         self.changed: dict[str, FileRecord] = {}
         """The records that are to be written, by key."""
 
@@ -96,24 +92,10 @@ class SourceFiles:
 
     def expect(self, news: Sequence[NewFile]) -> None:
         """Find out at once which of many small files that come may share lines with others."""
-        records = [new.record for new in news]
-        times = [at for record in records for at in (record.first_at, record.last_at) if at]
-        is_any_timeless = len(times) < 2 * len(records)
-        first_at, last_at = min(times, default=""), max(times, default=_EVER)
-        self._load_span("" if is_any_timeless else first_at, _EVER if is_any_timeless else last_at)
-        near = [
-            key
-            for key, record in self._live.items()
-            if is_any_timeless or _meets(record, first_at, last_at)
-        ]
-        lines = {key: its for key in near if (its := self._lines_of(key))}
-        small = {key: lines[key] for key in lines if self._live[key].content_bytes <= MOST_BYTES}
-        small |= {new.record.file_key: new.lines for new in news}
-        large = lines.keys() - small.keys()
-        keys = [record.file_key for record in records]
+        near = [(new.record, new.lines) for new in news]
+        self._neighbours.expect(near, self._rules.least_lines)
+        keys = [new.record.file_key for new in news]
         self._found = dict.fromkeys(keys) | self._lake.find_all(keys)
-        found = find_partners(small, keys, self._rules.least_lines)
-        self._partners |= {key: partners | large for key, partners in found.items()}
 
     def add(self, new: NewFile, instead_of: str | None = None) -> FileRecord:
         """Take a file in, in place of those it has all of; or note that another has all of it.
@@ -122,11 +104,11 @@ class SourceFiles:
         it was called by its name alone. ``instead_of``: the key of itself under another source.
         """
         key = new.record.file_key
-        self._load(new.record)
+        self._neighbours.load(new.record)
         if key not in self._found:
             self._found[key] = self._lake.find(key)
         old = self._live.pop(key, None) or self._found[key]
-        self._lines[key] = new.lines
+        self._neighbours.have(new.record, new.lines)
         near, others = self._near(new.record), self._others(new.record)
         later = [k for k in near if self._is_in(new.record, k, None)]
         later += [k for k in others if self._is_named_in(new.record, self._live[k], None)]
@@ -159,7 +141,7 @@ class SourceFiles:
         forgotten_at = at.isoformat(timespec="seconds")
         record = self._lake.find(file_key)
         assert record is not None  # it was just found
-        self._load(record)
+        self._neighbours.load(record)
         record = replace(self._live.pop(file_key), forgotten_at=forgotten_at)
         near, others = self._near(record), self._others(record)
         self._filing.drop(record)
@@ -169,11 +151,11 @@ class SourceFiles:
 
     def settle_all(self, name: str) -> None:
         """Settle a source's files anew that retention has left something of: rules have changed."""
-        self._load_span("", _EVER)
+        self._neighbours.load_all()
         kept = [
             key
             for key, record in sorted(self._live.items())
-            if record.source == name and self._lines_of(key)
+            if record.source == name and self._neighbours.lines_of(key)
         ]
         self._settle(kept, [], set(kept), None)
 
@@ -182,9 +164,9 @@ class SourceFiles:
 
     def list_unsettled(self, name: str) -> Iterator[str]:
         """The days of a source's files that drop other lines by the rules of now, a day a file."""
-        self._load_span("", _EVER)
+        self._neighbours.load_all()
         for key, record in sorted(self._live.items()):
-            if record.source != name or not self._lines_of(key):
+            if record.source != name or not self._neighbours.lines_of(key):
                 continue  # another's, or retention has left nothing of it
             drops = self._overlap_of(record, {key}).lines if self._rules.drops else 0
             before = record.overlap_lines if record.whole_days else 0
@@ -197,62 +179,11 @@ class SourceFiles:
 
         Not those of which retention has deleted everything.
         """
-        return self._list(record, _are_near, self._candidates(record))
+        return self._neighbours.choose(record, are_near, self._neighbours.candidates(record))
 
     def _others(self, record: FileRecord) -> list[str]:
         """Files of other sources that may have all its lines, or it theirs."""
-        return self._list(record, _may_hold_all, self._candidates(record))
-
-    def _candidates(self, record: FileRecord) -> Iterable[str]:
-        if record.file_key in self._partners:
-            return self._partners[record.file_key]
-        self._load(record)
-        return list(self._live)
-
-    def _load(self, record: FileRecord) -> None:
-        """Have those at hand that a file may share lines with."""
-        self._load_span(record.first_at or "", record.last_at or _EVER)
-
-    def _load_span(self, first_at: str, last_at: str) -> None:
-        """Have those at hand whose hits' times meet a span, and those that have none."""
-        if self._loaded:
-            first_at, last_at = min(first_at, self._loaded[0]), max(last_at, self._loaded[1])
-        if self._loaded == (first_at, last_at):
-            return
-        span = (first_at, last_at) if first_at and last_at < _EVER else (None, None)
-        for record in list_near(self._lake.ledger, *span):
-            if record.file_key not in self._known:
-                self._known.add(record.file_key)
-                self._live[record.file_key] = record
-        self._loaded = first_at, last_at
-
-    def _list(
-        self,
-        record: FileRecord,
-        is_one: Callable[[FileRecord, FileRecord], bool],
-        keys: Iterable[str],
-    ) -> list[str]:
-        return sorted(
-            key
-            for key in keys
-            if key != record.file_key
-            and (other := self._live.get(key))
-            and is_one(record, other)
-            and self._lines_of(key)
-        )
-
-    def _lines_of(self, file_key: str) -> Lines | None:
-        """A file's lines; None when retention has deleted everything of it."""
-        if file_key not in self._lines:
-            record = self._live[file_key]
-            hashes = self._filing.lines_of(record)
-            self._lines[file_key] = None if hashes is None else with_lines(record, hashes)
-        return self._lines[file_key]
-
-    def _known_lines(self, file_key: str) -> Lines:
-        lines = self._lines_of(file_key)
-        assert lines is not None  # as of whatever `_list` gives
-        return lines
+        return self._neighbours.choose(record, may_hold_all, self._neighbours.candidates(record))
 
     def _is_named_in(self, record: FileRecord, other: FileRecord, raw: Path | None) -> bool:
         """Whether a file is another source's, which was given, but for what its name said.
@@ -269,7 +200,10 @@ class SourceFiles:
 
     def _is_in(self, record: FileRecord, later: str, later_raw: Path | None) -> bool:
         """Whether another file has all of a file, where need be by that one's raw bytes."""
-        lines, whole = self._known_lines(record.file_key), self._known_lines(later)
+        lines, whole = (
+            self._neighbours.known_lines(record.file_key),
+            self._neighbours.known_lines(later),
+        )
         if is_sent_whole(lines, whole, self._rules.least_lines):
             return True
         answer = is_earlier(lines, whole, self._rules.least_lines)
@@ -316,94 +250,41 @@ class SourceFiles:
 
     def _overlap_of(self, record: FileRecord, changed: set[str]) -> Overlap:
         known = Overlap(record.overlap_lines, record.overlap_with)
-        return self._find_largest(record, _are_near, changed, known, find_overlap)
+        return self._find_largest(record, are_near, changed, known, find_overlap)
 
     def _flood_of(self, record: FileRecord, changed: set[str]) -> Overlap:
         known = Overlap(record.flood_lines, record.flood_with)
-        return self._find_largest(record, _are_near, changed, known, find_flood)
+        return self._find_largest(record, are_near, changed, known, find_flood)
 
     def _repeats_of(self, record: FileRecord, changed: set[str]) -> Overlap:
         """Of two files, the later key's alone: the search is slow, and finds the same of both."""
         known = Overlap(record.repeat_lines, record.repeat_with)
-        return self._find_largest(record, _is_near_and_earlier, changed, known, find_repeats)
+        return self._find_largest(record, is_near_and_earlier, changed, known, find_repeats)
 
     def _shared_of(self, record: FileRecord, changed: set[str]) -> Overlap:
         """Of two files, the later key's alone."""
         known = Overlap(record.shared_lines, record.shared_with)
-        return self._find_largest(record, _is_another_and_earlier, changed, known, find_shared)
+        return self._find_largest(record, is_another_and_earlier, changed, known, find_shared)
 
     def _find_largest(
         self,
         record: FileRecord,
-        is_one: Callable[[FileRecord, FileRecord], bool],
+        is_one: Relation,
         changed: set[str],
         known: Overlap,
         find: Callable[[Lines, Lines, int], int],
     ) -> Overlap:
         key = record.file_key
         is_new = key in changed or known.file_key in changed
-        its = self._list(record, is_one, self._candidates(record) if is_new else changed)
+        its = self._neighbours.choose(
+            record, is_one, self._neighbours.candidates(record) if is_new else changed
+        )
         known = NO_OVERLAP if is_new else known
         if not its:
             return known
-        lines = {k: self._known_lines(k) for k in [key, *its]}
+        lines = {k: self._neighbours.known_lines(k) for k in [key, *its]}
         found = largest_overlap(key, lines, self._rules.least_lines, find)
         return min(found, known, key=lambda overlap: (-overlap.lines, overlap.file_key or ""))
-
-
-def with_lines(record: FileRecord, hashes: Hashes) -> Lines:
-    """What overlaps are found by, of a raw file."""
-    return Lines(
-        hashes, record.tail_bytes, is_damaged=record.damage is not None,
-        hits=sum(share.hits for share in record.read_days.values()),
-        others=record.directives + record.blank,
-    )  # fmt: skip
-
-
-def _are_near(one: FileRecord, other: FileRecord) -> bool:
-    return one.source == other.source and _meet(one, other)
-
-
-def _is_near_and_earlier(record: FileRecord, other: FileRecord) -> bool:
-    return other.file_key < record.file_key and _are_near(record, other)
-
-
-def _is_another_and_earlier(record: FileRecord, other: FileRecord) -> bool:
-    return other.file_key < record.file_key and _may_hold_all(record, other)
-
-
-def _meet(one: FileRecord, other: FileRecord) -> bool:
-    return not (one.first_at and one.last_at) or _meets(other, one.first_at, one.last_at)
-
-
-def _meets(record: FileRecord, first_at: str, last_at: str) -> bool:
-    if not (record.first_at and record.last_at):
-        return True
-    return record.first_at <= last_at and first_at <= record.last_at
-
-
-def _may_hold_all(one: FileRecord, other: FileRecord) -> bool:
-    """Whether one of two sources' files may have all lines of the other, going by the records.
-
-    Of what is the same by its content whatever zone it was read in. Told without a look at the
-    lines: a day of a site may have thousands of files.
-    """
-    if one.source == other.source:
-        return False
-    if one.sha256 == other.sha256:
-        return True
-    less, more = sorted((one, other), key=lambda record: record.lines)
-    if not (less.first_at and less.last_at and more.first_at and more.last_at):
-        return True
-    theirs = more.read_days
-    return (
-        more.first_at <= less.first_at
-        and less.last_at <= more.last_at
-        and all(
-            day in theirs and share.hits <= theirs[day].hits
-            for day, share in less.read_days.items()
-        )
-    )
 
 
 def is_renamable(record: FileRecord, lake: Lake) -> bool:

@@ -30,7 +30,8 @@ from pipeline.formats.detection import FileReader
 from pipeline.formats.layouts import Layout, forwarded_kind
 from pipeline.formats.reader import Part
 from pipeline.ingest.contained import Hashes
-from pipeline.ingest.deduplication import NewFile, with_lines
+from pipeline.ingest.deduplication import NewFile
+from pipeline.ingest.neighbours import with_lines
 from pipeline.ingest.overlaps import hash_lines
 from pipeline.lake.database import connect_reader
 from pipeline.lake.fault_points import reach
