@@ -123,7 +123,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
     from airflow.dag_processing.dagbag import DagBag
 
-    for name in [name for name in os.environ if name.startswith(("TIDEGAUGE_", "AIRFLOW_CONN_"))]:
+    ours = ("TIDEGAUGE_", "AIRFLOW_CONN_", "AWS_")
+    for name in [name for name in os.environ if name.startswith(ours)]:
         del os.environ[name]
     os.environ.update(request["settings"])
     dag = DagBag(DAGS).get_dag(request["dag_id"])
