@@ -166,8 +166,6 @@ def apply_retention(lake: Lake, how: RetentionSettings, today: date) -> list[Old
     """
     started = time.monotonic()
     if how.kept_days is None:
-        with lake.lock():
-            lake.store.collect(lake.store.list_garbage())
         return []
     with lake.lock("build"), lake.lock():
         plan = plan_retention(lake, how, today)
@@ -178,7 +176,6 @@ def apply_retention(lake: Lake, how: RetentionSettings, today: date) -> list[Old
         from pipeline.lake.views import write_views  # noqa: PLC0415 Arrow is not for a list
 
         write_views(lake)  # the hits may all be gone, and the sealed days stand in them
-        lake.store.collect(lake.store.list_garbage())
     log.info(
         "retention deleted %d bytes of %d days in %d ms",
         sum(old.size_bytes for old in plan), len(plan), round((time.monotonic() - started) * 1000),

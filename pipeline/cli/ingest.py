@@ -178,8 +178,6 @@ def _ingest(
             origins=found.origins, again=found.files if again else (), with_geo=with_geo,
             only_whole=False, on_read=lambda count: progress.update(task, advance=count),
         )  # fmt: skip
-    if zone.is_new:
-        say(zone.explain(settings.lake))
     refused = tuple(Failed(path, why) for path, why in found.refused)
     return replace(result, failed=(*result.failed, *refused))
 

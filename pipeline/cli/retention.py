@@ -73,12 +73,12 @@ def retention(  # noqa: PLR0913 one parameter an option
     the_lake = open_lake(settings.lake)
     how = retention_settings(settings)
     today = local_today(how.timezone, the_lake, datetime.now(UTC))
-    with the_lake.hold():
-        garbage = the_lake.store.list_garbage()
     act = apply_retention if delete else plan_retention
     plan = act(the_lake, how, today)
     print_rows(COLUMNS, [old.row for old in plan], form.value, raw_cells=raw_cells)
     said = _conclude(the_lake, how, today, plan, is_done=delete)
+    with the_lake.lock() if delete else the_lake.hold():
+        garbage = the_lake.store.list_garbage(delete=delete)
     if garbage:
         size = write_number_of(sum(one.size for one in garbage), "byte")
         what = f"{write_number_of(len(garbage), 'object')} of {size} that no commit needs any more"

@@ -189,13 +189,15 @@ class Bucket(Folder):
         draft.unlink()
         self._note(views=made_of)
 
-    def list_garbage(self) -> list[Listed]:
-        """What lies there that no commit needs any more; the caller holds ``commit``."""
-        return list(list_garbage(self._objects, self._log))
+    def list_garbage(self, *, delete: bool = False) -> list[Listed]:
+        """What lies there that no commit needs any more; the caller holds ``commit``.
 
-    def collect(self, garbage: Iterable[Listed]) -> None:
-        """Delete that."""
-        collect(self._objects, garbage)
+        It is deleted when asked for.
+        """
+        garbage = list(list_garbage(self._objects, self._log))
+        if delete:
+            collect(self._objects, garbage)
+        return garbage
 
     def find_differences(self) -> Iterator[tuple[str, str]]:
         """What the store has otherwise than the log says: each place, and a phrase."""

@@ -115,12 +115,12 @@ class Folder:
     def put_views(self, made_of: str, make: Callable[[Path, str], None]) -> None:
         """Put views of the lake where those find them who know its URL alone, if it has one."""
 
-    def list_garbage(self) -> list[Listed]:
-        """What lies there that nothing needs any more; the caller holds ``commit``."""
-        return []
+    def list_garbage(self, *, delete: bool = False) -> list[Listed]:  # noqa: ARG002 here is none
+        """What lies there that nothing needs any more; the caller holds ``commit``.
 
-    def collect(self, garbage: Iterable[Listed]) -> None:
-        """Delete that."""
+        It is deleted when asked for.
+        """
+        return []
 
     def mend(self) -> None:
         """Make what is here what it should be, where that is known; the caller holds ``commit``."""

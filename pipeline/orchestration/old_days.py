@@ -40,4 +40,7 @@ def delete_old_days(settings: Settings, now: datetime) -> list[str]:
         return []
     lake = open_lake(settings.lake)
     today = local_today(settings.timezone, lake, now)
-    return [str(old.day) for old in apply_retention(lake, retention_settings(settings), today)]
+    deleted = apply_retention(lake, retention_settings(settings), today)
+    with lake.lock():
+        lake.store.list_garbage(delete=True)
+    return [str(old.day) for old in deleted]

@@ -14,6 +14,7 @@ from pipeline.lake.zone import Zone, find_zone
 from pipeline.orchestration.jobs import divide
 from pipeline.raw.files import Origin, total_bytes
 from pipeline.settings import Settings, as_elsewhere, engine_of, read_lake
+from pipeline.text import say
 
 
 def read_files(  # noqa: PLR0913 what is read, and how strictly
@@ -32,6 +33,8 @@ def read_files(  # noqa: PLR0913 what is read, and how strictly
         return Ingested()
     lake, engine = Lake(settings.lake), engine_of(settings)
     maker = open_maker(settings, zone, with_geo=with_geo)  # which makes the lake
+    if zone.is_new:
+        say(zone.explain(settings.lake))
     if not engine.is_apart or len(paths) == 1:
         return take_files(
             lake, ingest_settings(settings), maker, paths,
