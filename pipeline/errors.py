@@ -59,13 +59,15 @@ class SettingsError(TidegaugeError):
     """A setting is wrong or missing: names its key, its value and what would be right."""
 
     def __init__(self, key: str, value: object, remedy: str, *, options: str = "") -> None:
-        """Keep ``key`` for callers; the message joins all three."""
+        """Keep the parts for callers; the message joins them. Of a secret, ``value`` is HIDDEN."""
         self.key = key if not _CREDENTIALS.search(key) else HIDDEN
+        self.value = value
+        self.remedy = remedy
         super().__init__(f"setting {self.key} = {show_value(value)}: {remedy}", options=options)
 
 
 class StoreError(SettingsError):
-    """A store of raw logs can't be reached or used as set; it may answer later."""
+    """A store of raw logs, or of settings, can't be reached or used as set; it may answer later."""
 
 
 class GeoError(TidegaugeError):

@@ -6,6 +6,7 @@ The only module that reads the environment.
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from datetime import date
 from difflib import get_close_matches
 from enum import StrEnum
@@ -185,6 +186,18 @@ class Addresses(StrEnum):
     full = "full"
 
 
+class AirflowItem(StrEnum):
+    """What a site may keep in Airflow."""
+
+    settings = "settings"
+    visitor_key = "visitor_key"
+    alert_urls = "alert_urls"
+    s3 = "s3"
+
+
+AirflowItems = Annotated[tuple[AirflowItem, ...], NoDecode, BeforeValidator(_split)]
+
+
 class Settings(BaseSettings):
     """Everything a site may set. Paths are relative to the working directory."""
 
@@ -304,6 +317,11 @@ class Settings(BaseSettings):
     alert_days: int = Field(7, ge=1, description="alerts are silent about days further back")
     restatement_alert_share: float = Field(
         0.05, ge=0, description="a published figure that changes by more than this share alerts"
+    )
+    airflow_reads: AirflowItems = Field(
+        (),
+        description="what tasks and the tab read in Airflow, where it must be: `settings` in the"
+        " variable `tidegauge`, `visitor_key`, `alert_urls` and the keys of `s3` in connections",
     )
     airflow_owner: str | None = Field(
         None,
@@ -434,6 +452,12 @@ def engine_of(settings: Settings) -> Engine:
     return Engine(settings.workers, settings.spark_master, stores)
 
 
+def use_store_keys(keys: Mapping[str, str]) -> None:
+    """Let this process, and those that it starts, use these ``AWS_*`` alone."""
+    os.environ.pop("AWS_SESSION_TOKEN", None)  # that of another key
+    os.environ.update(keys)
+
+
 def refuse_relative(settings: Settings) -> None:
     """Refuse paths that begin at the working directory: a scheduler's tasks have none in common.
 
@@ -479,8 +503,9 @@ def _may_be_shown(loc: tuple[int | str, ...]) -> bool:
     if loc and loc[0] == "source":
         fields, loc = SourceTable.model_fields, loc[2:]
     field = fields.get(str(loc[0])) if loc else None
-    return field is not None and loc[0] != "formats" and not _is_secret(field.annotation)
+    return field is not None and loc[0] != "formats" and not is_secret(field.annotation)
 
 
-def _is_secret(annotation: Any) -> bool:
-    return annotation is SecretStr or any(map(_is_secret, get_args(annotation)))
+def is_secret(annotation: Any) -> bool:
+    """Whether a field so annotated is shown nowhere; tables are asked key by key."""
+    return annotation is SecretStr or any(map(is_secret, get_args(annotation)))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lake_fixtures import Site
 
 DAGS = Path(__file__).parents[1] / "dags"
+ASKED = ("TIDEGAUGE_", "AIRFLOW_CONN_", "AIRFLOW_VAR_", "AWS_")
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class DagTester:
         powers = "--bounding-set=-dac_override,-dac_read_search"
         is_mighty = os.geteuid() == 0 and shutil.which("setpriv")
         subprocess.run([airflow, "db", "migrate"], env=environment, check=True, capture_output=True)
+        self.home = home
         self._log = home / "log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -81,7 +83,7 @@ class DagTester:
         with_retries: bool = False,
         **dates: str | None,
     ) -> Tested:
-        """Run a DAG with `TIDEGAUGE_*` settings, `AIRFLOW_CONN_*`, parameters and its dates.
+        """Run a DAG with settings, `AIRFLOW_CONN_*`, `AIRFLOW_VAR_*`, parameters and its dates.
 
         The dates are `run_after` and `logical_date`, in RFC 3339.
         """
@@ -123,8 +125,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
     from airflow.dag_processing.dagbag import DagBag
 
-    ours = ("TIDEGAUGE_", "AIRFLOW_CONN_", "AWS_")
-    for name in [name for name in os.environ if name.startswith(ours)]:
+    for name in [name for name in os.environ if name.startswith(ASKED)]:
         del os.environ[name]
     os.environ.update(request["settings"])
     dag = DagBag(DAGS).get_dag(request["dag_id"])

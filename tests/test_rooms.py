@@ -30,7 +30,10 @@ MAY = {
         "raw/stores.py", "lake/objects.py", "enrich/geo/download.py", "alerts/services.py",
         "demo/standalone.py",
     },
-    "know Airflow": {"orchestration/dag_run.py", "orchestration/airflow_plugin.py"},
+    "know Airflow": {
+        "orchestration/dag_run.py", "orchestration/airflow_settings.py",
+        "orchestration/airflow_plugin.py",
+    },
     "have options": {"cli/", "demo/commands.py", "demo/standalone.py"},
     "print": {"cli/", "demo/commands.py", "demo/demo.py", "demo/standalone.py", "text.py"},
     "write Parquet": {"lake/partitions.py", "enrich/robots.py"},

@@ -67,6 +67,6 @@ def make_app() -> Any:
 
 def _load_settings() -> "Settings":
     """As tasks do; where the lake is out of reach, the import fails with what says so."""
-    from pipeline.orchestration.dag_run import load_site
+    from pipeline.orchestration.dag_run import load_absolute
 
-    return load_site()
+    return load_absolute()

@@ -1,7 +1,7 @@
 """What the DAGs share: zone, owner, pool and tags, the day of a run, retries, a failure's alert.
 
-With the plugin the only module that imports Airflow; light, for it is read whenever a DAG is
-parsed.
+With ``airflow_settings`` and the plugin the only module that imports Airflow; light, for it is read
+whenever a DAG is parsed.
 """
 
 from collections.abc import Callable
@@ -9,19 +9,25 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import (
-    BaseHook,
-    ExceptionRetryPolicy,
-    RetryAction,
-    RetryRule,
-    get_current_context,
-)
-from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
 
 from pipeline.days import Run, find_day, read_as_of
 from pipeline.errors import AlertError, SettingsError, TidegaugeError
-from pipeline.lake.zone import schedule_zone
-from pipeline.settings import Settings, load_settings, refuse_relative
+from pipeline.lake.lake import Lake
+from pipeline.lake.zone import schedule_zone, zone_name
+from pipeline.orchestration.airflow_settings import (
+    MAXMIND,
+    read_connection,
+    read_settings,
+    read_store_keys,
+)
+from pipeline.settings import (
+    AirflowItem,
+    Settings,
+    load_settings,
+    refuse_relative,
+    use_store_keys,
+)
 
 ZONE = schedule_zone()
 FIRST_DAY = datetime(1995, 1, 1, tzinfo=ZoneInfo(ZONE))
@@ -43,15 +49,45 @@ TAGS = list(_SHOWN.airflow_tags)
 TidegaugeError.is_at_terminal = False
 
 
-def load_site(**given: Any) -> Settings:
-    """The site's settings, as a task may use them.
+def load_absolute(**given: Any) -> Settings:
+    """The site's settings, as the tab may use them, whose process is all of Airflow's.
 
     Raises:
         SettingsError: one is wrong, or is a path that is not absolute.
+        StoreError: Airflow does not have what it is to have.
     """
-    settings = load_settings(**given)
+    settings = read_settings(**given)
     refuse_relative(settings)
     return settings
+
+
+def load_site(**given: Any) -> Settings:
+    """The site's settings, as a task may use them; the process has the stores' keys from then on.
+
+    Raises:
+        SettingsError, StoreError: as ``load_absolute``; or days would be another zone's.
+    """
+    settings = load_absolute(**given)
+    _use_keys(settings)
+    if AirflowItem.settings in settings.airflow_reads:
+        _refuse_another_zone(settings)
+    return settings
+
+
+def _use_keys(settings: Settings) -> None:
+    if AirflowItem.s3 in settings.airflow_reads:
+        use_store_keys(read_store_keys())
+
+
+def _refuse_another_zone(settings: Settings) -> None:
+    """Schedules and days are in the zone that DAGs were read with, without Airflow's variables."""
+    zone = zone_name(settings.timezone, Lake(settings.lake))
+    if zone != ZONE:
+        raise SettingsError(
+            "timezone", zone,
+            f"the DAGs are read without Airflow's variables, in {ZONE}: set it in the environment"
+            " (TIDEGAUGE_TIMEZONE) or in the settings file, too",
+        )  # fmt: skip
 
 
 def current_day() -> date:
@@ -104,9 +140,10 @@ def _day_of(context: Any) -> date:
 
 def is_over(context: Any) -> bool:
     """Whether a scheduled run is about a day after the site's last one: there is nothing to do."""
-    last_day = load_settings().last_day
-    is_scheduled = _kind(context["dag_run"]) == "scheduled"
-    return is_scheduled and last_day is not None and _day_of(context) > last_day
+    if _kind(context["dag_run"]) != "scheduled":
+        return False
+    last_day = read_settings().last_day
+    return last_day is not None and _day_of(context) > last_day
 
 
 def announce(context: Any) -> None:
@@ -133,7 +170,8 @@ def _announce(
     if isinstance(exception, AlertError):
         return
     try:
-        settings, day = load_settings(), day_of(context)
+        settings, day = read_settings(), day_of(context)
+        _use_keys(settings)
     except SettingsError:
         return
     why = str(exception or "its process died")
@@ -149,16 +187,9 @@ def maxmind_settings() -> Settings:
     """The settings with the account of the connection ``maxmind``; Airflow masks it in logs.
 
     Raises:
-        SettingsError: there is no such connection.
+        StoreError, SettingsError: there is no such connection, or one without a password.
     """
-    try:
-        account = BaseHook.get_connection("maxmind")
-    except AirflowNotFoundException as error:
-        raise SettingsError(
-            "connection maxmind", None,
-            "make one in Airflow (Admin, Connections; type Generic): the login is MaxMind's account"
-            " id, the password a licence key",
-        ) from error  # fmt: skip
+    account = read_connection(MAXMIND)
     return load_site(maxmind_account_id=account.login, maxmind_license_key=account.password)
 
 

@@ -81,7 +81,7 @@ def test_without_the_connection_a_sentence_says_how_to_make_it(
 ) -> None:
     done = tester.test("tidegauge_refresh_geo", settings_of(site), {})
     assert done.state == "failed"
-    assert "make one in Airflow (Admin, Connections; type Generic)" in done.log
+    assert "make one in Airflow (Admin, Connections; type Generic;" in done.log
 
 
 def test_retention_lists_then_deletes_within_its_guard(tester: DagTester, site: Site) -> None:
