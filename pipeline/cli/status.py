@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -26,10 +27,8 @@ if TYPE_CHECKING:
     from pipeline.build.stale import Stock
     from pipeline.ingest.deduplication import OverlapRules
     from pipeline.lake.lake import Lake
-    from pipeline.lake.ledger import FileRecord
+    from pipeline.lake.sums import Sums
     from pipeline.settings import Settings
-
-_KINDS = ("lines", "hits", "rejected", "blank", "directives", "duplicates")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -69,30 +68,32 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
     from pipeline.build.stale import session_rules, take_stock
     from pipeline.ingest.source_names import list_doubts
     from pipeline.lake.left_out import read_notes
+    from pipeline.lake.sums import COUNTED
 
-    records = lake.files()
-    days = sorted({day for record in records for day in record.days})
+    every = lake.sums()
+    days = sorted({day for sums in every for day in sums.days})
     sealed = lake.sealed()
     stock = take_stock(lake, session_rules(settings))
     stale, zone = stock.stale, ZoneInfo(lake.identity()["timezone"])
     untaken, given_up = list_untaken(alert_settings(settings))
+    reasons = sum((Counter(sums.reasons) for sums in every), Counter[str]())
     rows: list[tuple[str, str | int]] = [
         ("time zone", lake.identity()["timezone"]),
-        ("files", len(records)),
-        ("sources", ", ".join(sorted({record.source for record in records if record.days}))),
-        *_list_sources(records),
+        ("files", sum(sums.files for sums in every)),
+        ("sources", ", ".join(sorted({sums.source for sums in every if sums.days}))),
+        *_list_sources(every),
         ("doubtful names", "; ".join(list_doubts(lake).values())),
         ("left out", ", ".join(escape(note.name) for note in read_notes(lake).values())),
-        *((kind, sum(getattr(record, kind) for record in records)) for kind in _KINDS),
-        ("rejected because", _list_reasons(records)),
-        ("damaged files", ", ".join(escape(r.name) for r in records if r.damage)),
-        ("days", _span(days, _say_slivers(records, days, zone))),
+        *((kind, sum(sums.counted[kind] for sums in every)) for kind in COUNTED),
+        ("rejected because", ", ".join(f"{why} {n:,}" for why, n in sorted(reasons.items()))),
+        ("damaged files", ", ".join(escape(name) for sums in every for name in sums.damaged)),
+        ("days", _span(days, _say_slivers(every, days, zone))),
         ("sealed days", _span([day for day in days if day in sealed])),
         ("stale days", ", ".join(map(str, stale[:10])) + (" ..." if len(stale) > 10 else "")),
         ("stale days count", len(stale)),
         ("stale when asked", _span(_list_waiting(stock))),
         ("databases", ", ".join(_list_databases(settings))),
-        ("days located by another database", _span(_list_outdated(settings, lake, records))),
+        ("days located by another database", _span(_list_outdated(settings, lake, every))),
         ("alerts not taken", "; ".join(untaken) or "none"),
         ("alerts given up", "; ".join(given_up) or "none"),
     ]
@@ -133,7 +134,7 @@ def _count_unsettled(lake: Lake, rules: OverlapRules) -> Counter[str]:
     from pipeline.ingest.deduplication import SourceFiles
 
     sealed = lake.sealed()
-    names = sorted({record.source for record in lake.files()})
+    names = sorted({sums.source for sums in lake.sums()})
     files = SourceFiles(lake, rules, lake.root)
     return Counter(day for name in names for day in files.list_unsettled(name) if day not in sealed)
 
@@ -142,20 +143,20 @@ def _span(days: list[str], also: str = "") -> str:
     return f"{days[0]} to {days[-1]} ({len(days)}{also})" if days else "none"
 
 
-def _say_slivers(records: list[FileRecord], days: list[str], zone: ZoneInfo) -> str:
+def _say_slivers(every: list[Sums], days: list[str], zone: ZoneInfo) -> str:
     """Where the first or the last day is no more than what reaches over a midnight."""
     if len(days) < 2:
         return ""
-    first, last = (
-        datetime.fromisoformat(end(filter(None, ends))).astimezone(zone)
-        for end, ends in (
-            (min, [record.first_at for record in records]),
-            (max, [record.last_at for record in records]),
-        )
-    )
+    first, last = (datetime.fromisoformat(at).astimezone(zone) for at in _times_of(every))
     began = f"; of {days[0]} only from {first:%H:%M} on" if first.hour == 23 else ""
     ended = f"; of {days[-1]} only until {last:%H:%M}" if last.hour == 0 else ""
     return began + ended
+
+
+def _times_of(every: Iterable[Sums]) -> tuple[str, str]:
+    """The first and the last hit of some files that have hits."""
+    times = [(sums.first_at, sums.last_at) for sums in every if sums.first_at and sums.last_at]
+    return min(first for first, _ in times), max(last for _, last in times)
 
 
 def _list_waiting(stock: Stock) -> list[str]:
@@ -163,29 +164,21 @@ def _list_waiting(stock: Stock) -> list[str]:
     return sorted(str(day) for day in stock.causes.keys() - set(stock.stale))
 
 
-def _list_sources(records: list[FileRecord]) -> list[tuple[str, str]]:
+def _list_sources(every: Iterable[Sums]) -> list[tuple[str, str]]:
     """The files, first and last hit of each source that has hits."""
-    found: dict[str, list[FileRecord]] = {}
-    for record in records:
-        if record.days:
-            found.setdefault(record.source, []).append(record)
+    found: dict[str, list[Sums]] = {}
+    for sums in every:
+        if sums.days:
+            found.setdefault(sums.source, []).append(sums)
     return [(f"source {name}", _describe(its)) for name, its in sorted(found.items())]
 
 
-def _describe(records: list[FileRecord]) -> str:
-    first = min(record.first_at for record in records if record.first_at)
-    last = max(record.last_at for record in records if record.last_at)
-    return f"{write_number_of(len(records), 'file')}, {first} to {last}"
+def _describe(its: list[Sums]) -> str:
+    files = write_number_of(sum(sums.files_with_hits for sums in its), "file")
+    return "{}, {} to {}".format(files, *_times_of(its))
 
 
-def _list_reasons(records: list[FileRecord]) -> str:
-    reasons: Counter[str] = Counter()
-    for record in records:
-        reasons.update(record.reasons)
-    return ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
-
-
-def _list_outdated(settings: Settings, lake: Lake, records: list[FileRecord]) -> list[str]:
+def _list_outdated(settings: Settings, lake: Lake, every: list[Sums]) -> list[str]:
     from pipeline.enrich.geo.databases import list_databases, list_networks
 
     try:
@@ -198,7 +191,7 @@ def _list_outdated(settings: Settings, lake: Lake, records: list[FileRecord]) ->
 
         zone = find_zone(settings.timezone, lake).info
         places = DatabasesInForce(databases, settings.geo_provider, zone, networks)
-        return [str(day) for day in find_outdated(records, places, lake.sealed())]
+        return [str(day) for day in find_outdated(every, places, lake.sealed())]
     except GeoError:  # said in the row before
         return []
 

@@ -144,7 +144,10 @@ def _is_outdated(record: FileRecord | None, day: date, places: DatabasesInForce)
     share = record.days.get(str(day)) if record and record.is_live else None
     if record is None or share is None:
         return False
-    return is_outdated(share, day, places) or find_other_networks(record, places) is not None
+    return (
+        is_outdated(share.geo_built, day, places)
+        or find_other_networks(record.located, places) is not None
+    )
 
 
 def has_arrived(path: Path, by: datetime | None) -> bool:

@@ -11,7 +11,8 @@ from pipeline.days import EPOCH
 from pipeline.definitions import DEFINITIONS_VERSION, NO_NETWORKS
 from pipeline.enrich.hits import DatabasesInForce, HitMaker
 from pipeline.ingest.source_names import Sources
-from pipeline.lake.ledger import DayShare, FileRecord
+from pipeline.lake.ledger import DayShare, FileRecord, Located
+from pipeline.lake.sums import Sums
 from pipeline.raw.files import Origin
 from pipeline.raw.naming import read_name, safe_source
 from pipeline.text import escape
@@ -28,37 +29,35 @@ class Outdated:
     text: str
 
 
-def is_outdated(share: DayShare, day: date, places: DatabasesInForce) -> bool:
-    """Whether another database is in force for ``day`` than the one that located the share.
+def is_outdated(built: str | None, day: date, places: DatabasesInForce) -> bool:
+    """Whether another database is in force for ``day`` than the one that located its hits.
 
     Hits that were taken in without any database are left as they are.
     """
     chosen = places.in_force((day - EPOCH).days)
-    return bool(chosen and share.geo_built and share.geo_built != str(chosen[0].build_date))
+    return bool(chosen and built and built != str(chosen[0].build_date))
 
 
-def find_other_networks(record: FileRecord, places: DatabasesInForce) -> str | None:
+def find_other_networks(located: Located, places: DatabasesInForce) -> str | None:
     """The databases of networks in force for a file's days, where it was read by others.
 
     None where there are none now, and of hits that were taken in without any database.
     """
-    if not any(share.geo_built for share in record.read_days.values()):
+    if not any(built for _, built in located.built):
         return None
-    days = ((date.fromisoformat(day) - EPOCH).days for day in record.read_days)
+    days = ((date.fromisoformat(day) - EPOCH).days for day, _ in located.built)
     networks = places.name_networks(days)
-    return None if networks in (NO_NETWORKS, record.networks) else networks
+    return None if networks in (NO_NETWORKS, located.networks) else networks
 
 
-def find_outdated(
-    records: Iterable[FileRecord], places: DatabasesInForce, sealed: set[str]
-) -> list[date]:
+def find_outdated(every: Iterable[Sums], places: DatabasesInForce, sealed: set[str]) -> list[date]:
     """The days to locate anew, in order; sealed ones can't be."""
     found = set()
-    for record in records:
-        all_are = find_other_networks(record, places) is not None
-        for day, share in record.read_days.items():
+    for located in {located for sums in every for located in sums.located}:
+        all_are = find_other_networks(located, places) is not None
+        for day, built in located.built:
             at = date.fromisoformat(day)
-            if day not in sealed and (all_are or is_outdated(share, at, places)):
+            if day not in sealed and (all_are or is_outdated(built, at, places)):
                 found.add(at)
     return sorted(found)
 
@@ -71,7 +70,7 @@ def list_outdated(
     for record in records:
         by_settings = _by_settings(record, maker, sources.origin_of_record(record))
         by_name = _by_name(record) if sources.misnames(record) else []
-        if networks := find_other_networks(record, maker.places):
+        if networks := find_other_networks(record.located, maker.places):
             known = record.networks or NO_NETWORKS
             by_name.append(("geo", f"networks by the database of {known}, in force: {networks}"))
         for day, share in record.read_days.items():
@@ -89,7 +88,7 @@ def list_outdated(
 def _reasons(
     record: FileRecord, share: DayShare, day: date, maker: HitMaker
 ) -> Iterator[tuple[str, str]]:
-    if is_outdated(share, day, maker.places):
+    if is_outdated(share.geo_built, day, maker.places):
         chosen = maker.places.in_force((day - EPOCH).days)
         now = chosen[0].build_date if chosen else None
         yield "geo", f"located by the database of {share.geo_built}, in force is that of {now}"

@@ -10,11 +10,13 @@ Up to version 2 of the definitions a name was cut at its first ``.``, ``-`` or `
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import FileRecord
+from pipeline.lake.ledger import FileRecord, path_of
 from pipeline.raw.files import Origin
 from pipeline.raw.naming import folder_of, read_name, safe_source, source_of
 from pipeline.raw.rotation import PACKED
@@ -27,11 +29,11 @@ def first_part(name: str) -> str:
     return safe_source(re.split(r"[.\-_]", printable(name))[0]) or "log"
 
 
-def is_named_before(record: FileRecord) -> bool:
+def is_named_before(source: str, name: str, source_by_name: bool | None) -> bool:
     """Whether a file has its source by the first part of a name that names another server."""
-    if record.source_by_name is False or record.source != first_part(record.name):
+    if source_by_name is False or source != first_part(name):
         return False
-    return record.source != safe_source(read_name(record.name).server)
+    return source != safe_source(read_name(name).server)
 
 
 class Namer:
@@ -40,13 +42,14 @@ class Namer:
     def __init__(self, lake: Lake) -> None:
         """Read the lake's records only when a name could have been another before."""
         self._lake = lake
+        self._names: dict[str, list[tuple[str, bool | None]]] = {}
 
-    @cached_property
-    def _by_source(self) -> dict[str, list[FileRecord]]:
-        found: dict[str, list[FileRecord]] = {}
-        for record in self._lake.files():
-            found.setdefault(record.source, []).append(record)
-        return found
+    def _names_in(self, source: str) -> list[tuple[str, bool | None]]:
+        """The names of a source's files in the lake, and whether they are what it is called by."""
+        if source not in self._names:
+            its = self._lake.records(("name", "source_by_name"), {source})
+            self._names[source] = list(zip(*its.to_pydict().values(), strict=True))
+        return self._names[source]
 
     def origin(self, path: Path, layout: str | None = None) -> Origin:
         """What is known of a raw file of whose source nothing is said."""
@@ -57,13 +60,13 @@ class Namer:
         name, before = source_of(path), first_part(path.name)
         if name == before:
             return name
-        those = [r for r in self._by_source.get(before, ()) if is_named_before(r)]
-        if any(_unpacked(r.name) == _unpacked(printable(path.name)) for r in those):
+        those = [its for its, by in self._names_in(before) if is_named_before(before, its, by)]
+        if any(_unpacked(its) == _unpacked(printable(path.name)) for its in those):
             return before  # that file itself: it has grown, or was packed
-        if any(not is_named_before(record) for record in self._by_source.get(name, ())):
+        if any(not is_named_before(name, *its) for its in self._names_in(name)):
             return name
         server = read_name(path.name).server
-        return before if any(read_name(r.name).server == server for r in those) else name
+        return before if any(read_name(its).server == server for its in those) else name
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,8 @@ class Sources:
     def misnames(self, record: FileRecord) -> bool:
         """Whether a file would get another source by its name today; never one that is named."""
         named = {*self.expected, *(table.name for table in self.tables)}
-        return record.source not in named and is_named_before(record)
+        its = (record.source, record.name, record.source_by_name)
+        return record.source not in named and is_named_before(*its)
 
 
 def list_doubts(lake: Lake) -> dict[str, str]:
@@ -116,46 +120,52 @@ def list_doubts(lake: Lake) -> dict[str, str]:
     A name without doubt settles those of its source; so does a source that was given. Files of one
     name in several folders may be of several servers.
     """
-    records = [record for record in lake.files() if record.days]
-    return dict(sorted((_doubt_folders(records, lake) | _doubt_names(records)).items()))
-
-
-def _doubt_folders(records: Iterable[FileRecord], lake: Lake) -> dict[str, str]:
-    told = [record for record in records if record.source_by_name is not False]
-    found = _list_folders((record, [seen.raw for seen in record.seen]) for record in told)
-    doubted = {name for name, folders in found.items() if len(folders) > 1}
-    if doubted:  # to look whether the files are still there takes long
-        paths = lake.raw_paths()
-        still = ((record, [p for p, _ in paths.get(record.file_key, [])[:1]]) for record in told)
-        found = _list_folders(still)
-    return {
-        source: f"{escape(printable(name))}: lies in the folders"
-        f" {', '.join(escape(folder) for folder in sorted(folders))}, which may be servers"
-        for (source, name), folders in sorted(found.items(), reverse=True)
-        if len(folders) > 1
-    }
-
-
-def _list_folders(
-    records: Iterable[tuple[FileRecord, list[Path]]],
-) -> dict[tuple[str, str], set[str]]:
-    """The folders of each source's and name's files."""
-    found: dict[tuple[str, str], set[str]] = {}
-    for record, paths in records:
-        for path in paths:
-            found.setdefault((record.source, path.name), set()).add(folder_of(path))
+    found = {}
+    for source in sorted({sums.source for sums in lake.sums() if sums.told_by_name}):
+        its = lake.records(("file_key", "name", "source_by_name", "days", "seen"), {source})
+        its = its.filter(pc.greater(pc.list_value_length(its["days"]), 0))
+        told = its.filter(pc.fill_null(its["source_by_name"], True))
+        if doubt := (_doubt_names(its) if len(told) == len(its) else None) or _doubt_folders(
+            lake, told
+        ):
+            found[source] = doubt
     return found
 
 
-def _doubt_names(records: Iterable[FileRecord]) -> dict[str, str]:
-    found: dict[str, str | None] = {}
-    for record in sorted(records, key=lambda record: record.name):
-        if found.get(record.source, "") is None:
-            continue  # one without doubt settles it
-        is_told = record.source_by_name is not False
-        doubt = read_name(record.name).doubt if is_told else None
-        found[record.source] = doubt and f"{escape(record.name)}: {doubt}"
-    return {source: text for source, text in found.items() if text}
+def _doubt_names(files: pa.Table) -> str | None:
+    last = ""
+    for names in files["name"].chunks:
+        for name in names.to_pylist():
+            if not read_name(name).doubt:
+                return None  # one without doubt settles it
+            last = max(last, name)
+    return f"{escape(last)}: {read_name(last).doubt}" if last else None
+
+
+def _doubt_folders(lake: Lake, files: pa.Table) -> str | None:
+    paths = pc.struct_field(pc.list_flatten(files["seen"]), "path")
+    parents = pc.replace_substring_regex(paths, "[^/]*$", "").unique().to_pylist()
+    if len({folder_of(path_of(f"{parent}log")) for parent in parents}) < 2:
+        return None
+    names = _list_folders(map(path_of, paths.to_pylist()))
+    if any(len(folders) > 1 for folders in names.values()):
+        # To look whether the files are still there takes long.
+        still = lake.raw_paths()
+        keys = files["file_key"].to_pylist()
+        names = _list_folders(path for key in keys for path, _ in still.get(key, [])[:1])
+    doubts = sorted(name for name, folders in names.items() if len(folders) > 1)
+    if not doubts:
+        return None
+    folders = ", ".join(map(escape, sorted(names[doubts[0]])))
+    return f"{escape(printable(doubts[0]))}: lies in the folders {folders}, which may be servers"
+
+
+def _list_folders(paths: Iterable[Path]) -> dict[str, set[str]]:
+    """The folders of the files of each name."""
+    found: dict[str, set[str]] = {}
+    for path in paths:
+        found.setdefault(path.name, set()).add(folder_of(path))
+    return found
 
 
 def _unpacked(name: str) -> str:

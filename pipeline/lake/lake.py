@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     import pyarrow as pa
+
+    from pipeline.lake.sums import Sums
 
 log = logging.getLogger(__name__)
 
@@ -106,11 +108,28 @@ class Lake:
         """The accounting of every raw file whose hits are in the lake, by file key."""
         return [record for record in self.all_files() if record.is_live]
 
-    def records(self, columns: Sequence[str]) -> pa.Table:
-        """Some columns of the accounting of every raw file whose hits are in the lake."""
+    def records(
+        self,
+        columns: Sequence[str],
+        sources: Collection[str] | None = None,
+        are_asked: Callable[[Sums], bool] = lambda _: True,
+    ) -> pa.Table:
+        """Some columns of the accounting of every raw file whose hits are in the lake.
+
+        Args:
+            columns: of ``tables.FILES``.
+            sources: theirs only.
+            are_asked: whether files that come to this are to be read.
+        """
         from pipeline.lake.records import live_records  # noqa: PLC0415 loads Arrow
 
-        return live_records(self.ledger, columns)
+        return live_records(self.ledger, columns, sources, are_asked)
+
+    def sums(self) -> list[Sums]:
+        """What that of all of them comes to: a part of a source's at a time."""
+        from pipeline.lake.records import list_sums  # noqa: PLC0415 loads Arrow
+
+        return list_sums(self.ledger)
 
     def all_files(self) -> list[FileRecord]:
         """The same, and that of raw files that grew into others, or were forgotten."""
@@ -140,16 +159,14 @@ class Lake:
 
         ``stat``: of the file now, when it is elsewhere; else a fetched one that is gone was read.
         """
-        key = self._key_seen(path, self._seen_of(path), stat)
+        key = self._key_seen(path, self._seen_of([path]).get(quoted(path), []), stat)
         return self.find(key) if key else None
 
     def find_all_seen(
         self, files: Mapping[Path, list[int] | None]
     ) -> tuple[dict[Path, FileRecord], set[Path]]:
         """The same of many files with their ``stat``; and which were read, whatever they held."""
-        from pipeline.lake.records import list_seen  # noqa: PLC0415 loads Arrow
-
-        every = list_seen(self.ledger)
+        every = self._seen_of(files)
         seen = {path: its for path in files if (its := every.get(quoted(path)))}
         keys = {path: self._key_seen(path, its, files[path]) for path, its in seen.items()}
         known = self.find_all(key for key in keys.values() if key)
@@ -164,10 +181,10 @@ class Lake:
             return seen[-1][1] if seen and path.is_relative_to(self.fetched) else None
         return next((key for one, key in reversed(seen) if one.stat == now), None)
 
-    def _seen_of(self, path: Path) -> list[tuple[Seen, str]]:
-        from pipeline.lake.records import find_seen  # noqa: PLC0415 loads Arrow
+    def _seen_of(self, paths: Iterable[Path]) -> Mapping[str, list[tuple[Seen, str]]]:
+        from pipeline.lake.records import list_seen  # noqa: PLC0415 loads Arrow
 
-        return find_seen(self.ledger, quoted(path))
+        return list_seen(self.ledger, set(map(quoted, paths)))
 
     def raw_paths(self) -> dict[str, list[tuple[Path, list[int]]]]:
         """Where each file key's raw file was read and a file is still, with its ``stat`` then.
@@ -302,10 +319,11 @@ class Lake:
             changed = {record.file_key: record for record in records}
             read_ns = time.time_ns()
             known = self.find_all({key for _, key in read.values()} - changed.keys()) | changed
+            before = self._seen_of(read)
             for path, (stat, key) in read.items():
                 seen = Seen(quoted(path), stat[0], stat[1], read_ns)
                 was = [one for one in known[key].seen if one.path == seen.path]
-                if was and was[0].stat == seen.stat and self._seen_of(path)[-1] == (was[0], key):
+                if was and was[0].stat == seen.stat and before[seen.path][-1] == (was[0], key):
                     continue  # the same there as the last time
                 known[key] = changed[key] = with_seen(known[key], seen)
             all_moves = [

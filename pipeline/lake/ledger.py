@@ -29,6 +29,16 @@ class DayShare:
 
 
 @dataclass(frozen=True)
+class Located:
+    """By which databases a raw file's hits were located."""
+
+    built: tuple[tuple[str, str | None], ...]
+    """The build date of each local day's; None without one."""
+    networks: str | None
+    """Those of networks; see ``tables.FILES``."""
+
+
+@dataclass(frozen=True)
 class Seen:
     """Where a raw file was read."""
 
@@ -43,7 +53,7 @@ class Seen:
     @property
     def raw(self) -> Path:
         """The raw file."""
-        return Path(os.fsdecode(unquote_to_bytes(self.path)))
+        return path_of(self.path)
 
     @property
     def stat(self) -> list[int]:
@@ -115,6 +125,12 @@ class FileRecord:
         return self.whole_days or self.days
 
     @property
+    def located(self) -> Located:
+        """By what its hits were located, before duplicates were dropped."""
+        its = self.read_days.items()
+        return Located(tuple((day, share.geo_built) for day, share in its), self.networks)
+
+    @property
     def stem(self) -> str:
         """The name of the Parquet files that have its rows, perhaps among other files'."""
         return self.lies_in or self.file_key
@@ -144,6 +160,11 @@ def key_of(source: str, sha256: str) -> str:
 def quoted(path: Path) -> str:
     """A path as the ledger has it: of what may be no text, text."""
     return quote(os.fsencode(lasting_path(path)))
+
+
+def path_of(text: str) -> Path:
+    """The path that ``quoted`` has written."""
+    return Path(os.fsdecode(unquote_to_bytes(text)))
 
 
 def stat_of(path: Path) -> list[int]:

@@ -1,7 +1,7 @@
 """Parquet files of the lake, in bounded memory: hits and rejects in line order, days in theirs."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from itertools import chain, groupby, pairwise
@@ -69,10 +69,12 @@ def _open_hits(path: Path) -> pq.ParquetWriter:
     )
 
 
-def write_table(path: Path, table: pa.Table) -> None:
-    """Write a whole table as one Parquet file."""
+def write_table(path: Path, table: pa.Table, said: Mapping[bytes, str] | None = None) -> None:
+    """Write a whole table as one Parquet file; what is ``said`` of it stands in its footer."""
     with _open(path, table.schema) as writer:
         writer.write_table(table, row_group_size=_BUFFERED_ROWS)
+        if said:
+            writer.add_key_value_metadata(dict(said))
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:

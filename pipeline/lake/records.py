@@ -8,9 +8,8 @@ Of an earlier version's ledger there is a JSON file each, until a command writes
 import secrets
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, field, fields, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from datetime import date, datetime
 from functools import lru_cache
 from itertools import pairwise
@@ -20,114 +19,33 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from pipeline.errors import LakeError
 from pipeline.lake.journal import Move
 from pipeline.lake.ledger import NO_DAY, DayShare, FileRecord, Seen
 from pipeline.lake.old_ledger import read_old
-from pipeline.lake.partitions import write_table
-from pipeline.lake.storage import damage_named
-from pipeline.tables import FILES, FILES_FOLDER
+from pipeline.lake.sheets import (
+    SCHEMA,
+    SHARES,
+    Moment,
+    Sheet,
+    list_sheets,
+    only_live,
+    schema_of,
+    settled,
+    shape_named,
+    write_sheet,
+)
+from pipeline.lake.sums import ENDED, Sums, sum_up
+from pipeline.tables import FILES_FOLDER
 
 MOST_RECORDS = 4_000
 """Of a sheet of more than one day: it is written anew with every change of one of them."""
-_SEEN = pa.list_(
-    pa.struct(
-        [("path", pa.string()), ("size", pa.int64()), ("changed_ns", pa.int64()),
-         ("read_ns", pa.int64())]
-    )
-)  # fmt: skip
-SCHEMA = FILES.append(pa.field("seen", _SEEN)).remove_metadata()
-_DAY_LENGTH = len(str(NO_DAY))
 _TIMES = ("first_at", "last_at", "ingested_at", "forgotten_at")
-_SHARES = ("days", "whole_days")
-_ENDED = ("replaced_by", "forgotten_at")
 _DATES = ("rejects_day",)
 _SECONDS, _ISO = pa.timestamp("s", "UTC"), "%Y-%m-%dT%H:%M:%S+00:00"
-_DEFAULTS = {
-    one.name: () if one.name in (*_SHARES, "seen") else one.default
-    for one in fields(FileRecord)
-    if not (one.default is MISSING and one.default_factory is MISSING)
-}
 _Item = TypeVar("_Item")
 _TIME = SCHEMA.field("first_at").type
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A sheet as it was when the folder was listed."""
-
-    path: Path
-    stat: tuple[int, int, int]
-
-    @property
-    def source(self) -> str:
-        """Whose files it has."""
-        return self.path.stem[: -_DAY_LENGTH - 1]
-
-    @property
-    def first_day(self) -> str:
-        """The day from which on it has them."""
-        return self.path.stem[-_DAY_LENGTH:]
-
-    def read(self, columns: tuple[str, ...] | None = None) -> pa.Table:
-        """Its records, or some columns of ``SCHEMA`` of them."""
-        stat, table = _kept.get((self.path, columns), (None, None))
-        if stat != self.stat:
-            path = self.path
-            with damage_named(path), _shape_named(path), pq.ParquetFile(path) as file:
-                table = _filled(file.read(columns), _schema(columns)).cast(_schema(columns))
-            _kept[self.path, columns] = self.stat, table
-        return table
-
-
-@contextmanager
-def _shape_named(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except pa.ArrowException:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise LakeError(f"{path} is damaged: {error}") from error
-
-
-_kept: dict[tuple[Path, tuple[str, ...] | None], tuple[tuple[int, int, int], pa.Table]] = {}
-"""Of each sheet what was read last: each commit reads them, and leaves one anew."""
 _kept_records: dict[Path, tuple[tuple[int, int, int], list[FileRecord]]] = {}
-
-
-@dataclass(frozen=True)
-class _Moment:
-    """Sheets and their tables, of one moment."""
-
-    sheets: tuple[Sheet, ...]
-    tables: tuple[pa.Table, ...] = field(compare=False)
-
-
-def _schema(columns: Iterable[str] | None) -> pa.Schema:
-    return SCHEMA if columns is None else pa.schema([SCHEMA.field(name) for name in columns])
-
-
-def _filled(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """With what a record has by default in the columns that a sheet was written before."""
-    for place, column in enumerate(schema):
-        if column.name in _DEFAULTS and column.name not in table.column_names:
-            values = pa.array([_DEFAULTS[column.name]] * len(table), column.type)
-            table = table.add_column(place, column, values)
-    return table
-
-
-def list_sheets(ledger: Path) -> list[Sheet]:
-    """The sheets there are, by source and day."""
-    found = []
-    for path in sorted((ledger.parent / FILES_FOLDER).glob("*.parquet")):
-        try:
-            stat = path.stat()
-        except FileNotFoundError:  # just replaced by others
-            continue
-        found.append(Sheet(path, (stat.st_ino, stat.st_size, stat.st_mtime_ns)))
-    return found
 
 
 def read_records(ledger: Path, columns: Sequence[str] | None = None) -> pa.Table:
@@ -141,35 +59,67 @@ def read_records(ledger: Path, columns: Sequence[str] | None = None) -> pa.Table
         LakeError: a sheet is damaged.
     """
     names = tuple(columns) if columns is not None else None
-    old = to_table(read_old(ledger)).select(_schema(names).names)
-    return pa.concat_tables([old, *_settled(ledger, names).tables])
+    old = to_table(read_old(ledger)).select(schema_of(names).names)
+    return pa.concat_tables([old, *settled(ledger, lambda sheet: sheet.scan(names)).read])
 
 
-def live_records(ledger: Path, columns: Sequence[str]) -> pa.Table:
-    """Some columns of the records of raw files whose hits are in the lake."""
-    return only_live(read_records(ledger, [*columns, *_ENDED])).select(list(columns))
+def list_sums(ledger: Path) -> list[Sums]:
+    """What the records of all raw files come to at one moment: a part of a source's at a time."""
+    old, moment = read_old(ledger), settled(ledger, lambda sheet: sheet.sums)
+    if moment.is_amid:
+        return sum_records(list_records(ledger))
+    return [*sum_records(old), *moment.read]
 
 
-def only_live(table: pa.Table) -> pa.Table:
-    """The records of files that are in the lake."""
-    return table.filter(pc.and_(*(pc.is_null(table[name]) for name in _ENDED)))
+def sum_records(records: Iterable[FileRecord]) -> list[Sums]:
+    """What some records come to, by source."""
+    by_source = defaultdict(list)
+    for record in records:
+        by_source[record.source].append(record)
+    return [sum_up(source, to_table(its)) for source, its in sorted(by_source.items())]
+
+
+def live_records(
+    ledger: Path,
+    columns: Sequence[str],
+    sources: Collection[str] | None = None,
+    are_asked: Callable[[Sums], bool] = lambda _: True,
+) -> pa.Table:
+    """Some columns of the records of raw files that are in the lake.
+
+    ``are_asked``: tells by what a sheet's records come to whether it is to be read.
+    """
+    names = tuple(dict.fromkeys([*columns, *ENDED]))
+
+    def read(sheet: Sheet) -> pa.Table:
+        is_asked = are_asked(sheet.sums)
+        return only_live(sheet.scan(names)) if is_asked else schema_of(names).empty_table()
+
+    old, moment = read_old(ledger), settled(ledger, read, sources)
+    if moment.is_amid:
+        old = list_records(ledger)
+    its = [one for one in old if sources is None or one.source in sources]
+    found = [only_live(to_table(its)).select(schema_of(names).names)]
+    return pa.concat_tables(found if moment.is_amid else [*found, *moment.read]).select(
+        list(columns)
+    )
 
 
 def list_records(ledger: Path) -> list[FileRecord]:
     """The same as values, by file key."""
     old = {record.file_key: record for record in read_old(ledger)}
-    found = old | _list_records(_settled(ledger))
+    found = old | _list_records(settled(ledger, Sheet.read))
     return [record for _, record in sorted(found.items())]
 
 
 @lru_cache(maxsize=1)
-def _list_records(moment: _Moment) -> dict[str, FileRecord]:
+def _list_records(moment: Moment[pa.Table]) -> dict[str, FileRecord]:
     # Of two sheets between which days were just divided, both may have a record.
     found: dict[str, FileRecord] = {}
-    for sheet, table in zip(moment.sheets, moment.tables, strict=True):
+    for sheet, table in zip(moment.sheets, moment.read, strict=True):
         stat, records = _kept_records.get(sheet.path, (None, []))
         if stat != sheet.stat:
-            with _shape_named(sheet.path):
+            with shape_named(sheet.path):
                 records = to_records(table)
             _kept_records[sheet.path] = sheet.stat, records
         found |= {record.file_key: record for record in records}
@@ -178,26 +128,26 @@ def _list_records(moment: _Moment) -> dict[str, FileRecord]:
 
 def find_record(ledger: Path, file_key: str) -> FileRecord | None:
     """The record of one raw file: in the lake, replaced or forgotten."""
-    old = [record for record in read_old(ledger) if record.file_key == file_key]
-    source = file_key.rpartition("-")[0]
-    moment = _settled(ledger, ("file_key",))
-    for sheet, keys in zip(moment.sheets, moment.tables, strict=True):
-        if sheet.source == source and pc.index(keys["file_key"], file_key).as_py() >= 0:
-            table = sheet.read()
-            found = to_records(table.filter(pc.equal(table["file_key"], file_key)))
-            return found[0] if found else find_record(ledger, file_key)  # it has just moved
-    return old[0] if old else None
+    return find_records(ledger, [file_key]).get(file_key)
 
 
 def find_records(ledger: Path, file_keys: Iterable[str]) -> dict[str, FileRecord]:
     """Those of several raw files, by key, as far as there are any."""
     wanted = set(file_keys)
+    if not wanted:
+        return {}
     keys = pa.array(sorted(wanted), pa.string())
+
+    def read(sheet: Sheet) -> list[FileRecord]:
+        are_its = pc.is_in(sheet.read(("file_key",))["file_key"], value_set=keys)
+        if not pc.any(are_its).as_py():
+            return []
+        with shape_named(sheet.path):
+            return to_records(sheet.read().filter(are_its))
+
     found = {r.file_key: r for r in read_old(ledger) if r.file_key in wanted}
-    moment = _settled(ledger)
-    for table in moment.tables:
-        rows = table.filter(pc.is_in(table["file_key"], value_set=keys))
-        found |= {record.file_key: record for record in to_records(rows)}
+    for its in settled(ledger, read, {key.rpartition("-")[0] for key in wanted}).read:
+        found |= {record.file_key: record for record in its}
     return found
 
 
@@ -207,56 +157,55 @@ def list_near(ledger: Path, first_at: str | None, last_at: str | None) -> list[F
     All of them where the span is None.
     """
     found = [record for record in read_old(ledger) if record.is_live]
-    for every in _settled(ledger).tables:
-        table = only_live(every)
-        if first_at and last_at:
-            first, last = (
-                pa.scalar(datetime.fromisoformat(at), _TIME) for at in (first_at, last_at)
-            )
-            meets = pc.and_(
-                pc.less_equal(table["first_at"], last), pc.greater_equal(table["last_at"], first)
-            )
-            table = table.filter(pc.fill_null(meets, True))
-        found += to_records(table)
-    return found
+    if not (first_at and last_at):
+        return found + [one for its in settled(ledger, Sheet.read).read for one in _live(its)]
+    first, last = (datetime.fromisoformat(at) for at in (first_at, last_at))
+
+    def read(sheet: Sheet) -> list[FileRecord]:
+        firsts, lasts = sheet.span_of("first_at"), sheet.span_of("last_at")
+        if firsts and lasts and (firsts[0] > last or lasts[1] < first):
+            return []
+        table = sheet.read()
+        meets = pc.and_(
+            pc.less_equal(table["first_at"], pa.scalar(last, _TIME)),
+            pc.greater_equal(table["last_at"], pa.scalar(first, _TIME)),
+        )
+        return _live(table.filter(pc.fill_null(meets, True)))
+
+    return found + [record for its in settled(ledger, read).read for record in its]
 
 
-def find_seen(ledger: Path, path: str) -> list[tuple[Seen, str]]:
-    """What was read of a path (``quoted``), the latest last: each with its file key."""
-    return list_seen(ledger).get(path, [])
+def _live(table: pa.Table) -> list[FileRecord]:
+    return to_records(only_live(table))
 
 
-def list_seen(ledger: Path) -> Mapping[str, list[tuple[Seen, str]]]:
-    """The same of all paths."""
-    found = _seen_by_path(_settled(ledger, ("file_key", "seen")))
-    old = [(seen, record.file_key) for record in read_old(ledger) for seen in record.seen]
-    if not old:
-        return found
-    both = defaultdict(list)
-    for seen, key in old:
-        both[seen.path].append((seen, key))
-    return {path: [*both.get(path, ()), *found.get(path, ())] for path in both.keys() | found}
-
-
-@lru_cache(maxsize=1)
-def _seen_by_path(moment: _Moment) -> dict[str, list[tuple[Seen, str]]]:
+def list_seen(ledger: Path, paths: Collection[str]) -> Mapping[str, list[tuple[Seen, str]]]:
+    """What was read of some paths (``quoted``), the latest last: each with its file key."""
     found = defaultdict(list)
-    for table in moment.tables:
-        for key, its in zip(*(table[name].to_pylist() for name in table.column_names), strict=True):
-            for seen in its:
-                found[seen["path"]].append((Seen(**seen), key))
+    for record in read_old(ledger):
+        for seen in record.seen:
+            if seen.path in paths:
+                found[seen.path].append((seen, record.file_key))
+    if not paths:
+        return found
+    wanted, first, last = pa.array(paths, pa.string()), min(paths), max(paths)
+
+    def read(sheet: Sheet) -> list[tuple[Seen, str]]:
+        span = sheet.span_of("seen.list.element.path")
+        if span and (span[0] > last or span[1] < first):
+            return []
+        table = sheet.read(("file_key", "seen"))
+        seen = table["seen"].combine_chunks()
+        owner = np.repeat(np.arange(len(table)), np.diff(seen.offsets.to_numpy()))
+        are_its = np.flatnonzero(pc.is_in(seen.values.field("path"), value_set=wanted))
+        its = seen.values.take(pa.array(are_its)).to_pylist()
+        keys = table["file_key"].take(pa.array(owner[are_its])).to_pylist()
+        return [(Seen(**one), key) for one, key in zip(its, keys, strict=True)]
+
+    for every in settled(ledger, read).read:
+        for seen, key in every:
+            found[seen.path].append((seen, key))
     return {path: sorted(its, key=lambda one: one[0].read_ns) for path, its in found.items()}
-
-
-def _settled(ledger: Path, columns: tuple[str, ...] | None = None) -> _Moment:
-    """The sheets as they are at one moment."""
-    sheets = list_sheets(ledger)
-    while True:
-        tables = tuple(sheet.read(columns) for sheet in sheets)
-        again = list_sheets(ledger)
-        if sheets == again:
-            return _Moment(tuple(sheets), tables)
-        sheets = again
 
 
 def with_seen(record: FileRecord, seen: Seen) -> FileRecord:
@@ -308,7 +257,7 @@ def _put(
         for number, rows in enumerate(_divide(table)):
             first = start if number == 0 else str(rows["day"][0])
             staged = staging / f".{secrets.token_hex(8)}.sheet"
-            write_table(staged, rows)
+            write_sheet(staged, source, rows)
             target = ledger.parent / FILES_FOLDER / f"{source}-{first}.parquet"
             yield Move(staged, target), loses
 
@@ -336,7 +285,7 @@ def _to_row(record: FileRecord) -> dict[str, Any]:
         row[name] = row[name] and date.fromisoformat(row[name])
     for name in _TIMES:
         row[name] = row[name] and datetime.fromisoformat(row[name])
-    for name in _SHARES:
+    for name in SHARES:
         row[name] = [
             {
                 "day": date.fromisoformat(day), "hits": share.hits,
@@ -355,7 +304,7 @@ def to_records(table: pa.Table) -> list[FileRecord]:
     columns: dict[str, Sequence[Any]] = {}
     for name in SCHEMA.names:
         column = table[name].combine_chunks()
-        if name in _SHARES:
+        if name in SHARES:
             columns[name] = _to_shares(column)
         elif name == "seen":
             columns[name] = [tuple(its) for its in _nested(column, Seen)]

@@ -163,14 +163,13 @@ def _name_inputs(lake: Lake) -> str:
 
 def _is_mixed(lake: Lake) -> bool:
     """Whether an earlier version read any of the raw files."""
-    known = lake.records(["lies_in", "networks"])
-    return any(known[name].null_count for name in known.column_names)
+    return any(sums.is_old for sums in lake.sums())
 
 
 def _read_columns(path: Path) -> str:
     bring([path])
     with damage_named(path):
-        return str(pq.read_schema(path))
+        return str(pq.read_schema(path).remove_metadata())  # of a sheet: what its rows come to
 
 
 def _view(name: str, zone: str, *, is_there: bool, is_mixed: bool, url: str | None = None) -> str:

@@ -44,7 +44,7 @@ def offer_days(settings: Settings) -> list[str]:
     zone = find_zone(settings.timezone, lake).info
     databases, networks = list_databases(settings.geo), list_networks(settings.geo)
     places = DatabasesInForce(databases, settings.geo_provider, zone, networks)
-    days = [str(day) for day in find_outdated(lake.files(), places, lake.sealed())]
+    days = [str(day) for day in find_outdated(lake.sums(), places, lake.sealed())]
     if days:
         log.warning(
             "%s located by another database than the one now in force: to count again, backfill"

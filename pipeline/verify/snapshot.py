@@ -3,7 +3,7 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from pipeline.lake.digests import FOLDER, RECORDS, is_intact, read_content
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.old_ledger import list_old_records, read_old_record
-from pipeline.lake.records import Sheet, list_sheets, to_records, to_table
+from pipeline.lake.records import sum_records, to_records, to_table
+from pipeline.lake.sheets import Sheet, list_sheets
+from pipeline.lake.sums import Sums, sum_up
 from pipeline.tables import FILES_FOLDER
 from pipeline.verify.findings import Finding, place_of, place_of_record
 from pipeline.verify.parquet import Digests, Shelf
@@ -30,9 +32,19 @@ _DAMAGE = (LakeError, ValueError, TypeError, KeyError, AttributeError)
 class ReadableLake(Lake):
     """The lake with those of its records that can be read."""
 
-    def records(self, columns: Sequence[str]) -> pa.Table:
+    def records(
+        self,
+        columns: Sequence[str],
+        sources: Collection[str] | None = None,
+        are_asked: Callable[[Sums], bool] = lambda _: True,  # noqa: ARG002 all are at hand
+    ) -> pa.Table:
         """The same of those that can be read."""
-        return to_table(self.files()).select(list(columns))
+        its = [one for one in self.files() if sources is None or one.source in sources]
+        return to_table(its).select(list(columns))
+
+    def sums(self) -> list[Sums]:
+        """What those that can be read come to, whatever the sheets say of themselves."""
+        return sum_records(self.all_files())
 
     def all_files(self) -> list[FileRecord]:
         """The records that can be read: of a sheet all or none, every field of its type."""
@@ -177,6 +189,8 @@ def _check_sheets(root: Path, snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding("ledger", place, "has what is not a record of a raw file")
         elif any(record.source != there[place].source for record in records):
             yield Finding("ledger", place, "has records of another source")
+        elif there[place].sums != sum_up(there[place].source, there[place].read()):
+            yield Finding("ledger", place, "says that its records come to something else")
     for path in list_old_records(root / "ledger"):
         if _read_old(path) is None and not _check_text(path):
             yield Finding("ledger", place_of(root, path), "is not a record of its raw file")

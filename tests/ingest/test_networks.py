@@ -13,7 +13,7 @@ from conftest import build_database, build_default_databases
 from lake_fixtures import Site, make_line
 
 from pipeline.lake.lake import Lake
-from pipeline.lake.records import list_sheets
+from pipeline.lake.sheets import list_sheets
 
 NETWORKS = {"192.0.2.0/25": 'AS64500 "One", <b>Inc</b>', "192.0.2.128/25": "AS64501"}
 ADDED = ["asn", "as_org"]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -17,7 +18,9 @@ from pipeline.errors import LakeError
 from pipeline.lake import records as sheets
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import DayShare, FileRecord, key_of
-from pipeline.lake.records import list_sheets, put_records
+from pipeline.lake.records import put_records, to_records
+from pipeline.lake.sheets import list_sheets
+from pipeline.lake.sums import sum_up
 
 FIRST = date(2016, 11, 1)
 
@@ -149,6 +152,31 @@ def test_none_is_missing_between_two_moves(
     assert len(lake.files()) == len(keys | {record.file_key for record in changed})
     every = [key for s in list_sheets(lake.ledger) for key in s.read()["file_key"].to_pylist()]
     assert len(every) == len(set(every))
+
+
+@pytest.mark.usefixtures("few")
+def test_what_records_come_to_counts_none_twice_amid_a_change(
+    template: FileRecord, tmp_path: Path
+) -> None:
+    """A file that two sheets have between two moves; an earlier version's sheet says nothing."""
+    lake = Lake(tmp_path / "lake")
+    put(lake, *(of_day(template, day, day) for day in (0, 1, 2, 4, 5)))
+    changed = [of_day(template, number, day) for number, day in {5: 0, 0: 1, 9: 0}.items()]
+    written = lake.root / ".commit" / "moves.json"
+    written.parent.mkdir()
+    written.touch()
+    for _ in states_between(lake, *changed):
+        keys = lake.records(["file_key"])["file_key"].to_pylist()
+        assert sorted(keys) == [record.file_key for record in lake.files()]
+        assert sum(sums.files for sums in lake.sums()) == len(keys)
+    shutil.rmtree(written.parent)
+    told = lake.sums()
+    for sheet, sums in zip(list_sheets(lake.ledger), told, strict=True):
+        assert sums == sum_up(sheet.source, sheet.read())
+        days = Counter(day for record in to_records(sheet.read()) for day in record.days)
+        assert {day: its.files for day, its in sums.days.items()} == days
+        pq.write_table(sheet.read(), sheet.path)
+    assert lake.sums() == told
 
 
 @pytest.mark.usefixtures("few")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 import verify_lakes as lakes
 from conftest import VISITOR_KEY
@@ -20,6 +21,7 @@ from verify_lakes import places_of, verify
 from pipeline.build.build import build_settings
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import DayShare, FileRecord
+from pipeline.lake.partitions import write_table
 from pipeline.settings import load_settings
 from pipeline.verify import processes, proof
 from pipeline.verify.day_proof import Task, prove_days
@@ -208,6 +210,19 @@ def test_stray_files_are_named(of_records: bool, site: Site) -> None:
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(content)
     assert places_of(verify(site, code=1)) >= set(places)
+
+
+def test_sums_of_other_records_are_named(site: Site) -> None:
+    """Nobody reads the records who trusts what their sheet says of them."""
+    sheet = one_of(site, "ledger/files/web01-*.parquet")
+    ((key, text),) = pq.read_metadata(sheet).metadata.items()
+    with pq.ParquetFile(sheet) as file:
+        table = file.read()
+    write_table(sheet, table, {key: text.replace(b'"files":1,', b'"files":2,')})
+    assert pq.read_metadata(sheet).metadata != {key: text}
+    lakes.resign(site, sheet)
+    rows = verify(site, code=1)
+    assert [row["finding"] for row in rows if "come to" in row["finding"]], rows
 
 
 @pytest.mark.parametrize("table", ["hits", "sessions", "daily", "hourly", "minutes"])

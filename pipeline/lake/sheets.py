@@ -1,0 +1,194 @@
+"""The ledger's sheets: Parquet of the records of one source's raw files, in order of their days.
+
+A sheet has the files whose first day is its own or a later one, up to the next sheet's. What its
+records come to stands in its footer (``sums``): an untouched sheet is not read.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.errors import LakeError
+from pipeline.lake.journal import is_interrupted
+from pipeline.lake.ledger import NO_DAY, FileRecord
+from pipeline.lake.partitions import write_table
+from pipeline.lake.storage import damage_named
+from pipeline.lake.sums import ENDED, Sums, read_sums, sum_up
+from pipeline.tables import FILES, FILES_FOLDER
+
+_SEEN = pa.list_(
+    pa.struct(
+        [("path", pa.string()), ("size", pa.int64()), ("changed_ns", pa.int64()),
+         ("read_ns", pa.int64())]
+    )
+)  # fmt: skip
+SCHEMA = FILES.append(pa.field("seen", _SEEN)).remove_metadata()
+SHARES = ("days", "whole_days")
+_SUMS = b"tidegauge.sums.1"
+"""What the footer's sums are called; those of another meaning get another name."""
+_DAY_LENGTH = len(str(NO_DAY))
+_DEFAULTS = {
+    one.name: () if one.name in (*SHARES, "seen") else one.default
+    for one in fields(FileRecord)
+    if not (one.default is MISSING and one.default_factory is MISSING)
+}
+_T = TypeVar("_T")
+_Stat = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet as it was when the folder was listed."""
+
+    path: Path
+    stat: _Stat
+
+    @property
+    def source(self) -> str:
+        """Whose files it has."""
+        return self.path.stem[: -_DAY_LENGTH - 1]
+
+    @property
+    def first_day(self) -> str:
+        """The day from which on it has them."""
+        return self.path.stem[-_DAY_LENGTH:]
+
+    def read(self, columns: tuple[str, ...] | None = None) -> pa.Table:
+        """Its records, or some columns of ``SCHEMA`` of them; kept until it is another."""
+        stat, table = _kept.get((self.path, columns), (None, None))
+        if stat != self.stat:
+            table = self.scan(columns)
+            _kept[self.path, columns] = self.stat, table
+        return table
+
+    def scan(self, columns: tuple[str, ...] | None) -> pa.Table:
+        """The same, not kept."""
+        path = self.path
+        with damage_named(path), shape_named(path), pq.ParquetFile(path) as file:
+            return _filled(file.read(columns), schema_of(columns)).cast(schema_of(columns))
+
+    @property
+    def sums(self) -> Sums:
+        """What its records come to."""
+        stat, found = _kept_sums.get(self.path, (None, None))
+        if stat != self.stat or found is None:
+            metadata = self._footer.metadata or {}
+            with shape_named(self.path):
+                text = metadata.get(_SUMS)
+                found = read_sums(text) if text else sum_up(self.source, self.scan(None))
+            _kept_sums[self.path] = self.stat, found
+        return found
+
+    def span_of(self, column: str) -> tuple[Any, Any] | None:
+        """The least and the largest value of a column (its path in Parquet), by the footer.
+
+        None where some are null, or the footer does not say.
+        """
+        groups = map(self._footer.row_group, range(self._footer.num_row_groups))
+        known = [
+            chunk.statistics
+            for group in groups
+            for chunk in map(group.column, range(group.num_columns))
+            if chunk.path_in_schema == column
+        ]
+        if not known or any(not one or not one.has_min_max or one.null_count for one in known):
+            return None
+        return min(one.min for one in known), max(one.max for one in known)
+
+    @property
+    def _footer(self) -> pq.FileMetaData:
+        stat, found = _kept_footers.get(self.path, (None, None))
+        if stat != self.stat:
+            with damage_named(self.path):
+                found = pq.read_metadata(self.path)
+            _kept_footers[self.path] = self.stat, found
+        return found
+
+
+_kept: dict[tuple[Path, tuple[str, ...] | None], tuple[_Stat, pa.Table]] = {}
+"""Of each sheet what was read last: each commit reads them, and leaves one anew."""
+_kept_sums: dict[Path, tuple[_Stat, Sums]] = {}
+_kept_footers: dict[Path, tuple[_Stat, pq.FileMetaData]] = {}
+
+
+@dataclass(frozen=True)
+class Moment(Generic[_T]):
+    """Sheets and what was read of them, of one moment."""
+
+    sheets: tuple[Sheet, ...]
+    read: tuple[_T, ...] = field(compare=False)
+    is_amid: bool = field(default=False, compare=False)
+    """Whether a change was on its way: of two sheets, both may have a record."""
+
+
+def schema_of(columns: Iterable[str] | None) -> pa.Schema:
+    """Some columns of ``SCHEMA``, or all."""
+    return SCHEMA if columns is None else pa.schema([SCHEMA.field(name) for name in columns])
+
+
+@contextmanager
+def shape_named(path: Path) -> Iterator[None]:
+    """Turn what comes of a sheet of another shape into one sentence.
+
+    Raises:
+        LakeError: names the file.
+    """
+    try:
+        yield
+    except pa.ArrowException:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LakeError(f"{path} is damaged: {error}") from error
+
+
+def _filled(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """With what a record has by default in the columns that a sheet was written before."""
+    for place, column in enumerate(schema):
+        if column.name in _DEFAULTS and column.name not in table.column_names:
+            values = pa.array([_DEFAULTS[column.name]] * len(table), column.type)
+            table = table.add_column(place, column, values)
+    return table
+
+
+def write_sheet(path: Path, source: str, table: pa.Table) -> None:
+    """Write a source's records (``SCHEMA``, in order of their days), and what they come to."""
+    write_table(path, table, {_SUMS: sum_up(source, table).text})
+
+
+def list_sheets(ledger: Path, sources: Iterable[str] | None = None) -> list[Sheet]:
+    """The sheets there are, by source and day; of some sources only."""
+    found, wanted = [], sources and set(sources)
+    for path in sorted((ledger.parent / FILES_FOLDER).glob("*.parquet")):
+        if wanted and path.stem[: -_DAY_LENGTH - 1] not in wanted:
+            continue
+        try:
+            stat = path.stat()
+        except FileNotFoundError:  # just replaced by others
+            continue
+        found.append(Sheet(path, (stat.st_ino, stat.st_size, stat.st_mtime_ns)))
+    return found
+
+
+def settled(
+    ledger: Path, read: Callable[[Sheet], _T], sources: Iterable[str] | None = None
+) -> Moment[_T]:
+    """What is read of the sheets (of some sources only) as they are at one moment."""
+    sheets = list_sheets(ledger, sources)
+    while True:
+        found = tuple(map(read, sheets))
+        is_amid = is_interrupted(ledger.parent)
+        again = list_sheets(ledger, sources)
+        if sheets == again:
+            return Moment(tuple(sheets), found, is_amid)
+        sheets = again
+
+
+def only_live(table: pa.Table) -> pa.Table:
+    """The records of files that are in the lake."""
+    return table.filter(pc.and_(*(pc.is_null(table[name]) for name in ENDED)))
