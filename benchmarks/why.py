@@ -17,6 +17,7 @@ from why_simulation import MACHINES, PEOPLE, Batch, Planted, simulate
 
 from pipeline.build.take_apart import count_surges
 from pipeline.lake.database import connect
+from pipeline.language import ENGLISH
 from pipeline.why.explain import CIRCUMSTANCES, Driver, Signal, explain, tell_people
 
 Rows = list[Driver]
@@ -114,10 +115,10 @@ def measure(batch: Batch) -> dict[str, dict[str, float]]:
         if planted.kind != "flood behind many agents":
             for name, rank in RANKINGS.items():
                 own[name].append(is_right(planted, rank(rows)))
-        said = tell_people(signals, rows)
+        said = tell_people(signals, rows, ENGLISH)
         own["called machines"].append(said.startswith("It looks like machines"))
         own["called people"].append(said.startswith("It looks like people"))
-        own["said alike"].append(explain(rows).startswith("Everything rose alike"))
+        own["said alike"].append(explain(rows, ENGLISH).startswith("Everything rose alike"))
     return {
         kind: {name: 100 * float(np.mean(values)) for name, values in own.items()}
         for kind, own in counts.items()

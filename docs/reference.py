@@ -36,7 +36,7 @@ from pipeline.tables import (
 
 DAGS = Path(__file__).parent.parent / "dags"
 SETTINGS = {
-    "Where": "lake raw source report max_fetch_mb follow_links",
+    "Where": "lake raw source report language max_fetch_mb follow_links",
     "Reading": "log_format formats max_lines max_content_ratio overlap_least_lines drop_overlaps"
     " memory_limit_mb workers spark_master",
     "Counting": "timezone session_timeout_minutes drop_robotlike sources trusted_proxies last_day",

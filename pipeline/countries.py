@@ -1,4 +1,6 @@
-"""The English names of countries, by their codes of ISO 3166-1."""
+"""The English and French names of countries, by their codes of ISO 3166-1."""
+
+from functools import cache
 
 import pytz
 
@@ -6,6 +8,29 @@ from pipeline.definitions import NO_COUNTRY
 
 _OTHERWISE = {NO_COUNTRY: "unknown place", "XK": "Kosovo", "GB": "United Kingdom"}
 """What the tz database's list lacks or words differently."""
+_WITH_ARTICLE = (
+    "AE", "AX", "BS", "CC", "CD", "CF", "CG", "CK", "DO", "FK", "FO", "GB", "GM", "IM", "IO", "KM",
+    "KY", "MH", "MP", "MV", "NL", "PH", "SB", "SC", "TC", "UM", "US", "VG", "VI",
+)  # fmt: skip
+_FRENCH_OTHERWISE = {NO_COUNTRY: "lieu inconnu", "HK": "Hong Kong", "MO": "Macao"}
+_FRENCH_IN = {
+    "aux ": "AE AS AX BM BQ BS CC CK FJ FK FO HM KM KY MH MP MV NL PH PN PW SB SC TC TO UM US VG"
+    " VI",
+    "au ": "BD BF BI BJ BN BR BT BW BY BZ CA CD CG CL CM CR CV EH GA GB GH GL GT GY HN JP KE KG KH"
+    " KW KZ LA LB LI LK LR LS LU MA ME ML MM MW MX MZ NE NG NI NP PA PE PK PT PY QA RW SD SJ SN SR"
+    " SS SV TD TG TJ TL TM VE VN VU WS XK YE ZW",
+    "à ": "AG AI AW BH BL CU CW CY DJ GG GI GU HK JE KI KN LC MC MF MG MO MS MT MU NR NU OM PM PR"
+    " RE SG SH SM ST SX TK TV TW VC WF YT",
+    "à la ": "BB DM GD TT",
+    "à l\N{RIGHT SINGLE QUOTATION MARK}": "BV CX IM NF",
+    "dans la ": "VA",
+    "dans l\N{RIGHT SINGLE QUOTATION MARK}": "EU",
+    "dans le ": "IO",
+    "dans les ": "PS TF",
+    "dans un ": NO_COUNTRY,
+}
+"""How one says where; all others have ``en``."""
+_IN = {code: words for words, codes in _FRENCH_IN.items() for code in codes.split()}
 
 
 def list_countries() -> dict[str, str]:
@@ -16,3 +41,40 @@ def list_countries() -> dict[str, str]:
 def name_country(code: str) -> str:
     """The name of a country; an unlisted code is its own."""
     return _OTHERWISE.get(code) or str(pytz.country_names.get(code, code))
+
+
+def name_with_article(code: str) -> str:
+    """The country's name as it stands after ``from`` or ``in``."""
+    if code == NO_COUNTRY:
+        return "an unknown place"
+    return ("the " if code in _WITH_ARTICLE else "") + name_country(code)
+
+
+def find_code(given: str) -> str | None:
+    """The code of a country by its name in either language, with its article or without."""
+    wanted = given.casefold().strip()
+    for write in (name_country, name_with_article, name_in_french):
+        names = {write(code).casefold(): code for code in list_countries()}
+        if wanted in names:
+            return names[wanted]
+    return None
+
+
+def name_in_french(code: str) -> str:
+    """Its French name as the first word of a heading or a cell; an unlisted code is its own."""
+    name = _list_french().get(code, code)
+    return name[:1].upper() + name[1:]
+
+
+def locate_in_french(code: str) -> str:
+    """Where an address is: ``aux États-Unis``, ``en France``, ``au Canada``."""
+    name = _list_french().get(code)
+    return f"dans le pays {code}" if name is None else _IN.get(code, "en ") + name
+
+
+@cache
+def _list_french() -> dict[str, str]:
+    """CLDR's names, as one writes in Canada."""
+    from babel import Locale  # noqa: PLC0415 English does not wait for it
+
+    return {**Locale("fr", "CA").territories, **_FRENCH_OTHERWISE}

@@ -46,6 +46,7 @@ from pipeline.definitions import (
 from pipeline.engine import Engine
 from pipeline.errors import HIDDEN, SettingsError, TidegaugeError, show_value
 from pipeline.lake.place import BucketUrl, check_bucket, check_place
+from pipeline.language import LanguageCode
 from pipeline.machine import find_timezone, time_zones
 
 if TYPE_CHECKING:
@@ -230,6 +231,9 @@ class Settings(BaseSettings):
         {},
         description="tables: maps from fields to places in JSON logs, by the name that `log_format`"
         " and `layout` may have",
+    )
+    language: LanguageCode = Field(
+        LanguageCode.en, description="what sentences are written in: `en` or `fr`"
     )
     report: Path = Field(Path("report.html"), description="the page that `run` and the DAGs write")
     timezone: Annotated[str, AfterValidator(_check_timezone)] | None = Field(

@@ -19,6 +19,7 @@ from pipeline.build.restatements import read_restatements
 from pipeline.definitions import ALL
 from pipeline.lake.query import one_state
 from pipeline.lake.zone import open_lake
+from pipeline.language import ENGLISH
 from pipeline.report.facts import Day
 from pipeline.report.wording import write_sources
 from pipeline.text import escape, write_share
@@ -147,7 +148,7 @@ def note_incomplete(how: AlertSettings, day: date, today: date, *, is_asked: boo
 
 
 def _incomplete(about: Day) -> Alert:
-    sources = write_sources(about.sources_whole, about.sources_expected)
+    sources = write_sources(about.sources_whole, about.sources_expected, ENGLISH)
     share = f" ({write_share(about.share)} of what was expected)" if about.share is not None else ""
     because = escape("; ".join(about.reasons))[:_LONGEST_REASON]
     why = f" Why: {because}." if because else ""

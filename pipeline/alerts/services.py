@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from pipeline.errors import AlertError, SettingsError, TidegaugeError
 from pipeline.lake.lake import Lake
+from pipeline.language import Language
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ class AlertSettings:
     """By fingerprint: one named twice is one."""
     days: int
     """Alerts are silent about days further back."""
+    language: Language
     restated_share: float
     """A published figure that changes by more is news."""
 
@@ -110,6 +112,7 @@ def alert_settings(settings: Settings) -> AlertSettings:
         Lake(settings.lake),
         {service.fingerprint: service for service in reversed(services)},
         settings.alert_days,
+        Language(settings.language),
         settings.restatement_alert_share,
     )
 

@@ -154,7 +154,7 @@ def note_surges(how: AlertSettings, day: date, today: date, *, is_asked: bool) -
         found = state.ask(SurgeEpisode, "queries/surges", country=None, **span)
         days = state.ask(Day, "report/days", first_day=date.min, last_day=date.max)
         reasons = find_reasons(state, None, since, span["last_day"])
-    why = {one.surge: f" {one.in_short}".rstrip() for one in reasons}
+    why = {one.surge: f" {one.in_short(how.language)}".rstrip() for one in reasons}
     found.sort(key=lambda surge: (surge.country, surge.start_day))
     surges = {surge: _explain(surge, days) + why.get(surge, "") for surge in found}
     is_partial = {one.day: bool(one.is_preliminary) for one in days}

@@ -10,6 +10,7 @@ import typer
 
 from pipeline.days import Span
 from pipeline.errors import SettingsError
+from pipeline.language import LanguageCode
 
 
 class Form(StrEnum):
@@ -41,6 +42,10 @@ ConfigOption = Annotated[
     typer.Option("--config", help="Settings file.", show_default="./tidegauge.toml"),
 ]
 FormOption = Annotated[Form, typer.Option("--format", help="How rows are printed.")]
+LanguageOption = Annotated[
+    LanguageCode | None,
+    typer.Option("--lang", help="What sentences are written in.", show_default="en"),
+]
 RawCellsOption = Annotated[
     bool,
     typer.Option("--raw", help="In CSV: texts as they are, also those that a spreadsheet runs."),
@@ -89,7 +94,7 @@ def read_country(given: str, *, may_be_all: bool = False) -> str:
         return "all"
     if re.fullmatch("[A-Za-z]{2}", given):
         return given.upper()
-    from pipeline.report.wording import find_code
+    from pipeline.countries import find_code
 
     code = find_code(given)
     if not code:

@@ -15,6 +15,7 @@ from pipeline.cli.options import (
     FromOption,
     GeoOption,
     LakeOption,
+    LanguageOption,
     RawCellsOption,
     ToOption,
     read_country,
@@ -84,24 +85,34 @@ def report_command(  # noqa: PLR0913 one parameter an option
 
 
 def figure_command(  # noqa: PLR0913 one parameter an option
-    day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Local day.")],
     country: Annotated[
         str,
         typer.Option(
             "--country", help="ISO 3166-1 code, such as US; or its name; or all.", metavar="COUNTRY"
         ),
     ],
+    day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Local day.")] = None,
+    first: FromOption = None,
+    last: ToOption = None,
+    short: Annotated[
+        bool, typer.Option("--short", help="Three sentences, the number first.")
+    ] = False,
     form: FormOption = Form.table,
     raw_cells: RawCellsOption = False,
+    lang: LanguageOption = None,
     lake: LakeOption = None,
     geo: GeoOption = None,
     config: ConfigOption = None,
 ) -> None:
     """One paragraph for the press: the number, its unit, its limits, what was published before.
 
+    Of one day, or the sum of the days from one to another.
+
     For example:
 
     tidegauge figure --day 2016-11-08 --country US
+
+    tidegauge figure --from 2016-11-08 --to 2016-11-16 --country US --short
 
     tidegauge figure --day 2016-11-08 --country all --format json
     """
@@ -109,15 +120,30 @@ def figure_command(  # noqa: PLR0913 one parameter an option
     from pipeline.report.accounting import report_settings
     from pipeline.report.figure import find_figure
     from pipeline.report.paragraph import write_paragraph
+    from pipeline.report.short import write_short, write_short_span
+    from pipeline.report.span_figure import find_span_figure
+    from pipeline.report.span_paragraph import write_span_paragraph
     from pipeline.settings import load_settings
 
-    settings = load_settings(config, lake=lake, geo=geo)
+    settings = load_settings(config, lake=lake, geo=geo, language=lang)
     code = read_country(country, may_be_all=True)
-    figure = find_figure(open_lake(settings.lake), report_settings(settings), day.date(), code)
-    text = escape(write_paragraph(figure))
+    opened, how = open_lake(settings.lake), report_settings(settings)
+    if day:
+        if first or last:
+            raise SettingsError("--day", str(day.date()), "give either --day, or --from and --to")
+        figure = find_figure(opened, how, day.date(), code)
+        said = (write_short if short else write_paragraph)(figure, how.language)
+        facts = asdict(figure)
+    else:
+        if not (first and last):
+            raise SettingsError("--day", "(not given)", "give --day, or both --from and --to")
+        span = find_span_figure(opened, how, read_span(first, last), code)
+        said = (write_short_span if short else write_span_paragraph)(span, how.language)
+        facts = asdict(span) | {"expected": span.expected}
+    text = escape(said)
     if form == Form.table:
         with until_closed():
             print(text)
     else:
-        facts = asdict(figure) | {"text": text}
+        facts |= {"text": text}
         print_rows(list(facts), [list(facts.values())], form.value, raw_cells=raw_cells)

@@ -15,11 +15,13 @@ from pipeline.cli.options import (
     FormOption,
     GeoOption,
     LakeOption,
+    LanguageOption,
     RawCellsOption,
     read_country,
 )
 from pipeline.cli.output import print_rows, until_closed
 from pipeline.errors import SettingsError
+from pipeline.language import Language
 from pipeline.text import escape, say
 from pipeline.why.explain import name_element
 
@@ -45,6 +47,7 @@ def why(  # noqa: PLR0913 one parameter an option
     ] = None,
     form: FormOption = Form.table,
     raw_cells: RawCellsOption = False,
+    lang: LanguageOption = None,
     lake: LakeOption = None,
     geo: GeoOption = None,
     config: ConfigOption = None,
@@ -67,7 +70,8 @@ def why(  # noqa: PLR0913 one parameter an option
     from pipeline.report.why import find_reasons, find_reasons_of_day
     from pipeline.settings import load_settings
 
-    settings = load_settings(config, lake=lake, geo=geo)
+    settings = load_settings(config, lake=lake, geo=geo, language=lang)
+    language = Language(settings.language)
     if day and surge:
         raise SettingsError("--day", str(day.date()), "give either --day or --surge")
     code = read_country(country) if country else None
@@ -81,21 +85,23 @@ def why(  # noqa: PLR0913 one parameter an option
         else:
             chosen = find_reasons(state, code, date.min, date.max)[:1]
     if form == Form.json:
-        print_rows(*_as_objects(chosen, simulated=is_simulated(opened)), form.value)
+        print_rows(*_as_objects(chosen, language, simulated=is_simulated(opened)), form.value)
     elif form == Form.csv:
         rows = [row for reasons in chosen for row in _list_rows(reasons)]
         print_rows(_COLUMNS, rows, form.value, raw_cells=raw_cells)
     else:
         with until_closed():
             if chosen and is_simulated(opened):
-                print("Simulated data: what drives it is assumed.")
+                print(language.gettext("Simulated data: what drives it is assumed."))
         for reasons in chosen:
-            _print_reasons(reasons)
+            _print_reasons(reasons, language)
     if not chosen:
         say("The lake has no such surge: `tidegauge surges` lists those that it has.")
 
 
-def _as_objects(found: list[Reasons], *, simulated: bool) -> tuple[list[str], list[list[Any]]]:
+def _as_objects(
+    found: list[Reasons], language: Language, *, simulated: bool
+) -> tuple[list[str], list[list[Any]]]:
     columns = ["country", "start_day", "end_day", "day", "observed", "expected", "excess",
                "is_simulated", "why", "who", "lacking", "drivers", "signals"]  # fmt: skip
     rows = []
@@ -103,9 +109,9 @@ def _as_objects(found: list[Reasons], *, simulated: bool) -> tuple[list[str], li
         parts = {
             "day": one.part and one.part.start_day,
             "is_simulated": simulated,
-            "why": one.why,
-            "who": one.who,
-            "lacking": one.lacking,
+            "why": one.why(language),
+            "who": one.who(language),
+            "lacking": one.lacking(language),
             "drivers": [_without_surge(row) for row in one.drivers],
             "signals": [_without_surge(row) for row in one.signals],
         }
@@ -141,10 +147,11 @@ def _list_rows(reasons: Reasons, most: int | None = None) -> list[tuple[Any, ...
     return rows
 
 
-def _print_reasons(reasons: Reasons) -> None:
+def _print_reasons(reasons: Reasons, language: Language) -> None:
+    said = (write(language) for write in (reasons.what, reasons.why, reasons.who, reasons.lacking))
     with until_closed():
-        for sentence in filter(None, (reasons.what, reasons.why, reasons.who, reasons.lacking)):
-            print(escape(sentence).replace("\N{NO-BREAK SPACE}", " "))
+        for sentence in filter(None, said):
+            print(escape(sentence))
     from pipeline.report.why import MOST_OTHERS
 
     rows = [row[2:] for row in _list_rows(reasons, MOST_OTHERS)]

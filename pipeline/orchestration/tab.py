@@ -16,6 +16,7 @@ from pipeline.alerts.outbox import list_untaken
 from pipeline.alerts.services import alert_settings
 from pipeline.alerts.today import choose_countries, read_day_so_far
 from pipeline.build.stale import Cause, session_rules, take_stock
+from pipeline.countries import find_code
 from pipeline.days import Span, day_start
 from pipeline.errors import (
     MissingLakeError,
@@ -28,10 +29,10 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.query import one_state
 from pipeline.lake.storage import STORAGE_ERRORS, cause_of
 from pipeline.lake.zone import open_lake
+from pipeline.language import ENGLISH
 from pipeline.report.accounting import report_settings
 from pipeline.report.index import make_index
 from pipeline.report.page import make_page, read_site, render, render_page
-from pipeline.report.wording import find_code
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ def answer(
 
 def _refuse(status: int, sentence: str) -> Answer:
     said = {"sentence": sentence, "is_live": True, "is_simulated": False}
-    return Answer(status, render_page("refused.html.j2", **said))
+    return Answer(status, render_page("refused.html.j2", ENGLISH, **said))
 
 
 def _status_of(error: TidegaugeError) -> int:

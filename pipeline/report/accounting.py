@@ -13,16 +13,11 @@ from pipeline.errors import GeoError
 from pipeline.ingest.unread import Unread, count_unread
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
+from pipeline.language import Language
 from pipeline.report.facts import Day
 from pipeline.settings import Settings
 
 KINDS = ("hits", "rejected", "blank", "directives", "duplicates")
-CREDITS = {
-    "maxmind": "This product includes GeoLite2 data created by MaxMind, available from"
-    " maxmind.com.",
-    "dbip": "IP geolocation by DB-IP, db-ip.com.",
-}
-"""What the providers' licences ask for where their data shows."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +52,17 @@ class Accounting:
     def balances(self) -> bool:
         """Whether every physical line ended as exactly one kind."""
         return self.lines == sum(self.kinds.values())
+
+
+def credit_provider(provider: str, language: Language) -> str | None:
+    """What a provider's licence asks for where its data shows."""
+    if provider == "maxmind":
+        return language.gettext(
+            "This product includes GeoLite2 data created by MaxMind, available from maxmind.com."
+        )
+    if provider == "dbip":
+        return language.gettext("IP geolocation by DB-IP, db-ip.com.")
+    return None
 
 
 def account_for(lake: Lake, days: Sequence[Day], span: Span) -> Accounting:
@@ -106,17 +112,23 @@ class ReportSettings:
     geo: Path | None
     """The folder of databases; what lies there is named and credited."""
     geo_provider: str | None
+    language: Language
     is_live: bool = False
     """Whether pages are asked for, one by one, with a form to choose the next by."""
 
 
 def report_settings(settings: Settings) -> ReportSettings:
     """What reports and figures depend on besides the lake."""
-    return ReportSettings(settings.session_timeout_minutes, settings.geo, settings.geo_provider)
+    return ReportSettings(
+        settings.session_timeout_minutes,
+        settings.geo,
+        settings.geo_provider,
+        Language(settings.language),
+    )
 
 
-def credit_databases(geo: Path | None, spans: Sequence[DatabaseSpan]) -> list[str]:
-    """Type, build date and required credit of the databases in the folder ``geo`` that were used.
+def credit_databases(how: ReportSettings, spans: Sequence[DatabaseSpan]) -> list[str]:
+    """Type, build date and required credit of the databases in the folder that were used.
 
     The lake keeps build dates alone: a database that is no longer in the folder has no credit. Of
     those of networks all that can have been used have theirs.
@@ -124,12 +136,17 @@ def credit_databases(geo: Path | None, spans: Sequence[DatabaseSpan]) -> list[st
     used = {span.built for span in spans}
     last_day = max((span.last_day for span in spans), default=date.min)
     try:
-        found = [known for known in list_databases(geo) if known.build_date in used]
-        networks = list_networks(geo)
+        found = [known for known in list_databases(how.geo) if known.build_date in used]
+        networks = list_networks(how.geo)
         found += [one for one in networks if one.build_date <= last_day] or networks[:1]
     except GeoError:
         return []
     return [
-        f"{known.database_type}, built {known.build_date}. {CREDITS.get(known.provider, '')}"
+        how.language.gettext(
+            "{name}, built on {day}. {credit}",
+            name=known.database_type,
+            day=known.build_date,
+            credit=credit_provider(known.provider, how.language) or "",
+        ).rstrip()
         for known in found
     ]

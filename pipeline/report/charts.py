@@ -6,6 +6,7 @@ from statistics import median
 
 from markupsafe import Markup
 
+from pipeline.language import Language
 from pipeline.report.facts import BothDays, HistoryDay, SurgeEpisode
 from pipeline.report.svg import (
     LEFT,
@@ -21,7 +22,7 @@ from pipeline.report.svg import (
     svg,
     value_axis,
 )
-from pipeline.report.wording import WEEKDAYS, write_count, write_share
+from pipeline.report.wording import keep_whole
 
 _DAY_STEPS = (1, 2, 3, 7, 14, 28)
 _MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600)
@@ -29,8 +30,6 @@ _HOVER_DAYS = 150
 """More days than this are too narrow to point at: they have no tooltips and no dots."""
 _HIDING = 8.0
 """A day that is so many times the usual one makes all others look like none."""
-_PER_DAY = "sessions per local day"
-_LOGARITHMIC = "sessions per local day, logarithmic"
 
 
 def choose_dates(first: date, last: date, most: int) -> list[date]:
@@ -69,6 +68,7 @@ def draw_history(
     history: Sequence[HistoryDay],
     episodes: Sequence[SurgeEpisode],
     size: Size,
+    language: Language,
     *,
     is_log: bool = False,
 ) -> Markup:
@@ -79,7 +79,7 @@ def draw_history(
     first, last = history[0].day, history[-1].day
     x = day_scale(size, first, last)
     counts = [value for day in history for value in (day.observed, day.expected, day.upper)]
-    y, ticks = count_scale(size, [n for n in counts if n is not None], is_log=is_log)
+    y, ticks = count_scale(size, language, [n for n in counts if n is not None], is_log=is_log)
     days = _with_gaps(history)
     banded = [day for day in days if day is None or day.expected is not None]
     expected = [
@@ -88,12 +88,12 @@ def draw_history(
     return svg(
         size,
         *_shade(episodes, first, last, x, (TOP, size.bottom)),
-        value_axis(size, y, ticks, _LOGARITHMIC if is_log else _PER_DAY),
+        value_axis(size, y, ticks, _name_sessions(language, is_log=is_log)),
         *(_band(run, x, y) for run in _runs(banded)),
         line("expected", expected),
         line("observed", [_place(day, x, y) for day in days]),
         day_axis(size, x, first, last),
-        *_marks(history, x, y, size),
+        *_marks(history, x, y, size, language),
     )
 
 
@@ -107,7 +107,9 @@ def _band(run: Sequence[HistoryDay], x: Scale, y: Scale) -> Markup:
     return line("band", lower + upper[::-1])
 
 
-def _marks(history: Sequence[HistoryDay], x: Scale, y: Scale, size: Size) -> list[Markup]:
+def _marks(
+    history: Sequence[HistoryDay], x: Scale, y: Scale, size: Size, language: Language
+) -> list[Markup]:
     """A dot on each day, a ring where logs are missing, a head where visitors were turned away."""
     width = (size.right - LEFT) / (history[-1].day - history[0].day + timedelta(1)).days
     is_single = width * _HOVER_DAYS >= size.right - LEFT
@@ -125,35 +127,52 @@ def _marks(history: Sequence[HistoryDay], x: Scale, y: Scale, size: Size) -> lis
     if is_single:
         marks += [
             rect("hover", x.at(day.day.toordinal()) - width / 2, TOP, width, size.bottom - TOP,
-                 title=_say(day))
+                 title=_say(day, language))
             for day in history
         ]  # fmt: skip
     return marks
 
 
-def _say(day: HistoryDay) -> str:
-    said = f"{day.day}: {write_count(day.observed)} sessions"
-    if day.expected is not None:
-        said += f", expected {write_count(day.expected)}"
+def _say(day: HistoryDay, language: Language) -> str:
+    if day.expected is None:
+        said = language.ngettext(
+            "{date}: {count} session", "{date}: {count} sessions", day.observed, date=str(day.day)
+        )
+    else:
+        said = language.ngettext(
+            "{date}: {count} session, expected {expected}",
+            "{date}: {count} sessions, expected {expected}",
+            day.observed, date=str(day.day), expected=language.count(day.expected),
+        )  # fmt: skip
     if day.is_preliminary:
-        said += f"; at least: {write_share(day.share)} of the logs"
+        share = keep_whole(language.share(day.share))
+        said += language.gettext("; at least: {share} of the logs", share=share)
     if day.is_censored:
-        said += "; at least: visitors were turned away"
+        said += language.gettext("; at least: visitors were turned away")
     return said
 
 
+def _name_sessions(language: Language, *, is_log: bool = False) -> str:
+    if is_log:
+        return language.gettext("sessions per local day, logarithmic")
+    return language.gettext("sessions per local day")
+
+
 def draw_overview(
-    history: Sequence[HistoryDay], episodes: Sequence[SurgeEpisode], size: Size
+    history: Sequence[HistoryDay],
+    episodes: Sequence[SurgeEpisode],
+    size: Size,
+    language: Language,
 ) -> Markup:
     """All days of one country as a thin line, its episodes shaded."""
     first, last = history[0].day, history[-1].day
     x = day_scale(size, first, last)
-    y, ticks = count_scale(size, [day.observed for day in history])
+    y, ticks = count_scale(size, language, [day.observed for day in history])
     points = [_place(day, x, y) for day in _with_gaps(history)]
     return svg(
         size,
         *_shade(episodes, first, last, x, (TOP, size.bottom)),
-        value_axis(size, y, ticks, _PER_DAY),
+        value_axis(size, y, ticks, _name_sessions(language)),
         line("observed thin", points),
         day_axis(size, x, first, last),
         *(
@@ -164,7 +183,9 @@ def draw_overview(
     )
 
 
-def draw_spark(history: Sequence[HistoryDay], episodes: Sequence[SurgeEpisode]) -> Markup:
+def draw_spark(
+    history: Sequence[HistoryDay], episodes: Sequence[SurgeEpisode], language: Language
+) -> Markup:
     """One country's days as a line without axes: its own highest day is the top.
 
     Of more days than it is wide, the highest of each few.
@@ -184,7 +205,7 @@ def draw_spark(history: Sequence[HistoryDay], episodes: Sequence[SurgeEpisode]) 
         size,
         *_shade(episodes, first, last, x, (0, size.height)),
         line("observed thin", [_place(day, x, y) for day in days]),
-        dot("usual", *at, 2, title=_say(highest)),
+        dot("usual", *at, 2, title=_say(highest, language)),
     )
 
 
@@ -220,17 +241,17 @@ def _shade(
     return shades
 
 
-def draw_weekdays(history: Sequence[HistoryDay], size: Size) -> Markup:
+def draw_weekdays(history: Sequence[HistoryDay], size: Size, language: Language) -> Markup:
     """Each weekday by itself, its weeks from left to right; a line where its usual days lie."""
     is_log = hides_all_else(history)
-    y, ticks = count_scale(size, [day.observed for day in history], is_log=is_log)
+    y, ticks = count_scale(size, language, [day.observed for day in history], is_log=is_log)
     width = (size.right - LEFT) / 7
     monday = history[0].day.toordinal() - history[0].day.weekday()
     weeks = (history[-1].day.toordinal() - monday) // 7 + 1
     parts, names = [], []
     for weekday in range(7):
         start, end = LEFT + width * (weekday + 0.1), LEFT + width * (weekday + 0.9)
-        names.append((LEFT + width * (weekday + 0.5), [WEEKDAYS[weekday][:3]]))
+        names.append((LEFT + width * (weekday + 0.5), [language.weekday(weekday)[:3]]))
         days = [day for day in history if day.day.weekday() == weekday]
         usual = usual_of(days)
         if usual is not None:
@@ -240,8 +261,8 @@ def draw_weekdays(history: Sequence[HistoryDay], size: Size) -> Markup:
         parts.append(line("observed thin", places))
         for day, place in zip(days, places, strict=True):
             kind = "surge" if day.is_surge else "usual"
-            parts.append(dot(kind, *place, 4 if day.is_surge else 2.5, title=_say(day)))
-    title = _LOGARITHMIC if is_log else _PER_DAY
+            parts.append(dot(kind, *place, 4 if day.is_surge else 2.5, title=_say(day, language)))
+    title = _name_sessions(language, is_log=is_log)
     return svg(size, value_axis(size, y, ticks, title), name_axis(size, names), *parts)
 
 
@@ -251,10 +272,10 @@ def usual_of(days: Sequence[HistoryDay]) -> float | None:
     return median(usual) if usual else None
 
 
-def draw_both_days(days: Sequence[BothDays], size: Size) -> Markup:
+def draw_both_days(days: Sequence[BothDays], size: Size, language: Language) -> Markup:
     """The same sessions by local day and by UTC day, two bars a day."""
     counts = [n for day in days for n in (day.local_sessions, day.utc_sessions)]
-    y, ticks = count_scale(size, counts)
+    y, ticks = count_scale(size, language, counts)
     width = (size.right - LEFT) / len(days)
     bars, names = [], []
     for place, day in enumerate(days):
@@ -262,13 +283,21 @@ def draw_both_days(days: Sequence[BothDays], size: Size) -> Markup:
         text = str(day.day)
         parts = [text[5:], text[:4]] if size.is_narrow else [text]
         names.append((LEFT + width * (place + 0.5), parts))
-        kinds = (("local", day.local_sessions), ("UTC", day.utc_sessions))
-        for side, (kind, sessions) in enumerate(kinds):
-            said = f"{day.day}, {kind} day: {write_count(sessions)} sessions"
+        said = (
+            language.ngettext(
+                "{date}, local day: {count} session", "{date}, local day: {count} sessions",
+                day.local_sessions, date=text,
+            ),
+            language.ngettext(
+                "{date}, UTC day: {count} session", "{date}, UTC day: {count} sessions",
+                day.utc_sessions, date=text,
+            ),
+        )  # fmt: skip
+        for side, sessions in enumerate((day.local_sessions, day.utc_sessions)):
             top = y.at(sessions)
             bars.append(
-                rect(kind.lower(), start + width * 0.38 * side, top, width * 0.36,
-                     size.bottom - top, title=said)
+                rect(("local", "utc")[side], start + width * 0.38 * side, top, width * 0.36,
+                     size.bottom - top, title=said[side])
             )  # fmt: skip
-    title = "sessions per day"
+    title = language.gettext("sessions per day")
     return svg(size, value_axis(size, y, ticks, title), name_axis(size, names), element("g", *bars))

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from pipeline.language import Language
 from pipeline.report import charts, hour_charts, known_charts
 from pipeline.report.day_hours import fill_hours
 from pipeline.report.facts import Facts, Focus, HistoryDay
@@ -34,38 +35,44 @@ def choose_window(focus: Focus) -> list[HistoryDay]:
     return [d for d in focus.history if first - _BEFORE <= d.day <= last + _AFTER]
 
 
-def draw_charts(facts: Facts, focus: Focus) -> dict[str, Drawing]:
+def draw_charts(facts: Facts, focus: Focus, language: Language) -> dict[str, Drawing]:
     """Draw every chart of the page, by the name that the templates use."""
     zone = ZoneInfo(facts.zone)
     own = [episode for episode in facts.episodes if episode.country == focus.country]
     window = choose_window(focus)
     hours = fill_hours(focus.hours, focus.peak.day, zone)
     drawings = {
-        "history": _draw(lambda size: charts.draw_history(window, own, size)),
-        "hours": _draw(lambda size: hour_charts.draw_hours(hours, zone, size), 0.65, 2),
-        "both_days": _draw(lambda size: charts.draw_both_days(focus.both_days, size), 0.75, 2),
+        "history": _draw(lambda size: charts.draw_history(window, own, size, language)),
+        "hours": _draw(lambda size: hour_charts.draw_hours(hours, zone, size, language), 0.65, 2),
+        "both_days": _draw(
+            lambda size: charts.draw_both_days(focus.both_days, size, language), 0.75, 2
+        ),
     }
     if any(hour.errors for hour in hours):
         drawings["errors"] = _draw(
-            lambda size: hour_charts.draw_error_hours(hours, zone, size), 0.55, 2
+            lambda size: hour_charts.draw_error_hours(hours, zone, size, language), 0.55, 2
         )
     published = [p for p in focus.published if window[0].day <= p.day <= window[-1].day]
     if published:
         drawings |= {
-            "completeness": _draw(lambda size: known_charts.draw_completeness(window, size), 0.4),
+            "completeness": _draw(
+                lambda size: known_charts.draw_completeness(window, size, language), 0.4
+            ),
             "known": _draw(
-                lambda size: known_charts.draw_known(window, published, zone, size), 0.75
+                lambda size: known_charts.draw_known(window, published, zone, size, language), 0.75
             ),
         }
     if len(window) > 7:  # a weekday has another to be set against
-        drawings["weekdays"] = _draw(lambda size: charts.draw_weekdays(window, size), 0.85)
+        drawings["weekdays"] = _draw(
+            lambda size: charts.draw_weekdays(window, size, language), 0.85
+        )
     if charts.hides_all_else(window):
         drawings["log"] = _draw(
-            lambda size: charts.draw_history(window, own, size, is_log=True), 0.85
+            lambda size: charts.draw_history(window, own, size, language, is_log=True), 0.85
         )
     if len(window) < len(focus.history):
         drawings["overview"] = _draw(
-            lambda size: charts.draw_overview(focus.history, own, size), 0.5
+            lambda size: charts.draw_overview(focus.history, own, size, language), 0.5
         )
     return drawings
 

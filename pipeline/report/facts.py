@@ -59,6 +59,18 @@ class ExpectedDay:
 
 
 @dataclass(frozen=True)
+class HistoryBefore:
+    """What the lake has of the days that a country's day is judged by."""
+
+    days: int
+    """With hits."""
+    lacking: int
+    """Of those, incomplete ones,"""
+    in_surges: int
+    """and whole ones in a surge of the country."""
+
+
+@dataclass(frozen=True)
 class CountryTotal:
     """One country's sessions over all days."""
 

@@ -1,8 +1,8 @@
-"""One figure with everything that must be said beside it, asked of the lake. Writes no sentence."""
+"""A day's figure with everything that must be said beside it, asked of the lake."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytz
 
@@ -17,10 +17,19 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord, read_json
 from pipeline.lake.left_out import Missing, list_missing
 from pipeline.lake.query import State, one_state
-from pipeline.report.accounting import CREDITS, ReportSettings
-from pipeline.report.facts import CountryDay, Day, ExpectedDay, Published, RobotlikeDay
+from pipeline.language import Language
+from pipeline.report.accounting import ReportSettings, credit_provider
+from pipeline.report.facts import (
+    CountryDay,
+    Day,
+    ExpectedDay,
+    HistoryBefore,
+    Published,
+    RobotlikeDay,
+)
 from pipeline.report.history import NOBODY_LOCATED, KnownDay, explain_unpublished
 from pipeline.report.why import find_reasons
+from pipeline.why.thresholds import REACH_DAYS
 
 NOTHING_LEFT = "the lake has nothing of the day any more"
 
@@ -72,6 +81,8 @@ class Expectation:
     is_at_least: bool = False
     why: str = ""
     """What drove the surge, or that it was machines, in a sentence."""
+    before: HistoryBefore | None = None
+    """Where nothing is expected: why not. None where no hit of any judged day is from there."""
 
 
 @dataclass(frozen=True)
@@ -131,13 +142,12 @@ def find_figure(lake: Lake, how: ReportSettings, day: date, country: str) -> Fig
 def _find_figure(state: State, how: ReportSettings, about: Day, country: str) -> Figure:
     lake, day = state.lake, about.day
     rows = state.ask(CountryDay, "queries/daily", country=None, first_day=day, last_day=day)
-    _check_country(state, country, {row.country for row in rows})
+    check_country(state, country, {row.country for row in rows})
     if about.geo_built is None and country not in (ALL, NO_COUNTRY):
         raise SettingsError("--country", country, NOBODY_LOCATED)
     counted = [row for row in rows if country in (ALL, row.country)]
     records = [record for record in lake.files() if str(day) in record.days]
-    sources = {record.source for record in records}
-    completeness = _read_completeness(
+    completeness = read_completeness(
         about, list_missing(lake, [str(day)]), count_unread(records).get(str(day))
     )
     return Figure(
@@ -156,11 +166,11 @@ def _find_figure(state: State, how: ReportSettings, about: Day, country: str) ->
         completeness=completeness,
         published=_list_published(state, day, country),
         database=_find_database(how, about),
-        expectation=_find_expectation(state, day, country, completeness),
-        robot_lists=_name_robot_lists(records),
+        expectation=_find_expectation(state, how.language, day, country, completeness),
+        robot_lists=name_robot_lists(records),
         definitions=sorted({record.definitions for record in records}),
         program=f"Tidegauge {pipeline.__version__}",
-        doubts=[f"{name}: {doubt}" for name, doubt in list_doubts(lake).items() if name in sources],
+        doubts=say_doubts(lake, records),
     )
 
 
@@ -174,7 +184,7 @@ def _recall_figure(state: State, how: ReportSettings, day: date, country: str) -
     if not known.is_published:
         why = explain_unpublished(known, day)
         raise SettingsError("--day", str(day), f"there is no figure, not even 0: {why}")
-    _check_country(state, country, set())
+    check_country(state, country, set())
     return Figure(
         day=day,
         country=country,
@@ -196,14 +206,20 @@ def _recall_figure(state: State, how: ReportSettings, day: date, country: str) -
     )
 
 
+def say_doubts(lake: Lake, records: Sequence[FileRecord]) -> list[str]:
+    """How the names of the files' sources can be read otherwise."""
+    sources = {record.source for record in records}
+    return [f"{name}: {doubt}" for name, doubt in list_doubts(lake).items() if name in sources]
+
+
 def is_simulated(lake: Lake) -> bool:
     """Whether the lake is the demo's."""
     return (lake.root.resolve().parent / DEMO_MARK).exists()
 
 
-def _check_country(state: State, country: str, on_the_day: set[str]) -> None:
+def check_country(state: State, country: str, of_the_days: set[str]) -> None:
     """Refuse a code that is none of ISO 3166-1, when no hit of any day is from there."""
-    if country in on_the_day or country in (ALL, NO_COUNTRY) or country in pytz.country_names:
+    if country in of_the_days or country in (ALL, NO_COUNTRY) or country in pytz.country_names:
         return
     _, ((is_known,),) = state.query("report/known_country", country=country)
     if not is_known:
@@ -218,7 +234,7 @@ def _count_robotlike(state: State, day: date, country: str) -> Robotlike | None:
     return Robotlike(found[0].robotlike_sessions, found[0].is_left_out) if found else None
 
 
-def _read_completeness(
+def read_completeness(
     about: Day, left_out: Sequence[Missing], unread: Unread | None
 ) -> Completeness:
     """How much is in, by the last build, and what was left out, also since then."""
@@ -263,29 +279,40 @@ def _find_database(how: ReportSettings, about: Day) -> Database | None:
         built=about.geo_built,
         is_late=about.geo_is_late,
         database_type=database.database_type if database else None,
-        credit=CREDITS.get(database.provider) if database else None,
+        credit=credit_provider(database.provider, how.language) if database else None,
     )
 
 
 def _find_expectation(
-    state: State, day: date, country: str, completeness: Completeness
+    state: State, language: Language, day: date, country: str, completeness: Completeness
 ) -> Expectation | None:
+    if country == ALL:
+        return None
     bound = {"country": country, "first_day": day, "last_day": day}
     found = state.ask(ExpectedDay, "queries/expected", **bound)
     if not found:
-        return None
+        return Expectation(None)
+    expected = found[0].expected
+    before = None if expected is not None else read_history_before(state, country, day)
     reasons = find_reasons(state, country, day, day)
     if not reasons:
-        return Expectation(found[0].expected)
+        return Expectation(expected, before=before)
     surge = reasons[0].surge
     return Expectation(
-        found[0].expected, surge.start_day, surge.end_day, surge.observed, surge.expected,
+        expected, surge.start_day, surge.end_day, surge.observed, surge.expected,
         is_open=surge.is_open, is_at_least=surge.is_at_least or completeness.is_lower_bound,
-        why=reasons[0].in_short,
+        why=reasons[0].in_short(language), before=before,
     )  # fmt: skip
 
 
-def _name_robot_lists(records: Sequence[FileRecord]) -> str:
+def read_history_before(state: State, country: str, day: date) -> HistoryBefore:
+    """Count the days that a country's day is judged by."""
+    span = {"first_day": day - timedelta(REACH_DAYS), "last_day": day - timedelta(1)}
+    (before,) = state.ask(HistoryBefore, "report/history_before", country=country, **span)
+    return before
+
+
+def name_robot_lists(records: Sequence[FileRecord]) -> str:
     """The lists by whose answers the day's robots were found: ``crawlerdetect 0.4.2 and ...``."""
     known = sorted({record.robots for record in records})
     named = [[" ".join(one.rsplit("-", 1)) for one in lists.split("_")] for lists in known]

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from pipeline.language import Language
 from pipeline.report.facts import Hour
 from pipeline.report.svg import (
     LEFT,
@@ -18,21 +19,29 @@ from pipeline.report.svg import (
     svg,
     value_axis,
 )
-from pipeline.report.wording import write_count, write_hour, write_share
+from pipeline.report.wording import keep_whole, write_hour
 
 
-def draw_hours(hours: Sequence[Hour], zone: ZoneInfo, size: Size) -> Markup:
+def draw_hours(hours: Sequence[Hour], zone: ZoneInfo, size: Size, language: Language) -> Markup:
     """The country's sessions that began in each hour; ``hours`` in order, none left out."""
-    y, ticks = count_scale(size, [hour.sessions for hour in hours])
+    y, ticks = count_scale(size, language, [hour.sessions for hour in hours])
     bars = [
-        (hour.sessions, f"{write_hour(hour.hour, zone)}: {write_count(hour.sessions)} sessions")
+        (
+            hour.sessions,
+            language.ngettext(
+                "{date}: {count} session", "{date}: {count} sessions",
+                hour.sessions, date=write_hour(hour.hour, zone),
+            ),
+        )
         for hour in hours
-    ]
-    axis = value_axis(size, y, ticks, "sessions begun per hour")
+    ]  # fmt: skip
+    axis = value_axis(size, y, ticks, language.gettext("sessions begun per hour"))
     return svg(size, axis, *_bars("observed", bars, y, size), *_hours_below(hours, zone, size))
 
 
-def draw_error_hours(hours: Sequence[Hour], zone: ZoneInfo, size: Size) -> Markup:
+def draw_error_hours(
+    hours: Sequence[Hour], zone: ZoneInfo, size: Size, language: Language
+) -> Markup:
     """The share of requests, robots left out, in each hour that got a 5xx answer."""
     shares = [hour.errors / hour.hits if hour.hits else None for hour in hours]
     highest = max((share or 0 for share in shares), default=0)
@@ -40,10 +49,19 @@ def draw_error_hours(hours: Sequence[Hour], zone: ZoneInfo, size: Size) -> Marku
     y = Scale(0, top, size.bottom, TOP)
     bars = []
     for hour, share in zip(hours, shares, strict=True):
-        said = f"{write_hour(hour.hour, zone)}: {write_share(share)} of {write_count(hour.hits)}"
-        bars.append((share or 0.0, f"{said} requests"))
-    ticks = [(value, f"{value * 100:g} %") for value in (0, top / 2, top)]
-    axis = value_axis(size, y, ticks, "share of requests (robots left out) answered 5xx")
+        at = write_hour(hour.hour, zone)
+        if share is None:
+            said = language.gettext("{date}: no request", date=at)
+        else:
+            said = language.ngettext(
+                "{date}: {share} of {count} request", "{date}: {share} of {count} requests",
+                hour.hits, date=at, share=keep_whole(language.share(share)),
+            )  # fmt: skip
+        bars.append((share or 0.0, said))
+    ticks = [(value, language.limit(value)) for value in (0, top / 2, top)]
+    axis = value_axis(
+        size, y, ticks, language.gettext("share of requests (robots left out) answered 5xx")
+    )
     return svg(size, axis, *_bars("error", bars, y, size), *_hours_below(hours, zone, size))
 
 

@@ -11,7 +11,7 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.query import State, one_state
 from pipeline.report.accounting import ReportSettings
 from pipeline.report.charts import draw_spark
-from pipeline.report.facts import Facts, HistoryDay
+from pipeline.report.facts import HistoryDay
 from pipeline.report.page import Link, Site, read_country, read_site, render, render_country
 
 
@@ -38,7 +38,7 @@ def make_index(lake: Lake, how: ReportSettings, link: Link, span: Span = ALL_DAY
     """
     with one_state(lake) as state:
         site = read_site(state, how, span)
-        cards = _read_cards(state, site.facts, span)
+        cards = _read_cards(state, site, span)
     return _render_index(site, cards, link)
 
 
@@ -50,7 +50,7 @@ def make_pages(lake: Lake, how: ReportSettings, span: Span = ALL_DAYS) -> Iterat
     """
     with one_state(lake) as state:
         site = read_site(state, how, span)
-        cards = _read_cards(state, site.facts, span)
+        cards = _read_cards(state, site, span)
         told = [read_country(state, site.facts, card.country, span) for card in cards]
     for card, one in zip(cards, told, strict=True):
         yield name_file(card.country), render_country(site, one, name_file)
@@ -66,20 +66,20 @@ def _render_index(site: Site, cards: list[Card], link: Link) -> str:
     return render("index.html.j2", site, link, cards=cards, focus=None)
 
 
-def _read_cards(state: State, facts: Facts, span: Span) -> list[Card]:
+def _read_cards(state: State, site: Site, span: Span) -> list[Card]:
     """The countries, that with the largest excess first."""
     days = state.ask(HistoryDay, "report/history", country=None, **span.bound)
     of_country = groupby(days, key=lambda day: day.country)
-    cards = [_make_card(facts, country, list(its)) for country, its in of_country]
+    cards = [_make_card(site, country, list(its)) for country, its in of_country]
     visited = [card for card in cards if card.sessions]
     return sorted(visited, key=lambda card: (-card.excess, -card.sessions, card.country))
 
 
-def _make_card(facts: Facts, country: str, history: list[HistoryDay]) -> Card:
-    own = [one for one in facts.episodes if one.country == country]
+def _make_card(site: Site, country: str, history: list[HistoryDay]) -> Card:
+    own = [one for one in site.facts.episodes if one.country == country]
     return Card(
         country=country,
-        drawing=draw_spark(history, own),
+        drawing=draw_spark(history, own, site.language),
         sessions=sum(day.observed for day in history),
         highest=max(history, key=lambda day: day.observed),
         surges=len(own),

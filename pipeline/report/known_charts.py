@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from pipeline.days import day_start
+from pipeline.language import Language
 from pipeline.report import wording
 from pipeline.report.charts import day_axis, day_scale
 from pipeline.report.facts import HistoryDay, PublishedFigure
@@ -30,7 +31,7 @@ _HIDING = 20.0
 """A publication so many times as late as the usual one makes all others look the same."""
 
 
-def draw_completeness(history: Sequence[HistoryDay], size: Size) -> Markup:
+def draw_completeness(history: Sequence[HistoryDay], size: Size, language: Language) -> Markup:
     """How much of each day's logs is there now, as bars of the whole."""
     first, last = history[0].day, history[-1].day
     x = day_scale(size, first, last)
@@ -40,18 +41,25 @@ def draw_completeness(history: Sequence[HistoryDay], size: Size) -> Markup:
     for day in history:
         start = x.at(day.day.toordinal()) - width * 0.45
         share = day.share if day.is_preliminary else 1.0
-        said = f"{day.day}: {wording.write_share(share)} of the logs"
+        said = language.gettext(
+            "{date}: {share} of the logs",
+            date=str(day.day), share=wording.keep_whole(language.share(share)),
+        )  # fmt: skip
         bars += [
             rect("lacking", start, TOP, width * 0.9, size.bottom - TOP, title=said),
             rect("there", start, y.at(share), width * 0.9, size.bottom - y.at(share), title=said),
         ]
-    ticks = [(0.0, "0 %"), (1.0, "100 %")]
-    axis = value_axis(size, y, ticks, "logs of the day that are there now")
+    ticks = [(share, language.limit(share)) for share in (0.0, 1.0)]
+    axis = value_axis(size, y, ticks, language.gettext("logs of the day that are there now"))
     return svg(size, axis, *bars, day_axis(size, x, first, last))
 
 
 def draw_known(
-    history: Sequence[HistoryDay], published: Iterable[PublishedFigure], zone: ZoneInfo, size: Size
+    history: Sequence[HistoryDay],
+    published: Iterable[PublishedFigure],
+    zone: ZoneInfo,
+    size: Size,
+    language: Language,
 ) -> Markup:
     """Each publication of each day's figure, the higher the later it was.
 
@@ -61,7 +69,9 @@ def draw_known(
     x = day_scale(size, first, last)
     late = {one: (one.published_at - day_start(one.day + _DAY, zone)) / _DAY for one in published}
     is_log = max(late.values()) > _HIDING * max(median(late.values()), 1.0)
-    y, ticks = count_scale(size, [max(days, 0.0) for days in late.values()], is_log=is_log)
+    y, ticks = count_scale(
+        size, language, [max(days, 0.0) for days in late.values()], is_log=is_log
+    )
     marks = []
     for day, its in groupby(late, key=lambda one: one.day):
         ones = list(its)
@@ -70,14 +80,21 @@ def draw_known(
         for one, place in zip(ones, places, strict=True):
             kind = "surge" if one.is_restated else "usual"
             ring = " ring" if one.is_preliminary else ""
-            marks.append(dot(kind + ring, *place, 4, title=_say(one, zone)))
-    axis = value_axis(size, y, ticks, "days from its end until it was published")
+            marks.append(dot(kind + ring, *place, 4, title=_say(one, zone, language)))
+    axis = value_axis(size, y, ticks, language.gettext("days from its end until it was published"))
     return svg(size, axis, *marks, day_axis(size, x, first, last))
 
 
-def _say(one: PublishedFigure, zone: ZoneInfo) -> str:
-    said = f"{one.day}: {wording.write_count(one.sessions)} sessions"
-    said += f", published {wording.write_local_time(one.published_at, zone)}"
+def _say(one: PublishedFigure, zone: ZoneInfo, language: Language) -> str:
+    said = language.ngettext(
+        "{date}: {count} session, published {moment}",
+        "{date}: {count} sessions, published {moment}",
+        one.sessions, date=str(one.day),
+        moment=wording.write_local_time(one.published_at, zone),
+    )  # fmt: skip
     if one.is_preliminary:
-        said += f", preliminary with {wording.write_sources(one.sources, one.sources_expected)}"
+        said += language.gettext(
+            ", preliminary with {sources}",
+            sources=wording.write_sources(one.sources, one.sources_expected, language),
+        )
     return said

@@ -24,6 +24,7 @@ from pipeline.errors import SettingsError, StorageError
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
 from pipeline.lake.query import State, one_state
+from pipeline.language import ENGLISH, Language
 from pipeline.report import wording
 from pipeline.report.accounting import (
     Accounting,
@@ -142,6 +143,7 @@ class Site:
     credits: list[str]
     is_simulated: bool
     is_live: bool
+    language: Language
 
 
 @dataclass(frozen=True)
@@ -160,9 +162,10 @@ def read_site(state: State, how: ReportSettings, span: Span) -> Site:
         facts=facts,
         accounting=account_for(state.lake, facts.days, span),
         timeouts=_timeouts(state.lake, how.timeout_minutes),
-        credits=credit_databases(how.geo, span_databases(facts.days)),
+        credits=credit_databases(how, span_databases(facts.days)),
         is_simulated=is_simulated(state.lake),
         is_live=how.is_live,
+        language=ENGLISH,
     )
 
 
@@ -194,9 +197,9 @@ def render_country(
         link,
         focus=focus,
         reasons=told.reasons if told else None,
-        charts=draw_charts(site.facts, focus) if focus else {},
+        charts=draw_charts(site.facts, focus, site.language) if focus else {},
         window=window,
-        weekdays=_list_weekdays(window),
+        weekdays=_list_weekdays(window, site.language),
         published=[one for one in published if window[0].day <= one.day <= window[-1].day],
         restated_of_surge=_restated_of_surge(focus) if focus else [],
         comparisons=comparisons,
@@ -208,6 +211,7 @@ def render(template: str, site: Site, link: Link | None, **more: Any) -> str:
     """A page of what every page of a lake says, and what is told more."""
     return render_page(
         template,
+        site.language,
         facts=site.facts,
         accounting=site.accounting,
         spans=span_databases(site.facts.days),
@@ -223,19 +227,16 @@ def render(template: str, site: Site, link: Link | None, **more: Any) -> str:
     )
 
 
-def render_page(template: str, **said: Any) -> str:
+def render_page(template: str, language: Language, **said: Any) -> str:
     """A page of what its template says, in the style of all."""
-    style = environment().get_template("style.css.j2").render()
-    return (
-        environment()
-        .get_template(template)
-        .render(
-            said,
-            version=pipeline.__version__,
-            definitions_version=DEFINITIONS_VERSION,
-            style=Markup(style),  # noqa: S704 our own file
-            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        )
+    templates = environment(language)
+    style = templates.get_template("style.css.j2").render()
+    return templates.get_template(template).render(
+        said,
+        version=pipeline.__version__,
+        definitions_version=DEFINITIONS_VERSION,
+        style=Markup(style),  # noqa: S704 our own file
+        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
     )
 
 
@@ -252,12 +253,13 @@ def _failing_days(facts: Facts) -> list[Any]:
     return sorted(high[:5], key=lambda day: day.day)
 
 
-def _list_weekdays(window: Sequence[HistoryDay]) -> list[Weekday]:
+def _list_weekdays(window: Sequence[HistoryDay], language: Language) -> list[Weekday]:
     rows = []
-    for number, name in enumerate(wording.WEEKDAYS):
+    for number in range(7):
         days = [day for day in window if day.day.weekday() == number]
         if days:
             highest = max(days, key=lambda day: day.observed)
+            name = language.weekday(number)
             rows.append(Weekday(name, len(days), usual_of(days), highest.day, highest.observed))
     return rows
 

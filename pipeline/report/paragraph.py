@@ -1,247 +1,435 @@
-"""A figure in one paragraph of plain English, for people who will quote it."""
+"""A figure in one paragraph of plain words, for people who will quote it."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from pipeline.days import day_start
-from pipeline.definitions import ALL, NO_COUNTRY
+from pipeline.definitions import ALL, LEAST_HISTORY_DAYS, NO_COUNTRY
 from pipeline.ingest.unread import Unread
+from pipeline.language import Language
 from pipeline.report import wording
-from pipeline.report.facts import Published
-from pipeline.report.figure import Completeness, Figure, Robotlike
-from pipeline.text import write_number_of
+from pipeline.report.facts import HistoryBefore, Published
+from pipeline.report.figure import Completeness, Database, Figure, Robotlike
+from pipeline.why.thresholds import REACH_DAYS
 
 _LONGEST_REASON = 600
 
+Part = Callable[[Figure, Language], Iterator[str]]
 
-def write_paragraph(figure: Figure) -> str:
+
+def write_paragraph(figure: Figure, language: Language) -> str:
     """One paragraph; each sentence is true on its own. Texts are as the lake has them."""
-    parts: tuple[Callable[[Figure], Iterator[str]], ...] = (
+    parts: tuple[Part, ...] = (
         _say_number, _say_unit, _say_place, _say_day, _say_completeness, _say_published,
         _say_expectation, _say_robots,
     )  # fmt: skip
     if figure.sessions is None:
         parts = (_say_gone, _say_published)
-    sentences = [sentence for part in parts for sentence in part(figure)]
-    return " ".join(sentences).replace("\N{NO-BREAK SPACE}", " ")
+    return " ".join(sentence for part in parts for sentence in part(figure, language))
 
 
-def _say_gone(figure: Figure) -> Iterator[str]:
-    yield (
-        f"The lake has nothing of {wording.write_day(figure.day)} any more, so the figure of"
-        f" sessions {wording.name_addresses(figure.country)} can't be counted again."
+def count_for_logs(sessions: int, completeness: Completeness, language: Language) -> str:
+    """The sessions as what they are for the day's logs: all, at least, or preliminary."""
+    if completeness.is_lower_bound:
+        return wording.count_at_least(sessions, language)
+    if completeness.is_preliminary:
+        return wording.count_preliminary(sessions, language)
+    return wording.count_sessions(sessions, language)
+
+
+def say_simulated(language: Language) -> str:
+    """What comes first of a demo's figure."""
+    return language.gettext("Simulated data: no real visitor is in this figure.")
+
+
+def say_unit(timeout_minutes: int, language: Language) -> str:
+    """What a session is."""
+    return language.ngettext(
+        "A session is one visitor's requests with no gap of more than {count} minute between them,"
+        " and belongs to the day of its first request; a visitor is one address with one browser,"
+        " not one person; images, style sheets and the like are not counted.",
+        "A session is one visitor's requests with no gap of more than {count} minutes between them,"
+        " and belongs to the day of its first request; a visitor is one address with one browser,"
+        " not one person; images, style sheets and the like are not counted.",
+        timeout_minutes,
     )
 
 
-def _say_number(figure: Figure) -> Iterator[str]:
+def say_nationality(country: str, language: Language) -> Iterator[str]:
+    """What the place of an address is not."""
+    if country == "US":
+        yield language.gettext(
+            "An address is not a nationality: a U.S. address is not an American."
+        )
+    elif country not in (ALL, NO_COUNTRY):
+        yield language.gettext(
+            "An address is not a nationality: it says where a connection is, not who uses it."
+        )
+
+
+def say_unexpected(before: HistoryBefore | None, language: Language) -> str:
+    """Why no number is expected of a country's day."""
+    if before is None:
+        return language.gettext(
+            "No number can be expected: no hit of any day that was judged is from there."
+        )
+    left_out = []
+    if before.lacking:
+        left_out.append(
+            language.ngettext("{count} is incomplete", "{count} are incomplete", before.lacking)
+        )
+    if before.in_surges:
+        left_out.append(
+            language.ngettext(
+                "{count} lies in a surge of the country",
+                "{count} lie in a surge of the country",
+                before.in_surges,
+            )
+        )
+    if not left_out:
+        return language.gettext(
+            "No number can be expected yet: it takes {needed} earlier days, and the lake has"
+            " {days} of the {reach} before this one.",
+            needed=LEAST_HISTORY_DAYS, days=before.days, reach=REACH_DAYS,
+        )  # fmt: skip
+    return language.gettext(
+        "No number can be expected yet: it takes {needed} earlier days, and of the {days} that the"
+        " lake has of the {reach} before this one {left_out}.",
+        needed=LEAST_HISTORY_DAYS, days=before.days, reach=REACH_DAYS,
+        left_out=language.list(left_out),
+    )  # fmt: skip
+
+
+def say_unjudged_total(language: Language) -> str:
+    """Why no number is expected of all countries."""
+    return language.gettext(
+        "No number is expected of all countries together: each is judged by its own history."
+    )
+
+
+def shorten(reasons: str) -> str:
+    """Reasons of any length, without a full stop."""
+    reasons = reasons.rstrip(".")
+    return reasons if len(reasons) <= _LONGEST_REASON else f"{reasons[:_LONGEST_REASON]} ..."
+
+
+def _say_gone(figure: Figure, language: Language) -> Iterator[str]:
+    yield language.gettext(
+        "The lake has nothing of {day} any more, so the figure of sessions {where} can't be"
+        " counted again.",
+        day=figure.day, where=wording.name_addresses(figure.country, language),
+    )  # fmt: skip
+
+
+def _say_number(figure: Figure, language: Language) -> Iterator[str]:
     if figure.is_simulated:
-        yield "Simulated data: no real visitor is in this figure."
-    counted = write_number_of(figure.sessions or 0, "session")
-    about = figure.completeness
-    only = "a preliminary " if about.is_preliminary else ""
-    least = "at least " if about.is_lower_bound else only
-    of = ""
-    if figure.country != ALL:
-        of = f", of {wording.write_count(figure.all_sessions or 0)} from all countries"
-    yield (
-        f"On {wording.write_day(figure.day)} the site counted {least}{counted}"
-        f" {wording.name_addresses(figure.country)}{of}."
-    )
+        yield say_simulated(language)
+    sessions = count_for_logs(figure.sessions or 0, figure.completeness, language)
+    where = wording.name_addresses(figure.country, language)
+    if figure.country == ALL:
+        yield language.gettext(
+            "On {day} the site counted {sessions} {where}.",
+            day=figure.day, sessions=sessions, where=where,
+        )  # fmt: skip
+    else:
+        yield language.gettext(
+            "On {day} the site counted {sessions} {where}, of {all} from all countries.",
+            day=figure.day, sessions=sessions, where=where, all=figure.all_sessions or 0,
+        )  # fmt: skip
 
 
-def _say_unit(figure: Figure) -> Iterator[str]:
-    gap = write_number_of(figure.session_timeout_minutes, "minute")
-    yield (
-        f"A session is one visitor's requests with no gap of more than {gap} between them, and"
-        " belongs to the day of its first request; a visitor is one address with one browser, not"
-        " one person; images, style sheets and the like are not counted."
-    )
+def _say_unit(figure: Figure, language: Language) -> Iterator[str]:
+    yield say_unit(figure.session_timeout_minutes, language)
 
 
-def _say_place(figure: Figure) -> Iterator[str]:
+def _say_place(figure: Figure, language: Language) -> Iterator[str]:
     if figure.country == ALL:
         return
-    if figure.country == "US":
-        yield "An address is not a nationality: a U.S. address is not an American."
-    elif figure.country != NO_COUNTRY:
-        yield "An address is not a nationality: it says where a connection is, not who uses it."
-    database = figure.database
+    yield from say_nationality(figure.country, language)
+    yield _say_database(figure.database, language)
+    if figure.database and figure.unlocated_sessions and figure.country != NO_COUNTRY:
+        yield say_unlocated(figure.unlocated_sessions, figure.all_sessions or 1, language)
+    if figure.database and figure.database.credit:
+        yield figure.database.credit
+
+
+def _say_database(database: Database | None, language: Language) -> str:
     if database is None:
-        yield "No address database was used, so nobody was located."
-        return
-    name = f"the database {database.database_type}" if database.database_type else "a database"
-    late = ""
-    if database.is_late:
-        late = ", which is younger than the day, as none of the time was at hand"
-    yield f"Addresses were located by {name} built on {wording.write_day(database.built)}{late}."
-    if figure.unlocated_sessions and figure.country != NO_COUNTRY:
-        share = wording.write_share(figure.unlocated_sessions / (figure.all_sessions or 1))
-        yield (
-            f"{write_number_of(figure.unlocated_sessions, 'session')} of all ({share}) came from"
-            " addresses that it gives no country, and count in no country's figure."
+        return language.gettext("No address database was used, so nobody was located.")
+    said = {"name": database.database_type, "day": database.built}
+    if database.database_type and database.is_late:
+        return language.gettext(
+            "Addresses were located by the database {name} built on {day}, which is younger than"
+            " the day, as none of the time was at hand.",
+            **said,
         )
-    if database.credit:
-        yield database.credit
+    if database.database_type:
+        return language.gettext(
+            "Addresses were located by the database {name} built on {day}.", **said
+        )
+    if database.is_late:
+        return language.gettext(
+            "Addresses were located by a database built on {day}, which is younger than the day, as"
+            " none of the time was at hand.",
+            **said,
+        )
+    return language.gettext("Addresses were located by a database built on {day}.", **said)
 
 
-def _say_day(figure: Figure) -> Iterator[str]:
+def say_unlocated(sessions: int, of_all: int, language: Language) -> str:
+    """Which sessions may be from the country, and don't count there."""
+    return language.ngettext(
+        "{count} session of all ({share}) came from addresses that it gives no country, and count"
+        " in no country's figure.",
+        "{count} sessions of all ({share}) came from addresses that it gives no country, and count"
+        " in no country's figure.",
+        sessions, share=language.share(sessions / of_all),
+    )  # fmt: skip
+
+
+def _say_day(figure: Figure, language: Language) -> Iterator[str]:
     zone = ZoneInfo(figure.timezone)
     starts_at = day_start(figure.day, zone)
     hours = (day_start(figure.day + timedelta(days=1), zone) - starts_at).total_seconds() / 3600
-    yield (
-        f"The day is the local day of {figure.timezone}: {hours:g} hours from {starts_at:%H:%M} UTC"
-        f" on {wording.write_day(starts_at.date())}."
+    yield language.gettext(
+        "The day is the local day of {zone}: {hours} hours from {time} UTC on {day}.",
+        zone=figure.timezone, hours=language.number(hours, 0 if hours == int(hours) else 1),
+        time=language.clock(starts_at), day=starts_at.date(),
+    )  # fmt: skip
+
+
+def _say_completeness(figure: Figure, language: Language) -> Iterator[str]:
+    about = figure.completeness
+    yield _say_sources(about, language)
+    unread = Unread(about.lines, about.rejected_lines)
+    if unread.is_worth_saying:
+        yield language.ngettext(
+            "{rejected} of {count} line of the files that have hits of the day could not be read"
+            " and are not counted.",
+            "{rejected} of {count} lines of the files that have hits of the day could not be read"
+            " and are not counted.",
+            about.lines,
+            rejected=about.rejected_lines,
+        )
+    if about.doubts:
+        yield language.gettext(
+            "Some lines may be counted twice: {doubts}.",
+            doubts=shorten("; ".join(map(language.retell, about.doubts))),
+        )
+    if about.is_censored:
+        yield _say_censored(about, language)
+    if figure.doubts:
+        yield language.gettext(
+            "Which server wrote what is in doubt: {doubts}.",
+            doubts=shorten("; ".join(map(language.retell, figure.doubts))),
+        )
+
+
+def _say_censored(about: Completeness, language: Language) -> str:
+    share = language.share(about.error_share or 0)
+    if about.is_lower_bound:
+        return language.gettext(
+            "{share} of that day's requests (robots left out) ended in a failure of the server"
+            " (5xx); visitors who were refused a connection are in no log, so the figure is a lower"
+            " bound.",
+            share=share,
+        )
+    return language.gettext(
+        "{share} of that day's requests (robots left out) ended in a failure of the server (5xx);"
+        " visitors who were refused a connection are in no log.",
+        share=share,
     )
 
 
-def _say_completeness(figure: Figure) -> Iterator[str]:
-    about = figure.completeness
-    sources = wording.write_sources(about.sources, about.sources_expected)
+def _say_sources(about: Completeness, language: Language) -> str:
+    sources = wording.write_sources(about.sources, about.sources_expected, language)
     if about.is_preliminary is None:
-        yield f"It is counted from the logs of {sources}; how complete they are was not judged."
-    elif about.is_preliminary:
-        covered = _write_cover(about)
-        because = _shorten("; ".join(about.reasons))
-        yield (
-            f"The figure is preliminary: the logs of {sources} are whole{covered}"
-            f"{': ' if because else ''}{because}."
+        return language.gettext(
+            "It is counted from the logs of {sources}; how complete they are was not judged.",
+            sources=sources,
         )
+    if about.is_preliminary:
+        covered = ""
+        if about.share is not None and about.share < 1:
+            covered = language.gettext(
+                ", {share} of what was expected", share=language.share(about.share)
+            )
+        if not about.reasons:
+            return language.gettext(
+                "The figure is preliminary: the logs of {sources} are whole{covered}.",
+                sources=sources, covered=covered,
+            )  # fmt: skip
+        return language.gettext(
+            "The figure is preliminary: the logs of {sources} are whole{covered}: {reasons}.",
+            sources=sources, covered=covered,
+            reasons=shorten("; ".join(map(language.retell, about.reasons))),
+        )  # fmt: skip
+    if about.sources == about.sources_expected == 1:
+        sources = language.gettext("its only expected source")
     elif about.sources == about.sources_expected:
-        is_one = about.sources == 1
-        who = "its only expected source" if is_one else f"all {sources.split(' of ')[1]}"
-        yield f"The logs of {who} are in{_write_cover(about)}."
-    else:
-        yield f"The logs of {sources} are in{_write_cover(about)}."
-    if _unread_of(about).is_worth_saying:
-        yield (
-            f"{wording.write_count(about.rejected_lines)} of"
-            f" {write_number_of(about.lines, 'line')} of the files that have hits of the"
-            " day could not be read and are not counted."
-        )
-    if about.doubts:
-        yield f"Some lines may be counted twice: {_shorten('; '.join(about.doubts))}."
-    if about.is_censored:
-        share = wording.write_share(about.error_share)
-        yield (
-            f"{share} of that day's requests (robots left out) ended in a failure of the server"
-            " (5xx); visitors who were refused a connection are in no log"
-            f"{', so the figure is a lower bound' if about.is_lower_bound else ''}."
-        )
-    if figure.doubts:
-        yield f"Which server wrote what is in doubt: {_shorten('; '.join(figure.doubts))}."
-
-
-def _write_cover(about: Completeness) -> str:
-    if about.share is None:
-        return ""
+        sources = language.ngettext("all {count} source", "all {count} sources", about.sources)
+    if about.share is None or (about.share == 1 and _hides_much(about)):
+        return language.gettext("The logs of {sources} are in.", sources=sources)
     if about.share == 1:
-        is_whole = not about.is_preliminary and not _unread_of(about).is_large
-        return " and cover the whole day" if is_whole else ""
-    return f", {wording.write_share(about.share)} of what was expected"
+        return language.gettext(
+            "The logs of {sources} are in and cover the whole day.", sources=sources
+        )
+    return language.gettext(
+        "The logs of {sources} are in, {share} of what was expected.",
+        sources=sources, share=language.share(about.share),
+    )  # fmt: skip
 
 
-def _unread_of(about: Completeness) -> Unread:
-    return Unread(about.lines, about.rejected_lines)
+def _hides_much(about: Completeness) -> bool:
+    return Unread(about.lines, about.rejected_lines).is_large
 
 
-def _say_published(figure: Figure) -> Iterator[str]:
+def _say_published(figure: Figure, language: Language) -> Iterator[str]:
     if not figure.published:
-        yield "It has not been published yet."
-        if _lacks_logs(figure):
-            yield (
+        yield language.gettext("It has not been published yet.")
+        if figure.completeness.is_preliminary:
+            yield language.gettext(
                 "It will be when the missing logs of the day are in, or when that day is run"
-                f" (`tidegauge run --from {figure.day} --to {figure.day}`)."
+                " ({command}).",
+                command=f"`tidegauge run --from {figure.day} --to {figure.day}`",
             )
         return
     zone = ZoneInfo(figure.timezone)
     first, *later = figure.published
     restated = [one for one in later if one.sessions != one.previous_sessions]
-    at = wording.write_moment(first.published_at, zone)
+    at = language.moment(first.published_at, zone)
     if restated or first.sessions != figure.sessions:
-        yield (
-            f"It was first published on {at} as"
-            f" {wording.write_count(first.sessions)}{_qualify(first)}."
-        )
+        yield language.gettext(
+            "It was first published on {moment} as {sessions}{then}.",
+            moment=at, sessions=first.sessions, then=_qualify(first, language),
+        )  # fmt: skip
     else:
-        yield f"It was published on {at}{_qualify(first)} and the number has not changed since."
+        yield language.gettext(
+            "It was published on {moment}{then} and the number has not changed since.",
+            moment=at, then=_qualify(first, language),
+        )  # fmt: skip
     for one in restated:
-        before = one.previous_sessions or 0
-        yield (
-            f"On {wording.write_moment(one.published_at, zone)} it was restated to"
-            f" {wording.write_count(one.sessions)}{_qualify(one)},"
-            f" {wording.write_change(before, one.sessions)} ({_shorten(one.reason)})."
-        )
+        yield language.gettext(
+            "On {moment} it was restated to {sessions}{then}, {change} ({reason}).",
+            moment=language.moment(one.published_at, zone), sessions=one.sessions,
+            then=_qualify(one, language),
+            change=_write_change(one.previous_sessions or 0, one.sessions, language),
+            reason=shorten(language.retell(one.reason)),
+        )  # fmt: skip
     if figure.sessions not in (None, figure.published[-1].sessions):
-        yield "The number above is newer and not published yet."
+        yield language.gettext("The number above is newer and not published yet.")
 
 
-def _qualify(one: Published) -> str:
+def _qualify(one: Published, language: Language) -> str:
     if not one.is_preliminary:
         return ""
-    return f" (preliminary, {wording.write_sources(one.sources, one.sources_expected)})"
+    return language.gettext(
+        " (preliminary, {sources})",
+        sources=wording.write_sources(one.sources, one.sources_expected, language),
+    )
 
 
-def _shorten(reason: str) -> str:
-    reason = reason.rstrip(".")
-    return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]} ..."
+def _write_change(before: int, after: int, language: Language) -> str:
+    """``150.0 % more``; the plain number of sessions when there was nothing to compare with."""
+    change = abs(after - before)
+    amount = language.share(change / before) if before else language.count(change)
+    if after > before:
+        return language.gettext("{amount} more", amount=amount)
+    return language.gettext("{amount} less", amount=amount)
 
 
-def _say_expectation(figure: Figure) -> Iterator[str]:
+def _say_expectation(figure: Figure, language: Language) -> Iterator[str]:
     about = figure.expectation
     if about is None:
+        yield say_unjudged_total(language)
         return
-    least = "at least " if figure.completeness.is_lower_bound else ""
+    if about.expected is None:
+        yield say_unexpected(about.before, language)
     if about.start_day is None or about.end_day is None:
         if about.expected is not None:
-            expected = wording.write_count(about.expected)
-            yield (
-                f"The country's own history leads one to expect {expected}; the day is part of no"
-                " surge."
+            yield language.gettext(
+                "The country's own history leads one to expect {expected}; the day is part of no"
+                " surge.",
+                expected=language.count(about.expected),
             )
         return
-    times = wording.compare_with_expected(figure.sessions or 0, about.expected)
+    times = wording.compare_with_expected(
+        figure.sessions or 0, about.expected, language,
+        at_least=figure.completeness.is_lower_bound,
+    )  # fmt: skip
     if times:
-        expected = wording.write_count(about.expected or 0)
-        yield f"That is {least}{times} from the country's own history ({expected})."
-    span = wording.write_span(about.start_day, about.end_day)
-    in_all = "at least " if about.is_at_least else ""
-    is_open = ", not yet known to have ended, as no whole day after it is there"
-    yield (
-        f"The day is part of a surge {span}"
-        f"{is_open if about.is_open else ''}:"
-        f" {in_all}{write_number_of(about.surge_sessions or 0, 'session')} where"
-        f" {wording.write_count(about.surge_expected or 0)} were expected."
-    )
+        yield language.gettext(
+            "That is {times} from the country's own history ({expected}).",
+            times=times, expected=language.count(about.expected or 0),
+        )  # fmt: skip
+    observed = about.surge_sessions or 0
+    whole = {
+        "span": language.span(about.start_day, about.end_day),
+        "sessions": wording.count_at_least(observed, language)
+        if about.is_at_least
+        else wording.count_sessions(observed, language),
+        "expected": language.count(about.surge_expected or 0),
+    }
+    if about.is_open:
+        yield language.gettext(
+            "The day is part of a surge {span}, not yet known to have ended, as no whole day after"
+            " it is there: {sessions} where {expected} were expected.",
+            **whole,
+        )
+    else:
+        yield language.gettext(
+            "The day is part of a surge {span}: {sessions} where {expected} were expected.", **whole
+        )
     if about.why:
         yield about.why
 
 
-def _lacks_logs(figure: Figure) -> bool:
-    return bool(figure.completeness.is_preliminary)
+def _say_robots(figure: Figure, language: Language) -> Iterator[str]:
+    yield say_declared_robots(figure.robot_hits, figure.robot_lists, language)
+    yield say_robotlike(figure.robotlike, language)
+    yield say_program(figure.program, figure.definitions, language)
 
 
-def _say_robots(figure: Figure) -> Iterator[str]:
-    left_out = write_number_of(figure.robot_hits, "request")
-    yield (
-        f"Declared robots are left out: {left_out} without a user agent or with one that the lists"
-        f" {figure.robot_lists} know. {_say_robotlike(figure.robotlike)}"
+def say_declared_robots(requests: int, lists: str, language: Language) -> str:
+    """Which robots don't count."""
+    return language.ngettext(
+        "Declared robots are left out: {count} request without a user agent or with one that the"
+        " lists {lists} know.",
+        "Declared robots are left out: {count} requests without a user agent or with one that the"
+        " lists {lists} know.",
+        requests,
+        lists="; ".join(language.list(one.split(" and ")) for one in lists.split("; ")),
     )
-    versions = ", ".join(map(str, figure.definitions))
-    is_one = len(figure.definitions) == 1
-    yield f"Counted by {figure.program}, definitions version{'' if is_one else 's'} {versions}."
 
 
-def _say_robotlike(about: Robotlike | None) -> str:
-    counted = "Robots that pose as browsers are counted as visitors"
+def say_program(program: str, definitions: list[int], language: Language) -> str:
+    """By what it was counted."""
+    return language.ngettext(
+        "Counted by {program}, definitions version {versions}.",
+        "Counted by {program}, definitions versions {versions}.",
+        len(definitions), program=program, versions=", ".join(map(str, definitions)),
+    )  # fmt: skip
+
+
+def say_robotlike(about: Robotlike | None, language: Language) -> str:
+    """What of the others is known; None where no behaviour was judged."""
     if about is None:
-        return f"{counted}."
+        return language.gettext("Robots that pose as browsers are counted as visitors.")
     if not about.sessions:
-        return f"{counted}; none of these sessions is of one whose day looks like a robot's."
-    found = write_number_of(about.sessions, "session")
-    if about.is_left_out:
-        return (
-            f"Visitors whose day looks like a robot's are left out ({found}); other robots that"
-            " pose as browsers are counted as visitors."
+        return language.gettext(
+            "Robots that pose as browsers are counted as visitors; none of these sessions is of one"
+            " whose day looks like a robot's."
         )
-    return f"{counted}, also those whose day looks like a robot's ({found})."
+    found = wording.count_sessions(about.sessions, language)
+    if about.is_left_out:
+        return language.gettext(
+            "Visitors whose day looks like a robot's are left out ({sessions}); other robots that"
+            " pose as browsers are counted as visitors.",
+            sessions=found,
+        )
+    return language.gettext(
+        "Robots that pose as browsers are counted as visitors, also those whose day looks like a"
+        " robot's ({sessions}).",
+        sessions=found,
+    )

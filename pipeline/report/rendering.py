@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -16,9 +16,10 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from pipeline.countries import name_country
+from pipeline.countries import name_with_article
 from pipeline.csv_cells import write_csv
 from pipeline.definitions import CENSORED_SHARE, LEAST_HISTORY_DAYS, ROBOTLIKE, UNREAD_SHARE
+from pipeline.language import Language
 from pipeline.report import wording
 from pipeline.report.facts import CountryTotal
 from pipeline.report.gather import LEAST_SESSIONS
@@ -28,7 +29,7 @@ from pipeline.surges.episodes import (
     ALARM_PROBABILITY_AT_FIRST,
     LONGEST_STEP_DAYS,
 )
-from pipeline.text import escape, write_countries, write_limit
+from pipeline.text import escape, write_countries
 from pipeline.why.signal_names import SHARES
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _SHOWN_RESTATEMENTS = 3
 
 
 @cache
-def environment() -> jinja2.Environment:
+def environment(language: Language) -> jinja2.Environment:
     """Jinja with autoescape, the report's filters, and the limits that its sentences name."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -50,32 +51,33 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters |= {
-        "count": wording.write_count,
-        "share": wording.write_share,
-        "figure": wording.write_figure,
-        "ratio": wording.write_ratio,
-        "difference": wording.write_difference,
-        "place": name_country,
-        "by_place": _sort_by_place,
-        "in_place": wording.name_in_sentence,
+        "count": language.count,
+        "share": partial(_write_share, language),
+        "figure": language.figure,
+        "ratio": language.ratio,
+        "difference": language.difference,
+        "place": language.country,
+        "by_place": partial(_sort_by_place, language),
+        "in_place": name_with_article,
         "day": _keep_whole,
         "days": _list_days,
         "csv_url": _write_csv_url,
     }
     made.globals |= {
+        "language": language,
         "most_entries": _SHOWN_RESTATEMENTS,
         "robotlike_from": ROBOTLIKE,
-        "censored_from": write_limit(CENSORED_SHARE),
-        "unread_from": write_limit(UNREAD_SHARE),
+        "censored_from": language.limit(CENSORED_SHARE),
+        "unread_from": language.limit(UNREAD_SHARE),
         "least_history_days": LEAST_HISTORY_DAYS,
         "level_days": LEVEL_DAYS,
-        "alarm_chance": f"{1 / ALARM_PROBABILITY:,.0f}",
-        "alarm_chance_at_first": f"{1 / ALARM_PROBABILITY_AT_FIRST:,.0f}",
+        "alarm_chance": language.count(1 / ALARM_PROBABILITY),
+        "alarm_chance_at_first": language.count(1 / ALARM_PROBABILITY_AT_FIRST),
         "most_quiet_days": LONGEST_STEP_DAYS - 1,
         "least_sessions": LEAST_SESSIONS,
-        "times_expected": wording.compare_with_expected,
+        "times_expected": partial(wording.compare_with_expected, language=language),
         "countries": write_countries,
-        "sources": wording.write_sources,
+        "sources": partial(wording.write_sources, language=language),
         "local_time": wording.write_local_time,
         "signal_shares": SHARES,
     }
@@ -95,9 +97,13 @@ def _write_csv_url(rows: Sequence[DataclassInstance]) -> str:
     return f"data:text/csv;charset=utf-8,{quote(out.getvalue(), safe=',:')}"
 
 
-def _sort_by_place(countries: Iterable[CountryTotal]) -> list[CountryTotal]:
+def _write_share(language: Language, share: float | None) -> str:
+    return language.gettext("none") if share is None else wording.keep_whole(language.share(share))
+
+
+def _sort_by_place(language: Language, countries: Iterable[CountryTotal]) -> list[CountryTotal]:
     """Countries as a list to choose from has them."""
-    return sorted(countries, key=lambda one: name_country(one.country))
+    return sorted(countries, key=lambda one: language.country(one.country))
 
 
 def _keep_whole(text: object) -> Markup:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from pipeline.language import Language
+
 LEFT, RIGHT, TOP = 52, 8, 22
 """Room for the labels around a plot, in CSS pixels."""
 _LINE = 14
@@ -127,7 +129,7 @@ def value_axis(size: Size, scale: Scale, ticks: Sequence[tuple[float, str]], tit
 
 
 def count_scale(
-    size: Size, values: Iterable[float], *, is_log: bool = False
+    size: Size, language: Language, values: Iterable[float], *, is_log: bool = False
 ) -> tuple[Scale, list[tuple[float, str]]]:
     """The scale of counts, from nothing or, if logarithmic, from the smallest on; and its ticks."""
     known = [value for value in values if value is not None]
@@ -136,11 +138,12 @@ def count_scale(
         low = max(min((value for value in known if value > 0), default=1) / 1.5, 0.5)
         marks = _log_marks(low, top, 4 if size.is_narrow else 6)
         return Scale(low, top * 1.15, size.bottom, TOP, is_log=True), [
-            (n, f"{n:,.0f}") for n in marks
+            (n, language.count(n)) for n in marks
         ]
     step = _step(top, 3 if size.height < 200 or size.is_narrow else 5)
     marks = [n * step for n in range(math.ceil(top / step) + 1)]
-    return Scale(0, max(top * 1.03, marks[-1]), size.bottom, TOP), [(n, f"{n:,.0f}") for n in marks]
+    scale = Scale(0, max(top * 1.03, marks[-1]), size.bottom, TOP)
+    return scale, [(n, language.count(n)) for n in marks]
 
 
 def _step(top: float, most: int) -> float:

@@ -9,14 +9,14 @@ from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from pipeline.lake.query import State
-from pipeline.report import wording
+from pipeline.language import Language
 from pipeline.report.facts import ExpectedDay, SurgeEpisode
-from pipeline.text import write_number_of
+from pipeline.report.wording import count_at_least, count_sessions, name_addresses
 from pipeline.why.explain import (
-    MACHINES,
     Driver,
     Signal,
     explain,
+    find_machines,
     name_element,
     tell_lacking,
     tell_people,
@@ -46,30 +46,34 @@ class Reasons:
     part: SurgeEpisode | None = None
     """The one day of it that the rows are about, as if it were the surge."""
 
-    @property
-    def what(self) -> str:
+    def what(self, language: Language) -> str:
         """The surge itself, or its day, in a sentence."""
         surge = self.part or self.surge
-        least = "at least " if surge.is_at_least else ""
-        of = ""
+        counted = count_at_least if surge.is_at_least else count_sessions
+        said = {
+            "where": name_addresses(surge.country, language),
+            "span": language.span(surge.start_day, surge.end_day),
+            "sessions": counted(surge.observed, language),
+            "expected": language.count(surge.expected),
+        }
         if self.part:
-            of = f", in the surge {wording.write_span(self.surge.start_day, self.surge.end_day)}"
-        return (
-            f"Surge {wording.name_addresses(surge.country)},"
-            f" {wording.write_span(surge.start_day, surge.end_day)}{of}: {least}"
-            f"{write_number_of(surge.observed, 'session')} where"
-            f" {wording.write_count(surge.expected)} were expected."
+            return language.gettext(
+                "Surge {where}, {span}, in the surge {whole}: {sessions} where {expected} were"
+                " expected.",
+                **said,
+                whole=language.span(self.surge.start_day, self.surge.end_day),
+            )
+        return language.gettext(
+            "Surge {where}, {span}: {sessions} where {expected} were expected.", **said
         )
 
-    @property
-    def why(self) -> str:
+    def why(self, language: Language) -> str:
         """What drove it, in a sentence."""
-        return explain(self.drivers)
+        return explain(self.drivers, language)
 
-    @property
-    def who(self) -> str:
+    def who(self, language: Language) -> str:
         """Whether it was people, in a sentence."""
-        return tell_people(self.signals, self.drivers)
+        return tell_people(self.signals, self.drivers, language)
 
     @property
     def elements(self) -> dict[str, list[Element]]:
@@ -87,17 +91,17 @@ class Reasons:
                 shown[row.dimension].append(Element(row, name_element(row), usual))
         return shown
 
-    @property
-    def lacking(self) -> str | None:
+    def lacking(self, language: Language) -> str | None:
         """What was not looked at and what would bring it, in a sentence; None when nothing."""
-        return tell_lacking(self.drivers)
+        return tell_lacking(self.drivers, language)
 
-    @property
-    def in_short(self) -> str:
+    def in_short(self, language: Language) -> str:
         """The one sentence that a figure and an alert carry; empty where nothing was counted."""
         if not self.drivers:
             return ""
-        return self.who if self.who.startswith(MACHINES) else self.why
+        if find_machines(self.signals, self.drivers, language):
+            return self.who(language)
+        return self.why(language)
 
 
 class _OfSurge(Protocol):

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from pipeline.text import escape, write_share
+from pipeline.language import Language
+from pipeline.text import escape
 from pipeline.why import signal_names as names
 from pipeline.why import thresholds as at
 
 CIRCUMSTANCES = ("hour", "source server")
 """Dimensions that say when and where it came, not why."""
 NETWORK = "network"
-MACHINES = "It looks like machines"
 _NAMED = 3
 _LONGEST = 80
 
@@ -51,18 +51,26 @@ class Signal:
     of_excess: float | None
 
 
-def explain(rows: Sequence[Driver]) -> str:
+def name_dimension(dimension: str, language: Language) -> str:
+    """What sessions are told apart by, in words."""
+    return {
+        "agent kind": language.gettext("agent kind"),
+        "entry page": language.gettext("entry page"),
+        "hour": language.gettext("hour"),
+        "network": language.gettext("network"),
+        "referring site": language.gettext("referring site"),
+        "source server": language.gettext("source server"),
+        "subdivision": language.gettext("subdivision"),
+    }.get(dimension, dimension)
+
+
+def explain(rows: Sequence[Driver], language: Language) -> str:
     """Say in a sentence what drove a surge, by all its rows."""
     if not rows or all(row.expected is None for row in rows):
-        return "Too few days lie before it to say what drove it."
+        return _say_too_few(rows, language)
     ranked = sorted((row for row in rows if row.rank is not None), key=lambda row: row.rank or 0)
-    network = "network, " if any(row.dimension == NETWORK for row in rows) else ""
-    alike = (
-        f"Everything rose alike: no page, referring site, subdivision, {network}or kind of agent"
-        " stands out"
-    ).replace(", or", " or")
     if not ranked:
-        return f"{alike}."
+        return _say_alike(rows, language, but=None)
     in_all = {row.dimension: 0.0 for row in rows}
     for row in rows:
         in_all[row.dimension] += row.expected or 0
@@ -70,21 +78,75 @@ def explain(rows: Sequence[Driver]) -> str:
     for dimension in [*dict.fromkeys(row.dimension for row in ranked)][:_NAMED]:
         own = [row for row in ranked if row.dimension == dimension][:_NAMED]
         named = [
-            f"{_name(row)} ({_percent(row.share or 0)}, usually"
-            f" {_percent((row.expected or 0) / max(in_all[dimension], 0.001))})"
+            language.gettext(
+                "{element} ({share}, usually {usual})",
+                element=_name(row, language),
+                share=_percent(row.share or 0, language),
+                usual=_percent((row.expected or 0) / max(in_all[dimension], 0.001), language),
+            )
             for row in own
         ]
-        parts.append(f"by {dimension} {_list(named)}")
+        parts.append(
+            language.gettext(
+                "by {dimension} {elements}",
+                dimension=name_dimension(dimension, language), elements=language.list(named),
+            )
+        )  # fmt: skip
     if ranked[0].dimension in CIRCUMSTANCES:
-        return f"{alike}; but more than usual came {'; '.join(parts)}."
-    return f"Of the sessions beyond the expected, more than usual came {'; '.join(parts)}."
+        return _say_alike(rows, language, but="; ".join(parts))
+    return language.gettext(
+        "Of the sessions beyond the expected, more than usual came {parts}.", parts="; ".join(parts)
+    )
 
 
-def tell_lacking(rows: Sequence[Driver]) -> str | None:
+def _say_too_few(rows: Sequence[Driver], language: Language) -> str:
+    """What nothing can be compared with: days, or sessions on them."""
+    if rows and rows[0].days_before >= at.LEAST_DAYS_BEFORE:
+        return language.ngettext(
+            "Too few sessions lie before it to say what drove it: {sessions} on {count} day.",
+            "Too few sessions lie before it to say what drove it: {sessions} on {count} days.",
+            rows[0].days_before,
+            sessions=sum(r.sessions_before for r in rows if r.dimension == rows[0].dimension),
+        )
+    if not rows:
+        return language.gettext("Too few days lie before it to say what drove it.")
+    return language.gettext(
+        "Too few days lie before it to say what drove it: {days} that lack nothing and belong to no"
+        " surge, of {needed} at least.",
+        days=rows[0].days_before, needed=at.LEAST_DAYS_BEFORE,
+    )  # fmt: skip
+
+
+def _say_alike(rows: Sequence[Driver], language: Language, *, but: str | None) -> str:
+    """That nothing says why; ``but``: what says when or where."""
+    if any(row.dimension == NETWORK for row in rows):
+        if but is None:
+            return language.gettext(
+                "Everything rose alike: no page, referring site, subdivision, network or kind of"
+                " agent stands out."
+            )
+        return language.gettext(
+            "Everything rose alike: no page, referring site, subdivision, network or kind of agent"
+            " stands out; but more than usual came {parts}.",
+            parts=but,
+        )
+    if but is None:
+        return language.gettext(
+            "Everything rose alike: no page, referring site, subdivision or kind of agent stands"
+            " out."
+        )
+    return language.gettext(
+        "Everything rose alike: no page, referring site, subdivision or kind of agent stands out;"
+        " but more than usual came {parts}.",
+        parts=but,
+    )
+
+
+def tell_lacking(rows: Sequence[Driver], language: Language) -> str | None:
     """Say what the rows of a surge lack, and which commands bring it; None when nothing."""
     if not rows or any(row.dimension == NETWORK for row in rows):
         return None
-    return (
+    return language.gettext(
         "Networks were not looked at, as its hits were read without a database of them: `tidegauge"
         " geo fetch dbip-lite --kind asn` gets one, `tidegauge build --also geo` then reads the raw"
         " files again."
@@ -100,103 +162,155 @@ def name_element(row: Driver) -> str | None:
     return row.element
 
 
-def _name(row: Driver) -> str:
+def _name(row: Driver, language: Language) -> str:
     name = name_element(row)
     if name is None:
-        return "none"
+        return language.gettext("none")
     text = escape(name)
-    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-    return f"\N{LEFT DOUBLE QUOTATION MARK}{text}\N{RIGHT DOUBLE QUOTATION MARK}"
+    return language.quote(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
 
 
-def _list(names: Sequence[str]) -> str:
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+def find_machines(
+    rows: Sequence[Signal], drivers: Sequence[Driver], language: Language
+) -> list[str]:
+    """What shows that a surge was machines; nothing where it was people or cannot be told."""
+    by_name = {row.figure: row for row in rows}
+    telling = _list_telling(by_name, language)
+    odd = _list_all_odd(by_name, drivers, language)
+    return [*telling, *odd][:_NAMED] if telling or len(odd) > 1 else []
 
 
-def tell_people(rows: Sequence[Signal], drivers: Sequence[Driver]) -> str:
+def tell_people(rows: Sequence[Signal], drivers: Sequence[Driver], language: Language) -> str:
     """Say in a sentence whether the sessions too many were people's, by all rows of a surge."""
     by_name = {row.figure: row for row in rows}
     if all(row.of_excess is None for row in rows):
-        return "Whether it was people cannot be told: too few days lie before it."
-    telling = _list_telling(by_name)
-    odd = [*_list_odd(by_name), *_find_one_place(drivers)]
+        return language.gettext("Whether it was people cannot be told: too few days lie before it.")
+    if machines := find_machines(rows, drivers, language):
+        return language.gettext("It looks like machines: {signs}.", signs="; ".join(machines))
     excess = sum(row.excess or 0 for row in drivers if row.dimension == "hour")
-    if telling or len(odd) > 1:
-        return f"{MACHINES}: {'; '.join([*telling, *odd][:_NAMED])}."
     if excess < at.LEAST_EXCESS:
-        return "Whether it was people cannot be told: it is too few sessions."
-    if odd:
-        return f"Whether it was people cannot be told: {odd[0]}, but nothing else is odd."
-    usual = _list_usual(by_name)
+        return language.gettext("Whether it was people cannot be told: it is too few sessions.")
+    if odd := _list_all_odd(by_name, drivers, language):
+        return language.gettext(
+            "Whether it was people cannot be told: {sign}, but nothing else is odd.", sign=odd[0]
+        )
+    usual = _list_usual(by_name, language)
     if len(usual) > 1:
-        return f"It looks like people: {'; '.join(usual[:_NAMED])}."
-    return "Whether it was people cannot be told: too little of it can be compared with the usual."
+        return language.gettext("It looks like people: {signs}.", signs="; ".join(usual[:_NAMED]))
+    return language.gettext(
+        "Whether it was people cannot be told: too little of it can be compared with the usual."
+    )
 
 
-def _list_telling(by_name: Mapping[str, Signal]) -> list[str]:
+def _list_telling(by_name: Mapping[str, Signal], language: Language) -> list[str]:
     """What machines alone do."""
     found = []
     own, usual = _values(by_name, names.COMMONEST_AGENT)
     if own is not None and usual is not None and own - usual >= at.AGENT_MORE:
         found.append(
-            f"one user agent made {_percent(own)} of the excess, usually {_percent(usual)}"
-        )
+            language.gettext(
+                "one user agent made {share} of the excess, usually {usual}",
+                share=_percent(own, language), usual=_percent(usual, language),
+            )
+        )  # fmt: skip
     own, usual = _values(by_name, names.BUSIEST_VISITOR)
     if own is not None and own >= max(at.VISITOR_SHARE, at.TIMES_USUAL * (usual or 0)):
-        found.append(f"one visitor made {_percent(own)} of the excess")
+        found.append(
+            language.gettext(
+                "one visitor made {share} of the excess", share=_percent(own, language)
+            )
+        )
     own, usual = _values(by_name, names.SESSIONS_A_VISITOR)
     if (
         own is not None
         and usual is not None
         and own >= max(at.VISITS, at.VISITS_TIMES_USUAL * usual)
     ):
-        found.append(f"its visitors came {own:.1f} times a day, usually {usual:.1f}")
+        found.append(
+            language.gettext(
+                "its visitors came {times} times a day, usually {usual}",
+                times=language.number(own, 1), usual=language.number(usual, 1),
+            )
+        )  # fmt: skip
     own, usual = _values(by_name, names.ROBOTLIKE)
     if own is not None and own >= max(at.ROBOTLIKE_SHARE, at.TIMES_USUAL * (usual or 0)):
-        found.append(f"{_percent(own)} of its sessions are of visitors like robots")
+        found.append(
+            language.gettext(
+                "{share} of its sessions are of visitors like robots",
+                share=_percent(own, language),
+            )
+        )
     return found
 
 
-def _list_odd(by_name: Mapping[str, Signal]) -> list[str]:
+def _list_all_odd(
+    by_name: Mapping[str, Signal], drivers: Sequence[Driver], language: Language
+) -> list[str]:
     """What people rarely do: two of it are machines."""
+    return [*_list_odd(by_name, language), *_find_one_place(drivers, language)]
+
+
+def _list_odd(by_name: Mapping[str, Signal], language: Language) -> list[str]:
     found = []
     own, usual = _values(by_name, names.NEW_AGENTS)
     spread, usual_spread = _values(by_name, names.AGENTS_SPREAD)
     if own is not None and usual is not None and own >= usual + at.NEW_AGENTS_MORE:
         found.append(
-            f"{_percent(own)} of its sessions have a user agent never seen before,"
-            f" {_percent(usual)} would be usual"
-        )
+            language.gettext(
+                "{share} of its sessions have a user agent never seen before, {usual} would be"
+                " usual",
+                share=_percent(own, language), usual=_percent(usual, language),
+            )
+        )  # fmt: skip
     elif spread and usual_spread and not _is_within(at.SPREAD_TIMES, spread / usual_spread):
         found.append(
-            f"its user agents are mixed like {spread:,.0f} equally common ones, usually like"
-            f" {usual_spread:,.0f}"
-        )
+            language.gettext(
+                "its user agents are mixed like {spread} equally common ones, usually like {usual}",
+                spread=language.count(spread), usual=language.count(usual_spread),
+            )
+        )  # fmt: skip
     own, usual = _values(by_name, names.ASSETS)
     errors, _ = _values(by_name, names.ERRORS)
     if (
         own is not None and usual and usual >= at.LEAST_ASSETS
         and own < at.ASSETS_OF_USUAL * usual and (errors or 0) < at.MOST_ERRORS
     ):  # fmt: skip
-        found.append(f"it loads {own:.2f} assets a session, usually {usual:.2f}")
+        found.append(_say_assets(own, usual, language))
     own, usual = _values(by_name, names.ONE_HIT)
     if (
         own is not None
         and usual is not None
         and own >= max(at.ONE_HIT_SHARE, usual + at.ONE_HIT_MORE)
     ):
-        found.append(f"{_percent(own)} of its sessions are one hit, usually {_percent(usual)}")
+        found.append(
+            language.gettext(
+                "{share} of its sessions are one hit, usually {usual}",
+                share=_percent(own, language), usual=_percent(usual, language),
+            )
+        )  # fmt: skip
     own, usual = _values(by_name, names.COMMONEST_NETWORK)
     if (
         own is not None
         and usual is not None
         and own >= max(at.NETWORK_SHARE, usual + at.NETWORK_MORE)
     ):
-        found.append(f"one network made {_percent(own)} of the excess, usually {_percent(usual)}")
+        found.append(
+            language.gettext(
+                "one network made {share} of the excess, usually {usual}",
+                share=_percent(own, language), usual=_percent(usual, language),
+            )
+        )  # fmt: skip
     return found
 
 
-def _find_one_place(drivers: Sequence[Driver]) -> list[str]:
+def _say_assets(own: float, usual: float, language: Language) -> str:
+    return language.gettext(
+        "it loads {assets} assets a session, usually {usual}",
+        assets=language.number(own, 2), usual=language.number(usual, 2),
+    )  # fmt: skip
+
+
+def _find_one_place(drivers: Sequence[Driver], language: Language) -> list[str]:
     """Whether all of it came from one subdivision and no site: one address does."""
     found = []
     for row in drivers:
@@ -208,28 +322,45 @@ def _find_one_place(drivers: Sequence[Driver]) -> list[str]:
             and (row.share or 0) >= at.ONE_PLACE_SHARE
         ):
             found.append(row.dimension)
-    return ["all of it came from one subdivision, from no site"] if len(found) > 1 else []
+    if len(found) < 2:
+        return []
+    return [language.gettext("all of it came from one subdivision, from no site")]
 
 
-def _list_usual(by_name: Mapping[str, Signal]) -> list[str]:
+def _list_usual(by_name: Mapping[str, Signal], language: Language) -> list[str]:
     """What is as it is with the country's usual visitors."""
     found = []
     spread, usual_spread = _values(by_name, names.AGENTS_SPREAD)
     own, usual = _values(by_name, names.NEW_AGENTS)
     if own is not None and usual is not None:
-        likely = "" if spread is None or usual_spread is None else (
-            f" (like {spread:,.0f} equally common ones, usually like {usual_spread:,.0f})"
-        )  # fmt: skip
-        found.append(f"its user agents are as mixed as usual{likely}")
+        if spread is None or usual_spread is None:
+            found.append(language.gettext("its user agents are as mixed as usual"))
+        else:
+            found.append(
+                language.gettext(
+                    "its user agents are as mixed as usual (like {spread} equally common ones,"
+                    " usually like {usual})",
+                    spread=language.count(spread), usual=language.count(usual_spread),
+                )
+            )  # fmt: skip
     own, usual = _values(by_name, names.ASSETS)
-    if own is not None and (usual or 0) >= at.LEAST_ASSETS and _is_as_usual(own, usual):
-        found.append(f"it loads {own:.2f} assets a session, usually {usual:.2f}")
+    if own is not None and usual and usual >= at.LEAST_ASSETS and _is_as_usual(own, usual):
+        found.append(_say_assets(own, usual, language))
     own, usual = _values(by_name, names.PAGES)
-    if own is not None and _is_as_usual(own, usual):
-        found.append(f"{own:.2f} pages a session, usually {usual:.2f}")
+    if own is not None and usual and _is_as_usual(own, usual):
+        found.append(
+            language.gettext(
+                "{pages} pages a session, usually {usual}",
+                pages=language.number(own, 2), usual=language.number(usual, 2),
+            )
+        )  # fmt: skip
     own, _ = _values(by_name, names.BUSIEST_VISITOR)
     if own is not None:
-        found.append(f"no visitor made more than {_percent(own)} of it")
+        found.append(
+            language.gettext(
+                "no visitor made more than {share} of it", share=_percent(own, language)
+            )
+        )
     return found
 
 
@@ -247,5 +378,5 @@ def _values(by_name: Mapping[str, Signal], figure: str) -> tuple[float | None, f
     return (row.of_excess, row.usual) if row else (None, None)
 
 
-def _percent(share: float) -> str:
-    return write_share(min(max(share, 0.0), 1.0))
+def _percent(share: float, language: Language) -> str:
+    return language.share(min(max(share, 0.0), 1.0))

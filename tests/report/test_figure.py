@@ -13,6 +13,7 @@ import pytest
 from lake_fixtures import make_line
 from restated_lakes import COMPLETE, ELEVENTH, LATE, NINTH, PRELIMINARY, Publisher
 
+from pipeline.language import ENGLISH
 from pipeline.report import wording
 from pipeline.report.facts import Published
 from pipeline.report.figure import Completeness, Database, Expectation, Figure
@@ -225,6 +226,10 @@ def figure(**changes: Any) -> Figure:
     return dataclasses.replace(known, **changes)
 
 
+def write(about: Figure) -> str:
+    return write_paragraph(about, ENGLISH)
+
+
 def published(day: int, sessions: int, before: int | None = None, **changes: Any) -> Published:
     at = datetime(2016, 11, day, 11, tzinfo=UTC)
     known = Published(at, sessions, before, 1.0, 5, 5, is_preliminary=False, reason="robot lists.")
@@ -236,7 +241,7 @@ def test_a_surge_under_way_on_an_incomplete_day_is_at_least() -> None:
                          reasons=["web03 is missing", "web04 is missing"], doubts=[])  # fmt: skip
     surge = Expectation(43_877.4, date(2016, 11, 8), date(2016, 12, 1), 1_837_331, 394_893.2,
                         is_open=False, is_at_least=True)  # fmt: skip
-    said = write_paragraph(figure(completeness=about, expectation=surge))
+    said = write(figure(completeness=about, expectation=surge))
     assert said.startswith("On 8 November 2016 the site counted at least 249,950 sessions from")
     assert "expected: web03 is missing; web04 is missing. It was first" in said
     assert "That is at least 5.7 times what was expected from the country's own history" in said
@@ -249,7 +254,7 @@ def test_a_preliminary_figure_with_hits_that_may_count_twice_is_not_at_least() -
     reasons = ["web01: a damaged file was read in part (a)", "web02: nothing of this day"]
     about = Completeness(1.0, 0, 1, is_preliminary=True, is_censored=True, error_share=0.1,
                          reasons=reasons, doubts=["web01: 40 lines"])  # fmt: skip
-    said = write_paragraph(figure(completeness=about, published=[]))
+    said = write(figure(completeness=about, published=[]))
     assert said.startswith("On 8 November 2016 the site counted a preliminary 249,950 sessions")
     assert "at least" not in said
     assert "so the figure is a lower bound" not in said
@@ -260,14 +265,14 @@ def test_restatements_down_and_up_and_of_completeness_alone() -> None:
     values = [
         published(9, 100), published(10, 80, 100), published(11, 80, 80), published(12, 90, 80)
     ]  # fmt: skip
-    said = write_paragraph(figure(sessions=90, published=values))
+    said = write(figure(sessions=90, published=values))
     assert said.count("restated to") == 2
     assert "restated to 80, 20.0 % less (robot lists). On 12 November" in said
     assert "restated to 90, 12.5 % more" in said
 
 
 def test_singular_plural_and_what_is_not_known() -> None:
-    said = write_paragraph(
+    said = write(
         figure(sessions=1, session_timeout_minutes=1, robot_hits=1, definitions=[1, 2],
                published=[published(9, 1)], database=None)
     )  # fmt: skip
@@ -279,29 +284,29 @@ def test_singular_plural_and_what_is_not_known() -> None:
     one = Completeness(1.0, 1, 1, is_preliminary=False, is_censored=False, error_share=0.0,
                        reasons=[], doubts=[])  # fmt: skip
     late = Database(date(2026, 1, 2), True, "X", None)
-    said = write_paragraph(figure(completeness=one, database=late))
+    said = write(figure(completeness=one, database=late))
     assert "The logs of its only expected source are in and cover the whole day." in said
     assert "the database X built on 2 January 2026, which is younger than the day" in said
 
 
 def test_days_of_23_and_25_hours() -> None:
-    assert "25 hours from 04:00 UTC on 6" in write_paragraph(figure(day=date(2016, 11, 6)))
-    assert "23 hours from 05:00 UTC on 12" in write_paragraph(figure(day=date(2017, 3, 12)))
+    assert "25 hours from 04:00 UTC on 6" in write(figure(day=date(2016, 11, 6)))
+    assert "23 hours from 05:00 UTC on 12" in write(figure(day=date(2017, 3, 12)))
 
 
 def test_a_reason_of_any_length_is_cut() -> None:
     long = published(11, 5, 4, reason="late file " * 1000)
-    assert len(write_paragraph(figure(published=[published(9, 4), long]))) < 4000
+    assert len(write(figure(published=[published(9, 4), long]))) < 4000
 
 
 def test_the_wording_of_days_and_numbers() -> None:
     first, last = date(2016, 11, 8), date(2016, 11, 16)
-    assert wording.write_span(first, last) == "from 8 to 16 November 2016"
-    assert wording.write_span(first, first) == "on 8 November 2016"
-    assert wording.write_span(date(2016, 12, 30), date(2017, 1, 2)) == (
+    assert ENGLISH.span(first, last) == "from 8 to 16 November 2016"
+    assert ENGLISH.span(first, first) == "on 8 November 2016"
+    assert ENGLISH.span(date(2016, 12, 30), date(2017, 1, 2)) == (
         "from 30 December 2016 to 2 January 2017"
     )
-    assert wording.write_sources(1, 1) == "1 of 1 source"
+    assert wording.write_sources(1, 1, ENGLISH) == "1 of 1 source"
 
 
 def test_json_has_the_same_facts(storm: Publisher) -> None:

@@ -76,7 +76,7 @@ def test_a_surge_is_the_headline(report: Report, storm: Path) -> None:
     assert "A U.S. address is not an American" in text
     assert "Counts under a crash are a lower bound" in text
     assert "780 log lines from 1 file, every line accounted for" in text
-    assert "GeoLite2-Country, built 2003-01-01" in text
+    assert "GeoLite2-Country, built on 1 January 2003" in text
     assert "imulated" not in text
     assert "Nothing is missing of any day" in text
     assert "at least" not in text.split("What these figures do not say")[0]

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from pipeline.language import ENGLISH, Language, LanguageCode
 from pipeline.report import charts, known_charts, wording
 from pipeline.report.day_hours import fill_hours, mark_whole_days
 from pipeline.report.facts import (
@@ -21,6 +22,7 @@ from pipeline.report.svg import Size, count_scale, element, svg
 from pipeline.text import write_share
 
 TORONTO, KOLKATA = ZoneInfo("America/Toronto"), ZoneInfo("Asia/Kolkata")
+FRENCH = Language(LanguageCode.fr)
 SIZE = Size(600, 300, 8)
 
 
@@ -86,16 +88,16 @@ def test_the_report_is_about_the_largest_surge_of_a_known_country() -> None:
 
 def test_wording() -> None:
     """Thousands separators, units and true minus signs; unlisted codes are their own name."""
-    assert wording.write_count(1_611_800) == "1,611,800"
-    assert wording.write_share(0.1234) == "12.3\N{NO-BREAK SPACE}%"
-    assert wording.write_share(0.0004) == "0.04\N{NO-BREAK SPACE}%"
-    assert wording.write_figure(877.43) == "877.43"
-    assert wording.write_difference(-4083) == "\N{MINUS SIGN}4,083"
-    assert wording.name_country("NA") == "Namibia"
-    assert wording.name_country("<b>") == "<b>"
-    assert wording.name_in_sentence("US") == "the United States"
-    assert wording.name_in_sentence("ZZ") == "an unknown place"
-    assert wording.compare_with_expected(20, 0.2) is None
+    assert ENGLISH.count(1_611_800) == "1,611,800"
+    assert ENGLISH.share(0.1234) == "12.3 %"
+    assert ENGLISH.share(0.0004) == "0.04 %"
+    assert ENGLISH.figure(877.43) == "877.43"
+    assert ENGLISH.difference(-4083) == "\N{MINUS SIGN}4,083"
+    assert ENGLISH.country("NA") == "Namibia"
+    assert ENGLISH.country("<b>") == "<b>"
+    assert ENGLISH.in_country("US") == "in the United States"
+    assert ENGLISH.in_country("ZZ") == "in an unknown place"
+    assert wording.compare_with_expected(20, 0.2, ENGLISH) is None
 
 
 def test_text_in_a_chart_stays_text() -> None:
@@ -112,7 +114,7 @@ def test_4661_days_are_one_thin_line_of_moderate_size() -> None:
     """Thirteen years of days fit a page that can be mailed."""
     first = date(2005, 1, 1)
     history = days_of(first, [n % 700 for n in range(4_661)])
-    drawn = charts.draw_overview(history, [episode("US")], SIZE)
+    drawn = charts.draw_overview(history, [episode("US")], SIZE, ENGLISH)
     assert len(drawn) < 100_000
     assert drawn.count(">20") <= SIZE.most_dates
     assert drawn.count('class="shade"') == 1
@@ -145,7 +147,7 @@ def test_an_axis_has_a_few_round_numbers_inside_the_plot(
     top: int, size: Size, *, is_log: bool
 ) -> None:
     """Counts are whole; more is always higher."""
-    scale, ticks = count_scale(size, [top / 900, 0, top], is_log=is_log)
+    scale, ticks = count_scale(size, ENGLISH, [top / 900, 0, top], is_log=is_log)
     values = [value for value, _ in ticks]
     assert 1 <= len(ticks) <= 8
     assert values == sorted(set(values))
@@ -161,7 +163,7 @@ def test_a_log_scale_shows_what_a_surge_hides() -> None:
     assert charts.hides_all_else(history)
     assert not charts.hides_all_else(history[:5])
     for is_log, least in ((False, 0), (True, 20)):
-        drawn = charts.draw_history(history, [], SIZE, is_log=is_log)
+        drawn = charts.draw_history(history, [], SIZE, ENGLISH, is_log=is_log)
         low, high = (y for _, y in places_of(drawn, "usual")[:2])
         assert (low - high > 15) is is_log
         assert low - high >= least
@@ -171,7 +173,7 @@ def test_a_log_scale_shows_what_a_surge_hides() -> None:
 def test_days_stand_under_their_weekday_and_missing_days_leave_a_gap() -> None:
     """2016-11-01 was a Tuesday: two Tuesdays at one side, Monday left of them."""
     history = days_of(date(2016, 11, 1), [5] * 8, surge=(7,))
-    drawn = charts.draw_weekdays(history[:3] + history[6:], SIZE)
+    drawn = charts.draw_weekdays(history[:3] + history[6:], SIZE, ENGLISH)
     assert len(places_of(drawn, "usual")) == 4
     ((tuesday, _),) = places_of(drawn, "surge")
     usual = sorted(x for x, _ in places_of(drawn, "usual"))
@@ -187,7 +189,7 @@ def test_what_was_known_when_is_a_point_a_publication() -> None:
     last = PublishedFigure(
         at + timedelta(2), 4_999, 2_000, 1.0, 5, 5, is_preliminary=False, reason="", day=day
     )
-    drawn = known_charts.draw_known(days_of(day, [4_999]), [first, last], TORONTO, SIZE)
+    drawn = known_charts.draw_known(days_of(day, [4_999]), [first, last], TORONTO, SIZE, ENGLISH)
     ((x, low),), ((same, high),) = places_of(drawn, "usual ring"), places_of(drawn, "surge")
     assert x == same
     assert high < low
@@ -201,7 +203,7 @@ def test_what_was_known_when_is_a_point_a_publication() -> None:
 def test_a_history_of_any_length_can_be_drawn(count: int) -> None:
     """One day is a dot; a gap breaks the line; many days have no tooltips."""
     history = days_of(date(2016, 1, 1), list(range(count)))
-    drawn = charts.draw_history([*history[:5], *history[6:]], [], SIZE)
+    drawn = charts.draw_history([*history[:5], *history[6:]], [], SIZE, ENGLISH)
     assert drawn.count("<title>") == ({1: 1, 2: 2, 200: 0}[count])
     if count == 200:
         line = next(part for part in drawn.split("<path ") if 'class="observed"' in part)
@@ -213,4 +215,5 @@ def test_a_share_is_written_alike_everywhere_and_never_as_all_when_it_is_less() 
     written = {0.5816: "58.2 %", 0.9996: "99.9 %", 1.0: "100.0 %", 0.0: "0.0 %", 0.0004: "0.04 %"}
     for share, text in written.items():
         assert write_share(share) == text
-        assert wording.write_share(share) == text.replace(" ", "\N{NO-BREAK SPACE}")
+        assert ENGLISH.share(share) == text
+        assert FRENCH.share(share) == text.replace(".", ",").replace(" ", "\N{NO-BREAK SPACE}")

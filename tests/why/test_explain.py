@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from pipeline.language import ENGLISH
 from pipeline.why import signal_names as names
 from pipeline.why.explain import Driver, Signal, explain, tell_lacking, tell_people
 
@@ -39,41 +40,52 @@ def told(excess: float = 1000, drivers: Sequence[Driver] = (), **changes: float 
         [Signal("US", START, name, None, usual, changed.get(name, usual))
          for name, usual in USUAL.items()],
         [*drivers, driver("12", None, "hour", excess)],
+        ENGLISH,
     )  # fmt: skip
 
 
 def test_drivers_are_named_by_dimension_with_their_share_and_the_usual_one() -> None:
     rows = [driver("/a", 1), driver("/b", 2), driver("CA", 3, "subdivision")]
-    assert explain(rows) == (
+    assert explain(rows, ENGLISH) == (
         "Of the sessions beyond the expected, more than usual came by entry page \u201c/a\u201d"
         " (50.0 %, usually 50.0 %) and \u201c/b\u201d (50.0 %, usually 50.0 %); by subdivision"
         " \u201cUS-CA\u201d (50.0 %, usually 100.0 %)."
     )
-    assert "by referring site none (50.0 %" in explain([driver(None, 1, "referring site")])
+    assert "by referring site none (50.0 %" in explain([driver(None, 1, "referring site")], ENGLISH)
 
 
 def test_alike_and_too_little_are_answers() -> None:
-    assert explain([driver("/a", None)]).startswith("Everything rose alike")
-    late = explain([driver("/a", None), driver("23", 1, "hour")])
+    assert explain([driver("/a", None)], ENGLISH).startswith("Everything rose alike")
+    late = explain([driver("/a", None), driver("23", 1, "hour")], ENGLISH)
     assert late.startswith("Everything rose alike")
     assert "; but more than usual came by hour \u201c23\u201d (50.0 %" in late
     unknown = Driver("US", START, "hour", "01", False, 9, None, None, None, None, None, 0, 3)
-    assert explain([unknown]) == explain([]) == "Too few days lie before it to say what drove it."
+    assert explain([], ENGLISH) == "Too few days lie before it to say what drove it."
+    assert explain([unknown], ENGLISH) == (
+        "Too few days lie before it to say what drove it: 3 that lack nothing and belong to no"
+        " surge, of 7 at least."
+    )
+    quiet = replace(unknown, days_before=9, sessions_before=12)
+    assert explain([quiet], ENGLISH) == (
+        "Too few sessions lie before it to say what drove it: 12 on 9 days."
+    )
 
 
 def test_networks_are_named_or_what_would_bring_them() -> None:
     rows = [driver("AS64500 One", None, "network")]
-    assert "no page, referring site, subdivision, network or kind of agent" in explain(rows)
-    assert tell_lacking(rows) is None
-    assert tell_lacking([]) is None
-    said = tell_lacking([driver("/a", None)])
+    assert "no page, referring site, subdivision, network or kind of agent" in explain(
+        rows, ENGLISH
+    )
+    assert tell_lacking(rows, ENGLISH) is None
+    assert tell_lacking([], ENGLISH) is None
+    said = tell_lacking([driver("/a", None)], ENGLISH)
     assert said is not None
     assert "`tidegauge geo fetch dbip-lite --kind asn`" in said
     assert "`tidegauge build --also geo`" in said
 
 
 def test_a_hostile_name_is_safe_and_short() -> None:
-    said = explain([driver("/\x1b[31m\u202e" + "x" * 5000, 1)])
+    said = explain([driver("/\x1b[31m\u202e" + "x" * 5000, 1)], ENGLISH)
     assert "\x1b" not in said
     assert "\u202e" not in said
     assert len(said) < 250
@@ -116,4 +128,4 @@ def test_one_odd_figure_alone_cannot_tell(changes: dict[str, float]) -> None:
 
 def test_without_days_before_nothing_can_be_told() -> None:
     rows = [Signal("US", START, name, 1.0, None, None) for name in USUAL]
-    assert "too few days lie before it" in tell_people(rows, [])
+    assert "too few days lie before it" in tell_people(rows, [], ENGLISH)

@@ -173,5 +173,5 @@ def test_networks_are_looked_at_where_hits_have_them(site: Site, tmp_path: Path)
     made.run("report", "--geo", "geo", "--out", "page.html")
     page = (made.folder / "page.html").read_text()
     assert "AS64501" in page
-    assert "GeoLite2-ASN, built 2016-11-06. This product includes GeoLite2 data" in page
+    assert "GeoLite2-ASN, built on 6 November 2016. This product includes GeoLite2 data" in page
     assert "<script>alert(8)" not in page

@@ -1,0 +1,202 @@
+"""The figures of some days in a row together, asked of the lake. Writes no sentence."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pipeline
+from pipeline.build.stale import session_timeout
+from pipeline.days import Span
+from pipeline.definitions import ALL, NO_COUNTRY
+from pipeline.errors import SettingsError
+from pipeline.ingest.unread import Unread, count_unread
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import read_json
+from pipeline.lake.left_out import list_missing
+from pipeline.lake.query import State, one_state
+from pipeline.report.accounting import ReportSettings
+from pipeline.report.facts import CountryDay, Day, ExpectedDay, PublishedFigure, RobotlikeDay
+from pipeline.report.figure import (
+    Completeness,
+    check_country,
+    is_simulated,
+    name_robot_lists,
+    read_completeness,
+    say_doubts,
+)
+from pipeline.report.history import NOBODY_LOCATED
+
+_MOST_DAYS = 3660
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class PartOfSpan:
+    """One day of it that has hits."""
+
+    day: date
+    sessions: int
+    expected: float | None
+    published: list[int]
+    """Each value that was published, the first one first."""
+    completeness: Completeness
+
+
+@dataclass(frozen=True)
+class SpanFigure:
+    """The sessions of days in a row from one country, or from all, and what is known of them."""
+
+    first_day: date
+    last_day: date
+    country: str
+    sessions: int
+    """The sum of its days: a session belongs to one of them."""
+    all_sessions: int
+    unlocated_sessions: int
+    """Of all: from addresses that the databases give no country."""
+    days: list[PartOfSpan]
+    """Those that have hits."""
+    missing_days: list[date]
+    """Those of which the lake has none."""
+    unlocated_days: list[date]
+    """Those on which nobody was located: they have no figure of a country."""
+    robot_hits: int
+    robotlike: list[RobotlikeDay]
+    """Of those days whose sessions were judged by behaviour."""
+    timezone: str
+    session_timeouts: list[int]
+    """In minutes."""
+    is_simulated: bool
+    databases: list[date]
+    """When those were built that located addresses."""
+    is_late: bool
+    """Whether one of them is younger than a day."""
+    robot_lists: str
+    definitions: list[int]
+    program: str
+    doubts: list[str]
+    """How the names of the days' sources can be read otherwise, in sentences."""
+
+    @property
+    def is_lower_bound(self) -> bool:
+        """Whether more would be counted, had nothing been lost and nobody turned away."""
+        has_doubts = any(one.completeness.doubts for one in self.days)
+        lacks = bool(self.missing_days or self.unlocated_days)
+        return (lacks or any(d.completeness.is_lower_bound for d in self.days)) and not has_doubts
+
+    @property
+    def is_preliminary(self) -> bool:
+        """Whether logs of a day are missing that may still come."""
+        return any(one.completeness.is_preliminary for one in self.days)
+
+    @property
+    def expected(self) -> float | None:
+        """Of all its days; None where a day was not judged."""
+        expected = [one.expected for one in self.days]
+        known = [one for one in expected if one is not None]
+        return sum(known) if known and len(known) == len(expected) else None
+
+
+def find_span_figure(lake: Lake, how: ReportSettings, span: Span, country: str) -> SpanFigure:
+    """Ask the lake for the sum of some days, and for what is known about each.
+
+    Raises:
+        LakeError: the lake is damaged.
+        SettingsError: it has no hit of any of the days, nobody knows the country, or ``span`` has
+            no end or more than ten years.
+    """
+    if (span.last - span.first).days >= _MOST_DAYS:
+        raise SettingsError("--from and --to", str(span), "give both, at most ten years apart")
+    with one_state(lake) as state:
+        return _find(state, how, span, country)
+
+
+def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFigure:
+    lake = state.lake
+    days = state.ask(Day, "report/days", **span.bound)
+    if not days:
+        raise SettingsError("--from and --to", str(span), "the lake has no hits of these days")
+    rows = state.ask(CountryDay, "queries/daily", country=None, **span.bound)
+    check_country(state, country, {row.country for row in rows})
+    is_placed = country not in (ALL, NO_COUNTRY)
+    unlocated = [day.day for day in days if is_placed and day.geo_built is None]
+    if len(unlocated) == len(days):
+        raise SettingsError("--country", country, NOBODY_LOCATED)
+    counted = [row for row in rows if country in (ALL, row.country)]
+    names = {str(day.day) for day in days}
+    records = [record for record in lake.files() if names & record.days.keys()]
+    built = read_json(lake.ledger / "built.json")
+    located = [day for day in days if day.geo_built]
+    return SpanFigure(
+        first_day=span.first,
+        last_day=span.last,
+        country=country,
+        sessions=sum(row.sessions for row in counted),
+        all_sessions=sum(day.sessions for day in days),
+        unlocated_sessions=sum(row.sessions for row in rows if row.country == NO_COUNTRY),
+        days=_list_days(state, span, country, days, counted),
+        missing_days=_list_missing_days(span, names),
+        unlocated_days=unlocated,
+        robot_hits=sum(row.robot_hits for row in counted),
+        robotlike=state.ask(RobotlikeDay, "report/robotlike", country=country, **span.bound),
+        timezone=lake.identity()["timezone"],
+        session_timeouts=sorted(
+            {session_timeout(built.get(name), how.timeout_minutes) for name in names}
+        ),
+        is_simulated=is_simulated(lake),
+        databases=sorted({day.geo_built for day in located if day.geo_built}),
+        is_late=any(day.geo_is_late for day in located),
+        robot_lists=name_robot_lists(records),
+        definitions=sorted({record.definitions for record in records}),
+        program=f"Tidegauge {pipeline.__version__}",
+        doubts=say_doubts(lake, records),
+    )
+
+
+def _list_missing_days(span: Span, known: set[str]) -> list[date]:
+    every = (span.first + n * _ONE_DAY for n in range((span.last - span.first).days + 1))
+    return [day for day in every if str(day) not in known]
+
+
+def _list_days(
+    state: State, span: Span, country: str, days: list[Day], counted: list[CountryDay]
+) -> list[PartOfSpan]:
+    sessions: dict[date, int] = {}
+    for row in counted:
+        sessions[row.day] = sessions.get(row.day, 0) + row.sessions
+    judged = state.ask(ExpectedDay, "queries/expected", country=country, **span.bound)
+    expected = {one.day: one.expected for one in judged}
+    published = _list_published(state, span, country)
+    names = [str(day.day) for day in days]
+    left_out = list_missing(state.lake, names)
+    unread: dict[str, Unread] = count_unread(state.lake.files())
+    return [
+        PartOfSpan(
+            day=day.day,
+            sessions=sessions.get(day.day, 0),
+            expected=expected.get(day.day),
+            published=published.get(day.day, []),
+            completeness=read_completeness(
+                day, [one for one in left_out if one.day == day.day], unread.get(str(day.day))
+            ),
+        )
+        for day in days
+    ]
+
+
+def _list_published(state: State, span: Span, country: str) -> dict[date, list[int]]:
+    """By day; a country that came to a day later was published with it as 0 at first."""
+    found: dict[date, list[int]] = {}
+    for code in dict.fromkeys((country, ALL)):
+        rows = state.ask(
+            PublishedFigure, "queries/history", country=code, only_changes=False, **span.bound
+        )
+        own: dict[date, list[PublishedFigure]] = {}
+        for row in reversed(rows):
+            own.setdefault(row.day, []).append(row)
+        for day, values in own.items():
+            if code != country:
+                found.setdefault(day, [0])
+            else:
+                late = [0] if values[0].previous_sessions is not None else []
+                found[day] = late + [one.sessions for one in values]
+    return found

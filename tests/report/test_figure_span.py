@@ -1,0 +1,162 @@
+"""`figure` of some days together, in three sentences, and where nothing can be expected."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from restated_lakes import COMPLETE, NINTH, PRELIMINARY, Publisher
+
+from pipeline.language import ENGLISH
+from pipeline.report.facts import HistoryBefore
+from pipeline.report.paragraph import say_unexpected
+
+
+@pytest.fixture(scope="module")
+def storm(tmp_path_factory: pytest.TempPathFactory) -> Publisher:
+    """A week of 20 sessions a day from the States, then the night that was restated."""
+    site = Publisher(tmp_path_factory.mktemp("storm"))
+    for day in range(1, 8):
+        site.deliver(f"web01-{day}.log", day=day, US=20, CA=30)
+    site.build()
+    site.restate_election_night()
+    return site
+
+
+def say(site: Publisher, *args: str) -> str:
+    done = site.site.run("figure", *args)
+    assert done.out.count("\n") == 1, "one paragraph"
+    assert done.err == ""
+    return done.out
+
+
+def say_span(site: Publisher, first: str, last: str, country: str = "US", *more: str) -> str:
+    return say(site, "--from", first, "--to", last, "--country", country, *more)
+
+
+def test_days_are_summed_and_visitors_are_not(storm: Publisher) -> None:
+    said = say_span(storm, "2016-11-01", "2016-11-08")
+    assert said.startswith(
+        "From 1 to 8 November 2016 the site counted 390 sessions from addresses located in the"
+        " United States, of 661 from all countries. That is the sum of 8 local days of"
+        " America/Toronto: each session belongs to one day. Visitors are told apart day by day and"
+        " not summed: who came on two days would count twice. The highest day was 8 November 2016"
+        " with 250 sessions. A session is one visitor's requests"
+    )
+    assert "How complete the logs of 7 of the days are was not judged." in said
+    assert (
+        "The figures of 8 November 2016 were restated: the days that are published were first"
+        " published as 240 sessions together, now as 390."
+    ) in said
+    assert "For 7 of the days (1 to 7 November 2016) no number can be expected:" in said
+
+
+def test_a_day_without_hits_is_missing_and_not_zero(storm: Publisher) -> None:
+    said = say_span(storm, "2016-11-07", "2016-11-10", "all")
+    assert said.startswith("From 7 to 10 November 2016 the site counted at least 361 sessions from")
+    assert (
+        "The lake has no hit of 2 of the days (9 to 10 November 2016): they are missing, not zero,"
+        " and add nothing to the sum."
+    ) in said
+    assert "from all countries together. That is the sum of 4 local days" in said
+    assert "No number is expected of all countries together" in said
+
+
+def test_the_worst_day_speaks_for_the_span(tmp_path: Path) -> None:
+    site = Publisher(tmp_path)
+    for day in (7, 8):
+        site.deliver(f"web01-{day}.log", day=day, US=200)
+    site.build(d7=COMPLETE, d8=PRELIMINARY | {"is_censored": True})
+    site.publish(NINTH)
+    said = say_span(site, "2016-11-07", "2016-11-08")
+    assert "the site counted at least 400 sessions from" in said
+    assert "The logs of 1 of the days (8 November 2016) are incomplete. Most is missing of" in said
+    assert "of which the logs of 2 of 5 sources are whole, 40.0 % of what was expected: " in said
+    assert "On 1 of the days 5 % or more of the requests (robots left out) ended in a" in said
+    short = say_span(site, "2016-11-07", "2016-11-08", "US", "--short")
+    assert short.startswith(
+        "At least 400 sessions from addresses located in the United States were"
+    )
+    assert "the figure is preliminary, as logs are missing, most of 8 November 2016;" in short
+    assert "visitors were turned away on 8 November 2016;" in short
+
+
+def test_sessions_that_nobody_could_locate_are_said(tmp_path: Path) -> None:
+    site = Publisher(tmp_path)
+    site.deliver("web01.log", CA=1)
+    site.deliver("web02.log", ZZ=3)
+    site.build()
+    span = ("2016-11-08", "2016-11-08", "CA")
+    assert "3 sessions of all (75.0 %) came from addresses that it gives no" in say_span(
+        site, *span
+    )
+    assert "75.0 % of all sessions could not be located;" in say_span(site, *span, "--short")
+    day = ("--day", "2016-11-08", "--country", "CA", "--short")
+    assert "75.0 % of all sessions could not be located;" in say(site, *day)
+
+
+def test_json_of_a_span_has_its_days(storm: Publisher) -> None:
+    (one,) = json.loads(say_json(storm))
+    assert (one["first_day"], one["last_day"], one["sessions"]) == ("2016-11-07", "2016-11-08", 270)
+    assert [(day["day"], day["sessions"], day["published"]) for day in one["days"]] == [
+        ("2016-11-07", 20, [20]), ("2016-11-08", 250, [100, 250]),
+    ]  # fmt: skip
+    assert one["text"] + "\n" == say_span(storm, "2016-11-07", "2016-11-08")
+
+
+def say_json(site: Publisher) -> str:
+    span = ("--from", "2016-11-07", "--to", "2016-11-08", "--country", "US")
+    return site.site.run("figure", *span, "--format", "json").out
+
+
+WRONG = [
+    (["--from", "2016-11-01", "--country", "US"], "give --day, or both --from and --to"),
+    (["--country", "US"], "give --day, or both --from and --to"),
+    (["--day", "2016-11-08", "--from", "2016-11-01", "--country", "US"], "give either --day, or"),
+    (["--from", "2016-11-08", "--to", "2016-11-07", "--country", "US"], "that is after --to"),
+    (["--from", "2017-11-08", "--to", "2017-11-09", "--country", "US"], "no hits of these days"),
+    (["--from", "1970-01-01", "--to", "2017-11-09", "--country", "US"], "ten years"),
+    (["--from", "2016-11-07", "--to", "2016-11-08", "--country", "QQ"], "a code such as US"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("args", "why"), WRONG, ids=lambda value: str(value)[-40:])
+def test_a_wrong_span_is_refused(args: list[str], why: str, storm: Publisher) -> None:
+    done = storm.site.run("figure", *args, code=2, env={"COLUMNS": "400"})
+    assert done.out == ""
+    assert why in done.err
+
+
+def test_three_sentences_begin_with_the_number_and_lose_no_caveat(storm: Publisher) -> None:
+    said = say(storm, "--day", "2016-11-08", "--country", "US", "--short")
+    assert said == (
+        "250 sessions from addresses located in the United States were counted on 8 November 2016."
+        " That is 12.5 times what was expected from the country's own history (20). To be said with"
+        " it: it was first published as 100; a session is not a person, an address is not a"
+        " nationality, and declared robots are left out.\n"
+    )
+    said = say(storm, "--day", "2016-11-05", "--country", "US", "--short")
+    assert "No number can be expected yet: it takes 7 earlier days, and the lake has 4" in said
+    assert "how complete the logs are was not judged; " in said
+    assert say(storm, "--day", "2016-11-08", "--country", "FR", "--short").startswith("1 session ")
+
+
+def test_why_nothing_is_expected_is_said(storm: Publisher) -> None:
+    """Too few days, too many that can't serve, or nobody from there."""
+    said = say(storm, "--day", "2016-11-05", "--country", "CA")
+    assert "it takes 7 earlier days, and the lake has 4 of the 56 before this one." in said
+    assert "no hit of any day that was judged is from there." in say(
+        storm, "--day", "2016-11-08", "--country", "DE"
+    )
+    assert say_unexpected(HistoryBefore(9, 3, 1), ENGLISH) == (
+        "No number can be expected yet: it takes 7 earlier days, and of the 9 that the lake has of"
+        " the 56 before this one 3 are incomplete and 1 lies in a surge of the country."
+    )
+
+
+def test_days_in_a_row_are_written_as_one() -> None:
+    days = [date(2016, 11, day) for day in (1, 2, 3, 7, 30)] + [date(2016, 12, 1)]
+    assert ENGLISH.days(days) == (
+        "1 to 3 November 2016, 7 November 2016 and 30 November to 1 December 2016"
+    )
+    assert ENGLISH.days(days, most=1) == "1 to 3 November 2016 and 3 more days"
