@@ -7,6 +7,7 @@ is in force for the process. English needs no catalogue, and loads none.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -186,8 +187,14 @@ class Language:
         return words[:1].upper() + words[1:]
 
     def retell(self, kept: str) -> str:
-        """A sentence as the lake keeps it, in English, in this language."""
-        return kept
+        """A sentence as the lake keeps it, in English, in this language.
+
+        What is in no catalogue, as it holds what another version or program said, is quoted.
+        """
+        if not self._is_french or not kept:
+            return kept
+        told = _retell(self.code, kept) if len(kept) <= _LONGEST_KEPT else None
+        return self.quote(kept) if told is None else told
 
     def quote(self, words: str) -> str:
         """What somebody else wrote, in quotation marks."""
@@ -212,6 +219,46 @@ def _load_locale(code: LanguageCode) -> Locale:
     from babel import Locale  # noqa: PLC0415 only who asks in French waits for it
 
     return Locale(str(code), "CA")
+
+
+_LONGEST_KEPT = 2000
+"""A longer one is no sentence: names of files fill it, and matching takes its square."""
+_NESTED = ("clause", "files", "source")
+"""Parameters of kept sentences that may be such sentences."""
+
+
+def _retell(code: LanguageCode, kept: str) -> str | None:
+    """A sentence, or several with semicolons between; None when the catalogue has none like it."""
+    of_source = re.fullmatch(r"(\S+): (.+)", kept, re.DOTALL)
+    if of_source and (told := _retell(code, of_source[2])):
+        return f"{of_source[1]}{_NO_BREAK}: {told}"
+    for pattern, translation in _list_kept(code):
+        if found := pattern.fullmatch(kept):
+            values = found.groupdict()
+            for name in _NESTED:
+                if name in values:
+                    values[name] = _retell(code, values[name]) or values[name]
+            return translation.format_map(values)
+    head, _, rest = kept.partition("; ")
+    first, others = (_retell(code, one) if rest else None for one in (head, rest))
+    return f"{first}; {others}" if first and others else None
+
+
+@cache
+def _list_kept(code: LanguageCode) -> list[tuple[re.Pattern[str], str]]:
+    """What a sentence of the lake is told by, and its translation; the longest first."""
+    from babel.messages.pofile import read_po  # noqa: PLC0415 only who asks in French waits for it
+
+    with (_FOLDER / f"kept.{code}.po").open("rb") as source:
+        entries = [(str(one.id), str(one.string)) for one in read_po(source) if one.id]
+    entries.sort(key=lambda one: -len(one[0]))
+    return [(_as_pattern(own), translation) for own, translation in entries]
+
+
+def _as_pattern(message: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w+)\}", message)
+    written = [f"(?P<{p}>.+)" if n % 2 else re.escape(p) for n, p in enumerate(parts)]
+    return re.compile("".join(written), re.DOTALL)
 
 
 @cache

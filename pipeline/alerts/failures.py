@@ -10,6 +10,7 @@ from pipeline.alerts.outbox import deliver, say_once
 from pipeline.alerts.services import Alert, AlertSettings, send_unremembered
 from pipeline.alerts.surges import log
 from pipeline.errors import AlertError, LakeError, SettingsError, TidegaugeError
+from pipeline.language import Language
 from pipeline.text import escape
 
 
@@ -50,7 +51,7 @@ def say_failure(how: AlertSettings, failure: Failure) -> None:
     Raises:
         SettingsError, AlertError: as ``deliver``.
     """
-    send_unremembered(how.services.values(), _failed(failure))
+    send_unremembered(how.services.values(), _failed(failure, how.language))
 
 
 def _note_failure(how: AlertSettings, failure: Failure, today: date) -> bool:
@@ -58,14 +59,17 @@ def _note_failure(how: AlertSettings, failure: Failure, today: date) -> bool:
 
     def find_news(said: dict[str, Any]) -> tuple[list[Alert], dict[str, Any]]:
         now = {"step": failure.step, "why": failure.why}
-        return ([], said) if said else ([_failed(failure)], now)
+        return ([], said) if said else ([_failed(failure, how.language)], now)
 
     return bool(say_once(how, f"{kind}-{failure.day}", today, find_news))
 
 
-def _failed(failure: Failure) -> Alert:
-    what = "watch of " if failure.is_watch else ""
-    title = f"{what}{failure.day} failed in {escape(failure.step)}"
+def _failed(failure: Failure, language: Language) -> Alert:
+    said = {"date": str(failure.day), "step": escape(failure.step)}
+    if failure.is_watch:
+        title = language.gettext("watch of {date} failed in {step}", **said)
+    else:
+        title = language.gettext("{date} failed in {step}", **said)
     return Alert(title, escape(failure.why), is_failure=True)
 
 

@@ -14,15 +14,15 @@ from typing import Any
 import pyarrow.compute as pc
 
 from pipeline.alerts.outbox import say_once
-from pipeline.alerts.services import Alert, AlertSettings
+from pipeline.alerts.services import Alert, AlertSettings, name_country
 from pipeline.build.restatements import read_restatements
 from pipeline.definitions import ALL
 from pipeline.lake.query import one_state
 from pipeline.lake.zone import open_lake
-from pipeline.language import ENGLISH
+from pipeline.language import Language
 from pipeline.report.facts import Day
 from pipeline.report.wording import write_sources
-from pipeline.text import escape, write_share
+from pipeline.text import escape
 
 LEAST_SESSIONS = 100
 """A country's figure that was never that large raises no alert: a few sessions are many percent."""
@@ -94,33 +94,48 @@ def note_restatements(how: AlertSettings, day: date, today: date, *, is_asked: b
             if change.is_larger_than(how.restated_share)
         ]
         days = groupby(large, lambda change: change.day)
-        alerts = [_restated(restated, list(changes)) for restated, changes in days]
+        alerts = [_restated(restated, list(changes), how.language) for restated, changes in days]
         return alerts, said | {change.key: change.after for change in large}
 
     return say_once(how, "restatements", today, find_news)
 
 
-def _restated(day: date, changes: list[FigureChange]) -> Alert:
+def _restated(day: date, changes: list[FigureChange], language: Language) -> Alert:
     ordered = sorted(
         changes, key=lambda one: (one.country != ALL, -abs(one.after - one.before), one.country)
     )
-    listed = [_write_change(change) for change in ordered[: _SHOWN_COUNTRIES + 1]]
-    more = len(ordered) - len(listed)
-    listed += [f"and {more} more"] if more else []
-    reason = escape(ordered[0].reason)
+    listed = ", ".join(
+        _write_change(change, language) for change in ordered[: _SHOWN_COUNTRIES + 1]
+    )
+    more = len(ordered) - _SHOWN_COUNTRIES - 1
+    if more > 0:
+        listed = language.ngettext(
+            "{some}, and {count} more", "{some}, and {count} more", more, some=listed
+        )
+    reason = escape(language.retell(ordered[0].reason))
     if len(reason) > _LONGEST_REASON:
         reason = reason[:_LONGEST_REASON] + " ..."
     return Alert(
-        f"Figures of {day} were restated", f"Sessions: {', '.join(listed)}. Why: {reason}."
+        language.gettext("Figures of {date} were restated", date=str(day)),
+        language.gettext("Sessions: {figures}. Why: {reason}.", figures=listed, reason=reason),
     )
 
 
-def _write_change(change: FigureChange) -> str:
-    who = "all countries" if change.country == ALL else escape(change.country)
-    percent = ""
-    if change.before:
-        percent = f" ({100 * (change.after - change.before) / change.before:+.1f} %)"
-    return f"{who} {change.before:,} to {change.after:,}{percent}"
+def _write_change(change: FigureChange, language: Language) -> str:
+    is_total = change.country == ALL
+    said = {
+        "country": language.gettext("all countries")
+        if is_total
+        else escape(name_country(change.country, language)),
+        "before": change.before,
+        "after": change.after,
+    }
+    if not change.before:
+        return language.gettext("{country} {before} to {after}", **said)
+    moved = (change.after - change.before) / change.before
+    sign = "+" if moved >= 0 else "-"
+    percent = f"{sign}{language.number(100 * abs(moved), 1)}"
+    return language.gettext("{country} {before} to {after} ({percent} %)", **said, percent=percent)
 
 
 def note_incomplete(how: AlertSettings, day: date, today: date, *, is_asked: bool) -> list[Alert]:
@@ -141,21 +156,27 @@ def note_incomplete(how: AlertSettings, day: date, today: date, *, is_asked: boo
 
     def find_news(said: dict[str, Any]) -> tuple[list[Alert], dict[str, Any]]:
         new = {name: one for name, one in days.items() if name not in said}
-        alerts = [_incomplete(one) for one in new.values()]
+        alerts = [_incomplete(one, how.language) for one in new.values()]
         return alerts, said | {name: {"share": one.share} for name, one in new.items()}
 
     return say_once(how, "incomplete", today, find_news)
 
 
-def _incomplete(about: Day) -> Alert:
-    sources = write_sources(about.sources_whole, about.sources_expected, ENGLISH)
-    share = f" ({write_share(about.share)} of what was expected)" if about.share is not None else ""
-    because = escape("; ".join(about.reasons))[:_LONGEST_REASON]
-    why = f" Why: {because}." if because else ""
-    return Alert(
-        f"{about.day} is incomplete",
-        f"Logs of {sources} are in{share}: its figures are preliminary.{why}",
-    )
+def _incomplete(about: Day, language: Language) -> Alert:
+    sources = write_sources(about.sources_whole, about.sources_expected, language)
+    if about.share is None:
+        body = language.gettext(
+            "Logs of {sources} are in: its figures are preliminary.", sources=sources
+        )
+    else:
+        body = language.gettext(
+            "Logs of {sources} are in ({share} of what was expected): its figures are preliminary.",
+            sources=sources, share=language.share(about.share),
+        )  # fmt: skip
+    because = escape("; ".join(map(language.retell, about.reasons)))[:_LONGEST_REASON]
+    if because:
+        body += " " + language.gettext("Why: {reasons}.", reasons=because)
+    return Alert(language.gettext("{date} is incomplete", date=str(about.day)), body)
 
 
 def _find_span(

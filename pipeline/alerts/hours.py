@@ -11,10 +11,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from pipeline.alerts.outbox import say_once
-from pipeline.alerts.services import Alert, AlertSettings
+from pipeline.alerts.services import Alert, AlertSettings, name_country
 from pipeline.alerts.today import HourRow
+from pipeline.language import Language
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
-from pipeline.text import write_number_of
 
 _MOST_NAMED = 3
 _MOST_LINES = 20
@@ -46,31 +46,39 @@ def _is_known(row: HourRow, last_day: str | None) -> bool:
     return abs(row.hour.date() - date.fromisoformat(last_day)) <= timedelta(LONGEST_STEP_DAYS)
 
 
-def write_alert(rows: Sequence[HourRow]) -> Alert:
+def write_alert(rows: Sequence[HourRow], language: Language) -> Alert:
     """One message for all countries that began to surge: at the height of a storm, dozens do."""
-    names = [row.country for row in rows[:_MOST_NAMED]]
+    names = [name_country(row.country, language) for row in rows[:_MOST_NAMED]]
     more = len(rows) - len(names)
-    where = ", ".join(names) + (f" and {more} more" if more else "")
+    where = ", ".join(names)
+    if more:
+        where = language.ngettext(
+            "{some} and {count} more", "{some} and {count} more", more, some=where
+        )
     span = max(_span(row) for row in rows)
     lines = [
-        f"{row.country}: {write_number_of(row.sessions, 'session')} from {_span(row)},"
-        f" {row.expected or 0:,.0f} expected, preliminary"
+        language.ngettext(
+            "{country}: {count} session from {hour}, {expected} expected, preliminary",
+            "{country}: {count} sessions from {hour}, {expected} expected, preliminary",
+            row.sessions, country=name_country(row.country, language), hour=_span(row),
+            expected=language.count(row.expected or 0),
+        )
         for row in rows[:_MOST_LINES]
-    ]
+    ]  # fmt: skip
     left = len(rows) - len(lines)
+    if left:
+        lines.append(
+            language.ngettext("and {count} more country", "and {count} more countries", left)
+        )
     return Alert(
-        f"Surge from {where} in the hour {span}",
-        "\n".join(lines + ([_write_more(left)] if left else [])),
+        language.gettext("Surge from {countries} in the hour {hour}", countries=where, hour=span),
+        "\n".join(lines),
     )
 
 
 def _span(row: HourRow) -> str:
     end = row.hour + timedelta(hours=1)
     return f"{row.hour:%Y-%m-%d %H:%M}-{end:%H:%M}"
-
-
-def _write_more(countries: int) -> str:
-    return f"and {write_number_of(countries, 'more country', 'more countries')}"
 
 
 def note_hours(how: AlertSettings, alarms: Sequence[HourRow], today: date) -> list[Alert]:
@@ -83,6 +91,6 @@ def note_hours(how: AlertSettings, alarms: Sequence[HourRow], today: date) -> li
 
     def find_news(said: dict[str, str]) -> tuple[list[Alert], dict[str, Any]]:
         rows, then = find_new_hours(alarms, said)
-        return [write_alert(rows)] if rows else [], then
+        return [write_alert(rows, how.language)] if rows else [], then
 
     return say_once(how, "hours", today, find_news)

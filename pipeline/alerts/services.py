@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from pipeline.errors import AlertError, SettingsError, TidegaugeError
 from pipeline.lake.lake import Lake
-from pipeline.language import Language
+from pipeline.language import ENGLISH, Language
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ class Service:
     number: int
     """Its place in the setting, from 1."""
     url: SecretStr
+    language: Language = ENGLISH
 
     @property
     def fingerprint(self) -> str:
@@ -75,7 +76,7 @@ class Service:
         for plugin in service:
             plugin.overflow_mode = apprise.OverflowMode.SPLIT  # it refuses what is too long for it
         is_failure = any(alert.is_failure for alert in alerts)
-        title, body = write_message(alerts)
+        title, body = write_message(alerts, self.language)
         return bool(
             service.notify(
                 title=title,
@@ -105,19 +106,25 @@ class AlertSettings:
         return bool(self.services) and (is_near or is_asked)
 
 
+def name_country(code: str, language: Language) -> str:
+    """A country in an alert, where little room is: English has its code."""
+    return code if language == ENGLISH else language.country(code)
+
+
 def alert_settings(settings: Settings) -> AlertSettings:
     """What alerts depend on."""
-    services = [Service(number, url) for number, url in enumerate(settings.alert_urls, 1)]
+    language = Language(settings.language)
+    services = [Service(number, url, language) for number, url in enumerate(settings.alert_urls, 1)]
     return AlertSettings(
         Lake(settings.lake),
         {service.fingerprint: service for service in reversed(services)},
         settings.alert_days,
-        Language(settings.language),
+        language,
         settings.restatement_alert_share,
     )
 
 
-def write_message(alerts: Sequence[Alert]) -> tuple[str, str]:
+def write_message(alerts: Sequence[Alert], language: Language) -> tuple[str, str]:
     """Title and body of one message of alerts: of one its own, of several all of them in turn."""
     if len(alerts) == 1:
         return f"tidegauge: {alerts[0].title}", alerts[0].body
@@ -125,7 +132,8 @@ def write_message(alerts: Sequence[Alert]) -> tuple[str, str]:
     shown = titles[:1]
     while len(shown) < len(titles) and len("; ".join(titles[: len(shown) + 1])) <= _LONGEST_TITLE:
         shown = titles[: len(shown) + 1]
-    more = [f"and {len(titles) - len(shown)} more"] if len(shown) < len(titles) else []
+    left = len(titles) - len(shown)
+    more = [language.ngettext("and {count} more", "and {count} more", left)] if left else []
     body = "\n\n".join(f"{alert.title}\n{alert.body}" for alert in alerts)
     return f"tidegauge: {'; '.join(shown + more)}", body
 

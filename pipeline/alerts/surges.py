@@ -12,15 +12,16 @@ from datetime import date, timedelta
 from typing import Any
 
 from pipeline.alerts.outbox import say_once
-from pipeline.alerts.services import Alert, AlertSettings
+from pipeline.alerts.services import Alert, AlertSettings, name_country
 from pipeline.definitions import CENSORED_SHARE
 from pipeline.lake.query import one_state
 from pipeline.lake.zone import open_lake
+from pipeline.language import Language
 from pipeline.report.facts import Day, SurgeEpisode
 from pipeline.report.why import find_reasons
+from pipeline.report.wording import count_sessions
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
 from pipeline.surges.results import last_settled_day
-from pipeline.text import write_limit, write_number_of
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,11 @@ class Said:
 
 
 def find_news(
-    surges: Mapping[SurgeEpisode, str], last_day: date, said: list[Said], since: date
+    surges: Mapping[SurgeEpisode, str],
+    last_day: date,
+    said: list[Said],
+    since: date,
+    language: Language,
 ) -> tuple[list[Alert], list[Said]]:
     """What is new about the surges since what was said, and what will then have been said.
 
@@ -50,6 +55,7 @@ def find_news(
             it can't go on any more.
         said: from an earlier call.
         since: surges that ended before are old news: nothing is said, and nothing remembered.
+        language: of the alerts.
     """
     alerts: list[Alert] = []
     kept = list(said)
@@ -59,9 +65,9 @@ def find_news(
         if known is None and surge.end_day < since:
             continue
         if known is None:
-            alerts.append(_opened(surge, because))
+            alerts.append(_opened(surge, because, language))
         if is_over and not (known and known.is_closed):
-            alerts.append(_closed(surge, because))
+            alerts.append(_closed(surge, because, language))
         is_over = is_over or bool(known and known.is_closed)
         kept = [one for one in kept if one is not known]
         days = (str(surge.start_day), str(surge.end_day))
@@ -81,57 +87,100 @@ def _touch(start: date, end: date, other_start: date, other_end: date) -> bool:
     return start - step <= other_end and other_start - step <= end
 
 
-def _opened(surge: SurgeEpisode, because: str) -> Alert:
-    least = "at least " if surge.is_at_least else ""
-    body = (
-        f"{least}{_count_peak(surge)} from {surge.country} on {surge.peak_day},"
-        f" {least}{surge.peak_ratio:.1f} times what its own history expects;"
-        f" {least}{surge.observed:,} {_write_span(surge)},"
-        f" {least}{surge.excess:,.0f} above the expected.{because}"
+def _opened(surge: SurgeEpisode, because: str, language: Language) -> Alert:
+    said = {
+        "peak": _count_peak(surge, language),
+        "country": name_country(surge.country, language),
+        "peak_day": str(surge.peak_day),
+        "times": language.number(surge.peak_ratio, 1),
+        "observed": language.count(surge.observed),
+        "span": _write_span(surge, language),
+        "excess": language.count(surge.excess),
+    }
+    if surge.is_at_least:
+        body = language.gettext(
+            "At least {peak} from {country} on {peak_day}, at least {times} times what its own"
+            " history expects; at least {observed} {span}, at least {excess} above the expected.",
+            **said,
+        )
+    else:
+        body = language.gettext(
+            "{peak} from {country} on {peak_day}, {times} times what its own history expects;"
+            " {observed} {span}, {excess} above the expected.",
+            **said,
+        )
+    title = language.gettext(
+        "Surge from {country} since {date}",
+        country=name_country(surge.country, language),
+        date=str(surge.start_day),
     )
-    return Alert(f"Surge from {surge.country} since {surge.start_day}", body[0].upper() + body[1:])
+    return Alert(title, body + because)
 
 
-def _closed(surge: SurgeEpisode, because: str) -> Alert:
-    least = "at least " if surge.is_at_least else ""
-    observed = write_number_of(surge.observed, "session")
-    return Alert(
-        f"Surge from {surge.country} is over",
-        f"It lasted {_write_days(surge)}, with its peak on {surge.peak_day}"
-        f" ({least}{_count_peak(surge)}); {least}{observed} in all,"
-        f" {least}{surge.excess:,.0f} above the expected.{because}",
+def _closed(surge: SurgeEpisode, because: str, language: Language) -> Alert:
+    said = {
+        "days": _write_days(surge, language),
+        "peak_day": str(surge.peak_day),
+        "peak": _count_peak(surge, language),
+        "observed": count_sessions(surge.observed, language),
+        "excess": language.count(surge.excess),
+    }
+    if surge.is_at_least:
+        body = language.gettext(
+            "It lasted {days}, with its peak on {peak_day} (at least {peak}); at least {observed}"
+            " in all, at least {excess} above the expected.",
+            **said,
+        )
+    else:
+        body = language.gettext(
+            "It lasted {days}, with its peak on {peak_day} ({peak}); {observed} in all, {excess}"
+            " above the expected.",
+            **said,
+        )
+    title = language.gettext(
+        "Surge from {country} is over", country=name_country(surge.country, language)
+    )
+    return Alert(title, body + because)
+
+
+def _count_peak(surge: SurgeEpisode, language: Language) -> str:
+    return count_sessions(surge.peak_sessions, language)
+
+
+def _write_days(surge: SurgeEpisode, language: Language) -> str:
+    if surge.days == 1:
+        return language.gettext("1 day, {date}", date=str(surge.start_day))
+    return language.ngettext(
+        "{count} day, {start} to {end}", "{count} days, {start} to {end}",
+        surge.days, start=str(surge.start_day), end=str(surge.end_day),
+    )  # fmt: skip
+
+
+def _write_span(surge: SurgeEpisode, language: Language) -> str:
+    if surge.start_day == surge.end_day:
+        return language.gettext("on {date}", date=str(surge.start_day))
+    return language.gettext(
+        "from {start} to {end}", start=str(surge.start_day), end=str(surge.end_day)
     )
 
 
-def _count_peak(surge: SurgeEpisode) -> str:
-    return write_number_of(surge.peak_sessions, "session")
-
-
-def _write_days(surge: SurgeEpisode) -> str:
-    is_one = surge.days == 1
-    span = surge.start_day if is_one else f"{surge.start_day} to {surge.end_day}"
-    return f"{write_number_of(surge.days, 'day')}, {span}"
-
-
-def _write_span(surge: SurgeEpisode) -> str:
-    is_one = surge.start_day == surge.end_day
-    return f"on {surge.start_day}" if is_one else f"from {surge.start_day} to {surge.end_day}"
-
-
-def _explain(surge: SurgeEpisode, days: Iterable[Day]) -> str:
+def _explain(surge: SurgeEpisode, days: Iterable[Day], language: Language) -> str:
     """Why a surge is at least that large, a space before each sentence; empty when it is not."""
     if not surge.is_at_least:
         return ""
     its = [one for one in days if surge.start_day <= one.day <= surge.end_day]
-    said = ""
+    said = []
     if any(one.is_preliminary for one in its):
-        said += " The logs of its days are not complete."
+        said.append(language.gettext("The logs of its days are not complete."))
     if any(one.is_censored for one in its):
-        said += (
-            " Visitors were turned away: of a day's requests (robots left out)"
-            f" {write_limit(CENSORED_SHARE)} or more ended in a failure of the server (5xx)."
+        said.append(
+            language.gettext(
+                "Visitors were turned away: of a day's requests (robots left out) {limit} or more"
+                " ended in a failure of the server (5xx).",
+                limit=language.limit(CENSORED_SHARE),
+            )
         )
-    return said
+    return "".join(f" {sentence}" for sentence in said)
 
 
 def note_surges(how: AlertSettings, day: date, today: date, *, is_asked: bool) -> list[Alert]:
@@ -156,13 +205,13 @@ def note_surges(how: AlertSettings, day: date, today: date, *, is_asked: bool) -
         reasons = find_reasons(state, None, since, span["last_day"])
     why = {one.surge: f" {one.in_short(how.language)}".rstrip() for one in reasons}
     found.sort(key=lambda surge: (surge.country, surge.start_day))
-    surges = {surge: _explain(surge, days) + why.get(surge, "") for surge in found}
+    surges = {surge: _explain(surge, days, how.language) + why.get(surge, "") for surge in found}
     is_partial = {one.day: bool(one.is_preliminary) for one in days}
     last_day = last_settled_day(is_partial, today) or day
 
     def find(content: dict[str, Any]) -> tuple[list[Alert], dict[str, Any]]:
         said = [Said(**one) for one in content.get("said", [])]
-        alerts, then = find_news(surges, last_day, said, since)
+        alerts, then = find_news(surges, last_day, said, since, how.language)
         return alerts, {"said": [asdict(one) for one in then]} if then != said else content
 
     return say_once(how, "surges", today, find)

@@ -23,11 +23,12 @@ from pipeline.cli.output import print_rows, until_closed
 from pipeline.errors import SettingsError
 from pipeline.language import Language
 from pipeline.text import escape, say
-from pipeline.why.explain import name_element
+from pipeline.why.explain import ALL_OTHERS, name_dimension, name_element, name_signal
 
 if TYPE_CHECKING:
     from pipeline.report.why import Reasons
 
+_FIGURES = "people or machines"
 _COLUMNS = ("country", "start_day", "about", "what", "observed", "usual", "excess", "share",
             "surprise", "rank")  # fmt: skip
 
@@ -143,7 +144,7 @@ def _list_rows(reasons: Reasons, most: int | None = None) -> list[tuple[Any, ...
             )
     for figure in reasons.signals:
         values = (figure.observed, figure.usual, figure.of_excess)
-        rows.append((*surge, "people or machines", figure.figure, *values, None, None, None))
+        rows.append((*surge, _FIGURES, figure.figure, *values, None, None, None))
     return rows
 
 
@@ -154,5 +155,33 @@ def _print_reasons(reasons: Reasons, language: Language) -> None:
             print(escape(sentence))
     from pipeline.report.why import MOST_OTHERS
 
-    rows = [row[2:] for row in _list_rows(reasons, MOST_OTHERS)]
-    print_rows(_COLUMNS[2:], rows)
+    rows = [
+        (_name_about(row[2], language), _name_what(row[3], language), *row[4:])
+        for row in _list_rows(reasons, MOST_OTHERS)
+    ]
+    print_rows(_name_columns(language), rows)
+
+
+def _name_columns(language: Language) -> list[str]:
+    return [
+        language.gettext("about"),
+        language.gettext("what"),
+        language.gettext("observed"),
+        language.gettext("usual"),
+        language.gettext("excess"),
+        language.gettext("share"),
+        language.gettext("surprise"),
+        language.gettext("rank"),
+    ]
+
+
+def _name_about(about: str, language: Language) -> str:
+    if about == _FIGURES:
+        return language.gettext("people or machines")
+    return name_dimension(about, language)
+
+
+def _name_what(what: str | None, language: Language) -> str | None:
+    if what == ALL_OTHERS:
+        return language.gettext("(all others)")
+    return what and name_signal(what, language)

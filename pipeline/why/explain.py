@@ -16,6 +16,7 @@ from pipeline.why import thresholds as at
 CIRCUMSTANCES = ("hour", "source server")
 """Dimensions that say when and where it came, not why."""
 NETWORK = "network"
+ALL_OTHERS = "(all others)"
 _NAMED = 3
 _LONGEST = 80
 
@@ -54,14 +55,32 @@ class Signal:
 def name_dimension(dimension: str, language: Language) -> str:
     """What sessions are told apart by, in words."""
     return {
-        "agent kind": language.gettext("agent kind"),
         "entry page": language.gettext("entry page"),
         "hour": language.gettext("hour"),
+        "kind of agent": language.gettext("kind of agent"),
         "network": language.gettext("network"),
         "referring site": language.gettext("referring site"),
         "source server": language.gettext("source server"),
         "subdivision": language.gettext("subdivision"),
     }.get(dimension, dimension)
+
+
+def name_signal(figure: str, language: Language) -> str:
+    """A figure that speaks for people or for machines, in words."""
+    return {
+        names.SESSIONS_A_VISITOR: language.gettext("sessions a visitor"),
+        names.BUSIEST_VISITOR: language.gettext("busiest visitor's share"),
+        names.COMMONEST_NETWORK: language.gettext("one network's share"),
+        names.COMMONEST_AGENT: language.gettext("one user agent's share"),
+        names.NEW_AGENTS: language.gettext("share of new user agents"),
+        names.AGENTS_SPREAD: language.gettext("spread of user agents"),
+        names.ASSETS: language.gettext("assets a session"),
+        names.PAGES: language.gettext("pages a session"),
+        names.ONE_HIT: language.gettext("share of one-hit sessions"),
+        names.ROBOTLIKE: language.gettext("robot-like share"),
+        names.NIGHT: language.gettext("night share"),
+        names.ERRORS: language.gettext("5xx share of hits"),
+    }.get(figure, figure)
 
 
 def explain(rows: Sequence[Driver], language: Language) -> str:
@@ -156,7 +175,7 @@ def tell_lacking(rows: Sequence[Driver], language: Language) -> str | None:
 def name_element(row: Driver) -> str | None:
     """An element as it is shown: a subdivision's code as ISO 3166-2 has it."""
     if row.is_other:
-        return "(all others)"
+        return ALL_OTHERS
     if row.dimension == "subdivision" and row.element is not None:
         return f"{row.country}-{row.element}"
     return row.element

@@ -18,6 +18,7 @@ from pipeline.alerts.surges import Said, find_news, note_surges
 from pipeline.errors import AlertError, SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.lake.views import write_views
+from pipeline.language import ENGLISH
 from pipeline.report.facts import SurgeEpisode
 from pipeline.settings import Settings, load_settings
 from pipeline.tables import TABLES
@@ -207,13 +208,13 @@ def _secret(url: str) -> Any:
 
 def test_nothing_is_remembered_of_what_was_old_when_first_seen() -> None:
     old = surge("US", november(1), november(2))
-    assert find_news({old: ""}, november(20), [], november(13)) == ([], [])
+    assert find_news({old: ""}, november(20), [], november(13), ENGLISH) == ([], [])
 
 
 def test_what_is_over_stays_over() -> None:
     said = [Said("US", "2016-11-08", "2016-11-16", is_closed=True)]
     found = {surge("US", november(8), november(16)): ""}
-    assert find_news(found, november(17), said, november(10)) == ([], said)
+    assert find_news(found, november(17), said, november(10), ENGLISH) == ([], said)
 
 
 def test_a_part_of_today_neither_opens_nor_ends_a_surge(settings: Settings, hook: Hook) -> None:
@@ -230,14 +231,14 @@ def test_a_surge_on_incomplete_days_is_told_as_at_least() -> None:
     """Opened and closed, with the reason; that of whole days says nothing of the kind."""
     found = surge("US", TODAY - timedelta(9), TODAY - timedelta(8))
     lacking = {replace(found, is_at_least=True): " The logs of its days are not complete."}
-    (opened, closed), _ = find_news(lacking, TODAY, [], TODAY - timedelta(20))
+    (opened, closed), _ = find_news(lacking, TODAY, [], TODAY - timedelta(20), ENGLISH)
     assert opened.body.startswith(
         "At least 100 sessions from US on 2016-11-11, at least 10.0 times"
     )
     assert "(at least 100 sessions); at least 200 sessions in all" in closed.body
     for alert in (opened, closed):
         assert alert.body.endswith("The logs of its days are not complete.")
-    whole, _ = find_news({found: ""}, TODAY, [], TODAY - timedelta(20))
+    whole, _ = find_news({found: ""}, TODAY, [], TODAY - timedelta(20), ENGLISH)
     assert not any("least" in alert.body for alert in whole)
 
 

@@ -14,6 +14,7 @@ from pipeline.alerts.outbox import deliver
 from pipeline.alerts.services import alert_settings
 from pipeline.alerts.today import HourRow
 from pipeline.errors import AlertError
+from pipeline.language import ENGLISH
 from pipeline.settings import Settings, load_settings
 
 TORONTO = ZoneInfo("America/Toronto")
@@ -118,5 +119,5 @@ def test_each_country_is_said_once_a_run_of_days(hours: list[tuple[int, str]]) -
 
 def test_a_country_without_history_of_its_own_is_written_as_expecting_none() -> None:
     alarm = HourRow(row(21).hour, "XK", 40, 0.071, 20.0, is_surge=True)
-    assert write_alert([alarm]).body.endswith("40 sessions from 2016-11-08 21:00-22:00, 0 expected,"
-                                              " preliminary")  # fmt: skip
+    said = write_alert([alarm], ENGLISH).body
+    assert said.endswith("40 sessions from 2016-11-08 21:00-22:00, 0 expected, preliminary")

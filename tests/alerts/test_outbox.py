@@ -21,6 +21,7 @@ from pipeline.alerts.outbox import deliver, list_untaken, outbox_path, say_once
 from pipeline.alerts.services import Alert, Service, alert_settings, write_message
 from pipeline.errors import AlertError, LakeError, SettingsError
 from pipeline.lake.lake import Lake
+from pipeline.language import ENGLISH
 from pipeline.settings import Settings, load_settings
 
 DAY = date(2016, 11, 8)
@@ -227,11 +228,11 @@ def test_a_failure_of_old_is_silent_but_what_is_due_is_sent(
 
 def test_many_titles_are_shortened_and_the_text_has_them_all() -> None:
     alerts = [Alert(f"Surge from {n} since 2016-11-08", f"About {n}.") for n in range(40)]
-    title, body = write_message(alerts)
+    title, body = write_message(alerts, ENGLISH)
     assert title.endswith("; and 34 more")
     assert len(title) < 250
     assert all(f"{one.title}\n{one.body}" in body for one in alerts)
-    assert write_message(alerts[:1]) == (f"tidegauge: {alerts[0].title}", "About 0.")
+    assert write_message(alerts[:1], ENGLISH) == (f"tidegauge: {alerts[0].title}", "About 0.")
 
 
 NAMES = {
