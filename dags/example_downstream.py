@@ -7,9 +7,9 @@ in one run.
 from typing import Any
 
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import Asset, dag, task
+from airflow.sdk import dag, task
 
-DAILY = Asset("tidegauge_daily")
+from pipeline.orchestration.dag_run import DAILY
 
 
 @dag(
@@ -20,6 +20,7 @@ DAILY = Asset("tidegauge_daily")
 def tidegauge_example_downstream() -> None:
     @task
     def days(*, triggering_asset_events: Any) -> list[dict[str, str]]:
+        """The days that were counted."""
         events = triggering_asset_events[DAILY]
         return [{"DAY": day} for day in sorted({d for one in events for d in one.extra["days"]})]
 
@@ -27,6 +28,7 @@ def tidegauge_example_downstream() -> None:
         task_id="figures",
         bash_command='tidegauge daily --from "$DAY" --to "$DAY" --format csv',
         append_env=True,
+        doc_md="The figures of a day, in the log.",
     ).expand(env=days())
 
 

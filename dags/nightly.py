@@ -3,26 +3,27 @@
 Also what a backfill of earlier days runs. `tidegauge run` does the same without Airflow.
 """
 
+from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Asset, CronDataIntervalTimetable, Param, dag, get_current_context, task
+from airflow.sdk import CronDataIntervalTimetable, Param, dag, get_current_context, task
 
 from pipeline.orchestration.dag_run import (
+    DAILY,
     FIRST_DAY,
+    INGESTING,
     TAGS,
     ZONE,
     announce,
     current_day,
     is_backfill,
-    is_over,
     load_site,
     now,
     param,
     task_arguments,
     today,
 )
-
-DAILY = Asset("tidegauge_daily")
+from pipeline.orchestration.files_sensor import FilesSensor
 
 
 @dag(
@@ -30,7 +31,9 @@ DAILY = Asset("tidegauge_daily")
     start_date=FIRST_DAY,
     catchup=False,
     max_active_runs=4,
-    default_args=task_arguments("PassingError", "StorageError", "StoreError", "AlertError")
+    default_args=task_arguments(
+        "PassingError", "StorageError", "StoreError", "AlertError", longest=timedelta(hours=6)
+    )
     | {"on_failure_callback": announce},
     params={
         "day": Param(
@@ -47,17 +50,11 @@ DAILY = Asset("tidegauge_daily")
     tags=TAGS,
 )
 def tidegauge_nightly() -> None:
-    @task.skip_if(is_over)
-    @task
-    def discover() -> list[list[dict[str, str | bool]]]:
-        from pipeline.orchestration.jobs import write_jobs
-        from pipeline.orchestration.nightly import find_files
-
-        return write_jobs(
-            find_files(load_site(), current_day(), now(), with_late=not is_backfill())
-        )
-
-    @task(map_index_template="{{ file }}")
+    @task(  # of a mapped task Airflow takes no docstring
+        map_index_template="{{ file }}",
+        max_active_tis_per_dag=INGESTING,
+        doc_md="Each raw file into the lake, all or nothing; many small ones are one task.",
+    )
     def ingest(job: list[dict[str, str | bool]]) -> dict[str, int | str]:
         from pipeline.orchestration.jobs import name_job
         from pipeline.orchestration.nightly import ingest_job
@@ -67,18 +64,21 @@ def tidegauge_nightly() -> None:
 
     @task(trigger_rule="none_failed_min_one_success")
     def build(jobs: list[list[dict[str, str | bool]]]) -> list[str]:
+        """Every day that became stale, built anew; runs take turns."""
         from pipeline.orchestration.nightly import build_stale
 
         return build_stale(load_site(), jobs)
 
     @task
     def surges() -> int:
+        """The tables over all days, where a setting changed."""
         from pipeline.orchestration.nightly import find_surges
 
         return find_surges(load_site())
 
     @task(outlets=[DAILY])
     def check(rebuilt: list[str], *, outlet_events: Any) -> dict[str, Any]:
+        """No two figures contradict each other; then others may work with these days."""
         from pipeline.orchestration.nightly import check_built
 
         outlet_events[DAILY].extra = check_built(load_site(), current_day(), rebuilt)
@@ -86,17 +86,24 @@ def tidegauge_nightly() -> None:
 
     @task
     def report() -> str:
+        """The day's figures published, and the page written."""
         from pipeline.orchestration.nightly import write_page
 
         return write_page(load_site(), now(), [current_day()], alone=is_backfill())
 
     @task
     def notify() -> list[str]:
+        """What is new, sent once to each service of `alert_urls`."""
         from pipeline.orchestration.nightly import tell
 
         return tell(load_site(), current_day(), today(), is_asked=param("alert"))
 
-    found = discover()
+    discover = FilesSensor(
+        task_id="discover",
+        doc_md="The raw files of the day that the lake lacks, and late ones of earlier days, as"
+        " jobs; missing ones are waited for until `files_due_by`.",
+    )
+    found = discover.output
     rebuilt = build(found)
     checked = check(rebuilt)
     ingest.expand(job=found) >> rebuilt

@@ -5,12 +5,14 @@ are preliminary; `tidegauge_nightly` counts the day. `tidegauge watch` does the 
 Airflow.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task
 
 from pipeline.orchestration.dag_run import (
     FIRST_DAY,
+    INGESTING,
     TAGS,
     ZONE,
     announce_watch,
@@ -27,7 +29,10 @@ from pipeline.orchestration.dag_run import (
     start_date=FIRST_DAY,
     catchup=False,
     max_active_runs=1,
-    default_args=task_arguments("PassingError", "StorageError", "StoreError", "AlertError")
+    # The next hour waits for this one.
+    default_args=task_arguments(
+        "PassingError", "StorageError", "StoreError", "AlertError", longest=timedelta(minutes=50)
+    )
     | {"on_failure_callback": announce_watch},
     params={
         "as_of": Param(
@@ -43,12 +48,17 @@ def tidegauge_watch() -> None:
     @task.skip_if(is_over)
     @task
     def discover() -> list[list[dict[str, str | bool]]]:
+        """Today's raw files that are new or have grown, as jobs."""
         from pipeline.orchestration.jobs import write_jobs
         from pipeline.orchestration.watch import find_so_far
 
         return write_jobs(find_so_far(load_site(), as_of(), is_replay=param("as_of") is not None))
 
-    @task(map_index_template="{{ file }}")
+    @task(  # of a mapped task Airflow takes no docstring
+        map_index_template="{{ file }}",
+        max_active_tis_per_dag=INGESTING,
+        doc_md="Each live file into the lake as it is; the next hour replaces what has grown.",
+    )
     def ingest(job: list[dict[str, str | bool]]) -> dict[str, int | str]:
         from pipeline.orchestration.jobs import name_job
         from pipeline.orchestration.watch import take_job_in
@@ -58,18 +68,21 @@ def tidegauge_watch() -> None:
 
     @task(trigger_rule="all_done_min_one_success")
     def build() -> list[str]:
+        """Today as far as it has come, and what else became stale."""
         from pipeline.orchestration.watch import build_so_far
 
         return build_so_far(load_site())
 
     @task
     def compare() -> list[dict[str, Any]]:
+        """Today's finished hours beside those of earlier days: which are surges."""
         from pipeline.orchestration.watch import find_alarms
 
         return find_alarms(load_site(), as_of())
 
     @task
     def alert(alarms: list[dict[str, Any]]) -> list[str]:
+        """New surges, sent once to each service of `alert_urls`."""
         from pipeline.orchestration.watch import tell_alarms
 
         return tell_alarms(load_site(), alarms, as_of())

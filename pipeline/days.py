@@ -59,6 +59,11 @@ def day_start(day: date, zone: ZoneInfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
+def morning_after(day: date, at: time, zone: ZoneInfo) -> datetime:
+    """The instant (UTC) of a time of day on the day after ``day``."""
+    return datetime.combine(day + _ONE_DAY, at, tzinfo=zone).astimezone(UTC)
+
+
 def find_day(run: Run, zone: ZoneInfo) -> date:
     """The local day a run is about.
 

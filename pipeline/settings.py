@@ -7,7 +7,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime, time
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache
@@ -79,6 +79,16 @@ def read_lake(place: Any) -> Any:
     return check_place(Path(place)) if isinstance(place, str | Path) else place
 
 
+def _read_time(given: Any) -> Any:
+    """A time of day; TOML has its own, with seconds."""
+    if isinstance(given, time):
+        return given
+    try:
+        return datetime.strptime(str(given), "%H:%M").time()  # noqa: DTZ007 of whatever zone
+    except ValueError:
+        raise ValueError("write a time of day such as 07:00") from None
+
+
 def _split(words: Any) -> Any:
     return words.split() if isinstance(words, str) else words
 
@@ -128,6 +138,7 @@ def _check_proxies(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
+TimeOfDay = Annotated[time, BeforeValidator(_read_time)]
 AlertUrls = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
 """URLs hold passwords, so they are never shown."""
 SourceNames = Annotated[
@@ -316,6 +327,16 @@ class Settings(BaseSettings):
     )
     retention_max_days: int = Field(
         7, ge=1, description="`retention` refuses to delete more days at once"
+    )
+    files_due_by: TimeOfDay | None = Field(
+        None,
+        description="in Airflow: until then, on the morning after, `tidegauge_nightly` waits for"
+        " files of the sources expected, and counts what is there; it does not wait when not set",
+    )
+    figures_due_by: TimeOfDay | None = Field(
+        None,
+        description="in Airflow: a day whose figures are not published by then, on the morning"
+        " after, alerts",
     )
     alert_urls: AlertUrls = Field((), description="apprise URLs of the services that alerts go to")
     alert_days: int = Field(7, ge=1, description="alerts are silent about days further back")

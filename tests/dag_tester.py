@@ -2,8 +2,9 @@
 
 As a script it serves requests on standard input, one JSON object a line, and answers with the
 states of the run's tasks. Retries come at once when asked for, and are left out otherwise: the
-DAGs' own would wait for minutes. Folders that root may not read are not read: the process has
-given root's power over permissions away.
+DAGs' own would wait for minutes. A raw file is whole when it
+was left alone for a second. Folders that root may not read are not read: the process has given
+root's power over permissions away.
 """
 
 import json
@@ -67,8 +68,9 @@ class DagTester:
         is_mighty = os.geteuid() == 0 and shutil.which("setpriv")
         subprocess.run([airflow, "db", "migrate"], env=environment, check=True, capture_output=True)
         self.home = home
-        self._log = home / "log"
-        with self._log.open("wb") as log:
+        self.log = home / "log"
+        """What all runs have said."""
+        with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [*(["setpriv", powers] if is_mighty else []), sys.executable, __file__],
                 env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
@@ -89,13 +91,13 @@ class DagTester:
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        start = self._log.stat().st_size
+        start = self.log.stat().st_size
         request = {"dag_id": dag_id, "settings": dict(settings), "conf": conf, "dates": dates,
                    "with_retries": with_retries}  # fmt: skip
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
-        log = self._log.read_bytes()[start:].decode()
+        log = self.log.read_bytes()[start:].decode()
         assert answer, log[-3000:]
         return Tested(**json.loads(answer), log=log)
 
@@ -125,9 +127,12 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
     from airflow.dag_processing.dagbag import DagBag
 
+    from pipeline.orchestration import files_sensor
+
     for name in [name for name in os.environ if name.startswith(ASKED)]:
         del os.environ[name]
     os.environ.update(request["settings"])
+    files_sensor._LOOK_S, files_sensor._SETTLED_S = 0.2, 1
     dag = DagBag(DAGS).get_dag(request["dag_id"])
     for task in dag.tasks:
         task.max_retry_delay = timedelta(seconds=1)

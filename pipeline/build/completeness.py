@@ -124,6 +124,31 @@ def _are_of_same_hours(one: FileRecord, other: FileRecord) -> bool:
     return 2 * (min(end, to) - max(start, from_)) >= min(end - start, to - from_)
 
 
+def list_expected(records: Sequence[FileRecord], named: Sequence[str], day: date) -> list[str]:
+    """The sources that a day which nobody has counted yet should have, by name.
+
+    Those that are ``named``; where none is, those that came lately, whatever their weekdays.
+    ``records``: of the files whose hits are in the lake.
+    """
+    if named or not records:
+        return sorted(named)
+    names = sorted({name for record in records for name in record.days})
+    days, places = [*map(date.fromisoformat, names)], {name: n for n, name in enumerate(names)}
+    counts: dict[str, dict[int, int | None]] = defaultdict(dict)
+    for record in records:
+        own = counts[record.source]
+        for name, share in record.days.items():
+            own[places[name]] = (own.get(places[name]) or 0) + share.hits
+    strays = find_strays(days, counts)
+    given = {source: own.keys() - strays.get(source, set()) for source, own in counts.items()}
+    tenures = find_tenures(days, {source: set(seen) for source, seen in given.items() if seen}, ())
+    return [
+        source
+        for source, tenure in tenures.items()
+        if not tenure.has_ended and (tenure.due_until is None or day <= tenure.due_until)
+    ]
+
+
 def judge_completeness(
     minutes: pa.Table,
     shares: Sequence[FileShare],

@@ -1,6 +1,6 @@
 """Which raw files a day's run has to take in: a file belongs to every day that it has a line of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import Enum, auto
@@ -35,6 +35,8 @@ class Found:
     """Of those that belong to a source in settings."""
     unreached: tuple[StoreError, ...] = ()
     """The stores out of reach: to be raised when the files are taken in."""
+    missing: tuple[str, ...] = ()
+    """Those of the sources awaited that have no raw file of the day."""
 
 
 def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
@@ -48,6 +50,7 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     arrived_by: datetime | None = None,
     limits: ReadLimits = DEFAULT_LIMITS,
     may_be_empty: bool = False,
+    awaited: Iterable[str] = (),
 ) -> Found:
     """Find the raw files of ``day`` that the lake lacks, and those of earlier days ``with_late``.
 
@@ -61,6 +64,7 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
         arrived_by: leave out what arrived later; see ``has_arrived``.
         limits: of what is read of one file.
         may_be_empty: that there is nothing of the day is no error, as it may have just begun.
+        awaited: the sources that should have a raw file of the day.
 
     Raises:
         PassingError: neither they nor the lake have anything of ``day``.
@@ -101,6 +105,7 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     return Found(
         tuple(files), tuple(refused), tuple(again), not_yet,
         (*raw_files.refused, *others), origins, raw_files.unreached,
+        tuple(name for name in awaited if _lacks(name, day, logs, search)),
     )  # fmt: skip
 
 
@@ -134,6 +139,13 @@ def decide(
 
 def _is_wanted(raw: RawLog, day: date, *, with_late: bool) -> bool:
     return _is_of_day(raw, day) or (with_late and raw.begins_by(day))
+
+
+def _lacks(source: str, day: date, logs: Iterable[RawLog], search: RawLogs) -> bool:
+    """Whether a source has no raw file of ``day``; its last one before may go on to it."""
+    its = [raw for raw in logs if raw.origin.source == source and _is_of_day(raw, day)]
+    told = any(raw.tells_of(day) for raw in its)
+    return not told and not any(search.look_through(raw).tells_of(day) for raw in its)
 
 
 def _is_of_day(raw: RawLog, day: date) -> bool:

@@ -4,6 +4,7 @@ import glob
 import os
 import re
 from collections.abc import Container, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -70,6 +71,27 @@ def name_by_tables(sources: Sources, paths: Iterable[Path]) -> dict[Path, Origin
 
 def _glob(pattern: str) -> list[str]:
     return glob.glob(pattern, recursive=True)  # noqa: PTH207 not below one folder
+
+
+def list_places(sources: Sources, days: Iterable[date]) -> list[str]:
+    """The globs and folders on this machine in which raw files of some days appear."""
+    days = list(days)
+    tables = [os.path.expanduser(one.files) for one in sources.tables if one.files]  # noqa: PTH111 a glob is no path
+    raw = [glob.escape(str(sources.raw))] if sources.is_raw_read else []
+    return [place for pattern in tables for place in expand(pattern, days)] + raw
+
+
+def is_settled_since(places: Iterable[str], since: float, until: float) -> bool:
+    """Whether a raw file has come or changed at some places, and has been left alone since.
+
+    The time of its entry's change tells: one that is moved there keeps that of its content.
+    """
+    found = (Path(match) for place in places for match in _glob(place))
+    for path in find_files(found, follow_links=True).files:
+        with suppress(OSError):  # gone again
+            if since < path.stat().st_ctime <= until:
+                return True
+    return False
 
 
 def find_raw_files(

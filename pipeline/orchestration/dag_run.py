@@ -1,7 +1,7 @@
 """What the DAGs share: zone, owner, pool and tags, the day of a run, retries, a failure's alert.
 
-With ``airflow_settings`` and the plugin the only module that imports Airflow; light, for it is read
-whenever a DAG is parsed.
+With ``airflow_settings``, the sensor and the plugin the only module that imports Airflow; light,
+for it is read whenever a DAG is parsed.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
+from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
 
 from pipeline.days import Run, find_day, read_as_of
 from pipeline.errors import AlertError, SettingsError, TidegaugeError
@@ -32,6 +32,10 @@ from pipeline.settings import (
 ZONE = schedule_zone()
 FIRST_DAY = datetime(1995, 1, 1, tzinfo=ZoneInfo(ZONE))
 """Any day since can be backfilled."""
+DAILY = Asset("tidegauge_daily")
+"""Days of the daily table, counted and checked."""
+INGESTING = 8
+"""Raw files of one DAG read at once, a process and a core each, whatever many days are at work."""
 
 
 def _load_for_parsing() -> Settings:
@@ -175,6 +179,8 @@ def _announce(
     except SettingsError:
         return
     why = str(exception or "its process died")
+    if exception and not isinstance(exception, TidegaugeError):
+        why = f"{type(exception).__name__}: {why}"  # of KeyError('day') the text is 'day'
     failure = Failure(day, context["task_instance"].task_id, why, is_watch=is_watch)
     how = alert_settings(settings)
     if settings.lake.is_absolute():
@@ -193,16 +199,16 @@ def maxmind_settings() -> Settings:
     return load_site(maxmind_account_id=account.login, maxmind_license_key=account.password)
 
 
-def task_arguments(*passing: str) -> dict[str, Any]:
+def task_arguments(*passing: str, longest: timedelta) -> dict[str, Any]:
     """Owner, pool, and retries with back-off after errors that pass, named as in ``errors``.
 
-    Every other error of ours stays what it is until a person acts: such a task fails at once.
+    Every other one, expected or not, stays what it is until a person acts: such a task fails at
+    once, and so does one that takes longer than ``longest``, as something hangs then. One whose
+    process died is tried again.
     """
     passes: list[type[BaseException] | str] = [f"pipeline.errors.{name}" for name in passing]
-    rules = [
-        RetryRule(passes, RetryAction.DEFAULT),
-        RetryRule("pipeline.errors.TidegaugeError", RetryAction.FAIL, reason="no retry helps"),
-    ]
+    passes.append("airflow.sdk.exceptions.TaskDeferralTimeout")  # nobody runs triggers just now
+    rules = [RetryRule(passes, RetryAction.DEFAULT)]
     return {
         **({"owner": _SHOWN.airflow_owner} if _SHOWN.airflow_owner else {}),
         "pool": _SHOWN.airflow_pool,
@@ -210,5 +216,6 @@ def task_arguments(*passing: str) -> dict[str, Any]:
         "retry_delay": timedelta(minutes=2),
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=30),
-        "retry_policy": ExceptionRetryPolicy(rules),
+        "retry_policy": ExceptionRetryPolicy(rules, default=RetryAction.FAIL),
+        "execution_timeout": longest,
     }
