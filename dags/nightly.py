@@ -9,7 +9,9 @@ from typing import Any
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, get_current_context, task
 
 from pipeline.orchestration.dag_run import (
+    BUILDING,
     DAILY,
+    DEADLINE,
     FIRST_DAY,
     INGESTING,
     TAGS,
@@ -26,11 +28,15 @@ from pipeline.orchestration.dag_run import (
 from pipeline.orchestration.files_sensor import FilesSensor
 
 
+# Not Airflow's timetable of partitions: its backfill form offers days that have not ended, and a
+# day that is counted again gets a second run beside the first. An event has its days as
+# partitions all the same: `check` gives them to it.
 @dag(
     schedule=CronDataIntervalTimetable("0 6 * * *", timezone=ZONE),
     start_date=FIRST_DAY,
     catchup=False,
     max_active_runs=4,
+    deadline=DEADLINE,
     default_args=task_arguments(
         "PassingError", "StorageError", "StoreError", "AlertError", longest=timedelta(hours=6)
     )
@@ -62,7 +68,7 @@ def tidegauge_nightly() -> None:
         get_current_context()["file"] = name_job(job)
         return ingest_job(load_site(), job)
 
-    @task(trigger_rule="none_failed_min_one_success")
+    @task(trigger_rule="none_failed_min_one_success", **BUILDING)
     def build(jobs: list[list[dict[str, str | bool]]]) -> list[str]:
         """Every day that became stale, built anew; runs take turns."""
         from pipeline.orchestration.nightly import build_stale
@@ -81,8 +87,10 @@ def tidegauge_nightly() -> None:
         """No two figures contradict each other; then others may work with these days."""
         from pipeline.orchestration.nightly import check_built
 
-        outlet_events[DAILY].extra = check_built(load_site(), current_day(), rebuilt)
-        return outlet_events[DAILY].extra
+        daily = outlet_events[DAILY]
+        daily.extra = check_built(load_site(), current_day(), rebuilt)
+        daily.add_partitions(daily.extra["days"])
+        return daily.extra
 
     @task
     def report() -> str:

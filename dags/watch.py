@@ -11,6 +11,7 @@ from typing import Any
 from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task
 
 from pipeline.orchestration.dag_run import (
+    BUILDING,
     FIRST_DAY,
     INGESTING,
     TAGS,
@@ -66,7 +67,7 @@ def tidegauge_watch() -> None:
         get_current_context()["file"] = name_job(job)
         return take_job_in(load_site(), job)
 
-    @task(trigger_rule="all_done_min_one_success")
+    @task(trigger_rule="all_done_min_one_success", **BUILDING)
     def build() -> list[str]:
         """Today as far as it has come, and what else became stale."""
         from pipeline.orchestration.watch import build_so_far

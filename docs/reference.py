@@ -44,7 +44,8 @@ SETTINGS = {
     " maxmind_account_id maxmind_license_key maxmind_url dbip_url",
     "Alerts": "alert_urls alert_days restatement_alert_share",
     "Retention": "hits_kept_days retention_max_days",
-    "Airflow": "files_due_by figures_due_by airflow_reads airflow_owner airflow_pool airflow_tags",
+    "Airflow": "files_due_by figures_due_by airflow_reads airflow_owner airflow_pool"
+    " airflow_build_pool airflow_tags",
 }
 """The keys of all settings, by what they are about."""
 

@@ -359,6 +359,13 @@ class Settings(BaseSettings):
         max_length=256,
         description="the pool of Airflow that the DAGs' tasks run in; it must be there",
     )
+    airflow_build_pool: str | None = Field(
+        None,
+        min_length=1,
+        max_length=256,
+        description="a pool of Airflow of one slot, in which builds of all DAGs take turns instead"
+        " of waiting at work; `airflow_pool` when not set; it must be there",
+    )
     airflow_tags: Tags = Field(
         ("tidegauge",), description="the tags of the DAGs, by which Airflow's UI finds them"
     )

@@ -34,7 +34,7 @@ class Tested:
     tries: dict[str, int]
     """How often each task was tried; the most of its mapped indices."""
     events: list[dict[str, Any]]
-    """The extra of each event of an asset that the run caused."""
+    """The extra and the partition of each event of an asset that the run caused."""
     log: str
 
 
@@ -158,7 +158,8 @@ def _events_of(run: Any) -> list[dict[str, Any]]:
         AssetEvent.source_dag_id == run.dag_id, AssetEvent.source_run_id == run.run_id
     )
     with create_session() as session:
-        return [dict(event.extra) for event in session.scalars(mine)]
+        events = session.scalars(mine.order_by(AssetEvent.partition_key))
+        return [event.extra | {"partition": event.partition_key} for event in events]
 
 
 if __name__ == "__main__":

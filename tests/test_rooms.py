@@ -32,7 +32,7 @@ MAY = {
     },
     "know Airflow": {
         "orchestration/dag_run.py", "orchestration/airflow_settings.py",
-        "orchestration/files_sensor.py",
+        "orchestration/files_sensor.py", "orchestration/figures_due.py",
         "orchestration/airflow_plugin.py",
     },
     "have options": {"cli/", "demo/commands.py", "demo/standalone.py"},

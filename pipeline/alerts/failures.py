@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.alerts.outbox import deliver, say_once
 from pipeline.alerts.services import Alert, AlertSettings, send_unremembered
 from pipeline.alerts.surges import log
+from pipeline.build.restatements import read_restatements
 from pipeline.errors import AlertError, LakeError, SettingsError, TidegaugeError
 from pipeline.language import Language
 from pipeline.text import escape
@@ -43,6 +44,19 @@ def announce_failure(how: AlertSettings, failure: Failure, today: date, *, is_as
             return True
     deliver(how, today)
     return is_news
+
+
+def announce_late(how: AlertSettings, day: date, why: str, today: date) -> None:
+    """Send what is due, and once that a day has no figures although they were due, if it has none.
+
+    Raises:
+        SettingsError, AlertError: as ``deliver``.
+    """
+    published = set(read_restatements(how.lake)["day"].to_pylist())
+    if day not in published and how.speaks_of(day, today, is_asked=False):
+        late = Alert(f"{day} has no figures yet", f"They were due: {escape(why)}.", is_failure=True)
+        say_once(how, f"late-{day}", today, lambda said: ([] if said else [late], {"why": why}))
+    deliver(how, today)
 
 
 def say_failure(how: AlertSettings, failure: Failure) -> None:

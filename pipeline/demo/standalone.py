@@ -16,6 +16,7 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +41,7 @@ STOP_TIMEOUT_S = 8
 _PARTS = ("metadatabase", "scheduler", "dag_processor", "triggerer", "DAGs")
 _DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 _LAST_LINES = 15
+_BUILD_POOL = "tidegauge_builds"
 
 
 class StandaloneError(TidegaugeError):
@@ -136,6 +138,7 @@ def serve(home: Home) -> None:
     try:
         with progress_console.status("about half a minute"):
             _wait_until_ready(home, airflow)
+            _make_pool(home)
         _welcome(home)
         while not has_ended(airflow):
             time.sleep(1)
@@ -174,6 +177,7 @@ def _environment(home: Home) -> dict[str, str]:
         "TIDEGAUGE_REPORT": home.path / "report.html",
         "TIDEGAUGE_VISITOR_KEY_FILE": home.path / "visitor.key",
         "TIDEGAUGE_TIMEZONE": ZONE.key,
+        "TIDEGAUGE_AIRFLOW_BUILD_POOL": _BUILD_POOL,
     }
     if _DATABASE not in known:  # else it may be PostgreSQL
         ours["AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS"] = (
@@ -206,13 +210,28 @@ def _ready_parts(home: Home, began: datetime) -> set[str]:
             session.trust_env = False  # no proxy leads to this machine itself
             health = session.get(f"{home.url}/api/v2/monitor/health", timeout=10).json()
             found = {part for part in _PARTS if health.get(part, {}).get("status") == "healthy"}
-            login = {"username": "admin", "password": home.password}
-            token = session.post(f"{home.url}/auth/token", json=login, timeout=10).json()
-            session.headers["Authorization"] = f"Bearer {token['access_token']}"
+            _log_in(home, session)
             dag = session.get(f"{home.url}/api/v2/dags/tidegauge_nightly", timeout=10).json()
         if datetime.fromisoformat(dag["last_parsed_time"]) > began:
             found.add("DAGs")
     return found
+
+
+def _log_in(home: Home, session: requests.Session) -> None:
+    login = {"username": "admin", "password": home.password}
+    token = session.post(f"{home.url}/auth/token", json=login, timeout=10).json()
+    session.headers["Authorization"] = f"Bearer {token['access_token']}"
+
+
+def _make_pool(home: Home) -> None:
+    """Make the pool in which builds take turns, unless it is there: until then none begins."""
+    with requests.Session() as session:
+        session.trust_env = False
+        _log_in(home, session)
+        pool = {"name": _BUILD_POOL, "slots": 1}
+        answer = session.post(f"{home.url}/api/v2/pools", json=pool, timeout=60)
+    if not answer.ok and answer.status_code != HTTPStatus.CONFLICT:
+        raise StandaloneError(f"the pool {_BUILD_POOL} can't be made: {answer.status_code}")
 
 
 def _welcome(home: Home) -> None:

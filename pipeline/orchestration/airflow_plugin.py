@@ -1,5 +1,7 @@
 """Airflow's tab Tidegauge: who may see it, and how a request becomes a question to ``tab``.
 
+And what Airflow is to know of the nights' deadline.
+
 Found by its entry point wherever the package is installed. Each part of Airflow imports it, the
 process of every task, too: what the api-server alone needs is imported there.
 """
@@ -10,6 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.plugins_manager import AirflowPlugin
+
+from pipeline.orchestration.figures_due import FiguresDue
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -22,7 +26,7 @@ _HEADERS = {
 
 
 class TidegaugePlugin(AirflowPlugin):
-    """The tab, and the application that its frame shows."""
+    """The tab, the application that its frame shows, and the deadline."""
 
     name = "tidegauge"
     external_views: list[Any] = [  # noqa: RUF012 as Airflow declares it
@@ -34,6 +38,8 @@ class TidegaugePlugin(AirflowPlugin):
             "nav_top_level": True,
         }
     ]
+
+    deadline_references: list[Any] = [FiguresDue]  # noqa: RUF012 likewise
 
     @cached_property
     def fastapi_apps(self) -> list[Any]:  # type: ignore[override]

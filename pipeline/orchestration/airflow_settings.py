@@ -120,7 +120,7 @@ def _read_variable() -> dict[str, Any]:
         raise SettingsError(key, HIDDEN, f"write {example}")
     for name in values:
         field = Settings.model_fields.get(name)
-        if name.startswith("airflow_"):
+        if name.startswith("airflow_") or name == "figures_due_by":
             why = "DAGs are read before variables are: set it in the environment or settings file"
             raise SettingsError(f"{name} of the {key}", HIDDEN, why)
         if field and is_secret(field.annotation):

@@ -1,7 +1,7 @@
 """What the DAGs share: zone, owner, pool and tags, the day of a run, retries, a failure's alert.
 
-With ``airflow_settings``, the sensor and the plugin the only module that imports Airflow; light,
-for it is read whenever a DAG is parsed.
+With ``airflow_settings``, the sensor, the deadline and the plugin the only module that imports
+Airflow; light, for it is read whenever a DAG is parsed.
 """
 
 from collections.abc import Callable
@@ -21,6 +21,7 @@ from pipeline.orchestration.airflow_settings import (
     read_settings,
     read_store_keys,
 )
+from pipeline.orchestration.figures_due import figures_due
 from pipeline.settings import (
     AirflowItem,
     Settings,
@@ -33,7 +34,7 @@ ZONE = schedule_zone()
 FIRST_DAY = datetime(1995, 1, 1, tzinfo=ZoneInfo(ZONE))
 """Any day since can be backfilled."""
 DAILY = Asset("tidegauge_daily")
-"""Days of the daily table, counted and checked."""
+"""Days of the daily table, counted and checked; each is a partition, whose key is its date."""
 INGESTING = 8
 """Raw files of one DAG read at once, a process and a core each, whatever many days are at work."""
 
@@ -48,6 +49,16 @@ def _load_for_parsing() -> Settings:
 
 _SHOWN = _load_for_parsing()
 TAGS = list(_SHOWN.airflow_tags)
+DEADLINE = figures_due(_SHOWN.figures_due_by, ZONE)
+BUILDING = {
+    "pool": _SHOWN.airflow_build_pool or _SHOWN.airflow_pool,
+    "max_active_tis_per_dag": 1,
+}
+"""Of tasks that build: one waits in Airflow's queue, where it holds no place, for the one at work.
+
+Where no pool is set, for those of its DAG. Airflow has no way to make a pool from a DAG, and never
+runs a task of one that is not there. The lake's lock holds whatever Airflow does.
+"""
 
 
 TidegaugeError.is_at_terminal = False

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from hooks import Hook
 
-from pipeline.alerts.failures import Failure, announce_failure
+from pipeline.alerts.failures import Failure, announce_failure, announce_late
 from pipeline.alerts.outbox import deliver
 from pipeline.alerts.services import alert_settings
 from pipeline.alerts.surges import Said, find_news, note_surges
@@ -172,6 +172,19 @@ def test_a_failed_day_is_announced_once_whatever_fails_after(
     announce_failure(alert_settings(settings), old, TODAY, is_asked=False)
     assert hook.titles == ["2016-11-19 failed in discover"]
     assert hook.received[0]["body"] == "no raw file of 2016-11-19"
+
+
+def test_figures_that_are_late_are_said_once_and_published_ones_never(
+    settings: Settings, hook: Hook
+) -> None:
+    write_lake(settings, november(19))
+    path = Lake(settings.lake).part_path("restatements")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist([{"day": november(18)}], TABLES["restatements"]), path)
+    for day, why in ((19, "its run is running"), (19, "its run is failed"), (18, "x"), (1, "x")):
+        announce_late(alert_settings(settings), november(day), why, TODAY)
+    assert hook.titles == ["2016-11-19 has no figures yet"]
+    assert hook.received[0]["body"] == "They were due: its run is running."
 
 
 def test_what_a_file_name_says_is_escaped(settings: Settings, hook: Hook) -> None:

@@ -272,26 +272,25 @@ def test_ctrl_c_in_the_middle_leaves_no_process_and_the_next_start_goes_on(
 
 
 def test_a_dag_downstream_runs_for_a_day_that_was_counted(airflow: Standalone) -> None:
-    """The event of a night starts it, and its log has the day's figures."""
-    airflow.rest.ask("PATCH", "dags/example_downstream", json={"is_paused": False})
+    """The day's partition starts it, and its log has the day's figures."""
+    example = "tidegauge_example_downstream"
+    airflow.rest.ask("PATCH", f"dags/{example}", json={"is_paused": False})
     order = {"logical_date": None, "conf": {"day": "2016-11-16"}}
     night = airflow.rest.ask("POST", "dags/tidegauge_nightly/dagRuns", json=order)
-    runs = "dags/example_downstream/dagRuns"
-    started = wait_until(lambda: airflow.rest.ask("GET", runs)["dag_runs"] or None, BACKFILL_S)
-    (run,) = [run for run in started if run["run_type"] == "asset_triggered"]
-    run = airflow.wait_for_run(run["dag_run_id"], BACKFILL_S, "example_downstream")
-    assert run["state"] == "success"
-    # A first run is given every event so far, each in a task of its own.
-    path = f"{runs}/{run['dag_run_id']}/taskInstances"
-    tasks = airflow.rest.ask("GET", path)["task_instances"]
-    indices = [task["map_index"] for task in tasks if task["task_id"] == "figures"]
-    log = "".join(
-        json.dumps(airflow.rest.ask("GET", f"{path}/figures/logs/1?map_index={index}"))
-        for index in indices
-    )
+    runs = f"dags/{example}/dagRuns"
+
+    def find_run() -> str | None:
+        days = {
+            r["partition_key"]: r["dag_run_id"] for r in airflow.rest.ask("GET", runs)["dag_runs"]
+        }
+        return days.get("2016-11-16")
+
+    run_id = wait_until(find_run, BACKFILL_S)
+    assert airflow.wait_for_run(run_id, BACKFILL_S, example)["state"] == "success"
+    log = json.dumps(airflow.rest.ask("GET", f"{runs}/{run_id}/taskInstances/figures/logs/1"))
     counted = counted_sessions(airflow.home / "lake")
     assert f"2016-11-16,US,{counted['2016-11-16', 'US']}," in log
-    airflow.rest.ask("PATCH", "dags/example_downstream", json={"is_paused": True})
+    airflow.rest.ask("PATCH", f"dags/{example}", json={"is_paused": True})
     airflow.wait_for_run(night["dag_run_id"], BACKFILL_S)
 
 

@@ -45,19 +45,16 @@ failures = [pipeline.errors.SettingsError("day", "x", "y"), pipeline.errors.GeoE
             pipeline.errors.StoreError("k", "v", "x"),
             pipeline.errors.StorageError("x"), pipeline.errors.AlertError("x"), OSError("x"),
             KeyError("x"), AirflowTaskTimeout("x")]
-example = bag.dags["tidegauge_example_downstream"].task_dict["days"].python_callable
-from airflow.sdk import Asset
-from types import SimpleNamespace
-extras = [{"day": "2016-11-08", "days": ["2016-11-05", "2016-11-08"]},
-          {"day": "2016-11-09", "days": ["2016-11-08", "2016-11-09"]}]
-events = {Asset("tidegauge_daily"): [SimpleNamespace(extra=extra) for extra in extras]}
+nightly = bag.dags["tidegauge_nightly"]
 print(json.dumps({
-    "example": [one["DAY"] for one in example(triggering_asset_events=events)],
     "retries": {type(f).__name__: policy.evaluate(f, 1, 3).action.value for f in failures},
     "errors": bag.import_errors, "seconds": seconds, "dags": sorted(bag.dags),
     "tasks": [task.task_id for task in bag.dags["tidegauge_nightly"].topological_sort()],
     "shown": {dag.dag_id: [dag.owner, sorted({task.pool for task in dag.tasks}), sorted(dag.tags)]
-              for dag in bag.dags.values()},
+              for dag in bag.dags.values() if "example" not in dag.tags},
+    "limits": {task.task_id: [task.pool, task.max_active_tis_per_dag]
+               for task in nightly.tasks if task.max_active_tis_per_dag},
+    "deadline": {name: getattr(nightly.deadline[0].reference, name) for name in ("by", "zone")},
     "bare": [task.task_id for one in bag.dags.values() for task in one.tasks if not task.doc_md],
     "endless": [task.task_id for one in bag.dags.values() if "example" not in one.tags
                 for task in one.tasks if not task.execution_timeout],
@@ -66,7 +63,8 @@ print(json.dumps({
 }))
 """
 SHOWN = {"TIDEGAUGE_AIRFLOW_OWNER": "press office", "TIDEGAUGE_AIRFLOW_POOL": "press",
-         "TIDEGAUGE_AIRFLOW_TAGS": "tidegauge press"}  # fmt: skip
+         "TIDEGAUGE_AIRFLOW_TAGS": "tidegauge press", "TIDEGAUGE_AIRFLOW_BUILD_POOL": "one",
+         "TIDEGAUGE_FIGURES_DUE_BY": "07:00"}  # fmt: skip
 UTC_NOVEMBER = ("2016-11-01T00:00:00+00:00", "2016-11-16T23:59:59+00:00")
 LOCAL_NOVEMBER = ("2016-11-01T00:00:00-04:00", "2016-11-16T23:59:59-05:00")
 SPRING = ("2016-03-12T00:00:00-05:00", "2016-03-14T23:59:59-04:00")
@@ -101,23 +99,27 @@ def test_the_folder_is_read_without_a_database_and_without_work(read: dict[str, 
 
 def test_owner_pool_and_tags_are_as_set(read: dict[str, Any]) -> None:
     """Of all DAGs but the example, which is one to be copied."""
-    (example,) = [name for name, (_, pools, _) in read["shown"].items() if pools != ["press"]]
-    assert example == "tidegauge_example_downstream"
-    del read["shown"][example]
-    assert set(map(str, read["shown"].values())) == {
-        str(["press office", ["press"], ["press", "tidegauge"]])
+    assert read["shown"] == {
+        f"tidegauge_{name}": ["press office", pools, ["press", "tidegauge"]]
+        for name, pools in (
+            ("nightly", ["one", "press"]),
+            ("watch", ["one", "press"]),
+            ("refresh_geo", ["press"]),
+            ("retention", ["press"]),
+        )
     }
+
+
+def test_builds_take_turns_in_a_pool_of_theirs_and_few_files_are_read_at_once(
+    read: dict[str, Any],
+) -> None:
+    assert read["limits"] == {"build": ["one", 1], "ingest": ["press", 8]}
+    assert read["deadline"] == {"by": "07:00", "zone": "America/Toronto"}
 
 
 def test_each_task_has_words_of_its_own_and_an_end(read: dict[str, Any]) -> None:
     """What hangs holds no place for ever."""
     assert (read["bare"], read["endless"]) == ([], [])
-
-
-def test_the_example_prints_every_day_that_was_counted_restated_ones_too(
-    read: dict[str, Any],
-) -> None:
-    assert read["example"] == ["2016-11-05", "2016-11-08", "2016-11-09"]
 
 
 def test_what_may_pass_is_tried_again_and_nothing_else(read: dict[str, Any]) -> None:
@@ -200,7 +202,8 @@ def test_a_night_takes_in_its_day_and_late_days_and_tells_others(
     assert done.tasks["ingest"] == ["success"] * 6
     figures = {"countries": 1, "sessions": 24, "hits": 72}  # hours; of three servers each
     days = ["2016-11-07", "2016-11-08"]
-    assert done.events == [{"day": "2016-11-08", "days": days, **figures}]
+    extra = {"day": "2016-11-08", "days": days, **figures}
+    assert done.events == [extra | {"partition": day} for day in days]
     assert {path.name for path in (site.lake / "daily").iterdir()} == {
         "day=2016-11-07", "day=2016-11-08"
     }  # fmt: skip
