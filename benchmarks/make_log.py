@@ -15,6 +15,8 @@ LINES_PER_BLOCK = 250_000
 ADDRESSES = 450_000
 AGENTS = 5_500
 PATHS = 40_000
+FIRST_SECOND = 1_478_491_200
+"""Midnight of a zone four hours west of UTC."""
 
 
 def _agents(rng: np.random.Generator) -> list[str]:
@@ -69,26 +71,27 @@ def _pick(values: list[str], index: np.ndarray) -> pa.Array:
     return pa.array(values, pa.string()).take(pa.array(index.astype(np.int64)))
 
 
-def write_log(target: Path, lines: int, seed: int = 7) -> None:
-    """Write ``lines`` combined lines over four days as gz, about 230 bytes each, in time order."""
+def write_log(target: Path, lines: int, seed: int = 7, days: int = 4) -> None:
+    """Write ``lines`` combined lines over some days as gz, about 230 bytes each, in time order."""
     rng = np.random.default_rng(seed)
     addresses, agents, paths = _addresses(rng), _agents(rng), _paths(rng)
     agent_of = rng.integers(len(agents), size=ADDRESSES)
     with igzip.open(target, "wb", compresslevel=3) as out:
         for start in range(0, lines, LINES_PER_BLOCK):
             count = min(LINES_PER_BLOCK, lines - start)
-            out.write(_block(rng, (addresses, agents, paths, agent_of), start, count, lines))
+            pools = addresses, agents, paths, agent_of
+            out.write(_block(rng, pools, start, count, lines / days))
 
 
 def _block(
-    rng: np.random.Generator, pools: tuple, start: int, count: int, lines: int
+    rng: np.random.Generator, pools: tuple, start: int, count: int, lines_a_day: float
 ) -> memoryview:
     addresses, agents, paths, agent_of = pools
     visitor = np.repeat(rng.integers(ADDRESSES, size=count // 3 + 1), 3)[:count]
     visitor = visitor[np.argsort(np.arange(count) + rng.integers(0, 4000, count))]
-    seconds = (np.arange(start, start + count) * (4 * 86400 / lines)).astype(np.int64)
+    seconds = (np.arange(start, start + count) * (86_400 / lines_a_day)).astype(np.int64)
     stamps = pc.strftime(
-        pa.array(seconds + 1_478_491_200, pa.int64()).cast(pa.timestamp("s")),
+        pa.array(seconds + FIRST_SECOND, pa.int64()).cast(pa.timestamp("s")),
         format="%d/%b/%Y:%H:%M:%S",
     ).cast(pa.string())
     status = rng.choice([200, 200, 200, 200, 200, 304, 301, 404, 500], size=count)

@@ -38,7 +38,7 @@ DAGS = Path(__file__).parent.parent / "dags"
 SETTINGS = {
     "Where": "lake raw source report language max_fetch_mb follow_links",
     "Reading": "log_format formats max_lines max_content_ratio overlap_least_lines drop_overlaps"
-    " memory_limit_mb workers spark_master",
+    " memory_limit_mb hits_at_once workers spark_master",
     "Counting": "timezone session_timeout_minutes drop_robotlike sources trusted_proxies last_day",
     "Visitors and countries": "addresses visitor_key visitor_key_file geo geo_provider"
     " maxmind_account_id maxmind_license_key maxmind_url dbip_url",

@@ -40,6 +40,8 @@ MAX_CONTENT_RATIO = 300
 """Logs compress 5 to 35 times as gz, up to 250 times in a flood of one line, zeros 1,030 times."""
 MAX_LINES = 200_000_000
 MEMORY_LIMIT_MB = 1200
+HITS_PER_MB = 4_000
+"""Of a day that a process builds in so much memory."""
 ASKED = ("geo", "robots", "definitions", "settings")
 """The kinds of causes of a stale day that a build takes only when asked to."""
 MOST_TIMEOUT_MINUTES = 24 * 60

@@ -36,6 +36,7 @@ from pydantic_settings import (
 )
 
 from pipeline.definitions import (
+    HITS_PER_MB,
     LEAST_KEY_LENGTH,
     MAX_CONTENT_RATIO,
     MAX_LINES,
@@ -316,6 +317,12 @@ class Settings(BaseSettings):
     )
     memory_limit_mb: int = Field(
         MEMORY_LIMIT_MB, ge=256, description="DuckDB's memory, in MB; it spills to the disk beyond"
+    )
+    hits_at_once: int | None = Field(
+        None,
+        ge=1,
+        description="hits that a process builds a day from; a day of more is divided by its"
+        f" visitors; when not set, {HITS_PER_MB:,} for each MB of `memory_limit_mb`",
     )
     last_day: date | None = Field(
         None, description="the last day of a closed site: no run is scheduled for later ones"

@@ -8,7 +8,8 @@ from pathlib import Path
 import duckdb
 from duckdb import ColumnExpression, ConstantExpression
 
-from pipeline.build.build import BuildSettings, shown_days
+from pipeline.build.batch import BuildSettings
+from pipeline.build.build import shown_days
 from pipeline.build.stale import DERIVED, Stock, take_stock
 from pipeline.build.summary import is_current
 from pipeline.errors import DataError

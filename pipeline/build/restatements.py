@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from pipeline.build.build import BuildSettings, refresh_tables, shown_days
+from pipeline.build.batch import BuildSettings
+from pipeline.build.build import refresh_tables, shown_days
 from pipeline.build.stale import FileNames, Parts, compare_parts
 from pipeline.days import day_start
 from pipeline.lake.change import Change

@@ -25,7 +25,11 @@ _OF_FIRST = {"entry_path": "path"} | {name: name for name in ("referrer_host", *
 
 
 def read_sessions(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], folder: Path, part_rows: int
+    connection: duckdb.DuckDBPyConnection,
+    files: Sequence[Path],
+    folder: Path,
+    part_rows: int,
+    piece_bytes: int,
 ) -> Iterator[pa.Table]:
     """Every row of the table ``sessions`` with its texts, in order, in pieces of one day and part.
 
@@ -33,7 +37,8 @@ def read_sessions(
         connection: with ``sessions`` as ``cut_sessions`` makes it, in a total order, by day first.
         files: those that the sessions' ``row_no`` point into.
         folder: for what does not fit into memory.
-        part_rows: of a day in one file.
+        part_rows: of a day in one file, or in one piece where that is less.
+        piece_bytes: of texts in one piece.
     """
     ends = connection.execute(
         "FROM sessions SELECT day, first_row, last_row, strlen(country) AS country_bytes"
@@ -46,7 +51,7 @@ def read_sessions(
         places = by_row[some]
         runs.add(places, _keep_texts(connection, texts, places % 2 == 1))
     sizes = runs.end().reshape(-1, 2).sum(axis=1) + ends["country_bytes"]
-    bounds = list(cut(sizes, _name_parts(ends["day"], part_rows)))
+    bounds = list(cut(sizes, _name_parts(ends["day"], part_rows), piece_bytes))
     numbers = connection.execute("FROM sessions").to_arrow_reader(PIECE_ROWS)
     pieces = runs.read((2 * bound for bound in bounds), of_each=2)
     for session, (entry, leaving) in zip(_cut_batches(numbers, bounds), pieces, strict=True):

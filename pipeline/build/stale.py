@@ -31,7 +31,10 @@ from pipeline.text import escape
 DERIVED = {"sessions": "day, started_at, session_id", "daily": "day, country",
                "hourly": "day, hour, country", "minutes": "day, source, minute"}  # fmt: skip
 """The models with one partition a day, and the total order each is written in."""
-_MODELS = (*DERIVED, "robotlike", "build/numbers", "build/referrer_hosts")
+_MODELS = (
+    *DERIVED, "robotlike", "build/numbers", "build/referrer_hosts",
+    *(f"build/sum_{model}" for model in ("daily", "hourly", "minutes")),
+)  # fmt: skip
 """What a day's partitions are made by."""
 Parts = dict[str, Any]
 _DROP_ROBOTLIKE = "drop_robotlike"

@@ -23,7 +23,7 @@ from pipeline.cli.output import print_rows
 from pipeline.text import escape, write_number_of
 
 if TYPE_CHECKING:
-    from pipeline.build.build import BuildSettings
+    from pipeline.build.batch import BuildSettings
     from pipeline.lake.lake import Lake
     from pipeline.settings import Settings
     from pipeline.verify.proof import Proof
@@ -86,7 +86,8 @@ def _rules_of(settings: Settings, lake: Lake) -> BuildSettings:
     Raises:
         LakeError: there is no lake, or it is another zone's or key's.
     """
-    from pipeline.build.build import BuildSettings, build_settings
+    from pipeline.build.batch import BuildSettings
+    from pipeline.build.build import build_settings
     from pipeline.enrich.visitors import load_key
     from pipeline.lake.digests import is_intact
     from pipeline.lake.zone import assumed_zone, open_lake

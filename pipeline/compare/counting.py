@@ -7,16 +7,18 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 
-from pipeline.build.build import (
+from pipeline.build.batch import (
     BuildSettings,
-    batches,
+    list_hits,
     make_numbers,
     open_batch,
     session_parameters,
 )
+from pipeline.build.build import batches
 from pipeline.build.cut_sessions import cut_sessions
 from pipeline.build.stale import DayFiles, SessionRules
 from pipeline.compare.basis import Basis, Figures
+from pipeline.definitions import HITS_PER_MB
 from pipeline.enrich.visitors import VisitorKey
 from pipeline.lake.lake import Lake
 from pipeline.lake.sql import read_model
@@ -48,10 +50,12 @@ def count_days(  # noqa: PLR0913 what is counted, where, and how
         zone=basis.zone,
         key=key,
         memory_mb=basis.memory_mb,
+        hits_at_once=HITS_PER_MB * basis.memory_mb,
     )
     figures: Figures = {}
-    for batch in batches(days, files):
-        with open_batch(lake, batch, files, settings, basis.workspace / "spill") as connection:
+    for batch in batches(days, files, settings.hits_at_once):
+        hits = list_hits(lake, batch, files)
+        with open_batch(hits, batch, files, settings, basis.workspace / "spill") as connection:
             if change:
                 connection.execute("ALTER VIEW hits RENAME TO stored_hits")
                 change(connection)

@@ -5,6 +5,7 @@ folders that the lake lies in, and of the working directory.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from glob import escape
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.lake.partitions import complete
@@ -88,6 +90,25 @@ def take_rows(
                 start += count
     if found:
         yield slice(first, end), _join(found)
+
+
+def read_row_groups(
+    path: Path, part: int, parts: int, since: datetime | None
+) -> Iterator[pa.Table]:
+    """The row groups of a partition of hits, or those of one of several parts of it.
+
+    ``since``: without hits before an instant; who knows of none gives None.
+    """
+    bring([path])
+    with damage_named(path), _open_coded(path, HITS) as file:
+        count = file.num_row_groups
+        at = file.schema_arrow.get_field_index("ts")
+        for number in range(count * part // parts, count * (part + 1) // parts):
+            its = file.metadata.row_group(number).column(at).statistics
+            if since and its is not None and its.has_min_max and its.max < since:
+                continue
+            rows = complete(file.read_row_group(number), HITS)
+            yield rows.filter(pc.greater_equal(rows["ts"], since)) if since else rows
 
 
 def _open_coded(path: Path, schema: pa.Schema) -> pq.ParquetFile:

@@ -77,6 +77,13 @@ def write_table(path: Path, table: pa.Table, said: Mapping[bytes, str] | None = 
             writer.add_key_value_metadata(dict(said))
 
 
+def read_pieces(path: Path) -> Iterator[pa.Table]:
+    """The row groups of a Parquet file, each when it is asked for."""
+    with damage_named(path), pq.ParquetFile(path) as file:
+        for number in range(file.num_row_groups):
+            yield file.read_row_group(number)
+
+
 def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     """A whole Parquet file of the lake, or some of its columns.
 
@@ -216,6 +223,36 @@ class PartitionWriter:
                     for rows in _row_groups(pa.Table.from_batches([batch]).cast(HITS)):
                         writer.write_table(rows)
         return joined
+
+
+class BucketWriter:
+    """Divides hits among files by their visitors; each file has its rows in the order they came."""
+
+    def __init__(self, folder: Path, buckets: int) -> None:
+        """Write ``<number>.parquet`` into ``folder``, which is made, of each bucket with a hit."""
+        self._folder, self._buckets = folder, buckets
+        self._writers: dict[int, pq.ParquetWriter] = {}
+        folder.mkdir(parents=True)
+
+    def add(self, hits: pa.Table) -> None:
+        """Append some hits, as read from a lake's file."""
+        # Of a number that is a hash any bits will do; lower ones tell the parts of `cut_sessions`.
+        high = hits["visitor_id"].to_numpy() >> np.uint64(32)
+        bucket = (high % np.uint64(self._buckets)).astype(np.int64)
+        order = np.argsort(bucket, kind="stable")
+        rows, bucket = hits.take(pa.array(order)), bucket[order]
+        ends = np.searchsorted(bucket, np.arange(self._buckets + 1)).tolist()
+        for number, (start, end) in enumerate(pairwise(ends)):
+            for piece in _row_groups(rows.slice(start, end - start)):
+                if number not in self._writers:
+                    self._writers[number] = _open_hits(self._folder / f"{number}.parquet")
+                self._writers[number].write_table(piece)
+
+    def close(self) -> dict[int, Path]:
+        """Finish the files and say where that of each bucket is."""
+        for writer in self._writers.values():
+            writer.close()
+        return {number: self._folder / f"{number}.parquet" for number in sorted(self._writers)}
 
 
 class RejectWriter:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.build.build import BuildSettings, shown_days
+from pipeline.build.batch import BuildSettings
+from pipeline.build.build import shown_days
 from pipeline.build.summary import is_current
 from pipeline.errors import LakeError
 from pipeline.lake.lake import Lake

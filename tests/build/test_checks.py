@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from lake_fixtures import Site, make_line
 
-from pipeline.build.build import BuildSettings, build_settings
+from pipeline.build.batch import BuildSettings
+from pipeline.build.build import build_settings
 from pipeline.build.checks import check_days
 from pipeline.errors import DataError
 from pipeline.lake.lake import Lake

@@ -1,20 +1,30 @@
 """Days of many sessions: in files of so many rows, in total order, whatever they are built in."""
 
 import shutil
-from dataclasses import replace
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from unittest import mock
 
 import duckdb
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from lake_fixtures import Site
-from lake_processes import SERVERS
+from conftest import COMMAND
+from lake_fixtures import Site, make_line
+from lake_processes import make_server
 
-from pipeline.build.build import BuildSettings, build, build_settings
+from pipeline.build.batch import BuildSettings
+from pipeline.build.buckets import count_buckets
+from pipeline.build.build import build, build_settings
 from pipeline.build.checks import check_days
+from pipeline.build.stale import days_of
+from pipeline.engine import HERE, Engine, Item, Result
+from pipeline.errors import EngineError
 from pipeline.lake.lake import Lake
 from pipeline.settings import load_settings
 
@@ -29,13 +39,15 @@ def settings_for(site: Site) -> BuildSettings:
 @pytest.fixture(scope="module")
 def ingested(tmp_path_factory: pytest.TempPathFactory) -> Site:
     site = Site(tmp_path_factory.mktemp("ingested"))
-    site.ingest(*(site.write(name, content) for name, content in SERVERS.items()))
+    huge = make_line("05/Nov/2016:20:00:00 -0400").replace(b" 5 ", b" 999999999999999999 ")
+    log = *(huge.replace(b"0.2.1 ", b"0.2.%d " % n) for n in range(1, 13)), make_server(3, hours=30)
+    site.ingest(site.write("web01-access.log", b"".join(log)))
     return site
 
 
 @pytest.fixture
 def site(ingested: Site, tmp_path: Path) -> Site:
-    """Servers' hits of five days, each of more sessions than fit into a part, not built yet."""
+    """Hits of two days, each of more sessions than fit into a part, not built yet."""
     shutil.copytree(ingested.folder, tmp_path / "site", symlinks=True)
     return Site(tmp_path / "site")
 
@@ -115,3 +127,135 @@ def test_a_person_is_erased_from_each_part(site: Site) -> None:
     person = ("erase", "--client", "192.0.2.7")
     assert '"sessions"' in site.run(*person, "--delete", "--format", "json").out
     assert "nothing of this person" in site.run(*person).err
+
+
+@dataclass(frozen=True)
+class Odd(Engine):
+    """Parts run here, in another order than they are asked for, each twice: one has died."""
+
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Give the results in order."""
+        backwards = [(function(item), function(item))[1] for item in reversed(items)]
+        yield from reversed(backwards)
+
+
+@pytest.fixture(scope="module")
+def whole(ingested: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, str]]:
+    """The bytes of the days built whole, by the rows of a part."""
+    found = {}
+    for part_rows in (PART_ROWS, 1_000_000):
+        folder = tmp_path_factory.mktemp("whole") / "site"
+        shutil.copytree(ingested.folder, folder, symlinks=True)
+        built = Site(folder)
+        build(Lake(built.lake), replace(settings_for(built), part_rows=part_rows))
+        found[part_rows] = built.hashes()
+    return found
+
+
+def divided(site: Site, settings: BuildSettings, buckets: int) -> BuildSettings:
+    """Settings by which the largest day is divided among so many buckets."""
+    days = days_of(Lake(site.lake))
+    hits_at_once = -(-max(its.rows for its in days.values()) // buckets)
+    assert max(count_buckets(day, days, hits_at_once) for day in days) == buckets
+    return replace(settings, hits_at_once=hits_at_once)
+
+
+@pytest.mark.parametrize(
+    ("buckets", "part_rows", "engine"),
+    [(2, 1_000_000, Odd()), (3, PART_ROWS, HERE), (7, 1_000_000, HERE)],
+)
+def test_bytes_are_the_same_whatever_the_number_of_buckets(
+    buckets: int, part_rows: int, engine: Engine, site: Site, whole: dict[int, dict[str, str]]
+) -> None:
+    """Sessions over midnight, hits of one second, bytes that no BIGINT sums: all as built whole."""
+    settings = replace(settings_for(site), part_rows=part_rows)
+    build(Lake(site.lake), divided(site, settings, buckets), engine=engine)
+    assert site.hashes() == whole[part_rows]
+    assert not (site.lake / ".staging").exists()
+    sums = [row["bytes_sent"] for row in site.rows("daily")]
+    assert max(sums) == 2**63 - 1
+
+
+def test_robotlike_visitors_are_left_out_in_each_bucket(site: Site) -> None:
+    log = [
+        make_line(f"06/Nov/2016:{n // 60:02}:{n % 60:02}:00 -0500", client, f"GET /a{n} HTTP/1.1")
+        for client, count in (("192.0.2.200", 900), ("192.0.2.201", 40))
+        for n in range(count)
+    ]
+    site.ingest(site.write("web04-access.log", b"".join(log)))
+    settings = replace(settings_for(site), drop_robotlike=True)
+    build(Lake(site.lake), settings)
+    wanted = site.hashes()
+    assert any(row["is_robotlike"] for row in site.rows("sessions"))
+    rebuild(site, divided(site, settings, 3))
+    assert site.hashes() == wanted
+
+
+def test_processes_build_the_bytes_of_one(site: Site, whole: dict[int, dict[str, str]]) -> None:
+    said = site.run("build", "--workers", "2", env={"TIDEGAUGE_HITS_AT_ONCE": "400"}).out
+    assert "built 2 days" in said
+    assert site.hashes() == whole[1_000_000]
+
+
+@dataclass(frozen=True)
+class Losing(Engine):
+    """Loses a file that was laid aside between two of its maps, or a process in the midst."""
+
+    lake: Path = Path()
+    after: int = 0
+    process: bool = False
+    maps: list[str] = field(default_factory=list)
+
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Give the results unless one is lost."""
+        results = list(map(function, items))
+        if items:
+            self.maps.append(function.__name__)
+        if items and len(self.maps) == self.after:
+            if self.process:
+                raise EngineError("a process was ended from outside")
+            (*_, last) = (self.lake / ".staging").rglob("aside/**/*.parquet")
+            last.unlink()
+        yield from results
+
+
+@pytest.mark.parametrize("process", [False, True])
+@pytest.mark.parametrize("after", [1, 2])
+def test_what_is_lost_on_the_way_changes_nothing(
+    after: int, process: bool, site: Site, whole: dict[int, dict[str, str]]
+) -> None:
+    before = site.hashes()
+    settings = divided(site, settings_for(site), 2)
+    engine = Losing(lake=site.lake, after=after, process=process)
+    wanted = "ended from outside" if process else r"had laid aside is gone \(.*\): .*build again"
+    with pytest.raises(EngineError, match=wanted):
+        build(Lake(site.lake), settings, engine=engine)
+    assert engine.maps == ["_divide", "_build_bucket"][:after]
+    assert site.hashes() == before
+    assert not (site.lake / ".staging").exists()
+    build(Lake(site.lake), settings)
+    assert site.hashes() == whole[1_000_000]
+
+
+def test_a_process_killed_in_any_stage_is_one_sentence(
+    site: Site, whole: dict[int, dict[str, str]]
+) -> None:
+    """Whatever it was at: nothing is changed, and the next build gives the same bytes."""
+    environment = site.environment({"TIDEGAUGE_HITS_AT_ONCE": "200"})
+    before = site.hashes()
+    for stage in ("aside/*/day=*/*.parquet", "aside/*/sessions", "merged/*/daily"):
+        command = subprocess.Popen(
+            [COMMAND, "build", "--workers", "2"], cwd=site.folder, env=environment,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        while command.poll() is None and not any(site.lake.glob(f".staging/*/built/*/{stage}")):
+            time.sleep(0.001)
+        for child in psutil.Process(command.pid).children(recursive=True):
+            if "spawn_main" in " ".join(child.cmdline()):
+                child.kill()
+        _, said = command.communicate(timeout=120)
+        assert command.returncode == 2, said
+        assert b"a process was ended from outside" in said
+        assert site.hashes() == before
+    site.run("build")
+    assert site.hashes() == whole[1_000_000]

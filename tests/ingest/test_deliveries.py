@@ -23,7 +23,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from oracle.lake import read_lake
 from oracle.tables import count_files
 
-from pipeline.build.build import BuildSettings, build
+from pipeline.build.batch import BuildSettings
+from pipeline.build.build import build
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.enrich.hits import DatabasesInForce, HitMaker
 from pipeline.enrich.robots import Robots

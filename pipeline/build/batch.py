@@ -1,0 +1,197 @@
+"""Some days built in one process: their hits become sessions, daily, hourly and minutes.
+
+What is built is a function of the days' hits, of their neighbours' and of settings; where the hits
+lie, and whether they are all or those of some visitors, is the caller's.
+"""
+
+import logging
+import shutil
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+
+from pipeline.build.cut_sessions import cut_sessions
+from pipeline.build.session_texts import read_sessions
+from pipeline.build.sorted_runs import PART_ROWS, PIECE_BYTES
+from pipeline.build.stale import DERIVED, DayFiles, SessionRules
+from pipeline.days import day_start
+from pipeline.definitions import ASSET_PATH, HITS_PER_MB, MEMORY_LIMIT_MB, ROBOTLIKE
+from pipeline.enrich.visitors import VisitorKey
+from pipeline.lake.database import connect
+from pipeline.lake.day_files import show_hits
+from pipeline.lake.lake import Lake
+from pipeline.lake.partitions import split_days, write_partitions
+from pipeline.lake.sql import read_model
+
+log = logging.getLogger(__name__)
+
+_ONE_DAY = timedelta(days=1)
+_EVER = datetime(1900, 1, 1, tzinfo=UTC)
+_RUN_ROWS, _RUN_BYTES = 20_000, 2 * 1024 * 1024
+"""Of a bucket's sessions in a row group: `merged` holds one of each bucket's."""
+_NEVER = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildSettings(SessionRules):
+    """The settings that derived partitions depend on, and the memory to build them in."""
+
+    zone: ZoneInfo
+    key: VisitorKey
+    memory_mb: int
+    hits_at_once: int = HITS_PER_MB * MEMORY_LIMIT_MB
+    """So many hits of its own a process builds days from; a day of more is divided by visitors."""
+    sources: tuple[str, ...] = ()
+    """The sources expected every day; learnt when empty."""
+    part_rows: int = PART_ROWS
+    """Of a day's sessions in one file."""
+
+
+def list_hits(lake: Lake, batch: Iterable[date], days: dict[date, DayFiles]) -> list[Path]:
+    """The partitions of hits of some days and their neighbours."""
+    return [lake.hits_path(str(day), stem) for day in near(batch, days) for stem in days[day].stems]
+
+
+def near(batch: Iterable[date], days: dict[date, DayFiles]) -> list[date]:
+    """Some days and their neighbours, as far as there are hits of them."""
+    return sorted({day + n * _ONE_DAY for day in batch for n in (-1, 0, 1)} & days.keys())
+
+
+def build_batch(  # noqa: PLR0913 what is built, of what, where to
+    files: Sequence[Path],
+    folder: Path,
+    batch: list[date],
+    days: dict[date, DayFiles],
+    settings: BuildSettings,
+    *,
+    is_bucket: bool = False,
+) -> bool:
+    """Write the partitions of some days into ``folder``; whether they fit into memory.
+
+    Args:
+        files: their hits and their neighbours'.
+        folder: gets ``<model>/day=D/``, nothing of days that do not fit.
+        batch: the days.
+        days: these, and their neighbours.
+        settings: what is built depends on.
+        is_bucket: sessions are some of the day's: in one file, in small row groups for ``merged``.
+    """
+    try:
+        _build(files, folder, batch, days, settings, is_bucket=is_bucket)
+    except duckdb.OutOfMemoryException as error:
+        for model in DERIVED:
+            for day in batch:
+                shutil.rmtree(folder / model / f"day={day}", ignore_errors=True)
+        if len(batch) == 1:
+            log.warning("%s is not built: %s", batch[0], str(error).splitlines()[0])
+        return False
+    return True
+
+
+def _build(  # noqa: PLR0913 as above
+    files: Sequence[Path],
+    folder: Path,
+    batch: list[date],
+    days: dict[date, DayFiles],
+    settings: BuildSettings,
+    *,
+    is_bucket: bool,
+) -> None:
+    connection = open_batch(files, batch, days, settings, folder / "spill")
+    make_numbers(connection, settings)
+    cut_sessions(connection, session_parameters(settings), DERIVED["sessions"])
+    with ThreadPoolExecutor(1) as beside:
+        part_rows = None if is_bucket else settings.part_rows
+        cut_at = (_RUN_ROWS, _RUN_BYTES) if is_bucket else (settings.part_rows, PIECE_BYTES)
+        pieces = read_sessions(connection.cursor(), files, folder / "runs", *cut_at)
+        writing = beside.submit(write_partitions, pieces, folder / "sessions", part_rows)
+        for model in ("daily", "hourly", "minutes"):
+            rows = connection.execute(_ordered(model)).to_arrow_table()
+            write_partitions(split_days(rows), folder / model)
+        writing.result()
+    connection.close()
+    shutil.rmtree(folder / "runs", ignore_errors=True)
+
+
+def open_batch(
+    files: Sequence[Path],
+    batch: list[date],
+    days: dict[date, DayFiles],
+    settings: BuildSettings,
+    spill: Path,
+) -> duckdb.DuckDBPyConnection:
+    """A database with the hits of some days and their neighbours, and what is to know of these.
+
+    ``files``: the hits; see ``list_hits``.
+    """
+    # A quarter is for the sessions' texts beside it.
+    connection = connect(memory_mb=settings.memory_mb * 3 // 4, spill=spill)
+    # Joins are as the models write them, the small side second: how many rows of hits there are,
+    # DuckDB takes from the first file.
+    connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+    connection.execute("SET enable_external_file_cache = false")
+    show_hits(connection, files)
+    connection.register("days", _day_table(batch, days, settings))
+    return connection
+
+
+def make_numbers(connection: duckdb.DuckDBPyConnection, settings: BuildSettings) -> None:
+    """Read the hits once: ``numbers`` and ``robotlike``, which the models read, and ``left_out``.
+
+    Those left out do not count. Tables of DuckDB's own: its scan of Arrow refuses a filter by ids
+    that no int64 can hold.
+    """
+    connection.execute(f"CREATE TABLE numbers AS {read_model('build/numbers')}")
+    bound = {**ROBOTLIKE, "asset_path": ASSET_PATH}
+    connection.execute(f"CREATE TABLE robotlike AS {read_model('robotlike')}", bound)
+    connection.table("robotlike").filter(str(settings.drop_robotlike)).create_view("left_out")
+
+
+def session_parameters(settings: BuildSettings) -> dict[str, int | bytes]:
+    """What the sessions model is bound to, besides its parts."""
+    return {
+        "timeout_seconds": settings.timeout_minutes * 60,
+        "session_key": settings.key.session_key,
+    }
+
+
+def _ordered(model: str) -> str:
+    return f"FROM ({read_model(model)}) ORDER BY {DERIVED[model]}"
+
+
+def _day_table(batch: list[date], days: dict[date, DayFiles], settings: BuildSettings) -> pa.Table:
+    """What the models must know of each day at hand; see the header of ``sql/sessions.sql``."""
+    timeout = timedelta(minutes=settings.timeout_minutes)
+    built = set(batch)
+
+    def keep_from(day: date) -> datetime:
+        if day in built:
+            return _EVER
+        following = day + _ONE_DAY
+        return day_start(following, settings.zone) - timeout if following in built else _NEVER
+
+    rows = [
+        {
+            "day": day,
+            "is_built": day in built,
+            "starts_at": day_start(day, settings.zone),
+            "ends_at": day_start(day + _ONE_DAY, settings.zone),
+            "keep_from": keep_from(day),
+            "geo_is_late": days[day].geo_is_late,
+        }
+        for day in near(batch, days)
+    ]
+    instant = pa.timestamp("us", "UTC")
+    return pa.Table.from_pylist(
+        rows,
+        pa.schema(
+            [("day", pa.date32()), ("is_built", pa.bool_()), ("starts_at", instant),
+             ("ends_at", instant), ("keep_from", instant), ("geo_is_late", pa.bool_())]
+        ),
+    )  # fmt: skip
