@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,9 +85,10 @@ def main() -> int:
         folder = Path(name)
         servers = -(-given.hits // LINES_A_SERVER)
         (folder / "raw").mkdir()
-        for server in range(servers):
-            path = folder / "raw" / f"web{server:02}-access.log.gz"
-            write_log(path, given.hits // servers, seed=server, days=1)
+        with ProcessPoolExecutor() as pool:
+            for server in range(servers):
+                path = folder / "raw" / f"web{server:02}-access.log.gz"
+                pool.submit(write_log, path, given.hits // servers, seed=server, days=1)
         workers = ("--workers", str(given.workers))
         ingest = measure(folder, given.memory_mb, "ingest", folder / "raw", "--no-geo", *workers)
         build = measure(folder, given.memory_mb, "build", *workers)

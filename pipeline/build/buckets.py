@@ -63,9 +63,10 @@ def build_divided(  # noqa: PLR0913 what is built, by whom and where
     built = list(engine.map(_build_bucket, tasks))
     for path in (file for its in pieces for _, file in its if isinstance(file, Path)):
         path.unlink(missing_ok=True)
-    if not all(built):
+    done = tuple(its for its in built if its is not None)
+    if len(done) < len(built):
         return {}
-    merging = _Merge(Workplace.of(lake, engine, out / "merged"), day, settings, tuple(built))
+    merging = _Merge(Workplace.of(lake, engine, out / "merged"), day, settings, done)
     (merged,) = engine.map(_merge, [merging])
     shutil.rmtree(out / "aside", ignore_errors=True)
     return merged
@@ -139,15 +140,16 @@ class _Bucket:
     """In the order of the hits."""
 
 
-def _build_bucket(task: _Bucket) -> dict[str, File]:
-    """Build the day of some visitors; nothing when the memory is too little."""
+def _build_bucket(task: _Bucket) -> dict[str, File] | None:
+    """Build the day of some visitors; None when the memory is too little."""
     with task.work.working() as work:
         files = [
             work.find(file, f"{number}/day={day}/hits.parquet")
             for number, (day, file) in enumerate(task.pieces)
         ]
-        build_batch(files, work.folder, [task.day], task.days, task.settings, is_bucket=True)
-        return work.leave_partitions()
+        day, settings = [task.day], task.settings
+        fits = build_batch(files, work.folder, day, task.days, settings, is_bucket=True)
+        return work.leave_partitions() if fits else None
 
 
 @dataclass(frozen=True)

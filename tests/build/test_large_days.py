@@ -191,6 +191,21 @@ def test_robotlike_visitors_are_left_out_in_each_bucket(site: Site) -> None:
     assert site.hashes() == wanted
 
 
+def test_a_bucket_with_hits_of_the_following_day_alone_is_none_of_the_day(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    log = [
+        make_line(f"0{day}/Nov/2016:10:00:00 -0500", f"192.0.2.{n}")
+        for day, count in ((8, 2), (9, 20))
+        for n in range(count)
+    ]
+    site.ingest(site.write("web01-access.log", b"".join(log)))
+    settings = settings_for(site)
+    build(Lake(site.lake), settings)
+    wanted = site.hashes()
+    rebuild(site, replace(settings, hits_at_once=1))
+    assert site.hashes() == wanted
+
+
 def test_processes_build_the_bytes_of_one(site: Site, whole: dict[int, dict[str, str]]) -> None:
     said = site.run("build", "--workers", "2", env={"TIDEGAUGE_HITS_AT_ONCE": "400"}).out
     assert "built 2 days" in said
