@@ -18,6 +18,8 @@ from lake_processes import SERVERS
 
 ENGINES = Path(sys.prefix, "engines")
 MASTER = "local-cluster[2,1,1024]"
+DIVIDED = {"TIDEGAUGE_HITS_AT_ONCE": "1550"}
+"""One of the days has more, and is divided by visitors."""
 
 pytestmark = [
     pytest.mark.xdist_group("bucket"),
@@ -39,7 +41,7 @@ def start(machine: Machine, *args: str | Path) -> subprocess.Popen[bytes]:
     spark = {"PYTHONPATH": str(ENGINES), "SPARK_LOCAL_IP": "127.0.0.1"}
     return subprocess.Popen(
         [COMMAND, *args, "--master", MASTER], cwd=machine.folder,
-        env=machine.environment() | spark, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=machine.environment() | spark | DIVIDED, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
 
