@@ -3,6 +3,7 @@
 -- inputs: hourly, daily
 -- params: none
 -- notes:  the zone is not known here: a local day lies within 14 hours of the same UTC day.
+--         Bytes of a day, too, stop at BIGINT's largest value.
 WITH sums AS (
     SELECT
         day, country,
@@ -10,7 +11,7 @@ WITH sums AS (
         sum(visitors) AS most_visitors,
         {
             sessions: sum(sessions)::BIGINT, pages: sum(pages)::BIGINT, hits: sum(hits)::BIGINT,
-            bytes_sent: sum(bytes_sent), errors: sum(errors)::BIGINT,
+            bytes_sent: least(sum(bytes_sent), 9223372036854775807), errors: sum(errors)::BIGINT,
             robot_hits: sum(robot_hits)::BIGINT
         } AS measures
     FROM hourly

@@ -47,7 +47,7 @@ def start(machine: Machine, *args: str | Path) -> subprocess.Popen[bytes]:
 
 def kill_an_executor(driver: subprocess.Popen[bytes]) -> bool:
     """Kill one as soon as it is there."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 240
     while driver.poll() is None and time.monotonic() < end:
         for child in psutil.Process(driver.pid).children(recursive=True):
             try:
