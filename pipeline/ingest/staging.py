@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import duckdb
 import numpy as np
@@ -45,12 +44,10 @@ from pipeline.raw.opening import ReadLimits
 from pipeline.text import printable
 
 WORKERS = 2
-_IN_FLIGHT = WORKERS + 1
+_IN_FLIGHT = WORKERS + 2
 """Blocks of one file that may be waiting or at work: bounds the memory."""
 
 _thread = threading.local()
-_S = TypeVar("_S")
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -130,13 +127,22 @@ def stage_file(
     reader = FileReader(origin.layout, origin.zone)
     written = _Written(PartitionWriter(folder), RejectWriter(folder / "rejects.parquet"))
 
+    def take_in(read: Future[_BlockHits]) -> None:
+        if how.stop.is_set():
+            raise DataError(f"{path}: interrupted, nothing of it was kept")
+        written.add(read.result())
+        reach("ingest: block")
+
     def write(blocks: Iterator[Block]) -> None:
         read = partial(_read_block, reader, how.maker, origin.source)
-        for part in _in_order(how.pool, read, reader.cut_all(connection_of_thread(), blocks)):
-            if how.stop.is_set():
-                raise DataError(f"{path}: interrupted, nothing of it was kept")
-            written.add(part)
-            reach("ingest: block")
+        with ThreadPoolExecutor(1, "write") as writing:
+            waiting = deque[Future[None]]()
+            for block in reader.cut_all(connection_of_thread(), blocks):
+                waiting.append(writing.submit(take_in, how.pool.submit(read, block)))
+                if len(waiting) >= _IN_FLIGHT:
+                    waiting.popleft().result()
+            while waiting:
+                waiting.popleft().result()
 
     _, whole = read_whole(read_blocks(path, how.limits, how.on_read), write)
     kept = how.maker.addresses
@@ -278,16 +284,3 @@ def connection_of_thread() -> duckdb.DuckDBPyConnection:
         _thread.connection = connect_reader()
     connection: duckdb.DuckDBPyConnection = _thread.connection
     return connection
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, work: Callable[[_S], _T], blocks: Iterator[_S]
-) -> Iterator[_T]:
-    """Work on several blocks at once; yield the results in the blocks' order."""
-    waiting: deque[Future[_T]] = deque()
-    for block in blocks:
-        waiting.append(pool.submit(work, block))
-        if len(waiting) >= _IN_FLIGHT:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
