@@ -126,8 +126,8 @@ secrets:
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra demo --group build
 lock:
-	$(LOCK) --extra airflow --group dev pyproject.toml -o requirements-dev.lock
-	$(LOCK) --extra airflow --extra s3 --extra sftp -c requirements-dev.lock pyproject.toml \
+	$(LOCK) --extra airflow --group services --group dev pyproject.toml -o requirements-dev.lock
+	$(LOCK) --extra airflow --group services --extra s3 --extra sftp -c requirements-dev.lock pyproject.toml \
 		-o requirements-airflow.lock
 	$(LOCK) -c requirements-dev.lock pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -503,6 +503,12 @@ def refuse_relative(settings: Settings) -> None:
     Raises:
         SettingsError: names the first of them.
     """
+    for name, place in list_relative(settings).items():
+        raise SettingsError(name, str(place), "in Airflow write an absolute path, from / on")
+
+
+def list_relative(settings: Settings) -> dict[str, str | Path]:
+    """The paths that begin at the working directory, by their settings' keys."""
     key, config = find_config()
     places: dict[str, str | Path | None] = {
         "lake": settings.lake if isinstance(settings.lake, Path) else None,
@@ -514,9 +520,11 @@ def refuse_relative(settings: Settings) -> None:
     }
     if not settings.source or "raw" in settings.model_fields_set:
         places["raw"] = settings.raw
-    for name, place in places.items():
-        if place is not None and not Path(place).expanduser().is_absolute():
-            raise SettingsError(name, str(place), "in Airflow write an absolute path, from / on")
+    return {
+        name: place
+        for name, place in places.items()
+        if place is not None and not Path(place).expanduser().is_absolute()
+    }
 
 
 def _remedy(kind: str, message: str, key: str) -> str:

@@ -24,7 +24,9 @@ ASKED_BY_SETTINGS = {
 }  # fmt: skip
 
 MAY = {
-    "read the environment": {"settings.py", "demo/standalone.py", "cli/main.py", "engine.py"},
+    "read the environment": {"settings.py", "demo/standalone.py", "cli/main.py", "engine.py",
+        "orchestration/airflow_state.py",
+    },
     "connect to DuckDB": {"lake/database.py"},
     "use the network": {
         "raw/stores.py", "lake/objects.py", "enrich/geo/download.py", "alerts/services.py",
@@ -33,7 +35,7 @@ MAY = {
     "know Airflow": {
         "orchestration/dag_run.py", "orchestration/airflow_settings.py",
         "orchestration/files_sensor.py", "orchestration/figures_due.py",
-        "orchestration/airflow_plugin.py",
+        "orchestration/airflow_plugin.py", "orchestration/airflow_state.py",
     },
     "have options": {"cli/", "demo/commands.py", "demo/standalone.py"},
     "print": {"cli/", "demo/commands.py", "demo/demo.py", "demo/standalone.py", "text.py"},

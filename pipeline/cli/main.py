@@ -44,6 +44,7 @@ _MODULES = {
     "formats": "cli.doctor",
     "geo": "cli.geo",
     "dags": "cli.dags",
+    "airflow": "cli.airflow",
 }
 """Each command's module, in the order of the help."""
 

@@ -33,7 +33,10 @@ ELSEWHERE = {
     r"tidegauge (demo|simulate) .+": "tests/demo",
     r"tidegauge geo fetch .+": "another's server: tests/enrich and tests/cli ask one of their own",
     r"docker compose .+": "a Docker engine: tests/e2e/test_docker.py",
-    r"cp /var/log/nginx/access\.log\* raw/": "a step of the former",
+    r"cp /var/log/nginx/access\.log\* (/srv/tidegauge/)?raw/": "a step of what runs elsewhere",
+    r"python3 -m venv env|\. env/|pip install '\.\[airflow|tidegauge airflow check|airflow dags": (
+        "a real Airflow in an environment of its own: tests/system/test_wheel.py"
+    ),
     r"AIRFLOW__CORE__DAGS_FOLDER=.+": "a real Airflow: tests/e2e/test_dag_folder.py",
     r"(?s).*(s3://|spark://|\[s3\]|\[spark\]|AWS_)": "tests/system: test_bucket.py, test_spark.py",
     r"tidegauge (ingest raw/|build) --workers 4": "tests/test_engine.py, with two",

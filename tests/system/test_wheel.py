@@ -3,18 +3,27 @@
 Minutes, most of them pip's: one group, so that one worker installs it once.
 """
 
+import doctest
+import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import venv
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 from conftest import VISITOR_KEY
+from geo_server import Server, make_database, serve
+from lake_fixtures import make_line
+from shown import find_blocks
 
 pytestmark = pytest.mark.xdist_group("wheel")
 
@@ -158,9 +167,19 @@ def read_dags(installed: Installed) -> tuple[Any, Any, Path]:
     return errors, dags, Path(module)
 
 
-def test_installed_dags_are_read_by_airflow(installed: Installed) -> None:
-    """The folder that `tidegauge dags` prints is one for Airflow, with its lock beside ours."""
+@pytest.fixture(scope="module")
+def with_airflow(installed: Installed, wheel: Path) -> Installed:
+    """The same with the extra `airflow`, whose lock has all that the wheel asks for."""
     installed.pip("--require-hashes", "--requirement", CHECKOUT / "requirements-airflow.lock")
+    extra = ("install", "--quiet", "--no-index", f"{wheel}[airflow]")
+    done = installed.run("python", "-m", "pip", *extra)
+    assert done.returncode == 0, done.stderr
+    return installed
+
+
+def test_installed_dags_are_read_by_airflow(with_airflow: Installed) -> None:
+    """The folder that `tidegauge dags` prints is one for Airflow, with its lock beside ours."""
+    installed = with_airflow
     errors, dags, module = read_dags(installed)
     assert errors == {}
     assert dags == [
@@ -168,6 +187,127 @@ def test_installed_dags_are_read_by_airflow(installed: Installed) -> None:
         for name in ("example_downstream", "nightly", "refresh_geo", "retention", "watch")
     ]
     assert module.is_relative_to(installed.folder)
+
+
+PAGE = "docs/start/airflow.md"
+SITE = "/srv/tidegauge"
+"""The site's folder on the page."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A shell that goes on where it was, in the environment with Airflow; the site is elsewhere."""
+
+    program: Path
+    folder: Path
+
+    def run(self, line: str) -> subprocess.CompletedProcess[str]:
+        """Run a line, in which the site's folder is the page's; so it is in what it says."""
+        clean = {name: os.environ[name] for name in ("LANG", "TMPDIR") if name in os.environ}
+        kept = self.folder / "exported"
+        kept.touch()
+        script = line.replace(SITE, f"{self.folder}/site")
+        done = subprocess.run(
+            ["bash", "-c", f". {kept}; {script}\ncode=$?; export -p > {kept}; exit $code"],
+            env=clean | {"HOME": str(self.folder), "PATH": f"{self.program}:{os.environ['PATH']}",
+                         "AIRFLOW__CORE__LOAD_EXAMPLES": "False"},
+            cwd=self.folder, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        done.stdout = done.stdout.replace(f"{self.folder}/site", SITE)
+        return done
+
+    def do(self, line: str) -> str:
+        """Return what a line prints; asserts that it succeeds."""
+        done = self.run(line)
+        assert done.returncode == 0, (line, done.stdout[-3000:], done.stderr[-3000:])
+        return done.stdout
+
+    def findings(self) -> list[dict[str, str]]:
+        """What is not well, by `tidegauge airflow check`."""
+        done = self.run("tidegauge airflow check --format json")
+        rows = [row for row in json.loads(done.stdout) if row["state"] != "ok"]
+        assert done.returncode == any(row["state"] == "wrong" for row in rows), done.stderr
+        return list(rows)
+
+    def sessions(self) -> int:
+        """The sessions of the page's day."""
+        told = self.do(f"{shown_line('tidegauge daily')} --format json")
+        return sum(row["sessions"] for row in json.loads(told))
+
+
+def shown_line(start: str) -> str:
+    """The page's line that begins so."""
+    lines = [command.line for block in find_blocks(PAGE) for command in block.commands]
+    return next(line for line in lines if line.startswith(start))
+
+
+@pytest.fixture
+def steps(with_airflow: Installed, tmp_path: Path) -> Iterator[Steps]:
+    """The shell before the first step; DB-IP's server is one on loopback."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "made").mkdir()
+    server = Server()
+    content = gzip.compress(make_database(tmp_path / "made", "DBIP-Country-Lite"))
+    today = datetime.now(UTC)
+    for day in (today, today.replace(day=1) - timedelta(days=1)):
+        server.answers[f"/free/dbip-country-lite-{day:%Y-%m}.mmdb.gz"] = [serve(content)]
+    Thread(target=server.serve_forever, daemon=True).start()
+    shell = Steps(with_airflow.folder / "env" / "bin", tmp_path)
+    shell.do(f"export TIDEGAUGE_DBIP_URL={server.url()}")
+    yield shell
+    server.shutdown()
+    server.server_close()
+
+
+def write_day(folder: Path, server: str, lines: int) -> bytes:
+    """Write a server's lines of 8 November, each of another visitor."""
+    content = b"".join(
+        make_line(f"08/Nov/2016:12:{n:02}:00 -0500", f"192.0.2.{n}", agent=server)
+        for n in range(lines)
+    )
+    (folder / f"{server}-20161108.log").write_bytes(content)
+    return content
+
+
+def test_an_airflow_of_ones_own_is_set_up_by_the_lines_that_the_check_says(steps: Steps) -> None:
+    """The page's steps: what lacks, until nothing does; a day, a late file, a damaged archive."""
+    check = "tidegauge airflow check"
+    steps.do(shown_line("export AIRFLOW_HOME"))
+    first = steps.run(check)
+    (wanted,) = (b.output for b in find_blocks(PAGE) if b.output and b.commands[-1].line == check)
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    assert doctest.OutputChecker().check_output(str(wanted), first.stdout, flags), first.stdout
+    steps.do("export TIDEGAUGE_TIMEZONE=America/Toronto")
+    for _ in range(4):
+        if not (wrong := [row for row in steps.findings() if row["state"] == "wrong"]):
+            break
+        for row in wrong:
+            steps.do(row["write"])
+    assert not wrong, wrong
+    raw = steps.folder / "site" / "raw"
+    count_day = shown_line("airflow dags test")
+    write_day(raw, "web01", 5)
+    steps.do(count_day)
+    assert steps.sessions() == 5
+    write_day(raw, "web02", 7)
+    steps.do(count_day)
+    assert steps.sessions() == 12
+    whole = gzip.compress(write_day(raw, "web03", 60), compresslevel=0)
+    (raw / "web03-20161108.log").unlink()
+    (raw / "web03-20161108.log.gz").write_bytes(whole[: len(whole) // 2])
+    failed = steps.run(count_day)
+    assert failed.returncode != 0
+    assert "the archive is truncated; nothing of it was kept" in failed.stdout + failed.stderr
+    assert steps.sessions() == 12
+    for line in (shown_line("airflow dags reserialize"), shown_line("airflow dags unpause")):
+        steps.do(line)
+    left = steps.findings()
+    assert {row["what"] for row in left} == {"alerts", "backfills"}, left
+    assert {row["state"] for row in left} == {"advice"}
+    secret = re.sub(r"\s", "", (steps.folder / ".config/tidegauge/visitor.key").read_text())
+    logs = [path for path in (steps.folder / "site" / "airflow").rglob("*") if path.is_file()]
+    assert logs
+    assert not [path for path in logs if secret.encode() in path.read_bytes()]
 
 
 def test_pip_install_of_a_checkout_is_the_same(

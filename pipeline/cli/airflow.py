@@ -1,0 +1,67 @@
+"""The command ``tidegauge airflow check``."""
+
+import typer
+
+from pipeline.cli.options import (
+    ConfigOption,
+    Form,
+    FormOption,
+    GeoOption,
+    LakeOption,
+    RawCellsOption,
+)
+from pipeline.cli.output import print_rows, until_closed
+from pipeline.text import escape, write_number_of
+
+_airflow = typer.Typer(no_args_is_help=True, help="An Airflow of one's own: what it lacks.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.add_typer(_airflow, name="airflow")
+
+
+@_airflow.callback()
+def start() -> None:
+    """Airflow."""
+
+
+@_airflow.command("check")
+def check(
+    form: FormOption = Form.table,
+    raw_cells: RawCellsOption = False,
+    lake: LakeOption = None,
+    geo: GeoOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Say what an Airflow lacks for the DAGs, each with the line to write; exits 1 when it does.
+
+    Looks as the user and on the machine where it runs, and changes nothing. Lines are for a shell,
+    words in capitals to be replaced; what is exported belongs in the environment of all parts of
+    Airflow, and a path where all machines see it.
+
+    For example:
+
+    tidegauge airflow check
+
+    tidegauge airflow check --format json
+    """
+    from pipeline.orchestration.airflow_check import State, check_airflow
+
+    found = list(check_airflow({"lake": lake, "geo": geo, "config": config}))
+    wrong = [one for one in found if one.state == State.wrong]
+    if form == Form.table:
+        with until_closed():
+            for one in found:
+                print(f"{one.state.value:<7} {one.what}: {escape(one.said)}")
+                if one.write:
+                    print(f"        {escape(one.write)}")
+            said = (
+                f"{write_number_of(len(wrong), 'thing')} to mend" if wrong else "the DAGs can run"
+            )
+            print(f"\n{said}")
+    else:
+        rows = [(one.what, one.state.value, one.said, one.write) for one in found]
+        print_rows(["what", "state", "said", "write"], rows, form.value, raw_cells=raw_cells)
+    if wrong:
+        raise typer.Exit(1)

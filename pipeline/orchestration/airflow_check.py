@@ -1,0 +1,307 @@
+"""What an Airflow of one's own lacks for the DAGs, each with the shell line that mends it.
+
+Asked where it runs, as whoever runs it: another machine or user may lack something else. Changes
+nothing. The facts are ``airflow_state``'s; here is what they mean.
+"""
+
+import getpass
+import io
+import os
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pipeline.enrich.geo.databases import list_databases
+from pipeline.enrich.visitors import load_key
+from pipeline.errors import SettingsError, TidegaugeError
+from pipeline.installed import find_data
+from pipeline.lake.lake import Lake
+from pipeline.lake.storage import STORAGE_ERRORS, cause_of
+from pipeline.lake.zone import assumed_zone
+from pipeline.settings import Settings, find_config, list_relative, load_settings
+
+_MADE_FOR = "3.3."
+_NIGHT = "tidegauge_nightly"
+_SITE = Path("/srv/tidegauge")
+_FAST_S = 1
+_INSTALL = "pip install 'tidegauge[airflow]'"
+
+
+@dataclass(frozen=True)
+class AirflowState:
+    """An Airflow as this machine's environment and files describe it."""
+
+    home: Path
+    folders: list[Path]
+    """Of DAGs on this machine, its bundles', there or not."""
+    unreadable: dict[str, str]
+    """Files of our DAGs, or a setting of Airflow's, that it can't read; the error's last line."""
+    heartbeat_seconds: int
+    has_local_settings: bool
+    """Whether there is such a module, ours or the site's own."""
+    database: str
+    """What is wrong with its database; empty when it answers."""
+    pools: dict[str, int]
+    """Slots by name; empty without a database."""
+    is_paused: bool | None
+    """Whether the night's DAG is off; None where Airflow has not read it yet."""
+
+
+class State(StrEnum):
+    """How it is."""
+
+    ok = "ok"
+    wrong = "wrong"
+    advice = "advice"
+    """The DAGs run all the same."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, and how it is."""
+
+    what: str
+    state: State
+    said: str
+    write: str = ""
+    """A line for a shell that mends it, its words in capitals to be replaced; ok has none."""
+
+
+def check_airflow(given: Mapping[str, Any]) -> Iterator[Finding]:
+    """Look at everything, in the order in which it is mended; ``given`` as ``load_settings``'."""
+    try:
+        found = version("apache-airflow")
+    except PackageNotFoundError:
+        found = "not installed where tidegauge is"
+    if not found.startswith(_MADE_FOR):
+        said = f"{found}: the DAGs are made for {_MADE_FOR}x, and were not looked at"
+        yield Finding("Airflow", State.wrong, said, _INSTALL)
+        yield from _check_site(load_settings, given)
+        return
+    yield Finding("Airflow", State.ok, found)
+    with redirect_stdout(io.StringIO()):  # where Airflow logs to
+        from pipeline.orchestration.airflow_settings import read_settings  # noqa: PLC0415 see above
+        from pipeline.orchestration.airflow_state import read_state  # noqa: PLC0415 likewise
+
+        state = read_state(_NIGHT)
+    yield from judge(state, load_settings if state.database else read_settings, given)
+
+
+def judge(
+    state: AirflowState, load: Callable[..., Settings], given: Mapping[str, Any]
+) -> Iterator[Finding]:
+    """What Airflow's state means, with the settings that ``load`` reads."""
+    yield from _check_database(state)
+    yield from _check_dags(state)
+    yield from _check_site(load, given)
+    if not state.database:
+        yield from _check_pools(state, given)
+        yield from _check_switch(state)
+    yield from _check_speed(state)
+
+
+def _check_database(state: AirflowState) -> Iterator[Finding]:
+    if state.database:
+        is_old = "no such" in state.database or "does not exist" in state.database
+        write = "airflow db migrate" if is_old else "airflow db check"
+        yield Finding("Airflow's database", State.wrong, state.database, write)
+    else:
+        yield Finding("Airflow's database", State.ok, "answers")
+
+
+def _check_dags(state: AirflowState) -> Iterator[Finding]:
+    ours = find_data("dags").resolve()
+    for file, error in state.unreadable.items():
+        yield Finding("DAGs", State.wrong, f"{file}: {error}", _INSTALL)
+    if any(_has(folder, ours) for folder in state.folders):
+        yield Finding("DAGs", State.ok, f"{ours} is in Airflow's folder of DAGs")
+        return
+    if state.is_paused is not None:
+        yield Finding("DAGs", State.ok, "Airflow reads them from a bundle")
+        return
+    folder = state.folders[0] if state.folders else state.home / "dags"
+    link = shlex.quote(str(folder / "tidegauge"))
+    yield Finding(
+        "DAGs", State.wrong,
+        f"{folder} does not lead to {ours}",
+        f"mkdir -p {shlex.quote(str(folder))} && ln -sfn {shlex.quote(str(ours))} {link}",
+    )  # fmt: skip
+
+
+def _has(folder: Path, ours: Path) -> bool:
+    """Whether Airflow comes upon our folder from there: it follows links."""
+    whole = folder.resolve()
+    if ours == whole or whole in ours.parents:
+        return True
+    return any(Path(at).resolve() == ours for at, _, _ in os.walk(folder, followlinks=True))
+
+
+def _check_site(load: Callable[..., Settings], given: Mapping[str, Any]) -> Iterator[Finding]:
+    """Settings and what they name."""
+    key, config = find_config(given.get("config"))
+    try:
+        settings = load(**given)
+    except SettingsError as error:
+        yield Finding("settings", State.wrong, str(error), _say_how(error.key))
+        return
+    named = f"the file {config}, and the environment" if config.is_file() else "the environment"
+    relative = list_relative(settings)
+    if not relative:
+        yield Finding("settings", State.ok, f"of {named}; every path is absolute")
+    for name, place in relative.items():
+        said = f"{name} = '{place}' begins at the working directory: a task has another one"
+        written = {key: config.absolute()}.get(name, _SITE / Path(place).name)
+        variable = name if name == key else f"TIDEGAUGE_{name.upper()}"
+        write = f"export {variable}={shlex.quote(str(written))}" if "[" not in name else ""
+        yield Finding("settings", State.wrong, said, write)
+    yield from _check_places(settings, relative)
+    yield from _check_databases(settings, relative)
+    yield from _check_key(settings)
+    if not relative and not settings.timezone:
+        yield from _check_zone(settings)
+    if not settings.alert_urls:
+        said = "go nowhere: nobody is told of a surge or of a night that failed"
+        write = "export TIDEGAUGE_ALERT_URLS='mailtos://USER:PASSWORD@HOST'"
+        yield Finding("alerts", State.advice, said, write)
+
+
+def _check_zone(settings: Settings) -> Iterator[Finding]:
+    if isinstance(settings.lake, Path) and not Lake(settings.lake).identity():
+        said = f"not set: schedules are in {assumed_zone()}, this machine's, until there is a lake"
+        yield Finding("zone", State.advice, said, "export TIDEGAUGE_TIMEZONE=REGION/CITY")
+
+
+def _say_how(key: str) -> str:
+    """The command that makes what Airflow is to have."""
+    kind, _, name = key.rpartition(" of the ")[2].partition(" ")
+    if kind == "variable":
+        return f'airflow variables set {name} \'{{"raw": "{_SITE / "raw"}"}}\''
+    if kind == "connection":
+        kept = '"aws", "login": "KEY"' if name.endswith("_s3") else '"generic"'
+        content = f'{{"{name}": {{"conn_type": {kept}, "password": "SECRET"}}}}'
+        # By a file: what a command is called with is seen by all users.
+        return (
+            f"(umask 077; printf '%s' '{content}' > {name}.json;"
+            f" airflow connections import {name}.json; rm {name}.json)"
+        )
+    return ""
+
+
+def _check_places(settings: Settings, relative: Mapping[str, Any]) -> Iterator[Finding]:
+    folders = {"raw": settings.raw, "report": settings.report.parent}
+    if settings.source:
+        del folders["raw"]
+    if isinstance(settings.lake, Path):
+        folders["lake"] = settings.lake
+    else:
+        yield _try_bucket(settings)
+    for name in sorted(folders.keys() - relative.keys()):
+        folder = folders[name].expanduser()
+        path = shlex.quote(str(folder))
+        if not folder.is_dir():
+            yield Finding(name, State.wrong, f"there is no folder {folder}", f"mkdir -p {path}")
+        elif not os.access(folder, os.R_OK | os.X_OK | (0 if name == "raw" else os.W_OK)):
+            user = getpass.getuser()
+            may = "read" if name == "raw" else "write in"
+            write = f"sudo chown -R {shlex.quote(user)} {path}"
+            yield Finding(name, State.wrong, f"{user} may not {may} {folder}", write)
+        else:
+            yield Finding(name, State.ok, str(folder))
+
+
+def _try_bucket(settings: Settings) -> Finding:
+    try:
+        Lake(settings.lake).identity()
+    except TidegaugeError as error:
+        return Finding("lake", State.wrong, str(error))
+    except STORAGE_ERRORS as error:
+        return Finding("lake", State.wrong, cause_of(error))
+    return Finding("lake", State.ok, str(settings.lake))
+
+
+def _check_databases(settings: Settings, relative: Mapping[str, Any]) -> Iterator[Finding]:
+    if settings.geo is None:
+        yield Finding("addresses", State.ok, "nobody is located, as set")
+    elif "geo" not in relative:
+        write = f"tidegauge geo fetch dbip-lite --geo {shlex.quote(str(settings.geo))}"
+        try:
+            newest = max((one.built for one in list_databases(settings.geo)), default=None)
+        except TidegaugeError as error:
+            yield Finding("addresses", State.wrong, str(error), write)
+            return
+        if newest is None:
+            said = f"no database of addresses in {settings.geo}"
+            yield Finding("addresses", State.wrong, said, write)
+        else:
+            yield Finding("addresses", State.ok, f"{settings.geo}, the newest of {newest:%Y-%m-%d}")
+
+
+def _check_key(settings: Settings) -> Iterator[Finding]:
+    file = settings.visitor_key_file.expanduser()
+    path = shlex.quote(str(file))
+    if not settings.visitor_key and not file.exists():
+        said = f"there is none in {file}: each user and machine would make one, for another lake"
+        write = (
+            f"(umask 077; mkdir -p {shlex.quote(str(file.parent))}; python3 -c"
+            f" 'import secrets; print(secrets.token_hex(32))' > {path})"
+        )
+        yield Finding("visitor key", State.wrong, said, write)
+        return
+    try:
+        load_key(settings)
+    except SettingsError as error:
+        yield Finding("visitor key", State.wrong, str(error), f"chmod 600 {path}")
+    except OSError as error:
+        said = f"{getpass.getuser()} can't read {file}: {cause_of(error)}"
+        write = f"sudo chown {shlex.quote(getpass.getuser())} {path}"
+        yield Finding("visitor key", State.wrong, said, write)
+    else:
+        yield Finding("visitor key", State.ok, "as set" if settings.visitor_key else str(file))
+
+
+def _check_pools(state: AirflowState, given: Mapping[str, Any]) -> Iterator[Finding]:
+    try:
+        pool = load_settings(**given).airflow_pool
+    except SettingsError:
+        return
+    if state.pools.get(pool, 0) == 0:
+        said = f"{pool} has no slot: its tasks would wait for ever"
+        write = f"airflow pools set {shlex.quote(pool)} 4 'tasks of tidegauge'"
+        yield Finding("pool", State.wrong, said, write)
+    else:
+        yield Finding("pool", State.ok, f"{pool}, slots: {state.pools[pool]}")
+
+
+def _check_switch(state: AirflowState) -> Iterator[Finding]:
+    if state.is_paused is False:
+        yield Finding(_NIGHT, State.ok, "is on")
+    elif state.is_paused:
+        write = f"airflow dags unpause {_NIGHT}"
+        yield Finding(_NIGHT, State.advice, "is off: no night is counted", write)
+    else:
+        said = "Airflow has not read it yet: its dag-processor does, or at once"
+        yield Finding(_NIGHT, State.advice, said, "airflow dags reserialize")
+
+
+def _check_speed(state: AirflowState) -> Iterator[Finding]:
+    what = "backfills"
+    if state.heartbeat_seconds > _FAST_S:
+        said = "Airflow may see only at a heartbeat that a task has ended"
+        write = (
+            f"export AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL={_FAST_S}"
+            " AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS=15"
+        )
+        yield Finding(what, State.advice, said, write)
+    if not state.has_local_settings:
+        link = state.home / "config" / "airflow_local_settings.py"
+        source = Path(__file__).with_name("airflow_preload.py")
+        write = (
+            f"mkdir -p {shlex.quote(str(link.parent))} &&"
+            f" ln -s {shlex.quote(str(source))} {shlex.quote(str(link))}"
+        )
+        yield Finding(what, State.advice, "each task loads the libraries by itself", write)
