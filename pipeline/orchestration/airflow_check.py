@@ -27,6 +27,7 @@ from pipeline.settings import Settings, find_config, list_relative, load_setting
 
 _MADE_FOR = "3.3."
 _NIGHT = "tidegauge_nightly"
+_FETCH = "tidegauge_refresh_geo"
 _SITE = Path("/srv/tidegauge")
 _FAST_S = 1
 _INSTALL = "pip install 'tidegauge[airflow]'"
@@ -48,8 +49,10 @@ class AirflowState:
     """What is wrong with its database; empty when it answers."""
     pools: dict[str, int]
     """Slots by name; empty without a database."""
-    is_paused: bool | None
-    """Whether the night's DAG is off; None where Airflow has not read it yet."""
+    paused: dict[str, bool]
+    """Which of our DAGs are off, of those that Airflow has read."""
+    has_maxmind: bool
+    """Whether there is a connection with MaxMind's account."""
 
 
 class State(StrEnum):
@@ -88,7 +91,7 @@ def check_airflow(given: Mapping[str, Any]) -> Iterator[Finding]:
         from pipeline.orchestration.airflow_settings import read_settings  # noqa: PLC0415 see above
         from pipeline.orchestration.airflow_state import read_state  # noqa: PLC0415 likewise
 
-        state = read_state(_NIGHT)
+        state = read_state()
     yield from judge(state, load_settings if state.database else read_settings, given)
 
 
@@ -121,7 +124,7 @@ def _check_dags(state: AirflowState) -> Iterator[Finding]:
     if any(_has(folder, ours) for folder in state.folders):
         yield Finding("DAGs", State.ok, f"{ours} is in Airflow's folder of DAGs")
         return
-    if state.is_paused is not None:
+    if _NIGHT in state.paused:
         yield Finding("DAGs", State.ok, "Airflow reads them from a bundle")
         return
     folder = state.folders[0] if state.folders else state.home / "dags"
@@ -181,15 +184,19 @@ def _say_how(key: str) -> str:
     kind, _, name = key.rpartition(" of the ")[2].partition(" ")
     if kind == "variable":
         return f'airflow variables set {name} \'{{"raw": "{_SITE / "raw"}"}}\''
-    if kind == "connection":
-        kept = '"aws", "login": "KEY"' if name.endswith("_s3") else '"generic"'
-        content = f'{{"{name}": {{"conn_type": {kept}, "password": "SECRET"}}}}'
-        # By a file: what a command is called with is seen by all users.
-        return (
-            f"(umask 077; printf '%s' '{content}' > {name}.json;"
-            f" airflow connections import {name}.json; rm {name}.json)"
-        )
-    return ""
+    return _make(name) if kind == "connection" else ""
+
+
+def _make(connection: str) -> str:
+    """By a file: what a command is called with is seen by all users."""
+    kind, login = ("aws" if connection.endswith("_s3") else "generic", '"login": "ID", ')
+    if connection in {"tidegauge_visitor_key", "tidegauge_alert_urls"}:
+        login = ""
+    content = f'{{"{connection}": {{"conn_type": "{kind}", {login}"password": "SECRET"}}}}'
+    return (
+        f"(umask 077; printf '%s' '{content}' > {connection}.json;"
+        f" airflow connections import {connection}.json; rm {connection}.json)"
+    )
 
 
 def _check_places(settings: Settings, relative: Mapping[str, Any]) -> Iterator[Finding]:
@@ -278,14 +285,18 @@ def _check_pools(state: AirflowState, given: Mapping[str, Any]) -> Iterator[Find
 
 
 def _check_switch(state: AirflowState) -> Iterator[Finding]:
-    if state.is_paused is False:
-        yield Finding(_NIGHT, State.ok, "is on")
-    elif state.is_paused:
+    is_off = state.paused.get(_NIGHT)
+    if is_off is None:
+        said = "Airflow has not read it yet: its dag-processor does, or at once"
+        yield Finding(_NIGHT, State.advice, said, "airflow dags reserialize")
+    elif is_off:
         write = f"airflow dags unpause {_NIGHT}"
         yield Finding(_NIGHT, State.advice, "is off: no night is counted", write)
     else:
-        said = "Airflow has not read it yet: its dag-processor does, or at once"
-        yield Finding(_NIGHT, State.advice, said, "airflow dags reserialize")
+        yield Finding(_NIGHT, State.ok, "is on")
+    if state.paused.get(_FETCH) is False and not state.has_maxmind:
+        said = "is on, and there is no connection maxmind with the account"
+        yield Finding(_FETCH, State.wrong, said, _make("maxmind"))
 
 
 def _check_speed(state: AirflowState) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ Imports Airflow, which takes seconds, and asks its database.
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +15,36 @@ from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.dag_processing.dagbag import DagBag
 from airflow.models.dag import DagModel
 from airflow.models.pool import Pool
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 from airflow.utils.session import create_session
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.installed import find_data
 from pipeline.orchestration.airflow_check import AirflowState
+from pipeline.orchestration.airflow_settings import MAXMIND
 
 
-def read_state(night: str) -> AirflowState:
-    """Ask the Airflow that is installed here; ``night`` is a DAG's id."""
+def read_state() -> AirflowState:
+    """Ask the Airflow that is installed here."""
     # As the api-server: connections are in Airflow's own database, too.
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
     logging.disable()  # what Airflow would say of DAGs is in the answer
     bag = DagBag(find_data("dags"))
     unreadable = {name: error.strip().splitlines()[-1] for name, error in bag.import_errors.items()}
-    database, is_paused = "", None
+    database, has_maxmind = "", False
     pools: dict[str, int] = {}
+    paused: dict[str, bool] = {}
     try:
         pools = {str(pool.pool): pool.slots for pool in Pool.get_pools()}
         with create_session() as session:
-            is_paused = session.scalar(
-                select(DagModel.is_paused).where(DagModel.dag_id == night, ~DagModel.is_stale)
+            ours = select(DagModel.dag_id, DagModel.is_paused).where(
+                DagModel.dag_id.in_(list(bag.dags)), ~DagModel.is_stale
             )
+            paused = {str(row.dag_id): bool(row.is_paused) for row in session.execute(ours)}
+        with suppress(AirflowNotFoundException):
+            has_maxmind = bool(BaseHook.get_connection(MAXMIND).password)
     except SQLAlchemyError as error:
         database = str(getattr(error, "orig", error)).splitlines()[0]
     manager: Any = DagBundlesManager  # not typed
@@ -59,5 +66,6 @@ def read_state(night: str) -> AirflowState:
         has_local_settings=(home / "config" / "airflow_local_settings.py").exists(),
         database=database,
         pools=pools,
-        is_paused=is_paused,
+        paused=paused,
+        has_maxmind=has_maxmind,
     )

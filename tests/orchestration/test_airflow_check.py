@@ -52,7 +52,8 @@ def well(folder: Path) -> AirflowState:
         has_local_settings=True,
         database="",
         pools={"default_pool": 128},
-        is_paused=False,
+        paused={"tidegauge_nightly": False, "tidegauge_refresh_geo": True},
+        has_maxmind=False,
     )
 
 
@@ -75,12 +76,21 @@ def test_each_fact_that_is_wrong_has_its_line(site: Site) -> None:
     sqlite = "no such table: slot_pool"
     postgres = "connection to server failed: refused"
     facts: list[tuple[dict[str, Any], State, str]] = [
-        ({"database": sqlite, "pools": {}, "is_paused": None}, State.wrong, "airflow db migrate"),
-        ({"database": postgres, "pools": {}, "is_paused": None}, State.wrong, "airflow db check"),
+        ({"database": sqlite, "pools": {}, "paused": {}}, State.wrong, "airflow db migrate"),
+        ({"database": postgres, "pools": {}, "paused": {}}, State.wrong, "airflow db check"),
         ({"unreadable": {"nightly.py": "ImportError: x"}}, State.wrong, "pip install "),
         ({"pools": {"default_pool": 0}}, State.wrong, "airflow pools set default_pool "),
-        ({"is_paused": True}, State.advice, "airflow dags unpause tidegauge_nightly"),
-        ({"is_paused": None}, State.advice, "airflow dags reserialize"),
+        (
+            {"paused": {"tidegauge_nightly": True}},
+            State.advice,
+            "airflow dags unpause tidegauge_nightly",
+        ),
+        ({"paused": {}}, State.advice, "airflow dags reserialize"),
+        (
+            {"paused": {"tidegauge_nightly": False, "tidegauge_refresh_geo": False}},
+            State.wrong,
+            "airflow connections import maxmind.json",
+        ),
         ({"heartbeat_seconds": 5}, State.advice, "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL=1"),
         ({"has_local_settings": False}, State.advice, "airflow_local_settings.py"),
     ]
@@ -91,7 +101,7 @@ def test_each_fact_that_is_wrong_has_its_line(site: Site) -> None:
 
 def test_the_lines_mend_what_is_wrong(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Paths are quoted: these have a blank and a quote in them."""
-    state = replace(well(site.folder), folders=[site.folder / "other dags"], is_paused=None)
+    state = replace(well(site.folder), folders=[site.folder / "other dags"], paused={})
     monkeypatch.delenv("TIDEGAUGE_VISITOR_KEY")
     monkeypatch.setenv("TIDEGAUGE_VISITOR_KEY_FILE", str(site.folder / "a key" / "visitor.key"))
     site.lake.rmdir()
