@@ -28,6 +28,7 @@ from pipeline.settings import Settings, find_config, list_relative, load_setting
 _MADE_FOR = "3.3."
 _NIGHT = "tidegauge_nightly"
 _FETCH = "tidegauge_refresh_geo"
+_BUILDS = "tidegauge_builds"
 _SITE = Path("/srv/tidegauge")
 _FAST_S = 1
 _INSTALL = "pip install 'tidegauge[airflow]'"
@@ -273,15 +274,28 @@ def _check_key(settings: Settings) -> Iterator[Finding]:
 
 def _check_pools(state: AirflowState, given: Mapping[str, Any]) -> Iterator[Finding]:
     try:
-        pool = load_settings(**given).airflow_pool
+        settings = load_settings(**given)
     except SettingsError:
         return
-    if state.pools.get(pool, 0) == 0:
-        said = f"{pool} has no slot: its tasks would wait for ever"
-        write = f"airflow pools set {shlex.quote(pool)} 4 'tasks of tidegauge'"
-        yield Finding("pool", State.wrong, said, write)
-    else:
-        yield Finding("pool", State.ok, f"{pool}, slots: {state.pools[pool]}")
+    for pool, slots, tasks in (
+        (settings.airflow_pool, 4, "tasks"), (settings.airflow_build_pool, 1, "builds"),
+    ):  # fmt: skip
+        write = f"airflow pools set {shlex.quote(str(pool))} {slots} '{tasks} of tidegauge'"
+        if pool is None:
+            said = "builds that wait for another DAG's hold the place of a task"
+            write = (
+                f"airflow pools set {_BUILDS} 1 'builds of tidegauge' &&"
+                f" export TIDEGAUGE_AIRFLOW_BUILD_POOL={_BUILDS}"
+            )
+            yield Finding("pool", State.advice, said, write)
+        elif state.pools.get(pool, 0) == 0:
+            said = f"{pool} has no slot: {tasks} would wait for ever"
+            yield Finding("pool", State.wrong, said, write)
+        elif tasks == "builds" and state.pools[pool] != slots:
+            said = f"{pool} has {state.pools[pool]} slots: builds take turns at one"
+            yield Finding("pool", State.advice, said, write)
+        else:
+            yield Finding("pool", State.ok, f"{pool}, slots: {state.pools[pool]}")
 
 
 def _check_switch(state: AirflowState) -> Iterator[Finding]:

@@ -34,6 +34,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.setenv("TIDEGAUGE_REPORT", str(folder / "report.html"))
     monkeypatch.setenv("TIDEGAUGE_ALERT_URLS", "json://127.0.0.1")
     monkeypatch.setenv("TIDEGAUGE_VISITOR_KEY", VISITOR_KEY)
+    monkeypatch.setenv("TIDEGAUGE_AIRFLOW_BUILD_POOL", "one")
     monkeypatch.setenv("TIDEGAUGE_TIMEZONE", "America/Toronto")
     monkeypatch.setenv("HOME", str(tmp_path))
     build_default_databases(folder / "geo")
@@ -51,7 +52,7 @@ def well(folder: Path) -> AirflowState:
         heartbeat_seconds=1,
         has_local_settings=True,
         database="",
-        pools={"default_pool": 128},
+        pools={"default_pool": 128, "one": 1},
         paused={"tidegauge_nightly": False, "tidegauge_refresh_geo": True},
         has_maxmind=False,
     )
@@ -79,7 +80,9 @@ def test_each_fact_that_is_wrong_has_its_line(site: Site) -> None:
         ({"database": sqlite, "pools": {}, "paused": {}}, State.wrong, "airflow db migrate"),
         ({"database": postgres, "pools": {}, "paused": {}}, State.wrong, "airflow db check"),
         ({"unreadable": {"nightly.py": "ImportError: x"}}, State.wrong, "pip install "),
-        ({"pools": {"default_pool": 0}}, State.wrong, "airflow pools set default_pool "),
+        ({"pools": {"default_pool": 8}}, State.wrong, "airflow pools set one 1 "),
+        ({"pools": {"default_pool": 8, "one": 2}}, State.advice, "airflow pools set one 1 "),
+        ({"pools": {"default_pool": 0, "one": 1}}, State.wrong, "airflow pools set default_pool "),
         (
             {"paused": {"tidegauge_nightly": True}},
             State.advice,
@@ -97,6 +100,13 @@ def test_each_fact_that_is_wrong_has_its_line(site: Site) -> None:
     for changes, how, line in facts:
         (said,) = mended(replace(state, **changes))
         assert (said.state, line in said.write) == (how, True), said
+
+
+def test_a_pool_for_builds_is_advised(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TIDEGAUGE_AIRFLOW_BUILD_POOL")
+    (said,) = mended(well(site.folder))
+    assert (said.what, said.state) == ("pool", State.advice)
+    assert said.write.endswith("export TIDEGAUGE_AIRFLOW_BUILD_POOL=tidegauge_builds")
 
 
 def test_the_lines_mend_what_is_wrong(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

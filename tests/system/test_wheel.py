@@ -302,7 +302,7 @@ def test_an_airflow_of_ones_own_is_set_up_by_the_lines_that_the_check_says(steps
     for line in (shown_line("airflow dags reserialize"), shown_line("airflow dags unpause")):
         steps.do(line)
     left = steps.findings()
-    assert {row["what"] for row in left} == {"alerts", "backfills"}, left
+    assert {row["what"] for row in left} == {"alerts", "backfills", "pool"}, left
     assert {row["state"] for row in left} == {"advice"}
     secret = re.sub(r"\s", "", (steps.folder / ".config/tidegauge/visitor.key").read_text())
     logs = [path for path in (steps.folder / "site" / "airflow").rglob("*") if path.is_file()]
