@@ -38,9 +38,13 @@ from pipeline.lake.stand_ins import (
     bring,
     fetch,
     is_stand_in,
+    name_copy,
+    put_stand_ins,
     read_stand_in,
+    spare,
     write_stand_in,
 )
+from pipeline.lake.storage import storage_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -54,6 +58,7 @@ _OF_MACHINE = {"staging", "views", "robots"}
 """Locks of what each machine has for itself."""
 _LONGEST_STAGING = 24 * 3600
 """Half of the time after which what was staged and not committed is collected."""
+_SPARED_EACH = 24 * 3600
 _AT_ONCE = 8
 _VIEWS = "tidegauge.duckdb"
 _OF_LOG = (STAGED, *(f"ledger/{name}/" for name in ("commits", "applied", "checkpoints", "locks")))
@@ -81,7 +86,7 @@ class Bucket(Folder):
     @property
     def disk(self) -> str:
         """The lake, and where this machine's copy of it is."""
-        return f"{self._url} (this machine's copy of it, {self.root})"
+        return name_copy(self._url, self.root)
 
     @property
     def _objects(self) -> Any:
@@ -163,6 +168,9 @@ class Bucket(Folder):
             raise PassingError(f"lake {self.name}: a change took over a day: run the command again")
         commit = Commit(head + 1, attempt, tuple(sorted(self._held)), files)
         # What was put aside elsewhere, and readers here take for at hand.
+        for move in moves:
+            if move.staged and self._place_of(move).startswith(_LARGE):
+                spare(move.staged)
         small = (move for move in moves if not self._place_of(move).startswith(_LARGE))
         bring(move.staged for move in small if move.staged)
         new = {place for place in files if not (self.root / place).exists()}
@@ -302,16 +310,31 @@ class Bucket(Folder):
 
     def _pull(self) -> None:
         """Bring the copy to the last commit; the caller holds this machine's ``commit``."""
-        state = self._read_state()
-        try:
-            commits = self._log.read(state["head"], state["mark"])
-        except (KeyError, CollectedError):
-            self._replace()
-        else:
-            if commits:
-                files = {p: its for commit in commits for p, its in commit.files.items()}
-                self._change(files, commits[-1].number, commits[-1].mark)
+        with storage_named(self.disk, "the lake is as it was"):
+            state = self._read_state()
+            try:
+                commits = self._log.read(state["head"], state["mark"])
+            except (KeyError, CollectedError):
+                self._replace()
+            else:
+                if commits:
+                    files = {p: its for commit in commits for p, its in commit.files.items()}
+                    self._change(files, commits[-1].number, commits[-1].mark)
+            if time.time() - self._know("spared") > _SPARED_EACH:
+                self._spare()
         self._is_fresh = True
+
+    def _spare(self) -> None:
+        """Keep of what is large only what somebody asked for lately."""
+        _, files = self._log.read_all(self._know("head"))
+        large = {self.root / p: (p, its) for p, its in files.items() if p.startswith(_LARGE)}
+        there = {path: self._stand_in(*file) for path, file in large.items() if not file[1].is_gone}
+        with self.staging() as staging:
+            put_stand_ins(self.root, there, staging)
+        self._note(spared=int(time.time()))
+
+    def _stand_in(self, place: str, its: Version) -> StandIn:
+        return StandIn(self._url, place, its.object, its.sha256, its.size, its.etag)
 
     def _replace(self) -> None:
         """Make the copy what the log says, whatever it is: its way there is gone, or unknown."""
@@ -331,7 +354,7 @@ class Bucket(Folder):
             )  # fmt: skip
         if off or stray:
             self._change(off, head, mark, stray)
-        self._note(head=head, mark=mark, applied=0)
+        self._note(head=head, mark=mark, applied=0, spared=int(time.time()))
 
     def _has(self, place: str, its: Version) -> bool:
         path = self.root / place
@@ -349,7 +372,7 @@ class Bucket(Folder):
                 target = self.root / place
                 if its.is_gone:
                     return Move(None, target)
-                what = StandIn(self._url, place, its.object, its.sha256, its.size, its.etag)
+                what = self._stand_in(place, its)
                 draft = staging / str(number)
                 try:
                     if not place.startswith(_LARGE):

@@ -15,11 +15,12 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.old_ledger import has_old
 from pipeline.lake.place import BucketUrl
 from pipeline.lake.sql import read_model
-from pipeline.lake.stand_ins import bring
+from pipeline.lake.stand_ins import bring, is_stand_in
 from pipeline.lake.storage import is_damage, is_of_lake, name_damage, tables_named, write_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from _typeshed import DataclassInstance
 
@@ -87,19 +88,44 @@ def query(
             raise SettingsError("SQL", statement.strip()[:200], write_reason(error)) from error
 
 
-def _bring_tables(lake: Lake, statement: str) -> None:
-    """Have the tables here that a statement names; all but two always are."""
+def _list_large(lake: Lake, statement: str) -> list[list[Path]]:
+    """The files of each table that a statement names, of those that may not be here."""
     model = re.match(r"(?s)--.*?\n-- inputs:([^\n]*)", statement)  # whose columns may be `hits`
     words = re.findall(r"\w+", model[1] if model else statement.lower())
-    for name in {"hits", "rejects"}.intersection(words):
-        bring((lake.root / name).glob("day=*/*.parquet"))
+    tables = {"hits", "rejects"}.intersection(words)
+    return [sorted((lake.root / name).glob("day=*/*.parquet")) for name in tables]
+
+
+def _execute(
+    lake: Lake, connection: duckdb.DuckDBPyConnection, statement: str, bound: dict[str, Any]
+) -> None:
+    """Execute a statement when the files are here that it reads.
+
+    Those of the days that it names may do: what is not here is an error to DuckDB, never rows.
+    """
+    tables = _list_large(lake, statement)
+    files = [path for table in tables for path in table]
+    if days := sorted(re.findall(r"\d{4}-\d\d-\d\d", f"{statement} {[*map(str, bound.values())]}")):
+        span = (f"day={days[0]}", f"day={days[-1]}")
+        bring(path for table in tables for path in table[:1])  # which tells the columns
+        bring(path for path in files if span[0] <= path.parent.name <= span[1])
+        try:
+            connection.execute(statement, bound)
+        except duckdb.Error as error:
+            if not (is_damage(error) and any(map(is_stand_in, files))):
+                raise
+        else:
+            return
+    bring(files)
+    connection.execute(statement, bound)
 
 
 def _fetch(
     lake: Lake, connection: duckdb.DuckDBPyConnection, statement: str, bound: dict[str, Any]
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     if isinstance(lake.place, BucketUrl):
-        _bring_tables(lake, statement)
-    connection.execute(statement, bound)
+        _execute(lake, connection, statement, bound)
+    else:
+        connection.execute(statement, bound)
     columns = [column[0] for column in connection.description or []]
     return columns, connection.fetchall() if columns else []

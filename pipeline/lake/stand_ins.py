@@ -12,19 +12,26 @@ import logging
 import os
 import secrets
 import stat
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import LakeError
-from pipeline.lake.exchange import holding_still
+from pipeline.lake.exchange import exchanging, holding_still
+from pipeline.lake.storage import storage_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-_MODE = 0o700
-"""Of stand-ins alone: the lake's files are no programs."""
+_MODE, _SPARE = 0o700, 0o710
+"""Of stand-ins, and of files for which one may stand: the lake's others are no programs."""
+_DAY = 24 * 3600.0
+_UNUSED = 3 * _DAY
+"""Nobody asked for a file in this time: whoever does says so once a day, and no run lasts so long
+that it still reads what it asked for."""
 _AT_ONCE = 8
 _SAID_FROM = 32 * 1024 * 1024
 
@@ -49,6 +56,11 @@ class StandIn:
     size: int
     etag: str
     """The store's word for them."""
+
+
+def name_copy(lake: str, root: Path) -> str:
+    """What messages call a lake that say something of this machine's disk."""
+    return f"{lake} (this machine's copy of it, {root})"
 
 
 def write_stand_in(path: Path, what: StandIn) -> None:
@@ -81,7 +93,7 @@ def bring(paths: Iterable[Path]) -> None:
         LakeError: the store has one no longer: the lake was changed long since.
         StorageError: the store can't be reached, or the disk is full.
     """
-    absent = [path for path in paths if is_stand_in(path)]
+    absent = [path for path in paths if _is_absent(path)]
     if not absent:
         return
     size = sum(path.stat().st_size for path in absent)
@@ -89,6 +101,46 @@ def bring(paths: Iterable[Path]) -> None:
         log.info("fetching %d files of %d MB from the lake", len(absent), size // 1_000_000)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(_bring, absent))
+
+
+def _is_absent(path: Path) -> bool:
+    """Whether there is a stand-in; for a file that is there, that it is used is noted."""
+    if _is_older(path, _DAY):
+        ledger = next(ledger for folder in path.parents if (ledger := folder / "ledger").is_dir())
+        with holding_still(ledger), suppress(OSError):  # nobody puts a stand-in there meanwhile
+            if not is_stand_in(path):
+                os.utime(path)
+    return is_stand_in(path)
+
+
+def _is_older(path: Path, seconds: float) -> bool:
+    try:
+        its = path.stat()
+    except FileNotFoundError:
+        return False
+    return stat.S_IMODE(its.st_mode) == _SPARE and time.time() - its.st_mtime > seconds
+
+
+def spare(path: Path) -> None:
+    """Let a stand-in take a file's place when nobody asks for it."""
+    if not is_stand_in(path):
+        path.chmod(_SPARE)
+
+
+def put_stand_ins(root: Path, files: Mapping[Path, StandIn], staging: Path) -> None:
+    """Put stand-ins in place of spare files that nobody has asked for in days.
+
+    Nobody may change the lake below ``root`` meanwhile.
+    """
+    unused = {path: what for path, what in files.items() if _is_older(path, _UNUSED)}
+    if not unused:
+        return
+    for number, what in enumerate(unused.values()):
+        write_stand_in(staging / f"{number}.unused", what)
+    with exchanging(root / "ledger"):
+        for number, path in enumerate(unused):
+            if _is_older(path, _UNUSED):
+                (staging / f"{number}.unused").replace(path)
 
 
 def _bring(path: Path) -> None:
@@ -99,7 +151,9 @@ def _bring(path: Path) -> None:
         root = path.parents[what.place.count("/")]
         draft = root / f".{secrets.token_hex(8)}.brought"
         try:
-            fetch(what, draft)
+            with storage_named(name_copy(what.lake, root), "the lake is as it was"):
+                fetch(what, draft)
+            spare(draft)
             with holding_still(root / "ledger"):  # nobody puts a newer one there meanwhile
                 if is_stand_in(path) and path.stat().st_ino == seen.st_ino:
                     draft.replace(path)

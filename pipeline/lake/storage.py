@@ -10,7 +10,7 @@ import duckdb
 
 from pipeline.errors import LakeError, StorageError
 
-STORAGE_ERRORS = (OSError, duckdb.IOException)
+STORAGE_ERRORS = (OSError, duckdb.IOException, duckdb.TransactionException)
 _CAUSES = tuple(
     os.strerror(number)
     for number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 from bucket_sites import BUCKET, Machine, hashes_in_store, plain_duckdb, read_log, serving
 from lake_processes import Lakes
+from test_disk_faults import own_disk
 from troubled_network import troubled
 
 from pipeline.lake import leases
@@ -218,3 +219,35 @@ def test_a_machine_that_stood_still_is_overtaken_and_says_so(
     assert b"another machine took over while this run stood still" in said
     assert hashes_in_store(url) == before
     assert other.hashes() == lakes.wanted
+
+
+def test_a_full_disk_under_the_copy_is_one_sentence_and_changes_nothing(
+    lakes: Lakes,
+    tmp_path: Path,
+    address: str,  # noqa: ARG001 it runs
+) -> None:
+    """Whatever the step was, the next run with room does it."""
+    url = f"s3://{BUCKET}/full"
+    one, two = Machine(tmp_path / "one", url), Machine(tmp_path / "two", url)
+    one.ingest(*lakes.raw[:2])
+    one.run("build")
+    asked = ("sql", "SELECT count(*) AS n FROM hits")
+    two.lake.parent.mkdir(parents=True)
+    steps = (asked, ("ingest", "--no-geo", lakes.raw[2]), ("build", "--also", "definitions"))
+    for size in (50_000, 400_000, 600_000, 800_000, 1_200_000):
+        with own_disk(two.lake, size):
+            for step in steps:
+                done = two.run(*step, code=None)
+                if done.code == 0:  # it had room
+                    continue
+                assert done.code == 2, done
+                (said,) = done.err.strip().splitlines()[-1:]
+                assert "No space left on device" in said
+                assert f"this machine's copy of it, {two.lake}" in said, said
+                assert "Traceback" not in done.err
+    two.ingest(*lakes.raw)
+    two.run("build")
+    assert two.hashes() == lakes.wanted
+    assert two.run(*asked).out == lakes.reference.run(*asked).out
+    for machine in (one, two):
+        assert "nothing is off" in machine.run("verify").err

@@ -254,6 +254,38 @@ def test_what_no_commit_needs_is_collected_and_nothing_else(
     assert "nothing is off" in machine.run("verify").err
 
 
+def test_a_copy_keeps_what_is_asked_for(
+    url: str, folder: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hits that nobody asked for in days are left to the store; a question brings its own days."""
+    raw, machine = raw_files(folder), Machine(tmp_path / "one", url)
+    for site in (folder, machine):
+        site.ingest(*raw)
+        site.run("build")
+    monkeypatch.setattr(bucket, "_SPARED_EACH", -1)
+    hits = sorted((machine.lake / "hits").rglob("*.parquet"))
+    assert not any(map(is_stand_in, hits))
+    days = 86_400.0
+    for path in hits:
+        os.utime(path, (time.time() - 4 * days,) * 2)
+    count = "SELECT count(*) AS n, sum(line_no) AS sum FROM hits"
+    asked = f"{count} WHERE day = '2016-11-06'"
+    assert machine.run("sql", asked).out == folder.run("sql", asked).out
+    is_here = {path.parent.name for path in hits if not is_stand_in(path)}
+    assert is_here == {"day=2016-11-05", "day=2016-11-06"}  # the first one tells the columns
+    used = [path for path in hits if not is_stand_in(path)]
+    for path in used:
+        os.utime(path, (time.time() - 2 * days,) * 2)
+    machine.run("sql", asked)  # says that it is used
+    assert all(time.time() - path.stat().st_mtime < days for path in used)
+    assert machine.run("sql", count).out == folder.run("sql", count).out
+    within = f"{count} WHERE ts >= '2016-11-06' AND ts < '2016-11-07 05:00'"
+    for path in hits:
+        os.utime(path, (time.time() - 4 * days,) * 2)
+    assert machine.run("sql", within).out == folder.run("sql", within).out
+    assert "nothing is off" in machine.run("verify").err
+
+
 def test_verify_finds_what_is_off_in_the_store(url: str, folder: Site, tmp_path: Path) -> None:
     raw, machine = raw_files(folder), Machine(tmp_path / "one", url)
     machine.ingest(*raw)
