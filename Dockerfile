@@ -1,7 +1,7 @@
 # Airflow and tidegauge in one image; docker-compose.yml starts every part of the stack from it.
 # No `# syntax=` line: it would fetch an image. The secrets need BuildKit.
 ARG BASE_IMAGE=python:3.11-slim-bookworm
-FROM ${BASE_IMAGE}
+FROM ${BASE_IMAGE} AS tidegauge
 
 # A fixed uid, so that the owner of a folder mounted from the machine can be told; and the folders,
 # because a named volume takes its owner from the image's folder on first use.
@@ -40,3 +40,19 @@ USER airflow
 # The compiled loops, where the image's user may add those of another processor.
 ENV NUMBA_CACHE_DIR=/opt/airflow/numba
 RUN python -c "from pipeline.formats.compiled import warm; warm()"
+
+# Profile `scale`: the same, with what Spark needs and an S3 server.
+FROM tidegauge AS tidegauge-scale
+USER root
+RUN apt-get update -qq \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
+        openjdk-17-jre-headless >/dev/null \
+    && rm -rf /var/lib/apt/lists/* \
+    && install -d -o airflow -g airflow /data/s3
+RUN --mount=type=secret,id=ca,target=/run/secrets/ca.crt \
+    --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
+    if [ -s /run/secrets/ca.crt ]; then export PIP_CERT=/run/secrets/ca.crt; fi \
+    && pip install --quiet --no-cache-dir --no-deps --no-build-isolation --require-hashes \
+        -r docker/scale.txt
+ENV SPARK_CONF_DIR=/app/docker/spark
+USER airflow

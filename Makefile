@@ -134,6 +134,9 @@ lock:
 		--no-header --no-annotate -c requirements-dev.lock --group engines -o requirements-engines.lock
 	echo uv | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate - -o docker/uv.txt
+	printf 'pyspark\nseaweedfs-bin\n' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate -c requirements-dev.lock -c requirements-engines.lock \
+		- -o docker/scale.txt
 
 clean:
 	rm -rf .venv demo airflow e2e-artefacts site build *.egg-info

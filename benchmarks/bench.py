@@ -30,15 +30,16 @@ DATA = Path(__file__).parent / "data"
 
 @dataclass(frozen=True)
 class Run:
-    """Wall seconds and the peak resident memory of a process with its children."""
+    """Seconds, and the peak resident memory, of a process with its children."""
 
     seconds: float
     peak_mb: float
+    cpu_seconds: float
 
 
 def measure(commands: list[list[str]], env: dict[str, str]) -> Run:
     """Run commands one after the other; the sum of their times, the largest of their peaks."""
-    seconds, peak = 0.0, 0
+    seconds, peak, cpu = 0.0, 0, 0.0
     for command in commands:
         started = time.perf_counter()
         process = subprocess.Popen(
@@ -47,9 +48,10 @@ def measure(commands: list[list[str]], env: dict[str, str]) -> Run:
         _, status, usage = os.wait4(process.pid, 0)
         seconds += time.perf_counter() - started
         peak = max(peak, usage.ru_maxrss)
+        cpu += usage.ru_utime + usage.ru_stime
         if status:
             raise SystemExit(f"{command} failed with status {status}")
-    return Run(seconds, peak / 1024)
+    return Run(seconds, peak / 1024, cpu)
 
 
 def tidegauge(log: Path, folder: Path) -> list[list[str]]:

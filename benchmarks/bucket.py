@@ -46,12 +46,13 @@ def main() -> None:
             "a store": (f"s3://{BUCKET}/one", "1"),
             "a store, two workers": (f"s3://{BUCKET}/two", "2"),
         }
-        print(f"| the demo at {how.scale} in | ingest | build | figure, by a machine without a copy"
-              " | requests | MB sent |\n|---|---|---|---|---|---|")  # fmt: skip
+        print(f"| the demo at {how.scale} in: s of processors, with waiting | ingest | build"
+              " | figure, by a machine without a copy | requests | MB sent |")  # fmt: skip
+        print("|---|---|---|---|---|---|")
         for name, (place, workers) in places.items():
             counted.requests = counted.sent = 0
             runs = [run_step(step, str(place), workers, folder) for step in STEPS]
-            cells = [f"{run.seconds:.1f} s" for run in runs]
+            cells = [f"{run.cpu_seconds:.1f}, {run.seconds:.1f}" for run in runs]
             cells += [f"{counted.requests:,}", f"{counted.sent / 1e6:.1f}"]
             print(f"| {name} | {' | '.join(cells)} |", flush=True)
 

@@ -22,6 +22,7 @@ AIRFLOW__CORE__FERNET_KEY={fernet}
 AIRFLOW__API_AUTH__JWT_SECRET={jwt}
 AIRFLOW__API__SECRET_KEY={api}
 TIDEGAUGE_VISITOR_KEY={visitor}
+S3_SECRET_KEY={s3}
 
 # The folder of raw logs on this machine. It is mounted read-only.
 RAW_DIR=./raw
@@ -36,12 +37,16 @@ RAW_DIR=./raw
 
 # To outgrow one scheduler's machine: Redis and two Celery workers.
 #EXECUTOR=CeleryExecutor
-# With MaxMind's geoipupdate: COMPOSE_PROFILES=geo,${{EXECUTOR:+workers}}
-COMPOSE_PROFILES=${{EXECUTOR:+workers}}
+# To outgrow this machine's disk and cores: an S3 server for the lake, and a Spark cluster.
+#LAKE=s3://tidegauge/site
+# With MaxMind's geoipupdate: COMPOSE_PROFILES=geo,${{EXECUTOR:+workers}},${{LAKE:+scale}}
+COMPOSE_PROFILES=${{EXECUTOR:+workers}},${{LAKE:+scale}}
 #GEOIPUPDATE_ACCOUNT_ID=
 #GEOIPUPDATE_LICENSE_KEY=
 """
 
+LATER = {"S3_SECRET_KEY"}
+"""What earlier files don't have, and only a profile needs."""
 SECRETS = re.findall(r"^(\w+)=\{", TEMPLATE, re.MULTILINE)
 PLACEHOLDERS = ("changeme", "change-me", "change_me", "password", "secret", "example", "airflow")
 SHORTEST = 16  # characters
@@ -61,6 +66,7 @@ def write(path: Path) -> None:
         jwt=secrets.token_urlsafe(48),
         api=secrets.token_urlsafe(32),
         visitor=secrets.token_hex(32),
+        s3=secrets.token_urlsafe(32),
     )
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -80,7 +86,7 @@ def weakness(name: str, value: str) -> str | None:
     if name == "AIRFLOW__CORE__FERNET_KEY" and not _is_fernet_key(value):
         return "not a Fernet key, which is 32 bytes in URL-safe base64"
     is_plain = re.fullmatch(r"[A-Za-z0-9_.~-]+", value)
-    if name in {"POSTGRES_PASSWORD", "ADMIN_PASSWORD"} and not is_plain:
+    if name in {"POSTGRES_PASSWORD", "ADMIN_PASSWORD", "S3_SECRET_KEY"} and not is_plain:
         return "more than letters, digits, - _ . ~ (it becomes part of a URL or of JSON)"
     return None
 
@@ -97,7 +103,8 @@ def check() -> None:
     problems = [
         f"{name} in .env is {wrong}; move .env away and run `make secrets`"
         for name in SECRETS
-        if (wrong := weakness(name, os.environ.get(name, "")))
+        if (name in os.environ or name not in LATER)
+        and (wrong := weakness(name, os.environ.get(name, "")))
     ]
     problems += [
         f"{folder}: uid {os.getuid()} may not {verb} it; change its owner or its mode"

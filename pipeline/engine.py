@@ -43,6 +43,15 @@ class Engine:
         """Into how many parts work is best divided."""
         return _PARTS_EACH * self.workers if self.is_apart else 1
 
+    def reach(self) -> None:
+        """See that its cluster is there.
+
+        Raises:
+            EngineError: nobody listens at the master's address.
+        """
+        if self.master is not None:
+            _reach(self.master)
+
     def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """The results of all items, in their order.
 
@@ -78,7 +87,7 @@ class Engine:
     def _map_by_spark(
         self, function: Callable[[Item], Result], items: Sequence[Item], master: str
     ) -> Iterator[Result]:
-        _reach(master)
+        self.reach()
         session = _start_spark(master)
         part = _Part(function, dict(self.environment), _versions())
         try:

@@ -296,7 +296,7 @@ class Settings(BaseSettings):
     workers: int = Field(
         1, ge=1, le=256, description="processes that take in raw files and build days at once"
     )
-    spark_master: str | None = Field(
+    spark_master: Annotated[str | None, BeforeValidator(lambda master: master or None)] = Field(
         None,
         description="a Spark cluster that does so instead, such as `spark://host:7077`; the lake"
         " and the raw files must be where its machines find them",

@@ -11,6 +11,7 @@ ENV = Path(__file__).parents[1] / "docker" / "env.py"
 NAMES = {
     "POSTGRES_PASSWORD", "ADMIN_PASSWORD", "AIRFLOW__CORE__FERNET_KEY",
     "AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__API__SECRET_KEY", "TIDEGAUGE_VISITOR_KEY",
+    "S3_SECRET_KEY",
 }  # fmt: skip
 
 

@@ -42,6 +42,22 @@ def test_a_master_out_of_reach_is_said_at_once() -> None:
         list(engine.map(square, [1]))
 
 
+def test_a_master_out_of_reach_is_one_sentence_and_changes_nothing(tmp_path: Path) -> None:
+    """Neither a lake that is not there yet, nor one that is."""
+    site, away = Site(tmp_path), f"spark://127.0.0.1:{free_port()}"
+    raw = [site.write(name, content) for name, content in SERVERS.items()]
+    for place in ("new", "lake"):
+        if place == "lake":
+            site.ingest(raw[0])
+        before = site.hashes()
+        for args in (("ingest", "--no-geo", *raw), ("build",))[: 1 + (place == "lake")]:
+            done = site.run(*args, "--lake", place, "--master", away, code=2)
+            (said,) = done.err.splitlines()
+            assert f"Spark's master {away} can't be reached" in said
+        assert site.hashes() == before
+    assert not (tmp_path / "new").exists()
+
+
 def test_executors_of_other_versions_are_named() -> None:
     part = _Part(square, {}, _versions() | {"duckdb": "0.1"})
     error = part(2)

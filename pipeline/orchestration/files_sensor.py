@@ -34,12 +34,15 @@ class FilesSensor(BaseOperator):
         """Find them, or defer; called again when the trigger fires."""
         from pipeline.orchestration.jobs import write_jobs  # noqa: PLC0415 light for parsing
         from pipeline.orchestration.nightly import Awaited, find_all_files, find_files  # noqa: PLC0415
+        from pipeline.settings import engine_of  # noqa: PLC0415
 
         if is_over(context):
             raise AirflowSkipException("the site's last day is over")
         settings, day, began = load_site(), current_day(), now()
+        together = engine_of(settings).is_apart
         if is_backfill():
-            return write_jobs(find_files(settings, day, began, with_late=False))
+            of_day = find_files(settings, day, began, with_late=False)
+            return write_jobs(of_day, together=together)
         found = find_all_files(settings, day, began)
         if isinstance(found, Awaited):
             since = began.timestamp() - _SETTLED_S
@@ -48,7 +51,7 @@ class FilesSensor(BaseOperator):
                 method_name="execute",
                 timeout=found.until - began + _PATIENCE,
             )
-        return write_jobs(found)
+        return write_jobs(found, together=together)
 
 
 class FilesTrigger(BaseTrigger):

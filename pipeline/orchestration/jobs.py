@@ -34,15 +34,19 @@ def name_job(job: Job) -> str:
     return f"{name_file(read_paths(job)[0])}{more}"
 
 
-def write_jobs(found: Found) -> list[Job]:
+def write_jobs(found: Found, *, together: bool = False) -> list[Job]:
     """The files as a scheduler keeps them: ASCII, whatever bytes their names are of.
+
+    ``together``: as one job, which an engine divides (see ``engine``).
 
     Raises:
         StoreError: a store is out of reach; it may answer when the scheduler tries again.
     """
     if found.unreached:
         raise found.unreached[0]
-    jobs = list(_group(found.files)) + [[path] for path in found.again]
+    jobs = [*_group(found.files), *([path] for path in found.again)]
+    if together:
+        jobs = [[*found.files, *found.again]] if jobs else []
     again, size = set(found.again), -(-len(jobs) // _MOST_JOBS)
     joined = (chain(*jobs[at : at + size]) for at in range(0, len(jobs), size or 1))
     return [[_write_file(p, found.origins.get(p), again=p in again) for p in job] for job in joined]

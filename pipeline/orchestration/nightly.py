@@ -166,7 +166,7 @@ def search_files(  # noqa: PLR0913 likewise
     )  # fmt: skip
     if found.files and settings.geo and not databases:
         raise none_in(settings.geo)
-    if zone.is_assumed and found.files:  # for the tasks that follow
+    if zone.is_new and found.files:  # for the tasks that follow
         lake.claim(zone.info.key, load_key(settings).fingerprint)
         log.warning("%s", zone.explain(settings.lake))
     for path, why in found.unread:

@@ -32,6 +32,7 @@ def read_files(  # noqa: PLR0913 what is read, and how strictly
     if not paths:
         return Ingested()
     lake, engine = Lake(settings.lake), engine_of(settings)
+    engine.reach()  # before anything is changed
     maker = open_maker(settings, zone, with_geo=with_geo)  # which makes the lake
     if zone.is_new:
         say(zone.explain(settings.lake))

@@ -36,6 +36,18 @@ class Airflow:
         days = {"from_date": f"{first}T00:00:00-05:00", "to_date": f"{last}T23:59:59-05:00"}
         self.ask("POST", "backfills", json={"dag_id": dag, **days, **options})
 
+    def run(self, dag: str, conf: dict[str, Any], seconds: float) -> str:
+        """Unpause the DAG and run it with parameters; returns the state in which it ended."""
+        self.ask("PATCH", f"dags/{dag}", json={"is_paused": False})
+        asked = {"logical_date": None, "conf": conf}
+        run = self.ask("POST", f"dags/{dag}/dagRuns", json=asked)["dag_run_id"]
+
+        def ended() -> str | None:
+            state = str(self.ask("GET", f"dags/{dag}/dagRuns/{run}")["state"])
+            return state if state in ENDED else None
+
+        return str(wait_until(ended, seconds))
+
     def backfill_runs(self, dag: str) -> list[dict[str, Any]]:
         """The DAG's runs of backfills."""
         runs = self.ask("GET", f"dags/{dag}/dagRuns?limit=100")["dag_runs"]

@@ -19,7 +19,7 @@ SIXTEEN = DAYS[:16]
 CENTRES = {"east": range(2), "west": range(2, len(SERVERS))}
 """Five servers in two data centres: a file for each centre and day keeps the tests short."""
 COMMAND = Path(sys.executable).with_name("tidegauge")
-_TABLES = (
+TABLES = (
     *("hits", "rejects", "sessions", "daily", "hourly", "minutes"),
     *("days", "expected", "surges", "drivers", "signals"),
 )
@@ -72,7 +72,7 @@ def hash_parquet(lake: Path) -> dict[str, str]:
     """SHA-256 of every Parquet file of the lake, by path."""
     return {
         str(path.relative_to(lake)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for table in _TABLES
+        for table in TABLES
         for path in sorted((lake / table).rglob("*.parquet"))
     }
 
@@ -81,7 +81,7 @@ def date_parquet(lake: Path) -> dict[str, int]:
     """When every Parquet file of the lake was written, in nanoseconds."""
     return {
         str(path.relative_to(lake)): path.stat().st_mtime_ns
-        for table in _TABLES
+        for table in TABLES
         for path in sorted((lake / table).rglob("*.parquet"))
     }
 

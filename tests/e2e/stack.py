@@ -52,6 +52,11 @@ class Stack:
         """The files of the volume of address databases."""
         return self.compose("exec", "-T", "scheduler", "ls", "/data/geo").split()
 
+    def secrets(self) -> list[str]:
+        """The values in `.env` that must stand nowhere else."""
+        env = read_env(self.folder / ".env")
+        return [env[name] for name in ("TIDEGAUGE_VISITOR_KEY", "S3_SECRET_KEY")]
+
     def memory_mib(self) -> float:
         """What all containers of the project take now."""
         ids = self.compose("ps", "--quiet").split()

@@ -4,6 +4,7 @@ Slow (minutes) and apart from the other tests: `make e2e` runs it. Where the mac
 and can start none it is skipped with the reason; under CI that is a failure.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -11,14 +12,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow_rest import Airflow, wait_until
 from docker_engine import Engine, EngineMissingError, make_base, make_services, open_engine
-from lakes import count_by_command, hash_parquet
+from lakes import TABLES, count_by_command, hash_parquet
 from machine import leave_out
 from stack import Stack, copy_checkout, new_stack, read_env, running
 
@@ -244,3 +245,64 @@ def kill_a_worker_amid_its_task(engine: Engine, airflow: Airflow) -> dict[str, A
         return None
 
     return wait_until(freeze_and_kill, 120)
+
+
+LAKE_IN_S3 = """
+import json
+from pipeline.lake.commit_log import CommitLog
+from pipeline.lake.objects import open_objects
+from pipeline.settings import load_settings
+objects = open_objects(str(load_settings().lake))
+its = {place: one for place, one in CommitLog(objects).read_all()[1].items() if not one.is_gone}
+there = {one.place for one in objects.list("")}
+print(json.dumps({place: one.sha256 for place, one in its.items() if place in there}))
+"""
+EVERY_COMMAND = "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ | tr '\\0' '\\n'"
+SPARKS_PAGES = """
+from urllib.request import urlopen
+for page in ("spark:8080", "spark:8080/json", "spark-worker:8081"):
+    print(urlopen(f"http://{page}", timeout=20).read().decode())
+"""
+
+
+def test_a_night_runs_through_spark_and_by_mapped_tasks_on_the_lake_in_s3(
+    site: Site, measure: Measure
+) -> None:
+    """One setting; the figures are the folder lake's, and no key is where it should not be."""
+    began = time.monotonic()
+    scale = new_stack(site.engine, site.folder, "scale", LAKE="s3://tidegauge/spark")
+    with running(scale, find_database()) as stack:
+        found = [(one["Service"], one["Health"]) for one in stack.containers()]
+        assert found.count(("spark-worker", "healthy")) == 2
+        assert {("s3", "healthy"), ("spark", "healthy")} <= {*found}
+        measure("Docker: up with an S3 server and Spark, s", f"{time.monotonic() - began:.0f}")
+        measure("Docker: memory with an S3 server and Spark, MiB", f"{stack.memory_mib():.0f}")
+        began = time.monotonic()
+        assert stack.airflow().run("tidegauge_nightly", {"day": LAST}, 1200) == "success"
+        measure("Docker: a night of 4 days by Spark, s", f"{time.monotonic() - began:.0f}")
+        assert figures_in_s3(stack) == site.figures
+        assert_spark_did_it_and_keeps_no_key(stack)
+        mapped = replace(stack, settings=stack.settings | {"SPARK_MASTER": "", "LAKE": MAPPED})
+        mapped.compose("up", "--wait")
+        assert mapped.airflow().run("tidegauge_nightly", {"day": LAST}, 1200) == "success"
+        assert figures_in_s3(mapped) == site.figures
+
+
+MAPPED = "s3://tidegauge/mapped"
+
+
+def figures_in_s3(stack: Stack) -> dict[str, str]:
+    """The SHA-256 of what lies in the store as the log has it, by place."""
+    found = stack.compose("exec", "-T", "scheduler", "python", "-c", LAKE_IN_S3)
+    return {place: its for place, its in json.loads(found).items() if place.split("/")[0] in TABLES}
+
+
+def assert_spark_did_it_and_keeps_no_key(stack: Stack) -> None:
+    logs = stack.compose("logs", "spark", "spark-worker")
+    assert logs.count("Registered app tidegauge") == 2  # files taken in, days built
+    processes = stack.compose("exec", "-T", "spark-worker", "sh", "-c", EVERY_COMMAND)
+    pages = stack.compose("exec", "-T", "scheduler", "python", "-c", SPARKS_PAGES)
+    assert "tidegauge" in pages
+    for secret in stack.secrets():
+        for text in (logs, processes, pages):
+            assert secret not in text

@@ -190,6 +190,9 @@ def test_many_files_are_few_tasks_and_each_is_in_one(site: Site) -> None:
     assert [(read_paths(job), read_again(job)) for job in few[-2:]] == [
         ([paths[99]], []), ([paths[100]], [paths[100]]),
     ]  # fmt: skip
+    (job,) = write_jobs(Found(paths[:2], (), paths[2:3]), together=True)
+    assert (read_paths(job), read_again(job)) == (list(paths[:3]), list(paths[2:3]))
+    assert write_jobs(Found((), (), ()), together=True) == []
     (job,) = write_jobs(Found(paths, (), ()))
     assert read_paths(job) == list(paths)
     assert name_job(job) == "web01-0000.log and 2000 more"
