@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import LakeError
 from pipeline.lake.exchange import exchanging, holding_still
-from pipeline.lake.storage import storage_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -144,6 +143,8 @@ def put_stand_ins(root: Path, files: Mapping[Path, StandIn], staging: Path) -> N
 
 
 def _bring(path: Path) -> None:
+    from pipeline.lake.storage import storage_named  # noqa: PLC0415 it loads DuckDB
+
     while is_stand_in(path):
         with path.open("rb") as file:
             seen = os.fstat(file.fileno())

@@ -239,6 +239,7 @@ def build_stale(settings: Settings, jobs: Iterable[Job] = ()) -> list[str]:
     does, when a run is cleared twice and its list of files was shorter in between.)
     """
     lake = Lake(settings.lake)
+    lake.recover()  # to what other machines took in
     origins: dict[Path, Origin] = {}
     left: list[Path] = []
     for job in jobs:

@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pyarrow.parquet as pq
 import pytest
@@ -16,8 +17,12 @@ from conftest import COMMAND
 from dag_tester import DagTester, settings_of
 from lake_fixtures import Done, Site, make_line
 
+from pipeline.ingest.discovery import Found
 from pipeline.lake import garbage
 from pipeline.lake.objects import open_objects
+from pipeline.orchestration.jobs import write_jobs
+from pipeline.orchestration.nightly import build_stale
+from pipeline.settings import load_settings
 
 # One S3 server and one site for all, and the process that runs the DAGs.
 pytestmark = pytest.mark.xdist_group("airflow")
@@ -199,6 +204,21 @@ def test_machines_take_turns_to_watch(tmp_path: Path, address: str) -> None:  # 
     assert machines[0].hashes() == site.hashes()
     asked = "SELECT sum(hits) AS n FROM daily"
     assert machines[1].run("sql", asked).out == site.run("sql", asked).out
+
+
+def test_a_build_takes_in_again_nothing_that_another_machine_did(
+    folder: Site,
+    address: str,  # noqa: ARG001 it runs
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Airflow's tasks run anywhere: a copy that has nothing of it yet is no task that was lost."""
+    one, two = (beside(folder, name, "elsewhere") for name in ("takes-in", "builds"))
+    raw = sorted((folder.folder / "raw").iterdir())
+    one.run("ingest", *raw)
+    with mock.patch.dict(os.environ, two.environment(), clear=True):
+        build_stale(load_settings(geo=folder.folder / "geo"), write_jobs(Found((*raw,), (), ())))
+    assert "its task was lost" not in caplog.text
+    assert two.hashes() == folder.hashes()
 
 
 def test_a_night_of_mapped_tasks_makes_the_lake_that_the_command_makes(
