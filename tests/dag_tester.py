@@ -127,11 +127,11 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
     from airflow.dag_processing.dagbag import DagBag
 
-    from pipeline.orchestration import files_sensor
-
     for name in [name for name in os.environ if name.startswith(ASKED)]:
         del os.environ[name]
     os.environ.update(request["settings"])
+    from pipeline.orchestration import files_sensor  # its schedules' zone is of the settings
+
     files_sensor._LOOK_S, files_sensor._SETTLED_S = 0.2, 1
     dag = DagBag(DAGS).get_dag(request["dag_id"])
     for task in dag.tasks:
