@@ -70,17 +70,10 @@ def tidegauge_nightly() -> None:
 
     @task(trigger_rule="none_failed_min_one_success", **BUILDING)
     def build(jobs: list[list[dict[str, str | bool]]]) -> list[str]:
-        """Every day that became stale, built anew; runs take turns."""
+        """Every stale day, and the tables over all days, built anew; runs take turns."""
         from pipeline.orchestration.nightly import build_stale
 
         return build_stale(load_site(), jobs)
-
-    @task
-    def surges() -> int:
-        """The tables over all days, where a setting changed."""
-        from pipeline.orchestration.nightly import find_surges
-
-        return find_surges(load_site())
 
     @task(outlets=[DAILY])
     def check(rebuilt: list[str], *, outlet_events: Any) -> dict[str, Any]:
@@ -113,9 +106,8 @@ def tidegauge_nightly() -> None:
     )
     found = discover.output
     rebuilt = build(found)
-    checked = check(rebuilt)
     ingest.expand(job=found) >> rebuilt
-    rebuilt >> surges() >> checked >> report() >> notify()
+    check(rebuilt) >> report() >> notify()
 
 
 tidegauge_nightly()

@@ -46,16 +46,20 @@ def announce_failure(how: AlertSettings, failure: Failure, today: date, *, is_as
     return is_news
 
 
-def announce_late(how: AlertSettings, day: date, why: str, today: date) -> None:
+def announce_late(how: AlertSettings, day: date, by: str, today: date) -> None:
     """Send what is due, and once that a day has no figures although they were due, if it has none.
+
+    ``by``: the time of day.
 
     Raises:
         SettingsError, AlertError: as ``deliver``.
     """
     published = set(read_restatements(how.lake)["day"].to_pylist())
     if day not in published and how.speaks_of(day, today, is_asked=False):
-        late = Alert(f"{day} has no figures yet", f"They were due: {escape(why)}.", is_failure=True)
-        say_once(how, f"late-{day}", today, lambda said: ([] if said else [late], {"why": why}))
+        title = how.language.gettext("{date} has no figures yet", date=str(day))
+        body = how.language.gettext("They were due by {time}.", time=by)
+        late = Alert(title, body, is_failure=True)
+        say_once(how, f"late-{day}", today, lambda said: ([] if said else [late], {"by": by}))
     deliver(how, today)
 
 

@@ -89,17 +89,12 @@ def build(
     return stale
 
 
-def build_tables(lake: Lake, settings: BuildSettings) -> None:
+def refresh_tables(lake: Lake, settings: BuildSettings) -> None:
     """Rewrite the tables over all days and the views when they are not those of the days built.
 
-    They are when a build has ended, until a setting or the program is another.
+    They are when a build has ended, until a setting or the program is another. The caller holds
+    the lake's lock ``build``.
     """
-    with lake.lock("build"), storage_named(lake.store.disk, _THEN):
-        refresh_tables(lake, settings)
-
-
-def refresh_tables(lake: Lake, settings: BuildSettings) -> None:
-    """Do what ``build_tables`` does, for one who holds the lake's lock ``build``."""
     with lake.staging() as staging:
         _put(Change(lake, staging), read_json(lake.ledger / "built.json"), settings)
 

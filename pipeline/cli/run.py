@@ -111,7 +111,6 @@ def _run(settings: Settings, night: Night, today: date) -> list[TidegaugeError]:
     from pipeline.orchestration.nightly import (
         build_stale,
         check_built,
-        find_surges,
         note_news,
         take_in,
         write_page,
@@ -131,7 +130,6 @@ def _run(settings: Settings, night: Night, today: date) -> list[TidegaugeError]:
             found.origins,
         )
     rebuilt = build_stale(settings)
-    find_surges(settings)
     told = [check_built(settings, day, rebuilt if day == days[-1] else ()) for day in days]
     page = write_page(settings, now, days)
     alerts = note_news(settings, days[-1], today, is_asked=False)

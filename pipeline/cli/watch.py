@@ -115,8 +115,8 @@ def watch_command(
 
 def _watch(settings: Settings, now: datetime, *, is_replay: bool) -> list[StoreError]:
     """An hour's work but the sending; returns the stores that were out of reach."""
+    from pipeline.orchestration.nightly import build_stale
     from pipeline.orchestration.watch import (
-        build_so_far,
         find_alarms,
         find_so_far,
         note_alarms,
@@ -130,7 +130,7 @@ def _watch(settings: Settings, now: datetime, *, is_replay: bool) -> list[StoreE
         result = take_in_so_far(
             settings, found.files, lambda count: bar.update(task, advance=count), found.origins
         )
-    rebuilt = build_so_far(settings)
+    rebuilt = build_stale(settings)
     alarms = find_alarms(settings, now)
     titles = note_alarms(settings, alarms, now)
     print(f"files:  {len(result.added)} taken in, {len(result.known)} known")

@@ -55,16 +55,17 @@ def figures_due(by: time | None, zone: str) -> DeadlineAlert | None:
     """The deadline of a DAG's runs; None where none is set."""
     if by is None:
         return None
-    reference = FiguresDue(f"{by:%H:%M}", zone)
-    return DeadlineAlert(reference, timedelta(0), AsyncCallback(say_late), name="figures_due_by")
+    said = {"by": f"{by:%H:%M}"}
+    reference = FiguresDue(**said, zone=zone)
+    return DeadlineAlert(reference, timedelta(0), AsyncCallback(say_late, said), "figures_due_by")
 
 
-async def say_late(context: Any) -> None:
+async def say_late(context: Any, by: str) -> None:
     """Alert that the day of a run has no figures yet, where it has none, in a thread."""
-    await asyncio.to_thread(_say_late, context["dag_run"])
+    await asyncio.to_thread(_say_late, context["dag_run"], by)
 
 
-def _say_late(run: dict[str, Any]) -> None:
+def _say_late(run: dict[str, Any], by: str) -> None:
     from pipeline.alerts.failures import announce_late
     from pipeline.alerts.services import alert_settings
     from pipeline.orchestration.dag_run import ZONE, load_site, today
@@ -72,4 +73,4 @@ def _say_late(run: dict[str, Any]) -> None:
     settings = load_site()
     day = datetime.fromisoformat(run["data_interval_start"]).astimezone(ZoneInfo(ZONE)).date()
     if settings.last_day is None or day <= settings.last_day:
-        announce_late(alert_settings(settings), day, f"its run is {run['state']}", today())
+        announce_late(alert_settings(settings), day, by, today())

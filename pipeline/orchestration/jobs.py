@@ -29,7 +29,9 @@ def name_file(path: Path) -> str:
 
 
 def name_job(job: Job) -> str:
-    """The name of a job's first file, and how many more there are."""
+    """The name of a job's first file, and how many more there are; none is the watch's."""
+    if not job:
+        return "nothing new"
     more = f" and {len(job) - 1} more" if len(job) > 1 else ""
     return f"{name_file(read_paths(job)[0])}{more}"
 

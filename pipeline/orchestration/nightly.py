@@ -16,7 +16,7 @@ from pipeline.alerts.figures import note_incomplete, note_restatements
 from pipeline.alerts.outbox import deliver
 from pipeline.alerts.services import alert_settings
 from pipeline.alerts.surges import note_surges
-from pipeline.build.build import build, build_settings, build_tables
+from pipeline.build.build import build, build_settings
 from pipeline.build.checks import check_days
 from pipeline.build.completeness import list_expected
 from pipeline.build.restatements import publish
@@ -250,13 +250,6 @@ def build_stale(settings: Settings, jobs: Iterable[Job] = ()) -> list[str]:
     take_in(settings, left, origins=origins)
     made_with = build_settings(settings, lake)
     return [str(day) for day in build(lake, made_with, engine=engine_of(settings))]
-
-
-def find_surges(settings: Settings) -> int:
-    """Rewrite the tables over all days where a setting changed; returns the number of episodes."""
-    lake = Lake(settings.lake)
-    build_tables(lake, build_settings(settings, lake))
-    return len(read_table(lake.part_path("surges"), ["country"]))
 
 
 def check_built(settings: Settings, day: date, rebuilt: Iterable[str]) -> dict[str, Any]:

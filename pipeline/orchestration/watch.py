@@ -24,10 +24,8 @@ from pipeline.ingest.maker import ingest_settings
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import find_zone, open_lake
 from pipeline.orchestration.jobs import Job, name_file, name_job, read_origins, read_paths
-from pipeline.orchestration.nightly import build_stale as build_days
 from pipeline.orchestration.nightly import (
     find_own_zone,
-    find_surges,
     refuse_failed,
     search_files,
 )
@@ -104,13 +102,6 @@ def take_job_in(settings: Settings, job: Job) -> dict[str, int | str]:
         "lines": sum(record.lines for record in records),
         "hits": sum(record.hits for record in records),
     }
-
-
-def build_so_far(settings: Settings) -> list[str]:
-    """Rebuild what became stale, and the tables over all days; returns the days."""
-    rebuilt = build_days(settings)
-    find_surges(settings)
-    return rebuilt
 
 
 def find_alarms(settings: Settings, now: datetime) -> list[dict[str, Any]]:

@@ -181,10 +181,10 @@ def test_figures_that_are_late_are_said_once_and_published_ones_never(
     path = Lake(settings.lake).part_path("restatements")
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist([{"day": november(18)}], TABLES["restatements"]), path)
-    for day, why in ((19, "its run is running"), (19, "its run is failed"), (18, "x"), (1, "x")):
-        announce_late(alert_settings(settings), november(day), why, TODAY)
+    for day in (19, 19, 18, 1):
+        announce_late(alert_settings(settings), november(day), "07:00", TODAY)
     assert hook.titles == ["2016-11-19 has no figures yet"]
-    assert hook.received[0]["body"] == "They were due: its run is running."
+    assert hook.received[0]["body"] == "They were due by 07:00."
 
 
 def test_what_a_file_name_says_is_escaped(settings: Settings, hook: Hook) -> None:
