@@ -271,6 +271,7 @@ def test_a_night_runs_through_spark_and_by_mapped_tasks_on_the_lake_in_s3(
     """One setting; the figures are the folder lake's, and no key is where it should not be."""
     began = time.monotonic()
     scale = new_stack(site.engine, site.folder, "scale", LAKE="s3://tidegauge/spark")
+    scale.compose("build")
     with running(scale, find_database()) as stack:
         found = [(one["Service"], one["Health"]) for one in stack.containers()]
         assert found.count(("spark-worker", "healthy")) == 2
