@@ -47,6 +47,10 @@ class LanguageCode(StrEnum):
     fr = "fr"
 
 
+LANGUAGES = {LanguageCode.en: "English", LanguageCode.fr: "Français"}
+"""What each calls itself."""
+
+
 @dataclass(frozen=True)
 class Language:
     """How one language writes; digits are rounded alike in all."""
@@ -148,18 +152,25 @@ class Language:
             start += f" {first.year}"
         return words.format(start=start, end=self.day(last))
 
+    def between(self, first: date, last: date) -> str:
+        """``8 to 16 November 2016``, or the day that both are."""
+        words = self.gettext("{start} to {end}", start="{start}", end="{end}")
+        return self._bounds(first, last, words)
+
+    def either(self, numbers: Sequence[int]) -> str:
+        """``30 or 60``; at least one."""
+        written = [self.count(one) for one in numbers]
+        if len(written) == 1:
+            return written[0]
+        return self.gettext("{some} or {last}", some=", ".join(written[:-1]), last=written[-1])
+
     def days(self, days: Sequence[date], most: int = 5) -> str:
         """Days in order, those in a row as one; at most so many of these, and how many more."""
         runs = [
             [day for _, day in its]
             for _, its in groupby(enumerate(days), lambda one: one[1].toordinal() - one[0])
         ]
-        shown = [
-            self._bounds(
-                run[0], run[-1], self.gettext("{start} to {end}", start="{start}", end="{end}")
-            )
-            for run in runs[:most]
-        ]
+        shown = [self.between(run[0], run[-1]) for run in runs[:most]]
         if more := sum(map(len, runs[most:])):
             shown.append(self.ngettext("{count} more day", "{count} more days", more))
         return self.list(shown)

@@ -47,6 +47,7 @@ def report_command(  # noqa: PLR0913 one parameter an option
     country: CountryOption = None,
     first: FromOption = None,
     last: ToOption = None,
+    lang: LanguageOption = None,
     lake: LakeOption = None,
     geo: GeoOption = None,
     config: ConfigOption = None,
@@ -69,7 +70,7 @@ def report_command(  # noqa: PLR0913 one parameter an option
     from pipeline.report.page import make_page, write_report
     from pipeline.settings import load_settings
 
-    settings = load_settings(config, lake=lake, geo=geo)
+    settings = load_settings(config, lake=lake, geo=geo, language=lang)
     span = read_span(first, last)
     if of_all and country:
         raise SettingsError("--country", country, "give either --country or --all")

@@ -12,12 +12,14 @@ from datetime import date, datetime, timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from markupsafe import Markup
+
 from pipeline.alerts.outbox import list_untaken
 from pipeline.alerts.services import alert_settings
 from pipeline.alerts.today import choose_countries, read_day_so_far
 from pipeline.build.stale import Cause, session_rules, take_stock
 from pipeline.countries import find_code
-from pipeline.days import Span, day_start
+from pipeline.days import ALL_DAYS, Span, day_start
 from pipeline.errors import (
     MissingLakeError,
     SettingsError,
@@ -29,10 +31,11 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.query import one_state
 from pipeline.lake.storage import STORAGE_ERRORS, cause_of
 from pipeline.lake.zone import open_lake
-from pipeline.language import ENGLISH
+from pipeline.language import ENGLISH, Language, LanguageCode
 from pipeline.report.accounting import report_settings
 from pipeline.report.index import make_index
 from pipeline.report.page import make_page, read_site, render, render_page
+from pipeline.report.wording import write_local_time
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -73,14 +76,17 @@ def answer(
     Args:
         load: reads the settings, which may be wrong.
         page: ``days``, or empty for a country's page and the index.
-        query: ``country`` (code or name; none is the index), ``from`` and ``to``, as they were
-            written in the URL; what is empty is not chosen.
+        query: ``country`` (code or name; none is the index), ``from`` and ``to``, and ``lang``, as
+            they were written in the URL; what is empty is not chosen.
         now: the instant until which hours are finished.
     """
+    language = _read_language(query, ENGLISH.code)
     if page not in {"", "days"}:
-        return _refuse(404, "there is no such page")
+        return _refuse(404, "there is no such page", language)
     try:
         settings = load()
+        language = _read_language(query, settings.language)
+        settings = settings.model_copy(update={"language": language})
         span = Span(_read_date(query, "from") or date.min, _read_date(query, "to") or date.max)
         if span.first > span.last:
             raise SettingsError("from", str(span.first), f"that is after to, {span.last}")
@@ -89,15 +95,22 @@ def answer(
             return Answer(200, _make_days(lake, settings, span, now))
         return Answer(200, _make_report(lake, settings, query.get("country", "").strip(), span))
     except TidegaugeError as error:
-        return _refuse(_status_of(error), str(error))
+        return _refuse(_status_of(error), str(error), language)
     except STORAGE_ERRORS as error:
         log.exception("the lake can't be read")
-        return _refuse(503, f"the lake can't be read: {cause_of(error)}")
+        return _refuse(503, f"the lake can't be read: {cause_of(error)}", language)
 
 
-def _refuse(status: int, sentence: str) -> Answer:
-    said = {"sentence": sentence, "is_live": True, "is_simulated": False}
-    return Answer(status, render_page("refused.html.j2", ENGLISH, **said))
+def _refuse(status: int, sentence: str, language: LanguageCode) -> Answer:
+    link = _link(ALL_DAYS, language)
+    said = {"sentence": sentence, "is_live": True, "is_simulated": False, "link": link}
+    return Answer(status, render_page("refused.html.j2", Language(language), **said))
+
+
+def _read_language(query: Mapping[str, str], otherwise: LanguageCode) -> LanguageCode:
+    """The one that is asked for; what is none is not chosen."""
+    given = query.get("lang", "")
+    return LanguageCode(given) if given in list(LanguageCode) else otherwise
 
 
 def _status_of(error: TidegaugeError) -> int:
@@ -116,19 +129,22 @@ def _read_date(query: Mapping[str, str], key: str) -> date | None:
         raise SettingsError(key, given, "write a date such as 2016-11-08") from error
 
 
-def _link(span: Span) -> Callable[[str], str]:
-    """To the page of a country, or to the index, with the same span."""
+def _link(span: Span, language: LanguageCode) -> Callable[[str], str]:
+    """To the page of a country, or to the index, with the same span and language."""
     ends = {"from": span.first, "to": span.last}
-    chosen = {key: day for key, day in ends.items() if day not in {date.min, date.max}}
-    return lambda country: "./?" + urlencode({"country": country, **chosen})
+    chosen: dict[str, object] = {
+        key: day for key, day in ends.items() if day not in {date.min, date.max}
+    }
+    chosen["lang"] = language
+    return lambda country: "./?" + urlencode({"country": country} | chosen if country else chosen)
 
 
 def _make_report(lake: Lake, settings: Settings, country: str, span: Span) -> str:
     how = replace(report_settings(settings), is_live=True)
     if not country:
-        return make_index(lake, how, _link(span), span)
+        return make_index(lake, how, _link(span, settings.language), span)
     code = find_code(country) or country.upper()
-    return make_page(lake, how, code, span, link=_link(span))
+    return make_page(lake, how, code, span, link=_link(span, settings.language))
 
 
 def _link_runs(day: date, zone: ZoneInfo) -> str:
@@ -163,7 +179,7 @@ def _make_days(lake: Lake, settings: Settings, span: Span, now: datetime) -> str
     return render(
         "days.html.j2",
         site,
-        _link(span),
+        _link(span, settings.language),
         focus=None,
         so_far=so_far,
         hours=hours,
@@ -175,4 +191,8 @@ def _make_days(lake: Lake, settings: Settings, span: Span, now: datetime) -> str
         waiting=waiting,
         given_up=given_up,
         dag=_DAG,
+        dag_link=Markup('<a href="../dags/{0}">{0}</a>').format(_DAG),
+        last_lines=", ".join(
+            f"{name} {write_local_time(at, zone)}" for name, at in so_far.lines_until.items()
+        ),
     )

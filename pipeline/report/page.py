@@ -24,7 +24,7 @@ from pipeline.errors import SettingsError, StorageError
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
 from pipeline.lake.query import State, one_state
-from pipeline.language import ENGLISH, Language
+from pipeline.language import Language
 from pipeline.report import wording
 from pipeline.report.accounting import (
     Accounting,
@@ -36,9 +36,10 @@ from pipeline.report.accounting import (
 from pipeline.report.charts import usual_of
 from pipeline.report.day_hours import fill_hours, mark_whole_days
 from pipeline.report.drawings import choose_window, draw_charts
-from pipeline.report.facts import Facts, Focus, HistoryDay
-from pipeline.report.figure import is_simulated
+from pipeline.report.facts import Facts, Focus, HistoryBefore, HistoryDay
+from pipeline.report.figure import is_simulated, read_history_before
 from pipeline.report.gather import focus_on, gather_facts
+from pipeline.report.paragraph import say_unexpected
 from pipeline.report.rendering import environment
 from pipeline.report.why import Reasons, find_reasons
 
@@ -153,6 +154,8 @@ class Told:
     focus: Focus
     reasons: Reasons | None
     """Why the surge of the headline was; None without one."""
+    before: HistoryBefore | None
+    """Where nothing is expected of the highest day: why not."""
 
 
 def read_site(state: State, how: ReportSettings, span: Span) -> Site:
@@ -165,7 +168,7 @@ def read_site(state: State, how: ReportSettings, span: Span) -> Site:
         credits=credit_databases(how, span_databases(facts.days)),
         is_simulated=is_simulated(state.lake),
         is_live=how.is_live,
-        language=ENGLISH,
+        language=how.language,
     )
 
 
@@ -176,9 +179,11 @@ def read_country(state: State, facts: Facts, country: str | None, span: Span) ->
         return None
     surge = focus.episode or focus.beside
     if not surge:
-        return Told(focus, None)
+        is_known = focus.peak.expected is not None
+        before = None if is_known else read_history_before(state, focus.country, focus.peak.day)
+        return Told(focus, None, before)
     found = find_reasons(state, surge.country, surge.start_day, surge.end_day)
-    return Told(focus, next(one for one in found if one.surge == surge))
+    return Told(focus, next(one for one in found if one.surge == surge), None)
 
 
 def render_country(
@@ -197,6 +202,7 @@ def render_country(
         link,
         focus=focus,
         reasons=told.reasons if told else None,
+        unexpected=say_unexpected(told.before, site.language) if told and told.before else "",
         charts=draw_charts(site.facts, focus, site.language) if focus else {},
         window=window,
         weekdays=_list_weekdays(window, site.language),
@@ -216,7 +222,8 @@ def render(template: str, site: Site, link: Link | None, **more: Any) -> str:
         accounting=site.accounting,
         spans=span_databases(site.facts.days),
         credits=site.credits,
-        failing=_failing_days(site.facts),
+        failing=", ".join(_list_failing_days(site.facts, site.language)),
+        late_days=", ".join(_list_late_days(site.facts, site.language)),
         zone=ZoneInfo(site.facts.zone),
         clocks_change=_clocks_change(site.facts),
         is_simulated=site.is_simulated or bool(more.get("comparisons")),
@@ -246,11 +253,26 @@ def _timeouts(lake: Lake, otherwise: int) -> list[int]:
     return sorted({session_timeout(parts, otherwise) for parts in built.values()}) or [otherwise]
 
 
-def _failing_days(facts: Facts) -> list[Any]:
+def _list_failing_days(facts: Facts, language: Language) -> list[str]:
     """The censored days with the highest shares of 5xx, at most five, in order of time."""
     high = [day for day in facts.days if day.is_censored]
     high.sort(key=lambda day: (-(day.error_share or 0), day.day))
-    return sorted(high[:5], key=lambda day: day.day)
+    return [
+        f"{language.day(day.day)} ({wording.keep_whole(language.share(day.error_share or 0))})"
+        for day in sorted(high[:5], key=lambda day: day.day)
+    ]
+
+
+def _list_late_days(facts: Facts, language: Language) -> list[str]:
+    """The spans of days that were located by a younger database."""
+    late = [span for span in span_databases(facts.days) if span.is_late]
+    return [
+        language.ngettext(
+            "{span} ({count} day)", "{span} ({count} days)",
+            span.days, span=language.between(span.first_day, span.last_day),
+        )
+        for span in late
+    ]  # fmt: skip
 
 
 def _list_weekdays(window: Sequence[HistoryDay], language: Language) -> list[Weekday]:

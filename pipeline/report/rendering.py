@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from datetime import date
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +16,11 @@ from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup
+from markupsafe import escape as as_html
 
-from pipeline.countries import name_with_article
 from pipeline.csv_cells import write_csv
 from pipeline.definitions import CENSORED_SHARE, LEAST_HISTORY_DAYS, ROBOTLIKE, UNREAD_SHARE
-from pipeline.language import Language
+from pipeline.language import LANGUAGES, Language
 from pipeline.report import wording
 from pipeline.report.facts import CountryTotal
 from pipeline.report.gather import LEAST_SESSIONS
@@ -29,13 +30,15 @@ from pipeline.surges.episodes import (
     ALARM_PROBABILITY_AT_FIRST,
     LONGEST_STEP_DAYS,
 )
-from pipeline.text import escape, write_countries
+from pipeline.text import escape
+from pipeline.why.explain import name_dimension, name_signal
 from pipeline.why.signal_names import SHARES
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-_SHOWN_DAYS = 12
+_SHOWN_NAMES = 12
+_SHOWN_RUNS = 8
 _SHOWN_RESTATEMENTS = 3
 
 
@@ -58,13 +61,25 @@ def environment(language: Language) -> jinja2.Environment:
         "difference": language.difference,
         "place": language.country,
         "by_place": partial(_sort_by_place, language),
-        "in_place": name_with_article,
+        "in_place": language.in_country,
         "day": _keep_whole,
-        "days": _list_days,
+        "days": partial(language.days, most=_SHOWN_RUNS),
+        "names": partial(_list_names, language),
+        "as_date": date.fromisoformat,
+        "retell": language.retell,
         "csv_url": _write_csv_url,
     }
     made.globals |= {
         "language": language,
+        "languages": LANGUAGES,
+        "_": partial(_translate, language),
+        "ngettext": partial(_translate_number, language),
+        "code": _as_code,
+        "addresses": partial(wording.name_addresses, language=language),
+        "count_for": partial(_count_for, language),
+        "dimension_name": partial(name_dimension, language=language),
+        "signal_name": partial(name_signal, language=language),
+        "kind_name": partial(_name_kind, language),
         "most_entries": _SHOWN_RESTATEMENTS,
         "robotlike_from": ROBOTLIKE,
         "censored_from": language.limit(CENSORED_SHARE),
@@ -76,7 +91,7 @@ def environment(language: Language) -> jinja2.Environment:
         "most_quiet_days": LONGEST_STEP_DAYS - 1,
         "least_sessions": LEAST_SESSIONS,
         "times_expected": partial(wording.compare_with_expected, language=language),
-        "countries": write_countries,
+        "countries": partial(_count_countries, language),
         "sources": partial(wording.write_sources, language=language),
         "local_time": wording.write_local_time,
         "signal_shares": SHARES,
@@ -111,8 +126,55 @@ def _keep_whole(text: object) -> Markup:
     return Markup('<span class="day">{}</span>').format(text)
 
 
-def _list_days(days: Iterable[object]) -> str:
-    """The first days of a list, and how many more there are."""
-    known = [str(day) for day in days]
-    more = f" and {len(known) - _SHOWN_DAYS:,} more" if len(known) > _SHOWN_DAYS else ""
-    return ", ".join(known[:_SHOWN_DAYS]) + more
+def _translate(language: Language, message: str, **values: object) -> Markup:
+    """A message, which may have markup; its parameters are texts."""
+    return Markup(language.gettext(message, **_make_safe(values)))  # noqa: S704 all is escaped
+
+
+def _translate_number(
+    language: Language, one: str, many: str, count: float, **values: object
+) -> Markup:
+    said = language.ngettext(one, many, count, **_make_safe(values))
+    return Markup(said)  # noqa: S704 likewise
+
+
+def _make_safe(values: dict[str, object]) -> dict[str, object]:
+    return {
+        name: as_html(_finalize(value)) if isinstance(value, str) else value
+        for name, value in values.items()
+    }
+
+
+def _as_code(text: str) -> Markup:
+    return Markup("<code>{}</code>").format(text)
+
+
+def _list_names(language: Language, names: Sequence[str]) -> str:
+    """The first names of a list, and how many more there are."""
+    shown = ", ".join(names[:_SHOWN_NAMES])
+    more = len(names) - _SHOWN_NAMES
+    if more <= 0:
+        return shown
+    return language.ngettext("{some} and {count} more", "{some} and {count} more", more, some=shown)
+
+
+def _count_for(language: Language, sessions: float, is_at_least: bool) -> str:
+    count = wording.count_at_least if is_at_least else wording.count_sessions
+    return count(sessions, language)
+
+
+def _count_countries(language: Language, countries: int) -> str:
+    """What sessions are from; ``no known country`` where nobody was located."""
+    if not countries:
+        return language.gettext("no known country")
+    return language.ngettext("{count} country", "{count} countries", countries)
+
+
+def _name_kind(language: Language, kind: str) -> str:
+    return {
+        "hits": language.gettext("hits"),
+        "rejected": language.gettext("rejected"),
+        "blank": language.gettext("blank"),
+        "directives": language.gettext("directives"),
+        "duplicates": language.gettext("duplicates"),
+    }[kind]

@@ -48,7 +48,10 @@ def test_a_country_and_a_span_have_the_page_that_the_command_writes(storm: Path)
     main = re.compile("<main>.*</main>", re.DOTALL)
     assert text_of(main.search(live.html)[0]) == text_of(main.search(out.read_text())[0])
     links = {link for link in Page(live.html).links if not link.startswith("data:")}
-    assert links == {"./", "days", "./?country=US&from=2016-11-08&to=2016-11-11"}
+    assert links == {
+        "./?from=2016-11-08&to=2016-11-11&lang=en", "days?lang=en",
+        "./?country=US&from=2016-11-08&to=2016-11-11&lang=en",
+    }  # fmt: skip
     assert '<option value="US" selected>United States</option>' in live.html
     assert 'name="from" value="2016-11-08"' in live.html
     assert "form-action 'self'\">" in live.html
@@ -58,8 +61,8 @@ def test_without_a_country_it_is_the_index(storm: Path) -> None:
     page = ask(storm, country="", **{"from": "", "to": ""})
     assert page.status == 200
     assert "780 sessions from 2 countries, 1 surge" in text_of(page.html)
-    assert {"./?country=CA", "./?country=US"} <= {*Page(page.html).links}
-    assert " selected" not in page.html
+    assert {"./?country=CA&lang=en", "./?country=US&lang=en"} <= {*Page(page.html).links}
+    assert page.html.count(" selected") == 1, "the language alone"
 
 
 def test_each_day_leads_to_its_runs_and_says_what_is_stale_or_missing(tmp_path: Path) -> None:

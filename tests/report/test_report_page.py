@@ -70,7 +70,7 @@ def storm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_surge_is_the_headline(report: Report, storm: Path) -> None:
     """Country, peak, expectation, all countries' surges, accounting and caveats are said."""
     text = text_of(report(storm))
-    assert "United States: 200 sessions on 2016-11-10, 10.0 times what was expected" in text
+    assert "United States: 200 sessions on 10 November 2016, 10.0 times what was expected" in text
     assert "sessions from 2 countries" in text
     assert "local days of America/Toronto" in text
     assert "A U.S. address is not an American" in text
@@ -98,13 +98,20 @@ def test_a_surge_on_an_incomplete_day_is_at_least(report: Report, tmp_path: Path
     lines = [text for text in lines if text.replace('" 200 ', '" 503 ') not in failing] + failing
     html = report(make_lake(folder, lines))
     text = text_of(html)
-    assert "United States: at least 200 sessions on 2016-11-10, at least 10.0 times what" in text
-    assert "Logs are missing of 2016-11-10: the surge has at least this size" in text
+    assert (
+        "United States: at least 200 sessions on 10 November 2016, at least 10.0 times what" in text
+    )
+    assert "Logs are missing of 10 November 2016: the surge has at least this size" in text
     assert "its 2 servers usually write is there (1 whole)" in text
     assert "web02: nothing of this day" in text
     assert "Nothing is missing of 11 of 12 days" in text
-    assert "On 2016-11-10 the server answered 13.0 % of all requests (robots left out)" in text
-    assert "Logs are missing of 2016-11-10. Visitors were turned away on 2016-11-10." in html
+    assert (
+        "On 10 November 2016 the server answered 13.0 % of all requests (robots left out)" in text
+    )
+    assert (
+        "Logs are missing of 10 November 2016. Visitors were turned away on 10 November 2016."
+        in html
+    )
     assert html.count("at least: 5 % or more of requests") == 1
     assert Page(html).tags <= set(ALLOWED.split()) | VOID
 
@@ -121,7 +128,7 @@ def test_a_surge_under_a_crash_is_at_least_everywhere(report: Report, tmp_path: 
         ]
     lake = make_lake(tmp_path / "site", lines)
     text = text_of(report(lake))
-    assert "United States: at least 200 sessions on 2016-11-10, at least 10.0 times" in text
+    assert "United States: at least 200 sessions on 10 November 2016, at least 10.0 times" in text
     assert "Preliminary." not in text
     assert "Logs are missing" not in text
     assert "13.0 % of all requests (robots left out) with an error of its own" in text
@@ -185,7 +192,7 @@ def test_the_same_sessions_by_local_day_and_by_utc_day(report: Report, tmp_path:
     row = re.search(r'class="day">2016-11-09</th>(<td.*?)</tr>', html.split('id="zone"')[1])
     assert row
     assert re.findall(r">([^<>]+)</td>", row[1]) == ["4", "1", "\N{MINUS SIGN}3"]
-    assert "2016-11-09 has 4 sessions by local day and 1 by UTC day" in text_of(html)
+    assert "9 November 2016 has 4 sessions by local day and 1 by UTC day" in text_of(html)
 
 
 def test_another_country_can_be_asked_for(report: Report, storm: Path) -> None:
@@ -197,8 +204,8 @@ def test_a_span_shows_its_days_alone(report: Report, storm: Path) -> None:
     """Its sessions, its surges, its countries; what the whole lake has is called so."""
     html = report(storm, "US", Span(date(2016, 11, 9), date(2016, 11, 11)))
     text = text_of(html)
-    assert "2016-11-09 to 2016-11-11, of 2016-11-01 to 2016-11-12 in the lake" in text
-    assert "United States: 200 sessions on 2016-11-10, 10.0 times what was expected" in text
+    assert "9 to 11 November 2016, of 1 to 12 November 2016 in the lake" in text
+    assert "United States: 200 sessions on 10 November 2016, 10.0 times what was expected" in text
     assert "These days: 3 days with hits, 330 sessions from 2 countries" in text
     assert "The whole lake: 780 log lines from 1 file" in text
     assert days_shown(html) == ["2016-11-09", "2016-11-10", "2016-11-11"]
@@ -317,7 +324,7 @@ def test_a_long_lake_shows_the_days_about_the_surge(report: Report, tmp_path: Pa
     for n in range(130):
         lines += day_lines(STATES, first + timedelta(n), 60 if n == 60 else 1)
     html = report(make_lake(tmp_path / "site", lines))
-    assert "United States: 60 sessions on 2004-03-01" in text_of(html)
+    assert "United States: 60 sessions on 1 March 2004" in text_of(html)
     assert "All 130 days" in text_of(html)
     shown = days_shown(html)
     assert (shown[0], shown[-1], len(shown)) == ("2004-01-19", "2004-03-29", 42 + 1 + 28)
@@ -328,7 +335,7 @@ def test_a_missing_day_is_named_and_not_zero(report: Report, tmp_path: Path) -> 
     lines = [x for n in (0, 1, 3) for x in day_lines(CANADA, NOON + timedelta(n), 9)]
     html = report(make_lake(tmp_path / "site", lines, zone="Asia/Kolkata"))
     text = text_of(html)
-    assert "Days without any hit: 2016-11-03." in text
+    assert "Days without any hit: 3 November 2016." in text
     assert "2016-11-01 21:30+05:30" in text
 
 
@@ -381,7 +388,7 @@ def test_nothing_in_a_log_becomes_html(report: Report, tmp_path: Path) -> None:
     assert {name for name in page.attributes if name.startswith("on")} == set()
     assert not page.attributes & {"src", "style", "srcdoc", "action", "xlink:href"}
     assert all(re.match("data:text/csv;charset=utf-8,[\\w%,:.~-]+$", link) for link in page.links)
-    assert "unknown place: 200 sessions on 2016-11-12" in page.text
+    assert "unknown place: 200 sessions on 12 November 2016" in page.text
     assert PATH in page.text
     assert "<img" in page.text
     assert "~svg~onload~alert~7~~" in page.text  # a source is a name

@@ -44,10 +44,10 @@ def rows_of(html: str) -> list[str]:
 def test_each_restatement_has_one_entry(storm: Publisher) -> None:
     """When, why, the day's total before and after, the countries: the report's own one first."""
     later, first = entries_of(write(storm))
-    assert 'Figures of 2016-11-08, restated on <span class="day">2016-11-12 06:00' in later
+    assert "Figures of 8 November 2016, restated on 12 November 2016 at 06:00" in later
     assert "Why: late files: web06 &lt;img src=x" in later
     assert rows_of(later) == ["2016-11-08311312+1", "United States (US)250251+1"]
-    assert 'restated on <span class="day">2016-11-11 06:00' in first
+    assert "restated on 11 November 2016 at 06:00" in first
     assert "Why: late files: web03.log, web04.log, web05.log." in first
     assert rows_of(first) == [
         "2016-11-08before: 2 of 5 sources130311+181", "United States (US)100250+150",
@@ -69,7 +69,7 @@ def test_a_delivery_for_many_days_names_its_files_once(tmp_path: Path) -> None:
     site.build()
     site.publish("2016-12-02T00:00:00Z")
     (entry,) = entries_of(write(site))
-    assert "Figures of 2016-11-02 to 2016-11-09, restated on" in entry
+    assert "Figures of 2 to 9 November 2016, restated on" in entry
     assert entry.count("web02.log") == entry.count("web03.log") == 1
     shown, folded = entry.split("<details>")
     assert len(rows_of(shown)) == 5 + 1
@@ -119,9 +119,9 @@ def test_equal_totals_are_an_entry_too(tmp_path: Path) -> None:
 def test_the_headline_says_what_was_published_first(storm: Publisher) -> None:
     text = text_of(write(storm))
     assert (
-        "The figure of 2016-11-08 was first published as 100 on 2016-11-09 06:00, preliminary with"
-        " 2 of 5 sources; it was restated to 251 on 2016-11-12 06:00." in text
-    )
+        "The figure of 8 November 2016 was first published as 100 on 9 November 2016 at 06:00,"
+        " preliminary with 2 of 5 sources; it was restated to 251 on 12 November 2016 at 06:00."
+    ) in text
 
 
 def test_a_hostile_reason_stays_text(storm: Publisher) -> None:
@@ -158,7 +158,7 @@ def test_older_restatements_are_folded_and_still_older_ones_counted(
     section = section_of(write(site))
     shown, folded = section.split("<details>")
     assert shown.count('<div class="restatement">') == 3
-    assert "2016-12-07 06:00" in shown
+    assert "7 December 2016 at 06:00" in shown
     assert "2 earlier restatements" in folded
     assert folded.count('<div class="restatement">') == 2
     assert "1 still earlier one is not shown" in folded

@@ -42,6 +42,8 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     settings = load_settings(lake=lake, geo=lake.parent / "geo")
     tab = answer(lambda: settings, "days", {}, datetime(2016, 11, 12, 20, 30, tzinfo=UTC))
     found["days"].write_text(tab.html, encoding="utf-8")
+    found["french"] = folder / "french.html"
+    Site(lake.parent).run("report", "--geo", "geo", "--lang", "fr", "--out", found["french"])
     return found | {"index": folder / "all" / "index.html"}
 
 
@@ -83,7 +85,7 @@ TOO_WIDE = """[...document.querySelectorAll('body *')].filter(e =>
 """What is wider than the screen or the paper, or has to be scrolled."""
 
 
-@pytest.mark.parametrize("name", ["hostile", "storm", "index", "days"])
+@pytest.mark.parametrize("name", ["hostile", "storm", "index", "days", "french"])
 @pytest.mark.parametrize(
     ("width", "media"), [(390, "screen"), (1280, "screen"), (688, "print"), (710, "print")]
 )
@@ -107,7 +109,7 @@ def test_no_element_is_wider_than_a_phone_a_desk_or_paper(
     page.close()
 
 
-@pytest.mark.parametrize("name", ["hostile", "storm", "index", "days"])
+@pytest.mark.parametrize("name", ["hostile", "storm", "index", "days", "french"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_screen_reader_finds_everything(
