@@ -6,7 +6,7 @@ A derived partition is a pure function of its inputs and settings; see ``stale``
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,7 +14,8 @@ from pathlib import Path
 from pipeline.build.apart import File, Workplace
 from pipeline.build.batch import BuildSettings, build_batch, list_hits, near
 from pipeline.build.buckets import build_divided, count_buckets
-from pipeline.build.stale import DERIVED, DayFiles, Parts, fingerprint, take_stock
+from pipeline.build.built import Built, Parts, line_of, put_built, read_built
+from pipeline.build.stale import DERIVED, DayFiles, parts_of, take_stock
 from pipeline.build.summary import add_summary
 from pipeline.definitions import HITS_PER_MB
 from pipeline.engine import HERE, Engine
@@ -61,22 +62,23 @@ def build(
         stock = take_stock(lake, settings)
         built, stale = dict(stock.built), stock.stale_for(also)
         change, put_at = Change(lake, staging), started
-        making = _make(lake, engine, settings, staging / "built", stale, stock.days)
+        files, wanted = parts_of(lake, settings, stale)
+        making = _make(lake, engine, settings, staging / "built", stale, files)
         for batch, made in making:
             # `daily` stands for all: each day has hits, so each that was built has a row.
             done = [day for day in batch if f"daily/day={day}/part.parquet" in made]
             _take_over(change, made)
             _replace_days(change, map(str, done))
-            built |= {str(day): stock.wanted[str(day)] for day in done}
+            built |= {str(day): line_of(wanted[str(day)], stock.files[day]) for day in done}
             too_large += [day for day in batch if day not in done]
             if time.monotonic() > put_at + _PUT_EACH_S:
-                _put(change, built, settings)
+                _put(change, built, settings, wanted)
                 put_at = time.monotonic()
             on_days(len(batch), len(stale))
-        for day in sorted(set(built) - set(stock.wanted) - lake.sealed()):
+        for day in sorted(set(built) - set(map(str, stock.files)) - lake.sealed()):
             _replace_days(change, [day])
             del built[day]
-        _put(change, built, settings)
+        _put(change, built, settings, wanted)
     took = round((time.monotonic() - started) * 1000)
     log.info("built %d days in %d ms", len(stale) - len(too_large), took)
     if too_large:
@@ -96,20 +98,22 @@ def refresh_tables(lake: Lake, settings: BuildSettings) -> None:
     the lake's lock ``build``.
     """
     with lake.staging() as staging:
-        _put(Change(lake, staging), read_json(lake.ledger / "built.json"), settings)
+        _put(Change(lake, staging), read_built(lake), settings, {})
 
 
-def _put(change: Change, built: dict[str, Parts], settings: BuildSettings) -> None:
+def _put(
+    change: Change, built: dict[str, Built], settings: BuildSettings, made: Mapping[str, Parts]
+) -> None:
     """Put what was built into the lake, with the tables over all days that it leads to."""
     lake = change.lake
-    if built != read_json(lake.ledger / "built.json"):
-        change.write_json(lake.ledger / "built.json", built)
+    if built != read_built(lake):
+        put_built(change, built, made)
     days = shown_days(lake, built, change)
     add_summary(change, days, settings.zone, settings.sources, settings.memory_mb)
     change.put()
 
 
-def shown_days(lake: Lake, built: dict[str, Parts], change: Change | None = None) -> dict[str, str]:
+def shown_days(lake: Lake, built: dict[str, Built], change: Change | None = None) -> dict[str, str]:
     """The days that have figures, by what they were built from; a sealed one lost stays lost.
 
     A sealed one may lose a person's sessions: its digest tells.
@@ -123,7 +127,7 @@ def shown_days(lake: Lake, built: dict[str, Parts], change: Change | None = None
             model, _, name = place.partition("/")
             sessions[name.partition("/")[0]] += digest if model == "sessions" else ""
     return {
-        day: fingerprint(built[day]) if day in built else sessions[f"day={day}"]
+        day: built[day].parts if day in built else sessions[f"day={day}"]
         for day in days
         if is_there(lake.part_path("daily", day))
     }

@@ -10,7 +10,7 @@ from duckdb import ColumnExpression, ConstantExpression
 
 from pipeline.build.batch import BuildSettings
 from pipeline.build.build import shown_days
-from pipeline.build.stale import DERIVED, Stock, take_stock
+from pipeline.build.stale import DERIVED, DayFiles, Stock, parts_of, take_stock
 from pipeline.build.summary import is_current
 from pipeline.errors import DataError
 from pipeline.lake.database import connect
@@ -39,14 +39,14 @@ def check_days(lake: Lake, days: Iterable[date], settings: BuildSettings) -> lis
     with lake.lock("build"):  # what is read here was built from one and the same state
         stock = take_stock(lake, settings)
         sealed = {date.fromisoformat(day) for day in lake.sealed()}
-        wanted = sorted((set(days) & stock.days.keys()) - stock.causes.keys() - sealed)
+        wanted = sorted((set(days) & stock.files.keys()) - stock.causes.keys() - sealed)
         are_current = is_current(lake, shown_days(lake, stock.built), settings.sources)
         if not wanted:
             return []
         with _connect(lake, settings) as connection:
             for start in range(0, len(wanted), _DAYS_AT_ONCE):
                 some = wanted[start : start + _DAYS_AT_ONCE]
-                _show_days(connection, lake, stock, some)
+                _show_days(connection, lake, parts_of(lake, settings, some)[0], some)
                 models = ("hits", *DERIVED, *(["days"] if are_current else []))
                 _run(connection, models, some)
             if are_current:
@@ -66,11 +66,14 @@ def _connect(lake: Lake, settings: BuildSettings) -> Iterator[duckdb.DuckDBPyCon
 
 
 def _show_days(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, stock: Stock, some: list[date]
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    files: dict[date, DayFiles],
+    some: list[date],
 ) -> None:
     """Make views of the days and their neighbours: a session may come from the one or the other."""
-    near = sorted({day + n * _ONE_DAY for day in some for n in (-1, 0, 1)} & stock.days.keys())
-    hits = [lake.hits_path(str(day), key) for day in near for key in stock.days[day].stems]
+    near = sorted({day + n * _ONE_DAY for day in some for n in (-1, 0, 1)} & files.keys())
+    hits = [lake.hits_path(str(day), key) for day in near for key in files[day].stems]
     _show(connection, "hits", hits)
     # A sealed day beside them may be cut by another timeout than theirs: no contradiction.
     unsealed = sorted({str(day) for day in near} - lake.sealed())

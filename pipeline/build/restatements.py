@@ -10,7 +10,6 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +17,14 @@ import pyarrow as pa
 
 from pipeline.build.batch import BuildSettings
 from pipeline.build.build import refresh_tables, shown_days
-from pipeline.build.stale import FileNames, Parts, compare_parts
+from pipeline.build.built import (
+    PartsOfDays,
+    name_published,
+    published_path,
+    put_published,
+    read_built,
+)
+from pipeline.build.stale import FileNames, compare_parts
 from pipeline.days import day_start
 from pipeline.lake.change import Change
 from pipeline.lake.database import connect_reader
@@ -42,8 +48,8 @@ _ORDER = [("day", "ascending"), ("country", "ascending"), ("published_at", "asce
 class _Mark:
     """What a day was published from; of one that is gone from the lake, nothing."""
 
-    parts: Parts | None = None
-    """What it was counted from; None also when the ledger has lost it (of a sealed day)."""
+    parts: str | None = None
+    """The fingerprint of what it was counted from; None also when the ledger has lost it."""
     completeness: str = ""
     """How complete it was, as a hash."""
 
@@ -96,7 +102,7 @@ def publish(
     """
     with lake.lock("build"), storage_named(lake.store.disk, "the next run publishes what is due"):
         refresh_tables(lake, settings)
-        built = read_json(lake.ledger / "built.json")
+        built = read_built(lake)
         known, asked = _read_marks(lake), {str(day) for day in about}
         shown = set(shown_days(lake, built))
         gone = dict.fromkeys(known.keys() - shown, _GONE)
@@ -104,7 +110,10 @@ def publish(
             after = {str(day + timedelta(days=1)) for day in about}
             shown, gone = shown & (asked | after & known.keys()), {}
         due = _find_due(lake, shown, asked | known.keys(), now)
-        marks = {day: _Mark(built.get(day), completeness) for day, completeness in due.items()}
+        marks = {
+            day: _Mark(built[day].parts if day in built else None, completeness)
+            for day, completeness in due.items()
+        }
         return _publish(lake, marks | gone, known, now)
 
 
@@ -115,14 +124,16 @@ def _publish(
     changed = {day: mark for day, mark in marks.items() if known.get(day) != mark}
     if not changed:
         return []
-    names = FileNames(lake)
-    reasons = {day: _write_reason(known.get(day), mark, names) for day, mark in changed.items()}
+    names, parts = FileNames(lake), PartsOfDays(lake)
+    reasons = {
+        day: _write_reason(day, known.get(day), mark, parts, names) for day, mark in changed.items()
+    }
     counted = sorted(day for day, mark in changed.items() if mark != _GONE)
     with lake.staging() as staging:
         change = Change(lake, staging)
         added = _add_rows(change, reasons, counted, now)
         then = {day: asdict(mark) for day, mark in {**known, **changed}.items()}
-        change.write_json(_marks_path(lake), then)
+        put_published(change, then)
         change.put()
     restated = [_restated(row) for row in added if row["previous_sessions"] is not None]
     restated = [one for one in restated if one.sessions != one.previous_sessions]
@@ -130,15 +141,14 @@ def _publish(
     return restated
 
 
-def _marks_path(lake: Lake) -> Path:
-    return lake.ledger / "published.json"
-
-
 def _read_marks(lake: Lake) -> dict[str, _Mark]:
     """What each day was published from, the last time."""
     if not lake.part_path("restatements").exists():
         return {}
-    return {day: _Mark(**mark) for day, mark in read_json(_marks_path(lake)).items()}
+    return {
+        day: _Mark(name_published(mark), mark["completeness"])
+        for day, mark in read_json(published_path(lake)).items()
+    }
 
 
 def _find_due(
@@ -160,19 +170,24 @@ def _hash(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _write_reason(known: _Mark | None, mark: _Mark, names: FileNames) -> str:
+def _write_reason(
+    day: str, known: _Mark | None, mark: _Mark, parts: PartsOfDays, names: FileNames
+) -> str:
     """Why the day differs from what was published, however often it was built in between.
 
     What came to the days beside it is told only when nothing came to the day itself.
     """
     if mark == _GONE:
         return "all raw files of the day were taken out of the lake"
-    if known is None or mark.parts is None or (known.parts is None and known != _GONE):
+    if known is None:
         return "counted again"
-    if mark.parts == known.parts:
+    if mark.parts and mark.parts == known.parts:
         return "how complete the day is was judged again"
-    nothing = mark.parts | {"files": {}}
-    causes = list(compare_parts(known.parts or nothing, mark.parts, names))
+    now = parts.find(day, mark.parts)
+    before = now and now | {"files": {}} if known == _GONE else parts.find(day, known.parts)
+    if now is None or before is None:
+        return "counted again"
+    causes = list(compare_parts(before, now, names))
     own = [cause for cause in causes if not cause.is_beside]
     return "; ".join(cause.text for cause in own or causes) or "counted again"
 

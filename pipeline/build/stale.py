@@ -8,9 +8,10 @@ asks for it, for a published figure is not restated by an upgrade.
 import hashlib
 import json
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
 from importlib.metadata import version
@@ -20,11 +21,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pipeline.build.built import DROP_ROBOTLIKE, Built, Parts, PartsOfDays, fingerprint, read_built
 from pipeline.days import EPOCH
 from pipeline.definitions import DEFINITIONS_VERSION, NO_NETWORKS
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import read_json
 from pipeline.lake.sql import read_model
+from pipeline.lake.sums import READ_BY
 from pipeline.settings import Settings
 from pipeline.text import escape
 
@@ -36,15 +38,10 @@ _MODELS = (
     *(f"build/sum_{model}" for model in ("daily", "hourly", "minutes")),
 )  # fmt: skip
 """What a day's partitions are made by."""
-Parts = dict[str, Any]
-_DROP_ROBOTLIKE = "drop_robotlike"
 _ONE_DAY = timedelta(days=1)
 _SHOWN = 5
-_READ_BY = (
-    "robots", "definitions", "addresses", "proxies", "layout", "timezone", "erasures", "networks",
-)  # fmt: skip
 _NO_DAY = -(2**31)
-_COLUMNS = ("file_key", "lies_in", "days", *_READ_BY)
+_COLUMNS = ("file_key", "lies_in", "days", *READ_BY)
 _NAMED_EACH = 50
 """Of more small files in one pack a day's parts have a digest: a CDN has thousands a day."""
 _MANY = re.compile(r"(?P<stem>.+)#(?P<count>\d+)#[0-9a-f]+")
@@ -128,24 +125,29 @@ def _name_many(stem: str, files: list[tuple[str, int]]) -> str:
     return f"{stem}#{len(files)}#{digest}"
 
 
-def days_of(lake: Lake) -> dict[date, DayFiles]:
-    """Each day's files, ordered by key."""
-    table = lake.records(_COLUMNS).sort_by("file_key")
+def days_of(lake: Lake, days: Collection[date] | None = None) -> dict[date, DayFiles]:
+    """Each day's files (of some days only), ordered by key."""
+    asked = None if days is None else set(map(str, days))
+    table = lake.records(
+        _COLUMNS, are_asked=lambda sums: asked is None or not asked.isdisjoint(sums.days)
+    ).sort_by("file_key")
     keys, lie_in = (table[name].to_pylist() for name in ("file_key", "lies_in"))
-    read_by = list(map(_read_by, *(table[name].to_pylist() for name in _READ_BY)))
+    read_by = list(map(_read_by, *(table[name].to_pylist() for name in READ_BY)))
     shares = table["days"].combine_chunks()
     owner = np.repeat(np.arange(len(keys)), np.diff(shares.offsets.to_numpy()))
     values = shares.flatten()
-    days = values.field("day").cast(pa.int32()).to_numpy()
-    order = np.argsort(days, kind="stable")
+    numbers = values.field("day").cast(pa.int32()).to_numpy()
+    order = np.argsort(numbers, kind="stable")
     fields = values.take(pa.array(order))
     hits, is_late, built = (
         fields.field(name).to_pylist() for name in ("hits", "geo_is_late", "geo_built")
     )
-    owner, starts = owner[order], np.flatnonzero(np.diff(days[order], prepend=_NO_DAY))
+    owner, starts = owner[order], np.flatnonzero(np.diff(numbers[order], prepend=_NO_DAY))
     found = {}
     for start, end in pairwise([*starts.tolist(), len(order)]):
-        day = EPOCH + timedelta(days=int(days[order[start]]))
+        day = EPOCH + timedelta(days=int(numbers[order[start]]))
+        if days is not None and day not in days:
+            continue
         its = owner[start:end].tolist()
         found[day] = DayFiles(
             day,
@@ -159,7 +161,7 @@ def days_of(lake: Lake) -> dict[date, DayFiles]:
     return found
 
 
-def _read_by(  # noqa: PLR0913 what a file was read by, as ``_READ_BY``
+def _read_by(  # noqa: PLR0913 what a file was read by, as ``READ_BY``
     robots: str,
     definitions: int,
     addresses: str,
@@ -182,42 +184,51 @@ def _read_by(  # noqa: PLR0913 what a file was read by, as ``_READ_BY``
     return ", ".join([robots, str(definitions), addresses, *said])
 
 
-def parts_of(lake: Lake, days: dict[date, DayFiles], rules: SessionRules) -> dict[str, Parts]:
-    """What each day would be built from now, by kind."""
+def parts_of(
+    lake: Lake, rules: SessionRules, days: Collection[date]
+) -> tuple[dict[date, DayFiles], dict[str, Parts]]:
+    """The files of some days and of those beside them; what each would be built from now."""
+    files = days_of(lake, {day + n * _ONE_DAY for day in days for n in (-1, 0, 1)}) if days else {}
+    by_rules = _rules_of(lake, rules)
+
+    def name(day: date) -> Parts:
+        near = {str(n): files[n] for n in (day - _ONE_DAY, day + _ONE_DAY) if n in files}
+        own = files[day]
+        return {
+            "files": own.named,
+            "near": {beside: its.named for beside, its in near.items()},
+            "geo": [own.databases, own.geo_is_late],
+            "read_by": [own.read_by, *(near[beside].read_by for beside in sorted(near))],
+            **by_rules,
+        }
+
+    named = {str(day): name(day) for day in days if day in files}
+    parts: dict[str, Parts] = json.loads(json.dumps(named))  # as JSON has them: lists, not tuples
+    return files, parts
+
+
+def _rules_of(lake: Lake, rules: SessionRules) -> Parts:
+    """What every day would be built by now."""
     models = [read_model(model) for model in _MODELS]
     engines = [version("duckdb"), version("pyarrow")]
     code = hashlib.sha256(json.dumps([DEFINITIONS_VERSION, engines, models]).encode()).hexdigest()
     zone_and_key = sorted(lake.identity().items())
     settings = hashlib.sha256(json.dumps(zone_and_key).encode()).hexdigest()[:16]
-
-    def name(day: date) -> Parts:
-        near = {str(n): days[n] for n in (day - _ONE_DAY, day + _ONE_DAY) if n in days}
-        own = days[day]
-        return {
-            "files": own.named,
-            "near": {beside: files.named for beside, files in near.items()},
-            "geo": [own.databases, own.geo_is_late],
-            "read_by": [own.read_by, *(near[beside].read_by for beside in sorted(near))],
-            "definitions": code[:16],
-            # The default adds nothing, so that a day built before there was a choice keeps it.
-            "settings": [
-                rules.timeout_minutes,
-                settings,
-                *([_DROP_ROBOTLIKE] if rules.drop_robotlike else []),
-            ],
-        }
-
-    return {str(day): name(day) for day in days}
+    # The default adds nothing, so that a day built before there was a choice keeps it.
+    choices = [DROP_ROBOTLIKE] if rules.drop_robotlike else []
+    return {
+        "definitions": code[:16],
+        "settings": [rules.timeout_minutes, settings, *choices],
+    }
 
 
 @dataclass(frozen=True)
 class Stock:
     """A lake's days as the ledger has them at one moment."""
 
-    days: dict[date, DayFiles]
-    wanted: dict[str, Parts]
-    """What each day would be built from now."""
-    built: dict[str, Parts]
+    files: dict[date, str]
+    """Each day that raw files have hits of: a digest of them, and of those beside it."""
+    built: dict[str, Built]
     """What each day was built from."""
     causes: dict[date, list[Cause]]
     """Why each stale day is; a sealed one is never among them."""
@@ -236,30 +247,52 @@ class Stock:
         ]
 
 
-def fingerprint(parts: Parts) -> str:
-    """Name what a day was built from."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
-
-
 def take_stock(lake: Lake, rules: SessionRules) -> Stock:
-    """Read the ledger and find the stale days.
+    """Find the stale days: the records are read of those alone whose files have changed.
 
     A day without hits that was built before is not among them: its partitions are removed.
     """
-    days = days_of(lake)
-    # As JSON has them: lists, not tuples.
-    wanted = json.loads(json.dumps(parts_of(lake, days, rules)))
-    built = read_json(lake.ledger / "built.json")
+    files, built = _digest_files(lake), read_built(lake)
     # Sealed days come before all others (see `retention`): no stale day has one beside it whose
     # hits it needs and that are gone.
     sealed = lake.sealed()
-    names = FileNames(lake)
-    causes = {
-        date.fromisoformat(day): found
-        for day, parts in wanted.items()
-        if day not in sealed and (found := list(_find_causes(lake, day, parts, built, names)))
+    unsealed = {day: str(day) for day in files if str(day) not in sealed}
+    others = [
+        day for day, text in unsealed.items() if text in built and built[text].files != files[day]
+    ]
+    _, wanted = parts_of(lake, rules, others)
+    by_rules, known, names = _rules_of(lake, rules), PartsOfDays(lake), FileNames(lake)
+    causes = {}
+    for day, text in unsealed.items():
+        line = built.get(text)
+        its = list(_find_causes(lake, text, line, by_rules))
+        if line and text in wanted:
+            now = wanted[text]
+            before = now if fingerprint(now) == line.parts else known.find(text, line.parts)
+            if before and before | by_rules == now:
+                built[text] = replace(line, files=files[day])
+            elif before:
+                its = [one for one in its if one.kind == "missing"]
+                its += compare_parts(before, now, names)
+            else:
+                its.append(Cause("files", "what it was built from is lost"))
+        if its:
+            causes[day] = its
+    return Stock(files, built, causes)
+
+
+def _digest_files(lake: Lake) -> dict[date, str]:
+    """Each day that raw files have hits of: a digest of them, and of those beside it."""
+    found = defaultdict(list)
+    for sums in lake.sums():
+        for text, its in sums.days.items():
+            found[date.fromisoformat(text)].append(its.digest)
+    return {
+        day: hashlib.sha256(
+            json.dumps([sorted(found.get(day + n * _ONE_DAY, ())) for n in (-1, 0, 1)]).encode()
+        ).hexdigest()[:32]
+        for day in list(found)
     }
-    return Stock(days, wanted, built, causes)
 
 
 class FileNames:
@@ -286,17 +319,15 @@ def _say_many(key: str) -> str | None:
     return many and f"{int(many['count']):,} small files of {many['stem']}"
 
 
-def _find_causes(
-    lake: Lake, day: str, wanted: Parts, built: dict[str, Parts], names: FileNames
-) -> Iterator[Cause]:
-    known = built.get(day)
-    if known is None:
+def _find_causes(lake: Lake, day: str, built: Built | None, by_rules: Parts) -> Iterator[Cause]:
+    """The causes that no raw file is."""
+    if built is None:
         yield Cause("new", "was never built")
         return
     # `daily` stands for all models: sessions may rightly have no rows on a day with hits.
     if not lake.part_path("daily", day).exists():
         yield Cause("missing", "its figures are missing from the lake")
-    yield from compare_parts(known, wanted, names)
+    yield from _compare_rules(built.definitions, list(built.settings), by_rules)
 
 
 def compare_parts(known: Parts, wanted: Parts, names: FileNames) -> Iterator[Cause]:
@@ -310,27 +341,21 @@ def compare_parts(known: Parts, wanted: Parts, names: FileNames) -> Iterator[Cau
         yield Cause("geo", f"located by the database of {dates[1]}, built with that of {dates[0]}")
     if known["read_by"] != wanted["read_by"] and known["files"].keys() == wanted["files"].keys():
         yield Cause("definitions", "its raw files were read anew by other lists or definitions")
-    if known["definitions"] != wanted["definitions"]:
+    yield from _compare_rules(known["definitions"], known["settings"], wanted)
+
+
+def _compare_rules(definitions: str | None, settings: list[Any], now: Parts) -> Iterator[Cause]:
+    if definitions != now["definitions"]:
         text = "definitions, SQL or the versions of DuckDB and Arrow have changed"
         yield Cause("definitions", text, waits=True)
-    if known["settings"] != wanted["settings"]:
-        yield Cause("settings", _compare_settings(known, wanted), waits=True)
+    if settings != now["settings"]:
+        yield Cause("settings", _compare_settings(settings, now["settings"]), waits=True)
 
 
-def drops_robotlike(parts: Parts) -> bool:
-    """Whether a day of these parts leaves robot-like visitors out."""
-    return _DROP_ROBOTLIKE in parts.get("settings", [])
-
-
-def session_timeout(parts: Parts | None, otherwise: int) -> int:
-    """Minutes without a hit that ended a session when the day was counted; else ``otherwise``."""
-    return int(parts["settings"][0]) if parts and "settings" in parts else otherwise
-
-
-def _compare_settings(known: Parts, wanted: Parts) -> str:
-    minutes = [parts["settings"][0] for parts in (known, wanted)]
-    drops = [str(drops_robotlike(parts)).lower() for parts in (known, wanted)]
-    named = {"session_timeout_minutes": minutes, "drop_robotlike": drops}
+def _compare_settings(known: list[Any], wanted: list[Any]) -> str:
+    minutes = [its[0] if its else None for its in (known, wanted)]
+    drops = [str(DROP_ROBOTLIKE in its).lower() for its in (known, wanted)]
+    named: dict[str, list[Any]] = {"session_timeout_minutes": minutes, "drop_robotlike": drops}
     changed = {name: values for name, values in named.items() if values[0] != values[1]}
     return "; ".join(
         f"{name} is {now}, it was built with {before}"

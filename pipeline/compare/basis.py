@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from pipeline.build.build import shown_days
-from pipeline.build.stale import Cause, DayFiles, Parts, SessionRules, drops_robotlike, take_stock
+from pipeline.build.built import Built, read_built
+from pipeline.build.stale import Cause, DayFiles, SessionRules, days_of, take_stock
 from pipeline.errors import DataError
 from pipeline.lake.database import connect_reader
 from pipeline.lake.day_files import read_days, read_part
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import read_json
 from pipeline.text import write_number_of
 
 Figures: TypeAlias = dict[tuple[date, str], int]
@@ -84,12 +84,12 @@ def read_basis(  # noqa: PLR0913 what is read, and with what means
     Raises:
         DataError: the lake has no figures in the span asked.
     """
-    built = read_json(lake.ledger / "built.json")
+    built = read_built(lake)
     days = sorted(map(date.fromisoformat, shown_days(lake, built)))
     newest = _newest_with_settings(built)
     rules = SessionRules(
-        newest["settings"][0] if newest else rules.timeout_minutes,
-        drops_robotlike(newest) if newest else rules.drop_robotlike,
+        newest.settings[0] if newest else rules.timeout_minutes,
+        newest.drops_robotlike if newest else rules.drop_robotlike,
     )
     stock = take_stock(lake, rules)
     asked = [day for day in days if (first or date.min) <= day <= (last or date.max)]
@@ -101,15 +101,15 @@ def read_basis(  # noqa: PLR0913 what is read, and with what means
     now, flagged, completeness = _read_figures(lake, days)
     basis = Basis(
         lake, ZoneInfo(lake.identity()["timezone"]), rules, memory_mb,
-        stock.days, now, flagged, completeness, frozenset(stale), wanted,
+        days_of(lake), now, flagged, completeness, frozenset(stale), wanted,
         is_all=first is None and last is None, workspace=workspace,
     )  # fmt: skip
     return basis, left_out
 
 
-def _newest_with_settings(built: dict[str, Parts]) -> Parts | None:
+def _newest_with_settings(built: dict[str, Built]) -> Built | None:
     """What the newest day was built with, whatever is set by now."""
-    known = [built[day] for day in sorted(built) if "settings" in built[day]]
+    known = [built[day] for day in sorted(built) if built[day].settings]
     return known[-1] if known else None
 
 

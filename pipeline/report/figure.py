@@ -7,14 +7,14 @@ from datetime import date, timedelta
 import pytz
 
 import pipeline
-from pipeline.build.stale import session_timeout
+from pipeline.build.built import read_built, session_timeout
 from pipeline.definitions import ALL, DEMO_MARK, NO_COUNTRY
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.errors import GeoError, SettingsError
 from pipeline.ingest.source_names import list_doubts
 from pipeline.ingest.unread import Unread, count_unread
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import FileRecord, read_json
+from pipeline.lake.ledger import FileRecord
 from pipeline.lake.left_out import Missing, list_missing
 from pipeline.lake.query import State, one_state
 from pipeline.language import Language
@@ -160,7 +160,7 @@ def _find_figure(state: State, how: ReportSettings, about: Day, country: str) ->
         robotlike=_count_robotlike(state, day, country),
         timezone=lake.identity()["timezone"],
         session_timeout_minutes=session_timeout(
-            read_json(lake.ledger / "built.json").get(str(day)), how.timeout_minutes
+            read_built(lake).get(str(day)), how.timeout_minutes
         ),
         is_simulated=is_simulated(lake),
         completeness=completeness,

@@ -17,12 +17,11 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 import pipeline
-from pipeline.build.stale import session_timeout
+from pipeline.build.built import read_built, session_timeout
 from pipeline.days import ALL_DAYS, Span
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.errors import SettingsError, StorageError
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import read_json
 from pipeline.lake.query import State, one_state
 from pipeline.language import Language
 from pipeline.report import wording
@@ -249,8 +248,8 @@ def render_page(template: str, language: Language, **said: Any) -> str:
 
 def _timeouts(lake: Lake, otherwise: int) -> list[int]:
     """The session timeouts that the lake's days were counted with, in minutes."""
-    built = read_json(lake.ledger / "built.json")
-    return sorted({session_timeout(parts, otherwise) for parts in built.values()}) or [otherwise]
+    built = read_built(lake).values()
+    return sorted({session_timeout(one, otherwise) for one in built}) or [otherwise]
 
 
 def _list_failing_days(facts: Facts, language: Language) -> list[str]:

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pipeline
-from pipeline.build.stale import session_timeout
+from pipeline.build.built import read_built, session_timeout
 from pipeline.days import Span
 from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.errors import SettingsError
 from pipeline.ingest.unread import Unread, count_unread
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import read_json
 from pipeline.lake.left_out import list_missing
 from pipeline.lake.query import State, one_state
 from pipeline.report.accounting import ReportSettings
@@ -124,7 +123,7 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
     counted = [row for row in rows if country in (ALL, row.country)]
     names = {str(day.day) for day in days}
     records = [record for record in lake.files() if names & record.days.keys()]
-    built = read_json(lake.ledger / "built.json")
+    built = read_built(lake)
     located = [day for day in days if day.geo_built]
     return SpanFigure(
         first_day=span.first,

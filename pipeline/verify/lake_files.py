@@ -27,6 +27,7 @@ _OF_LEDGER = re.compile(
     r"ledger/(?:(?:lake|built|summary|sealed|published|left)\.json"
     r"|(?:files|replaced|forgotten)/.+-[0-9a-f]{16}\.json|files/.+-\d{4}-\d\d-\d\d\.parquet"
     r"|digests/(?:built|tables|views|restatements|subdivisions|robots|files|day=[^/]+|.+-[0-9a-f]{16})\.json"
+    r"|parts/day=\d{4}-\d\d-\d\d\.json"
     r"|(?:seen|left)/[0-9a-f]{32}\.json|alerts/[\w-]+\.json|robots/[^/]+\.parquet"
     r"|lines/[^/]+\.npy|lines/day=[^/]+/[^/]+\.parquet|whole/day=[^/]+/[^/]+\.parquet)"
 )
@@ -222,6 +223,7 @@ def find_strays(snapshot: Snapshot) -> Iterator[Finding]:
         for p in snapshot.places
         if p.startswith("ledger/digests/day=") and Path(p).stem not in named
     }
+    of_parts = {p for p in snapshot.places if p.startswith("ledger/parts/day=")}
     of_files = {p for p in snapshot.places if _OF_A_FILE.search(p)}
     days = snapshot.sealed | (set(snapshot.stock.built) if snapshot.stock else set())
     for place in sorted(snapshot.places - accounted):
@@ -240,6 +242,8 @@ def find_strays(snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding(model, place, "is a stray: no build has written it")
         elif place in of_days:
             yield Finding("ledger", place, "is a stray: nothing lies together on that day")
+        elif place in of_parts and path.stem.removeprefix("day=") not in snapshot.known:
+            yield Finding("ledger", place, "is a stray: the day was neither built nor published")
         elif place in of_files and path.stem not in snapshot.records:
             yield Finding("ledger", place, "is a stray: no record of the ledger has its file")
         elif model == "ledger" and not _OF_LEDGER.fullmatch(place):

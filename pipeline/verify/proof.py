@@ -142,13 +142,13 @@ def _list_days(snapshot: Snapshot) -> list[ProvenDay]:
 
 def _day_of(day: date, parts: tuple[FilePart, ...], snapshot: Snapshot) -> ProvenDay:
     stock = snapshot.stock
-    files = stock.days.get(day) if stock else None
+    records = [snapshot.records[part.file_key] for part in parts]
     is_sealed = str(day) in snapshot.sealed
     is_stale = stock is not None and day in stock.causes
     return ProvenDay(
         day,
         parts,
-        geo_is_late=files is not None and files.geo_is_late,
+        geo_is_late=any(record.days[str(day)].geo_is_late for record in records),
         is_sealed=is_sealed,
         is_standing=is_sealed or (is_stale and stock is not None and day not in stock.stale),
         is_current=stock is not None and str(day) in stock.built and not is_stale,

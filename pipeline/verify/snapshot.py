@@ -4,6 +4,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ from typing import Any
 import pyarrow as pa
 from pydantic import TypeAdapter
 
+from pipeline.build.built import PartsOfDays, parts_path
 from pipeline.build.stale import SessionRules, Stock, take_stock
 from pipeline.errors import LakeError
 from pipeline.lake.digests import FOLDER, RECORDS, is_intact, read_content
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import FileRecord
+from pipeline.lake.ledger import FileRecord, read_json
 from pipeline.lake.old_ledger import list_old_records, read_old_record
 from pipeline.lake.records import sum_records, to_records, to_table
 from pipeline.lake.sheets import Sheet, list_sheets
@@ -100,6 +102,8 @@ class Snapshot:
     """Every file in the lake, without hidden ones (locks, drafts, staging)."""
     unreadable: set[str]
     """The sources of which records can't be read."""
+    known: set[str]
+    """The days (ISO) that were built or published."""
 
 
 def take_snapshot(root: Path, rules: SessionRules) -> Snapshot:
@@ -117,7 +121,16 @@ def take_snapshot(root: Path, rules: SessionRules) -> Snapshot:
         _read_digests(root, places),
         places,
         lake.unreadable(),
+        _known_days(lake),
     )
+
+
+def _known_days(lake: Lake) -> set[str]:
+    found: set[str] = set()
+    for name in ("built", "published"):
+        with suppress(*_DAMAGE):
+            found |= read_json(lake.ledger / f"{name}.json").keys()
+    return found
 
 
 def list_places(root: Path) -> set[str]:
@@ -170,6 +183,12 @@ def check_ledger(root: Path, snapshot: Snapshot) -> Iterator[Finding]:
         wanted |= {"ledger/published.json", (FOLDER / "restatements.json").as_posix()}
     for place in sorted(wanted - snapshot.places):
         yield Finding("ledger", place, "is missing")
+    parts = PartsOfDays(Lake(root))
+    for day, line in snapshot.stock.built.items() if snapshot.stock else ():
+        with suppress(*_DAMAGE):  # which was said
+            if parts.find(day, line.parts) is None:
+                place = place_of(root, parts_path(Lake(root), day))
+                yield Finding("ledger", place, "lacks what the day was built from")
     yield from _check_sheets(root, snapshot)
 
 
