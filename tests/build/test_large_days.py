@@ -229,8 +229,8 @@ class Losing(Engine):
         if items and len(self.maps) == self.after:
             if self.process:
                 raise EngineError("a process was ended from outside")
-            (*_, last) = (self.lake / ".staging").rglob("aside/**/*.parquet")
-            last.unlink()
+            aside = (self.lake / ".staging").rglob("aside/**/*.parquet")
+            max(aside, key=lambda path: path.stat().st_mtime_ns).unlink()  # of this map's
         yield from results
 
 
