@@ -283,15 +283,16 @@ def take_stock(lake: Lake, rules: SessionRules) -> Stock:
 
 def _digest_files(lake: Lake) -> dict[date, str]:
     """Each day that raw files have hits of: a digest of them, and of those beside it."""
-    found = defaultdict(list)
+    by_text = defaultdict(list)
     for sums in lake.sums():
         for text, its in sums.days.items():
-            found[date.fromisoformat(text)].append(its.digest)
+            by_text[text].append(its.digest)
+    found = {date.fromisoformat(text): its for text, its in by_text.items()}
     return {
         day: hashlib.sha256(
             json.dumps([sorted(found.get(day + n * _ONE_DAY, ())) for n in (-1, 0, 1)]).encode()
         ).hexdigest()[:32]
-        for day in list(found)
+        for day in found
     }
 
 

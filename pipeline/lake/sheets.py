@@ -30,7 +30,7 @@ _SEEN = pa.list_(
 )  # fmt: skip
 SCHEMA = FILES.append(pa.field("seen", _SEEN)).remove_metadata()
 SHARES = ("days", "whole_days")
-_SUMS = b"tidegauge.sums.1"
+_SUMS = b"tidegauge.sums.2"
 """What the footer's sums are called; those of another meaning get another name."""
 _DAY_LENGTH = len(str(NO_DAY))
 _DEFAULTS = {

@@ -7,9 +7,10 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -30,8 +31,7 @@ ENDED = ("replaced_by", "forgotten_at")
 _TEXT_OF_TIME = "%Y-%m-%dT%H:%M:%S+00:00"
 
 
-@dataclass(frozen=True)
-class DaySums:
+class DaySums(NamedTuple):
     """What a source's files come to on one local day."""
 
     files: int
@@ -62,13 +62,21 @@ class Sums:
     is_old: bool
     """Whether an earlier version read any of them."""
     days: dict[str, DaySums]
-    located: list[Located]
-    """By what their hits of which days were located, each way once."""
+    ways: str
+    """The same as ``located``, as JSON: few ask, and a lake has as many as days of sources."""
+
+    @property
+    def located(self) -> list[Located]:
+        """By what their hits of which days were located, each way once."""
+        return [
+            Located(tuple((day, built) for day, built in its), networks)
+            for its, networks in json.loads(self.ways)
+        ]
 
     @property
     def text(self) -> str:
         """As JSON."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        return json.dumps(vars(self), separators=(",", ":"))
 
 
 def read_sums(text: bytes) -> Sums:
@@ -78,11 +86,7 @@ def read_sums(text: bytes) -> Sums:
         ValueError, TypeError, KeyError, AttributeError: it is of another shape.
     """
     known = json.loads(text)
-    known["days"] = {day: DaySums(**its) for day, its in known["days"].items()}
-    known["located"] = [
-        Located(tuple((day, built) for day, built in its["built"]), its["networks"])
-        for its in known["located"]
-    ]
+    known["days"] = {day: DaySums(*its) for day, its in known["days"].items()}
     return Sums(**known)
 
 
@@ -111,7 +115,7 @@ def sum_up(source: str, table: pa.Table) -> Sums:
         first, last, live.filter(is_damaged)["name"].to_pylist(),
         sum(any(its) for its in zip(*(one.to_pylist() for one in are_doubted), strict=True)),
         any(live[name].null_count > 0 for name in ("lies_in", "networks")),
-        dict(_sum_days(with_hits)), sorted(set(_list_located(live)), key=str),
+        dict(_sum_days(with_hits)), _write_ways(live),
     )  # fmt: skip
 
 
@@ -134,7 +138,7 @@ def _sum_days(live: pa.Table) -> Iterator[tuple[str, DaySums]]:
         yield str(day), DaySums(end - start, sum(hits[start:end]), digest)
 
 
-def _list_located(live: pa.Table) -> Iterator[Located]:
+def _write_ways(live: pa.Table) -> str:
     ways = []
     for name in ("days", "whole_days"):
         shares = live[name].combine_chunks()
@@ -143,5 +147,6 @@ def _list_located(live: pa.Table) -> Iterator[Located]:
         )
         cuts = pairwise(shares.offsets.to_pylist())
         ways.append([tuple(zip(days[a:b], built[a:b], strict=True)) for a, b in cuts])
-    for given, whole, networks in zip(*ways, live["networks"].to_pylist(), strict=True):
-        yield Located(whole or given, networks)
+    given = zip(*ways, live["networks"].to_pylist(), strict=True)
+    found = sorted({(whole or some, networks) for some, whole, networks in given}, key=str)
+    return json.dumps(found, separators=(",", ":"))
