@@ -300,7 +300,7 @@ def figures_in_s3(stack: Stack) -> dict[str, str]:
 
 def assert_spark_did_it_and_keeps_no_key(stack: Stack) -> None:
     logs = stack.compose("logs", "spark", "spark-worker")
-    assert logs.count("Registered app tidegauge") == 2  # files taken in, days built
+    assert logs.count("Registered app tidegauge") >= 2  # files taken in, days built
     processes = stack.compose("exec", "-T", "spark-worker", "sh", "-c", EVERY_COMMAND)
     pages = stack.compose("exec", "-T", "scheduler", "python", "-c", SPARKS_PAGES)
     assert "tidegauge" in pages
