@@ -6,11 +6,11 @@ For restated days, too: a day is a partition of the asset, and each run has its 
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import PartitionedAssetTimetable, dag
 
-from pipeline.orchestration.dag_run import DAILY
+from pipeline.orchestration.dag_run import DAY
 
 
 @dag(
-    schedule=PartitionedAssetTimetable(assets=DAILY),
+    schedule=PartitionedAssetTimetable(assets=DAY),
     doc_md=__doc__,
     tags=["tidegauge", "example"],
 )

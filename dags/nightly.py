@@ -11,6 +11,7 @@ from airflow.sdk import CronDataIntervalTimetable, Param, dag, get_current_conte
 from pipeline.orchestration.dag_run import (
     BUILDING,
     DAILY,
+    DAY,
     DEADLINE,
     FIRST_DAY,
     INGESTING,
@@ -29,8 +30,8 @@ from pipeline.orchestration.files_sensor import FilesSensor
 
 
 # Not Airflow's timetable of partitions: its backfill form offers days that have not ended, and a
-# day that is counted again gets a second run beside the first. An event has its days as
-# partitions all the same: `check` gives them to it.
+# day that is counted again gets a second run beside the first. The asset of days has partitions
+# all the same: `check` gives them to it.
 @dag(
     schedule=CronDataIntervalTimetable("0 6 * * *", timezone=ZONE),
     start_date=FIRST_DAY,
@@ -75,15 +76,15 @@ def tidegauge_nightly() -> None:
 
         return build_stale(load_site(), jobs)
 
-    @task(outlets=[DAILY])
+    @task(outlets=[DAILY, DAY])
     def check(rebuilt: list[str], *, outlet_events: Any) -> dict[str, Any]:
         """No two figures contradict each other; then others may work with these days."""
         from pipeline.orchestration.nightly import check_built
 
-        daily = outlet_events[DAILY]
-        daily.extra = check_built(load_site(), current_day(), rebuilt)
-        daily.add_partitions(daily.extra["days"])
-        return daily.extra
+        checked = check_built(load_site(), current_day(), rebuilt)
+        outlet_events[DAILY].extra = outlet_events[DAY].extra = checked
+        outlet_events[DAY].add_partitions(checked["days"])
+        return checked
 
     @task
     def report() -> str:

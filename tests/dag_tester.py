@@ -158,8 +158,9 @@ def _events_of(run: Any) -> list[dict[str, Any]]:
         AssetEvent.source_dag_id == run.dag_id, AssetEvent.source_run_id == run.run_id
     )
     with create_session() as session:
-        events = session.scalars(mine.order_by(AssetEvent.partition_key))
-        return [event.extra | {"partition": event.partition_key} for event in events]
+        events = session.scalars(mine).all()
+        found = [{"asset": e.asset.name, "partition": e.partition_key, **e.extra} for e in events]
+    return sorted(found, key=lambda event: (event["asset"], event["partition"] or ""))
 
 
 if __name__ == "__main__":

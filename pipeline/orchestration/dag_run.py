@@ -34,7 +34,12 @@ ZONE = schedule_zone()
 FIRST_DAY = datetime(1995, 1, 1, tzinfo=ZoneInfo(ZONE))
 """Any day since can be backfilled."""
 DAILY = Asset("tidegauge_daily")
-"""Days of the daily table, counted and checked; each is a partition, whose key is its date."""
+"""Days of the daily table, counted and checked: an event a run, whose extra has its days."""
+DAY = Asset("tidegauge_day")
+"""The same as an event a day, each a partition whose key is its date: a DAG on it runs for each.
+
+Two assets, as Airflow starts no DAG on a plain asset by an event that has partitions.
+"""
 INGESTING = 8
 """Raw files of one DAG read at once, a process and a core each, whatever many days are at work."""
 

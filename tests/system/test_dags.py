@@ -201,7 +201,9 @@ def test_a_night_takes_in_its_day_and_late_days_and_tells_others(
     figures = {"countries": 1, "sessions": 24, "hits": 72}  # hours; of three servers each
     days = ["2016-11-07", "2016-11-08"]
     extra = {"day": "2016-11-08", "days": days, **figures}
-    assert done.events == [extra | {"partition": day} for day in days]
+    of_the_run = {"asset": "tidegauge_daily", "partition": None, **extra}
+    of_days = [{"asset": "tidegauge_day", "partition": day, **extra} for day in days]
+    assert done.events == [of_the_run, *of_days]
     assert {path.name for path in (site.lake / "daily").iterdir()} == {
         "day=2016-11-07", "day=2016-11-08"
     }  # fmt: skip
