@@ -77,7 +77,7 @@ $(ENGINES)/installed: requirements-engines.lock .venv/installed-dev
 # Minutes: a real Airflow, a browser, PostgreSQL and Docker. Screenshots are in ./e2e-artefacts.
 # As root on Debian it installs what it needs of the system; else it says what it leaves out.
 # What has to be fast runs alone.
-E2E := timeout --foreground --signal=INT --kill-after=2m 30m $(BIN)/python -m pytest -rs
+E2E := timeout --foreground --signal=INT --kill-after=2m 30m $(BIN)/python -m pytest -rs --timeout=1200
 e2e: install-dev $(ENGINES)/installed
 	tests/e2e/packages.sh
 	rm -f e2e-artefacts/measured.txt

@@ -9,10 +9,13 @@ there are none, nothing was ever exchanged.
 import fcntl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO
 
 _LOCK, _GATE = ".exchange.lock", ".gate.lock"
+_exchanged = ContextVar[Path | None]("_exchanged", default=None)
+"""The ledger whose files this very work exchanges."""
 
 
 @contextmanager
@@ -22,7 +25,11 @@ def exchanging(ledger: Path) -> Iterator[None]:
         for name in (_GATE, _LOCK):
             file = held.enter_context((ledger / name).open("ab"))
             fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        token = _exchanged.set(ledger)
+        try:
+            yield
+        finally:
+            _exchanged.reset(token)
 
 
 @contextmanager
@@ -41,9 +48,13 @@ def sharing(ledger: Path, name: str = _LOCK) -> Iterator[None]:
 
 @contextmanager
 def holding_still(ledger: Path) -> Iterator[None]:
-    """Keep an exchange from beginning for a moment, also for one who shares the lock."""
+    """Keep an exchange from beginning for a moment, also for one who shares the lock.
+
+    And for one who is at an exchange, as no other can be: to wait for it would be for ever.
+    """
     with ExitStack() as held:
-        _share(held, ledger / _LOCK)
+        if _exchanged.get() != ledger:
+            _share(held, ledger / _LOCK)
         yield
 
 

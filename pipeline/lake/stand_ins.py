@@ -15,6 +15,7 @@ import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,7 +100,8 @@ def bring(paths: Iterable[Path]) -> None:
     if size >= _SAID_FROM:
         log.info("fetching %d files of %d MB from the lake", len(absent), size // 1_000_000)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(_bring, absent))
+        for coming in [pool.submit(copy_context().run, _bring, path) for path in absent]:
+            coming.result()
 
 
 def _is_absent(path: Path) -> bool:
