@@ -79,7 +79,7 @@ class Sheet:
         stat, found = _kept_sums.get(self.path, (None, None))
         if stat != self.stat or found is None:
             metadata = self._footer.metadata or {}
-            with shape_named(self.path):
+            with damage_named(self.path), shape_named(self.path):
                 text = metadata.get(_SUMS)
                 found = read_sums(text) if text else sum_up(self.source, self.scan(None))
             _kept_sums[self.path] = self.stat, found

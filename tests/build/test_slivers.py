@@ -100,7 +100,7 @@ def test_the_sliver_is_marked_wherever_its_numbers_stand(site: Site) -> None:
     assert "It has not been published yet. It will be when the missing logs" in figure
     site.run("report", "--out", "r.html")
     page = (site.folder / "r.html").read_text()
-    assert "9 days with hits (2016-11-09 only in part)" in page
+    assert "9 days with hits (9 November 2016 only in part)" in page
 
 
 def test_ingest_of_one_log_says_that_the_last_day_is_a_sliver(tmp_path: Path) -> None:

@@ -508,7 +508,7 @@ def test_lines_that_may_be_counted_twice_are_said_where_the_figure_is(tmp_path: 
     assert "twice" not in figure(9)
     one.run("report", "--out", "report.html")
     page = (one.folder / "report.html").read_text()
-    assert "Days with lines that may be counted twice:</strong> 2016-11-08." in page
+    assert "Days with lines that may be counted twice:</strong> 8 November 2016." in page
     assert said in page
     one.run("verify")
     one.run("forget", "web01-1.log")
