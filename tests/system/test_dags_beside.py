@@ -110,4 +110,4 @@ def test_retention_is_idle_where_it_is_not_set(tester: DagTester, site: Site) ->
 def test_an_example_runs_for_the_days_that_were_counted(tester: DagTester, site: Site) -> None:
     """By `dag.test()` no event triggered it: it has no day to print, and says so by skipping."""
     done = tester.test("tidegauge_example_downstream", settings_of(site), {})
-    assert (done.state, done.tasks["days"]) == ("success", ["success"])
+    assert done.tasks == {"figures": ["skipped"]}
