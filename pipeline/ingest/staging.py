@@ -44,7 +44,7 @@ from pipeline.raw.opening import ReadLimits
 from pipeline.text import printable
 
 WORKERS = 2
-_IN_FLIGHT = WORKERS + 2
+_IN_FLIGHT = WORKERS + 1
 """Blocks of one file that may be waiting or at work: bounds the memory."""
 
 _thread = threading.local()
