@@ -77,6 +77,14 @@ DEMO_SCALE = "0.02"
 
 
 @pytest.fixture(scope="session")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return the `Publisher` of a night that was restated, for who only reads."""
+    from restated_lakes import make_restated_night
+
+    return make_restated_night(tmp_path_factory.mktemp("night"))
+
+
+@pytest.fixture(scope="session")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A site in which the demo has run once, and what it printed; tests of it only read.
 

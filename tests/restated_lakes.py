@@ -111,13 +111,19 @@ class Publisher:
         self.publish(ELEVENTH)
 
 
-def make_restated_storm(folder: Path) -> Publisher:
-    """Eight days; the last, a surge, was restated twice, the second time for a hostile reason."""
+def make_restated_night(folder: Path) -> Publisher:
+    """A week of 20 sessions a day from the States, then the night that was restated."""
     site = Publisher(folder)
     for day in range(1, 8):
         site.deliver(f"web01-{day}.log", day=day, US=20, CA=30)
     site.build()
     site.restate_election_night()
+    return site
+
+
+def make_restated_storm(folder: Path) -> Publisher:
+    """The same, restated a second time, for a hostile reason."""
+    site = make_restated_night(folder)
     site.deliver(HOSTILE, US=1)
     site.build(d8=COMPLETE)
     site.publish("2016-11-12T06:00:00-05:00")

@@ -33,9 +33,9 @@ log = logging.getLogger(__name__)
 
 _ONE_DAY = timedelta(days=1)
 _EVER = datetime(1900, 1, 1, tzinfo=UTC)
-_RUN_ROWS, _RUN_BYTES = 20_000, 2 * 1024 * 1024
-"""Of a bucket's sessions in a row group: `merged` holds one of each bucket's."""
 _NEVER = datetime(2200, 1, 1, tzinfo=UTC)
+_RUN_ROWS, _RUN_BYTES = 20_000, 2 * 1024 * 1024
+"""Of a bucket's sessions in a row group: ``merged`` holds one of each bucket's."""
 
 
 @dataclass(frozen=True, kw_only=True)

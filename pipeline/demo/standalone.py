@@ -30,6 +30,7 @@ from pipeline.demo.storm.november import DAYS, ZONE
 from pipeline.demo.storm.simulate import simulate
 from pipeline.errors import SettingsError, TidegaugeError
 from pipeline.installed import find_data
+from pipeline.orchestration.names import BUILD_POOL, NIGHTLY
 from pipeline.progress import progress_console, show_steps
 from pipeline.text import escape
 
@@ -41,7 +42,6 @@ STOP_TIMEOUT_S = 8
 _PARTS = ("metadatabase", "scheduler", "dag_processor", "triggerer", "DAGs")
 _DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 _LAST_LINES = 15
-_BUILD_POOL = "tidegauge_builds"
 
 
 class StandaloneError(TidegaugeError):
@@ -177,7 +177,7 @@ def _environment(home: Home) -> dict[str, str]:
         "TIDEGAUGE_REPORT": home.path / "report.html",
         "TIDEGAUGE_VISITOR_KEY_FILE": home.path / "visitor.key",
         "TIDEGAUGE_TIMEZONE": ZONE.key,
-        "TIDEGAUGE_AIRFLOW_BUILD_POOL": _BUILD_POOL,
+        "TIDEGAUGE_AIRFLOW_BUILD_POOL": BUILD_POOL,
     }
     if _DATABASE not in known:  # else it may be PostgreSQL
         ours["AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS"] = (
@@ -211,7 +211,7 @@ def _ready_parts(home: Home, began: datetime) -> set[str]:
             health = session.get(f"{home.url}/api/v2/monitor/health", timeout=10).json()
             found = {part for part in _PARTS if health.get(part, {}).get("status") == "healthy"}
             _log_in(home, session)
-            dag = session.get(f"{home.url}/api/v2/dags/tidegauge_nightly", timeout=10).json()
+            dag = session.get(f"{home.url}/api/v2/dags/{NIGHTLY}", timeout=10).json()
         if datetime.fromisoformat(dag["last_parsed_time"]) > began:
             found.add("DAGs")
     return found
@@ -228,10 +228,10 @@ def _make_pool(home: Home) -> None:
     with requests.Session() as session:
         session.trust_env = False
         _log_in(home, session)
-        pool = {"name": _BUILD_POOL, "slots": 1}
+        pool = {"name": BUILD_POOL, "slots": 1}
         answer = session.post(f"{home.url}/api/v2/pools", json=pool, timeout=60)
     if not answer.ok and answer.status_code != HTTPStatus.CONFLICT:
-        raise StandaloneError(f"the pool {_BUILD_POOL} can't be made: {answer.status_code}")
+        raise StandaloneError(f"the pool {BUILD_POOL} can't be made: {answer.status_code}")
 
 
 def _welcome(home: Home) -> None:
@@ -240,7 +240,7 @@ def _welcome(home: Home) -> None:
 Airflow is ready: {home.url}
   user      admin
   password  {home.password}
-open tidegauge_nightly -> Trigger -> Backfill, 2016-11-01 to 2016-11-16, Run Backfill
+open {NIGHTLY} -> Trigger -> Backfill, 2016-11-01 to 2016-11-16, Run Backfill
   form      docs/how-to/backfill.md
   raw logs  {home.path / "raw"} (simulated)
   lake      {home.path / "lake"}

@@ -23,12 +23,10 @@ from pipeline.installed import find_data
 from pipeline.lake.lake import Lake
 from pipeline.lake.storage import STORAGE_ERRORS, cause_of
 from pipeline.lake.zone import assumed_zone
+from pipeline.orchestration.names import BUILD_POOL, NIGHTLY, REFRESH_GEO
 from pipeline.settings import Settings, find_config, list_relative, load_settings
 
 _MADE_FOR = "3.3."
-_NIGHT = "tidegauge_nightly"
-_FETCH = "tidegauge_refresh_geo"
-_BUILDS = "tidegauge_builds"
 _SITE = Path("/srv/tidegauge")
 _FAST_S = 1
 _INSTALL = "pip install 'tidegauge[airflow]'"
@@ -125,7 +123,7 @@ def _check_dags(state: AirflowState) -> Iterator[Finding]:
     if any(_has(folder, ours) for folder in state.folders):
         yield Finding("DAGs", State.ok, f"{ours} is in Airflow's folder of DAGs")
         return
-    if _NIGHT in state.paused:
+    if NIGHTLY in state.paused:
         yield Finding("DAGs", State.ok, "Airflow reads them from a bundle")
         return
     folder = state.folders[0] if state.folders else state.home / "dags"
@@ -284,8 +282,8 @@ def _check_pools(state: AirflowState, given: Mapping[str, Any]) -> Iterator[Find
         if pool is None:
             said = "builds that wait for another DAG's hold the place of a task"
             write = (
-                f"airflow pools set {_BUILDS} 1 'builds of tidegauge' &&"
-                f" export TIDEGAUGE_AIRFLOW_BUILD_POOL={_BUILDS}"
+                f"airflow pools set {BUILD_POOL} 1 'builds of tidegauge' &&"
+                f" export TIDEGAUGE_AIRFLOW_BUILD_POOL={BUILD_POOL}"
             )
             yield Finding("pool", State.advice, said, write)
         elif state.pools.get(pool, 0) == 0:
@@ -299,18 +297,18 @@ def _check_pools(state: AirflowState, given: Mapping[str, Any]) -> Iterator[Find
 
 
 def _check_switch(state: AirflowState) -> Iterator[Finding]:
-    is_off = state.paused.get(_NIGHT)
+    is_off = state.paused.get(NIGHTLY)
     if is_off is None:
         said = "Airflow has not read it yet: its dag-processor does, or at once"
-        yield Finding(_NIGHT, State.advice, said, "airflow dags reserialize")
+        yield Finding(NIGHTLY, State.advice, said, "airflow dags reserialize")
     elif is_off:
-        write = f"airflow dags unpause {_NIGHT}"
-        yield Finding(_NIGHT, State.advice, "is off: no night is counted", write)
+        write = f"airflow dags unpause {NIGHTLY}"
+        yield Finding(NIGHTLY, State.advice, "is off: no night is counted", write)
     else:
-        yield Finding(_NIGHT, State.ok, "is on")
-    if state.paused.get(_FETCH) is False and not state.has_maxmind:
+        yield Finding(NIGHTLY, State.ok, "is on")
+    if state.paused.get(REFRESH_GEO) is False and not state.has_maxmind:
         said = "is on, and there is no connection maxmind with the account"
-        yield Finding(_FETCH, State.wrong, said, _make("maxmind"))
+        yield Finding(REFRESH_GEO, State.wrong, said, _make("maxmind"))
 
 
 def _check_speed(state: AirflowState) -> Iterator[Finding]:

@@ -106,7 +106,7 @@ def find_all_files(settings: Settings, day: date, now: datetime) -> Found | Awai
         for error in found.unreached:
             log.warning("%s", error)
         return replace(found, unreached=())
-    records, why = Lake(settings.lake).files(), ""
+    records = Lake(settings.lake).files()
     there = {record.source for record in records if str(day) in record.days}
     awaited = [name for name in list_expected(records, settings.sources, day) if name not in there]
     try:

@@ -32,6 +32,7 @@ from pipeline.lake.query import one_state
 from pipeline.lake.storage import STORAGE_ERRORS, cause_of
 from pipeline.lake.zone import open_lake
 from pipeline.language import ENGLISH, Language, LanguageCode
+from pipeline.orchestration.names import NIGHTLY
 from pipeline.report.accounting import report_settings
 from pipeline.report.index import make_index
 from pipeline.report.page import make_page, read_site, render, render_page
@@ -39,7 +40,6 @@ from pipeline.report.wording import write_local_time
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
-_DAG = "tidegauge_nightly"
 _ONE_DAY = timedelta(days=1)
 _ASKED = {"--country": 404, "--from and --to": 404, "from": 400, "to": 400}
 """The status of what is wrong with a question, by the key that the error names."""
@@ -151,7 +151,7 @@ def _link_runs(day: date, zone: ZoneInfo) -> str:
     """Where Airflow lists the runs whose logical date, 06:00 of the day they count, lies in it."""
     first, last = (f"{day_start(one, zone):%Y-%m-%dT%H:%M:%SZ}" for one in (day, day + _ONE_DAY))
     between = urlencode({"logical_date_gte": first, "logical_date_lte": last})
-    return f"../dags/{_DAG}/runs?{between}"
+    return f"../dags/{NIGHTLY}/runs?{between}"
 
 
 def _make_days(lake: Lake, settings: Settings, span: Span, now: datetime) -> str:
@@ -190,8 +190,8 @@ def _make_days(lake: Lake, settings: Settings, span: Span, now: datetime) -> str
         preliminary=[day for day in site.facts.days if day.is_preliminary],
         waiting=waiting,
         given_up=given_up,
-        dag=_DAG,
-        dag_link=Markup('<a href="../dags/{0}">{0}</a>').format(_DAG),
+        dag=NIGHTLY,
+        dag_link=Markup('<a href="../dags/{0}">{0}</a>').format(NIGHTLY),
         last_lines=", ".join(
             f"{name} {write_local_time(at, zone)}" for name, at in so_far.lines_until.items()
         ),

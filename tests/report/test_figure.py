@@ -25,17 +25,6 @@ def site(tmp_path: Path) -> Publisher:
     return Publisher(tmp_path)
 
 
-@pytest.fixture(scope="module")
-def storm(tmp_path_factory: pytest.TempPathFactory) -> Publisher:
-    """A week of 20 sessions a day from the States, then the night that was restated."""
-    site = Publisher(tmp_path_factory.mktemp("storm"))
-    for day in range(1, 8):
-        site.deliver(f"web01-{day}.log", day=day, US=20, CA=30)
-    site.build()
-    site.restate_election_night()
-    return site
-
-
 def say(site: Publisher, country: str, day: str = "2016-11-08") -> str:
     done = site.site.run("figure", "--day", day, "--country", country)
     assert done.out.count("\n") == 1, "one paragraph"
@@ -65,39 +54,41 @@ visitors; none of these sessions is of one whose day looks like a robot's. Count
 definitions version V."""
 
 
-def test_the_restated_night_of_one_country(storm: Publisher) -> None:
+def test_the_restated_night_of_one_country(night: Publisher) -> None:
     """Every word of it, but for the versions."""
     versions = r"(crawlerdetect|agents|Tidegauge|version) [0-9]+(\.[0-9]+)*"
-    assert re.sub(versions, r"\1 V", say(storm, "us").rstrip()) == RESTATED_NIGHT.replace("\n", " ")
+    assert re.sub(versions, r"\1 V", say(night, "us").rstrip()) == RESTATED_NIGHT.replace("\n", " ")
 
 
-def test_the_total_has_no_country(storm: Publisher) -> None:
-    said = say(storm, "ALL")
+def test_the_total_has_no_country(night: Publisher) -> None:
+    said = say(night, "ALL")
     assert "counted 311 sessions from all countries together. A session" in said
     assert "first published on 9 November 2016 at 06:00 as 130" in said
     for word in ("nationality", "located", "surge"):
         assert word not in said
 
 
-def test_a_country_that_was_not_there_at_first_was_published_as_0(storm: Publisher) -> None:
-    said = say(storm, "FR")
+def test_a_country_that_was_not_there_at_first_was_published_as_0(
+    night: Publisher,
+) -> None:
+    said = say(night, "FR")
     assert "counted 1 session from addresses located in France, of 311 from" in said
     assert "first published on 9 November 2016 at 06:00 as 0 (preliminary, 2 of 5" in said
     assert "restated to 1, 1 more (late files" in said
 
 
-def test_a_country_without_a_hit_is_0(storm: Publisher) -> None:
+def test_a_country_without_a_hit_is_0(night: Publisher) -> None:
     """Of a code that means something; and nobody's figure is not an error either."""
-    said = say(storm, "DE")
+    said = say(night, "DE")
     assert "counted 0 sessions from addresses located in Germany, of 311 from" in said
     assert "It was published on 9 November 2016 at 06:00" in said
     assert "counted 0 sessions from addresses that the database places in no country" in say(
-        storm, "ZZ"
+        night, "ZZ"
     )
 
 
-def test_a_day_that_was_not_judged_and_belongs_to_no_surge(storm: Publisher) -> None:
-    said = say(storm, "CA", "2016-11-05")
+def test_a_day_that_was_not_judged_and_belongs_to_no_surge(night: Publisher) -> None:
+    said = say(night, "CA", "2016-11-05")
     assert "from 04:00 UTC on 5 November 2016" in said
     assert "counted from the logs of 1 source; how complete they are was not judged." in said
     assert "published on 9 November 2016 at 06:00 and the number has not changed since." in said
@@ -130,9 +121,9 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("args", "why"), WRONG, ids=lambda value: str(value)[-40:])
-def test_what_cannot_be_answered_is_said(args: list[str], why: str, storm: Publisher) -> None:
+def test_what_cannot_be_answered_is_said(args: list[str], why: str, night: Publisher) -> None:
     """Exit 2, nothing on stdout, a sentence on stderr that is safe to show."""
-    done = storm.site.run(*args, code=2, env={"COLUMNS": "400"})
+    done = night.site.run(*args, code=2, env={"COLUMNS": "400"})
     assert done.out == ""
     assert why in done.err
     assert "\x1b[31m" not in done.err
@@ -309,34 +300,34 @@ def test_the_wording_of_days_and_numbers() -> None:
     assert wording.write_sources(1, 1, ENGLISH) == "1 of 1 source"
 
 
-def test_json_has_the_same_facts(storm: Publisher) -> None:
+def test_json_has_the_same_facts(night: Publisher) -> None:
     """A list of one object, with the paragraph; CSV has the same columns."""
     args = ("figure", "--day", "2016-11-08", "--country", "US", "--format")
-    (one,) = json.loads(storm.site.run(*args, "json").out)
-    assert one["text"] + "\n" == say(storm, "US")
+    (one,) = json.loads(night.site.run(*args, "json").out)
+    assert one["text"] + "\n" == say(night, "US")
     assert (one["day"], one["country"], one["sessions"]) == ("2016-11-08", "US", 250)
     assert one["completeness"]["sources_expected"] == 5
     assert [value["sessions"] for value in one["published"]] == [100, 250]
     assert one["published"][1]["reason"] == LATE
     assert one["database"]["built"] == "2016-11-03"
     assert one["expectation"]["start_day"] == "2016-11-08"
-    header, row = csv.reader(io.StringIO(storm.site.run(*args, "csv").out))
+    header, row = csv.reader(io.StringIO(night.site.run(*args, "csv").out))
     assert header == list(one)
     assert row[header.index("sessions")] == "250"
 
 
-def test_history_of_one_figure_as_a_person_reads_it(storm: Publisher) -> None:
+def test_history_of_one_figure_as_a_person_reads_it(night: Publisher) -> None:
     """The site's time, signed by its offset, and the sources there were of those expected."""
-    done = storm.site.run("history", "--day", "2016-11-08", "--country", "us")
+    done = night.site.run("history", "--day", "2016-11-08", "--country", "us")
     first, last = [line.split() for line in done.out.splitlines() if line.startswith(" 2016")]
     assert first[:8] == ["2016-11-08", "US", "2016-11-09", "06:00-05:00", "100", "0.40", "2", "of"]
     assert last[3:10] == ["06:00-05:00", "250", "100", "150", "150.0", "1.00", "5"]
     assert "late files: web03.log" in done.out
 
 
-def test_history_as_json_has_the_table_s_columns(storm: Publisher) -> None:
+def test_history_as_json_has_the_table_s_columns(night: Publisher) -> None:
     args = ("history", "--day", "2016-11-08", "--country", "US", "--format", "json")
-    _, last = json.loads(storm.site.run(*args).out)
+    _, last = json.loads(night.site.run(*args).out)
     assert last == {
         "day": "2016-11-08", "country": "US", "published_at": "2016-11-11T11:00:00+00:00",
         "sessions": 250, "previous_sessions": 100, "change": 150, "percent": 150.0, "share": 1.0,
@@ -344,11 +335,11 @@ def test_history_as_json_has_the_table_s_columns(storm: Publisher) -> None:
     }  # fmt: skip
 
 
-def test_history_without_a_figure_lists_what_was_restated(storm: Publisher) -> None:
+def test_history_without_a_figure_lists_what_was_restated(night: Publisher) -> None:
     """The newest first, no first values; chosen by country and by days."""
 
     def ask(*args: str) -> list[tuple[str, str]]:
-        rows = json.loads(storm.site.run("history", *args, "--format", "json").out)
+        rows = json.loads(night.site.run("history", *args, "--format", "json").out)
         return [(row["day"], row["country"]) for row in rows]
 
     everything = [("2016-11-08", country) for country in ("CA", "FR", "US", "all")]

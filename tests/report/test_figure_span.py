@@ -12,17 +12,6 @@ from pipeline.report.facts import HistoryBefore
 from pipeline.report.paragraph import say_unexpected
 
 
-@pytest.fixture(scope="module")
-def storm(tmp_path_factory: pytest.TempPathFactory) -> Publisher:
-    """A week of 20 sessions a day from the States, then the night that was restated."""
-    site = Publisher(tmp_path_factory.mktemp("storm"))
-    for day in range(1, 8):
-        site.deliver(f"web01-{day}.log", day=day, US=20, CA=30)
-    site.build()
-    site.restate_election_night()
-    return site
-
-
 def say(site: Publisher, *args: str) -> str:
     done = site.site.run("figure", *args)
     assert done.out.count("\n") == 1, "one paragraph"
@@ -34,8 +23,8 @@ def say_span(site: Publisher, first: str, last: str, country: str = "US", *more:
     return say(site, "--from", first, "--to", last, "--country", country, *more)
 
 
-def test_days_are_summed_and_visitors_are_not(storm: Publisher) -> None:
-    said = say_span(storm, "2016-11-01", "2016-11-08")
+def test_days_are_summed_and_visitors_are_not(night: Publisher) -> None:
+    said = say_span(night, "2016-11-01", "2016-11-08")
     assert said.startswith(
         "From 1 to 8 November 2016 the site counted 390 sessions from addresses located in the"
         " United States, of 661 from all countries. That is the sum of 8 local days of"
@@ -51,8 +40,8 @@ def test_days_are_summed_and_visitors_are_not(storm: Publisher) -> None:
     assert "For 7 of the days (1 to 7 November 2016) no number can be expected:" in said
 
 
-def test_a_day_without_hits_is_missing_and_not_zero(storm: Publisher) -> None:
-    said = say_span(storm, "2016-11-07", "2016-11-10", "all")
+def test_a_day_without_hits_is_missing_and_not_zero(night: Publisher) -> None:
+    said = say_span(night, "2016-11-07", "2016-11-10", "all")
     assert said.startswith("From 7 to 10 November 2016 the site counted at least 361 sessions from")
     assert (
         "The lake has no hit of 2 of the days (9 to 10 November 2016): they are missing, not zero,"
@@ -95,13 +84,13 @@ def test_sessions_that_nobody_could_locate_are_said(tmp_path: Path) -> None:
     assert "75.0 % of all sessions could not be located;" in say(site, *day)
 
 
-def test_json_of_a_span_has_its_days(storm: Publisher) -> None:
-    (one,) = json.loads(say_json(storm))
+def test_json_of_a_span_has_its_days(night: Publisher) -> None:
+    (one,) = json.loads(say_json(night))
     assert (one["first_day"], one["last_day"], one["sessions"]) == ("2016-11-07", "2016-11-08", 270)
     assert [(day["day"], day["sessions"], day["published"]) for day in one["days"]] == [
         ("2016-11-07", 20, [20]), ("2016-11-08", 250, [100, 250]),
     ]  # fmt: skip
-    assert one["text"] + "\n" == say_span(storm, "2016-11-07", "2016-11-08")
+    assert one["text"] + "\n" == say_span(night, "2016-11-07", "2016-11-08")
 
 
 def say_json(site: Publisher) -> str:
@@ -121,32 +110,34 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("args", "why"), WRONG, ids=lambda value: str(value)[-40:])
-def test_a_wrong_span_is_refused(args: list[str], why: str, storm: Publisher) -> None:
-    done = storm.site.run("figure", *args, code=2, env={"COLUMNS": "400"})
+def test_a_wrong_span_is_refused(args: list[str], why: str, night: Publisher) -> None:
+    done = night.site.run("figure", *args, code=2, env={"COLUMNS": "400"})
     assert done.out == ""
     assert why in done.err
 
 
-def test_three_sentences_begin_with_the_number_and_lose_no_caveat(storm: Publisher) -> None:
-    said = say(storm, "--day", "2016-11-08", "--country", "US", "--short")
+def test_three_sentences_begin_with_the_number_and_lose_no_caveat(
+    night: Publisher,
+) -> None:
+    said = say(night, "--day", "2016-11-08", "--country", "US", "--short")
     assert said == (
         "250 sessions from addresses located in the United States were counted on 8 November 2016."
         " That is 12.5 times what was expected from the country's own history (20). To be said with"
         " it: it was first published as 100; a session is not a person, an address is not a"
         " nationality, and declared robots are left out.\n"
     )
-    said = say(storm, "--day", "2016-11-05", "--country", "US", "--short")
+    said = say(night, "--day", "2016-11-05", "--country", "US", "--short")
     assert "No number can be expected yet: it takes 7 earlier days, and the lake has 4" in said
     assert "how complete the logs are was not judged; " in said
-    assert say(storm, "--day", "2016-11-08", "--country", "FR", "--short").startswith("1 session ")
+    assert say(night, "--day", "2016-11-08", "--country", "FR", "--short").startswith("1 session ")
 
 
-def test_why_nothing_is_expected_is_said(storm: Publisher) -> None:
+def test_why_nothing_is_expected_is_said(night: Publisher) -> None:
     """Too few days, too many that can't serve, or nobody from there."""
-    said = say(storm, "--day", "2016-11-05", "--country", "CA")
+    said = say(night, "--day", "2016-11-05", "--country", "CA")
     assert "it takes 7 earlier days, and the lake has 4 of the 56 before this one." in said
     assert "no hit of any day that was judged is from there." in say(
-        storm, "--day", "2016-11-08", "--country", "DE"
+        night, "--day", "2016-11-08", "--country", "DE"
     )
     assert say_unexpected(HistoryBefore(9, 3, 1), ENGLISH) == (
         "No number can be expected yet: it takes 7 earlier days, and of the 9 that the lake has of"

@@ -22,24 +22,13 @@ FRENCH = Language(LanguageCode.fr)
 NIGHT = Path(__file__).with_name("restated_night.fr.txt")
 
 
-@pytest.fixture(scope="module")
-def storm(tmp_path_factory: pytest.TempPathFactory) -> Publisher:
-    """A week of 20 sessions a day from the States, then the night that was restated."""
-    site = Publisher(tmp_path_factory.mktemp("storm"))
-    for day in range(1, 8):
-        site.deliver(f"web01-{day}.log", day=day, US=20, CA=30)
-    site.build()
-    site.restate_election_night()
-    return site
-
-
 def say(site: Publisher, *args: str) -> str:
     return site.site.run("figure", "--lang", "fr", *args).out
 
 
-def test_the_restated_night_in_french(storm: Publisher) -> None:
+def test_the_restated_night_in_french(night: Publisher) -> None:
     """Every word of it, but for the versions."""
-    said = say(storm, "--day", "2016-11-08", "--country", "US")
+    said = say(night, "--day", "2016-11-08", "--country", "US")
     plain = re.sub(r"(crawlerdetect|agents|Tidegauge) [0-9]+(\.[0-9]+)*", r"\1 V", said.rstrip())
     plain = re.sub(r"version [0-9]+ des", "version V des", plain)
     assert plain.split() == NIGHT.read_text(encoding="utf-8").split()
@@ -55,17 +44,19 @@ ASKED = [
 
 
 @pytest.mark.parametrize("args", ASKED, ids=" ".join)
-def test_no_figure_has_an_english_sentence(args: tuple[str, ...], storm: Publisher) -> None:
-    assert find_english(say(storm, *args)) == []
-    assert find_english(say(storm, *args, "--short")) == []
+def test_no_figure_has_an_english_sentence(args: tuple[str, ...], night: Publisher) -> None:
+    assert find_english(say(night, *args)) == []
+    assert find_english(say(night, *args, "--short")) == []
 
 
-def test_a_setting_does_what_the_option_does_and_json_keeps_its_fields(storm: Publisher) -> None:
+def test_a_setting_does_what_the_option_does_and_json_keeps_its_fields(
+    night: Publisher,
+) -> None:
     args = ("figure", "--day", "2016-11-08", "--country", "États-Unis", "--format", "json")
-    (one,) = json.loads(storm.site.run(*args, env={"TIDEGAUGE_LANGUAGE": "fr"}).out)
-    assert one["text"] + "\n" == say(storm, "--day", "2016-11-08", "--country", "US")
+    (one,) = json.loads(night.site.run(*args, env={"TIDEGAUGE_LANGUAGE": "fr"}).out)
+    assert one["text"] + "\n" == say(night, "--day", "2016-11-08", "--country", "US")
     assert one["published"][1]["reason"].startswith("late files: web03.log")
-    wrong = storm.site.run(*args, env={"TIDEGAUGE_LANGUAGE": "de"}, code=2)
+    wrong = night.site.run(*args, env={"TIDEGAUGE_LANGUAGE": "de"}, code=2)
     assert "'en' or 'fr'" in wrong.err
 
 
@@ -99,12 +90,12 @@ def test_every_caveat_of_a_day_is_french(tmp_path: Path) -> None:
     assert find_english(say(site, *span, "--short")) == []
 
 
-def test_why_is_french_and_its_table_too(storm: Publisher) -> None:
-    said = storm.site.run("why", "--country", "US", "--lang", "fr").out
+def test_why_is_french_and_its_table_too(night: Publisher) -> None:
+    said = night.site.run("why", "--country", "US", "--lang", "fr").out
     assert "adresses situées aux États-Unis, le 8 novembre 2016" in said
     sentences, table = said.split("\n ", 1)
     assert find_english(sentences) == []
     assert "objet " in table
     assert "type d\N{RIGHT SINGLE QUOTATION MARK}agent" in table
-    rows = storm.site.run("why", "--country", "US", "--lang", "fr", "--format", "csv").out
+    rows = night.site.run("why", "--country", "US", "--lang", "fr", "--format", "csv").out
     assert rows.startswith("country,start_day,about,what,observed")
