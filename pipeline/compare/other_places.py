@@ -31,7 +31,7 @@ from pipeline.ingest.source_names import Sources
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.proxies import TrustedProxies
-from pipeline.settings import Addresses
+from pipeline.setting_values import Addresses
 from pipeline.text import printable
 
 _ONE_DAY = timedelta(days=1)

@@ -23,7 +23,7 @@ from pipeline.enrich.robots import Robots
 from pipeline.enrich.visitors import VisitorKey, Visitors
 from pipeline.formats.client_texts import recoded
 from pipeline.proxies import NO_PROXIES, TrustedProxies
-from pipeline.settings import Addresses
+from pipeline.setting_values import Addresses
 from pipeline.tables import HITS
 
 _OF_NETWORKS = ("asn", "as_org")

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pipeline.enrich.disguises import Place, find_encoded, find_octal, find_odd
 from pipeline.enrich.geo.addresses import split_versions
 from pipeline.formats.client_texts import recoded
-from pipeline.settings import Addresses
+from pipeline.setting_values import Addresses
 
 _IPV4_KEPT_BITS = 24
 _IPV6_KEPT_BITS = 48

@@ -26,7 +26,7 @@ from pipeline.lake.storage import storage_named
 from pipeline.progress import show_bytes
 from pipeline.raw.files import Origin
 from pipeline.raw.stores import RemoteFile, Store, open_store, without_secrets
-from pipeline.settings import SourceTable
+from pipeline.setting_values import SourceTable
 from pipeline.text import escape
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from pipeline.lake.ledger import FileRecord, path_of
 from pipeline.raw.files import Origin
 from pipeline.raw.naming import folder_of, read_name, safe_source, source_of
 from pipeline.raw.rotation import PACKED
-from pipeline.settings import SourceTable
+from pipeline.setting_values import SourceTable
 from pipeline.text import escape, printable
 
 

@@ -20,7 +20,7 @@ from pipeline.lake.left_out import note_file
 from pipeline.raw.files import Origin, RawFiles, find_files, lasting_path
 from pipeline.raw.naming import day_in_name
 from pipeline.raw.stores import Store, without_secrets
-from pipeline.settings import DAY_IN_PATTERN, SourceTable
+from pipeline.setting_values import DAY_IN_PATTERN, SourceTable
 from pipeline.text import shown
 
 LATE_DAYS = 31

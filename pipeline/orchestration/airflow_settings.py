@@ -14,7 +14,8 @@ from airflow.sdk.log import mask_secret
 
 from pipeline.errors import HIDDEN, SettingsError, StoreError
 from pipeline.raw.stores import without_secrets
-from pipeline.settings import AirflowItem, Settings, SourceTable, is_secret, load_settings
+from pipeline.setting_values import AirflowItem, SourceTable
+from pipeline.settings import Settings, is_secret, load_settings
 
 VARIABLE = "tidegauge"
 MAXMIND = "maxmind"

@@ -22,13 +22,8 @@ from pipeline.orchestration.airflow_settings import (
     read_store_keys,
 )
 from pipeline.orchestration.figures_due import figures_due
-from pipeline.settings import (
-    AirflowItem,
-    Settings,
-    load_settings,
-    refuse_relative,
-    use_store_keys,
-)
+from pipeline.setting_values import AirflowItem
+from pipeline.settings import Settings, load_settings, refuse_relative, use_store_keys
 
 ZONE = schedule_zone()
 FIRST_DAY = datetime(1995, 1, 1, tzinfo=ZoneInfo(ZONE))

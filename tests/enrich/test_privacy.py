@@ -16,7 +16,7 @@ from lake_fixtures import Site, make_line
 
 from pipeline.definitions import MAX_LINE_BYTES
 from pipeline.enrich.privacy import hide_addresses, kept_clients, truncate
-from pipeline.settings import Addresses
+from pipeline.setting_values import Addresses
 
 IPV4 = st.ip_addresses(v=4).map(str)
 IPV6 = st.ip_addresses(v=6)
