@@ -87,18 +87,13 @@ def tidegauge_nightly() -> None:
         return checked
 
     @task
-    def report() -> str:
-        """The day's figures published, and the page written."""
-        from pipeline.orchestration.nightly import write_page
+    def report() -> dict[str, Any]:
+        """The figures published, the page written, what is new sent to each service once."""
+        from pipeline.orchestration.nightly import tell, write_page
 
-        return write_page(load_site(), now(), [current_day()], alone=is_backfill())
-
-    @task
-    def notify() -> list[str]:
-        """What is new, sent once to each service of `alert_urls`."""
-        from pipeline.orchestration.nightly import tell
-
-        return tell(load_site(), current_day(), today(), is_asked=param("alert"))
+        settings, day = load_site(), current_day()
+        page = write_page(settings, now(), [day], alone=is_backfill())
+        return {"page": page, "alerts": tell(settings, day, today(), is_asked=param("alert"))}
 
     discover = FilesSensor(
         task_id="discover",
@@ -108,7 +103,7 @@ def tidegauge_nightly() -> None:
     found = discover.output
     rebuilt = build(found)
     ingest.expand(job=found) >> rebuilt
-    check(rebuilt) >> report() >> notify()
+    check(rebuilt) >> report()
 
 
 tidegauge_nightly()

@@ -91,7 +91,7 @@ def test_the_folder_is_read_without_a_database_and_without_work(read: dict[str, 
         f"tidegauge_{name}"
         for name in ("example_downstream", "nightly", "refresh_geo", "retention", "watch")
     ]
-    assert read["tasks"] == ["discover", "ingest", "build", "check", "report", "notify"]
+    assert read["tasks"] == ["discover", "ingest", "build", "check", "report"]
     assert read["heavy"] == []
 
 

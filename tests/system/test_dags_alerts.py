@@ -81,7 +81,7 @@ def test_a_surge_is_announced_when_it_opens_and_closes_whatever_is_run_again(
     assert hook.titles == []
     hook.refusals = 1
     done = night({"day": str(peak), "alert": True})
-    assert (done.state, done.tries["notify"]) == ("success", 2)
+    assert (done.state, done.tries["report"]) == ("success", 2)
     assert hook.titles == ["Surge from CA since 2016-10-15"]
     for _ in range(2):
         assert night({"day": str(last), "alert": True}).state == "success"
