@@ -6,8 +6,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from pipeline.formats.detection import FileReader
 from pipeline.formats.fields import ReadBlock
+from pipeline.formats.file_reader import FileReader
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.pattern import Pattern
 from pipeline.lake.database import connect

@@ -33,8 +33,8 @@ from pipeline.text import escape, write_number_of, write_share
 if TYPE_CHECKING:
     import duckdb
 
-    from pipeline.formats.detection import FileReader
     from pipeline.formats.fields import ReadBlock, Rejected
+    from pipeline.formats.file_reader import FileReader
     from pipeline.formats.layouts import Layout
     from pipeline.raw.blocks import Block, WholeFile
 
@@ -79,7 +79,7 @@ def parse(
 
     zcat access.log.gz | tidegauge parse - --log-format '%h %l %u %t "%r" %>s %b %D'
     """
-    from pipeline.formats.detection import FileReader
+    from pipeline.formats.file_reader import FileReader
     from pipeline.ingest.maker import ingest_settings
     from pipeline.lake.database import connect_reader
     from pipeline.raw.blocks import read_blocks
@@ -178,7 +178,7 @@ def doctor(
 
     tidegauge doctor access.log --log-format '%h %l %u %t "%r" %>s %b %D'
     """
-    from pipeline.formats.detection import FileReader
+    from pipeline.formats.file_reader import FileReader
     from pipeline.ingest.maker import ingest_settings
     from pipeline.lake.database import connect_reader
     from pipeline.raw.blocks import read_blocks

@@ -20,7 +20,7 @@ from pipeline.days import EPOCH
 from pipeline.enrich.hits import local_days
 from pipeline.errors import DataError
 from pipeline.formats.clock import IN_LINE, read_time
-from pipeline.formats.detection import FileReader
+from pipeline.formats.file_reader import FileReader
 from pipeline.formats.unwrapping import SAMPLE_LINES
 from pipeline.lake.database import connect_reader
 from pipeline.raw.blocks import Block, read_blocks

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from pipeline.enrich.hits import HitMaker
 from pipeline.errors import DataError, LakeError
-from pipeline.formats.detection import FileReader
+from pipeline.formats.file_reader import FileReader
 from pipeline.ingest.maker import IngestSettings
 from pipeline.ingest.reprocess import read_again
 from pipeline.ingest.source_names import Sources

@@ -25,7 +25,7 @@ from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.enrich.hits import HitMaker
 from pipeline.enrich.privacy import hide_addresses
 from pipeline.errors import DataError
-from pipeline.formats.detection import FileReader
+from pipeline.formats.file_reader import FileReader
 from pipeline.formats.layouts import Layout, forwarded_kind
 from pipeline.formats.reader import Part
 from pipeline.ingest.contained import Hashes

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline.formats import aws, haproxy, squid, web_servers
-from pipeline.formats.detection import FileReader
 from pipeline.formats.fields import ReadBlock
+from pipeline.formats.file_reader import FileReader
 from pipeline.formats.layouts import COMBINED, BlockLayout
 from pipeline.formats.templates import compile_format
 

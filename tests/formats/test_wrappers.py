@@ -12,7 +12,7 @@ import pytest
 from lake_fixtures import Site, assert_accounted, make_line
 
 from pipeline.formats import unwrapping
-from pipeline.formats.detection import FileReader
+from pipeline.formats.file_reader import FileReader
 from pipeline.formats.layouts import list_layouts
 from pipeline.ingest.raw_logs import RawLogs
 from pipeline.lake.database import connect
