@@ -17,9 +17,10 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.build.cut_sessions import cut_sessions
+from pipeline.build.files_of_days import DayFiles
 from pipeline.build.session_texts import read_sessions
 from pipeline.build.sorted_runs import PART_ROWS, PIECE_BYTES
-from pipeline.build.stale import DERIVED, DayFiles, SessionRules
+from pipeline.build.stale import DERIVED, SessionRules
 from pipeline.days import day_start
 from pipeline.definitions import ASSET_PATH, HITS_PER_MB, MEMORY_LIMIT_MB, ROBOTLIKE
 from pipeline.enrich.visitors import VisitorKey

@@ -18,8 +18,8 @@ import pyarrow as pa
 
 from pipeline.build.apart import File, Workplace
 from pipeline.build.batch import BuildSettings, build_batch, near
+from pipeline.build.files_of_days import DayFiles
 from pipeline.build.merged import cut_pieces, merge_sessions
-from pipeline.build.stale import DayFiles
 from pipeline.days import day_start
 from pipeline.engine import Engine
 from pipeline.lake.database import connect

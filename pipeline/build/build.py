@@ -15,7 +15,8 @@ from pipeline.build.apart import File, Workplace
 from pipeline.build.batch import BuildSettings, build_batch, list_hits, near
 from pipeline.build.buckets import build_divided, count_buckets
 from pipeline.build.built import Built, Parts, line_of, put_built, read_built
-from pipeline.build.stale import DERIVED, DayFiles, parts_of, take_stock
+from pipeline.build.files_of_days import DayFiles
+from pipeline.build.stale import DERIVED, parts_of, take_stock
 from pipeline.build.summary import add_summary
 from pipeline.definitions import HITS_PER_MB
 from pipeline.engine import HERE, Engine

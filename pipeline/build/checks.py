@@ -10,7 +10,8 @@ from duckdb import ColumnExpression, ConstantExpression
 
 from pipeline.build.batch import BuildSettings
 from pipeline.build.build import shown_days
-from pipeline.build.stale import DERIVED, DayFiles, Stock, parts_of, take_stock
+from pipeline.build.files_of_days import DayFiles
+from pipeline.build.stale import DERIVED, Stock, parts_of, take_stock
 from pipeline.build.summary import is_current
 from pipeline.errors import DataError
 from pipeline.lake.database import connect

@@ -24,7 +24,7 @@ from pipeline.build.built import (
     put_published,
     read_built,
 )
-from pipeline.build.stale import FileNames, compare_parts
+from pipeline.build.causes import FileNames, compare_parts
 from pipeline.days import day_start
 from pipeline.lake.change import Change
 from pipeline.lake.database import connect_reader

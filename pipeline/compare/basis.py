@@ -14,7 +14,9 @@ import pyarrow as pa
 
 from pipeline.build.build import shown_days
 from pipeline.build.built import Built, read_built
-from pipeline.build.stale import Cause, DayFiles, SessionRules, days_of, take_stock
+from pipeline.build.causes import Cause
+from pipeline.build.files_of_days import DayFiles, days_of
+from pipeline.build.stale import SessionRules, take_stock
 from pipeline.errors import DataError
 from pipeline.lake.database import connect_reader
 from pipeline.lake.day_files import read_days, read_part

@@ -16,7 +16,8 @@ from pipeline.build.batch import (
 )
 from pipeline.build.build import batches
 from pipeline.build.cut_sessions import cut_sessions
-from pipeline.build.stale import DayFiles, SessionRules
+from pipeline.build.files_of_days import DayFiles
+from pipeline.build.stale import SessionRules
 from pipeline.compare.basis import Basis, Figures
 from pipeline.definitions import HITS_PER_MB
 from pipeline.enrich.visitors import VisitorKey

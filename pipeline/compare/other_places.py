@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipeline.build.stale import DayFiles, days_of
+from pipeline.build.files_of_days import DayFiles, days_of
 from pipeline.compare.basis import Basis, Outcome
 from pipeline.compare.counting import Change, count_days, distinct, show_hits
 from pipeline.enrich.geo.databases import GeoDatabase, list_databases, read_database

@@ -17,7 +17,8 @@ from markupsafe import Markup
 from pipeline.alerts.outbox import list_untaken
 from pipeline.alerts.services import alert_settings
 from pipeline.alerts.today import choose_countries, read_day_so_far
-from pipeline.build.stale import Cause, session_rules, take_stock
+from pipeline.build.causes import Cause
+from pipeline.build.stale import session_rules, take_stock
 from pipeline.countries import find_code
 from pipeline.days import ALL_DAYS, Span, day_start
 from pipeline.errors import (

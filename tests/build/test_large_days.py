@@ -22,7 +22,7 @@ from pipeline.build.batch import BuildSettings
 from pipeline.build.buckets import count_buckets
 from pipeline.build.build import build, build_settings
 from pipeline.build.checks import check_days
-from pipeline.build.stale import days_of
+from pipeline.build.files_of_days import days_of
 from pipeline.engine import HERE, Engine, Item, Result
 from pipeline.errors import EngineError
 from pipeline.lake.lake import Lake
