@@ -7,7 +7,6 @@ copy's; files that are large are fetched when they are opened (``stand_ins``).
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import time
@@ -16,35 +15,16 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import LakeError, PassingError, StorageError
-from pipeline.lake.commit_log import (
-    CHECKPOINT_EACH,
-    STAGED,
-    CollectedError,
-    Commit,
-    CommitLog,
-    Version,
-)
-from pipeline.lake.digests import digest_of, is_intact, read_content
-from pipeline.lake.folder import Folder
+from pipeline.errors import LakeError, PassingError
+from pipeline.lake.commit_log import CHECKPOINT_EACH, STAGED, Commit, Version
+from pipeline.lake.copied import AT_ONCE, LARGE, VIEWS, Copied
+from pipeline.lake.digests import digest_of
 from pipeline.lake.garbage import collect, list_garbage, list_own
 from pipeline.lake.journal import Move
 from pipeline.lake.leases import Lease
 from pipeline.lake.ledger import write_json
-from pipeline.lake.objects import RefusedError, TakenError, open_objects
-from pipeline.lake.stand_ins import (
-    GoneError,
-    StandIn,
-    bring,
-    fetch,
-    is_stand_in,
-    name_copy,
-    put_stand_ins,
-    read_stand_in,
-    spare,
-    write_stand_in,
-)
-from pipeline.lake.storage import storage_named
+from pipeline.lake.objects import RefusedError, TakenError
+from pipeline.lake.stand_ins import StandIn, bring, is_stand_in, read_stand_in, spare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -53,53 +33,22 @@ if TYPE_CHECKING:
     from pipeline.lake.objects import Listed
     from pipeline.lake.place import BucketUrl
 
-_LARGE = ("hits/", "rejects/", "ledger/lines/", "ledger/whole/")
 _OF_MACHINE = {"staging", "views", "robots"}
 """Locks of what each machine has for itself."""
 _LONGEST_STAGING = 24 * 3600
 """Half of the time after which what was staged and not committed is collected."""
-_SPARED_EACH = 24 * 3600
-_AT_ONCE = 8
-_VIEWS = "tidegauge.duckdb"
 _OF_LOG = (STAGED, *(f"ledger/{name}/" for name in ("commits", "applied", "checkpoints", "locks")))
 
-log = logging.getLogger(__name__)
 
-
-class Bucket(Folder):
+class Bucket(Copied):
     """What a lake lies in: an object store, of which a folder here is a copy."""
 
     def __init__(self, url: BucketUrl) -> None:
         """Know the place; nothing is asked."""
-        super().__init__(url.copy)
-        self._place, self._url = url, str(url)
+        super().__init__(url)
         self._writer = secrets.token_hex(8)
         self._held: dict[str, int] = {}
         """The locks that this process holds, and the log's last commit when it got each."""
-        self._is_fresh = self._is_pulling = False
-
-    @property
-    def name(self) -> str:
-        """What messages call the lake."""
-        return self._url
-
-    @property
-    def disk(self) -> str:
-        """The lake, and where this machine's copy of it is."""
-        return name_copy(self._url, self.root)
-
-    @property
-    def _objects(self) -> Any:
-        return open_objects(self._url)
-
-    @property
-    def _log(self) -> CommitLog:
-        return CommitLog(self._objects)
-
-    @property
-    def _state(self) -> Path:
-        """What of the log this machine's copy has."""
-        return self.root / ".bucket.json"
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
@@ -133,21 +82,6 @@ class Bucket(Folder):
                     self._pull()
             yield
 
-    def recover(self) -> None:
-        """Bring this machine's copy to the log's last commit."""
-        self._make_root()
-        with super().lock("commit"):
-            self._pull()
-
-    def _make_root(self) -> None:
-        try:
-            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise StorageError(
-                f"lake {self.name}: {self.root}, for this machine's copy of it, can't be made:"
-                f" {error.strerror}; XDG_CACHE_HOME names another folder to keep it in"
-            ) from error
-
     def commit(self, moves: Sequence[Move], then: Callable[[], None] = lambda: None) -> None:
         """Make a change the lake's next commit, then this machine's copy's, and put it in place.
 
@@ -157,7 +91,7 @@ class Bucket(Folder):
         begun = time.clock_gettime(time.CLOCK_BOOTTIME)
         head, attempt = self._know("head"), f"{self._writer}-{secrets.token_hex(8)}"
         self._refuse_overtaken(head)
-        with self.staging() as staging, ThreadPoolExecutor(_AT_ONCE) as pool:
+        with self.staging() as staging, ThreadPoolExecutor(AT_ONCE) as pool:
 
             def stage(one: tuple[int, Move]) -> tuple[str, Version]:
                 number, move = one
@@ -169,9 +103,9 @@ class Bucket(Folder):
         commit = Commit(head + 1, attempt, tuple(sorted(self._held)), files)
         # What was put aside elsewhere, and readers here take for at hand.
         for move in moves:
-            if move.staged and self._place_of(move).startswith(_LARGE):
+            if move.staged and self._place_of(move).startswith(LARGE):
                 spare(move.staged)
-        small = (move for move in moves if not self._place_of(move).startswith(_LARGE))
+        small = (move for move in moves if not self._place_of(move).startswith(LARGE))
         bring(move.staged for move in small if move.staged)
         new = {place for place in files if not (self.root / place).exists()}
         mark = self._log.append(commit)
@@ -193,7 +127,7 @@ class Bucket(Folder):
             return
         draft = self.root / ".views.draft"
         make(draft, f"{self._url}/")
-        self._objects.upload(_VIEWS, draft)
+        self._objects.upload(VIEWS, draft)
         draft.unlink()
         self._note(views=made_of)
 
@@ -225,15 +159,6 @@ class Bucket(Folder):
         for place in sorted(there):
             if not place.startswith(_OF_LOG):
                 yield place, "no commit put it there; readers by path would read it"
-
-    def mend(self) -> None:
-        """Fetch anew what of the copy is not what the log says."""
-        self._replace()
-
-    def freshen(self) -> None:
-        """Bring the copy to the last commit, unless this process did so before."""
-        if not self._is_pulling and not (self._is_fresh and self._state.exists()):
-            self.recover()
 
     def put_json(self, path: Path, content: Mapping[str, Any] | None) -> None:
         """Write one ledger file, or remove it; the caller holds ``commit``."""
@@ -307,112 +232,6 @@ class Bucket(Folder):
                         f"lake {self.name}: another machine took over while this run stood still:"
                         " run the command again"
                     )
-
-    def _pull(self) -> None:
-        """Bring the copy to the last commit; the caller holds this machine's ``commit``."""
-        with storage_named(self.disk, "the lake is as it was"):
-            state = self._read_state()
-            try:
-                commits = self._log.read(state["head"], state["mark"])
-            except (KeyError, CollectedError):
-                self._replace()
-            else:
-                if commits:
-                    files = {p: its for commit in commits for p, its in commit.files.items()}
-                    self._change(files, commits[-1].number, commits[-1].mark)
-            if time.time() - self._know("spared") > _SPARED_EACH:
-                self._spare()
-        self._is_fresh = True
-
-    def _spare(self) -> None:
-        """Keep of what is large only what somebody asked for lately."""
-        _, files = self._log.read_all(self._know("head"))
-        large = {self.root / p: (p, its) for p, its in files.items() if p.startswith(_LARGE)}
-        there = {path: self._stand_in(*file) for path, file in large.items() if not file[1].is_gone}
-        with self.staging() as staging:
-            put_stand_ins(self.root, there, staging)
-        self._note(spared=int(time.time()))
-
-    def _stand_in(self, place: str, its: Version) -> StandIn:
-        return StandIn(self._url, place, its.object, its.sha256, its.size, its.etag)
-
-    def _replace(self) -> None:
-        """Make the copy what the log says, whatever it is: its way there is gone, or unknown."""
-        head, files = self._log.read_all()
-        mark = self._log.find_mark(head) or "collected" if head else ""
-        every = (p.relative_to(self.root) for p in self.root.rglob("*") if p.is_file())
-        here = {p.as_posix() for p in every if not any(part.startswith(".") for part in p.parts)}
-        own = {_VIEWS, "ledger/digests/views.json", "ledger/digests/robots.json"}
-        stray = {p for p in here - files.keys() - own if not p.startswith("ledger/robots/")}
-        off = {place: its for place, its in files.items() if not self._has(place, its)}
-        was = self._read_state()
-        known = {place for place in off.keys() | stray if not is_stand_in(self.root / place)}
-        if (was.get("head"), was.get("mark")) == (head, mark) and known:
-            log.warning(
-                "%d files of %s, this machine's copy of %s, were not what the lake has: fetched"
-                " anew, or taken away", len(known), self.root, self.name,
-            )  # fmt: skip
-        if off or stray:
-            self._change(off, head, mark, stray)
-        self._note(head=head, mark=mark, applied=0, spared=int(time.time()))
-
-    def _has(self, place: str, its: Version) -> bool:
-        path = self.root / place
-        if its.is_gone or not path.exists():
-            return its.is_gone and not path.exists()
-        return not is_stand_in(path) and digest_of(path) == its.sha256
-
-    def _change(
-        self, files: Mapping[str, Version], head: int, mark: str, strays: Iterable[str] = ()
-    ) -> None:
-        with self.staging() as staging:
-
-            def get(file: tuple[int, tuple[str, Version]]) -> Move:
-                number, (place, its) = file
-                target = self.root / place
-                if its.is_gone:
-                    return Move(None, target)
-                what = self._stand_in(place, its)
-                draft = staging / str(number)
-                try:
-                    if not place.startswith(_LARGE):
-                        fetch(what, draft)
-                        return Move(draft, target)
-                except GoneError:  # all else is as it was: whoever needs it is told
-                    log.warning("lake %s: %s is damaged in the store", self.name, place)
-                write_stand_in(draft, what)
-                return Move(draft, target)
-
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
-                moves = list(pool.map(get, enumerate(files.items())))
-            moves += [Move(None, self.root / place) for place in strays]
-            super().commit(moves, lambda: self._note(head=head, mark=mark, views=""))
-        self._write_views()
-
-    def _write_views(self) -> None:
-        """Have views of what was pulled; those for its URL are its writer's."""
-        from pipeline.lake.lake import Lake  # noqa: PLC0415 it knows buckets
-        from pipeline.lake.views import write_views  # noqa: PLC0415 it knows lakes
-
-        self._is_pulling = True
-        try:
-            write_views(Lake(self._place))
-        finally:
-            self._is_pulling = False
-
-    def _know(self, name: str) -> int:
-        return int(self._read_state().get(name, 0))
-
-    def _read_state(self) -> dict[str, Any]:
-        """What is known of the copy: nothing where that is not as it was written."""
-        try:
-            text = self._state.read_text()
-        except (OSError, UnicodeDecodeError):
-            return {}
-        return read_content(text) if is_intact(text) else {}
-
-    def _note(self, **changed: int | str) -> None:
-        write_json(self._state, self._read_state() | changed)
 
 
 def _write_without_rows(path: Path, place: str) -> None:

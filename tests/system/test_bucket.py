@@ -28,7 +28,7 @@ from lake_fixtures import Site, make_line
 from lake_processes import SERVERS
 from remote_servers import PASSWORD, free_port
 
-from pipeline.lake import bucket, garbage, objects
+from pipeline.lake import bucket, copied, garbage, objects
 from pipeline.lake.commit_log import CommitLog
 from pipeline.lake.digests import digest_of
 from pipeline.lake.stand_ins import is_stand_in
@@ -262,7 +262,7 @@ def test_a_copy_keeps_what_is_asked_for(
     for site in (folder, machine):
         site.ingest(*raw)
         site.run("build")
-    monkeypatch.setattr(bucket, "_SPARED_EACH", -1)
+    monkeypatch.setattr(copied, "_SPARED_EACH", -1)
     hits = sorted((machine.lake / "hits").rglob("*.parquet"))
     assert not any(map(is_stand_in, hits))
     days = 86_400.0
