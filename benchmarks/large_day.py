@@ -13,12 +13,13 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import psutil
 from isal import igzip
-from make_log import write_log
+from make_log import FIRST_SECOND, write_log
 
 COMMAND = Path(sys.executable).with_name("tidegauge")
 BOUND_MB = 1000
@@ -33,6 +34,8 @@ class Run:
     seconds: float
     cpu_seconds: float
     """Of all its processes."""
+    own_cpu_seconds: float
+    """Of the command's own process, without its workers."""
     peak_mb: float
     """Of the largest process, in 10^6 bytes."""
 
@@ -45,19 +48,20 @@ def measure(folder: Path, memory_mb: int, *arguments: str | Path) -> Run:
         "TIDEGAUGE_VISITOR_KEY": "the benchmark's key, of no value",
         "TIDEGAUGE_MEMORY_LIMIT_MB": str(memory_mb),
     }
-    started, peak = time.monotonic(), 0
+    started, peak, own = time.monotonic(), 0, 0.0
     process = subprocess.Popen(
         [COMMAND, *arguments], env=os.environ | settings, stdout=subprocess.DEVNULL
     )
     before = os.times()
     while process.poll() is None:
         peak = max([peak, *map(_peak_bytes, _tree(process.pid))])
+        own = _own_cpu_seconds(process.pid) or own
         time.sleep(0.1)
     after = os.times()
     if process.returncode:
         raise SystemExit(f"{arguments} failed with status {process.returncode}")
     cpu = sum(after[n] - before[n] for n in (2, 3))  # of children that have ended
-    return Run(time.monotonic() - started, cpu, peak / 1e6)
+    return Run(time.monotonic() - started, cpu, own, peak / 1e6)
 
 
 def _tree(pid: int) -> list[int]:
@@ -65,6 +69,14 @@ def _tree(pid: int) -> list[int]:
         return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
     except psutil.Error:
         return []
+
+
+def _own_cpu_seconds(pid: int) -> float:
+    try:
+        its = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(its.user + its.system)
 
 
 def _peak_bytes(pid: int) -> int:
@@ -75,13 +87,28 @@ def _peak_bytes(pid: int) -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)
 
 
-def write_others(source: Path, target: Path, server: int) -> None:
-    """Write a server's log with the lines of another and other visitors: their agents differ."""
+def write_others(source: Path, target: Path, server: int, days_later: int = 0) -> None:
+    """Write a server's log with the lines of another and other visitors: their agents differ.
+
+    Args:
+        source: ``make_log``'s, of one day that ends within the next one of UTC.
+        target: where to write.
+        server: its number.
+        days_later: the day of its lines.
+    """
+    first = datetime.fromtimestamp(FIRST_SECOND, UTC)
+    dates = [
+        [f"[{first + timedelta(days=day):%d/%b/%Y}:".encode() for day in (own, own + days_later)]
+        for own in (1, 0)
+    ]
     with igzip.open(source) as read, igzip.open(target, "wb", compresslevel=1) as written:
         rest = b""
         while block := read.read(_BLOCK_BYTES):
             lines, end, rest = (rest + block).rpartition(b"\n")
-            written.write((lines + end).replace(b" Safari/537.36", b" Safari/537.%02d" % server))
+            lines = (lines + end).replace(b" Safari/537.36", b" Safari/537.%02d" % server)
+            for before, after in dates:
+                lines = lines.replace(before, after)
+            written.write(lines)
 
 
 def main() -> int:
