@@ -201,6 +201,11 @@ SURGES = _table(
     ("is_at_least", pa.bool_(), "whether hits are missing or were turned away: it is larger still"),
     ("excess_low", pa.float64(), "lower end of the excess' 90 % interval"),
     ("excess_high", pa.float64(), "upper end of the excess' 90 % interval"),
+    (
+        "others_ratio",
+        pa.float64(),
+        "where the other countries rose alike, their sessions for each expected one; else null",
+    ),
 )
 DRIVERS = _table(
     "One row a surge, dimension and element: what the surge is made of, and which of it drove it.",

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from pipeline.alerts.common_rises import CommonRise, join_common, write_closed, write_opened
 from pipeline.alerts.outbox import say_once
 from pipeline.alerts.services import Alert, AlertSettings, name_country
 from pipeline.definitions import CENSORED_SHARE
@@ -88,6 +89,8 @@ def _touch(start: date, end: date, other_start: date, other_end: date) -> bool:
 
 
 def _opened(surge: SurgeEpisode, because: str, language: Language) -> Alert:
+    if isinstance(surge, CommonRise):
+        return write_opened(surge, because, language)
     said = {
         "peak": _count_peak(surge, language),
         "country": name_country(surge.country, language),
@@ -118,6 +121,8 @@ def _opened(surge: SurgeEpisode, because: str, language: Language) -> Alert:
 
 
 def _closed(surge: SurgeEpisode, because: str, language: Language) -> Alert:
+    if isinstance(surge, CommonRise):
+        return write_closed(surge, because, language)
     said = {
         "days": _write_days(surge, language),
         "peak_day": str(surge.peak_day),
@@ -203,9 +208,15 @@ def note_surges(how: AlertSettings, day: date, today: date, *, is_asked: bool) -
         found = state.ask(SurgeEpisode, "queries/surges", country=None, **span)
         days = state.ask(Day, "report/days", first_day=date.min, last_day=date.max)
         reasons = find_reasons(state, None, since, span["last_day"])
-    why = {one.surge: f" {one.in_short(how.language)}".rstrip() for one in reasons}
-    found.sort(key=lambda surge: (surge.country, surge.start_day))
-    surges = {surge: _explain(surge, days, how.language) + why.get(surge, "") for surge in found}
+    why = {one.surge: f" {one.cause(how.language)}".rstrip() for one in reasons}
+    own = [surge for surge in found if not surge.is_common]
+    own.sort(key=lambda surge: (surge.country, surge.start_day))
+    surges = {
+        surge: _explain(surge, days, how.language) + why.get(causing, "")
+        for surge, causing in [
+            *((rise, rise.parts[0]) for rise in join_common(found)), *((one, one) for one in own)
+        ]
+    }  # fmt: skip
     is_partial = {one.day: bool(one.is_preliminary) for one in days}
     last_day = last_settled_day(is_partial, today) or day
 

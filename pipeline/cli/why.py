@@ -104,7 +104,8 @@ def _as_objects(
     found: list[Reasons], language: Language, *, simulated: bool
 ) -> tuple[list[str], list[list[Any]]]:
     columns = ["country", "start_day", "end_day", "day", "observed", "expected", "excess",
-               "is_simulated", "why", "who", "lacking", "drivers", "signals"]  # fmt: skip
+               "others_ratio", "is_simulated", "why", "who", "lacking", "drivers",
+               "signals"]  # fmt: skip
     rows = []
     for one in found:
         parts = {

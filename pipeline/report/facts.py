@@ -94,6 +94,17 @@ class SurgeEpisode:
     peak_ratio: float
     is_open: bool
     is_at_least: bool = False
+    others_ratio: float | None = None
+
+    @property
+    def is_common(self) -> bool:
+        """Whether the other countries rose alike, so that it is no surge of the country's own."""
+        return self.others_ratio is not None
+
+    @property
+    def rank(self) -> tuple[bool, float, str, date]:
+        """Those of a country's own come first, then the largest."""
+        return self.is_common, -self.excess, self.country, self.start_day
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,8 @@ class Expectation:
     is_at_least: bool = False
     why: str = ""
     """What drove the surge, or that it was machines, in a sentence."""
+    others_ratio: float | None = None
+    """Where the other countries rose alike: their sessions for each expected one."""
     before: HistoryBefore | None = None
     """Where nothing is expected: why not. None where no hit of any judged day is from there."""
 
@@ -301,7 +303,7 @@ def _find_expectation(
     return Expectation(
         expected, surge.start_day, surge.end_day, surge.observed, surge.expected,
         is_open=surge.is_open, is_at_least=surge.is_at_least or completeness.is_lower_bound,
-        why=reasons[0].in_short(language), before=before,
+        why=reasons[0].in_short(language), others_ratio=surge.others_ratio, before=before,
     )  # fmt: skip
 
 

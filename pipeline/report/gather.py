@@ -48,7 +48,7 @@ def gather_facts(state: State, span: Span) -> Facts:
         span=lake_span,
         days=days,
         countries=state.ask(CountryTotal, "report/countries", **span.bound),
-        episodes=sorted(episodes, key=lambda one: (-one.excess, one.country, one.start_day)),
+        episodes=sorted(episodes, key=lambda one: one.rank),
         restated=gather_restated(state, span),
     )
 

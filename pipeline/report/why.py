@@ -67,9 +67,19 @@ class Reasons:
             "Surge {where}, {span}: {sessions} where {expected} were expected.", **said
         )
 
+    def alike(self, language: Language) -> str:
+        """That the other countries rose, too, in a sentence; empty where they did not."""
+        if self.surge.others_ratio is None:
+            return ""
+        return language.gettext(
+            "The other countries rose alike, to {times} times what is expected of them: it is no"
+            " surge of this country's own.",
+            times=language.number(self.surge.others_ratio, 1),
+        )
+
     def why(self, language: Language) -> str:
-        """What drove it, in a sentence."""
-        return explain(self.drivers, language)
+        """What drove it, in a sentence, after one that the others rose alike where they did."""
+        return f"{self.alike(language)} {explain(self.drivers, language)}".lstrip()
 
     def who(self, language: Language) -> str:
         """Whether it was people, in a sentence."""
@@ -95,13 +105,17 @@ class Reasons:
         """What was not looked at and what would bring it, in a sentence; None when nothing."""
         return tell_lacking(self.drivers, language)
 
-    def in_short(self, language: Language) -> str:
-        """The one sentence that a figure and an alert carry; empty where nothing was counted."""
+    def cause(self, language: Language) -> str:
+        """What drove it, or that it was machines, in a sentence; empty if nothing was counted."""
         if not self.drivers:
             return ""
         if find_machines(self.signals, self.drivers, language):
             return self.who(language)
-        return self.why(language)
+        return explain(self.drivers, language)
+
+    def in_short(self, language: Language) -> str:
+        """What a figure carries of it."""
+        return f"{self.alike(language)} {self.cause(language)}".strip()
 
 
 class _OfSurge(Protocol):
@@ -117,12 +131,12 @@ _Row = TypeVar("_Row", bound=_OfSurge)
 def find_reasons(
     state: State, country: str | None, first_day: date, last_day: date
 ) -> list[Reasons]:
-    """The surges of a country, or of all, that touch a span of days, by excess, largest first."""
+    """The surges of a country, or of all, that touch a span of days: a country's own by excess."""
     span = {"country": country, "first_day": first_day, "last_day": last_day}
     surges = state.ask(SurgeEpisode, "queries/surges", **span)
     drivers = _by_surge(state.ask(Driver, "report/drivers", **span))
     signals = _by_surge(state.ask(Signal, "report/signals", **span))
-    surges.sort(key=lambda one: (-one.excess, one.start_day, one.country))
+    surges.sort(key=lambda one: one.rank)
     keys = [(one.country, one.start_day) for one in surges]
     return [Reasons(one, drivers[k], signals[k]) for one, k in zip(surges, keys, strict=True)]
 

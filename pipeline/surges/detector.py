@@ -41,6 +41,8 @@ class Judgement:
     is_surge: Bools
     is_raised: Bools
     """Whether the day's own evidence raised an alarm, as opposed to a date set back later."""
+    alarm_probability: Floats
+    """The chance below which it does by itself."""
     day_variance: Floats
     """Of an ordinary day's sessions around their mean."""
     mean_variance: Floats
@@ -108,6 +110,7 @@ def judge_days(days: Ints, counts: Floats, coverage: Floats | None = None) -> Ju
         _rounded(score),
         rules.is_surge,
         rules.is_raised,
+        rules.alarm_probability,
         day_variance,
         variance - day_variance,
     )

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.surges.common import rise_of_others
 from pipeline.surges.detector import Judgement, judge_days
 from pipeline.surges.episodes import Episode, episodes_of, last_settled
 from pipeline.tables import EXPECTED, SURGES
@@ -42,7 +43,8 @@ def find_surges(
     string): why hits may count twice; a day that it has not is whole. See ``judge_days`` for what a
     day that lacks a part may say. ``censored``: days on which visitors were turned away. An episode
     with a day of either kind among its flagged ones ``is_at_least`` of its size, unless one of its
-    days has doubts; it ``is_open`` until a day that lacks nothing comes after it.
+    days has doubts; it ``is_open`` until a day that lacks nothing comes after it. Its
+    ``others_ratio`` is given where the other countries rose alike (``rise_of_others``).
     """
     countries, days, counts = _to_matrix(daily)
     coverage = _coverage_of(days, completeness)
@@ -128,6 +130,7 @@ def _surges_table(  # noqa: PLR0913 what the table is made of
     is_doubted: Bools,
 ) -> pa.Table:
     settled = last_settled(days, is_partial) if len(days) else 0
+    others = rise_of_others(counts.astype(np.float64), judged)
     rows = [
         {
             **_surge_row(countries[row], days, counts[row], judged, int(row), episode),
@@ -136,6 +139,7 @@ def _surges_table(  # noqa: PLR0913 what the table is made of
                 (judged.is_surge[row] & is_lower_bound)[episode.start : episode.end + 1].any()
                 and not is_doubted[episode.start : episode.end + 1].any()
             ),
+            "others_ratio": _others_ratio(judged, others, int(row), episode),
         }
         for row in np.flatnonzero(judged.is_surge.any(axis=1))
         for episode in episodes_of(days, counts[row].astype(np.float64), judged.is_surge[row])
@@ -168,6 +172,19 @@ def _surge_row(  # noqa: PLR0913 what the row is made of
         "excess_low": round(excess - reach, 3),
         "excess_high": round(excess + reach, 3),
     }
+
+
+def _others_ratio(judged: Judgement, others: Floats, row: int, episode: Episode) -> float | None:
+    """How many times their expected sessions the others had on the days that raised the alarm.
+
+    None when what they had does not explain one of these: the surge is the country's own.
+    """
+    span = slice(episode.start, episode.end + 1)
+    raised = judged.is_raised[row, span] & judged.is_surge[row, span]
+    expected, rise = judged.expected[row, span][raised], others[row, span][raised]
+    if np.isnan(rise).any():
+        return None
+    return round(float((expected * rise).sum() / expected.sum()), 3)
 
 
 def excess_reach(day_variance: Floats, mean_variance: Floats) -> float:

@@ -56,6 +56,12 @@ offences AS (
     WHERE excess NOT BETWEEN excess_low AND excess_high
     UNION ALL
     SELECT
+        'the others that rose alike rose' AS rule, country, start_day,
+        format('to {} times the expected', others_ratio) AS found
+    FROM surges
+    WHERE others_ratio <= 1
+    UNION ALL
+    SELECT
         'the peak is the highest day' AS rule, country, start_day,
         format('{} on {}, highest {}', s.peak_sessions, s.peak_day, p.peak_sessions) AS found
     FROM surges AS s

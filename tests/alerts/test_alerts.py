@@ -136,6 +136,31 @@ def test_surges_of_two_countries_and_of_two_times_are_two(settings: Settings, ho
     ]  # fmt: skip
 
 
+def test_countries_that_rise_alike_are_one_piece_of_news(settings: Settings, hook: Hook) -> None:
+    """One when it opens, whoever joins it later, and one when it is over; none for each of them."""
+    for last in range(9, 14):
+        alike = [
+            replace(
+                surge(country, november(day), november(min(last, 11))), others_ratio=2.0 + day / 10
+            )
+            for country, day in (("CA", 9), ("US", 9), ("FR", 10))
+            if day <= last
+        ]
+        write_lake(settings, november(last), *alike, surge("DE", november(9), november(9)))
+        tell(settings, november(last))
+    opened, _, closed = (one["body"] for one in hook.received)
+    assert [sorted(title.split("; ")) for title in hook.titles] == [
+        ["Surge from DE since 2016-11-09", "Surge from most countries alike since 2016-11-09"],
+        ["Surge from DE is over"],
+        ["Surge from most countries alike is over"],
+    ]
+    assert (
+        "200 sessions of 2 countries on 9 November 2016, where 20 were expected. They rose alike,"
+        " to 2.9 times what is expected of them"
+    ) in opened
+    assert "800 sessions of 3 countries from 9 to 11 November 2016, where 80 were" in closed
+
+
 def test_a_backfill_of_old_days_is_silent_and_a_night_after_it_too(
     settings: Settings, hook: Hook
 ) -> None:

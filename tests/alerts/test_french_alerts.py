@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 
 from french_texts import find_english
 
+from pipeline.alerts.common_rises import join_common
 from pipeline.alerts.failures import Failure, _failed
 from pipeline.alerts.figures import FigureChange, _incomplete, _restated
 from pipeline.alerts.hours import write_alert
@@ -45,6 +46,21 @@ def test_a_surge_that_opens_and_closes() -> None:
     (opened, closed), _ = find_news({whole: ""}, date(2016, 12, 1), [], EIGHTH, FRENCH)
     assert "au moins" not in plain(opened) + plain(closed)
     assert "Durée : 1 jour, le 2016-11-08." in plain(closed)
+
+
+def test_countries_that_rise_alike() -> None:
+    (rise,) = join_common([replace(SURGE, others_ratio=3.04)])
+    (opened, closed), _ = find_news({rise: ""}, date(2016, 12, 1), [], EIGHTH, FRENCH)
+    assert plain(opened) == (
+        "Afflux commun à la plupart des pays depuis le 2016-11-08\nAu moins 36 746 sessions, 1"
+        " pays, du 8 au 16 novembre 2016, contre 7 890 attendues. Les autres pays ont connu la même"
+        " hausse, à 3,0 fois le nombre attendu : l\N{RIGHT SINGLE QUOTATION MARK}afflux n"
+        "\N{RIGHT SINGLE QUOTATION MARK}est pas propre à un pays. Le pays où elle est la plus"
+        " forte : États-Unis."
+    )
+    assert plain(closed).endswith(
+        "Au moins 36 746 sessions, 1 pays, du 8 au 16 novembre 2016, contre 7 890 attendues."
+    )
 
 
 def test_hours_an_incomplete_day_a_restated_figure_and_a_failure() -> None:

@@ -1,5 +1,6 @@
 """The report's parts: dates below an axis, hours of a local day, wording, charts as safe SVG."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from xml.etree import ElementTree as ET
 from zoneinfo import ZoneInfo
@@ -84,6 +85,11 @@ def test_the_report_is_about_the_largest_surge_of_a_known_country() -> None:
     assert choose_country(totals, []) == "CA"
     assert choose_country(totals[:1], [episode("ZZ")]) == "ZZ"
     assert choose_country([], []) is None
+
+
+def test_a_country_s_own_surge_comes_before_a_larger_one_of_all() -> None:
+    alike, own = replace(episode("CA", 90.0), others_ratio=3.0), episode("US", 10.0)
+    assert sorted([alike, own], key=lambda one: one.rank) == [own, alike]
 
 
 def test_wording() -> None:
