@@ -6,7 +6,7 @@ PORT ?= 8080
 KILLS ?= 200
 BIN := .venv/bin
 
-.PHONY: install install-dev install-airflow demo airflow check test test-kernel test-clocks e2e faults lint docs bench bench-surges secrets lock clean
+.PHONY: install install-dev install-airflow demo airflow check test test-kernel test-clocks e2e faults lint messages docs bench bench-surges secrets lock clean
 
 install: .venv/installed
 .venv/installed: requirements.lock pyproject.toml
@@ -97,6 +97,17 @@ lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The code's sentences into the catalogues; what is new there waits for its French, which tests demand.
+messages: install-dev
+	set -e; update() { \
+		catalogue=pipeline/languages/$$1; shift; \
+		$(BIN)/pybabel -q extract -F pyproject.toml --no-location --sort-output "$$@" \
+			-o messages.pot pipeline; \
+		$(BIN)/pybabel -q update -l fr -i messages.pot -o $$catalogue -w 100 --no-fuzzy-matching \
+			--ignore-obsolete --ignore-pot-creation-date; \
+		rm messages.pot; \
+	}; update fr.po; update kept.fr.po --no-default-keywords -k keep -k keep_clause
 
 # The site, in ./site: no dead link, no page outside the menu.
 docs: install-dev

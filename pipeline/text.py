@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NewType
 
 # C0 and C1 controls, and the marks that reorder or hide text in a terminal.
 _UNSAFE = re.compile(
@@ -20,6 +21,21 @@ def escape(text: str) -> str:
         return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
     return _UNSAFE.sub(written, text)
+
+
+Kept = NewType("Kept", str)
+"""A sentence as the lake keeps it, in English, as Parquet knows no language."""
+
+
+def keep(message: str, **values: str | int) -> Kept:
+    """A sentence for the lake, which ``Language.retell`` says by ``languages/kept.fr.po``."""
+    written = {name: f"{v:,}" if isinstance(v, int) else v for name, v in values.items()}
+    return Kept(message.format_map(written))
+
+
+def keep_clause(message: str) -> str:
+    """What such a sentence says of ``{files}``, without them: the notes of several become one."""
+    return message.removeprefix("{files} ")
 
 
 def write_number_of(count: float, one: str, many: str | None = None) -> str:

@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from pipeline.build.built import DROP_ROBOTLIKE, Parts
 from pipeline.build.files_of_days import MANY
 from pipeline.lake.lake import Lake
-from pipeline.text import escape
+from pipeline.text import Kept, escape, keep
 
 _SHOWN = 5
 
@@ -19,7 +19,7 @@ class Cause:
     """Why a day is stale: ``new``, ``missing``, ``files``, or one of ``ASKED``."""
 
     kind: str
-    text: str
+    text: Kept
     waits: bool = False
     """Whether it is taken only when asked for."""
     is_beside: bool = False
@@ -41,70 +41,91 @@ class FileNames:
         """The files with most hits first."""
         keys = sorted(file_keys, key=lambda key: (-hits.get(key, 0), key))
         names = [_say_many(key) or self._known.get(key, key) for key in keys]
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        return ", ".join(names[:_SHOWN]) + more
+        shown = ", ".join(names[:_SHOWN])
+        if len(names) <= _SHOWN:
+            return shown
+        return keep("{files} and {count} more", files=shown, count=len(names) - _SHOWN)
 
 
 def _say_many(key: str) -> str | None:
     many = MANY.fullmatch(key)
-    return many and f"{int(many['count']):,} small files of {many['stem']}"
+    return many and keep(
+        "{count} small files of {stem}", count=int(many["count"]), stem=many["stem"]
+    )
 
 
 def compare_parts(known: Parts, wanted: Parts, names: FileNames) -> Iterator[Cause]:
     """Why a day that was built from ``known`` is another when built from ``wanted``."""
-    yield from _compare_files(known["files"], wanted["files"], names, "")
+    yield from _compare_files(known["files"], wanted["files"], names)
     for beside in sorted({*known["near"], *wanted["near"]}):
         before, after = (parts["near"].get(beside, {}) for parts in (known, wanted))
-        yield from _compare_files(before, after, names, f"the day beside it, {beside}, has ")
+        for cause in _compare_files(before, after, names):
+            text = keep("the day beside it, {day}, has {clause}", day=beside, clause=cause.text)
+            yield replace(cause, text=text, is_beside=True)
     if known["geo"] != wanted["geo"] and known["files"] == wanted["files"]:
         dates = [", ".join(sorted({str(d) for d in parts["geo"][0]})) for parts in (known, wanted)]
-        yield Cause("geo", f"located by the database of {dates[1]}, built with that of {dates[0]}")
+        text = keep(
+            "located by the database of {now}, built with that of {before}",
+            now=dates[1], before=dates[0],
+        )  # fmt: skip
+        yield Cause("geo", text)
     if known["read_by"] != wanted["read_by"] and known["files"].keys() == wanted["files"].keys():
-        yield Cause("definitions", "its raw files were read anew by other lists or definitions")
+        text = keep("its raw files were read anew by other lists or definitions")
+        yield Cause("definitions", text)
     yield from compare_rules(known["definitions"], known["settings"], wanted)
 
 
 def compare_rules(definitions: str | None, settings: list[Any], now: Parts) -> Iterator[Cause]:
     """Why a day that was built by some definitions and settings is another by those of now."""
     if definitions != now["definitions"]:
-        text = "definitions, SQL or the versions of DuckDB and Arrow have changed"
+        text = keep("definitions, SQL or the versions of DuckDB and Arrow have changed")
         yield Cause("definitions", text, waits=True)
     if settings != now["settings"]:
         yield Cause("settings", _compare_settings(settings, now["settings"]), waits=True)
 
 
-def _compare_settings(known: list[Any], wanted: list[Any]) -> str:
+def _compare_settings(known: list[Any], wanted: list[Any]) -> Kept:
     minutes = [its[0] if its else None for its in (known, wanted)]
     drops = [str(DROP_ROBOTLIKE in its).lower() for its in (known, wanted)]
     named: dict[str, list[Any]] = {"session_timeout_minutes": minutes, "drop_robotlike": drops}
     changed = {name: values for name, values in named.items() if values[0] != values[1]}
-    return "; ".join(
-        f"{name} is {now}, it was built with {before}"
+    said = (
+        keep(
+            "{name} is {now}, it was built with {before}",
+            name=name,
+            now=str(now),
+            before=str(before),
+        )
         for name, (before, now) in (changed or {"session_timeout_minutes": minutes}).items()
     )
+    return Kept("; ".join(said))
 
 
 def _compare_files(
-    before: dict[str, int], after: dict[str, int], names: FileNames, where: str
+    before: dict[str, int], after: dict[str, int], names: FileNames
 ) -> Iterator[Cause]:
     late, gone = after.keys() - before.keys(), before.keys() - after.keys()
     for stem, its in _pair_many(late, gone).items():
         late, gone = late - its, gone - its
-        counts = [f"{_count(its & keys.keys()):,}" for keys in (after, before)]
-        text = f"{where}small files of {stem}: {counts[0]}, before {counts[1]}"
-        yield Cause("files", text, is_beside=bool(where))
+        counts = [_count(its & keys.keys()) for keys in (after, before)]
+        text = keep(
+            "small files of {stem}: {count}, before {before}",
+            stem=stem, count=counts[0], before=counts[1],
+        )  # fmt: skip
+        yield Cause("files", text)
     changed = {key for key in after.keys() & before.keys() if after[key] != before[key]}
-    beside = bool(where)
     if late:
-        yield Cause(
-            "files", f"{where}late files: {names.list_files(late, after)}", is_beside=beside
-        )
+        yield Cause("files", keep("late files: {files}", files=names.list_files(late, after)))
     if gone:
-        text = f"{where}files replaced or taken out: {names.list_files(gone, before)}"
-        yield Cause("files", text, is_beside=beside)
+        files = names.list_files(gone, before)
+        yield Cause("files", keep("files replaced or taken out: {files}", files=files))
     if changed:
-        what = "other hits of the same files after duplicates were dropped or lines read anew"
-        yield Cause("files", f"{where}{what}: {names.list_files(changed, after)}", is_beside=beside)
+        text = keep(
+            "other hits of the same files after duplicates were dropped or lines read anew:"
+            " {files}",
+            files=names.list_files(changed, after),
+        )
+        yield Cause("files", text)
 
 
 def _pair_many(late: AbstractSet[str], gone: AbstractSet[str]) -> dict[str, set[str]]:

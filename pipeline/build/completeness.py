@@ -44,6 +44,7 @@ from pipeline.build.tenures import Tenure, find_strays, find_tenures
 from pipeline.ingest.deduplication import say_flood, say_repeats, say_shared
 from pipeline.lake.left_out import Missing
 from pipeline.tables import DAYS
+from pipeline.text import Kept, keep
 
 if TYPE_CHECKING:
     from pipeline.lake.ledger import FileRecord
@@ -66,7 +67,7 @@ class FileShare:
     source: str
     file_key: str
     is_damaged: bool
-    doubts: Sequence[str] = ()
+    doubts: Sequence[Kept] = ()
     """Why the day may have too many of its hits: whatever is missing, no lower bound."""
 
 
@@ -87,7 +88,7 @@ def list_shares(records: Iterable[FileRecord], days: AbstractSet[str]) -> list[F
     ]
 
 
-def _say_doubts(record: FileRecord, day: str, records: Mapping[str, FileRecord]) -> Iterator[str]:
+def _say_doubts(record: FileRecord, day: str, records: Mapping[str, FileRecord]) -> Iterator[Kept]:
     if record.days[day].first_line <= record.flood_lines:
         yield say_flood(record)
     for others, say in ((record.repeat_with, say_repeats), (record.shared_with, say_shared)):
@@ -96,10 +97,11 @@ def _say_doubts(record: FileRecord, day: str, records: Mapping[str, FileRecord])
             yield say(record)
     beside = _find_beside(record, day, records.values()) if record.damage else None
     if beside:
-        yield (
-            f"a damaged file ({record.file_key}) has the hours of {beside}: its hits count twice"
-            " if it was sent again; if so, `tidegauge forget` it"
-        )
+        yield keep(
+            "a damaged file ({file}) has the hours of {other}: its hits count twice if it was sent"
+            " again; if so, `tidegauge forget` it",
+            file=record.file_key, other=beside,
+        )  # fmt: skip
 
 
 def _find_beside(damaged: FileRecord, day: str, records: Iterable[FileRecord]) -> str | None:
@@ -281,7 +283,7 @@ def _to_table(  # noqa: PLR0913 what the table is made of
     tenures: Mapping[str, Tenure],
     coverages: Mapping[str, Coverage | None],
     shares: Sequence[FileShare],
-    strays: Mapping[tuple[str, int], str],
+    strays: Mapping[tuple[str, int], Kept],
     left_out: Iterable[Missing],
 ) -> pa.Table:
     size = len(calendar.days)
@@ -295,9 +297,8 @@ def _to_table(  # noqa: PLR0913 what the table is made of
         doubts[day] += [f"{share.source}: {doubt}" for doubt in share.doubts]
         if share.is_damaged:
             is_in_part[share.source].add(day)
-            reasons[day].append(
-                f"{share.source}: a damaged file was read in part ({share.file_key})"
-            )
+            said = keep("a damaged file was read in part ({file})", file=share.file_key)
+            reasons[day].append(f"{share.source}: {said}")
     for one in left_out:
         if one.day in calendar.index:
             day = calendar.index[one.day]
@@ -317,10 +318,10 @@ def _to_table(  # noqa: PLR0913 what the table is made of
         due[days] += is_due
         expected[days] += weight * is_due
         covered[days] += weight * is_due * parts
-        said = write_reasons(calendar, source, tenure, coverage)
-        for day, texts in said.items():
-            reasons[day] += texts
-        lacking = said.keys() | is_in_part[source]
+        own_reasons = write_reasons(calendar, tenure, coverage)
+        for day, texts in own_reasons.items():
+            reasons[day] += [f"{source}: {text}" for text in texts]
+        lacking = own_reasons.keys() | is_in_part[source]
         whole[days] += is_due & ~np.isin(np.arange(size)[days], list(lacking))
     is_preliminary = np.array([bool(texts) for texts in reasons], dtype=bool)
     share_covered = np.where(expected > 0, covered / np.maximum(expected, 1e-9), 1.0)

@@ -12,6 +12,7 @@ import numpy as np
 from pipeline.build.gaps import Coverage, Timeline, list_gaps
 from pipeline.build.tenures import Tenure
 from pipeline.days import day_start
+from pipeline.text import Kept, keep
 
 if TYPE_CHECKING:
     from pipeline.surges.baseline import Bools, Ints
@@ -54,12 +55,12 @@ class Calendar:
 
 
 def write_reasons(
-    calendar: Calendar, source: str, tenure: Tenure, coverage: Coverage | None
-) -> dict[int, list[str]]:
+    calendar: Calendar, tenure: Tenure, coverage: Coverage | None
+) -> dict[int, list[Kept]]:
     """The sentences about what is missing of a source, by day (index)."""
     if coverage is None:
         every = range(tenure.first, tenure.last + 1)
-        return {day: [f"{source}: nothing of this day (never seen)"] for day in every}
+        return {day: [keep("nothing of this day (never seen)")] for day in every}
     part = calendar.line.part(tenure.first, tenure.last)
     is_any: Bools = np.logical_or.reduceat(coverage.is_gap, part.starts[:-1])
     said = {}
@@ -73,19 +74,26 @@ def write_reasons(
             for gap in gaps[:_LISTED_GAPS]
         ]
         if len(gaps) > _LISTED_GAPS:
-            texts.append(f"{len(gaps) - _LISTED_GAPS} more gaps")
+            texts.append(keep("{count} more gaps", count=len(gaps) - _LISTED_GAPS))
         if tenure.due_until and gaps == [(0, end - first)]:
-            texts[-1] += f" (taken as retired if nothing comes until {tenure.due_until})"
-        said[day] = [f"{source}: {text}" for text in texts]
+            texts = [
+                keep(
+                    "nothing of this day (taken as retired if nothing comes until {day})",
+                    day=str(tenure.due_until),
+                )
+            ]
+        said[day] = texts
     return said
 
 
-def name_stray(calendar: Calendar, day: int, hits: Ints) -> str:
+def name_stray(calendar: Calendar, day: int, hits: Ints) -> Kept:
     """What is said of a day on which a source has but a few hits, days apart from its others."""
     start, end = calendar.line.starts[day], calendar.line.starts[day + 1]
     seen = np.flatnonzero(hits[start:end])
-    span = f"{calendar.write(day, int(seen[0]))} to {calendar.write(day, int(seen[-1]) + 1)}"
-    return f"nothing of this day but {span}, days apart from its others (a wrong clock?)"
+    return keep(
+        "nothing of this day but {start} to {end}, days apart from its others (a wrong clock?)",
+        start=calendar.write(day, int(seen[0])), end=calendar.write(day, int(seen[-1]) + 1),
+    )  # fmt: skip
 
 
 def _name_gap(  # noqa: PLR0911, PLR0913 one return a wording, by where it lies
@@ -96,21 +104,24 @@ def _name_gap(  # noqa: PLR0911, PLR0913 one return a wording, by where it lies
     *,
     is_first: bool,
     is_last: bool,
-) -> str:
+) -> Kept:
     """Name a gap; ``is_first``, ``is_last``: on the source's first day, or the lake's last."""
     first, end = gap
     if gap == (0, length):
-        return "nothing of this day"
+        return keep("nothing of this day")
     if end - first >= length - _SLIVER_MINUTES and 0 in (first, length - end):
         # A file reaches a little over its midnight.
-        known = (0, first) if first else (end, length)
-        return f"nothing of this day but {' to '.join(calendar.write(day, m) for m in known)}"
+        start, stop = (calendar.write(day, m) for m in ((0, first) if first else (end, length)))
+        return keep("nothing of this day but {start} to {end}", start=start, end=stop)
     if first == 0 and is_first:
-        return f"begins at {calendar.write(day, end)}"
+        return keep("begins at {time}", time=calendar.write(day, end))
     if end == length and is_last:
-        return f"ends at {calendar.write(day, first - 1)}"
+        return keep("ends at {time}", time=calendar.write(day, first - 1))
     if first == 0:
-        return f"nothing before {calendar.write(day, end)}"
+        return keep("nothing before {time}", time=calendar.write(day, end))
     if end == length:
-        return f"nothing after {calendar.write(day, first - 1)} (stopped early)"
-    return f"nothing from {calendar.write(day, first)} to {calendar.write(day, end)}"
+        return keep("nothing after {time} (stopped early)", time=calendar.write(day, first - 1))
+    return keep(
+        "nothing from {start} to {end}",
+        start=calendar.write(day, first), end=calendar.write(day, end),
+    )  # fmt: skip

@@ -35,6 +35,7 @@ from pipeline.lake.partitions import read_table, write_table
 from pipeline.lake.sql import read_model
 from pipeline.lake.storage import storage_named
 from pipeline.tables import RESTATEMENTS, select_nothing
+from pipeline.text import keep
 
 log = logging.getLogger(__name__)
 
@@ -178,18 +179,19 @@ def _write_reason(
     What came to the days beside it is told only when nothing came to the day itself.
     """
     if mark == _GONE:
-        return "all raw files of the day were taken out of the lake"
+        return keep("all raw files of the day were taken out of the lake")
+    again = keep("counted again")
     if known is None:
-        return "counted again"
+        return again
     if mark.parts and mark.parts == known.parts:
-        return "how complete the day is was judged again"
+        return keep("how complete the day is was judged again")
     now = parts.find(day, mark.parts)
     before = now and now | {"files": {}} if known == _GONE else parts.find(day, known.parts)
     if now is None or before is None:
-        return "counted again"
+        return again
     causes = list(compare_parts(before, now, names))
     own = [cause for cause in causes if not cause.is_beside]
-    return "; ".join(cause.text for cause in own or causes) or "counted again"
+    return "; ".join(cause.text for cause in own or causes) or again
 
 
 def read_completeness(lake: Lake) -> pa.Table:

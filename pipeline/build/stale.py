@@ -21,6 +21,7 @@ from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.lake.lake import Lake
 from pipeline.lake.sql import read_model
 from pipeline.settings import Settings
+from pipeline.text import keep
 
 DERIVED = {"sessions": "day, started_at, session_id", "daily": "day, country",
                "hourly": "day, hour, country", "minutes": "day, source, minute"}  # fmt: skip
@@ -138,7 +139,7 @@ def take_stock(lake: Lake, rules: SessionRules) -> Stock:
                 its = [one for one in its if one.kind == "missing"]
                 its += compare_parts(before, now, names)
             else:
-                its.append(Cause("files", "what it was built from is lost"))
+                its.append(Cause("files", keep("what it was built from is lost")))
         if its:
             causes[day] = its
     return Stock(files, built, causes)
@@ -162,9 +163,9 @@ def _digest_files(lake: Lake) -> dict[date, str]:
 def _find_causes(lake: Lake, day: str, built: Built | None, by_rules: Parts) -> Iterator[Cause]:
     """The causes that no raw file is."""
     if built is None:
-        yield Cause("new", "was never built")
+        yield Cause("new", keep("was never built"))
         return
     # `daily` stands for all models: sessions may rightly have no rows on a day with hits.
     if not lake.part_path("daily", day).exists():
-        yield Cause("missing", "its figures are missing from the lake")
+        yield Cause("missing", keep("its figures are missing from the lake"))
     yield from compare_rules(built.definitions, list(built.settings), by_rules)

@@ -107,7 +107,7 @@ def explain_stale(settings: Settings, lake: Lake) -> list[tuple[str, str, str, s
     from pipeline.ingest.reprocess import plan_reread
 
     stock = take_stock(lake, session_rules(settings))
-    rows = [
+    rows: list[tuple[str, str, str, str]] = [
         (str(day), cause.kind, cause.text, f"build --also {cause.kind}" if cause.waits else "build")
         for day, causes in stock.causes.items()
         for cause in causes

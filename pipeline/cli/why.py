@@ -21,14 +21,13 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.output import print_rows, until_closed
 from pipeline.errors import SettingsError
-from pipeline.language import Language
+from pipeline.language import ENGLISH, Language
 from pipeline.text import escape, say
-from pipeline.why.explain import ALL_OTHERS, name_dimension, name_element, name_signal
+from pipeline.why.explain import name_dimension, name_element, name_signal
 
 if TYPE_CHECKING:
     from pipeline.report.why import Reasons
 
-_FIGURES = "people or machines"
 _COLUMNS = ("country", "start_day", "about", "what", "observed", "usual", "excess", "share",
             "surprise", "rank")  # fmt: skip
 
@@ -88,7 +87,7 @@ def why(  # noqa: PLR0913 one parameter an option
     if form == Form.json:
         print_rows(*_as_objects(chosen, language, simulated=is_simulated(opened)), form.value)
     elif form == Form.csv:
-        rows = [row for reasons in chosen for row in _list_rows(reasons)]
+        rows = [row for reasons in chosen for row in _list_rows(reasons, ENGLISH)]
         print_rows(_COLUMNS, rows, form.value, raw_cells=raw_cells)
     else:
         with until_closed():
@@ -128,10 +127,12 @@ def _without_surge(row: Any) -> dict[str, Any]:
     return {k: value for k, value in asdict(row).items() if k not in ("country", "start_day")}
 
 
-def _list_rows(reasons: Reasons, most: int | None = None) -> list[tuple[Any, ...]]:
+def _list_rows(
+    reasons: Reasons, language: Language, most: int | None = None
+) -> list[tuple[Any, ...]]:
     """Elements, then figures; ``most`` a dimension, besides the drivers."""
     about = reasons.part or reasons.surge
-    surge = (about.country, about.start_day)
+    key = (about.country, about.start_day)
     rows: list[tuple[Any, ...]] = []
     shown: dict[str, int] = {}
     for row in reasons.drivers:
@@ -139,13 +140,15 @@ def _list_rows(reasons: Reasons, most: int | None = None) -> list[tuple[Any, ...
         if most is None or row.rank is not None or shown[row.dimension] <= most:
             rows.append(
                 (
-                    *(*surge, row.dimension, name_element(row), row.observed, row.expected),
+                    *(*key, name_dimension(row.dimension, language), name_element(row, language)),
+                    *(row.observed, row.expected),
                     *(row.excess, row.share, row.surprise, row.rank),
                 )
             )
     for figure in reasons.signals:
+        said = language.gettext("people or machines"), name_signal(figure.figure, language)
         values = (figure.observed, figure.usual, figure.of_excess)
-        rows.append((*surge, _FIGURES, figure.figure, *values, None, None, None))
+        rows.append((*key, *said, *values, None, None, None))
     return rows
 
 
@@ -156,10 +159,7 @@ def _print_reasons(reasons: Reasons, language: Language) -> None:
             print(escape(sentence))
     from pipeline.report.why import MOST_OTHERS
 
-    rows = [
-        (_name_about(row[2], language), _name_what(row[3], language), *row[4:])
-        for row in _list_rows(reasons, MOST_OTHERS)
-    ]
+    rows = [row[2:] for row in _list_rows(reasons, language, MOST_OTHERS)]
     print_rows(_name_columns(language), rows)
 
 
@@ -174,15 +174,3 @@ def _name_columns(language: Language) -> list[str]:
         language.gettext("surprise"),
         language.gettext("rank"),
     ]
-
-
-def _name_about(about: str, language: Language) -> str:
-    if about == _FIGURES:
-        return language.gettext("people or machines")
-    return name_dimension(about, language)
-
-
-def _name_what(what: str | None, language: Language) -> str | None:
-    if what == ALL_OTHERS:
-        return language.gettext("(all others)")
-    return what and name_signal(what, language)

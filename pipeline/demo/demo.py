@@ -31,6 +31,7 @@ from pipeline.ingest.maker import open_maker
 from pipeline.lake.lake import Lake
 from pipeline.lake.query import one_state
 from pipeline.lake.zone import find_zone, open_lake
+from pipeline.language import ENGLISH
 from pipeline.progress import show_bytes, show_steps
 from pipeline.report.accounting import report_settings
 from pipeline.report.facts import CountryDay, ExpectedDay, Published, SurgeEpisode
@@ -217,7 +218,10 @@ def _print_result(settings: Settings, comparisons: list[Comparison], scale: floa
         print(f"At scale {scale:g} each figure is compared with the simulator's own rounded cells.")
     print_rows(
         ["figure", basis, "measured", "equal"],
-        [(c.label, c.expected, c.measured, "yes" if c.is_equal else "NO") for c in comparisons],
+        [
+            (c.name(ENGLISH), c.expected, c.measured, "yes" if c.is_equal else "NO")
+            for c in comparisons
+        ],
     )
 
 
@@ -232,7 +236,7 @@ def _print_next(out: Path) -> None:
 
 def _check(settings: Settings, comparisons: list[Comparison]) -> None:
     """Exit 1 unless every figure is equal and the U.S. episode is the one that happened."""
-    different = [c.label for c in comparisons if not c.is_equal]
+    different = [c.name(ENGLISH) for c in comparisons if not c.is_equal]
     if different:
         raise DataError(f"not equal: {', '.join(different)}")
     found = [(one.start_day, one.peak_day, one.end_day) for one in _us_surges(settings)]

@@ -44,6 +44,7 @@ from pipeline.lake.ledger import FileRecord
 from pipeline.raw.content import read_content
 from pipeline.raw.naming import read_name
 from pipeline.raw.opening import NO_LIMITS
+from pipeline.text import Kept, keep
 
 
 @dataclass(frozen=True)
@@ -308,28 +309,28 @@ def _begins_with(later: Path, earlier: FileRecord) -> bool:
     return not left and digest.hexdigest() == earlier.sha256
 
 
-def say_flood(record: FileRecord) -> str:
+def say_flood(record: FileRecord) -> Kept:
     """Say which lines of a file may have been sent twice: equal ones are no evidence."""
-    return (
-        f"{record.flood_lines:,} lines in a row of {record.file_key} are also in"
-        f" {record.flood_with}, but few of them are different: all count, twice if they were sent"
-        " twice"
-    )
+    return keep(
+        "{count} lines in a row of {file} are also in {other}, but few of them are different: all"
+        " count, twice if they were sent twice",
+        count=record.flood_lines, file=record.file_key, other=str(record.flood_with),
+    )  # fmt: skip
 
 
-def say_repeats(record: FileRecord) -> str:
+def say_repeats(record: FileRecord) -> Kept:
     """Say which lines a file shares with another one: a copy may be damaged without a trace."""
-    return (
-        f"{record.repeat_lines:,} different lines of {record.file_key} are also in"
-        f" {record.repeat_with}, among others, like a damaged copy's, or two servers' under one"
-        " name: all count, twice if they were sent twice"
-    )
+    return keep(
+        "{count} different lines of {file} are also in {other}, among others, like a damaged"
+        " copy's, or two servers' under one name: all count, twice if they were sent twice",
+        count=record.repeat_lines, file=record.file_key, other=str(record.repeat_with),
+    )  # fmt: skip
 
 
-def say_shared(record: FileRecord) -> str:
+def say_shared(record: FileRecord) -> Kept:
     """Say which lines a file shares with one of another source."""
-    return (
-        f"{record.shared_lines:,} lines of {record.file_key} are also in"
-        f" {record.shared_with}, which has another source's name: all count, twice if the two are"
-        " one server's log"
-    )
+    return keep(
+        "{count} lines of {file} are also in {other}, which has another source's name: all count,"
+        " twice if the two are one server's log",
+        count=record.shared_lines, file=record.file_key, other=str(record.shared_with),
+    )  # fmt: skip

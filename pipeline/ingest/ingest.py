@@ -40,9 +40,10 @@ from pipeline.raw.content import read_content, read_whole
 from pipeline.raw.files import Origin, is_file
 from pipeline.raw.naming import day_in_name
 from pipeline.raw.opening import DEFAULT_LIMITS, ReadLimits
-from pipeline.text import shown, write_number_of
+from pipeline.text import keep_clause, shown, write_number_of
 
 log = logging.getLogger(__name__)
+_FAILED = keep_clause("{files} could not be taken in")
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,7 @@ def _note_failed(lake: Lake, how: Reading, jobs: Sequence[_Job], failed: Sequenc
         days = found.days or ({hint} if hint and not found.is_readable else ())
         if days:
             is_late = str(min(days)) <= sealed_to
-            why = OF_A_SEALED_DAY if is_late else "could not be taken in"
+            why = OF_A_SEALED_DAY if is_late else _FAILED
             notes.append(note_file(job.path, job.origin.source, days, why))
     write_notes(lake, notes)
 

@@ -24,9 +24,10 @@ from pipeline.lake.left_out import note_file, read_notes, write_notes
 from pipeline.raw.files import LeftOut, Origin, RawFiles, is_file
 from pipeline.raw.naming import day_in_name
 from pipeline.raw.opening import ReadLimits
-from pipeline.text import printable
+from pipeline.text import keep, keep_clause, printable
 
-_NOT_YET = "not taken in yet"
+_NOT_YET = keep_clause("{files} not taken in yet")
+_UNREADABLE = keep_clause("{files} cannot be read")
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ class RawLogs:
         return LeftOut(
             quoted(raw.path), printable(raw.path.name), raw.origin.source,
             tuple(sorted(map(str, days))), found.is_whole,
-            reasons.get(raw.path, _NOT_YET if found.is_readable else "cannot be read"),
+            reasons.get(raw.path, _NOT_YET if found.is_readable else _UNREADABLE),
             raw.stat if found.is_readable else (), self._read_as(raw.origin),
         )  # fmt: skip
 
@@ -261,7 +262,8 @@ def _stat(path: Path) -> tuple[int, ...] | None:
 def _note_store(error: StoreError, day: date) -> LeftOut:
     source = error.key.removeprefix("source.").removesuffix(".url")
     path = f"store:{error.key} {day}"
-    return LeftOut(path, "its store", source, (str(day),), is_whole=True, why="was out of reach")
+    name, why = keep("its store"), keep_clause("{files} was out of reach")
+    return LeftOut(path, name, source, (str(day),), is_whole=True, why=why)
 
 
 def _with_next(logs: Iterable[RawLog]) -> Iterator[RawLog]:

@@ -21,7 +21,7 @@ from pipeline.raw.files import Origin
 from pipeline.raw.naming import folder_of, read_name, safe_source, source_of
 from pipeline.raw.rotation import PACKED
 from pipeline.setting_values import SourceTable
-from pipeline.text import escape, printable
+from pipeline.text import escape, keep, printable
 
 
 def first_part(name: str) -> str:
@@ -157,7 +157,10 @@ def _doubt_folders(lake: Lake, files: pa.Table) -> str | None:
     if not doubts:
         return None
     folders = ", ".join(map(escape, sorted(names[doubts[0]])))
-    return f"{escape(printable(doubts[0]))}: lies in the folders {folders}, which may be servers"
+    return keep(
+        "{name}: lies in the folders {folders}, which may be servers",
+        name=escape(printable(doubts[0])), folders=folders,
+    )  # fmt: skip
 
 
 def _list_folders(paths: Iterable[Path]) -> dict[str, set[str]]:

@@ -21,14 +21,14 @@ from pipeline.raw.files import Origin, RawFiles, find_files, lasting_path
 from pipeline.raw.naming import day_in_name
 from pipeline.raw.stores import Store, without_secrets
 from pipeline.setting_values import DAY_IN_PATTERN, SourceTable
-from pipeline.text import shown
+from pipeline.text import keep_clause, shown
 
 LATE_DAYS = 31
 """Late files are looked for so far back, where a day is in the glob or in a remote name.
 
 And so far from its name's day a remote file can have lines.
 """
-_NAMED_OTHERWISE = "not fetched, named for another day"
+_NAMED_OTHERWISE = keep_clause("{files} not fetched, named for another day")
 _DIGITS = {"Y": 4, "G": 4, "j": 3, "u": 1}
 _LETTERS = {"b": "???", "B": "*"}
 

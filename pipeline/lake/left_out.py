@@ -17,9 +17,9 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import quoted, read_json, write_json
 from pipeline.lake.old_ledger import list_old_notes
 from pipeline.raw.files import LeftOut
-from pipeline.text import escape, printable
+from pipeline.text import escape, keep, keep_clause, printable
 
-OF_A_SEALED_DAY = "has lines of a sealed day, so none of it was taken in"
+OF_A_SEALED_DAY = keep_clause("{files} has lines of a sealed day, so none of it was taken in")
 _SHOWN = 3
 _LISTS = ("days", "stat", "read_as")
 
@@ -105,5 +105,7 @@ def list_missing(lake: Lake, days: Iterable[str]) -> list[Missing]:
 
 
 def _list(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more files" if len(names) > _SHOWN else ""
-    return ", ".join(sorted(names)[:_SHOWN]) + more
+    shown = ", ".join(sorted(names)[:_SHOWN])
+    if len(names) <= _SHOWN:
+        return shown
+    return keep("{files} and {count} more files", files=shown, count=len(names) - _SHOWN)

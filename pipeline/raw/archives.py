@@ -16,6 +16,8 @@ from typing import Any, Protocol
 import zstandard
 from isal import igzip_lib
 
+from pipeline.text import keep
+
 _PIECE_BYTES = 1024 * 1024
 """No piece is longer, but a zst's: up to 32 MiB, by the format's blocks of 128 KiB in 4 bytes."""
 _READ_BYTES = 16 * 1024
@@ -250,11 +252,12 @@ def _inflate(
                 try:
                     yield from _pieces(member, rest)
                 except _ARCHIVE_ERRORS as error:
-                    raise _DamagedError(here, f"the archive is damaged: {error}") from error
+                    why = keep("the archive is damaged: {error}", error=str(error))
+                    raise _DamagedError(here, why) from error
                 rest = member.unused_data if member.eof else b""
         offset += len(data)
     if begun and not member.eof:
-        raise _DamagedError(offset, "the archive is truncated", is_cut_off=True)
+        raise _DamagedError(offset, keep("the archive is truncated"), is_cut_off=True)
 
 
 def _read_size(offset: int, fine_from: int | None) -> int:

@@ -15,7 +15,7 @@ from pipeline.errors import SettingsError
 from pipeline.raw import rotation
 from pipeline.raw.files import lasting_path
 from pipeline.raw.rotation import CUT
-from pipeline.text import printable
+from pipeline.text import Kept, keep, printable
 
 SOURCE_BYTES = 100  # file systems end names at 255 bytes
 _DATED_NAME = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?!\d)")
@@ -30,7 +30,7 @@ class Name:
 
     server: str
     """Empty when the name is nothing but rotation and delivery."""
-    doubt: str | None = None
+    doubt: Kept | None = None
     """How the name was read, where another reading is as good."""
 
 
@@ -57,7 +57,7 @@ def read_name(file_name: str) -> Name:
     text, is_counted = _cut_endings(text)
     is_sure |= is_counted
     text = _close(text)
-    doubt = f"{unsure} is taken for a date" if unsure else None
+    doubt = keep("{part} is taken for a date", part=unsure) if unsure else None
     if not is_sure and not unsure:
         text, doubt = _judge_last_part(text)
     if re.fullmatch(r"(?:logs?|[\d\-_. ]*)", text, re.IGNORECASE):
@@ -175,7 +175,7 @@ def _close(text: str) -> str:
     return joined.strip("-_. ")
 
 
-def _judge_last_part(text: str) -> tuple[str, str | None]:
+def _judge_last_part(text: str) -> tuple[str, Kept | None]:
     """Tell whether a number that ends a name without any time names the server or counts files.
 
     It counts them behind a word for logs, behind a dot, and where the server has its number
@@ -190,5 +190,6 @@ def _judge_last_part(text: str) -> tuple[str, str | None]:
     has_number = rest[-1].isdigit() or rest[-1] == _HELD
     is_behind_dot = mark == "." and not part.startswith("0")
     if has_number or (part.isdigit() and (is_behind_dot or _SAYS_LOG.search(rest))):
-        return rest, f"{mark}{part} is taken for a counter of files"
-    return text, f"{part} is taken for the server's number" if part.isdigit() else None
+        return rest, keep("{part} is taken for a counter of files", part=f"{mark}{part}")
+    is_server = part.isdigit()
+    return text, keep("{part} is taken for the server's number", part=part) if is_server else None

@@ -29,9 +29,10 @@ from pipeline.report.facts import (
 )
 from pipeline.report.history import NOBODY_LOCATED, KnownDay, explain_unpublished
 from pipeline.report.why import find_reasons
+from pipeline.text import keep
 from pipeline.why.thresholds import REACH_DAYS
 
-NOTHING_LEFT = "the lake has nothing of the day any more"
+NOTHING_LEFT = keep("the lake has nothing of the day any more")
 
 
 @dataclass(frozen=True)

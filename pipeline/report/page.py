@@ -46,8 +46,7 @@ from pipeline.report.why import Reasons, find_reasons
 class ComparedFigure(Protocol):
     """A figure compared: ``storm.published.Comparison`` in the demo."""
 
-    @property
-    def label(self) -> str:
+    def name(self, language: Language) -> str:
         """What was counted."""
 
     @property

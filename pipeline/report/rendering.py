@@ -31,7 +31,7 @@ from pipeline.surges.episodes import (
     LONGEST_STEP_DAYS,
 )
 from pipeline.text import escape
-from pipeline.why.explain import name_dimension, name_signal
+from pipeline.why.explain import name_dimension, name_element, name_signal
 from pipeline.why.signal_names import SHARES
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def environment(language: Language) -> jinja2.Environment:
         "addresses": partial(wording.name_addresses, language=language),
         "count_for": partial(_count_for, language),
         "dimension_name": partial(name_dimension, language=language),
+        "element_name": partial(name_element, language=language),
         "signal_name": partial(name_signal, language=language),
         "kind_name": partial(_name_kind, language),
         "most_entries": _SHOWN_RESTATEMENTS,

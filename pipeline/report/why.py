@@ -17,7 +17,6 @@ from pipeline.why.explain import (
     Signal,
     explain,
     find_machines,
-    name_element,
     tell_lacking,
     tell_people,
 )
@@ -31,7 +30,6 @@ class Element:
     """A row of ``drivers`` as it is shown, with its share of the sessions that were expected."""
 
     row: Driver
-    name: str | None
     usual_share: float | None
 
 
@@ -98,7 +96,7 @@ class Reasons:
             if not row.is_other and others[row.dimension] <= MOST_OTHERS:
                 whole = expected[row.dimension]
                 usual = (row.expected or 0) / whole if whole else None
-                shown[row.dimension].append(Element(row, name_element(row), usual))
+                shown[row.dimension].append(Element(row, usual))
         return shown
 
     def lacking(self, language: Language) -> str | None:

@@ -16,7 +16,7 @@ from pipeline.why import thresholds as at
 CIRCUMSTANCES = ("hour", "source server")
 """Dimensions that say when and where it came, not why."""
 NETWORK = "network"
-ALL_OTHERS = "(all others)"
+KIND_OF_AGENT = "kind of agent"
 _NAMED = 3
 _LONGEST = 80
 
@@ -57,7 +57,7 @@ def name_dimension(dimension: str, language: Language) -> str:
     return {
         "entry page": language.gettext("entry page"),
         "hour": language.gettext("hour"),
-        "kind of agent": language.gettext("kind of agent"),
+        KIND_OF_AGENT: language.gettext("kind of agent"),
         "network": language.gettext("network"),
         "referring site": language.gettext("referring site"),
         "source server": language.gettext("source server"),
@@ -172,17 +172,31 @@ def tell_lacking(rows: Sequence[Driver], language: Language) -> str | None:
     )
 
 
-def name_element(row: Driver) -> str | None:
+def name_element(row: Driver, language: Language) -> str | None:
     """An element as it is shown: a subdivision's code as ISO 3166-2 has it."""
     if row.is_other:
-        return ALL_OTHERS
+        return language.gettext("(all others)")
     if row.dimension == "subdivision" and row.element is not None:
         return f"{row.country}-{row.element}"
+    if row.dimension == KIND_OF_AGENT and row.element is not None:
+        return _name_kind(row.element, language)
     return row.element
 
 
+def _name_kind(kind: str, language: Language) -> str:
+    """A browser and a device, as ``sql/why/elements.sql`` puts them; what is a name stays."""
+    words = {
+        "another browser": language.gettext("another browser"),
+        "desktop": language.gettext("desktop"),
+        "tablet": language.gettext("tablet"),
+        "phone": language.gettext("phone"),
+        "another device": language.gettext("another device"),
+    }
+    return ", ".join(words.get(part, part) for part in kind.split(", "))
+
+
 def _name(row: Driver, language: Language) -> str:
-    name = name_element(row)
+    name = name_element(row, language)
     if name is None:
         return language.gettext("none")
     text = escape(name)

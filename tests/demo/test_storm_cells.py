@@ -11,6 +11,7 @@ from pipeline.demo.storm.cells import check_scale, read_cells, scale_cell, scale
 from pipeline.demo.storm.plan import apportion, plan_sessions, read_countries
 from pipeline.demo.storm.published import PUBLISHED, SCALED, compare
 from pipeline.errors import SettingsError
+from pipeline.language import ENGLISH
 
 NOVEMBER = [date(2016, 11, day) for day in range(1, 21)]
 
@@ -71,8 +72,11 @@ def test_the_planned_sessions_are_equal_to_the_published_figures():
 def test_one_session_more_on_one_day_is_not_equal():
     sessions = scaled_days(1)
     sessions[date(2016, 11, 9), "US"] += 1
-    unequal = [row.label for row in compare(sessions) if not row.is_equal]
-    assert unequal == ["U.S., 8-16 Nov, together", "U.S., 9 Nov"]
+    unequal = [row.name(ENGLISH) for row in compare(sessions) if not row.is_equal]
+    assert unequal == [
+        "United States, 8 to 16 November 2016, together",
+        "United States, 9 November 2016",
+    ]
 
 
 def test_below_scale_one_the_comparison_is_with_the_own_rounded_cells():

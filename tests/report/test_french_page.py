@@ -43,6 +43,7 @@ def test_the_page_and_the_index_are_french(lake: Path) -> None:
     html = (lake.parent / "fr.html").read_text()
     assert '<html lang="fr">' in html
     assert find_english(read(html)) == []
+    assert "<code>Firefox, ordinateur</code>" in html
     assert "États-Unis\u00a0: 200 sessions le 10 novembre 2016, 10,0 fois le nombre" in html
     site.run("report", "--geo", "geo", "--all", "--out", "all", env={"TIDEGAUGE_LANGUAGE": "fr"})
     for page in sorted((lake.parent / "all").iterdir()):

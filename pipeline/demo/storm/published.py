@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from pipeline.demo.storm.cells import ALL, DAY, MEAN, Cell, read_cells, scale_cell
+from pipeline.language import Language
 
 PUBLISHED = "published"
 SCALED = "simulated cells, scaled"
@@ -18,11 +19,25 @@ class Comparison:
     ``is_equal`` compares the sums of its days.
     """
 
-    label: str
+    figure: Cell
     basis: str
     expected: float
     measured: float
     is_equal: bool
+
+    def name(self, language: Language) -> str:
+        """Of where and when the figure is, and which it is of several days."""
+        own = self.figure
+        is_all = own.country == ALL
+        said = {
+            "place": language.gettext("All countries") if is_all else language.country(own.country),
+            "days": language.between(own.first_day, own.last_day),
+        }
+        if own.figure == DAY:
+            return language.gettext("{place}, {days}", **said)
+        if own.figure == MEAN:
+            return language.gettext("{place}, {days}, average per day", **said)
+        return language.gettext("{place}, {days}, together", **said)
 
 
 def compare(sessions: Mapping[tuple[date, str], int], scale: float = 1.0) -> list[Comparison]:
@@ -51,7 +66,7 @@ def _compare_figure(
             if cell.figure == DAY and cell.country == figure.country and cell.first_day in days
         )
     return Comparison(
-        label=_name(figure),
+        figure=figure,
         basis=PUBLISHED if scale == 1 else SCALED,
         expected=_divide(expected, divisor),
         measured=_divide(measured, divisor),
@@ -61,11 +76,3 @@ def _compare_figure(
 
 def _divide(total: int, divisor: int) -> float:
     return total // divisor if total % divisor == 0 else round(total / divisor, 2)
-
-
-def _name(figure: Cell) -> str:
-    country = "all countries" if figure.country == ALL else "U.S."
-    if figure.figure == DAY:
-        return f"{country}, {figure.first_day.day} Nov"
-    how = "average per day" if figure.figure == MEAN else "together"
-    return f"{country}, {figure.first_day.day}-{figure.last_day.day} Nov, {how}"
