@@ -176,7 +176,8 @@ DAYS = _table(
     ("doubts", pa.list_(pa.string()), "which lines may be counted twice, in words"),
 )
 EXPECTED = _table(
-    "One row a country and day with any hit of any country: what its own history expects.",
+    "One row a country and day with any hit of any country: what its own history expects. A day on"
+    " which nobody was located has one of ZZ alone.",
     ("country", pa.string(), _COUNTRY),
     _DAY,
     ("observed", pa.int64(), "sessions"),

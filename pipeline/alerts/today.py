@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from pipeline.days import day_start
+from pipeline.definitions import NO_COUNTRY
 from pipeline.lake.lake import Lake
 from pipeline.lake.query import State, one_state
 from pipeline.report.facts import ExpectedDay
@@ -91,7 +92,8 @@ def _read_day_so_far(state: State, zone: ZoneInfo, now: datetime) -> DaySoFar:
 def _compare(state: State, day: date, zone: ZoneInfo, hours: list[datetime]) -> list[HourRow]:
     first_day = day - HISTORY_DAYS * _ONE_DAY
     span = {"first_day": first_day, "last_day": day - _ONE_DAY}
-    days = [one for (one,) in state.query("queries/complete_days", **span)[1]]
+    is_located = dict(state.query("queries/complete_days", **span)[1])
+    days = [*is_located]
     # An hour of a zone that is not whole hours from UTC may end on the following day.
     _, counted = state.query(
         "queries/hours_between", first_day=first_day, last_day=day + _ONE_DAY, until=hours[-1]
@@ -100,7 +102,13 @@ def _compare(state: State, day: date, zone: ZoneInfo, hours: list[datetime]) -> 
     slots = sorted({_on_wall(hour, zone) for one in [day, *days] for hour in hours_of(one, zone)})
     judged_days = state.ask(ExpectedDay, "queries/expected", country=None, **span)
     flagged = {(one.country, one.day) for one in judged_days if one.is_surge}
-    usable = [(country, one) not in flagged for country in grid.countries for one in days]
+    # Everybody is under no country on a day that locates nobody: such days know one another alone.
+    locates = {NO_COUNTRY: grid.locates(hours)}
+    usable = [
+        (country, one) not in flagged and is_located[one] == locates.get(country, True)
+        for country in grid.countries
+        for one in days
+    ]
     history = History(
         np.stack([grid.on_wall(one, slots) for one in [*days, day]], axis=1)[:, :-1],
         np.array(usable, dtype=bool).reshape(len(grid.countries), len(days)),
@@ -144,6 +152,11 @@ class _Grid:
         """Countries x hours."""
         rows = [[self._sessions.get((one, hour), 0) for hour in hours] for one in self.countries]
         return np.array(rows, dtype=np.float64).reshape(len(self.countries), len(hours))
+
+    def locates(self, hours: list[datetime]) -> bool:
+        """Whether anybody was located in these hours."""
+        return any(self._sessions.get((c, h)) is not None
+                   for c in self.countries if c != NO_COUNTRY for h in hours)  # fmt: skip
 
     def on_wall(self, day: date, slots: list[time]) -> Floats:
         """Countries x hours on the wall: the mean of one that comes twice, NaN of one skipped."""

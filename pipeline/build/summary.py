@@ -117,7 +117,8 @@ def _make_tables(  # noqa: PLR0913 what the tables are made of
     totals = connection.execute(read_model("days"), _BOUND).to_arrow_table()
     daily = connection.view("daily").select("day", "country", "sessions", "hits").to_arrow_table()
     censored = totals.filter(totals["is_censored"])["day"].to_pylist()
-    expected, surges = find_surges(daily, completeness, censored)
+    unlocated = totals.filter(totals["geo_built"].is_null())["day"].to_pylist()
+    expected, surges = find_surges(daily, completeness, censored, unlocated)
     return Judged(totals, expected, surges, daily)
 
 

@@ -48,6 +48,8 @@ class Basis:
     """The days and countries that the lake has as surges."""
     completeness: pa.Table
     """Columns ``day``, ``share`` and ``is_preliminary`` of the lake's days."""
+    unlocated: frozenset[date]
+    """The days on which the lake located nobody."""
     stale: frozenset[date]
     """The days whose figures are not those of the lake's present hits."""
     wanted: list[date]
@@ -100,10 +102,10 @@ def read_basis(  # noqa: PLR0913 what is read, and with what means
     wanted = [day for day in asked if day not in left_out]
     if not wanted:
         raise DataError(f"lake {lake.name}: {_nothing(days, asked)}")
-    now, flagged, completeness = _read_figures(lake, days)
+    now, flagged, completeness, unlocated = _read_figures(lake, days)
     basis = Basis(
         lake, ZoneInfo(lake.identity()["timezone"]), rules, memory_mb,
-        days_of(lake), now, flagged, completeness, frozenset(stale), wanted,
+        days_of(lake), now, flagged, completeness, unlocated, frozenset(stale), wanted,
         is_all=first is None and last is None, workspace=workspace,
     )  # fmt: skip
     return basis, left_out
@@ -134,7 +136,7 @@ def _nothing(days: list[date], asked: list[date]) -> str:
 
 def _read_figures(
     lake: Lake, days: list[date]
-) -> tuple[Figures, frozenset[tuple[date, str]], pa.Table]:
+) -> tuple[Figures, frozenset[tuple[date, str]], pa.Table, frozenset[date]]:
     with connect_reader() as connection:
         daily = read_days(connection, [lake.part_path("daily", str(day)) for day in days])
         now = {(d, c): n for d, c, n in daily.project("day, country, sessions").fetchall()}
@@ -143,7 +145,8 @@ def _read_figures(
         )
         flagged = expected.filter("is_surge").project("day, country").fetchall()
         completeness = totals.project("day, share, is_preliminary").to_arrow_table()
-        return now, frozenset(flagged), completeness
+        unlocated = totals.filter("geo_built IS NULL").project("day").fetchall()
+        return now, frozenset(flagged), completeness, frozenset(day for (day,) in unlocated)
 
 
 def without_hits(basis: Basis) -> dict[date, str]:

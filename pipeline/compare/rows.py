@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.compare.basis import Basis, Figures, Outcome
-from pipeline.definitions import ALL
+from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.surges import find_surges
 
 COLUMNS = ["day", "country", "variant", "sessions", "sessions_then", "difference", "percent",
@@ -44,7 +44,8 @@ def flags_then(basis: Basis, outcome: Outcome) -> Flags:
     columns = [[day for day, _ in then], [country for _, country in then], list(then.values())]
     daily = pa.table([pa.array(c, f.type) for c, f in zip(columns, _DAILY, strict=True)], _DAILY)
     ordered = daily.sort_by([("day", "ascending"), ("country", "ascending")])
-    expected, _ = find_surges(ordered, basis.completeness)
+    unlocated = basis.unlocated - {day for day, country in then if country != NO_COUNTRY}
+    expected, _ = find_surges(ordered, basis.completeness, unlocated=unlocated)
     flagged = expected.filter(expected["is_surge"])
     return frozenset(zip(flagged["day"].to_pylist(), flagged["country"].to_pylist(), strict=True))
 

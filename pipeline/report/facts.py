@@ -64,8 +64,10 @@ class HistoryBefore:
 
     days: int
     """With hits."""
+    unlocated: int
+    """Of those, days on which nobody was located,"""
     lacking: int
-    """Of those, incomplete ones,"""
+    """of the others, incomplete ones,"""
     in_surges: int
     """and whole ones in a surge of the country."""
 

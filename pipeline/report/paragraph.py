@@ -75,6 +75,14 @@ def say_unexpected(before: HistoryBefore | None, language: Language) -> str:
             "No number can be expected: no hit of any day that was judged is from there."
         )
     left_out = []
+    if before.unlocated:
+        left_out.append(
+            language.ngettext(
+                "{count} was counted without locating anybody",
+                "{count} were counted without locating anybody",
+                before.unlocated,
+            )
+        )
     if before.lacking:
         left_out.append(
             language.ngettext("{count} is incomplete", "{count} are incomplete", before.lacking)

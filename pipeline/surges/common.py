@@ -29,16 +29,16 @@ MEDIAN_SQUARE = 0.455  # of a standard normal deviate
 def rise_of_others(counts: Floats, judged: Judgement) -> Floats:
     """Return how many times their expected sessions the others had, where that explains an alarm.
 
-    Countries x days; NaN where no alarm was raised and where the country stands out: fewer than 8
-    others can tell, they rose by no more than chance, its sessions would be an alarm beside theirs
-    as well, or most of its excess is beyond what they had. Countries do not rise by the same
-    factor; how far they differ is told from the others, too.
+    Countries x days; a count is NaN where a country has none. NaN where no alarm was raised and
+    where the country stands out: fewer than 8 others can tell, they rose by no more than chance,
+    its sessions would be an alarm beside theirs as well, or most of its excess is beyond what they
+    had. Countries do not rise by the same factor; how far they differ is told from the others, too.
     """
     explained = np.full(counts.shape, np.nan)
     variance = judged.day_variance + judged.mean_variance
     for column in np.flatnonzero(judged.is_raised.any(axis=0)):
         count, mean, noise = counts[:, column], judged.expected[:, column], variance[:, column]
-        tells = noise <= (LARGEST_NOISE * mean) ** 2
+        tells = ~np.isnan(count) & (noise <= (LARGEST_NOISE * mean) ** 2)
         for row in np.flatnonzero(judged.is_raised[:, column]):
             others = tells & (np.arange(len(counts)) != row)
             rise, differ = _rise_and_spread(count[others], mean[others], noise[others])

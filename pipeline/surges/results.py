@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import fields
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.definitions import NO_COUNTRY
 from pipeline.surges.common import rise_of_others
 from pipeline.surges.detector import Judgement, judge_days
 from pipeline.surges.episodes import Episode, episodes_of, last_settled
@@ -30,7 +32,10 @@ _LARGEST_COVERAGE_IF_PRELIMINARY = 0.97
 
 
 def find_surges(
-    daily: pa.Table, completeness: pa.Table | None = None, censored: Collection[date] = ()
+    daily: pa.Table,
+    completeness: pa.Table | None = None,
+    censored: Collection[date] = (),
+    unlocated: Collection[date] = (),
 ) -> tuple[pa.Table, pa.Table]:
     """Return the tables ``expected`` and ``surges`` of ``daily``, ordered by country and day.
 
@@ -45,18 +50,38 @@ def find_surges(
     with a day of either kind among its flagged ones ``is_at_least`` of its size, unless one of its
     days has doubts; it ``is_open`` until a day that lacks nothing comes after it. Its
     ``others_ratio`` is given where the other countries rose alike (``rise_of_others``).
+
+    ``unlocated``: days on which nobody was located: they are missing for every country, and their
+    sessions, which are everybody's, are judged by those of other such days alone.
     """
     countries, days, counts = _to_matrix(daily)
+    countries, counts = _set_apart(countries, counts, np.isin(days, _number(unlocated)))
     coverage = _coverage_of(days, completeness)
-    judged = judge_days(days, counts.astype(np.float64), coverage)
+    judged = judge_days(days, counts, coverage)
     expected = _expected_table(countries, days, counts, judged)
     is_partial = coverage < 1
-    is_censored = np.isin(days, [(day - _EPOCH).days for day in censored])
+    is_censored = np.isin(days, _number(censored))
     is_doubted = np.isin(days, _list_doubted(completeness))
     surges = _surges_table(
         countries, days, counts, judged, is_partial, is_partial | is_censored, is_doubted
     )
     return expected, surges
+
+
+def _number(days: Collection[date]) -> list[int]:
+    return [(day - _EPOCH).days for day in days]
+
+
+def _set_apart(
+    countries: list[str], counts: Floats, is_unlocated: Bools
+) -> tuple[list[str], Floats]:
+    """One row a series, NaN where it has no day: everybody's, under no country, is the last one."""
+    if not is_unlocated.any():
+        return countries, counts
+    everybody = counts[countries.index(NO_COUNTRY)]
+    return [*countries, NO_COUNTRY], np.vstack(
+        [np.where(is_unlocated, np.nan, counts), np.where(is_unlocated, everybody, np.nan)]
+    )
 
 
 def last_settled_day(is_partial: Mapping[date, bool], before: date) -> date | None:
@@ -93,27 +118,36 @@ def _list_doubted(completeness: pa.Table | None) -> list[int]:
     return days
 
 
-def _to_matrix(daily: pa.Table) -> tuple[list[str], Ints, Ints]:
+def _to_matrix(daily: pa.Table) -> tuple[list[str], Ints, Floats]:
     """Return sorted countries, sorted days since 1970-01-01, and sessions, countries x days."""
     column: Any = daily["country"].cast(pa.string())
     countries: list[str] = sorted(pc.unique(column).to_pylist())
     rows = pc.index_in(column, value_set=pa.array(countries, pa.string())).to_numpy()
     day_numbers = daily["day"].cast(pa.date32()).cast(pa.int32()).to_numpy().astype(np.int64)
     days, columns = np.unique(day_numbers, return_inverse=True)
-    counts: Ints = np.zeros((len(countries), len(days)), dtype=np.int64)
+    counts = np.zeros((len(countries), len(days)))
     np.add.at(counts, (rows, columns), daily["sessions"].cast(pa.int64()).to_numpy())
     return countries, days, counts
 
 
-def _expected_table(countries: list[str], days: Ints, counts: Ints, judged: Judgement) -> pa.Table:
+def _expected_table(
+    countries: list[str], days: Ints, counts: Floats, judged: Judgement
+) -> pa.Table:
     columns = [
         pa.array(np.repeat(np.array(countries, dtype=object), len(days)), pa.string()),
         pa.array(np.tile(days.astype(np.int32), len(countries)), pa.date32()),
-        pa.array(counts.ravel(), pa.int64()),
+        pa.array(np.nan_to_num(counts.ravel()).astype(np.int64), pa.int64()),
         *(_nullable(values) for values in (judged.expected, judged.upper, judged.score)),
         pa.array(judged.is_surge.ravel(), pa.bool_()),
     ]
-    return pa.table(columns, schema=EXPECTED)
+    table = pa.table(columns, schema=EXPECTED)
+    is_known = ~np.isnan(counts)
+    return table if is_known.all() else _in_order(table.filter(is_known.ravel()), "day")
+
+
+def _in_order(table: pa.Table, day: str) -> pa.Table:
+    """By country and day: those of no country may come from two series."""
+    return table.sort_by([("country", "ascending"), (day, "ascending")])
 
 
 def _nullable(values: Floats) -> pa.DoubleArray:
@@ -123,41 +157,43 @@ def _nullable(values: Floats) -> pa.DoubleArray:
 def _surges_table(  # noqa: PLR0913 what the table is made of
     countries: list[str],
     days: Ints,
-    counts: Ints,
+    counts: Floats,
     judged: Judgement,
     is_partial: Bools,
     is_lower_bound: Bools,
     is_doubted: Bools,
 ) -> pa.Table:
-    settled = last_settled(days, is_partial) if len(days) else 0
-    others = rise_of_others(counts.astype(np.float64), judged)
-    rows = [
-        {
-            **_surge_row(countries[row], days, counts[row], judged, int(row), episode),
-            "is_open": bool(days[episode.end] >= settled),
-            "is_at_least": bool(
-                (judged.is_surge[row] & is_lower_bound)[episode.start : episode.end + 1].any()
-                and not is_doubted[episode.start : episode.end + 1].any()
-            ),
-            "others_ratio": _others_ratio(judged, others, int(row), episode),
-        }
-        for row in np.flatnonzero(judged.is_surge.any(axis=1))
-        for episode in episodes_of(days, counts[row].astype(np.float64), judged.is_surge[row])
-    ]
-    return pa.Table.from_pylist(rows, schema=SURGES)
+    rows = []
+    others = rise_of_others(counts, judged)
+    for row in np.flatnonzero(judged.is_surge.any(axis=1)):
+        at = ~np.isnan(counts[row])
+        own = Judgement(*(getattr(judged, its.name)[row, at] for its in fields(judged)))
+        settled = last_settled(days[at], is_partial[at])
+        for episode in episodes_of(days[at], counts[row, at], own.is_surge):
+            span = slice(episode.start, episode.end + 1)
+            is_at_least = (own.is_surge & is_lower_bound[at])[span].any()
+            rows.append(
+                {
+                    **_surge_row(countries[row], days[at], counts[row, at], own, episode),
+                    "is_open": bool(days[at][episode.end] >= settled),
+                    "is_at_least": bool(is_at_least and not is_doubted[at][span].any()),
+                    "others_ratio": _others_ratio(own, others[row, at], episode),
+                }
+            )
+    return _in_order(pa.Table.from_pylist(rows, schema=SURGES), "start_day")
 
 
-def _surge_row(  # noqa: PLR0913 what the row is made of
-    country: str, days: Ints, counts: Ints, judged: Judgement, row: int, episode: Episode
+def _surge_row(
+    country: str, days: Ints, counts: Floats, judged: Judgement, episode: Episode
 ) -> dict[str, Any]:
     """Sum over the span's days with hits; one that could not be judged adds no excess."""
     span = slice(episode.start, episode.end + 1)
-    expected = judged.expected[row]
+    expected = judged.expected
     observed = int(counts[span].sum())
     usual = float(np.where(np.isnan(expected[span]), counts[span], expected[span]).sum())
     excess = observed - round(usual, 3)
     start, peak, end = (int(days[at]) for at in (episode.start, episode.peak, episode.end))
-    reach = excess_reach(judged.day_variance[row, span], judged.mean_variance[row, span])
+    reach = excess_reach(judged.day_variance[span], judged.mean_variance[span])
     return {
         "country": country,
         "start_day": pa.scalar(start, pa.date32()),
@@ -174,14 +210,14 @@ def _surge_row(  # noqa: PLR0913 what the row is made of
     }
 
 
-def _others_ratio(judged: Judgement, others: Floats, row: int, episode: Episode) -> float | None:
+def _others_ratio(judged: Judgement, others: Floats, episode: Episode) -> float | None:
     """How many times their expected sessions the others had on the days that raised the alarm.
 
     None when what they had does not explain one of these: the surge is the country's own.
     """
     span = slice(episode.start, episode.end + 1)
-    raised = judged.is_raised[row, span] & judged.is_surge[row, span]
-    expected, rise = judged.expected[row, span][raised], others[row, span][raised]
+    raised = judged.is_raised[span] & judged.is_surge[span]
+    expected, rise = judged.expected[span][raised], others[span][raised]
     if np.isnan(rise).any():
         return None
     return round(float((expected * rise).sum() / expected.sum()), 3)

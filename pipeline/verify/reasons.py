@@ -120,14 +120,19 @@ def _complete(sessions: pa.Table) -> pa.Table:
 
 def _list_spans(tables: Mapping[str, pa.Table]) -> Iterator[dict[str, Any]]:
     days = tables["days"]
-    is_preliminary = dict(
-        zip(days["day"].to_pylist(), days["is_preliminary"].to_pylist(), strict=True)
+    is_preliminary, built = (
+        dict(zip(days["day"].to_pylist(), days[name].to_pylist(), strict=True))
+        for name in ("is_preliminary", "geo_built")
     )
     by_country: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in tables["expected"].to_pylist():
         by_country[row["country"]].append(row)
     for number, surge in enumerate(tables["surges"].to_pylist()):
-        own = [row for row in by_country[surge["country"]] if row["day"] in is_preliminary]
+        is_unlocated = built[surge["start_day"]] is None
+        own = [
+            row for row in by_country[surge["country"]]
+            if row["day"] in is_preliminary and (built[row["day"]] is None) == is_unlocated
+        ]  # fmt: skip
         first = surge["start_day"] - timedelta(REACH_DAYS)
         before = [
             row for row in own

@@ -70,6 +70,7 @@ def prove_tables(shelf: Shelf, inputs: Inputs) -> Iterator[Finding]:
             daily.select(["day", "country", "sessions"]),
             completeness,
             days.filter(days["is_censored"])["day"].to_pylist(),
+            days.filter(days["geo_built"].is_null())["day"].to_pylist(),
         )
         counted = {"days": days, "expected": expected, "surges": surges}
         counted |= count_reasons(shelf, counted, daily, inputs.zone) or {}

@@ -139,7 +139,7 @@ def test_why_nothing_is_expected_is_said(night: Publisher) -> None:
     assert "no hit of any day that was judged is from there." in say(
         night, "--day", "2016-11-08", "--country", "DE"
     )
-    assert say_unexpected(HistoryBefore(9, 3, 1), ENGLISH) == (
+    assert say_unexpected(HistoryBefore(9, 0, 3, 1), ENGLISH) == (
         "No number can be expected yet: it takes 7 earlier days, and of the 9 that the lake has of"
         " the 56 before this one 3 are incomplete and 1 lies in a surge of the country."
     )

@@ -76,7 +76,7 @@ def test_every_caveat_of_a_day_is_french(tmp_path: Path) -> None:
     lake, how = open_lake(site.settings.lake), report_settings(site.settings)
     figure = find_figure(lake, replace(how, language=FRENCH), date(2016, 11, 8), "US")
     assert figure.expectation is not None
-    before = replace(figure.expectation, before=HistoryBefore(9, 3, 1))
+    before = replace(figure.expectation, before=HistoryBefore(9, 0, 3, 1))
     for one in (figure, replace(figure, expectation=before, doubts=["web: x: may be either"])):
         said = write_paragraph(one, FRENCH)
         assert (

@@ -110,6 +110,24 @@ def test_absent_country_counts_zero_and_day_without_hits_is_missing():
     assert len(days) == 2 * 39
 
 
+def test_a_day_that_locates_nobody_is_missing_for_every_country():
+    """Else all of them surge on the day on which a database comes."""
+    rows = [(FIRST + timedelta(at), "ZZ", 1000 + 9000 * (at == 15)) for at in range(20)]
+    located = [row for row in two_countries(1) if FIRST + timedelta(20) <= row[0]]
+    rows += [(day, country, min(many, 1200)) for day, country, many in located]
+    rows += [(FIRST + timedelta(at), "ZZ", 12) for at in range(20, 40)]
+    expected, surges = find_surges(daily(rows), unlocated=[r[0] for r in rows[:20]])
+    assert [(r["country"], r["start_day"]) for r in surges.to_pylist()] == [
+        ("NA", FIRST + timedelta(32)), ("ZZ", FIRST + timedelta(15)),
+    ]  # fmt: skip
+    known = [(r["country"], r["day"]) for r in expected.to_pylist()]
+    assert known == sorted(known)
+    assert {country for country, day in known if day < FIRST + timedelta(20)} == {"ZZ"}
+    places = {r["day"]: r["expected"] for r in expected.to_pylist() if r["country"] == "ZZ"}
+    assert places[FIRST + timedelta(26)] is None
+    assert places[FIRST + timedelta(39)] == pytest.approx(12, abs=1)
+
+
 def test_first_week_is_not_judged():
     """With fewer than seven days of history the judgement is null, not zero."""
     expected, _ = find_surges(daily(two_countries()))
