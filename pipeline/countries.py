@@ -1,5 +1,7 @@
 """The English and French names of countries, by their codes of ISO 3166-1."""
 
+import unicodedata
+from difflib import get_close_matches
 from functools import cache
 
 import pytz
@@ -8,6 +10,12 @@ from pipeline.definitions import NO_COUNTRY
 
 _OTHERWISE = {NO_COUNTRY: "unknown place", "XK": "Kosovo", "GB": "United Kingdom"}
 """What the tz database's list lacks or words differently."""
+_ALSO_SAID = {
+    "USA": "US", "United States of America": "US", "UK": "GB", "Great Britain": "GB",
+    "Ivory Coast": "CI",
+}  # fmt: skip
+_LEAST_OF_A_NAME = 4
+"""Characters: fewer are in the names of half the world."""
 _WITH_ARTICLE = (
     "AE", "AX", "BS", "CC", "CD", "CF", "CG", "CK", "DO", "FK", "FO", "GB", "GM", "IM", "IO", "KM",
     "KY", "MH", "MP", "MV", "NL", "PH", "SB", "SC", "TC", "UM", "US", "VG", "VI",
@@ -51,13 +59,37 @@ def name_with_article(code: str) -> str:
 
 
 def find_code(given: str) -> str | None:
-    """The code of a country by its name in either language, with its article or without."""
-    wanted = given.casefold().strip()
-    for write in (name_country, name_with_article, name_in_french):
-        names = {write(code).casefold(): code for code in list_countries()}
-        if wanted in names:
-            return names[wanted]
-    return None
+    """The code of a country by a name of it in either language, with its article or without.
+
+    Case, accents, spaces, apostrophes and the like do not matter.
+    """
+    return _list_names().get(_fold(given))
+
+
+def suggest_countries(given: str) -> list[str]:
+    """Names that one may have meant, with their codes, such as ``Korea (South), KR``; at most 3."""
+    wanted, names = _fold(given), _list_names()
+    near = [name for name in names if len(wanted) >= _LEAST_OF_A_NAME and wanted in name]
+    near += get_close_matches(wanted, names, 3, 0.8)
+    codes = dict.fromkeys(names[name] for name in near)
+    return [f"{name_country(code)}, {code}" for code in codes][:3]
+
+
+def _fold(name: str) -> str:
+    plain = unicodedata.normalize("NFKD", name).casefold()
+    return "".join(one for one in plain if one.isalnum())
+
+
+@cache
+def _list_names() -> dict[str, str]:
+    """Codes by folded names: the tz database's, CLDR's of both languages, and what people say."""
+    from babel import Locale  # noqa: PLC0415 who gives a code does not wait for it
+
+    english = Locale("en").territories
+    writers = (name_country, name_with_article, lambda code: english.get(code, code),
+               name_in_french)  # fmt: skip
+    names = {_fold(write(code)): code for write in writers for code in list_countries()}
+    return names | {_fold(name): code for name, code in _ALSO_SAID.items()}
 
 
 def name_in_french(code: str) -> str:

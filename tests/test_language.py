@@ -13,7 +13,7 @@ from restated_lakes import Publisher
 
 import pipeline
 from pipeline.build.restatements import read_restatements
-from pipeline.countries import find_code, list_countries
+from pipeline.countries import find_code, list_countries, suggest_countries
 from pipeline.lake.partitions import read_table
 from pipeline.language import ENGLISH, Language, LanguageCode
 from pipeline.text import keep
@@ -156,4 +156,10 @@ def test_a_country_is_found_by_its_name_in_either_language() -> None:
     for name in ("United States", "the United States", "états-unis", "États-Unis"):
         assert find_code(name) == "US"
     assert find_code("Allemagne") == "DE"
+    said = {"Türkiye": "TR", "Cote d'Ivoire": "CI", "South Korea": "KR", "USA": "US", "UK": "GB",
+            "Etats-Unis": "US", "Namibia": "NA", "Niger": "NE", "Czechia": "CZ"}  # fmt: skip
+    assert {name: find_code(name) for name in said} == said
     assert find_code("Atlantis") is None
+    assert suggest_countries("Korea") == ["Korea (North), KP", "Korea (South), KR"]
+    assert suggest_countries("Germny") == ["Germany, DE"]
+    assert suggest_countries("Atlantis") == []

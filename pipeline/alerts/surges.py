@@ -20,7 +20,7 @@ from pipeline.lake.zone import open_lake
 from pipeline.language import Language
 from pipeline.report.facts import Day, SurgeEpisode
 from pipeline.report.why import find_reasons
-from pipeline.report.wording import count_sessions
+from pipeline.report.wording import count_sessions, lower_tenth
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
 from pipeline.surges.results import last_settled_day
 
@@ -89,13 +89,14 @@ def _touch(start: date, end: date, other_start: date, other_end: date) -> bool:
 
 
 def _opened(surge: SurgeEpisode, because: str, language: Language) -> Alert:
+    times = lower_tenth(surge.peak_ratio) if surge.is_at_least else surge.peak_ratio
     if isinstance(surge, CommonRise):
         return write_opened(surge, because, language)
     said = {
         "peak": _count_peak(surge, language),
         "country": name_country(surge.country, language),
         "peak_day": str(surge.peak_day),
-        "times": language.number(surge.peak_ratio, 1),
+        "times": language.number(times, 1),
         "observed": language.count(surge.observed),
         "span": _write_span(surge, language),
         "excess": language.count(surge.excess),

@@ -92,11 +92,15 @@ def read_country(given: str, *, may_be_all: bool = False) -> str:
     """
     if may_be_all and given.lower() == "all":
         return "all"
-    if re.fullmatch("[A-Za-z]{2}", given):
+    if (
+        re.fullmatch("[A-Za-z]{2}", given := given.strip()) and given.upper() != "UK"
+    ):  # ISO 3166-1 has GB
         return given.upper()
-    from pipeline.countries import find_code
+    from pipeline.countries import find_code, suggest_countries
 
     code = find_code(given)
+    if not code and (near := suggest_countries(given)):
+        raise SettingsError("--country", given, f"did you mean {' or '.join(near)}?")
     if not code:
         or_all = ", or all" if may_be_all else ""
         remedy = f"write a code of two letters, such as US, or a name, such as Germany{or_all}"

@@ -90,9 +90,13 @@ class SpanFigure:
     @property
     def expected(self) -> float | None:
         """Of all its days; None where a day was not judged."""
-        expected = [one.expected for one in self.days]
-        known = [one for one in expected if one is not None]
-        return sum(known) if known and len(known) == len(expected) else None
+        known = [one.expected for one in self.days if one.expected is not None]
+        return None if self.unjudged_days else sum(known)
+
+    @property
+    def unjudged_days(self) -> list[date]:
+        """Those for which nothing is expected, as there is no hit or too little history."""
+        return sorted([*self.missing_days, *(d.day for d in self.days if d.expected is None)])
 
 
 def find_span_figure(lake: Lake, how: ReportSettings, span: Span, country: str) -> SpanFigure:

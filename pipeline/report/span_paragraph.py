@@ -234,7 +234,7 @@ def _say_expectation(figure: SpanFigure, language: Language) -> Iterator[str]:
     if figure.country == ALL:
         yield say_unjudged_total(language)
         return
-    unjudged = [one.day for one in figure.days if one.expected is None]
+    unjudged = figure.unjudged_days
     if figure.expected is None:
         yield language.ngettext(
             "For {count} of the days ({days}) no number can be expected: `tidegauge figure --day`"

@@ -1,6 +1,7 @@
 """Phrases that sentences of figures, pages and alerts share."""
 
 from datetime import datetime
+from math import floor
 from zoneinfo import ZoneInfo
 
 from pipeline.definitions import ALL, NO_COUNTRY
@@ -54,10 +55,16 @@ def compare_with_expected(
     """``17.0 times what was expected``; None when nothing was expected to compare with."""
     if expected is None or expected < _LEAST_FOR_RATIO:
         return None
-    times = language.ratio(observed / expected)
     if at_least:
+        times = language.ratio(lower_tenth(observed / expected))
         return language.gettext("at least {times} times what was expected", times=times)
+    times = language.ratio(observed / expected)
     return language.gettext("{times} times what was expected", times=times)
+
+
+def lower_tenth(ratio: float) -> float:
+    """A lower bound to the decimal that is shown: rounded up, it would be none."""
+    return floor(round(ratio * 10, 6)) / 10
 
 
 def write_hour(hour: datetime, zone: ZoneInfo) -> str:

@@ -174,8 +174,8 @@ def test_rows_are_chosen_by_country_and_day(built: Site) -> None:
     ]
     assert json.loads(built.run("daily", "--country", "QQ", "--format", "json").out) == []
     for command in ("daily", "hourly", "expected", "surges", "history"):
-        refused = built.run(command, "--country", "USA", code=2).err
-        assert "--country = 'USA': write a code of two letters, such as US" in refused
+        refused = built.run(command, "--country", "Atlantis", code=2).err
+        assert "--country = 'Atlantis': write a code of two letters, such as US" in refused
     refused = built.run("daily", "--country", "all", code=2).err
     assert "two letters" in refused
 

@@ -51,6 +51,23 @@ def test_a_day_without_hits_is_missing_and_not_zero(night: Publisher) -> None:
     assert "No number is expected of all countries together" in said
 
 
+def test_what_is_expected_of_some_days_is_held_against_no_more_days(tmp_path: Path) -> None:
+    """Four days' sessions are none of twice as many days', and a lower bound is rounded down."""
+    site = Publisher(tmp_path)
+    for day in range(1, 13):
+        site.deliver(f"web01-{day:02}.log", day=day, US=20 if day < 12 else 27)
+    built = {f"d{day}": COMPLETE for day in range(1, 13)}
+    site.build(**built | {"d12": COMPLETE | {"is_censored": True}})
+    ends = ("--country", "US", "--short", "--from", "2016-11-09")
+    whole = say(site, *ends, "--to", "2016-11-12")
+    assert "That is at least 1.0 times what was expected from the country's own" in whole
+    beyond = say(site, *ends, "--to", "2016-11-16")
+    assert beyond.startswith("At least 87 sessions")
+    assert "No number can be expected for some of the days." in beyond
+    said = say_span(site, "2016-11-09", "2016-11-16")
+    assert "For 4 of the days (13 to 16 November 2016) no number can be expected" in said
+
+
 def test_the_worst_day_speaks_for_the_span(tmp_path: Path) -> None:
     site = Publisher(tmp_path)
     for day in (7, 8):
