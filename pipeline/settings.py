@@ -182,7 +182,10 @@ class Settings(BaseSettings):
         10_000, ge=1, description="a remote file or standard input of more MB is refused"
     )
     memory_limit_mb: int = Field(
-        MEMORY_LIMIT_MB, ge=256, description="DuckDB's memory, in MB; it spills to the disk beyond"
+        MEMORY_LIMIT_MB,
+        ge=256,
+        description="DuckDB's memory, in MB; it spills to the disk beyond. With less than 1000 raw"
+        " files are read one at a time",
     )
     hits_at_once: int | None = Field(
         None,

@@ -169,7 +169,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
             lake.store.disk, "what was taken in before stands, the next run takes the rest"
         ),
         ThreadPoolExecutor(WORKERS, "block") as blocks,
-        ThreadPoolExecutor(WORKERS, "file") as files,
+        ThreadPoolExecutor(limits.files_at_once, "file") as files,
         lake.staging() as staging,
     ):
         how = Reading(maker, limits, only_whole, on_read, blocks, stop)

@@ -23,6 +23,7 @@ from pipeline.text import shown
 
 _HEAD_BYTES = 64 * 1024
 _MOST_EXTENTS = 10_000
+_MB_OF_TWO_FILES = 1000
 _KINDS = {
     stat.S_IFIFO: "a named pipe (FIFO)",
     stat.S_IFSOCK: "a socket",
@@ -39,7 +40,12 @@ class ReadLimits:
     max_content_ratio: int = MAX_CONTENT_RATIO
     max_lines: int = MAX_LINES
     memory_mb: int = MEMORY_LIMIT_MB
-    """Of which a zst's window may take a part."""
+    """Of which a zst's window may take a part; a file that is read takes some 400."""
+
+    @property
+    def files_at_once(self) -> int:
+        """How many files are read side by side: two keep two processors busier than one."""
+        return 2 if self.memory_mb >= _MB_OF_TWO_FILES else 1
 
     @property
     def window_bytes(self) -> int:
