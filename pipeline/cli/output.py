@@ -11,18 +11,19 @@ from typing import Any
 from rich.cells import cell_len
 
 from pipeline.csv_cells import as_json, write_csv
+from pipeline.language import ENGLISH, Language
 from pipeline.text import escape
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: Any, language: Language) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else ""
     if isinstance(value, int):
-        return f"{value:,}"
+        return language.count(value)
     if isinstance(value, float):
-        return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.2f}"
+        return language.number(value, 1 if abs(value) >= 10 else 2)
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="minutes")
     return escape(str(value))
@@ -39,18 +40,20 @@ def until_closed() -> Iterator[None]:
         raise SystemExit(0) from None
 
 
-def print_rows(
+def print_rows(  # noqa: PLR0913 rows, and how they are written
     columns: Sequence[str],
     rows: Sequence[Sequence[Any]],
     form: str = "table",
     *,
     raw_cells: bool = False,
     zone: tzinfo = UTC,
+    language: Language = ENGLISH,
 ) -> None:
     """Print ``rows`` to stdout as ``table``, ``csv`` or ``json`` (a list of objects).
 
     In CSV a text that a spreadsheet would run has a ``'`` before it, except as ``raw_cells``.
-    A table has times as the clocks of ``zone`` show them; CSV and JSON have them in UTC.
+    A table has times as the clocks of ``zone`` show them and numbers as ``language`` writes them;
+    CSV and JSON have both for machines, in UTC.
     """
     with until_closed():
         if form == "csv":
@@ -59,7 +62,8 @@ def print_rows(
             objects = [dict(zip(columns, map(as_json, row), strict=True)) for row in rows]
             print(json.dumps(objects, indent=1, ensure_ascii=True))
         else:
-            _print_table(columns, [[_in_zone(value, zone) for value in row] for row in rows])
+            zoned = [[_in_zone(value, zone) for value in row] for row in rows]
+            _print_table(columns, zoned, language)
 
 
 def _in_zone(value: Any, zone: tzinfo) -> Any:
@@ -69,13 +73,13 @@ def _in_zone(value: Any, zone: tzinfo) -> Any:
     return value
 
 
-def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], language: Language) -> None:
     """Print a row a line, as wide as it must be: nothing is folded or cut to the terminal."""
     aligned = []
     for index, name in enumerate(columns):
         values = [row[index] for row in rows if row[index] is not None]
         is_numeric = bool(values) and all(isinstance(value, int | float) for value in values)
-        cells = [escape(name), *(_as_text(row[index]) for row in rows)]
+        cells = [escape(name), *(_as_text(row[index], language) for row in rows)]
         widths = [len(cell) if cell.isascii() else cell_len(cell) for cell in cells]
         widest = max(widths)
         pads = [" " * (widest - width) for width in widths]

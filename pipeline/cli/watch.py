@@ -73,6 +73,7 @@ def now_command(  # noqa: PLR0913 one parameter an option
         [[getattr(row, name) for name in _COLUMNS] for row in rows],
         form.value,
         raw_cells=raw_cells,
+        zone=_zone(settings),
     )
 
 

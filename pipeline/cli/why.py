@@ -159,8 +159,11 @@ def _print_reasons(reasons: Reasons, language: Language) -> None:
             print(escape(sentence))
     from pipeline.report.why import MOST_OTHERS
 
-    rows = [row[2:] for row in _list_rows(reasons, language, MOST_OTHERS)]
-    print_rows(_name_columns(language), rows)
+    rows = [
+        (about, what or language.gettext("(none)"), *figures)
+        for _, _, about, what, *figures in _list_rows(reasons, language, MOST_OTHERS)
+    ]
+    print_rows(_name_columns(language), rows, language=language)
 
 
 def _name_columns(language: Language) -> list[str]:

@@ -178,7 +178,7 @@ def _list_span_losses(figure: SpanFigure, language: Language) -> Iterator[str]:
     refused = [one for one in figure.days if one.completeness.is_censored]
     if refused:
         yield language.gettext(
-            "visitors were turned away on {days}",
+            "visitors were turned away ({days})",
             days=language.days([one.day for one in refused]),
         )
     if any(one.completeness.doubts for one in figure.days):

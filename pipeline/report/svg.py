@@ -7,6 +7,7 @@ page into dark mode and onto paper. A mark's title is what browsers show as a to
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import add, sub
 
 from markupsafe import Markup, escape
 
@@ -168,11 +169,14 @@ def name_axis(size: Size, names: Sequence[tuple[float, Sequence[str]]]) -> Marku
     bottom, taken = size.bottom, -1.0
     parts = [line("axis", [(LEFT, bottom), (size.right, bottom)])]
     for x, lines in names:
-        half = max(map(len, lines)) * _CHARACTER / 2
-        middle = min(max(x, LEFT + half), size.right - half)
-        if middle - half < taken:
+        halves = [len(text) * _CHARACTER / 2 for text in lines]
+        middles = [min(max(x, LEFT + half), size.right - half) for half in halves]
+        if min(map(sub, middles, halves)) < taken:
             continue
-        taken = middle + half + _CHARACTER
+        taken = max(map(add, middles, halves)) + _CHARACTER
         parts.append(line("axis", [(x, bottom), (x, bottom + 4)]))
-        parts += [label(middle, bottom + 16 + _LINE * n, text) for n, text in enumerate(lines)]
+        parts += [
+            label(middle, bottom + 16 + _LINE * n, text)
+            for n, (middle, text) in enumerate(zip(middles, lines, strict=True))
+        ]
     return element("g", *parts)

@@ -297,9 +297,10 @@ def _list_odd(by_name: Mapping[str, Signal], language: Language) -> list[str]:
         )  # fmt: skip
     elif spread and usual_spread and not _is_within(at.SPREAD_TIMES, spread / usual_spread):
         found.append(
-            language.gettext(
-                "its user agents are mixed like {spread} equally common ones, usually like {usual}",
-                spread=language.count(spread), usual=language.count(usual_spread),
+            language.ngettext(
+                "its user agents are nearly one, usually mixed like {usual} equally common ones",
+                "its user agents are mixed like {count} equally common ones, usually like {usual}",
+                spread, usual=language.count(usual_spread),
             )
         )  # fmt: skip
     own, usual = _values(by_name, names.ASSETS)
@@ -366,7 +367,7 @@ def _list_usual(by_name: Mapping[str, Signal], language: Language) -> list[str]:
     spread, usual_spread = _values(by_name, names.AGENTS_SPREAD)
     own, usual = _values(by_name, names.NEW_AGENTS)
     if own is not None and usual is not None:
-        if spread is None or usual_spread is None:
+        if spread is None or usual_spread is None or round(spread) == 1:
             found.append(language.gettext("its user agents are as mixed as usual"))
         else:
             found.append(

@@ -1,5 +1,6 @@
 """Which hours of which day are compared, with which hours: clocks that change, odd zones."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -121,6 +122,14 @@ def test_what_comes_after_the_moment_is_neither_shown_nor_counted(clock_change: 
     done = clock_change.run("now", "--as-of", "2016-11-05T03:10", "--format", "csv")
     assert "2016-11-05, preliminary: lines until web01 03:00\n" in done.err
     assert len(done.out.splitlines()) == 1 + 3
+
+
+def test_the_table_has_the_site_s_hours(clock_change: Site) -> None:
+    """The clock shows 1 to 2 twice: the offset tells them apart."""
+    table = clock_change.run("now", "--as-of", "2016-11-06T03:10").out
+    assert re.findall(r"2016-11-06 (\S+)", table) == [
+        "00:00-04:00", "01:00-04:00", "01:00-05:00", "02:00-05:00",
+    ]  # fmt: skip
 
 
 def test_of_hours_after_the_last_line_nothing_is_known(clock_change: Site) -> None:

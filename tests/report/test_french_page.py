@@ -53,6 +53,16 @@ def test_the_page_and_the_index_are_french(lake: Path) -> None:
     assert len(find_english(english)) > 200, "what looks for English finds it"
 
 
+def test_why_has_french_numbers_and_names_what_is_none(lake: Path) -> None:
+    table = Site(lake.parent).run("why", "--lang", "fr").out
+    assert re.search("type d.agent +Firefox, ordinateur +200 +20,0 ", table)
+    assert re.search(r"site référent +\(aucun\) +200 ", table)
+    assert "1 agents" not in table
+    rows = Site(lake.parent).run("why", "--lang", "fr", "--format", "csv").out
+    assert ',kind of agent,"Firefox, desktop",200,20.0' in rows
+    assert ",referring site,,200,20.0" in rows
+
+
 def test_what_was_restated_is_french(tmp_path: Path) -> None:
     made = make_restated_storm(tmp_path)
     made.site.run("report", "--lang", "fr", "--out", "fr.html")

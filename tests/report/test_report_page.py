@@ -29,6 +29,7 @@ from report_pages import VOID, Page, text_of
 
 from pipeline.days import ALL_DAYS, Span
 from pipeline.lake.zone import open_lake
+from pipeline.language import Language
 from pipeline.orchestration.nightly import check_built
 from pipeline.report.accounting import report_settings
 from pipeline.report.page import make_page
@@ -357,11 +358,15 @@ def test_a_demo_lake_is_called_simulated_by_whoever_reports_on_it(
 class Compared:
     """A figure as `storm.published` compares it."""
 
-    label: str
+    said: str
     basis: str
     expected: float
     measured: float
     is_equal: bool
+
+    def name(self, _: Language) -> str:
+        """As it was given."""
+        return self.said
 
 
 def test_compared_figures_stand_side_by_side(storm: Path) -> None:
