@@ -103,7 +103,7 @@ def _as_objects(
     found: list[Reasons], language: Language, *, simulated: bool
 ) -> tuple[list[str], list[list[Any]]]:
     columns = ["country", "start_day", "end_day", "day", "observed", "expected", "excess",
-               "others_ratio", "is_simulated", "why", "who", "lacking", "drivers",
+               "others_ratio", "geo_before", "is_simulated", "why", "who", "lacking", "drivers",
                "signals"]  # fmt: skip
     rows = []
     for one in found:

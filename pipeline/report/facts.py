@@ -97,6 +97,8 @@ class SurgeEpisode:
     is_open: bool
     is_at_least: bool = False
     others_ratio: float | None = None
+    geo_before: date | None = None
+    """Of days before, where another database of addresses located the first: when built."""
 
     @property
     def is_common(self) -> bool:

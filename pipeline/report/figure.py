@@ -84,6 +84,8 @@ class Expectation:
     """What drove the surge, or that it was machines, in a sentence."""
     others_ratio: float | None = None
     """Where the other countries rose alike: their sessions for each expected one."""
+    geo_before: date | None = None
+    """Where another database located the surge's first day: when that of days before was built."""
     before: HistoryBefore | None = None
     """Where nothing is expected: why not. None where no hit of any judged day is from there."""
 
@@ -304,7 +306,8 @@ def _find_expectation(
     return Expectation(
         expected, surge.start_day, surge.end_day, surge.observed, surge.expected,
         is_open=surge.is_open, is_at_least=surge.is_at_least or completeness.is_lower_bound,
-        why=reasons[0].in_short(language), others_ratio=surge.others_ratio, before=before,
+        why=reasons[0].in_short(language), others_ratio=surge.others_ratio,
+        geo_before=surge.geo_before, before=before,
     )  # fmt: skip
 
 

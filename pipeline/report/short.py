@@ -124,6 +124,8 @@ def _list_caveats(figure: Figure, language: Language) -> Iterator[str]:
         yield language.gettext("nobody was located")
     if figure.database and figure.database.is_late:
         yield language.gettext("the address database is younger than the day")
+    if figure.expectation and figure.expectation.geo_before:
+        yield language.gettext("the surge begins with another database of addresses")
     values = [one.sessions for one in figure.published]
     if not values:
         yield language.gettext("it has not been published yet")

@@ -75,9 +75,22 @@ class Reasons:
             times=language.number(self.surge.others_ratio, 1),
         )
 
+    def relocated(self, language: Language) -> str:
+        """That another database located its first day, in a sentence; empty if none did."""
+        if self.surge.geo_before is None:
+            return ""
+        return language.gettext(
+            "Its first day was located by another database of addresses than days before it, which"
+            " had one built on {day}: a country can seem to surge by what a new one places"
+            " otherwise.",
+            day=self.surge.geo_before,
+        )
+
     def why(self, language: Language) -> str:
-        """What drove it, in a sentence, after one that the others rose alike where they did."""
-        return f"{self.alike(language)} {explain(self.drivers, language)}".lstrip()
+        """What drove it, in a sentence, after those of what else may seem to have."""
+        return _join(
+            self.alike(language), self.relocated(language), explain(self.drivers, language)
+        )
 
     def who(self, language: Language) -> str:
         """Whether it was people, in a sentence."""
@@ -104,16 +117,21 @@ class Reasons:
         return tell_lacking(self.drivers, language)
 
     def cause(self, language: Language) -> str:
-        """What drove it, or that it was machines, in a sentence; empty if nothing was counted."""
-        if not self.drivers:
-            return ""
+        """What drove it, or that it was machines; empty if nothing is known."""
+        said = ""
         if find_machines(self.signals, self.drivers, language):
-            return self.who(language)
-        return explain(self.drivers, language)
+            said = self.who(language)
+        elif self.drivers:
+            said = explain(self.drivers, language)
+        return _join(self.relocated(language), said)
 
     def in_short(self, language: Language) -> str:
         """What a figure carries of it."""
-        return f"{self.alike(language)} {self.cause(language)}".strip()
+        return _join(self.alike(language), self.cause(language))
+
+
+def _join(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
 
 
 class _OfSurge(Protocol):

@@ -64,3 +64,38 @@ def test_a_changed_gap_makes_no_surge_either(site: Site, tmp_path: Path) -> None
     rows = [row for row in json.loads(done.out) if row["country"] == "US"]
     assert rows
     assert not any(row["is_surge_then"] for row in rows)
+
+
+def test_a_surge_of_another_database_says_so(tmp_path: Path) -> None:
+    """Half of Canada's addresses are the States' in the database of 11 November."""
+    site = Site(tmp_path)
+    (tmp_path / "geo").mkdir()
+    for built, canada in ("2016-10-01", "CA"), ("2016-11-11", "US"):
+        networks = {f"{CANADA}.0/24": canada, f"{STATES}.0/24": "US"}
+        path = tmp_path / "geo" / f"{built}.mmdb"
+        build_database(path, "GeoLite2-Country", f"{built}T00:00:00+00:00", networks)
+    days = [FIRST + timedelta(n) for n in range(13)]
+    for day in days:
+        lines = day_lines(STATES, day, 20) + day_lines(CANADA, day, 100)
+        raw = site.write(f"web01-{day:%Y%m%d}.log", "\n".join([*lines, ""]).encode())
+        site.run("ingest", raw, "--geo", "geo")
+    site.run("build", "--geo", "geo")
+    said = (
+        "Its first day was located by another database of addresses than days before it, which had"
+        " one built on 1 October 2016: a country can seem to surge by what a new one places"
+        " otherwise."
+    )
+    assert said in site.run("why", "--country", "US").out
+    (surge,) = json.loads(site.run("surges", "--format", "json").out)
+    assert (surge["start_day"], surge["geo_before"]) == ("2016-11-13", "2016-10-01")
+    figure = ("figure", "--geo", "geo", "--day", "2016-11-13", "--country", "US")
+    assert said in site.run(*figure).out
+    about = json.loads(site.run(*figure, "--format", "json").out)
+    assert about[0]["expectation"]["geo_before"] == "2016-10-01"
+    short = site.run(*figure, "--short").out
+    assert "the surge begins with another database of addresses; " in short
+    assert "une autre base de données" in site.run(*figure, "--lang", "fr").out
+    site.run("report", "--geo", "geo", "--country", "US", "--out", "us.html")
+    page = (tmp_path / "us.html").read_text()
+    assert "another database of addresses</span>" in page
+    assert said in page
