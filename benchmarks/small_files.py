@@ -1,13 +1,14 @@
 """Many small files against the same lines in few: a CDN's 20,000 files, and a million records.
 
 Run by ``make bench``. The logs are simulated CloudFront logs of 50 lines a file; the million
-records are written into a ledger as they are, without their files.
+records are written into a ledger as they are, with empty files in place of theirs.
 """
 
 import argparse
 import gzip
 import random
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +18,7 @@ from pathlib import Path
 from bench import TIDEGAUGE, Run, measure
 
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import DayShare, FileRecord, Seen
+from pipeline.lake.ledger import DayShare, FileRecord, Seen, quoted, stat_of
 from pipeline.lake.packs import stem_of
 
 LINES = 50
@@ -113,8 +114,8 @@ def compare(files: int, work: Path) -> None:
     print(f"{sum(path.is_file() for path in lake.rglob('*')):,}")
 
 
-def put_records(lake: Lake, records: int) -> None:
-    """Write a ledger of so many records, as if their files had been read."""
+def put_records(lake: Lake, records: int, folder: Path) -> None:
+    """Write a ledger of so many records, as if their files, empty ones here, had been read."""
     per_day = 10_000
     chance = random.Random(8)
     (record,) = lake.files()
@@ -127,7 +128,8 @@ def put_records(lake: Lake, records: int) -> None:
             share = {str(at.date()): DayShare(LINES, 3, geo_is_late=False, geo_built=None)}
             first_at = at.isoformat(timespec="seconds")
             name = f"E2EXAMPLE.{at:%Y-%m-%d-%H}.{sha256[-8:]}.gz"
-            seen = Seen(f"/logs/{name}", 4_000, 1_700_000_000_000_000_000, 1)
+            (folder / name).touch()
+            seen = Seen(quoted(folder / name), *stat_of(folder / name), 1)
             its.append(
                 replace(
                     record, file_key=f"cdn-{sha256[:16]}", sha256=sha256, name=name, days=share,
@@ -144,18 +146,22 @@ def fill(records: int, work: Path) -> None:
     _, few, more = write_logs(work, DAYS)
     lake = work / "lake"
     ingest(more, lake)
-    put_records(Lake(lake), records)
+    names = _made(work / "names")
+    put_records(Lake(lake), records, names)
     shutil.rmtree(few)
-    for name, command in (
-        ("status", ("status", "--lake", str(lake))),
-        ("ingest of one file", None),
+    _, _, again = write_logs(_made(work / "again"), 2 * DAYS)
+    look = f"import os; [one.stat() for one in os.scandir({str(names)!r})]"
+    for name, measured in (
+        ("status", lambda: run("status", "--lake", str(lake))),
+        ("ingest of one file", lambda: ingest(again, lake)),
+        ("ingest of the folder of all of them", lambda: ingest(names, lake)),
+        (
+            "a look at each of that folder's files",
+            lambda: measure([[sys.executable, "-c", look]], {}),
+        ),
     ):
-        if command is None:
-            _, _, again = write_logs(_made(work / "again"), 2 * DAYS)
-            done = ingest(again, lake)
-        else:
-            done = run(*command)
-        print(f"{records:,} records: {name} {done.seconds:.2f} s, {done.peak_mb:.0f} MB")
+        done = measured()
+        print(f"{records:,} records: {name} {done.cpu_seconds:.2f} CPU s, {done.peak_mb:.0f} MB")
 
 
 def _made(folder: Path) -> Path:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from pipeline.raw.files import Origin, RawFiles
     from pipeline.settings import Settings
 
+_NAMED = 100
+"""Files that were skipped; of more only their number is said."""
+
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
@@ -77,8 +80,9 @@ def ingest(  # noqa: PLR0913 one parameter an option
     """
     from pipeline.cli.status import list_status
     from pipeline.ingest.fetching import standard_input
-    from pipeline.ingest.maker import ingest_settings
+    from pipeline.ingest.maker import ingest_settings, open_maker
     from pipeline.ingest.sources import name_by_tables
+    from pipeline.ingest.unchanged import part_unchanged
     from pipeline.lake.lake import Lake
     from pipeline.lake.views import write_views
     from pipeline.lake.zone import find_zone
@@ -103,10 +107,16 @@ def ingest(  # noqa: PLR0913 one parameter an option
         if source is None:
             named = name_by_tables(sources, found.files)
             found = replace(found, origins={**named, **found.origins})
+        known: list[tuple[Path, str]] = []
+        if not again:
+            found, known = part_unchanged(the_lake, found, source)
         origins = _name_sources(the_lake, sources, found, source, log_format)
         found = replace(found, origins=origins)
+        if known:
+            open_maker(settings, zone, with_geo=not no_geo)  # refused as if they were read
         result = _ingest(settings, found, zone, with_geo=not no_geo, again=again)
     write_views(the_lake)
+    _say_unchanged(known)
     is_sound = _report_ingest(result)
     _say_doubts(the_lake, result)
     print_rows(["what", "value"], list_status(settings, the_lake), form.value, raw_cells=raw_cells)
@@ -180,6 +190,15 @@ def _ingest(
         )  # fmt: skip
     refused = tuple(Failed(path, why) for path, why in found.refused)
     return replace(result, failed=(*result.failed, *refused))
+
+
+def _say_unchanged(known: list[tuple[Path, str]]) -> None:
+    """Say which files were not read, as the lake has them; of very many only how many."""
+    if len(known) > _NAMED:
+        say(f"{len(known):,} files are already in the lake, as they were when read: skipped")
+        return
+    for path, key in known:
+        say(f"{shown(path)}: already in the lake as {key}, skipped")
 
 
 def _report_ingest(result: Ingested) -> bool:

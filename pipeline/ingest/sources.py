@@ -9,13 +9,18 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.days import EPOCH
 from pipeline.errors import SettingsError, StoreError
 from pipeline.formats.layouts import find_layout
 from pipeline.ingest.discovery import find_raw
 from pipeline.ingest.fetching import Wanted, fetch_files, fixed_part, open_table, place_of
 from pipeline.ingest.source_names import Namer, Sources
+from pipeline.ingest.unchanged import list_unchanged
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import FileRecord, stat_of
+from pipeline.lake.ledger import stat_of
 from pipeline.lake.left_out import note_file
 from pipeline.raw.files import Origin, RawFiles, find_files, lasting_path
 from pipeline.raw.naming import day_in_name
@@ -65,7 +70,7 @@ def name_by_tables(sources: Sources, paths: Iterable[Path]) -> dict[Path, Origin
             matches = map(Path, _glob(_of_any_day(os.path.expanduser(table.files))))  # noqa: PTH111 a glob is no path
             for path in find_files(matches, follow_links=sources.follow_links).files:
                 found.setdefault(os.path.realpath(path), sources.origin_of_table(table))
-    real = {path: os.path.realpath(path) for path in paths}
+    real = {path: os.path.realpath(path) for path in paths} if found else {}
     return {path: found[its] for path, its in real.items() if its in found}
 
 
@@ -185,19 +190,19 @@ def _find_remote(
     """
     assert table.url is not None
     store, pattern = open_table(table), without_secrets(table.url.get_secret_value())
-    files = lake.files()
-    before, after = _reach_of_names(record for record in files if record.source == table.name)
+    before, after = _reach_of_names(lake.records(("name", "days", "whole_days"), {table.name}))
     near = sorted({day + timedelta(n) for day in days for n in range(1 - after, before)})
     patterns = expand(pattern, near)
     listed = [remote for one in patterns for remote in store.list(one)]
     if not listed:
         _check_store(store, pattern)
     is_by_day = len(patterns) == len(near)
-    ours = {date.fromisoformat(day) for record in files for day in record.days}.union(near)
+    ours = {date.fromisoformat(day) for sums in lake.sums() for day in sums.days}.union(near)
     origins: dict[Path, Origin] = {}
     passed_over, wanted = [], []
     places = [(remote, place_of(lake.fetched, remote)) for remote in listed]
-    seen, _ = lake.find_all_seen({path: remote.stat for remote, path in places})
+    stats = {path: remote.stat for remote, path in places if remote.stat is not None}
+    seen = set(list_unchanged(lake, stats))
     for remote, path in places:
         hint = day_in_name(remote.name)
         if path in taken or path in origins:
@@ -209,26 +214,29 @@ def _find_remote(
                 passed_over.append(note)
             continue
         origins[path] = replace(sources.origin_of_table(table), url=remote.url)
-        is_known = remote.stat is not None and path in seen
-        if not is_known and not (path.exists() and stat_of(path) == remote.stat):
+        if path not in seen and not (path.exists() and stat_of(path) == remote.stat):
             wanted.append(Wanted(store, remote, path))
-    return RawFiles(tuple(origins), origins=origins, passed_over=tuple(passed_over)), wanted
+    listed_files = RawFiles(
+        tuple(origins), origins=origins, stats=stats, passed_over=tuple(passed_over)
+    )
+    return listed_files, wanted
 
 
-def _reach_of_names(records: Iterable[FileRecord]) -> tuple[int, int]:
+def _reach_of_names(records: pa.Table) -> tuple[int, int]:
     """How many days before and after the day in their names files have lines, going by some.
 
     A day at least: a name may be of the day that the file was rotated on, or of UTC's. A log that
     is rotated by the week shows it. Lines further off than ``LATE_DAYS`` are of a wrong clock.
     """
-    apart = [
-        (date.fromisoformat(day) - hint).days
-        for record in records
-        if (hint := day_in_name(record.name))
-        for day in record.read_days
-    ]
-    within = [days for days in apart if abs(days) <= LATE_DAYS]
-    return -min([-1, *within]), max([1, *within])
+    found = map(day_in_name, records["name"].to_pylist())
+    hints = pa.array([hint and (hint - EPOCH).days for hint in found], pa.int32())
+    within = [0]
+    for name in ("days", "whole_days"):
+        shares = records[name].combine_chunks()
+        owners = pc.list_parent_indices(shares)
+        apart = pc.subtract(shares.flatten().field("day").cast(pa.int32()), hints.take(owners))
+        within += [n for n in apart.unique().to_pylist() if n is not None and abs(n) <= LATE_DAYS]
+    return -min(-1, *within), max(1, *within)
 
 
 def _check_store(store: Store, pattern: str) -> None:

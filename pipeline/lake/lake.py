@@ -24,7 +24,7 @@ from pipeline.lake.digests import (
 )
 from pipeline.lake.folder import Folder
 from pipeline.lake.journal import Move
-from pipeline.lake.ledger import FileRecord, Seen, quoted, read_json, stat_of, write_json
+from pipeline.lake.ledger import FileRecord, Seen, quote_all, quoted, read_json, stat_of, write_json
 from pipeline.lake.old_ledger import has_old, list_old, read_old
 from pipeline.lake.place import BucketUrl
 from pipeline.raw.files import is_file
@@ -182,9 +182,9 @@ class Lake:
         return next((key for one, key in reversed(seen) if one.stat == now), None)
 
     def _seen_of(self, paths: Iterable[Path]) -> Mapping[str, list[tuple[Seen, str]]]:
-        from pipeline.lake.records import list_seen  # noqa: PLC0415 loads Arrow
+        from pipeline.lake.seen import list_seen  # noqa: PLC0415 loads Arrow
 
-        return list_seen(self.ledger, set(map(quoted, paths)))
+        return list_seen(self.ledger, set(quote_all(paths)))
 
     def raw_paths(self) -> dict[str, list[tuple[Path, list[int]]]]:
         """Where each file key's raw file was read and a file is still, with its ``stat`` then.

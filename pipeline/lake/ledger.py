@@ -1,6 +1,7 @@
 """The ledger's files: the record of each raw file, and JSON that is damaged with a word."""
 
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -162,6 +163,19 @@ def quoted(path: Path) -> str:
     return quote(os.fsencode(lasting_path(path)))
 
 
+def quote_all(paths: Iterable[Path]) -> Iterator[str]:
+    """Each path as ``quoted``; what folders are called is found out once."""
+    folders: dict[str, str] = {}
+    for path in paths:
+        folder, name = os.path.split(path)
+        if not name or name == "..":
+            yield quoted(path)
+            continue
+        if folder not in folders:
+            folders[folder] = quoted(Path(folder)).rstrip("/")
+        yield f"{folders[folder]}/{quote(os.fsencode(name))}"
+
+
 def path_of(text: str) -> Path:
     """The path that ``quoted`` has written."""
     return Path(os.fsdecode(unquote_to_bytes(text)))
@@ -169,7 +183,7 @@ def path_of(text: str) -> Path:
 
 def stat_of(path: Path) -> list[int]:
     """Size and time of change (ns): while they are the same, so is the file's content."""
-    stat = path.stat()
+    stat = os.stat(path)  # noqa: PTH116 of very many
     return [stat.st_size, stat.st_mtime_ns]
 
 

@@ -8,7 +8,7 @@ Of an earlier version's ledger there is a JSON file each, until a command writes
 import secrets
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from datetime import date, datetime
 from functools import lru_cache
@@ -177,35 +177,6 @@ def list_near(ledger: Path, first_at: str | None, last_at: str | None) -> list[F
 
 def _live(table: pa.Table) -> list[FileRecord]:
     return to_records(only_live(table))
-
-
-def list_seen(ledger: Path, paths: Collection[str]) -> Mapping[str, list[tuple[Seen, str]]]:
-    """What was read of some paths (``quoted``), the latest last: each with its file key."""
-    found = defaultdict(list)
-    for record in read_old(ledger):
-        for seen in record.seen:
-            if seen.path in paths:
-                found[seen.path].append((seen, record.file_key))
-    if not paths:
-        return found
-    wanted, first, last = pa.array(paths, pa.string()), min(paths), max(paths)
-
-    def read(sheet: Sheet) -> list[tuple[Seen, str]]:
-        span = sheet.span_of("seen.list.element.path")
-        if span and (span[0] > last or span[1] < first):
-            return []
-        table = sheet.read(("file_key", "seen"))
-        seen = table["seen"].combine_chunks()
-        owner = np.repeat(np.arange(len(table)), np.diff(seen.offsets.to_numpy()))
-        are_its = np.flatnonzero(pc.is_in(seen.values.field("path"), value_set=wanted))
-        its = seen.values.take(pa.array(are_its)).to_pylist()
-        keys = table["file_key"].take(pa.array(owner[are_its])).to_pylist()
-        return [(Seen(**one), key) for one, key in zip(its, keys, strict=True)]
-
-    for every in settled(ledger, read).read:
-        for seen, key in every:
-            found[seen.path].append((seen, key))
-    return {path: sorted(its, key=lambda one: one[0].read_ns) for path, its in found.items()}
 
 
 def with_seen(record: FileRecord, seen: Seen) -> FileRecord:

@@ -48,6 +48,8 @@ class RawFiles:
     """Remote files that could not be fetched: tried again, and reported, when their turn comes."""
     unreached: tuple[StoreError, ...] = ()
     """The stores out of reach: to be raised when the others' files are taken in."""
+    stats: Mapping[Path, list[int]] = field(default_factory=dict)
+    """Of remote files size and time of change as they were listed; see ``RemoteFile.stat``."""
     passed_over: tuple[LeftOut, ...] = ()
     """Remote files that are not fetched for their names, and can have lines of the lake's days."""
 
@@ -59,6 +61,7 @@ class RawFiles:
             {**self.origins, **other.origins},
             self.unfetched | other.unfetched,
             self.unreached + other.unreached,
+            {**self.stats, **other.stats},
             self.passed_over + other.passed_over,
         )
 
@@ -121,24 +124,26 @@ class _Search:
 
     def files_below(self, folder: Path) -> list[Path]:
         """Every file below ``folder`` in order, without hidden ones; what can't be listed too."""
-        files, folders = [], [folder]
+        files, folders, listed_folders = [], [folder], 0
         while folders:
             parent = folders.pop()
+            listed_folders += 1
             try:
                 with os.scandir(parent) as listed:
-                    entries = sorted((parent / entry.name, _kind_of(entry)) for entry in listed)
+                    entries = sorted((entry.name, _kind_of(entry)) for entry in listed)
             except OSError:
                 files.append(parent)
                 continue
-            for path, listed_kind in entries:
+            for name, listed_kind in entries:
+                path = parent / name
                 kind = self._follow(path) if listed_kind == stat.S_IFLNK else listed_kind
                 if kind == stat.S_IFDIR:
                     folders.append(path)
-                elif kind == stat.S_IFREG and not path.name.startswith("."):
+                elif kind == stat.S_IFREG and not name.startswith("."):
                     files.append(path)
-                elif kind and not path.name.startswith("."):
+                elif kind and not name.startswith("."):
                     self.refused.append((path, why_not(kind)))
-        return sorted(files)
+        return sorted(files) if listed_folders > 1 else files
 
     def _follow(self, link: Path) -> int:
         """The kind that a link stands for; 0 when it is not followed, and why, if that is news."""
@@ -181,6 +186,8 @@ def _kind_of(entry: os.DirEntry[str]) -> int:
         return stat.S_IFLNK
     if entry.is_dir(follow_symlinks=False):
         return stat.S_IFDIR
+    if entry.is_file(follow_symlinks=False):
+        return stat.S_IFREG
     try:
         return stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode)
     except OSError:

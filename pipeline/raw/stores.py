@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from pipeline.errors import DataError, PassingError, StoreError
+from pipeline.raw.s3_listing import list_matching
 from pipeline.text import escape
 
 _READ_BYTES = 1024 * 1024
@@ -78,12 +79,30 @@ class Store:
             if fixed == path:
                 found = [self._look(path)]
             else:
-                listed = self.files.glob(path, detail=True)
-                paths = sorted(p for p, info in listed.items() if info.get("type") != "directory")
-                found = [self._look(p) for p in paths if p.startswith(fixed)]
+                listed = sorted(self._search(path), key=lambda one: one[0])
+                found = [self._take(*one) for one in listed if one[0].startswith(fixed)]
         except Exception as error:  # noqa: BLE001 each store's library raises its own kinds
             raise _refuse(self.key, self.shown, _reason(error)) from None
         return [file for file in found if file]
+
+    def _search(self, path: str) -> Iterable[tuple[str, dict[str, Any]]]:
+        """The files that a glob means, and what the store tells of them."""
+        if self.is_s3 and not set("*?[") & set(path.partition("/")[0]):
+            return list_matching(self.files, path)
+        listed = self.files.glob(path, detail=True)
+        return [(p, info) for p, info in listed.items() if info.get("type") != "directory"]
+
+    def _take(self, path: str, info: dict[str, Any]) -> RemoteFile | None:
+        """A file as a listing has it; asked for where that tells too little, or of a link."""
+        size = info.get("Size", info.get("size"))
+        if not self.root or size is None or info.get("type") == "link":
+            return self._look(path)
+        return RemoteFile(self.root + path, size, _changed_ns(info))
+
+    @property
+    def is_s3(self) -> bool:
+        """Whether it is a bucket, where a prefix is no folder."""
+        return self.root == "s3://"
 
     def check_folder(self, fixed: str, *, must_exist: bool) -> None:
         """See whether the store is there, and with ``must_exist`` the folder searched.
@@ -96,12 +115,11 @@ class Store:
             StoreError: it is not.
         """
         path = fixed.removeprefix(self.root)
-        is_bucket = self.root == "s3://"  # where a prefix is no folder
         try:
-            self.files.info(path.split("/")[0] if is_bucket else path.rpartition("/")[0] + "/")
+            self.files.info(path.split("/")[0] if self.is_s3 else path.rpartition("/")[0] + "/")
         except Exception as error:  # noqa: BLE001
             is_there = _status(error) is not None or bool(self.root)
-            if must_exist or is_bucket or not is_there:
+            if must_exist or self.is_s3 or not is_there:
                 raise _refuse(self.key, self.shown, _reason(error)) from None
 
     def fetch(self, url: str, target: Path, most_bytes: int, on_read: Callable[[int], None]) -> int:

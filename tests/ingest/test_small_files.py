@@ -1,11 +1,13 @@
 """Small files are read, put in place and kept together; what comes of each is its own alone."""
 
 import gzip
+import hashlib
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -184,6 +186,38 @@ def test_most_files_are_read_together(site: Site, monkeypatch: pytest.MonkeyPatc
         "plain", "grown", "overlapping", "contained", "of_two_days", "without_end", "crlf",
         "cloudfront", "cloudfront_later", "iis",
     }  # fmt: skip
+
+
+def test_what_lies_where_it_was_read_is_not_read_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By name, size and time; but what there is more to say of is read, and said again."""
+    paths = [*write_all(site), site.write("forgotten.log", log(400, 3))]
+    site.run("ingest", "--no-geo", *paths, code=None)
+    site.run("forget", "forgotten.log")
+    read: list[str] = []
+    for module in (batches, ingest):
+        begin = module.read_content
+
+        def count(path: Path, *args: object, begin: Any = begin) -> Any:
+            read.append(path.name.partition(".")[0])
+            return begin(path, *args)
+
+        monkeypatch.setattr(module, "read_content", count)
+    before = state_of(site)
+    done = site.run("ingest", "--no-geo", site.folder / "raw", code=None)
+    unreadable = {"nonsense", "with_rejects", "cut_off"}
+    headless = {"cloudfront_head_within_a_line", "cloudfront_without_head"}
+    assert set(read) == {"damaged", "forgotten"} | unreadable | headless
+    assert "plain.log: already in the lake as plain-" in done.err
+    new = site.write("plain.log", log(500, 30))
+    site.run("ingest", "--no-geo", site.folder / "raw", code=None)
+    digest = hashlib.sha256(new.read_bytes()).hexdigest()
+    assert digest in {record.sha256 for record in Lake(site.lake).files()}
+    del read[:]
+    site.run("ingest", "--no-geo", "--source", "other", site.folder / "raw", code=None)
+    assert {"plain", "iis"} <= set(read)
+    assert before != state_of(site)
 
 
 def test_a_source_has_one_file_of_hits_a_quarter_of_a_day(site: Site) -> None:

@@ -1,8 +1,10 @@
 """Sources in a real S3 server and a real SFTP server, both on loopback."""
 
 import gzip
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from lake_fixtures import Site
@@ -49,6 +51,76 @@ def test_a_bucket_is_read_once(site: Site, s3: Any) -> None:
     assert "fetched 2 of 2" not in run(site, 8)
     assert not [path for path in (site.lake / ".fetched").rglob("*.gz") if "20161108" in path.name]
     assert_no_secret(site, said)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Every request that goes to the S3 server: method, and a listing's prefix or the path."""
+    from aiobotocore.httpsession import AIOHTTPSession
+
+    found: list[tuple[str, str]] = []
+    send = AIOHTTPSession.send
+
+    async def count(session: Any, request: Any) -> Any:
+        url = urlsplit(request.url)
+        query = parse_qs(url.query)
+        is_list = "list-type" in query
+        its = ("LIST", query.get("prefix", [""])[0]) if is_list else (request.method, url.path)
+        found.append(its)
+        return await send(session, request)
+
+    monkeypatch.setattr(AIOHTTPSession, "send", count)
+    return found
+
+
+def test_a_bucket_of_many_names_is_listed_and_none_is_asked_for(
+    site: Site, s3: Any, asked: list[tuple[str, str]]
+) -> None:
+    """1,000 names a request; only what is new is asked for, in a night and by its source's name."""
+    s3.pipe({f"logs/in/web01-20161001-{n:04}.gz": b"x" for n in range(1_100)})
+    for number in range(3):
+        s3.pipe(
+            f"logs/in/web01-new{number}.gz", gzip.compress(day_of(8, agent=f"Firefox/{number}"))
+        )
+    s3.pipe("logs/in/web02-20161108-0.gz", b"another's")
+    s3.pipe("logs/in/web01-deeper/20161108.gz", b"another's")
+    configure(site, 'name = "web01"\nurl = "s3://logs/in/web01-*.gz"')
+    del asked[:]
+    run(site, 8)
+    assert Counter(asked)["LIST", "in/web01-"] == 2
+    assert {path for kind, path in asked if kind != "LIST"} == {
+        f"/logs/in/web01-new{number}.gz" for number in range(3)
+    }
+    assert len(ingested(site)) == 3
+    before = site.hashes()
+    for again in (lambda: run(site, 8), lambda: site.run("ingest", "web01", "--no-geo")):
+        del asked[:]
+        again()
+        assert asked == [("LIST", "in/web01-")] * 2
+        assert site.hashes() == before
+
+
+@pytest.mark.parametrize(
+    ("pattern", "prefixes"),
+    [
+        ("{day:%Y/%m/%d}/web01-*", {f"2016/11/{day:02}/web01-" for day in (7, 8, 9)}),
+        ("2016/11/web01-{day:%Y%m%d}*", {f"2016/11/web01-201611{day:02}" for day in (7, 8, 9)}),
+        ("at-*/{day:%Y%m%d}/*.gz", {"at-", *(f"at-eu/201611{day:02}/" for day in (7, 8, 9))}),
+        ("**/web01-{day:%Y%m%d}-0.gz", {""}),
+    ],
+)
+def test_only_the_prefixes_of_the_days_asked_for_are_listed(
+    site: Site, s3: Any, asked: list[tuple[str, str]], pattern: str, prefixes: set[str]
+) -> None:
+    """Of a backfill, which takes no late files."""
+    for day in (5, 7, 8, 20):
+        for place in (f"2016/11/{day:02}/", "2016/11/", f"at-eu/201611{day:02}/"):
+            s3.pipe(f"logs/{place}web01-201611{day:02}-0.gz", gzip.compress(day_of(day)))
+    configure(site, f'name = "web01"\nurl = "s3://logs/{pattern}"')
+    del asked[:]
+    run(site, 8)
+    assert {prefix for kind, prefix in asked if kind == "LIST"} == prefixes
+    assert sorted(ingested(site)) == ["web01-20161107-0.gz", "web01-20161108-0.gz"]
 
 
 def test_an_object_written_anew_is_read_anew(site: Site, s3: Any) -> None:
