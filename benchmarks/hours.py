@@ -26,6 +26,8 @@ COUNTRIES = 80
 DISPERSION = 0.05
 YEAR_DAYS = 365
 ALL_HOURS = np.arange(24)
+DAILY_CLASSES = (100, 1_000, 10_000)
+DELAY_ROUNDS = 20
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,28 @@ def measure_detection(rng: np.random.Generator, days: int, times: float) -> Floa
     return np.array([found[classes == number].mean() / rounds for number in range(5)])
 
 
+def measure_delay(rng: np.random.Generator, times: float) -> list[tuple[float, float]]:
+    """Of surges that last 12 hours: share found, and median hours until one that tells is over.
+
+    By sessions a day: under 100, 1,000, 10,000, and more. The surge begins with any of a day's
+    first 12 hours; one hour is the least that it can take, as an hour is judged when it is over.
+    """
+    delays: list[list[float]] = [[] for _ in range(len(DAILY_CLASSES) + 1)]
+    for _ in range(DELAY_ROUNDS):
+        quiet = simulate_quiet_hours(rng, HISTORY_DAYS + 1)
+        usual = quiet.mean[:, -1]
+        begins = rng.integers(0, 12, (COUNTRIES, 1))
+        is_surging = (begins <= ALL_HOURS) & (begins + 12 > ALL_HOURS)
+        sessions = draw_counts(rng, usual * np.where(is_surging, times, 1.0), DISPERSION)
+        history = history_of(quiet.sessions, HISTORY_DAYS)
+        alarms = judge_hours(history, HISTORY_DAYS % 7, ALL_HOURS, sessions.astype(np.float64))
+        found = alarms.is_surge & is_surging
+        hours = np.where(found.any(axis=1), found.argmax(axis=1) - begins[:, 0] + 1.0, np.inf)
+        for own, number in zip(hours, np.digitize(usual.sum(axis=1), DAILY_CLASSES), strict=True):
+            delays[number].append(float(own))
+    return [(float(np.isfinite(own).mean()), float(np.median(own))) for own in delays]
+
+
 def main() -> None:
     """Print the rates."""
     years = int(sys.argv[1]) if len(sys.argv) > 1 else 3
@@ -127,6 +151,13 @@ def main() -> None:
             shares = measure_detection(rng, days, times)
             shown = " ".join(f"{share:4.0%}" for share in shares)
             print(f"  {times:4.0f} times the usual, {days - 1} days of history: {shown}")
+    print("surges of 12 hours, 28 days of history: found, and median hours until it is said, by")
+    print("usual sessions a day (<100, <1,000, <10,000, more):")
+    for times in (2.0, 3.0, 4.0, 6.0, 10.0):
+        shown = "  ".join(
+            f"{share:4.0%} {hours:4.1f} h" for share, hours in measure_delay(rng, times)
+        )
+        print(f"  {times:4.0f} times the usual: {shown}")
 
 
 if __name__ == "__main__":

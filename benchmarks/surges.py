@@ -77,7 +77,10 @@ def main() -> int:
     print(f"{'measure':<56}{'got':>7}{'required':>13}{'held':>6}  aim")
     for row in rows:
         print(row.line())
-    for report in (report_rivals(rng), report_corpus(options.corpus)):
+    for report in (
+        report_rivals(np.random.default_rng(options.seed)),
+        report_corpus(options.corpus),
+    ):
         print()
         for line in report:
             print(line, flush=True)

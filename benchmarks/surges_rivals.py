@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SCRIPT = Path(__file__).with_suffix(".R")
 DAYS = 1095
 FIRST_JUDGED = 400
-QUIET, SURGING = 10, 10  # series: R takes nine seconds for each
+QUIET, SURGING = 15, 25  # series: R takes nine seconds for each
 METHODS = ("farringtonFlexible", "EARS_C1", "EARS_C2", "glrnb")
 
 

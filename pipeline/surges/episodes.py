@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.surges.slow_rise import SlowRise
-from pipeline.surges.tail import deviate, upper_tail
+from pipeline.surges.tail import chance_of, deviate, upper_tail
 
 if TYPE_CHECKING:
     from pipeline.surges.baseline import Bools, Floats, Forecast, Ints
@@ -20,8 +20,13 @@ ALARM_PROBABILITY_AT_FIRST = 1e-6  # while a week tells little about a country's
 FIRST_DAYS = 14
 LEAST_SESSIONS = 8.0
 LEAST_EXCESS = 5.0
-GOING_ON_PROBABILITY = 0.1
+GOING_ON_PROBABILITY = 0.08
 GOING_ON_AGAIN_PROBABILITY = 0.005  # after an unflagged day
+FADING_FROM_SD = 7.0  # of the highest excess: a chance alarm has no tail to follow
+FADING_PART = 0.35  # of the excess that a fading surge would have: as much tells it from its end
+FADING_LEAST_SD = 0.4  # of that excess: less cannot be told from none
+FADING_MOST_SD = 2.0  # is asked of a day: more is no quiet day, however high the one before was
+FADE_LEAST = 0.05
 GOING_ON_PEAK_SHARE = 0.015  # of the highest excess: less is the echo of a storm, not the storm
 WAITED_FOR_DAYS = 7  # for the logs that a day lacks; then it stands as it is
 LONGEST_STEP_DAYS = 2  # between flagged days of one episode: one unflagged day may lie between
@@ -93,6 +98,8 @@ class SurgeRules:
         self._start = np.zeros(countries, dtype=np.int64)
         self._last_day = np.zeros(countries, dtype=np.int64)
         self._highest_excess = np.zeros(countries)
+        self._highest_day = np.zeros(countries, dtype=np.int64)
+        self._last_excess = np.zeros(countries)
 
     def judge(self, column: int, forecast: Forecast, *, is_typical: bool) -> None:
         """Flag the day at ``column``, and days before it when a surge began earlier.
@@ -119,18 +126,34 @@ class SurgeRules:
         is_large = seen & (counts >= LEAST_SESSIONS) & (excess >= LEAST_EXCESS)
         alarm = is_large & ((probability < limit) | has_risen)
         opens = alarm & ~self._is_open
-        goes_on = self._is_open & (alarm | (seen & self._goes_on(column, probability, excess)))
+        chance = self._going_on_probability(column, forecast)
+        is_echo = excess < GOING_ON_PEAK_SHARE * self._highest_excess
+        goes_on = self._is_open & (alarm | (seen & (probability < chance) & ~is_echo))
         for country in np.flatnonzero(opens):
             self._open(int(country), column, has_risen=bool(has_risen[country]))
         self._flag(column, opens | goes_on, excess)
         self.is_raised[:, column] = alarm
         self._release(column)
 
-    def _goes_on(self, column: int, probability: Floats, excess: Floats) -> Bools:
+    def _going_on_probability(self, column: int, forecast: Forecast) -> Floats:
+        """The chance below which a day is still of the open surge.
+
+        A surge that has come down from its highest day is taken to fade on by the same factor a
+        day, and a day is held against what it would have then.
+        """
+        days = np.maximum(self._last_day - self._highest_day, 1)
+        share = np.maximum(self._last_excess, 0) / np.maximum(self._highest_excess, 1e-9)
+        fade = np.clip(share ** (1 / days), FADE_LEAST, 1)
+        would_be = self._last_excess * fade / np.sqrt(forecast.variance)
+        is_fading = (
+            (self._last_day > self._highest_day)
+            & (self._highest_excess >= FADING_FROM_SD * np.sqrt(forecast.variance))
+            & (would_be >= FADING_LEAST_SD)
+        )
+        fading = chance_of(np.minimum(FADING_PART * would_be, FADING_MOST_SD))
+        limit = np.where(is_fading, fading, GOING_ON_PROBABILITY)
         after_quiet = self._days[column] - self._last_day > 1
-        limit = np.where(after_quiet, GOING_ON_AGAIN_PROBABILITY, GOING_ON_PROBABILITY)
-        is_echo = excess < GOING_ON_PEAK_SHARE * self._highest_excess
-        return (probability < limit) & ~is_echo
+        return np.where(after_quiet, GOING_ON_AGAIN_PROBABILITY, limit)
 
     def _close_ended(self, column: int) -> None:
         ended = self._is_open & (self._days[column] - self._last_day > LONGEST_STEP_DAYS)
@@ -170,8 +193,10 @@ class SurgeRules:
         self.is_surge[flagged, column] = True
         self.usable[flagged, column] = False
         self._last_day[flagged] = self._days[column]
-        highest = np.maximum(self._highest_excess, excess)
-        self._highest_excess = np.where(flagged, highest, self._highest_excess)
+        self._last_excess = np.where(flagged, excess, self._last_excess)
+        is_highest = flagged & (excess > self._highest_excess)
+        self._highest_day = np.where(is_highest, self._days[column], self._highest_day)
+        self._highest_excess = np.where(is_highest, excess, self._highest_excess)
 
     def _release(self, column: int) -> None:
         """What has lasted this long is the new normal: forget what was before, learn what is."""

@@ -35,6 +35,13 @@ def deviate(probability: Floats) -> Floats:
     return np.asarray(-ndtri(np.clip(probability, _LEAST_PROBABILITY, 1 - 1e-9)), dtype=np.float64)
 
 
+def chance_of(deviate: Floats) -> Floats:
+    """Return the probability that a standard normal value exceeds ``deviate``."""
+    from scipy.special import ndtr  # noqa: PLC0415 - as above
+
+    return np.asarray(ndtr(-deviate), dtype=np.float64)
+
+
 def upper_quantile(probability: Floats, mean: Floats, variance: Floats, least: Floats) -> Floats:
     """Return where ``upper_tail`` falls to ``probability``, or ``least`` where that is higher.
 

@@ -103,6 +103,31 @@ def test_slow_ramp_is_flagged_from_its_lower_days():
     assert episode.end in {211, 212}
 
 
+def test_fading_surge_is_followed_into_the_noise():
+    """Its last days, of half an sd to two, are held against what it would have as it fades.
+
+    Against a quiet day alone, one in ten of these ends is found.
+    """
+    added = 1500 * 0.7 ** np.arange(10)
+    found = 0
+    for seed in range(40):
+        counts = quiet(np.random.default_rng(seed), 130, 1000)
+        counts[100:110] += added.round()
+        ends = [end for start, _, end in spans(detect(counts)) if start <= 110 and end >= 100]
+        found += abs(ends[-1] - 109) <= 1
+    assert found >= 12
+
+
+def test_day_after_a_plateau_is_quiet_unless_it_is_high():
+    """After days of 30 sd a day of one and a half above the usual is the surge's end."""
+    counts = quiet(np.random.default_rng(3), 130, 1000)
+    counts[100:104] += [3500, 3300, 3200, 3300]
+    usual = detect(counts).expected[104]
+    for more, last in ((0.15, 103), (0.4, 104)):
+        counts[104:107] = usual * np.array([1 + more, 0.9, 0.9])
+        assert spans(detect(counts.round())) == [(100, 100, last)]
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_tiny_counts_raise_nothing(seed):
     """A country of 0-3 sessions a day has no surge at 7, one below the floor."""
