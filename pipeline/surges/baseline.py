@@ -26,6 +26,10 @@ TREND_FROM_DAYS = 21
 TREND_SHRINKAGE = 3.0
 TREND_LARGEST = 0.3  # of the level
 WEEKDAY_FROM_WEIGHT = 3.0  # reached with the fourth week
+POOLED_FROM_WEIGHT = 1.8  # with the third week: of one alone, that week's events pass for a rhythm
+POOLED_LEAST_COUNTRIES = 8
+POOLED_NOISE = 0.02  # added to a country's own, so that no few settle what all share
+POOLED_LEAST_SPREAD = 1e-4
 WEEKDAY_HALF_LIFE_WEEKS = 10  # half a year mends a factor that was once wrong
 WEEKDAY_CLIP_SD = 3.0
 WEEKDAY_CLIP_SHARE = 0.5  # of the mean, when that is wider: a quiet country must unlearn too
@@ -158,17 +162,35 @@ class Baseline:
         self._factors = self._shrunk_factors(forecast.level)
 
     def _shrunk_factors(self, level: Floats) -> Floats:
-        """Shrink the raw factors to 1 by as much of their spread as noise explains."""
+        """Shrink the raw factors to 1 by as much of their spread as noise explains.
+
+        Until four weeks tell a country's own spread, they are shrunk to those of all countries.
+        """
         weeks = self._share_weights.min(axis=1)
-        known = weeks >= WEEKDAY_FROM_WEIGHT
+        known, young = weeks >= WEEKDAY_FROM_WEIGHT, weeks >= POOLED_FROM_WEIGHT
         self._discount_dispersion(known & ~self._has_rhythm)
         self._has_rhythm = known
         raw = self._share_sums / _positive(self._share_weights)
-        raw = np.where(known[:, None], raw / _positive(raw.mean(axis=1, keepdims=True)), 1.0)
+        raw = np.where(young[:, None], raw / _positive(raw.mean(axis=1, keepdims=True)), 1.0)
         noise = (1 / level + self._dispersion) / np.maximum(weeks, 1.0)
-        rhythm = np.maximum(((raw - 1) ** 2).mean(axis=1) - 6 / 7 * noise, 0.0)
-        shrunk = 1 + (raw - 1) * (rhythm / (rhythm + noise))[:, None]
-        return _positive(shrunk, least=0.05)
+        own = _shrink(raw, 1.0, noise, np.maximum(_spread(raw, 1.0, noise), 0.0))
+        pooled = np.ones(raw.shape)
+        if young.sum() >= POOLED_LEAST_COUNTRIES:
+            weights = young / (noise + POOLED_NOISE)
+            weights /= weights.sum()
+            shape = (weights[:, None] * raw).sum(axis=0)
+            spread = max(float((weights * _spread(raw, shape, noise)).sum()), POOLED_LEAST_SPREAD)
+            pooled = np.where(young[:, None], _shrink(raw, shape, noise, spread), 1.0)
+        return _positive(np.where(known[:, None], own, pooled), least=0.05)
+
+
+def _spread(raw: Floats, around: Floats | float, noise: Floats) -> Floats:
+    """Each country's variance of the weekdays' factors, beyond their noise."""
+    return np.asarray(((raw - around) ** 2).mean(axis=1) - 6 / 7 * noise, dtype=np.float64)
+
+
+def _shrink(raw: Floats, to: Floats | float, noise: Floats, spread: Floats | float) -> Floats:
+    return np.asarray(to + (raw - to) * (spread / (spread + noise))[:, None], dtype=np.float64)
 
 
 def _leave_newest_out(usable: Bools, ages: Floats) -> Bools:

@@ -218,6 +218,17 @@ def test_wrong_weekday_factor_mends_itself():
     assert after[6] > 650
 
 
+def test_countries_lend_one_another_their_weekdays_until_each_has_its_own():
+    """In the fourth week one of ten expects their quiet Sunday, of seven none does."""
+    rng = np.random.default_rng(5)
+    rhythm = np.where(np.arange(28) % 7 == 6, 0.4, 1.0)
+    counts = rng.poisson(np.geomspace(30, 3000, 10)[:, None] * rhythm).astype(np.float64)
+    days = np.arange(28) + 4  # 1970-01-05 is a Monday
+    ratio = judge_days(days, counts).expected[:, 27] / np.geomspace(30, 3000, 10)
+    assert (np.abs(ratio - 0.4) < 0.12).all()
+    assert (judge_days(days, counts[:7]).expected[:, 27] > 2 * counts[:7, 27]).all()
+
+
 def test_weekday_rhythm_raises_nothing():
     """Weekends at a third of the week's sessions are no reason to flag any Monday."""
     rng = np.random.default_rng(6)
