@@ -56,8 +56,9 @@ class Texts:
         codes = np.empty(len(at), np.int32)
         with np.errstate(over="ignore"):  # meant; said only where nothing is compiled
             kernel.number_texts(
-                text, at, length, _KEYS, self._slots, codes, self._counts, self._ends, self._bytes
-            )
+                _read_only(text), at, length, _KEYS, self._slots, codes, self._counts, self._ends,
+                self._bytes,
+            )  # fmt: skip
         return codes
 
     def _make_room(self, texts: int, more_bytes: int) -> None:
@@ -72,6 +73,13 @@ class Texts:
             known, ends = self._bytes[:used].copy(), self._ends[: count + 1].copy()
             self._counts[:] = 0
             self._number(known, ends[:-1], np.diff(ends))
+
+
+def _read_only(text: Bytes) -> Bytes:
+    """The same bytes: of Arrow's some may be written, and each kind is compiled for itself."""
+    view = text.view()
+    view.flags.writeable = False
+    return view
 
 
 def _longer(array: _A, more: int) -> _A:
@@ -102,7 +110,7 @@ class PlainLines:
 
 
 def warm() -> None:
-    """Compile everything, so that no run has to wait for it."""
+    """Compile everything, so that no run has to wait for it: arrays are of one kind each."""
     take_apart(pa.array(["-"])).coded(kernel.CLIENT)
 
 
@@ -110,7 +118,7 @@ def take_apart(lines: pa.StringArray) -> PlainLines:
     """Take the plain ones of n lines apart; they are with or without their line ends."""
     starts = np.frombuffer(lines.buffers()[1], np.int32)[lines.offset :][: len(lines) + 1]
     first, last = int(starts[0]), int(starts[-1])
-    text = np.frombuffer(lines.buffers()[2] or b"", np.uint8)[first:last]
+    text = _read_only(np.frombuffer(lines.buffers()[2] or b"", np.uint8)[first:last])
     shape = (kernel.TEXTS, len(lines))
     at, length = np.empty(shape, np.int32), np.empty(shape, np.int32)
     seconds, size = np.empty(len(lines), np.int64), np.empty(len(lines), np.int64)
