@@ -29,8 +29,8 @@ MAY = {
     },
     "connect to DuckDB": {"lake/database.py"},
     "use the network": {
-        "raw/stores.py", "lake/objects.py", "enrich/geo/download.py", "alerts/services.py",
-        "demo/standalone.py",
+        "raw/stores.py", "raw/s3_listing.py", "lake/objects.py", "enrich/geo/download.py",
+        "alerts/services.py", "demo/standalone.py",
     },
     "know Airflow": {
         "orchestration/dag_run.py", "orchestration/airflow_settings.py",

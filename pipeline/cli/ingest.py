@@ -29,6 +29,7 @@ from pipeline.text import say, shown, write_number_of
 if TYPE_CHECKING:
     from pipeline.ingest.ingest import Ingested
     from pipeline.ingest.source_names import Sources
+    from pipeline.ingest.unchanged import Unchanged
     from pipeline.lake.lake import Lake
     from pipeline.lake.ledger import FileRecord
     from pipeline.lake.zone import Zone
@@ -82,7 +83,7 @@ def ingest(  # noqa: PLR0913 one parameter an option
     from pipeline.ingest.fetching import standard_input
     from pipeline.ingest.maker import ingest_settings, open_maker
     from pipeline.ingest.sources import name_by_tables
-    from pipeline.ingest.unchanged import part_unchanged
+    from pipeline.ingest.unchanged import Unchanged, part_unchanged
     from pipeline.lake.lake import Lake
     from pipeline.lake.views import write_views
     from pipeline.lake.zone import find_zone
@@ -107,12 +108,12 @@ def ingest(  # noqa: PLR0913 one parameter an option
         if source is None:
             named = name_by_tables(sources, found.files)
             found = replace(found, origins={**named, **found.origins})
-        known: list[tuple[Path, str]] = []
+        known = Unchanged(0, [])
         if not again:
-            found, known = part_unchanged(the_lake, found, source)
+            found, known = part_unchanged(the_lake, found, source, _NAMED)
         origins = _name_sources(the_lake, sources, found, source, log_format)
         found = replace(found, origins=origins)
-        if known:
+        if known.count:
             open_maker(settings, zone, with_geo=not no_geo)  # refused as if they were read
         result = _ingest(settings, found, zone, with_geo=not no_geo, again=again)
     write_views(the_lake)
@@ -192,12 +193,12 @@ def _ingest(
     return replace(result, failed=(*result.failed, *refused))
 
 
-def _say_unchanged(known: list[tuple[Path, str]]) -> None:
+def _say_unchanged(known: Unchanged) -> None:
     """Say which files were not read, as the lake has them; of very many only how many."""
-    if len(known) > _NAMED:
-        say(f"{len(known):,} files are already in the lake, as they were when read: skipped")
+    if known.count > _NAMED:
+        say(f"{known.count:,} files are already in the lake, as they were when read: skipped")
         return
-    for path, key in known:
+    for path, key in known.named:
         say(f"{shown(path)}: already in the lake as {key}, skipped")
 
 

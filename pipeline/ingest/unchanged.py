@@ -1,7 +1,7 @@
 """Raw files of which all is known: they lie where they were read, as they were then."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +11,28 @@ from pipeline.definitions import UNREAD_SHARE
 from pipeline.ingest.source_names import Namer
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import quote_all, stat_of
-from pipeline.lake.seen import find_unchanged
+from pipeline.lake.readings import find_unchanged
 from pipeline.lake.sums import ENDED
 from pipeline.raw.files import RawFiles
 
 _PLAIN = ("damage", *ENDED)
 """Null in the record of a file of which there is no more to say."""
 _COLUMNS = ("file_key", "source", "source_by_name", "lines", "rejected", *_PLAIN)
+_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """Files that need not be read: there may be a million."""
+
+    count: int
+    named: list[tuple[Path, str]]
+    """Some of them, each with its file key."""
 
 
 def part_unchanged(
-    lake: Lake, found: RawFiles, source: str | None
-) -> tuple[RawFiles, list[tuple[Path, str]]]:
+    lake: Lake, found: RawFiles, source: str | None, most_named: int
+) -> tuple[RawFiles, Unchanged]:
     """Part raw files from those that need not be read: in the lake, by name, size and time.
 
     Those of which there is more to say are read again: forgotten, damaged, hardly readable, of
@@ -32,26 +42,35 @@ def part_unchanged(
         lake: that may know them.
         found: the files, and what is said of some.
         source: of all files of which nothing else is said; None: by each one's name.
+        most_named: of the others so many are named.
 
     Returns:
-        Those to be read; the others, each with its file key.
+        Those to be read, and the others.
     """
     files = found.files
     places = {text: place for place, text in enumerate(quote_all(files))}
-    stats = np.array([_stat_now(found, path) for path in files], np.int64).reshape(-1, 2)
+    stats = np.empty((len(files), 2), np.int64)
+    for place, path in enumerate(files):
+        stats[place] = _stat_now(found, path)
     rows = find_unchanged(lake.ledger, places, stats, _COLUMNS)
+    del places, stats  # as large as all that follows
     share = rows["rejected"].to_numpy() / np.maximum(rows["lines"].to_numpy(), 1)
     is_plain = [share < UNREAD_SHARE, *(rows[name].is_null().to_numpy() for name in _PLAIN)]
     rows = rows.filter(pa.array(np.all(is_plain, axis=0)))
-    names, known = Namer(lake), {}
-    columns = (rows[name].to_pylist() for name in ("place", "file_key", "source", "source_by_name"))
-    for place, key, its, is_by_name in zip(*columns, strict=True):
-        origin = found.origins.get(files[place]) if found.origins else None
-        wanted = origin.source if origin else source
-        if wanted == its or (wanted is None and (is_by_name or names.of(files[place]) == its)):
-            known[place] = key
-    rest = tuple(path for place, path in enumerate(files) if place not in known)
-    return replace(found, files=rest), [(files[place], key) for place, key in known.items()]
+    names, is_known = Namer(lake), np.zeros(len(files), np.bool_)
+    asked = rows.select(["place", "source", "source_by_name"])
+    for batch in asked.to_batches(max_chunksize=_AT_ONCE):
+        for place, its, is_by_name in zip(*batch.to_pydict().values(), strict=True):
+            origin = found.origins.get(files[place]) if found.origins else None
+            wanted = origin.source if origin else source
+            is_known[place] = wanted == its or (
+                wanted is None and (is_by_name or names.of(files[place]) == its)
+            )
+    rows = rows.filter(pa.array(is_known[rows["place"].to_numpy()]))
+    first = zip(*rows.select(["place", "file_key"])[:most_named].to_pydict().values(), strict=True)
+    rest = tuple(files[place] for place in np.flatnonzero(~is_known).tolist())
+    known = Unchanged(len(rows), [(files[place], key) for place, key in first])
+    return replace(found, files=rest), known
 
 
 def list_unchanged(lake: Lake, stats: Mapping[Path, list[int]]) -> list[Path]:

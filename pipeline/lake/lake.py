@@ -182,7 +182,7 @@ class Lake:
         return next((key for one, key in reversed(seen) if one.stat == now), None)
 
     def _seen_of(self, paths: Iterable[Path]) -> Mapping[str, list[tuple[Seen, str]]]:
-        from pipeline.lake.seen import list_seen  # noqa: PLC0415 loads Arrow
+        from pipeline.lake.readings import list_seen  # noqa: PLC0415 loads Arrow
 
         return list_seen(self.ledger, set(quote_all(paths)))
 

@@ -173,7 +173,9 @@ def quote_all(paths: Iterable[Path]) -> Iterator[str]:
             continue
         if folder not in folders:
             folders[folder] = quoted(Path(folder)).rstrip("/")
-        yield f"{folders[folder]}/{quote(os.fsencode(name))}"
+        text = f"{folders[folder]}/{quote(os.fsencode(name))}"
+        # Of a million the path's own text, mostly, and no second one.
+        yield own if (own := os.fspath(path)) == text else text
 
 
 def path_of(text: str) -> Path:

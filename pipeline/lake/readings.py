@@ -20,6 +20,8 @@ from pipeline.lake.sheets import Sheet, schema_of, settled
 _SEEN = "seen"
 _PATHS = "seen.list.element.path"
 _Load = Callable[[Sheet, tuple[str, ...]], pa.Table]
+_FEW = 10_000
+"""Paths that are worth a table to look them up in for each sheet."""
 _READING = ("path", "size", "changed_ns", "read_ns")
 
 
@@ -49,9 +51,10 @@ def find_unchanged(
         ``place`` and the columns, a row for each such path: of what was read there last.
     """
     rows = _find_readings(ledger, places.keys(), tuple(columns), Sheet.scan)
-    place = np.array([places[path] for path in rows["path"].to_pylist()], np.int64)
-    read = np.column_stack([rows["size"].to_numpy(), rows["changed_ns"].to_numpy()])
-    same = np.flatnonzero((read == stats[place]).all(axis=1))
+    its = (places[path] for chunk in rows["path"].chunks for path in chunk.to_pylist())
+    place = np.fromiter(its, np.int64, len(rows))
+    is_same = rows["size"].to_numpy() == stats[place, 0]
+    same = np.flatnonzero(is_same & (rows["changed_ns"].to_numpy() == stats[place, 1]))
     order = same[np.lexsort((rows["read_ns"].to_numpy()[same], place[same]))]
     last = order[np.diff(place[order], append=-1) != 0]
     found = rows.select(list(columns)).take(pa.array(last))
@@ -65,23 +68,24 @@ def _find_readings(
     names = (*columns, _SEEN)
     if not paths:
         return _unnest(schema_of(names).empty_table(), np.empty(0, np.int64))
-    first, last, few = min(paths), max(paths), pa.array(paths, pa.string())
+    first, last = min(paths), max(paths)
+    few = pa.array(paths, pa.string()) if len(paths) <= _FEW else None
 
     def read(sheet: Sheet) -> pa.Table:
         span = sheet.span_of(_PATHS)
         is_other = span and (span[0] > last or span[1] < first)
         table = schema_of(names).empty_table() if is_other else load(sheet, names)
+        return choose(table)
+
+    def choose(table: pa.Table) -> pa.Table:
         its = table[_SEEN].combine_chunks().values.field("path")
-        if len(few) > len(its):  # to hash them all for each sheet would take long
+        if few is None or len(few) > len(its):  # to hash all for each sheet would take long
             are_its = [n for n, path in enumerate(its.to_pylist()) if path in paths]
             return _unnest(table, np.array(are_its, np.int64))
         return _unnest(table, np.flatnonzero(pc.is_in(its, value_set=few)))
 
-    old = [one for one in read_old(ledger) if any(seen.path in paths for seen in one.seen)]
-    of_old = to_table(old).select(list(names))
-    chosen = pc.is_in(of_old[_SEEN].combine_chunks().values.field("path"), value_set=few)
-    found = [_unnest(of_old, np.flatnonzero(chosen)), *settled(ledger, read).read]
-    return pa.concat_tables(found)
+    old = to_table(read_old(ledger)).select(list(names))
+    return pa.concat_tables([choose(old), *settled(ledger, read).read])
 
 
 def _unnest(table: pa.Table, rows: npt.NDArray[np.int64]) -> pa.Table:
