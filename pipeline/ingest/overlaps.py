@@ -20,6 +20,8 @@ _Ints = npt.NDArray[np.uint64]
 
 _FACTOR = 0x9E3779B97F4A7C15  # odd: its powers never vanish modulo 2**64
 _TRIES = 16
+FEW_LINES = 5
+"""Different ones in a row that are worth a doubt: no second of two files has so many by chance."""
 _PAIRS_AT_ONCE = 500_000
 
 
@@ -197,10 +199,14 @@ def find_overlap(before: Lines, after: Lines, least: int) -> int:
 
 
 def find_flood(before: Lines, after: Lines, least: int) -> int:
-    """Count what ``find_overlap`` would if more of the lines were different; 0 when it does."""
-    if reach_distinct(after.hashes, least) == least or find_overlap(before, after, least):
+    """Count what ``find_overlap`` would if more of the lines were different; 0 when it does.
+
+    Of fewer lines than ``least`` a few different ones: they are no proof, and no chance either.
+    """
+    if find_overlap(before, after, least):
         return 0
-    return _find_end(before, after, least)
+    flood = 0 if reach_distinct(after.hashes, least) == least else _find_end(before, after, least)
+    return flood or find_overlap(before, after, min(FEW_LINES, least))
 
 
 def find_repeats(before: Lines, after: Lines, least: int) -> int:

@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.ingest.overlaps import Lines
+from pipeline.ingest.overlaps import FEW_LINES, Lines
 
 _MANY = 64
 """A line that more files have is no sign, such as a header."""
@@ -35,7 +35,7 @@ def find_partners(
     is_new[[number[key] for key in new]] = True
     pairs = {
         (min(one, other), max(one, other))
-        for one, other in _find_pairs([lines[key] for key in keys], least)
+        for one, other in _find_pairs([lines[key] for key in keys], min(least, FEW_LINES))
         if one != other and (is_new[one] or is_new[other])
     }
     found: dict[str, set[str]] = {key: set() for key in new}

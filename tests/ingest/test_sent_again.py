@@ -473,6 +473,23 @@ def test_a_file_of_a_flood_alone_is_counted_and_doubted(turn: int, site: Site) -
     assert "`tidegauge forget` one of the two files" in said
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+@pytest.mark.parametrize(
+    ("one", "other"), [((26, 60), (46, 60)), ((0, 40), (26, 50)), ((0, 60), (20, 34))]
+)
+def test_fewer_lines_than_prove_an_overlap_are_doubted(
+    one: tuple[int, int], other: tuple[int, int], turn: int, site: Site
+) -> None:
+    """At an end, from one file to the next, or in the middle; of fewer than 5 nothing is said."""
+    lines = write_lines(60)
+    contents = {"web01-1.log": one, "web01-2.log": other}
+    files = [site.write(name, b"".join(lines[slice(*its)])) for name, its in contents.items()]
+    assert "14 lines in a row of web01-" in take(site, *files[::turn])
+    assert "lines in a row" not in take(site, site.write("web01-3.log", b"".join(lines[30:34])))
+    records = {record["name"]: record for record in site.records().values()}
+    assert records["web01-3.log"]["flood_lines"] == 0
+
+
 def test_lines_that_may_be_counted_twice_are_said_where_the_figure_is(tmp_path: Path) -> None:
     """In any order, of their day alone, and until one of the two files is forgotten."""
     flood = [*write_lines(50), *[FLOOD] * 40]
