@@ -108,6 +108,48 @@ def are_plain(lines: pa.Array) -> npt.NDArray[np.bool_]:
     return plain
 
 
+def find_only(
+    connection: duckdb.DuckDBPyConnection, lines: pa.Array, owner: npt.NDArray[np.int64]
+) -> list[Layout | None]:
+    """The one layout that knows each file's first line; None where none does, or several do.
+
+    Where all lines of a file are read in it, ``detect`` finds the same: none other knows them all.
+
+    Args:
+        connection: the calling thread's own.
+        lines: of several files one after the other, without their ends.
+        owner: the file of each, from 0, rising.
+    """
+    firsts = lines.take(pa.array(np.flatnonzero(np.diff(owner, prepend=-1))))
+    layouts = [one for one in list_layouts() if one.name != NO_REQUESTS.name]
+    counts, which = np.zeros(len(firsts), np.int64), np.zeros(len(firsts), np.int64)
+    for layout in layouts:
+        if isinstance(layout, HeaderLayout):  # what it makes of other lines is not to be known
+            is_header = pc.match_substring_regex(firsts, layout.header)
+            counts += 2 * is_header.to_numpy(zero_copy_only=False)
+    is_json = pc.starts_with(firsts, "{").to_numpy(zero_copy_only=False)
+    is_whole = pc.match_substring_regex(firsts, _WHOLE).to_numpy(zero_copy_only=False)
+    silent: list[tuple[Layout, npt.NDArray[np.int64]]] = []
+    for number, layout in enumerate(layouts):
+        rows = np.flatnonzero((counts < 2) & (is_json | (not isinstance(layout, JsonLayout))))
+        if read := _read_matching(connection, layout, firsts.take(pa.array(rows))):
+            known = rows[read.hits["line_no"].to_numpy() - 1]
+            known = known[is_whole[known]] if layout is COMBINED else known
+            counts[known] += 1
+            which[known] = number
+            silent.append((layout, rows[np.array(read.directives, np.int64) - 1]))
+    for layout, rows in silent:  # it takes the first line for no request, but may know others
+        its = np.flatnonzero(np.isin(owner, rows[counts[rows] == 1]))
+        if isinstance(layout, JsonLayout) and len(its):
+            its = its[layout.may_know(lines.take(pa.array(its)))]
+        if read := _read_matching(connection, layout, lines.take(pa.array(its))):
+            counts[owner[its[read.hits["line_no"].to_numpy() - 1]]] = 2
+    return [
+        layouts[number] if count == 1 else None
+        for number, count in zip(which.tolist(), counts.tolist(), strict=True)
+    ]
+
+
 def find_nearest(connection: duckdb.DuckDBPyConnection, sample: pa.Array) -> Layout | None:
     """The layout that reads most of some lines, else the one that comes furthest in them."""
     if best := rank(connection, sample):
@@ -135,12 +177,9 @@ def try_layout(
     connection: duckdb.DuckDBPyConnection, layout: Layout, sample: pa.Array
 ) -> Candidate:
     """What a layout makes of some lines."""
-    numbers = np.arange(1, len(sample) + 1, dtype=np.int64)
-    parts = [_matching(part) for part in Reader(layout).cut(numbers, sample)]
-    parts = [part for part in parts if len(part.lines)]
-    if not parts:  # as of most layouts: to read nothing takes long, too
+    read = _read_matching(connection, layout, sample)
+    if not read:
         return Candidate(layout, 0.0, 0.0, 0, [])
-    read = read_parts(connection, parts)
     is_one = len(read.hits) > 0 or layout.name == NO_REQUESTS.name
     is_one |= isinstance(layout, HeaderLayout) and layout.has_header(sample)
     known = len(read.hits) + len(read.directives) if is_one else 0
@@ -150,6 +189,16 @@ def try_layout(
     addresses = _share_of_addresses(read) if has_client and len(read.hits) else float(is_one)
     told = [read.hits[name].to_pylist() for name in ("client", "ts", "duration_ms")]
     return Candidate(layout, known / len(sample), addresses, _count_fields(read), told)
+
+
+def _read_matching(
+    connection: duckdb.DuckDBPyConnection, layout: Layout, sample: pa.Array
+) -> ReadBlock | None:
+    """Those of some lines, numbered from 1, that a layout may know; None when it knows none."""
+    numbers = np.arange(1, len(sample) + 1, dtype=np.int64)
+    parts = [_matching(part) for part in Reader(layout).cut(numbers, sample)]
+    parts = [part for part in parts if len(part.lines)]
+    return read_parts(connection, parts) if parts else None  # to read nothing takes long, too
 
 
 def _matching(part: Part) -> Part:

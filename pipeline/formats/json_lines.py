@@ -5,6 +5,7 @@ lines, and nginx with ``escape=json``.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -93,6 +94,16 @@ class JsonLayout:
             line_no[blank].tolist(),
             line_no[others].tolist(),
         )
+
+    def may_know(self, lines: pa.Array) -> Flags:
+        """Which lines may be its requests: they have its marks' names, or some in escapes."""
+        names = [re.split("[./]", mark)[-1] for mark in self.marks if "~" not in mark]
+        found = pa.array(np.ones(len(lines), np.bool_))
+        for name in names:
+            found = pc.and_(found, pc.match_substring(lines, name))
+        found = pc.or_(found, pc.match_substring_regex(lines, r"\\[ux]"))
+        flags: Flags = found.to_numpy(zero_copy_only=False)
+        return flags
 
     def _extract(
         self, connection: duckdb.DuckDBPyConnection, lines: pa.Array

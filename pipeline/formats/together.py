@@ -16,10 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.formats.client_texts import are_addresses
-from pipeline.formats.detection import are_plain
+from pipeline.formats.detection import are_plain, find_only
 from pipeline.formats.fields import ReadBlock
 from pipeline.formats.headers import HeaderLayout
 from pipeline.formats.layouts import COMBINED, Layout, find_layout, list_layouts
+from pipeline.formats.pattern import without_ends
 from pipeline.formats.reader import Part, Reader, read_parts
 from pipeline.formats.unwrapping import may_be_carried, may_be_wrapped
 from pipeline.formats.verdicts import find_repeated
@@ -70,18 +71,9 @@ def read_together(
         given: a layout's name or a format string; found of each file when there is none.
         zone: of times without an offset; UTC when not given.
     """
-    layout = find_layout(given) if given else None
-    by_head: dict[bytes, list[int]] = {}
-    for file, head in enumerate(texts.heads):
-        by_head.setdefault(head, []).append(file)
-    if layout and not isinstance(layout, HeaderLayout):
-        by_head = {b"": list(range(len(texts.heads)))}
-    for head, files in by_head.items():
+    for layout, head, files in _choose(connection, texts, find_layout(given) if given else None):
         line_no, lines = texts.of(files)
-        made = layout or _find(head)
-        if made is None:
-            continue
-        made = made.in_zone(zone)
+        made = layout.in_zone(zone)
         part: Part | None
         if isinstance(made, HeaderLayout):
             part = _under_header(made, head, line_no, lines)
@@ -98,21 +90,55 @@ def read_together(
             is_odd |= may_be_wrapped(lines)
         if given or made.name != COMBINED.name:
             is_odd |= may_be_carried(lines)
-        else:
-            is_odd |= ~are_plain(lines)
         read = read_parts(connection, [part])
         sure = _without_doubt(files, texts.owner, line_no[is_odd], read)
         if sure:
             yield Together(made, sure, read)
 
 
-def _find(head: bytes) -> Layout | None:
+def _choose(
+    connection: duckdb.DuckDBPyConnection, texts: Texts, given: Layout | None
+) -> Iterator[tuple[Layout, bytes, list[int]]]:
+    """The layout that is given, or that files' first lines tell: each with its head and files."""
+    if given and not isinstance(given, HeaderLayout):
+        yield given, b"", list(range(len(texts.heads)))
+        return
+    by_head: dict[bytes, list[int]] = {}
+    for file, head in enumerate(texts.heads):
+        by_head.setdefault(head, []).append(file)
+    for head, files in by_head.items():
+        if not (head or given):
+            yield from _find_by_lines(connection, texts, files)
+        elif made := given or _find_by_head(head):
+            yield made, head, files
+
+
+def _find_by_head(head: bytes) -> Layout | None:
     """The layout of files that begin so, if that tells: the first of those whose header it is."""
-    if not head:
-        return COMBINED
     lines = to_lines(head)
     layouts = (one for one in list_layouts() if isinstance(one, HeaderLayout))
     return next((one for one in layouts if one.has_header(lines)), None)
+
+
+def _find_by_lines(
+    connection: duckdb.DuckDBPyConnection, texts: Texts, files: Sequence[int]
+) -> Iterator[tuple[Layout, bytes, list[int]]]:
+    """The layouts of files without a head: of common and combined lines, or by the first line."""
+    line_no, lines = texts.of(files)
+    owner = texts.owner[line_no - 1]
+    is_other = np.zeros(len(texts.heads), np.bool_)
+    is_other[owner[~are_plain(lines)]] = True
+    if plain := [file for file in files if not is_other[file]]:
+        yield COMBINED, b"", plain
+    rows = np.flatnonzero(is_other[owner])
+    others, number = np.unique(owner[rows], return_inverse=True)
+    found: dict[str, tuple[Layout, list[int]]] = {}
+    only = find_only(connection, without_ends(lines.take(pa.array(rows))), number)
+    for file, made in zip(others.tolist(), only, strict=True):
+        if made and made.name != COMBINED.name:
+            found.setdefault(made.name, (made, []))[1].append(file)
+    for made, its in found.values():
+        yield made, b"", its
 
 
 def _under_header(

@@ -57,6 +57,12 @@ def log(first: int, count: int, day: str = "08/Nov/2016") -> bytes:
     )
 
 
+def lines_of(*layouts: str) -> bytes:
+    """Examples of some layouts, a line each."""
+    examples = {one.name: getattr(one, "example", "") for one in list_layouts()}
+    return "".join(f"{examples[name]}\n" for name in layouts).encode()
+
+
 FILES: dict[str, bytes] = {
     "plain": log(0, 30),
     "grown": log(0, 45),
@@ -81,6 +87,15 @@ FILES: dict[str, bytes] = {
     "cloudfront_two_heads": (CLOUDFRONT + edge_lines(40, 4)).encode() * 2,
     "cloudfront_without_head": edge_lines(50, 5).encode(),
     "iis": "\n".join([IIS_HEADER, *(IIS % (n, n) for n in range(20)), ""]).encode(),
+    "s3": lines_of("s3", "s3"),
+    "s3_with_garbage": lines_of("s3") + b"nonsense\n",
+    "alb": lines_of("alb", "alb", "alb"),
+    "cloudflare": lines_of("cloudflare", "cloudflare"),
+    "cloudflare_and_another": lines_of("cloudflare") + b'{"a": 1}\n' + lines_of("cloudflare"),
+    "another_and_cloudflare": b'{"a": 1}\n' + lines_of("cloudflare"),
+    "json_of_two": lines_of("cloudflare", "caddy"),
+    "json_of_one_in_escapes": lines_of("caddy").replace(b'"uri"', b'"u\\u0072i"'),
+    "json_and_s3": lines_of("s3", "traefik_json", "cloudflare"),
     "empty": b"",
     "blank": b"\n\n",
     "nonsense": b"nonsense\n",
@@ -184,7 +199,8 @@ def test_most_files_are_read_together(site: Site, monkeypatch: pytest.MonkeyPatc
     together = FILES.keys() - names
     assert together == {
         "plain", "grown", "overlapping", "contained", "of_two_days", "without_end", "crlf",
-        "cloudfront", "cloudfront_later", "iis",
+        "cloudfront", "cloudfront_later", "iis", "s3", "alb", "cloudflare",
+        "cloudflare_and_another", "json_of_one_in_escapes",
     }  # fmt: skip
 
 
