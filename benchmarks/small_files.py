@@ -1,16 +1,17 @@
 """Many small files against the same lines in few: a CDN's 20,000 files, and a million records.
 
-Run by ``make bench``. The logs are simulated CloudFront logs of 50 lines a file; the million
-records are written into a ledger as they are, with empty files in place of theirs.
+Run by ``make bench``. The logs are simulated, CloudFront's unless ``--layout`` says otherwise, 50
+lines a file; the million records are written into a ledger as they are, with empty files in place
+of theirs.
 """
 
 import argparse
 import gzip
+import json
 import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,46 +41,82 @@ AGENT = (
 )
 
 
-def lines_of(chance: random.Random, start: datetime, span: timedelta) -> Iterator[str]:
-    """Write one file's lines, spread over its span."""
-    for number in range(LINES):
-        at = start + span * number / LINES
-        client = f"203.0.{chance.randrange(256)}.{chance.randrange(1, 255)}"
-        yield "\t".join(
-            [
-                f"{at:%Y-%m-%d}", f"{at:%H:%M:%S}", f"FRA56-P{chance.randrange(1, 9)}",
-                str(chance.randrange(300, 90_000)), client, "GET", "d111111abcdef8.cloudfront.net",
-                f"/pages/{chance.randrange(500)}.html", chance.choice(["200"] * 9 + ["404"]), "-",
-                AGENT.format(chance.randrange(90, 150)), "-", "-", "Hit",
-                f"{chance.getrandbits(128):032x}==", "www.example.org", "https",
-                str(chance.randrange(100, 900)), "0.012", "-", "TLSv1.3", "TLS_AES_128_GCM_SHA256",
-                "Hit", "HTTP/2.0", "-", "-", str(chance.randrange(1024, 65_000)), "0.001", "Hit",
-                "text/html", "-", "-", "-",
-            ]
-        )  # fmt: skip
+def write_cloudfront(chance: random.Random, at: datetime) -> str:
+    """Write a hit as CloudFront does."""
+    client = f"203.0.{chance.randrange(256)}.{chance.randrange(1, 255)}"
+    return "\t".join(
+        [
+            f"{at:%Y-%m-%d}", f"{at:%H:%M:%S}", f"FRA56-P{chance.randrange(1, 9)}",
+            str(chance.randrange(300, 90_000)), client, "GET", "d111111abcdef8.cloudfront.net",
+            f"/pages/{chance.randrange(500)}.html", chance.choice(["200"] * 9 + ["404"]), "-",
+            AGENT.format(chance.randrange(90, 150)), "-", "-", "Hit",
+            f"{chance.getrandbits(128):032x}==", "www.example.org", "https",
+            str(chance.randrange(100, 900)), "0.012", "-", "TLSv1.3", "TLS_AES_128_GCM_SHA256",
+            "Hit", "HTTP/2.0", "-", "-", str(chance.randrange(1024, 65_000)), "0.001", "Hit",
+            "text/html", "-", "-", "-",
+        ]
+    )  # fmt: skip
 
 
-def write_logs(folder: Path, files: int) -> tuple[Path, Path, Path]:
+def write_s3(chance: random.Random, at: datetime) -> str:
+    """Write a hit as S3's server access logs do."""
+    client = f"203.0.{chance.randrange(256)}.{chance.randrange(1, 255)}"
+    page = f"pages/{chance.randrange(500)}.html"
+    return (
+        f"{'79a59df900b949e5' * 4} example-bucket [{at:%d/%b/%Y:%H:%M:%S} +0000] {client} -"
+        f' {chance.getrandbits(64):016X} WEBSITE.GET.OBJECT {page} "GET /{page} HTTP/1.1" 200 -'
+        f' {chance.randrange(300, 90_000)} 90000 12 11 "-" "Mozilla/5.0 (X11) Chrome/'
+        f'{chance.randrange(90, 150)}.0.0.0" - {chance.getrandbits(64):016x}= SigV4'
+        " ECDHE-RSA-AES128-GCM-SHA256 AuthHeader www.example.org TLSv1.2 - -"
+    )
+
+
+def write_cloudflare(chance: random.Random, at: datetime) -> str:
+    """Write a hit as Cloudflare's Logpush does."""
+    return json.dumps(
+        {
+            "ClientIP": f"203.0.{chance.randrange(256)}.{chance.randrange(1, 255)}",
+            "ClientRequestHost": "www.example.org", "ClientRequestMethod": "GET",
+            "ClientRequestURI": f"/pages/{chance.randrange(500)}.html",
+            "EdgeResponseBytes": chance.randrange(300, 90_000), "EdgeResponseStatus": 200,
+            "EdgeStartTimestamp": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+            "RayID": f"{chance.getrandbits(64):016x}",
+            "ClientRequestUserAgent": f"Mozilla/5.0 (X11) Chrome/{chance.randrange(90, 150)}.0.0.0",
+        }
+    )  # fmt: skip
+
+
+LAYOUTS = {
+    "cloudfront": (HEAD, write_cloudfront), "s3": ("", write_s3),
+    "cloudflare": ("", write_cloudflare),
+}  # fmt: skip
+
+
+def write_logs(folder: Path, files: int, layout: str = "cloudfront") -> tuple[Path, Path, Path]:
     """Write the same lines as many files and as one a day; and one file more."""
-    chance = random.Random(7)
+    chance, (head, write) = random.Random(7), LAYOUTS[layout]
+
+    def write_lines(start: datetime, span: timedelta) -> str:
+        return "".join(f"{write(chance, start + span * n / LINES)}\n" for n in range(LINES))
+
     many, few, more = (folder / name for name in ("many", "few", "more"))
     for one in (many, few, more):
         one.mkdir()
     span = timedelta(days=1) / (files // DAYS)
     for day in range(DAYS):
-        together = [HEAD]
+        together = [head]
         for number in range(files // DAYS):
             start = FIRST + timedelta(days=day) + span * number
-            lines = "\n".join(lines_of(chance, start, span)) + "\n"
+            lines = write_lines(start, span)
             name = f"E2EXAMPLE.{start:%Y-%m-%d-%H}.{chance.getrandbits(32):08x}.gz"
-            (many / name).write_bytes(gzip.compress((HEAD + lines).encode(), 6))
+            (many / name).write_bytes(gzip.compress((head + lines).encode(), 6))
             together.append(lines)
         at = FIRST + timedelta(days=day)
         content = gzip.compress("".join(together).encode(), 6)
         (few / f"E2EXAMPLE.{at:%Y-%m-%d}.gz").write_bytes(content)
-    lines = "\n".join(lines_of(chance, FIRST + timedelta(days=DAYS - 1, hours=12), span)) + "\n"
+    lines = write_lines(FIRST + timedelta(days=DAYS - 1, hours=12), span)
     name = f"E2EXAMPLE.{FIRST:%Y-%m-%d}-12.ffffffff.gz"
-    (more / name).write_bytes(gzip.compress((HEAD + lines).encode(), 6))
+    (more / name).write_bytes(gzip.compress((head + lines).encode(), 6))
     return many, few, more
 
 
@@ -94,9 +131,9 @@ def run(*arguments: str) -> Run:
     return measure([[TIDEGAUGE, *arguments]], env)
 
 
-def compare(files: int, work: Path) -> None:
+def compare(files: int, layout: str, work: Path) -> None:
     """Print many small files beside the same lines in few."""
-    many, few, more = write_logs(work, files)
+    many, few, more = write_logs(work, files, layout)
     lake, other = work / "lake", work / "few-lake"
     print(f"{files:,} files of {LINES} lines over {DAYS} days; the same lines in {DAYS} files")
     first = ingest(more, work / "first-lake")
@@ -174,9 +211,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--layout", choices=LAYOUTS, default="cloudfront")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        compare(arguments.files, _made(Path(folder, "files")))
+        compare(arguments.files, arguments.layout, _made(Path(folder, "files")))
         fill(arguments.records, _made(Path(folder, "records")))
 
 
