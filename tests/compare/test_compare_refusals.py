@@ -75,7 +75,7 @@ def left_over() -> list[Path]:
         (("--geo-built", "2016-12-08"), ["--geo-built", "2016-12-08", "2016-10-30"]),
         (("--geo-built", "2016-12-08", "--geo", "none"), ["--geo-built", "none holds none"]),
         (("--geo-built", "8 Nov"), ["--geo-built", "8 Nov"]),
-        (("--timeout", "15", "--country", "USA"), ["--country", "'USA'", "such as US"]),
+        (("--timeout", "15", "--country", "XQ7"), ["--country", "'XQ7'", "such as US"]),
         (("--timeout", "15", "--from", "2017-01-01"), ["2016-11-01 to 2016-11-14"]),
         (("--timeout", "15", "--lake", "nolake"), ["no lake at nolake"]),
     ],
