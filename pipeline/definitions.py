@@ -33,7 +33,7 @@ ASSET_SUFFIXES = (
 )
 ASSET_PATH = "/robots.txt"
 DEMO_MARK = ".tidegauge-demo"
-"""A file beside the lake that the demo puts there: what the lake holds is simulated."""
+"""A file that the demo puts where it makes a lake: what the lake holds is simulated."""
 SMALL_BYTES = 64 * 1024 * 1024
 """Content up to here is never taken for a decompression bomb."""
 MAX_CONTENT_RATIO = 300

@@ -9,7 +9,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,10 @@ def _content_of(outbox: Outbox) -> dict[str, Any]:
     }
 
 
+def _marked(alert: Alert, how: AlertSettings) -> Alert:
+    return replace(alert, title=f"{how.language.gettext('Simulated:')} {alert.title}")
+
+
 def say_once(
     how: AlertSettings,
     about: str,
@@ -116,7 +120,8 @@ def say_once(
     path = outbox_path(lake).with_name(f"{about}.json")
     with _holding(lake):
         said = read_json(path)
-        alerts, then = find_news(said)
+        news, then = find_news(said)
+        alerts = [_marked(one, how) if lake.is_simulated() else one for one in news]
         if then == said:
             return alerts
         files = {path: then}

@@ -78,6 +78,7 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
     untaken, given_up = list_untaken(alert_settings(settings))
     reasons = sum((Counter(sums.reasons) for sums in every), Counter[str]())
     rows: list[tuple[str, str | int]] = [
+        *([("data", "simulated")] if lake.is_simulated() else []),
         ("time zone", lake.identity()["timezone"]),
         ("files", sum(sums.files for sums in every)),
         ("sources", ", ".join(sorted({sums.source for sums in every if sums.days}))),

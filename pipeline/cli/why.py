@@ -66,7 +66,6 @@ def why(  # noqa: PLR0913 one parameter an option
     """
     from pipeline.lake.query import one_state
     from pipeline.lake.zone import open_lake
-    from pipeline.report.figure import is_simulated
     from pipeline.report.why import find_reasons, find_reasons_of_day
     from pipeline.settings import load_settings
 
@@ -85,13 +84,13 @@ def why(  # noqa: PLR0913 one parameter an option
         else:
             chosen = find_reasons(state, code, date.min, date.max)[:1]
     if form == Form.json:
-        print_rows(*_as_objects(chosen, language, simulated=is_simulated(opened)), form.value)
+        print_rows(*_as_objects(chosen, language, simulated=opened.is_simulated()), form.value)
     elif form == Form.csv:
         rows = [row for reasons in chosen for row in _list_rows(reasons, ENGLISH)]
         print_rows(_COLUMNS, rows, form.value, raw_cells=raw_cells)
     else:
         with until_closed():
-            if chosen and is_simulated(opened):
+            if chosen and opened.is_simulated():
                 print(language.gettext("Simulated data: what drives it is assumed."))
         for reasons in chosen:
             _print_reasons(reasons, language)

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from pipeline.definitions import DEMO_MARK
 from pipeline.errors import LakeError
 from pipeline.lake.digests import (
     FOLDER,
@@ -219,6 +220,13 @@ class Lake:
             )
         return known
 
+    def is_simulated(self) -> bool:
+        """Whether it holds the demo's data; one made before it said so lies beside the mark."""
+        return "simulated" in self.identity() or self._is_beside_mark()
+
+    def _is_beside_mark(self) -> bool:
+        return (self.root.resolve().parent / DEMO_MARK).exists()
+
     def sealed(self) -> set[str]:
         """Days (ISO) whose figures stand: what they were counted from is deleted, or will be."""
         return set(read_json(self.ledger / "sealed.json"))
@@ -235,11 +243,15 @@ class Lake:
     def claim(self, timezone: str, key_fingerprint: str) -> None:
         """Make the lake this zone's and key's, or refuse when it is another's.
 
+        A new one beside the demo's mark is simulated for good, wherever it is moved.
+
         Raises:
             LakeError: it was made with another time zone or another key, or can't be written.
         """
         self.store.claim()
         wanted = {"timezone": timezone, "visitor_key": key_fingerprint}
+        if self._is_beside_mark():
+            wanted["simulated"] = "by the demo"
         known = self.identity()  # what it is never changes: who may only read needs no lock
         if not known:
             with self.lock():

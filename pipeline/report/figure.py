@@ -8,7 +8,7 @@ import pytz
 
 import pipeline
 from pipeline.build.built import read_built, session_timeout
-from pipeline.definitions import ALL, DEMO_MARK, NO_COUNTRY
+from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.errors import GeoError, SettingsError
 from pipeline.ingest.source_names import list_doubts
@@ -167,7 +167,7 @@ def _find_figure(state: State, how: ReportSettings, about: Day, country: str) ->
         session_timeout_minutes=session_timeout(
             read_built(lake).get(str(day)), how.timeout_minutes
         ),
-        is_simulated=is_simulated(lake),
+        is_simulated=lake.is_simulated(),
         completeness=completeness,
         published=_list_published(state, day, country),
         database=_find_database(how, about),
@@ -200,7 +200,7 @@ def _recall_figure(state: State, how: ReportSettings, day: date, country: str) -
         robotlike=None,
         timezone=state.lake.identity()["timezone"],
         session_timeout_minutes=how.timeout_minutes,
-        is_simulated=is_simulated(state.lake),
+        is_simulated=state.lake.is_simulated(),
         completeness=Completeness(0.0, 0, None, True, False, None, [NOTHING_LEFT], []),
         published=_list_published(state, day, country),
         database=None,
@@ -215,11 +215,6 @@ def say_doubts(lake: Lake, records: Sequence[FileRecord]) -> list[str]:
     """How the names of the files' sources can be read otherwise."""
     sources = {record.source for record in records}
     return [f"{name}: {doubt}" for name, doubt in list_doubts(lake).items() if name in sources]
-
-
-def is_simulated(lake: Lake) -> bool:
-    """Whether the lake is the demo's."""
-    return (lake.root.resolve().parent / DEMO_MARK).exists()
 
 
 def check_country(state: State, country: str, of_the_days: set[str]) -> None:

@@ -36,7 +36,7 @@ from pipeline.report.charts import usual_of
 from pipeline.report.day_hours import fill_hours, mark_whole_days
 from pipeline.report.drawings import choose_window, draw_charts
 from pipeline.report.facts import Facts, Focus, HistoryBefore, HistoryDay
-from pipeline.report.figure import is_simulated, read_history_before
+from pipeline.report.figure import read_history_before
 from pipeline.report.gather import focus_on, gather_facts
 from pipeline.report.paragraph import say_unexpected
 from pipeline.report.rendering import environment
@@ -164,7 +164,7 @@ def read_site(state: State, how: ReportSettings, span: Span) -> Site:
         accounting=account_for(state.lake, facts.days, span),
         timeouts=_timeouts(state.lake, how.timeout_minutes),
         credits=credit_databases(how, span_databases(facts.days)),
-        is_simulated=is_simulated(state.lake),
+        is_simulated=state.lake.is_simulated(),
         is_live=how.is_live,
         language=how.language,
     )

@@ -17,7 +17,6 @@ from pipeline.report.facts import CountryDay, Day, ExpectedDay, PublishedFigure,
 from pipeline.report.figure import (
     Completeness,
     check_country,
-    is_simulated,
     name_robot_lists,
     read_completeness,
     say_doubts,
@@ -145,7 +144,7 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
         session_timeouts=sorted(
             {session_timeout(built.get(name), how.timeout_minutes) for name in names}
         ),
-        is_simulated=is_simulated(lake),
+        is_simulated=lake.is_simulated(),
         databases=sorted({day.geo_built for day in located if day.geo_built}),
         is_late=any(day.geo_is_late for day in located),
         robot_lists=name_robot_lists(records),

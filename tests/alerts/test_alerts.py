@@ -15,6 +15,7 @@ from pipeline.alerts.failures import Failure, announce_failure, announce_late
 from pipeline.alerts.outbox import deliver
 from pipeline.alerts.services import alert_settings
 from pipeline.alerts.surges import Said, find_news, note_surges
+from pipeline.definitions import DEMO_MARK
 from pipeline.errors import AlertError, SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.lake.views import write_views
@@ -83,6 +84,15 @@ def test_a_surge_is_announced_when_it_opens_and_when_it_is_over_once_each(
     assert hook.titles == ["Surge from US since 2016-11-08", "Surge from US is over"]
     assert "100 sessions from US on 2016-11-08, 10.0 times" in hook.received[0]["body"]
     assert "It lasted 9 days, 2016-11-08 to 2016-11-16" in hook.received[1]["body"]
+
+
+def test_an_alert_of_the_demo_says_that_it_is_simulated(settings: Settings, hook: Hook) -> None:
+    """Whoever is woken by it shall not look for visitors."""
+    assert isinstance(settings.lake, Path)
+    settings.lake.with_name(DEMO_MARK).touch()
+    write_lake(settings, november(10), surge("US", november(9), november(9)))
+    tell(settings, november(10))
+    assert hook.titles == ["Simulated: Surge from US since 2016-11-09"]
 
 
 def test_an_alert_says_in_a_sentence_what_drove_the_surge(settings: Settings, hook: Hook) -> None:

@@ -127,6 +127,19 @@ def test_simulate_writes_the_same_bytes_again(tmp_path: Path) -> None:
     assert contents[0]
 
 
+def test_the_demos_lake_is_called_simulated_wherever_it_is_moved(
+    shown: tuple[Site, Done], tmp_path: Path
+) -> None:
+    """The mark beside it stays behind; what the lake itself says goes with it."""
+    site, _ = shown
+    shutil.copytree(site.folder / "demo" / "lake", tmp_path / "lake")
+    ask = ("--lake", tmp_path / "lake")
+    unset = {"TIDEGAUGE_TIMEZONE": None}
+    said = site.run("figure", "--day", "2016-11-09", "--country", "US", *ask, env=unset).out
+    assert said.startswith("Simulated data: no real visitor is in this figure.")
+    assert re.search(r"^ data +simulated", site.run("status", *ask, env=unset).out, re.MULTILINE)
+
+
 def test_demo_has_an_answer_to_why_which_it_calls_assumed(shown: tuple[Site, Done]) -> None:
     """The storm's pages and sites, other pages from the 14th on, and a flood from Romania."""
     site, _ = shown
