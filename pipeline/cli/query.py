@@ -54,12 +54,14 @@ def _table_command(table: str) -> Any:
         from pipeline.settings import load_settings
 
         settings = load_settings(config, lake=lake, geo=geo)
-        bound = {
-            "country": read_country(country) if country else None,
-            **read_span(first, last).bound,
-        }
+        chosen = read_country(country) if country else None
+        bound = {"country": chosen, **read_span(first, last).bound}
         with one_state(open_lake(settings.lake)) as state:
             columns, rows = state.query(f"queries/{table}", **bound)
+            if chosen and not rows:
+                from pipeline.report.figure import check_country
+
+                check_country(state, chosen, set())
             _, ((whole_days, judged),) = state.query("report/known_history")
             zone = ZoneInfo(state.lake.identity()["timezone"])
         print_rows(columns, rows, form.value, raw_cells=raw_cells, zone=zone)

@@ -172,12 +172,18 @@ def test_rows_are_chosen_by_country_and_day(built: Site) -> None:
     assert json.loads(chosen.out) == [
         row for row in everything if (row["country"], row["day"]) == (country, "2016-11-09")
     ]
-    assert json.loads(built.run("daily", "--country", "QQ", "--format", "json").out) == []
     for command in ("daily", "hourly", "expected", "surges", "history"):
         refused = built.run(command, "--country", "Atlantis", code=2).err
         assert "--country = 'Atlantis': write a code of two letters, such as US" in refused
     refused = built.run("daily", "--country", "all", code=2).err
     assert "two letters" in refused
+
+
+def test_a_code_that_is_no_country_s_is_no_empty_table(built: Site) -> None:
+    """One of ISO 3166-1 without a hit is an empty one."""
+    for command in ("daily", "hourly"):
+        assert "no country of ISO 3166-1" in built.run(command, "--country", "QQ", code=2).err
+        assert built.run(command, "--country", "FR", "--format", "json").out == "[]\n"
 
 
 @pytest.mark.parametrize("command", ["expected", "surges"])
