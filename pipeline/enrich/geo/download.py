@@ -63,7 +63,10 @@ def download(
         if pause_s is not None:
             pause(pause_s)
     # Raised out here, so that no library exception with the URL in it is chained.
-    raise DownloadError(f"cannot fetch {wanted.shown}: {failure} ({len(_PAUSES_S) + 1} tries)")
+    raise DownloadError(
+        f"cannot fetch {wanted.shown}: {failure} ({len(_PAUSES_S) + 1} tries); run it again when it"
+        ' can be reached, or count without countries meanwhile (`ingest --no-geo`, geo = "none")'
+    )
 
 
 def _try_once(wanted: Download, file: BinaryIO, on_progress: Progress) -> None:
