@@ -27,7 +27,7 @@ from pipeline.errors import SettingsError
 from pipeline.text import say, shown, write_number_of
 
 if TYPE_CHECKING:
-    from pipeline.ingest.ingest import Ingested
+    from pipeline.ingest.ingested import Ingested
     from pipeline.ingest.source_names import Sources
     from pipeline.ingest.unchanged import Unchanged
     from pipeline.lake.lake import Lake
@@ -176,7 +176,7 @@ def _name_sources(
 def _ingest(
     settings: Settings, found: RawFiles, zone: Zone, *, with_geo: bool, again: bool
 ) -> Ingested:
-    from pipeline.ingest.ingest import Failed
+    from pipeline.ingest.ingested import Failed
     from pipeline.ingest.maker import choose_zone
     from pipeline.orchestration.read_files import read_files
     from pipeline.progress import show_bytes
@@ -204,7 +204,7 @@ def _say_unchanged(known: Unchanged) -> None:
 
 def _report_ingest(result: Ingested) -> bool:
     """Say on stderr what was known, damaged, unread or failed; False for damaged and failed."""
-    from pipeline.ingest.ingest import explain_overlap
+    from pipeline.ingest.ingested import explain_overlap
     from pipeline.raw.holes import say_hole
 
     for path, record in result.known:

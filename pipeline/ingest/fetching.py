@@ -16,7 +16,8 @@ from pathlib import Path
 
 from pipeline.enrich.hits import HitMaker
 from pipeline.errors import DataError, PassingError, SettingsError, StoreError
-from pipeline.ingest.ingest import Failed, Ingested, ingest_files
+from pipeline.ingest.ingest import ingest_files
+from pipeline.ingest.ingested import Failed, Ingested
 from pipeline.ingest.maker import IngestSettings
 from pipeline.ingest.seen import find_raws
 from pipeline.ingest.source_names import Sources

@@ -13,7 +13,8 @@ from pipeline.enrich.hits import HitMaker
 from pipeline.errors import DataError
 from pipeline.ingest.deduplication import OverlapRules, SourceFiles
 from pipeline.ingest.fetching import raw_again
-from pipeline.ingest.ingest import Failed, Ingested, ingest_files
+from pipeline.ingest.ingest import ingest_files
+from pipeline.ingest.ingested import Failed, Ingested
 from pipeline.ingest.maker import IngestSettings
 from pipeline.ingest.outdated import Outdated, list_outdated
 from pipeline.ingest.seen import find_raws

@@ -27,7 +27,7 @@ from pipeline.enrich.hits import DatabasesInForce
 from pipeline.enrich.visitors import load_key
 from pipeline.errors import DataError, PassingError, StoreError
 from pipeline.ingest.discovery import Found, discover
-from pipeline.ingest.ingest import Failed, Ingested, explain_overlap
+from pipeline.ingest.ingested import Failed, Ingested, explain_overlap
 from pipeline.ingest.maker import choose_zone, ingest_settings
 from pipeline.ingest.sources import days_around, find_raw_files, list_places
 from pipeline.lake.lake import Lake

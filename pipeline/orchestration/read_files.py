@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pipeline.ingest.fetching import take_files
-from pipeline.ingest.ingest import Ingested
+from pipeline.ingest.ingested import Ingested
 from pipeline.ingest.maker import ingest_settings, open_maker
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import Zone, find_zone

@@ -19,7 +19,7 @@ from pipeline.alerts.services import alert_settings
 from pipeline.alerts.today import HourRow, read_day_so_far, watched_day
 from pipeline.errors import DataError
 from pipeline.ingest.discovery import Found
-from pipeline.ingest.ingest import Ingested
+from pipeline.ingest.ingested import Ingested
 from pipeline.ingest.maker import ingest_settings
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import find_zone, open_lake

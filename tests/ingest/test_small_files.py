@@ -222,7 +222,7 @@ def test_what_lies_where_it_was_read_is_not_read_again(
         monkeypatch.setattr(module, "read_content", count)
     before = state_of(site)
     done = site.run("ingest", "--no-geo", site.folder / "raw", code=None)
-    unreadable = {"nonsense", "with_rejects", "cut_off"}
+    unreadable = {"nonsense", "with_rejects", "cut_off", "s3_with_garbage", "json_and_s3"}
     headless = {"cloudfront_head_within_a_line", "cloudfront_without_head"}
     assert set(read) == {"damaged", "forgotten"} | unreadable | headless
     assert "plain.log: already in the lake as plain-" in done.err
