@@ -37,8 +37,8 @@ from pipeline.report.day_hours import fill_hours, mark_whole_days
 from pipeline.report.drawings import choose_window, draw_charts
 from pipeline.report.facts import Facts, Focus, HistoryBefore, HistoryDay
 from pipeline.report.figure import read_history_before
+from pipeline.report.figure_sentences import say_unexpected
 from pipeline.report.gather import focus_on, gather_facts
-from pipeline.report.paragraph import say_unexpected
 from pipeline.report.rendering import environment
 from pipeline.report.why import Reasons, find_reasons
 

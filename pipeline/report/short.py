@@ -11,7 +11,7 @@ from pipeline.ingest.unread import Unread
 from pipeline.language import Language
 from pipeline.report import wording
 from pipeline.report.figure import Completeness, Figure
-from pipeline.report.paragraph import (
+from pipeline.report.figure_sentences import (
     count_for_logs,
     say_unexpected,
     say_unjudged_total,

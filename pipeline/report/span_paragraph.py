@@ -7,7 +7,7 @@ from pipeline.ingest.unread import Unread
 from pipeline.language import Language
 from pipeline.report import wording
 from pipeline.report.figure import Robotlike
-from pipeline.report.paragraph import (
+from pipeline.report.figure_sentences import (
     say_declared_robots,
     say_nationality,
     say_program,

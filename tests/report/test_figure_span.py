@@ -9,7 +9,7 @@ from restated_lakes import COMPLETE, NINTH, PRELIMINARY, Publisher
 
 from pipeline.language import ENGLISH
 from pipeline.report.facts import HistoryBefore
-from pipeline.report.paragraph import say_unexpected
+from pipeline.report.figure_sentences import say_unexpected
 
 
 def say(site: Publisher, *args: str) -> str:
