@@ -18,7 +18,8 @@ from why_simulation import MACHINES, PEOPLE, Batch, Planted, simulate
 from pipeline.build.take_apart import count_surges
 from pipeline.lake.database import connect
 from pipeline.language import ENGLISH
-from pipeline.why.explain import CIRCUMSTANCES, Driver, Signal, explain, tell_people
+from pipeline.why.explain import CIRCUMSTANCES, Driver, explain
+from pipeline.why.people import Signal, tell_people
 
 Rows = list[Driver]
 SEED = 20161114

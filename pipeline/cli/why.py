@@ -23,7 +23,8 @@ from pipeline.cli.output import print_rows, until_closed
 from pipeline.errors import SettingsError
 from pipeline.language import ENGLISH, Language
 from pipeline.text import escape, say
-from pipeline.why.explain import name_dimension, name_element, name_signal
+from pipeline.why.explain import name_dimension, name_element
+from pipeline.why.people import name_signal
 
 if TYPE_CHECKING:
     from pipeline.report.why import Reasons

@@ -31,7 +31,8 @@ from pipeline.surges.episodes import (
     LONGEST_STEP_DAYS,
 )
 from pipeline.text import escape
-from pipeline.why.explain import name_dimension, name_element, name_signal
+from pipeline.why.explain import name_dimension, name_element
+from pipeline.why.people import name_signal
 from pipeline.why.signal_names import SHARES
 
 if TYPE_CHECKING:

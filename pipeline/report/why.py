@@ -12,14 +12,8 @@ from pipeline.lake.query import State
 from pipeline.language import Language
 from pipeline.report.facts import ExpectedDay, SurgeEpisode
 from pipeline.report.wording import count_at_least, count_sessions, name_addresses
-from pipeline.why.explain import (
-    Driver,
-    Signal,
-    explain,
-    find_machines,
-    tell_lacking,
-    tell_people,
-)
+from pipeline.why.explain import Driver, explain, tell_lacking
+from pipeline.why.people import Signal, find_machines, tell_people
 
 MOST_OTHERS = 3
 """Elements of a dimension that are shown, besides the drivers."""

@@ -1,16 +1,15 @@
-"""What is said of a surge: its drivers, and whether it was people, each in a sentence.
+"""What drove a surge, in a sentence: rules over the rows of ``drivers``.
 
-Rules over the rows of ``drivers`` and ``signals``. Texts of visitors (pages, referring sites) stand
-in quotes, safe for a terminal, and no longer than a line.
+Texts of visitors (pages, referring sites) stand in quotes, safe for a terminal, and no longer than
+a line.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from pipeline.language import Language
 from pipeline.text import escape
-from pipeline.why import signal_names as names
 from pipeline.why import thresholds as at
 
 CIRCUMSTANCES = ("hour", "source server")
@@ -40,18 +39,6 @@ class Driver:
     days_before: int
 
 
-@dataclass(frozen=True)
-class Signal:
-    """A row of ``signals``; all three values are null where nothing can be said."""
-
-    country: str
-    start_day: date
-    figure: str
-    observed: float | None
-    usual: float | None
-    of_excess: float | None
-
-
 def name_dimension(dimension: str, language: Language) -> str:
     """What sessions are told apart by, in words."""
     return {
@@ -63,24 +50,6 @@ def name_dimension(dimension: str, language: Language) -> str:
         "source server": language.gettext("source server"),
         "subdivision": language.gettext("subdivision"),
     }.get(dimension, dimension)
-
-
-def name_signal(figure: str, language: Language) -> str:
-    """A figure that speaks for people or for machines, in words."""
-    return {
-        names.SESSIONS_A_VISITOR: language.gettext("sessions a visitor"),
-        names.BUSIEST_VISITOR: language.gettext("busiest visitor's share"),
-        names.COMMONEST_NETWORK: language.gettext("one network's share"),
-        names.COMMONEST_AGENT: language.gettext("one user agent's share"),
-        names.NEW_AGENTS: language.gettext("share of new user agents"),
-        names.AGENTS_SPREAD: language.gettext("spread of user agents"),
-        names.ASSETS: language.gettext("assets a session"),
-        names.PAGES: language.gettext("pages a session"),
-        names.ONE_HIT: language.gettext("share of one-hit sessions"),
-        names.ROBOTLIKE: language.gettext("robot-like share"),
-        names.NIGHT: language.gettext("night share"),
-        names.ERRORS: language.gettext("5xx share of hits"),
-    }.get(figure, figure)
 
 
 def explain(rows: Sequence[Driver], language: Language) -> str:
@@ -100,8 +69,8 @@ def explain(rows: Sequence[Driver], language: Language) -> str:
             language.gettext(
                 "{element} ({share}, usually {usual})",
                 element=_name(row, language),
-                share=_percent(row.share or 0, language),
-                usual=_percent((row.expected or 0) / max(in_all[dimension], 0.001), language),
+                share=write_share(row.share or 0, language),
+                usual=write_share((row.expected or 0) / max(in_all[dimension], 0.001), language),
             )
             for row in own
         ]
@@ -203,214 +172,6 @@ def _name(row: Driver, language: Language) -> str:
     return language.quote(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
 
 
-def find_machines(
-    rows: Sequence[Signal], drivers: Sequence[Driver], language: Language
-) -> list[str]:
-    """What shows that a surge was machines; nothing where it was people or cannot be told."""
-    by_name = {row.figure: row for row in rows}
-    telling = _list_telling(by_name, language)
-    odd = _list_all_odd(by_name, drivers, language)
-    return [*telling, *odd][:_NAMED] if telling or len(odd) > 1 else []
-
-
-def tell_people(rows: Sequence[Signal], drivers: Sequence[Driver], language: Language) -> str:
-    """Say in a sentence whether the sessions too many were people's, by all rows of a surge."""
-    by_name = {row.figure: row for row in rows}
-    if all(row.of_excess is None for row in rows):
-        return language.gettext("Whether it was people cannot be told: too few days lie before it.")
-    if machines := find_machines(rows, drivers, language):
-        return language.gettext("It looks like machines: {signs}.", signs="; ".join(machines))
-    excess = sum(row.excess or 0 for row in drivers if row.dimension == "hour")
-    if excess < at.LEAST_EXCESS:
-        return language.gettext("Whether it was people cannot be told: it is too few sessions.")
-    if odd := _list_all_odd(by_name, drivers, language):
-        return language.gettext(
-            "Whether it was people cannot be told: {sign}, but nothing else is odd.", sign=odd[0]
-        )
-    usual = _list_usual(by_name, language)
-    if len(usual) > 1:
-        return language.gettext("It looks like people: {signs}.", signs="; ".join(usual[:_NAMED]))
-    return language.gettext(
-        "Whether it was people cannot be told: too little of it can be compared with the usual."
-    )
-
-
-def _list_telling(by_name: Mapping[str, Signal], language: Language) -> list[str]:
-    """What machines alone do."""
-    found = []
-    own, usual = _values(by_name, names.COMMONEST_AGENT)
-    if own is not None and usual is not None and own - usual >= at.AGENT_MORE:
-        found.append(
-            language.gettext(
-                "one user agent made {share} of the excess, usually {usual}",
-                share=_percent(own, language), usual=_percent(usual, language),
-            )
-        )  # fmt: skip
-    own, usual = _values(by_name, names.BUSIEST_VISITOR)
-    if own is not None and own >= max(at.VISITOR_SHARE, at.TIMES_USUAL * (usual or 0)):
-        found.append(
-            language.gettext(
-                "one visitor made {share} of the excess", share=_percent(own, language)
-            )
-        )
-    own, usual = _values(by_name, names.SESSIONS_A_VISITOR)
-    if (
-        own is not None
-        and usual is not None
-        and own >= max(at.VISITS, at.VISITS_TIMES_USUAL * usual)
-    ):
-        found.append(
-            language.gettext(
-                "its visitors came {times} times a day, usually {usual}",
-                times=language.number(own, 1), usual=language.number(usual, 1),
-            )
-        )  # fmt: skip
-    own, usual = _values(by_name, names.ROBOTLIKE)
-    if own is not None and own >= max(at.ROBOTLIKE_SHARE, at.TIMES_USUAL * (usual or 0)):
-        found.append(
-            language.gettext(
-                "{share} of its sessions are of visitors like robots",
-                share=_percent(own, language),
-            )
-        )
-    return found
-
-
-def _list_all_odd(
-    by_name: Mapping[str, Signal], drivers: Sequence[Driver], language: Language
-) -> list[str]:
-    """What people rarely do: two of it are machines."""
-    return [*_list_odd(by_name, language), *_find_one_place(drivers, language)]
-
-
-def _list_odd(by_name: Mapping[str, Signal], language: Language) -> list[str]:
-    found = []
-    own, usual = _values(by_name, names.NEW_AGENTS)
-    spread, usual_spread = _values(by_name, names.AGENTS_SPREAD)
-    if own is not None and usual is not None and own >= usual + at.NEW_AGENTS_MORE:
-        found.append(
-            language.gettext(
-                "{share} of its sessions have a user agent never seen before, {usual} would be"
-                " usual",
-                share=_percent(own, language), usual=_percent(usual, language),
-            )
-        )  # fmt: skip
-    elif spread and usual_spread and not _is_within(at.SPREAD_TIMES, spread / usual_spread):
-        found.append(
-            language.ngettext(
-                "its user agents are nearly one, usually mixed like {usual} equally common ones",
-                "its user agents are mixed like {count} equally common ones, usually like {usual}",
-                spread, usual=language.count(usual_spread),
-            )
-        )  # fmt: skip
-    own, usual = _values(by_name, names.ASSETS)
-    errors, _ = _values(by_name, names.ERRORS)
-    if (
-        own is not None and usual and usual >= at.LEAST_ASSETS
-        and own < at.ASSETS_OF_USUAL * usual and (errors or 0) < at.MOST_ERRORS
-    ):  # fmt: skip
-        found.append(_say_assets(own, usual, language))
-    own, usual = _values(by_name, names.ONE_HIT)
-    if (
-        own is not None
-        and usual is not None
-        and own >= max(at.ONE_HIT_SHARE, usual + at.ONE_HIT_MORE)
-    ):
-        found.append(
-            language.gettext(
-                "{share} of its sessions are one hit, usually {usual}",
-                share=_percent(own, language), usual=_percent(usual, language),
-            )
-        )  # fmt: skip
-    own, usual = _values(by_name, names.COMMONEST_NETWORK)
-    if (
-        own is not None
-        and usual is not None
-        and own >= max(at.NETWORK_SHARE, usual + at.NETWORK_MORE)
-    ):
-        found.append(
-            language.gettext(
-                "one network made {share} of the excess, usually {usual}",
-                share=_percent(own, language), usual=_percent(usual, language),
-            )
-        )  # fmt: skip
-    return found
-
-
-def _say_assets(own: float, usual: float, language: Language) -> str:
-    return language.gettext(
-        "it loads {assets} assets a session, usually {usual}",
-        assets=language.number(own, 2), usual=language.number(usual, 2),
-    )  # fmt: skip
-
-
-def _find_one_place(drivers: Sequence[Driver], language: Language) -> list[str]:
-    """Whether all of it came from one subdivision and no site: one address does."""
-    found = []
-    for row in drivers:
-        is_place = row.dimension == "subdivision" and row.element is not None
-        is_nowhere = row.dimension == "referring site" and row.element is None
-        if (
-            (is_place or is_nowhere)
-            and row.rank is not None
-            and (row.share or 0) >= at.ONE_PLACE_SHARE
-        ):
-            found.append(row.dimension)
-    if len(found) < 2:
-        return []
-    return [language.gettext("all of it came from one subdivision, from no site")]
-
-
-def _list_usual(by_name: Mapping[str, Signal], language: Language) -> list[str]:
-    """What is as it is with the country's usual visitors."""
-    found = []
-    spread, usual_spread = _values(by_name, names.AGENTS_SPREAD)
-    own, usual = _values(by_name, names.NEW_AGENTS)
-    if own is not None and usual is not None:
-        if spread is None or usual_spread is None or round(spread) == 1:
-            found.append(language.gettext("its user agents are as mixed as usual"))
-        else:
-            found.append(
-                language.gettext(
-                    "its user agents are as mixed as usual (like {spread} equally common ones,"
-                    " usually like {usual})",
-                    spread=language.count(spread), usual=language.count(usual_spread),
-                )
-            )  # fmt: skip
-    own, usual = _values(by_name, names.ASSETS)
-    if own is not None and usual and usual >= at.LEAST_ASSETS and _is_as_usual(own, usual):
-        found.append(_say_assets(own, usual, language))
-    own, usual = _values(by_name, names.PAGES)
-    if own is not None and usual and _is_as_usual(own, usual):
-        found.append(
-            language.gettext(
-                "{pages} pages a session, usually {usual}",
-                pages=language.number(own, 2), usual=language.number(usual, 2),
-            )
-        )  # fmt: skip
-    own, _ = _values(by_name, names.BUSIEST_VISITOR)
-    if own is not None:
-        found.append(
-            language.gettext(
-                "no visitor made more than {share} of it", share=_percent(own, language)
-            )
-        )
-    return found
-
-
-def _is_as_usual(own: float, usual: float | None) -> bool:
-    return bool(usual) and _is_within(at.AS_USUAL_TIMES, own / (usual or 1))
-
-
-def _is_within(times: float, ratio: float) -> bool:
-    return 1 / times <= ratio <= times
-
-
-def _values(by_name: Mapping[str, Signal], figure: str) -> tuple[float | None, float | None]:
-    """A figure of the excess, and its usual value."""
-    row = by_name.get(figure)
-    return (row.of_excess, row.usual) if row else (None, None)
-
-
-def _percent(share: float, language: Language) -> str:
+def write_share(share: float, language: Language) -> str:
+    """A share as it is said; what lies beyond all or nothing, as an excess' may, is these."""
     return language.share(min(max(share, 0.0), 1.0))

@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.language import ENGLISH
 from pipeline.why import signal_names as names
-from pipeline.why.explain import Driver, Signal, explain, tell_lacking, tell_people
+from pipeline.why.explain import Driver, explain, tell_lacking
+from pipeline.why.people import Signal, tell_people
 
 START = date(2016, 11, 9)
 USUAL = {
