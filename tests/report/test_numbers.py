@@ -124,7 +124,7 @@ def test_how_surges_are_found_has_the_numbers_of_the_detector() -> None:
         f"first {FIRST_DAYS} days of history, which tell",
         f"1 in {1 / ALARM_PROBABILITY_IN_FIRST_WEEKS:,.0f} until weekdays",
         f"with {LEAST_SESSIONS:g} sessions or more, and {LEAST_EXCESS:g} or more above the",
-        f"below 1 in {1 / GOING_ON_PROBABILITY:g} (1 in {1 / GOING_ON_AGAIN_PROBABILITY:g} after",
+        f"below {GOING_ON_PROBABILITY * 100:g} in 100 (1 in {1 / GOING_ON_AGAIN_PROBABILITY:g}",
         f"more than {GOING_ON_PEAK_SHARE * 100:g} % of its highest day's",
         f"back by up to {DATED_BACK_DAYS} days",
         f"After {RELEASED_AFTER_DAYS} days what has lasted",
