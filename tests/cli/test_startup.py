@@ -45,7 +45,7 @@ def test_the_help_of_all_commands_loads_nothing_slow() -> None:
         ("daily", ["duckdb", "pydantic"]),
         ("surges", ["duckdb", "pydantic"]),
         ("history", ["duckdb", "pydantic"]),
-        ("why", ["duckdb", "numpy", "pyarrow", "pydantic"]),
+        ("why", ["duckdb", "pydantic"]),
         (
             "figure --day 2016-11-08 --country all",
             ["duckdb", "numpy", "pyarrow", "pydantic"],

@@ -26,10 +26,6 @@ class Airflow:
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
 
-    def open(self, path: str) -> requests.Response:
-        """Open a page beside the interface, whatever it answers."""
-        return self._session.get(f"{self._url}/{path}", timeout=120)
-
     def backfill(self, dag: str, first: str, last: str, **options: Any) -> None:
         """Unpause the DAG and order its days ``first`` to ``last`` (of UTC-5)."""
         self.ask("PATCH", f"dags/{dag}", json={"is_paused": False})

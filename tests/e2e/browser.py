@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, sync_playwright
+from stack import Stack
 from standalone import Standalone
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -24,8 +25,8 @@ def open_browser() -> Iterator[Page]:
         browser.close()
 
 
-def log_in(page: Page, airflow: Standalone) -> None:
-    """Log in with what was printed, and open `tidegauge_nightly`."""
+def log_in(page: Page, airflow: Standalone | Stack) -> None:
+    """Log in as the administrator, and open `tidegauge_nightly`."""
     page.goto(airflow.url)
     page.get_by_label("Username").fill("admin")
     page.locator("input[type=password]").fill(airflow.password)
@@ -34,7 +35,7 @@ def log_in(page: Page, airflow: Standalone) -> None:
     open_nightly(page, airflow)
 
 
-def open_nightly(page: Page, airflow: Standalone) -> None:
+def open_nightly(page: Page, airflow: Standalone | Stack) -> None:
     """Open the page of `tidegauge_nightly`; one must be logged in."""
     page.goto(f"{airflow.url}/dags/tidegauge_nightly")
     page.get_by_role("button", name="Trigger").wait_for()

@@ -43,10 +43,19 @@ class Stack:
         lines = self.compose("ps", "--all", "--format=json").splitlines()
         return [json.loads(line) for line in lines]
 
+    @property
+    def url(self) -> str:
+        """Where its Airflow is."""
+        return f"http://127.0.0.1:{self.settings['PORT']}"
+
+    @property
+    def password(self) -> str:
+        """Its administrator's."""
+        return read_env(self.folder / ".env")["ADMIN_PASSWORD"]
+
     def airflow(self) -> Airflow:
         """Log in to the stack's Airflow as its administrator."""
-        env = read_env(self.folder / ".env")
-        return Airflow(f"http://127.0.0.1:{self.settings['PORT']}", env["ADMIN_PASSWORD"])
+        return Airflow(self.url, self.password)
 
     def databases(self) -> list[str]:
         """The files of the volume of address databases."""
