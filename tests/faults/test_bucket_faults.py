@@ -19,6 +19,7 @@ from test_disk_faults import own_disk
 from troubled_network import troubled
 
 from pipeline.lake import leases
+from pipeline.lake.objects import open_objects
 
 LEASE_SECONDS = 1.5
 """So long others wait for a machine that was killed; half a minute where nobody tests."""
@@ -91,6 +92,27 @@ def test_killed_at_a_step_another_machine_goes_on(
     for machine in (killed, other):
         assert "nothing is off" in machine.run("verify").err
     assert plain_duckdb(address).sql(f"FROM '{url}/hits/**/*.parquet'").fetchall()
+
+
+@pytest.mark.parametrize("next_one", ["build", "ingest"])
+def test_who_finds_nothing_to_do_puts_in_place_what_a_killed_build_left(
+    next_one: str,
+    lakes: Lakes,
+    tmp_path: Path,
+    address: str,  # noqa: ARG001 it runs
+) -> None:
+    url = f"s3://{BUCKET}/nothing-to-do-{next_one}"
+    killed, other = Machine(tmp_path / "killed", url), Machine(tmp_path / "other", url)
+    killed.ingest(*lakes.raw)
+    process = start(killed, "build", step="store: committed", number=1)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert open_objects(url).look("daily/day=2016-11-05/part.parquet") is None
+    if next_one == "build":
+        assert "nothing was stale" in other.run("build").out
+    else:
+        other.ingest(*lakes.raw)
+    assert other.hashes() == lakes.wanted
 
 
 class Reader(threading.Thread):
