@@ -14,7 +14,7 @@ from restated_lakes import Publisher
 import pipeline
 from pipeline.build.restatements import read_restatements
 from pipeline.countries import find_code, list_countries, suggest_countries
-from pipeline.lake.partitions import read_table
+from pipeline.lake.table_files import read_table
 from pipeline.language import ENGLISH, Language, LanguageCode
 from pipeline.text import keep
 

@@ -27,8 +27,8 @@ from pipeline.enrich.visitors import VisitorKey
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import show_hits
 from pipeline.lake.lake import Lake
-from pipeline.lake.partitions import split_days, write_partitions
 from pipeline.lake.sql import read_model
+from pipeline.lake.table_files import split_days, write_partitions
 
 log = logging.getLogger(__name__)
 

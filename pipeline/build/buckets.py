@@ -24,9 +24,10 @@ from pipeline.days import day_start
 from pipeline.engine import Engine
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import read_days, read_row_groups
+from pipeline.lake.hit_files import BucketWriter
 from pipeline.lake.lake import Lake
-from pipeline.lake.partitions import BucketWriter, read_pieces, split_days, write_partitions
 from pipeline.lake.sql import read_model
+from pipeline.lake.table_files import read_pieces, split_days, write_partitions
 
 _ONE_DAY = timedelta(days=1)
 _NEIGHBOURS = 3

@@ -31,9 +31,9 @@ from pipeline.lake.database import connect_reader
 from pipeline.lake.day_files import read_days
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
-from pipeline.lake.partitions import read_table, write_table
 from pipeline.lake.sql import read_model
 from pipeline.lake.storage import storage_named
+from pipeline.lake.table_files import read_table, write_table
 from pipeline.tables import RESTATEMENTS, select_nothing
 from pipeline.text import keep
 

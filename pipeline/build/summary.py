@@ -20,8 +20,8 @@ from pipeline.lake.day_files import read_days
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord, read_json
 from pipeline.lake.left_out import Missing, list_missing
-from pipeline.lake.partitions import write_table
 from pipeline.lake.sql import read_model
+from pipeline.lake.table_files import write_table
 from pipeline.surges import find_surges
 from pipeline.tables import select_nothing
 

@@ -20,8 +20,8 @@ from pipeline.errors import LakeError
 from pipeline.lake.change import Change
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import read_days
-from pipeline.lake.partitions import read_table
 from pipeline.lake.sql import read_model
+from pipeline.lake.table_files import read_table
 from pipeline.tables import TABLES, select_nothing
 from pipeline.why import thresholds
 from pipeline.why.drivers import find_drivers

@@ -15,7 +15,7 @@ from pipeline.enrich.geo.lookup import Locator
 from pipeline.errors import LakeError, StorageError
 from pipeline.lake.change import Change
 from pipeline.lake.lake import Lake
-from pipeline.lake.partitions import read_table, write_table
+from pipeline.lake.table_files import read_table, write_table
 from pipeline.tables import SUBDIVISIONS
 
 LOG = logging.getLogger(__name__)

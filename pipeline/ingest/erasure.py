@@ -22,9 +22,10 @@ from pipeline.enrich.clients import canonical
 from pipeline.enrich.visitors import VisitorKey, hash_sessions
 from pipeline.lake.change import Change
 from pipeline.lake.digests import name_of
+from pipeline.lake.hit_files import write_hits
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord, read_json
-from pipeline.lake.partitions import complete, read_table, write_hits, write_table
+from pipeline.lake.table_files import complete, read_table, write_table
 from pipeline.tables import REJECTS
 
 ERASED = "erased"

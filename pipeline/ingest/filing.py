@@ -15,12 +15,13 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.ingest.contained import Hashes
+from pipeline.lake.hit_files import write_hits
 from pipeline.lake.journal import Move
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.packs import Rows, read_pack, write_pack
-from pipeline.lake.partitions import read_table, write_hits
 from pipeline.lake.stand_ins import bring
+from pipeline.lake.table_files import read_table
 
 HITS, REJECTS, LINES, WHOLE = "hits", "rejects", "ledger/lines", "ledger/whole"
 Piece = Path | Rows

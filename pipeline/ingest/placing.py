@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pipeline.ingest.filing import HITS, WHOLE, Filing, Piece
 from pipeline.lake.ledger import DayShare, FileRecord
 from pipeline.lake.packs import Rows
-from pipeline.lake.partitions import read_table
+from pipeline.lake.table_files import read_table
 
 
 class Placing(Enum):

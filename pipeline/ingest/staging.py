@@ -34,9 +34,9 @@ from pipeline.ingest.neighbours import with_lines
 from pipeline.ingest.overlaps import hash_lines
 from pipeline.lake.database import connect_reader
 from pipeline.lake.fault_points import reach
+from pipeline.lake.hit_files import PartitionWriter, RejectWriter
 from pipeline.lake.ledger import NO_DAY, DayShare, FileRecord, key_of
 from pipeline.lake.packs import MOST_BYTES, stem_of
-from pipeline.lake.partitions import PartitionWriter, RejectWriter
 from pipeline.raw.blocks import Block, WholeFile, read_blocks
 from pipeline.raw.content import Content, read_whole
 from pipeline.raw.files import Origin

@@ -245,8 +245,8 @@ class Bucket(Copied):
 
 def _write_without_rows(path: Path, place: str) -> None:
     """Write what stands for a file that is gone: where views look, Parquet with no rows."""
-    from pipeline.lake.partitions import write_table  # noqa: PLC0415 loads Arrow
     from pipeline.lake.sheets import SCHEMA  # noqa: PLC0415 as above
+    from pipeline.lake.table_files import write_table  # noqa: PLC0415 loads Arrow
     from pipeline.tables import FILES_FOLDER, PARTITIONED, UNPARTITIONED  # noqa: PLC0415 as above
 
     folder, _, _ = place.rpartition("/")

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.lake.partitions import complete
 from pipeline.lake.stand_ins import bring
 from pipeline.lake.storage import damage_named
+from pipeline.lake.table_files import complete
 from pipeline.tables import HITS
 
 DAY_OF_PATH = "TRY_CAST(regexp_extract(filename, '/day=([^/]*)/[^/]*$', 1) AS DATE)"

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.lake.partitions import complete, read_table, write_hits, write_table
+from pipeline.lake.hit_files import write_hits
+from pipeline.lake.table_files import complete, read_table, write_table
 from pipeline.tables import HITS, REJECTS
 
 MOST_BYTES = 1024 * 1024

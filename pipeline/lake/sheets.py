@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 from pipeline.errors import LakeError
 from pipeline.lake.journal import is_interrupted
 from pipeline.lake.ledger import NO_DAY, FileRecord
-from pipeline.lake.partitions import write_table
 from pipeline.lake.storage import damage_named
 from pipeline.lake.sums import ENDED, Sums, read_sums, sum_up
+from pipeline.lake.table_files import write_table
 from pipeline.tables import FILES, FILES_FOLDER
 
 _SEEN = pa.list_(

@@ -31,7 +31,7 @@ from pipeline.ingest.ingested import Failed, Ingested, explain_overlap
 from pipeline.ingest.maker import choose_zone, ingest_settings
 from pipeline.ingest.sources import days_around, find_raw_files, list_places
 from pipeline.lake.lake import Lake
-from pipeline.lake.partitions import read_table
+from pipeline.lake.table_files import read_table
 from pipeline.lake.zone import Zone, find_zone, open_lake
 from pipeline.orchestration.jobs import (
     Job,

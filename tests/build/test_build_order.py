@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.lake.partitions import split_days, write_partitions
+from pipeline.lake.table_files import split_days, write_partitions
 
 FIRST = date(2016, 11, 1)
 

@@ -32,7 +32,7 @@ from retention_sites import (
 from pipeline.build import retention
 from pipeline.build.retention import retention_settings
 from pipeline.errors import DataError
-from pipeline.lake import partitions
+from pipeline.lake import hit_files
 from pipeline.lake.lake import Lake
 from pipeline.lake.left_out import read_notes
 
@@ -244,14 +244,14 @@ def test_day_that_is_sealed_while_a_file_is_read_is_refused(
 ) -> None:
     """What counts is the moment of the commit: retention came first."""
     late = site.write("late.log", b"bad\n" + make_line("03/Nov/2016:10:00:00 -0400"))
-    real = partitions.PartitionWriter.close
+    real = hit_files.PartitionWriter.close
 
     def close_late(writer: Any) -> Any:
         closed = real(writer)
         retention.apply_retention(Lake(site.lake), retention_settings(settings_of(site)), TODAY)
         return closed
 
-    monkeypatch.setattr(partitions.PartitionWriter, "close", close_late)
+    monkeypatch.setattr(hit_files.PartitionWriter, "close", close_late)
     assert "2016-11-03" in site.ingest(late, code=1).err
     assert {path.name[4:] for path in (site.lake / "hits").iterdir()} == {*DAYS} - {*OLD}
     assert not list(site.lake.rglob("late-*"))

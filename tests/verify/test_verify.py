@@ -21,7 +21,7 @@ from verify_lakes import places_of, verify
 from pipeline.build.build import build_settings
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import DayShare, FileRecord
-from pipeline.lake.partitions import write_table
+from pipeline.lake.table_files import write_table
 from pipeline.settings import load_settings
 from pipeline.verify import processes, proof
 from pipeline.verify.day_proof import Task, prove_days

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.lake import partitions
-from pipeline.lake.partitions import PartitionWriter, write_hits
+from pipeline.lake import hit_files
+from pipeline.lake.hit_files import PartitionWriter, write_hits
 from pipeline.tables import HITS
 
 DAY = 17_113
@@ -70,7 +70,7 @@ def test_a_file_has_no_texts_that_no_row_has(tmp_path: Path) -> None:
 
 def test_bytes_depend_on_the_rows_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not on what numbered their texts, nor on texts of lines that are no hits."""
-    monkeypatch.setattr(partitions, "_BUFFERED_BYTES", 100)
+    monkeypatch.setattr(hit_files, "_BUFFERED_BYTES", 100)
     paths = ["/b", "/a", None, "/c", "/a", *["/d" * 9] * 5]
     plain = make_hits(paths)
     texts = pa.array(["/unused" * 99, "/d" * 9, "/c", "/a", "/b"])
@@ -91,7 +91,7 @@ def test_no_dictionary_is_larger_than_a_reader_may_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A visitor may send a long path in every line."""
-    monkeypatch.setattr(partitions, "_LARGEST_DICTIONARY", 10_000)
+    monkeypatch.setattr(hit_files, "_LARGEST_DICTIONARY", 10_000)
     hits = make_hits([f"/{n}{'x' * 1000}" for n in range(100)])
     write_hits(tmp_path / "part.parquet", hits)
     assert read(tmp_path / "part.parquet") == hits.to_pylist()

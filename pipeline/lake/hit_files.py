@@ -1,53 +1,26 @@
-"""Parquet files of the lake, in bounded memory: hits and rejects in line order, days in theirs."""
+"""The files of one raw file: its hits by day, and its rejects, in line order and bounded memory."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from itertools import chain, groupby, pairwise
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.fs
 import pyarrow.parquet as pq
 
 from pipeline.days import EPOCH
-from pipeline.lake.stand_ins import bring
-from pipeline.lake.storage import damage_named
+from pipeline.lake.table_files import ROW_GROUP, complete, open_writer
 from pipeline.tables import HITS, REJECTS
 
-_BUFFERED_ROWS = 250_000
 _BUFFERED_BYTES = 32 * 1024 * 1024
 """Reached before the rows only where fields are long: a hostile log has 4 KB of them in a line."""
 _LARGEST_DICTIONARY = 12 * 1024 * 1024
 _OPEN_FILES = 64
-_DISK = pa.fs.LocalFileSystem()
 _INSTANT, _REPEATED = HITS.field("ts").type, (pa.int16(), pa.date32())
-
-
-class _Writer(pq.ParquetWriter):  # type: ignore[misc]  # pyarrow has no types
-    def __del__(self) -> None:
-        """Close what an error left open; that the disk is still full was said before."""
-        with suppress(OSError):
-            super().__del__()
-
-
-def _open(path: Path, schema: pa.Schema, **encoding: Any) -> pq.ParquetWriter:
-    # Plain types for every engine: no Arrow schema inside. Level 1 was
-    # 10 to 20 % faster than level 3 on hits, and no larger.
-    return _Writer(
-        path,
-        schema,
-        filesystem=_DISK,  # which would be looked for anew for every file
-        compression="zstd",
-        compression_level=1,
-        store_schema=False,
-        **encoding,
-    )
 
 
 def _open_hits(path: Path) -> pq.ParquetWriter:
@@ -58,7 +31,7 @@ def _open_hits(path: Path) -> pq.ParquetWriter:
         for f in HITS
         if pa.types.is_dictionary(f.type) or f.type in _REPEATED or f.name == "asn"
     ]
-    return _open(
+    return open_writer(
         path,
         HITS,
         use_dictionary=coded,
@@ -69,85 +42,11 @@ def _open_hits(path: Path) -> pq.ParquetWriter:
     )
 
 
-def write_table(path: Path, table: pa.Table, said: Mapping[bytes, str] | None = None) -> None:
-    """Write a whole table as one Parquet file; what is ``said`` of it stands in its footer."""
-    with _open(path, table.schema) as writer:
-        writer.write_table(table, row_group_size=_BUFFERED_ROWS)
-        if said:
-            writer.add_key_value_metadata(dict(said))
-
-
-def read_pieces(path: Path) -> Iterator[pa.Table]:
-    """The row groups of a Parquet file, each when it is asked for."""
-    with damage_named(path), pq.ParquetFile(path) as file:
-        for number in range(file.num_row_groups):
-            yield file.read_row_group(number)
-
-
-def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
-    """A whole Parquet file of the lake, or some of its columns.
-
-    Raises:
-        LakeError: it is damaged.
-    """
-    bring([path])
-    with damage_named(path), pq.ParquetFile(path) as file:
-        return file.read(columns)
-
-
-def write_partitions(
-    pieces: Iterable[pa.Table], folder: Path, part_rows: int | None = None
-) -> None:
-    """Write ordered pieces, each of one day, as one file a day: a function of its rows alone.
-
-    DuckDB's COPY with PARTITION_BY takes three times as long for large tables, and does not keep
-    the order where a day begins in the middle of a vector.
-
-    Args:
-        pieces: with the column ``day``, each of one chunk; each becomes row groups of its own.
-        folder: gets ``day=D/part.parquet``.
-        part_rows: a day of more rows is ``part-00.parquet``, ``part-01.parquet`` and so on, of so
-            many rows each but the last; no piece is of two of them.
-    """
-    for day, its_pieces in groupby(pieces, lambda piece: piece["day"][0].as_py()):
-        target = folder / f"day={day}" / "part.parquet"
-        target.parent.mkdir(parents=True)
-        first = next(its_pieces).drop_columns("day")
-        writer, rows = _open(target, first.schema), 0
-        for piece in chain([first], its_pieces):
-            if part_rows and rows and rows % part_rows == 0:
-                writer.close()
-                number = rows // part_rows
-                if number == 1:
-                    target = target.replace(target.with_name("part-00.parquet"))
-                writer = _open(target.with_name(f"part-{number:02}.parquet"), first.schema)
-            writer.write_table(piece.select(first.column_names), _BUFFERED_ROWS)
-            rows += len(piece)
-        writer.close()
-
-
-def split_days(table: pa.Table) -> Iterator[pa.Table]:
-    """A table ordered by ``day`` as pieces of one day and one chunk."""
-    days = table["day"].cast(pa.int32()).to_numpy()
-    starts = np.flatnonzero(np.diff(days, prepend=-(2**31)))
-    for start, end in pairwise([*starts, len(days)]):
-        # Whole: batches of other days would show in the file.
-        yield table.slice(start, end - start).combine_chunks()
-
-
-def complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """A table with the columns of ``schema``; those that it was written without are null."""
-    for field in schema:
-        if field.name not in table.column_names:
-            table = table.append_column(field, pa.nulls(len(table), field.type))
-    return table.select(schema.names).cast(schema)
-
-
 def write_hits(path: Path, table: pa.Table) -> None:
     """Write some of a day's hits, as read from a lake's file."""
     with _open_hits(path) as writer:
         for rows in _row_groups(complete(table, HITS)):
-            writer.write_table(rows, row_group_size=2 * _BUFFERED_ROWS)
+            writer.write_table(rows, row_group_size=2 * ROW_GROUP)
 
 
 class PartitionWriter:
@@ -180,7 +79,7 @@ class PartitionWriter:
             self.first_lines.setdefault(day, rows["line_no"][0].as_py())
         self._buffered_rows += len(hits)
         self._buffered_bytes += sum(map(_text_bytes, hits.columns))
-        if self._buffered_rows >= _BUFFERED_ROWS or self._buffered_bytes >= _BUFFERED_BYTES:
+        if self._buffered_rows >= ROW_GROUP or self._buffered_bytes >= _BUFFERED_BYTES:
             self._flush()
 
     def close(self) -> dict[date, Path]:
@@ -195,7 +94,7 @@ class PartitionWriter:
     def _flush(self) -> None:
         for day, tables in sorted(self._buffer.items()):
             for rows in _row_groups(pa.concat_tables(tables)):
-                self._writer(day).write_table(rows, row_group_size=2 * _BUFFERED_ROWS)
+                self._writer(day).write_table(rows, row_group_size=2 * ROW_GROUP)
         self._buffer.clear()
         self._buffered_rows = self._buffered_bytes = 0
 
@@ -219,7 +118,7 @@ class PartitionWriter:
         joined = parts[0].with_suffix(".joined")
         with _open_hits(joined) as writer:
             for part in parts:
-                for batch in pq.ParquetFile(part).iter_batches(_BUFFERED_ROWS):
+                for batch in pq.ParquetFile(part).iter_batches(ROW_GROUP):
                     for rows in _row_groups(pa.Table.from_batches([batch]).cast(HITS)):
                         writer.write_table(rows)
         return joined
@@ -271,7 +170,7 @@ class RejectWriter:
         self.reasons.update(reason for _, _, reason in rejects)
         self._buffer += rejects
         self._buffered_chars += sum(len(line) for _, line, _ in rejects)
-        if len(self._buffer) >= _BUFFERED_ROWS or self._buffered_chars >= _BUFFERED_BYTES:
+        if len(self._buffer) >= ROW_GROUP or self._buffered_chars >= _BUFFERED_BYTES:
             self._flush()
 
     def close(self) -> Path | None:
@@ -284,7 +183,7 @@ class RejectWriter:
         return self._path
 
     def _flush(self) -> None:
-        self._writer = self._writer or _open(self._path, REJECTS)
+        self._writer = self._writer or open_writer(self._path, REJECTS)
         columns = zip(*self._buffer, strict=True)
         names = ("line_no", "line", "reason")
         arrays = {
