@@ -23,8 +23,9 @@ from pipeline.installed import find_data
 from pipeline.lake.lake import Lake
 from pipeline.lake.storage import STORAGE_ERRORS, cause_of
 from pipeline.lake.zone import assumed_zone
+from pipeline.orchestration.absolute_paths import list_relative
 from pipeline.orchestration.names import BUILD_POOL, NIGHTLY, REFRESH_GEO
-from pipeline.settings import Settings, find_config, list_relative, load_settings
+from pipeline.settings import Settings, find_config, load_settings
 
 _MADE_FOR = "3.3."
 _SITE = Path("/srv/tidegauge")

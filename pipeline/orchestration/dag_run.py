@@ -15,6 +15,7 @@ from pipeline.days import Run, find_day, read_as_of
 from pipeline.errors import AlertError, SettingsError, TidegaugeError
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import schedule_zone, zone_name
+from pipeline.orchestration.absolute_paths import refuse_relative
 from pipeline.orchestration.airflow_settings import (
     MAXMIND,
     read_connection,
@@ -23,7 +24,7 @@ from pipeline.orchestration.airflow_settings import (
 )
 from pipeline.orchestration.figures_due import figures_due
 from pipeline.setting_values import AirflowItem
-from pipeline.settings import Settings, load_settings, refuse_relative, use_store_keys
+from pipeline.settings import Settings, load_settings, use_store_keys
 
 ZONE = schedule_zone()
 FIRST_DAY = datetime(1995, 1, 1, tzinfo=ZoneInfo(ZONE))
