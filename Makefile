@@ -5,6 +5,8 @@ OUT ?= demo
 PORT ?= 8080
 KILLS ?= 200
 BIN := .venv/bin
+# What is compiled once is not compiled by each process again: a start of pytest 11.4 -> 5.7 CPU s.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: install install-dev install-airflow demo airflow check test test-kernel test-clocks e2e faults lint messages docs bench bench-surges secrets lock clean
 
