@@ -38,9 +38,10 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.build.edges import add_unknown_ends
-from pipeline.build.gaps import Coverage, Timeline, find_gaps
+from pipeline.build.gaps import Coverage, find_gaps
 from pipeline.build.lake_calendar import Calendar, name_stray, write_reasons
 from pipeline.build.tenures import Tenure, find_strays, find_tenures
+from pipeline.build.timeline import Timeline
 from pipeline.ingest.deduplication import say_flood, say_repeats, say_shared
 from pipeline.lake.left_out import Missing
 from pipeline.tables import DAYS

@@ -20,18 +20,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.build.gaps import (
-    CAUTION,
-    CAUTION_AT_FIRST,
-    DAYS_OF_A_KIND,
-    LEAST_GAP_MINUTES,
-    SATURDAY,
-    Coverage,
-    Timeline,
-    find_runs,
-    learn_rates,
-    weigh_coverage,
-)
+from pipeline.build.gaps import LEAST_GAP_MINUTES, Coverage, weigh_coverage
+from pipeline.build.hazards import CAUTION, CAUTION_AT_FIRST, DAYS_OF_A_KIND, learn_rates
+from pipeline.build.timeline import SATURDAY, Timeline, find_runs
 
 if TYPE_CHECKING:
     from pipeline.surges.baseline import Bools, Floats, Ints

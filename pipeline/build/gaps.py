@@ -30,67 +30,27 @@ missing: that is how it comes. Of sources with only a few hits a day nothing can
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.build.hazards import CAUTION, CAUTION_AT_FIRST, arrivals_of, learn_rates
+from pipeline.build.timeline import SATURDAY, find_runs, per_cell
+
 if TYPE_CHECKING:
+    from pipeline.build.timeline import Timeline
     from pipeline.surges.baseline import Bools, Floats, Ints
 
 LEAST_GAP_MINUTES = 5
 """Rotations and restarts are shorter; a day's last minutes often lie in the next file."""
 FALSE_GAPS_A_DAY = 1e-4
 FALSE_MISSING_A_DAY = 1e-3
-CAUTION = 2.0
-CAUTION_WITH_FEW_DAYS = 4.0
-CAUTION_AT_FIRST = 8.0
-DAYS_OF_A_KIND = 3
 _ENOUGH = float(np.log(1440 / FALSE_GAPS_A_DAY))
 _ENOUGH_OF_A_DAY = float(-np.log(FALSE_MISSING_A_DAY))
-_PRIOR_SILENT_MINUTES = 5.0
 _PRIOR_USUAL_MINUTES = 60.0  # of the day's mean, in an hour of which little or nothing is known
-_OLD_SILENCE_MINUTES = 15
 _CLUSTER_HITS = 4.0
 _MANY_CLUSTERS = 10.0
-_LEAST_RATE = 0.01  # arrivals a minute, in the mean of logarithms
-SATURDAY = 5
 _MOST_PASSES = 4
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """The minutes of a run of local days, one after the other; days without any log left out."""
-
-    starts: Ints
-    """Index of each day's first minute, and one past the last day's last; length days + 1."""
-    weekdays: Ints
-    """Monday is 0."""
-    hours: Ints
-    """Hour on the wall of every minute."""
-
-    @cached_property
-    def day_of(self) -> Ints:
-        """Index of every minute's day."""
-        return np.repeat(np.arange(len(self.weekdays)), np.diff(self.starts))
-
-    @cached_property
-    def blocks(self) -> Ints:
-        """First minutes of the runs of minutes of one day and hour."""
-        is_first = np.diff(self.hours, prepend=-1) != 0
-        is_first[self.starts[:-1]] = True
-        return np.flatnonzero(is_first)
-
-    def to_minutes(self, of_cells: Any) -> Any:
-        """Values of days and hours, shape ``(days, 24)``, as values of every minute."""
-        lengths = np.diff(np.append(self.blocks, self.starts[-1]))
-        return np.repeat(of_cells.reshape(-1)[_cells(self)], lengths)
-
-    def part(self, first: int, last: int) -> Timeline:
-        """The days ``first`` to ``last`` (indices, both included) as a timeline of their own."""
-        starts = self.starts[first : last + 2]
-        hours = self.hours[starts[0] : starts[-1]]
-        return Timeline(starts - starts[0], self.weekdays[first : last + 1], hours)
 
 
 @dataclass(frozen=True)
@@ -206,9 +166,9 @@ def _is_steady(daily: Ints, is_empty: Bools, is_kind: Bools) -> bool:
 def _empty_hours(line: Timeline, hits: Ints, is_usable: Bools) -> Bools:
     """Minutes of hours without a hit where most days of a kind have many: no rhythm to learn."""
     minutes, total, squares = (
-        _per_cell(line, values) for values in (is_usable, hits * is_usable, hits**2 * is_usable)
+        per_cell(line, values) for values in (is_usable, hits * is_usable, hits**2 * is_usable)
     )
-    arrivals = _arrivals(minutes, total, squares) * minutes
+    arrivals = arrivals_of(minutes, total, squares) * minutes
     is_odd = total == 0
     for group, least_days in ((line.weekdays >= SATURDAY, 1), (line.weekdays, 3)):
         for member in np.unique(group):
@@ -219,93 +179,11 @@ def _empty_hours(line: Timeline, hits: Ints, is_usable: Bools) -> Bools:
     return odd
 
 
-def _cells(line: Timeline) -> Ints:
-    """The day and hour that each of the timeline's blocks is of, as an index of days x 24."""
-    return line.day_of[line.blocks] * 24 + line.hours[line.blocks]
-
-
-def _per_cell(line: Timeline, values: Bools | Ints) -> Floats:
-    """Sums of every day and hour, shape ``(days, 24)``."""
-    sums = np.add.reduceat(values, line.blocks, dtype=np.int64)
-    counts = np.bincount(_cells(line), sums, len(line.weekdays) * 24)
-    return counts.reshape(-1, 24).astype(np.float64)
-
-
 def _rates(line: Timeline, hits: Ints, covered: Bools, is_usable: Bools) -> Floats:
     """The rate of every minute over its day's caution."""
     rate, caution, _ = learn_rates(line, hits, covered, is_usable)
     careful: Floats = line.to_minutes(rate / caution)
     return careful
-
-
-def learn_rates(
-    line: Timeline, hits: Ints, covered: Bools, is_usable: Bools
-) -> tuple[Floats, Floats, Bools]:
-    """What the usable minutes of other days tell of each day and hour, shape ``(days, 24)``.
-
-    The rate of a minute; by which factor the day may be quieter; whether any tells of the hour.
-    """
-    minutes, usable_hits = _per_cell(line, is_usable), hits * is_usable
-    is_silent = is_usable & ~covered
-    is_last = is_silent & np.append(covered[1:], np.True_)
-    is_old = _silent_minutes(covered) > _OLD_SILENCE_MINUTES
-    silences = [
-        _per_cell(line, of) for of in (is_silent, is_last, is_silent & is_old, is_last & is_old)
-    ]
-    seen = np.minimum(minutes, 1)
-    arrivals = _arrivals(minutes, _per_cell(line, usable_hits), _per_cell(line, usable_hits**2))
-    logs = np.log(arrivals + _LEAST_RATE) * seen
-    tables = np.stack([*silences, logs, seen])
-    rate = _rate_of(tables.sum(axis=1, keepdims=True) - tables)
-    for group, least_days in ((line.weekdays >= SATURDAY, 1), (line.weekdays, 2)):
-        sums = np.stack([tables[:, group == g].sum(axis=1) for g in range(7)], axis=1)
-        of_group = sums[:, group.astype(np.int64)] - tables
-        is_lower = (of_group[-1] >= least_days) & (_rate_of(of_group) < rate)
-        rate = np.where(is_lower, _rate_of(of_group), rate)
-    is_told = seen.sum(axis=0) > seen
-    return rate, np.repeat(_caution(line, seen)[:, None], 24, axis=1), is_told
-
-
-def _arrivals(minutes: Floats, total: Floats, squares: Floats) -> Floats:
-    """Independent arrivals a minute of each day and hour: hits over their index of dispersion."""
-    mean = total / np.maximum(minutes, 1)
-    variance = squares / np.maximum(minutes, 1) - mean**2
-    dispersion = np.maximum(variance / np.maximum(mean, 1e-9), 1.0)
-    return np.asarray(mean / dispersion, dtype=np.float64)
-
-
-def _silent_minutes(covered: Bools) -> Ints:
-    """How long it has been silent at every minute; 0 where covered."""
-    places = np.arange(1, len(covered) + 1)
-    return places - np.maximum.accumulate(np.where(covered, places, 0))
-
-
-def _rate_of(tables: Floats) -> Floats:
-    """The hazard of a silence's end a minute, from silent minutes, their ends and arrivals."""
-    silent, ends, old, old_ends, logs, seen = tables
-    arrivals = np.maximum(np.exp(logs / np.maximum(seen, 1)) - _LEAST_RATE, 0.0)
-    prior = _PRIOR_SILENT_MINUTES
-    hazard = (ends - prior * np.expm1(-arrivals)) / (silent + prior)
-    hazard = np.minimum(hazard, (old_ends + prior * hazard) / (old + prior))
-    # Where nothing ever was silent the hazard is that of the arrivals, which may be far above 1.
-    rate = np.where(silent > 0, -np.log1p(-np.minimum(hazard, 1 - 1e-9)), arrivals)
-    return np.asarray(np.where(seen > 0, rate, 0.0), dtype=np.float64)
-
-
-def _caution(line: Timeline, seen: Floats) -> Floats:
-    """By which factor each day may be quieter, by how many others of its kind are known."""
-    is_weekend = line.weekdays >= SATURDAY
-    is_known = seen.any(axis=1)
-    of_kind = np.where(is_weekend, (is_known & is_weekend).sum(), (is_known & ~is_weekend).sum())
-    others = of_kind - is_known
-    few = np.where(others > 0, CAUTION_WITH_FEW_DAYS, CAUTION_AT_FIRST)
-    return np.where(others >= DAYS_OF_A_KIND, CAUTION, few)
-
-
-def find_runs(flags: Bools) -> tuple[Ints, Ints]:
-    """First index and end (excluded) of each run of true."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    return edges[::2], edges[1::2]
 
 
 def _far_beyond(covered: Bools, rate: Floats, span: slice) -> Bools:

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from pipeline.build.gaps import Coverage, Timeline, list_gaps
+from pipeline.build.gaps import Coverage, list_gaps
 from pipeline.build.tenures import Tenure
+from pipeline.build.timeline import Timeline
 from pipeline.days import day_start
 from pipeline.text import Kept, keep
 

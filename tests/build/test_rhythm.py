@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.build.gaps import Coverage, Timeline, find_gaps, list_gaps
+from pipeline.build.gaps import Coverage, find_gaps, list_gaps
+from pipeline.build.timeline import Timeline
 
 HOURS = np.array([2.6, 1.8, 1.3, 1.0, 0.9, 1.1, 1.7, 2.8, 4.3, 5.6, 6.2, 6.4,
                   6.2, 6.2, 6.3, 6.2, 5.9, 5.4, 5.0, 4.9, 5.0, 5.1, 4.5, 3.0])  # fmt: skip
