@@ -8,7 +8,7 @@ is in force for the process. English needs no catalogue, and loads none.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -166,11 +166,20 @@ class Language:
 
     def days(self, days: Sequence[date], most: int = 5) -> str:
         """Days in order, those in a row as one; at most so many of these, and how many more."""
+        return self._list_runs(days, self.between, most)
+
+    def on(self, days: Sequence[date], most: int = 5) -> str:
+        """The same as when something was: ``on 5 November 2016 and from 8 to 9 November 2016``."""
+        return self._list_runs(days, self.span, most)
+
+    def _list_runs(
+        self, days: Sequence[date], write: Callable[[date, date], str], most: int
+    ) -> str:
         runs = [
             [day for _, day in its]
             for _, its in groupby(enumerate(days), lambda one: one[1].toordinal() - one[0])
         ]
-        shown = [self.between(run[0], run[-1]) for run in runs[:most]]
+        shown = [write(run[0], run[-1]) for run in runs[:most]]
         if more := sum(map(len, runs[most:])):
             shown.append(self.ngettext("{count} more day", "{count} more days", more))
         return self.list(shown)

@@ -145,6 +145,16 @@ def take_stock(lake: Lake, rules: SessionRules) -> Stock:
     return Stock(files, built, causes)
 
 
+def list_overtaken(lake: Lake, timeout_minutes: int) -> set[date]:
+    """Days whose figures are not of the raw files that the lake has now: a build counts them anew.
+
+    Also those that have lost all of theirs. No setting can put a day among them.
+    """
+    stock = take_stock(lake, SessionRules(timeout_minutes, drop_robotlike=False))
+    counted = {date.fromisoformat(day) for day in stock.built.keys() - lake.sealed()}
+    return {day for day in counted if day not in stock.files} | (counted & {*stock.stale})
+
+
 def _digest_files(lake: Lake) -> dict[date, str]:
     """Each day that raw files have hits of: a digest of them, and of those beside it."""
     by_text = defaultdict(list)

@@ -1,6 +1,6 @@
 """The commands that print a table: daily, hourly, expected, surges; and how the lake is asked."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import typer
@@ -21,6 +21,9 @@ from pipeline.cli.options import (
 from pipeline.cli.output import print_rows
 from pipeline.definitions import LEAST_HISTORY_DAYS
 from pipeline.text import say, write_number_of
+
+if TYPE_CHECKING:
+    from pipeline.lake.query import State
 
 _EXAMPLES = "\n\nFor example:\n\ntidegauge {0} --country US --from 2016-11-08 --to 2016-11-16"
 _TABLES = {
@@ -62,14 +65,22 @@ def _table_command(table: str) -> Any:
                 from pipeline.report.figure import check_country
 
                 check_country(state, chosen, set())
-            _, ((whole_days, judged),) = state.query("report/known_history")
+            lacking = say_lack_of_history(state)
             zone = ZoneInfo(state.lake.identity()["timezone"])
         print_rows(columns, rows, form.value, raw_cells=raw_cells, zone=zone)
-        if table in {"expected", "surges"} and not judged:
-            count = write_number_of(whole_days, "whole day")
-            say(
-                f"No country has enough history yet: the lake has {count}, and a day is judged by"
-                f" {LEAST_HISTORY_DAYS} before it at least."
-            )
+        if table in {"expected", "surges"} and lacking:
+            say(lacking)
 
     return command
+
+
+def say_lack_of_history(state: "State") -> str:
+    """That no day could be judged yet; nothing where one was."""
+    _, ((whole_days, judged),) = state.query("report/known_history")
+    if judged:
+        return ""
+    return (
+        "No country has enough history yet: the lake has"
+        f" {write_number_of(whole_days, 'whole day')}, and a day is judged by"
+        f" {LEAST_HISTORY_DAYS} before it at least."
+    )

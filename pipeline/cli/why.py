@@ -20,6 +20,7 @@ from pipeline.cli.options import (
     read_country,
 )
 from pipeline.cli.output import print_rows, until_closed
+from pipeline.days import ALL_DAYS
 from pipeline.errors import SettingsError
 from pipeline.language import ENGLISH, Language
 from pipeline.text import escape, say
@@ -27,6 +28,7 @@ from pipeline.why.explain import name_dimension, name_element
 from pipeline.why.people import name_signal
 
 if TYPE_CHECKING:
+    from pipeline.lake.query import State
     from pipeline.report.why import Reasons
 
 _COLUMNS = ("country", "start_day", "about", "what", "observed", "usual", "excess", "share",
@@ -84,6 +86,7 @@ def why(  # noqa: PLR0913 one parameter an option
             chosen = [one for one in found if one.surge.start_day == surge.date()]
         else:
             chosen = find_reasons(state, code, date.min, date.max)[:1]
+        none_is_there = "" if chosen else _say_none(state)
     if form == Form.json:
         print_rows(*_as_objects(chosen, language, simulated=opened.is_simulated()), form.value)
     elif form == Form.csv:
@@ -96,7 +99,16 @@ def why(  # noqa: PLR0913 one parameter an option
         for reasons in chosen:
             _print_reasons(reasons, language)
     if not chosen:
-        say("The lake has no such surge: `tidegauge surges` lists those that it has.")
+        say(none_is_there)
+
+
+def _say_none(state: State) -> str:
+    from pipeline.cli.query import say_lack_of_history
+
+    if state.query("queries/surges", country=None, **ALL_DAYS.bound)[1]:
+        return "The lake has no such surge: `tidegauge surges` lists those that it has."
+    lacking = say_lack_of_history(state)
+    return lacking or "The lake has no surge: `tidegauge expected` has every day that was judged."
 
 
 def _as_objects(

@@ -7,6 +7,7 @@ from datetime import date
 from itertools import groupby
 from pathlib import Path
 
+from pipeline.build.stale import list_overtaken
 from pipeline.days import Span
 from pipeline.enrich.geo.databases import list_databases, list_networks
 from pipeline.errors import GeoError
@@ -43,6 +44,8 @@ class Accounting:
     damaged: list[FileRecord]
     unbuilt_days: list[str]
     """Days with hits of which nothing was counted yet."""
+    overtaken_days: list[date]
+    """Counted ones of which, or of a day beside, raw files came or went since then."""
     unread_days: list[tuple[str, Unread]]
     """Days of whose files lines could not be read, the worst first; a few lines are not news."""
     unread_files: list[str]
@@ -52,6 +55,20 @@ class Accounting:
     def balances(self) -> bool:
         """Whether every physical line ended as exactly one kind."""
         return self.lines == sum(self.kinds.values())
+
+
+@dataclass(frozen=True)
+class ReportSettings:
+    """What is said of a lake that it does not know itself."""
+
+    timeout_minutes: int
+    """Of sessions, where it was never built."""
+    geo: Path | None
+    """The folder of databases; what lies there is named and credited."""
+    geo_provider: str | None
+    language: Language
+    is_live: bool = False
+    """Whether pages are asked for, one by one, with a form to choose the next by."""
 
 
 def credit_provider(provider: str, language: Language) -> str | None:
@@ -65,7 +82,7 @@ def credit_provider(provider: str, language: Language) -> str | None:
     return None
 
 
-def account_for(lake: Lake, days: Sequence[Day], span: Span) -> Accounting:
+def account_for(lake: Lake, how: ReportSettings, days: Sequence[Day], span: Span) -> Accounting:
     """Sum the ledger's records; ``days`` are those of the span that were built.
 
     Files and lines are all that the lake has, days those of the span.
@@ -89,6 +106,9 @@ def account_for(lake: Lake, days: Sequence[Day], span: Span) -> Accounting:
         reasons=sorted(reasons.items(), key=lambda item: (-item[1], item[0])),
         damaged=sorted((r for r in records if r.damage), key=lambda r: (r.name, r.file_key)),
         unbuilt_days=sorted(known - built),
+        overtaken_days=sorted(
+            day for day in list_overtaken(lake, how.timeout_minutes) if str(day) in built
+        ),
         unread_days=sorted(unread, key=lambda one: (-one[1].share, one[0])),
         unread_files=sorted(r.name for r in records if r.rejected and not r.read_days),
     )
@@ -101,20 +121,6 @@ def span_databases(days: Sequence[Day]) -> list[DatabaseSpan]:
         run = list(group)
         spans.append(DatabaseSpan(run[0].day, run[-1].day, len(run), built, is_late))
     return spans
-
-
-@dataclass(frozen=True)
-class ReportSettings:
-    """What is said of a lake that it does not know itself."""
-
-    timeout_minutes: int
-    """Of sessions, where it was never built."""
-    geo: Path | None
-    """The folder of databases; what lies there is named and credited."""
-    geo_provider: str | None
-    language: Language
-    is_live: bool = False
-    """Whether pages are asked for, one by one, with a form to choose the next by."""
 
 
 def report_settings(settings: Settings) -> ReportSettings:

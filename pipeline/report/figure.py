@@ -1,6 +1,6 @@
 """A day's figure with everything that must be said beside it, asked of the lake."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
@@ -8,6 +8,7 @@ import pytz
 
 import pipeline
 from pipeline.build.built import read_built, session_timeout
+from pipeline.build.stale import list_overtaken
 from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.errors import GeoError, SettingsError
@@ -62,6 +63,8 @@ class Completeness:
     """Of the files that have hits of the day."""
     rejected_lines: int = 0
     """Of those, lines that could not be read: they have no time."""
+    is_overtaken: bool = False
+    """Whether raw files of the day or of one beside it came or went since it was counted."""
 
     @property
     def is_lower_bound(self) -> bool:
@@ -153,8 +156,9 @@ def _find_figure(state: State, how: ReportSettings, about: Day, country: str) ->
     counted = [row for row in rows if country in (ALL, row.country)]
     records = [record for record in lake.files() if str(day) in record.days]
     completeness = read_completeness(
-        about, list_missing(lake, [str(day)]), count_unread(records).get(str(day))
-    )
+        about, list_missing(lake, [str(day)]), count_unread(records).get(str(day)),
+        list_overtaken(lake, how.timeout_minutes),
+    )  # fmt: skip
     return Figure(
         day=day,
         country=country,
@@ -235,7 +239,7 @@ def _count_robotlike(state: State, day: date, country: str) -> Robotlike | None:
 
 
 def read_completeness(
-    about: Day, left_out: Sequence[Missing], unread: Unread | None
+    about: Day, left_out: Sequence[Missing], unread: Unread | None, overtaken: Collection[date]
 ) -> Completeness:
     """How much is in, by the last build, and what was left out, also since then."""
     reasons = {*about.reasons, *(f"{one.source}: {one.text}" for one in left_out)}
@@ -250,6 +254,7 @@ def read_completeness(
         doubts=about.doubts,
         lines=unread.lines if unread else 0,
         rejected_lines=unread.rejected if unread else 0,
+        is_overtaken=about.day in overtaken,
     )
 
 

@@ -161,7 +161,7 @@ def read_site(state: State, how: ReportSettings, span: Span) -> Site:
     facts = gather_facts(state, span)
     return Site(
         facts=facts,
-        accounting=account_for(state.lake, facts.days, span),
+        accounting=account_for(state.lake, how, facts.days, span),
         timeouts=_timeouts(state.lake, how.timeout_minutes),
         credits=credit_databases(how, span_databases(facts.days)),
         is_simulated=state.lake.is_simulated(),

@@ -126,6 +126,10 @@ def _list_caveats(figure: Figure, language: Language) -> Iterator[str]:
         yield language.gettext("the address database is younger than the day")
     if figure.expectation and figure.expectation.geo_before:
         yield language.gettext("the surge begins with another database of addresses")
+    yield from _list_published(figure, language)
+
+
+def _list_published(figure: Figure, language: Language) -> Iterator[str]:
     values = [one.sessions for one in figure.published]
     if not values:
         yield language.gettext("it has not been published yet")
@@ -133,9 +137,13 @@ def _list_caveats(figure: Figure, language: Language) -> Iterator[str]:
         yield language.gettext("{sessions} is what was published", sessions=values[-1])
     elif values[0] != figure.sessions:
         yield language.gettext("it was first published as {sessions}", sessions=values[0])
+    elif len({*values}) > 1:
+        yield language.gettext("it was restated, and is again what was first published")
 
 
 def _list_losses(about: Completeness, language: Language) -> Iterator[str]:
+    if about.is_overtaken:
+        yield language.gettext("raw files came or went since it was counted")
     if about.is_censored:
         yield language.gettext(
             "visitors were turned away ({share} of the requests failed)",
@@ -154,11 +162,11 @@ def _list_span_caveats(figure: SpanFigure, language: Language) -> Iterator[str]:
     if figure.missing_days:
         yield language.gettext("there is no log of {days}", days=language.days(figure.missing_days))
     if figure.unlocated_days:
-        yield language.gettext(
-            "nobody was located on {days}", days=language.days(figure.unlocated_days)
-        )
+        yield language.gettext("nobody was located {when}", when=language.on(figure.unlocated_days))
     if any(one.completeness.is_preliminary is None for one in figure.days):
         yield language.gettext("how complete the logs are was not judged on each day")
+    if figure.overtaken_days:
+        yield language.gettext("raw files came or went since it was counted")
     yield from _list_span_losses(figure, language)
     if figure.doubts:
         yield language.gettext("which server wrote what is in doubt")
@@ -166,7 +174,7 @@ def _list_span_caveats(figure: SpanFigure, language: Language) -> Iterator[str]:
         yield language.gettext("an address database is younger than its day")
     if not all(one.published and one.published[-1] == one.sessions for one in figure.days):
         yield language.gettext("not all of it has been published yet")
-    if any(len(set(one.published)) > 1 for one in figure.days):
+    if figure.withdrawn_days or any(one.is_restated for one in figure.days):
         yield language.gettext("figures of it were restated")
     yield language.gettext("visitors of different days are not told apart")
 

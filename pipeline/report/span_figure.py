@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import pipeline
 from pipeline.build.built import read_built, session_timeout
+from pipeline.build.stale import list_overtaken
 from pipeline.days import Span
 from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.errors import SettingsError
@@ -38,6 +39,11 @@ class PartOfSpan:
     """Each value that was published, the first one first."""
     completeness: Completeness
 
+    @property
+    def is_restated(self) -> bool:
+        """Whether another value was published before, be it the same again by now."""
+        return len({*self.published}) > 1
+
 
 @dataclass(frozen=True)
 class SpanFigure:
@@ -55,6 +61,8 @@ class SpanFigure:
     """Those that have hits."""
     missing_days: list[date]
     """Those of which the lake has none."""
+    withdrawn_days: list[date]
+    """Of those, days of which a figure was published: all their raw files were taken out."""
     unlocated_days: list[date]
     """Those on which nobody was located: they have no figure of a country."""
     robot_hits: int
@@ -85,6 +93,11 @@ class SpanFigure:
     def is_preliminary(self) -> bool:
         """Whether logs of a day are missing that may still come."""
         return any(one.completeness.is_preliminary for one in self.days)
+
+    @property
+    def overtaken_days(self) -> list[date]:
+        """Those whose raw files are not those that they were counted from."""
+        return [one.day for one in self.days if one.completeness.is_overtaken]
 
     @property
     def expected(self) -> float | None:
@@ -128,6 +141,8 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
     records = [record for record in lake.files() if names & record.days.keys()]
     built = read_built(lake)
     located = [day for day in days if day.geo_built]
+    missing, published = _list_missing_days(span, names), _list_published(state, span, country)
+    overtaken = list_overtaken(lake, how.timeout_minutes)
     return SpanFigure(
         first_day=span.first,
         last_day=span.last,
@@ -135,8 +150,9 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
         sessions=sum(row.sessions for row in counted),
         all_sessions=sum(day.sessions for day in days),
         unlocated_sessions=sum(row.sessions for row in rows if row.country == NO_COUNTRY),
-        days=_list_days(state, span, country, days, counted),
-        missing_days=_list_missing_days(span, names),
+        days=_list_days(state, span, country, days, counted, published, overtaken),
+        missing_days=missing,
+        withdrawn_days=[day for day in missing if day in published],
         unlocated_days=unlocated,
         robot_hits=sum(row.robot_hits for row in counted),
         robotlike=state.ask(RobotlikeDay, "report/robotlike", country=country, **span.bound),
@@ -159,15 +175,20 @@ def _list_missing_days(span: Span, known: set[str]) -> list[date]:
     return [day for day in every if str(day) not in known]
 
 
-def _list_days(
-    state: State, span: Span, country: str, days: list[Day], counted: list[CountryDay]
+def _list_days(  # noqa: PLR0913 what the parts are made of
+    state: State,
+    span: Span,
+    country: str,
+    days: list[Day],
+    counted: list[CountryDay],
+    published: dict[date, list[int]],
+    overtaken: set[date],
 ) -> list[PartOfSpan]:
     sessions: dict[date, int] = {}
     for row in counted:
         sessions[row.day] = sessions.get(row.day, 0) + row.sessions
     judged = state.ask(ExpectedDay, "queries/expected", country=country, **span.bound)
     expected = {one.day: one.expected for one in judged}
-    published = _list_published(state, span, country)
     names = [str(day.day) for day in days]
     left_out = list_missing(state.lake, names)
     unread: dict[str, Unread] = count_unread(state.lake.files())
@@ -178,7 +199,10 @@ def _list_days(
             expected=expected.get(day.day),
             published=published.get(day.day, []),
             completeness=read_completeness(
-                day, [one for one in left_out if one.day == day.day], unread.get(str(day.day))
+                day,
+                [one for one in left_out if one.day == day.day],
+                unread.get(str(day.day)),
+                overtaken,
             ),
         )
         for day in days

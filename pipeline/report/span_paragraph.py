@@ -10,6 +10,7 @@ from pipeline.report.figure import Robotlike
 from pipeline.report.figure_sentences import (
     say_declared_robots,
     say_nationality,
+    say_overtaken,
     say_program,
     say_robotlike,
     say_simulated,
@@ -153,6 +154,8 @@ def _say_completeness(figure: SpanFigure, language: Language) -> Iterator[str]:
         )  # fmt: skip
     elif not unjudged and not figure.missing_days:
         yield language.gettext("The logs of all sources that were expected are in.")
+    if figure.overtaken_days:
+        yield say_overtaken(figure.overtaken_days, language)
     yield from _say_unread(figure, language)
     doubted = [one for one in figure.days if one.completeness.doubts]
     if doubted:
@@ -201,8 +204,14 @@ def _say_unread(figure: SpanFigure, language: Language) -> Iterator[str]:
 
 
 def _say_published(figure: SpanFigure, language: Language) -> Iterator[str]:
+    if figure.withdrawn_days:
+        yield language.ngettext(
+            "A figure of {days} was published; all raw files of that day were taken out since.",
+            "Figures of {days} were published; all raw files of these days were taken out since.",
+            len(figure.withdrawn_days), days=language.days(figure.withdrawn_days),
+        )  # fmt: skip
     published = [one for one in figure.days if one.published]
-    if not published:
+    if not published and not figure.withdrawn_days:
         yield language.gettext("None of these figures has been published yet.")
         return
     if len(published) < len(figure.days):
@@ -217,7 +226,7 @@ def _say_published(figure: SpanFigure, language: Language) -> Iterator[str]:
             "The figures of {days} are newer and not published yet.",
             days=language.days([one.day for one in newer]),
         )
-    restated = [one for one in published if one.published[0] != one.published[-1]]
+    restated = [one for one in published if one.is_restated]
     if restated:
         yield language.gettext(
             "The figures of {days} were restated: the days that are published were first published"
@@ -226,7 +235,7 @@ def _say_published(figure: SpanFigure, language: Language) -> Iterator[str]:
             first=sum(one.published[0] for one in published),
             last=sum(one.published[-1] for one in published),
         )
-    elif not newer:
+    elif not newer and not figure.withdrawn_days:
         yield language.gettext("No figure that was published has changed since.")
 
 

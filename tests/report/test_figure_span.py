@@ -5,11 +5,13 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from restated_lakes import COMPLETE, NINTH, PRELIMINARY, Publisher
+from restated_lakes import COMPLETE, ELEVENTH, NINTH, PRELIMINARY, Publisher
 
 from pipeline.language import ENGLISH
 from pipeline.report.facts import HistoryBefore
 from pipeline.report.figure_sentences import say_unexpected
+
+TWELFTH = "2016-11-12T11:00:00+00:00"
 
 
 def say(site: Publisher, *args: str) -> str:
@@ -168,3 +170,69 @@ def test_days_in_a_row_are_written_as_one() -> None:
         "1 to 3 November 2016, 7 November 2016 and 30 November to 1 December 2016"
     )
     assert ENGLISH.days(days, most=1) == "1 to 3 November 2016 and 3 more days"
+
+
+def test_raw_files_that_came_or_went_since_the_day_was_counted_are_said(tmp_path: Path) -> None:
+    """Beside the figure, in three sentences, in JSON and on the page, until a build counts them."""
+    site = Publisher(tmp_path)
+    for day in range(5, 10):
+        site.deliver(f"web01-2016110{day}.log", day=day, US=20)
+    site.build(**{f"d{day}": COMPLETE for day in range(5, 10)})
+    of_day = ("--country", "US", "--day", "2016-11-08")
+    of_span = ("--country", "US", "--from", "2016-11-05", "--to", "2016-11-09")
+
+    def assert_said(*, of_the_day: bool, of_the_span: str) -> None:
+        assert ("Raw files of 8 November 2016, or of a day" in say(site, *of_day)) is of_the_day
+        short = "raw files came or went since it was counted"
+        assert (short in say(site, *of_day, "--short")) is of_the_day
+        (facts,) = json.loads(site.site.run("figure", *of_day, "--format", "json").out)
+        assert facts["completeness"]["is_overtaken"] is of_the_day
+        assert (f"Raw files of {of_the_span}, or of" in say(site, *of_span)) is bool(of_the_span)
+        assert (short in say(site, *of_span, "--short")) is bool(of_the_span)
+        site.site.run("report", "--out", "page.html")
+        page = (site.site.folder / "page.html").read_text()
+        caveat = f"since they were counted:</strong> {of_the_span}. Run"
+        assert (caveat in page) is bool(of_the_span)
+
+    assert_said(of_the_day=False, of_the_span="")
+    site.deliver("web02-20161108.log", day=8, US=5)
+    assert_said(of_the_day=True, of_the_span="7 to 9 November 2016")
+    site.build()
+    assert_said(of_the_day=False, of_the_span="")
+    for server in ("web01", "web02"):
+        site.site.run("forget", f"{server}-20161108.log")
+    assert_said(of_the_day=True, of_the_span="7 to 9 November 2016")
+
+
+def test_a_published_day_of_which_nothing_is_left_has_changed(tmp_path: Path) -> None:
+    site = Publisher(tmp_path)
+    for day in (7, 8):
+        site.deliver(f"web01-2016110{day}.log", day=day, US=200)
+    site.build(d7=COMPLETE, d8=COMPLETE)
+    site.publish(NINTH)
+    said = say_span(site, "2016-11-07", "2016-11-08")
+    assert "No figure that was published has changed since." in said
+    site.site.run("forget", "web01-20161108.log")
+    site.build(d7=COMPLETE)
+    said = say_span(site, "2016-11-07", "2016-11-08")
+    assert "A figure of 8 November 2016 was published; all raw files of that day were taken" in said
+    assert "No figure that was published has changed" not in said
+    said = say_span(site, "2016-11-07", "2016-11-08", "US", "--short")
+    assert "figures of it were restated" in said
+
+
+def test_a_figure_that_changed_and_changed_back_was_restated(tmp_path: Path) -> None:
+    site = Publisher(tmp_path)
+    site.deliver("web01-20161108.log", day=8, US=200)
+    for now, command in ((NINTH, None), (ELEVENTH, "deliver"), (TWELFTH, "forget")):
+        if command == "deliver":
+            site.deliver("web02-20161108.log", day=8, US=5)
+        elif command == "forget":
+            site.site.run("forget", "web02-20161108.log")
+        site.build(d8=COMPLETE)
+        site.publish(now)
+    said = say_span(site, "2016-11-08", "2016-11-08")
+    assert "The figures of 8 November 2016 were restated" in said
+    assert "No figure that was published has changed" not in said
+    short = say(site, "--day", "2016-11-08", "--country", "US", "--short")
+    assert "it was restated, and is again what was first published" in short

@@ -175,3 +175,18 @@ def test_networks_are_looked_at_where_hits_have_them(site: Site, tmp_path: Path)
     assert "AS64501" in page
     assert "GeoLite2-ASN, built on 6 November 2016. This product includes GeoLite2 data" in page
     assert "<script>alert(8)" not in page
+
+
+def test_a_lake_without_a_surge_says_so(tmp_path: Path) -> None:
+    """Nothing points to a table that is empty."""
+    quiet = Site(tmp_path)
+    for day in range(1, 4):
+        quiet.write(f"web01-2016110{day}.log", make_line(f"{day:02}/Nov/2016:10:00:00 -0400"))
+    quiet.ingest("raw")
+    quiet.run("build")
+    assert "No country has enough history yet: the lake has 3 whole days" in quiet.run("why").err
+    for day in range(4, 13):
+        quiet.write(f"web01-201611{day:02}.log", make_line(f"{day:02}/Nov/2016:10:00:00 -0500"))
+    quiet.ingest("raw")
+    quiet.run("build")
+    assert "The lake has no surge: `tidegauge expected` has every day" in quiet.run("why").err
