@@ -16,7 +16,9 @@ WITH late_visitors AS (
     SELECT DISTINCT n.visitor_id
     FROM numbers AS n
     JOIN days AS d USING (day)
-    WHERE d.is_built AND epoch_us(n.ts) >= epoch_us(d.ends_at) - $timeout_seconds::BIGINT * 1000000
+    WHERE d.is_built
+        AND d.day + 1 IN (SELECT day FROM days WHERE NOT is_built)
+        AND epoch_us(n.ts) >= epoch_us(d.ends_at) - $timeout_seconds::BIGINT * 1000000
 ),
 visits AS (
     SELECT
@@ -48,8 +50,8 @@ starts AS (
 numbered AS (
     SELECT
         visitor_id, ts, day, row_no, country, bytes_sent, is_page, is_error, is_tied,
-        max(CASE WHEN is_start THEN ts END) OVER visitor AS started_at,
-        max(CASE WHEN is_start THEN day END) OVER visitor AS start_day
+        last_value(CASE WHEN is_start THEN ts END IGNORE NULLS) OVER visitor AS started_at,
+        last_value(CASE WHEN is_start THEN day END IGNORE NULLS) OVER visitor AS start_day
     FROM starts
     WINDOW visitor AS (PARTITION BY visitor_id ORDER BY ts)
 ),
@@ -77,9 +79,15 @@ seconds AS (
     FROM counted
     WHERE is_tied
 ),
+tied AS (
+    SELECT s.visitor_id, s.started_at, n.row_no
+    FROM numbers AS n
+    JOIN seconds AS s USING (visitor_id, ts)
+    WHERE NOT n.is_robot AND NOT n.is_asset
+),
 placed AS (
     SELECT
-        s.visitor_id, s.started_at, h.ts, h.row_no, h.country,
+        t.visitor_id, t.started_at, h.ts, h.row_no, h.country,
         create_sort_key(
             h.path, 'ASC NULLS FIRST', h.query, 'ASC NULLS FIRST', h.method, 'ASC NULLS FIRST',
             h.status, 'ASC NULLS FIRST', h.bytes_sent, 'ASC NULLS FIRST',
@@ -87,8 +95,7 @@ placed AS (
             h.subdivision, 'ASC NULLS FIRST', h.source, 'ASC NULLS FIRST', h.row_no, 'ASC NULLS FIRST'
         ) AS place
     FROM hits AS h
-    JOIN seconds AS s USING (visitor_id, ts)
-    WHERE NOT h.is_robot AND NOT h.is_asset
+    JOIN tied AS t USING (row_no)
 ),
 ends AS (
     SELECT
