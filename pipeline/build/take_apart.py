@@ -51,6 +51,8 @@ def add_reasons(
     ``built``: by day what its partitions were built from.
     """
     names = _name_surges(judged.surges)
+    if not names:
+        return {name: TABLES[name].empty_table() for name in REASONS}, {}
     with connect(memory_mb=memory_mb, spill=change.staging / "spill") as connection:
         for name in ("days", "expected", "daily"):
             connection.register(name, getattr(judged, name))

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -152,13 +153,19 @@ def _list_below(table: Path, *, last_first: bool) -> Iterator[Path]:
 def _name_inputs(lake: Lake) -> str:
     """Name what the views are made of: their texts, DuckDB, the folder, the columns there are."""
     columns = {name: path and _read_columns(path) for name, path in _sample_files(lake).items()}
-    zone, is_mixed = _zone(lake), _is_mixed(lake)
-    texts = [
+    texts = _texts(_zone(lake), is_mixed=_is_mixed(lake))
+    inputs = [duckdb.__version__, *texts, _folder(lake), columns]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]
+
+
+@cache
+def _texts(zone: str, *, is_mixed: bool) -> tuple[list[str], list[str]]:
+    """The views' SELECTs, of no rows and of some, and what comments them."""
+    views = [
         _view(name, zone, is_there=is_there, is_mixed=is_mixed)
         for name in VIEWS for is_there in (False, True)
     ]  # fmt: skip
-    inputs = [duckdb.__version__, texts, list(_comments()), _folder(lake), columns]
-    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]
+    return views, list(_comments())
 
 
 def _is_mixed(lake: Lake) -> bool:
