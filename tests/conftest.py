@@ -36,6 +36,14 @@ def environment_in(zone: str) -> dict[str, str]:
     }
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks by the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run a module's tests in one process, where they share what is made once for the module."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.location[0]))
+
+
 @pytest.fixture(scope="session")
 def tidegauge() -> Tidegauge:
     """Run the installed command as a user would; with `ok`, an exit code other than 0 fails."""
