@@ -8,7 +8,7 @@ BIN := .venv/bin
 # What is compiled once is not compiled by each process again: a start of pytest 11.4 -> 5.7 CPU s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install install-dev install-airflow demo airflow check test test-kernel test-clocks e2e faults lint messages docs bench bench-surges secrets lock clean
+.PHONY: install install-dev install-airflow demo airflow check test test-kernel test-clocks e2e faults faults-alone faults-beside lint messages docs bench bench-surges secrets lock clean
 
 install: .venv/installed
 .venv/installed: requirements.lock pyproject.toml
@@ -93,8 +93,10 @@ e2e: install-dev $(ENGINES)/installed
 # Processes killed and raced, disks full; minutes. What is killed at random moments runs alone.
 FAULTS := timeout --foreground --signal=INT --kill-after=1m 20m $(BIN)/python -m pytest
 ALONE := tests/faults/test_kills.py tests/faults/test_memory.py
-faults: install-dev
+faults: faults-alone faults-beside
+faults-alone: install-dev
 	KILLS=$(KILLS) $(FAULTS) -n 0 -s $(ALONE)
+faults-beside: install-dev
 	$(FAULTS) -n 2 --dist loadfile $(filter-out $(ALONE),$(wildcard tests/faults/test_*.py))
 
 lint: install-dev
