@@ -80,27 +80,38 @@ def erase(
     build makes, are written here.
     Nothing else may change the lake meanwhile; all of it is changed, or nothing.
     """
+    eraser = _Eraser(key, person)
+    if not is_asked:
+        with lake.hold():
+            return [trace for trace, _, _ in _find_traces(lake, eraser, on_file)]
     with lake.lock("build"), lake.staging() as staging, lake.lock():
-        change, eraser = Change(lake, staging), _Eraser(key, person)
-        traces = []
-        for trace in _list_files(lake):
-            table = read_table(trace.path)
-            mask = eraser.find(table)
-            if mask.any():
-                its = trace.records
-                if len(its) > 1:
-                    keys = table["file_key"].filter(pa.array(mask)).unique().to_pylist()
-                    its = {key: its[key] for key in keys}
-                traces.append(replace(trace, rows=int(mask.sum()), records=its))
-                if is_asked and not trace.is_derived:
-                    staged = staging / secrets.token_hex(8)
-                    eraser.write(staged, table, mask)
-                    change.replace(trace.path, staged)
-            on_file()
-        if traces and is_asked:
+        change, traces = Change(lake, staging), []
+        for trace, table, mask in _find_traces(lake, eraser, on_file):
+            traces.append(trace)
+            if not trace.is_derived:
+                staged = staging / secrets.token_hex(8)
+                eraser.write(staged, table, mask)
+                change.replace(trace.path, staged)
+        if traces:
             _note(change, [trace for trace in traces if not trace.is_derived])
             change.put_locked()
     return traces
+
+
+def _find_traces(
+    lake: Lake, eraser: "_Eraser", on_file: Callable[[], None]
+) -> Iterator[tuple[Trace, pa.Table, Mask]]:
+    """Each file with rows of the person, its table, and which rows those are."""
+    for trace in _list_files(lake):
+        table = read_table(trace.path)
+        mask = eraser.find(table)
+        if mask.any():
+            its = trace.records
+            if len(its) > 1:
+                keys = table["file_key"].filter(pa.array(mask)).unique().to_pylist()
+                its = {key: its[key] for key in keys}
+            yield replace(trace, rows=int(mask.sum()), records=its), table, mask
+        on_file()
 
 
 def count_files(lake: Lake) -> int:

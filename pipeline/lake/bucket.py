@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _OF_MACHINE = {"staging", "views", "robots"}
 """Locks of what each machine has for itself."""
+_MENDING = "`tidegauge retention --delete` puts the newer ones there"
 _LONGEST_STAGING = 24 * 3600
 """Half of the time after which what was staged and not committed is collected."""
 _OF_LOG = (STAGED, *(f"ledger/{name}/" for name in ("commits", "applied", "checkpoints", "locks")))
@@ -135,8 +136,10 @@ class Bucket(Copied):
     def list_garbage(self, *, delete: bool = False) -> list[Listed]:
         """What lies there that no commit needs any more; the caller holds ``commit``.
 
-        It is deleted when asked for.
+        It is deleted when asked for, and what lies otherwise than the log says is put in place.
         """
+        if delete:
+            self._put_again()
         garbage = list(list_garbage(self._objects, self._log))
         if delete:
             collect(self._objects, garbage)
@@ -145,21 +148,41 @@ class Bucket(Copied):
     def find_differences(self) -> Iterator[tuple[str, str]]:
         """What the store has otherwise than the log says: each place, and a phrase."""
         _, before = self._log.read_all()
-        there = {one.place: one for one in list_own(self._objects, before)}
+        there = {one.place: one.etag for one in list_own(self._objects, before)}
         head, files = self._log.read_all()
-        pending = set(self._log.find_pending(0, head))
-        for place, its in sorted(files.items()):
-            one = there.pop(place, None)
-            if its.is_gone or its.commit in pending or (one and one.etag == its.etag):
-                continue
-            now = self._objects.look(place)
-            if now is None:
+        for place, its, number in self._find_unlike(head, files, there):
+            if number is None:
                 yield place, "is missing in the store"
-            elif now[1] <= its.commit and not self._objects.has(place, its.sha256):
+            elif number < its.commit:
+                yield place, f"its bytes in the store are older ones; {_MENDING}"
+            elif number == its.commit and not self._objects.has(place, its.sha256):
                 yield place, "its bytes in the store are not those that were written"
-        for place in sorted(there):
+        for place in sorted(there.keys() - files.keys()):
             if not place.startswith(_OF_LOG):
                 yield place, "no commit put it there; readers by path would read it"
+
+    def _find_unlike(
+        self, head: int, files: Mapping[str, Version], there: Mapping[str, str]
+    ) -> Iterator[tuple[str, Version, int | None]]:
+        """Files of whose place the entity tag is not the log's, with the commit that is there."""
+        pending = set(self._log.find_pending(0, head))
+        for place, its in sorted(files.items()):
+            if not its.is_gone and its.commit not in pending and there.get(place) != its.etag:
+                now = self._objects.look(place)
+                yield place, its, now and now[1]
+
+    def _put_again(self) -> None:
+        """Put in place what is missing, or what an older commit's bytes have taken the place of.
+
+        They have where a machine stood still between its look at a place and its copy, the same
+        bytes as before came there meanwhile, and it was killed before it could look again.
+        """
+        head, files = self._log.read_all()
+        there = {one.place: one.etag for one in list_own(self._objects, files)}
+        for place, its, number in self._find_unlike(head, files, there):
+            if number is None or number < its.commit:
+                with suppress(FileNotFoundError):  # its bytes are lost: `verify` says so
+                    self._log.put(place, its)
 
     def put_json(self, path: Path, content: Mapping[str, Any] | None) -> None:
         """Write one ledger file, or remove it; the caller holds ``commit``."""

@@ -225,7 +225,7 @@ class CommitLog:
         while True:
             latest = {p: its for one in every for p, its in one.files.items() if p in places}
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                list(pool.map(lambda file: self._put(*file, is_new=file[0] in new), latest.items()))
+                list(pool.map(lambda file: self.put(*file, is_new=file[0] in new), latest.items()))
             # While this was slow, another may have gone on, and be done.
             if not (more := self.read(every[-1].number)):
                 break
@@ -233,7 +233,7 @@ class CommitLog:
         for one in todo:
             self._objects.put(f"{APPLIED}{one.number:08d}", b"")
 
-    def _put(self, place: str, its: Version, *, is_new: bool) -> None:
+    def put(self, place: str, its: Version, *, is_new: bool = False) -> None:
         """Copy what was staged of a file to its place, where an older commit's is."""
         while True:
             there = None if is_new else self._objects.look(place)

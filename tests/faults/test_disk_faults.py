@@ -154,7 +154,8 @@ def test_lake_that_is_read_only_answers_and_takes_nothing(made: Made, tmp_path: 
     with own_disk(site.lake):
         shutil.copytree(made.stages["built"], site.lake, dirs_exist_ok=True)
         subprocess.run(["mount", "-o", "remount,ro", site.lake], check=True)
-        questions = (["daily"], ["surges"], ["sql", "SELECT count(*) FROM sessions"], ["status"])
+        questions = (["daily"], ["surges"], ["sql", "SELECT count(*) FROM sessions"], ["status"],
+                     ["erase", "--client", "192.0.2.1"])  # fmt: skip
         for question in questions:
             assert site.run(*question).out == made.site.run(*question).out
         for change in (["ingest", "--no-geo", log], ["build"], ["run", "--raw", "raw"]):

@@ -36,6 +36,7 @@ from pipeline.orchestration.tab import Answer, answer
 from pipeline.settings import load_settings
 
 pytestmark = pytest.mark.xdist_group("bucket")  # one S3 server for all
+DAILY = "daily/day=2016-11-08/part.parquet"
 
 
 @pytest.fixture(scope="module")
@@ -304,6 +305,30 @@ def test_verify_finds_what_is_off_in_the_store(url: str, folder: Site, tmp_path:
     assert days[1].split("/")[1] in other.run("verify", code=1).out
 
 
+def test_what_a_machine_left_that_stood_still_before_its_copy_is_put_right(
+    url: str, tmp_path: Path
+) -> None:
+    """It looked, the same bytes as before came there again, it copied older ones, and was killed.
+
+    The entity tag that it looked for was there, so nothing kept it from copying.
+    """
+    machine, store = Machine(tmp_path / "one", url), objects.open_objects(url)
+    first = machine.write("web01.log", make_line())
+    later = machine.write("web02.log", make_line(client="192.0.2.9"))
+    states = []
+    for args in (("ingest", "--no-geo", first), ("ingest", "--no-geo", later), ("forget", later)):
+        machine.run(*args)
+        machine.run("build")
+        states.append(read_log(url)[DAILY])
+    assert states[0].etag == states[2].etag != states[1].etag
+    store.copy(states[1].object, DAILY, states[1].commit, states[2].etag)
+    said = machine.run("verify", code=1).out
+    assert "older ones; `tidegauge retention --delete` puts the newer ones there" in said
+    machine.run("retention", "--delete")
+    assert hashes_in_store(url)[DAILY] == states[2].sha256
+    assert "nothing is off" in machine.run("verify").err
+
+
 def test_what_is_off_in_a_copy_is_fetched_anew(url: str, folder: Site, tmp_path: Path) -> None:
     """It is nothing but a copy: verify mends it, and one that knows not what it is begins anew."""
     raw, machine = raw_files(folder), Machine(tmp_path / "one", url)
@@ -404,7 +429,7 @@ def test_keys_that_may_only_read_read(
     looker = Machine(tmp_path / "looker", url)
     for words in (
         "status", "daily", "report", "retention", "figure --country all --day 2016-11-06",
-        "sql SELECT/**/count(*)FROM/**/hits",
+        "sql SELECT/**/count(*)FROM/**/hits", "erase --client 192.0.2.1",
     ):  # fmt: skip
         done, wanted = looker.run(*words.split()), machine.run(*words.split())
         assert (done.out, done.err) == (wanted.out, wanted.err), words
