@@ -1,6 +1,6 @@
 -- Days: one row per day with hits: how much came from how many sources and files, how complete it is.
 -- grain:  day
--- inputs: daily (with day), shares (day, source, file_key: which raw files gave hits to which day), completeness (day, sources_expected, share, is_preliminary, reasons, sources_whole, doubts)
+-- inputs: daily (with day), shares (day, source, files: how many raw files gave hits to which day), completeness (day, sources_expected, share, is_preliminary, reasons, sources_whole, doubts)
 -- params: $censored_share DOUBLE
 -- notes:  error_share is the share of 5xx among the hits that are not robots'. From $censored_share on
 --         visitors were turned away, and the day's counts are a lower bound: it is censored.
@@ -8,7 +8,7 @@
 --         `sources_whole` are those of the expected ones of which nothing is missing;
 --         `doubts` say which lines may be counted twice.
 WITH files AS (
-    SELECT day, count(DISTINCT source) AS sources, count(*) AS files
+    SELECT day, count(DISTINCT source) AS sources, sum(files)::BIGINT AS files
     FROM shares
     GROUP BY day
 ),

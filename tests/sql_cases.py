@@ -26,7 +26,7 @@ CASES = [
 ]
 INPUTS = {
     **TABLES,
-    "shares": {"day": "DATE", "source": "VARCHAR", "file_key": "VARCHAR"},
+    "shares": {"day": "DATE", "source": "VARCHAR", "files": "BIGINT"},
     "completeness": {
         "day": "DATE", "sources": "BIGINT", "sources_expected": "BIGINT", "share": "DOUBLE",
         "is_preliminary": "BOOLEAN", "reasons": "VARCHAR[]", "sources_whole": "BIGINT",

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 from pipeline.build.built import DROP_ROBOTLIKE, Parts
@@ -33,18 +32,18 @@ class FileNames:
         """Names from a lake's ledger."""
         self._lake = lake
 
-    @cached_property
-    def _known(self) -> dict[str, str]:
-        return {record.file_key: escape(record.name) for record in self._lake.all_files()}
-
     def list_files(self, file_keys: Collection[str], hits: dict[str, int]) -> str:
         """The files with most hits first."""
         keys = sorted(file_keys, key=lambda key: (-hits.get(key, 0), key))
-        names = [_say_many(key) or self._known.get(key, key) for key in keys]
-        shown = ", ".join(names[:_SHOWN])
-        if len(names) <= _SHOWN:
+        known = self._lake.find_all(keys[:_SHOWN])
+        names = [
+            _say_many(key) or (escape(known[key].name) if key in known else key)
+            for key in keys[:_SHOWN]
+        ]
+        shown = ", ".join(names)
+        if len(keys) <= _SHOWN:
             return shown
-        return keep("{files} and {count} more", files=shown, count=len(names) - _SHOWN)
+        return keep("{files} and {count} more", files=shown, count=len(keys) - _SHOWN)
 
 
 def _say_many(key: str) -> str | None:

@@ -26,7 +26,9 @@ quiet source). ``doubts``, of lines that may be there twice, are no reasons: not
 
 from __future__ import annotations
 
-from collections import defaultdict
+import functools
+import operator
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -36,6 +38,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.build.edges import add_unknown_ends
 from pipeline.build.gaps import Coverage, find_gaps
@@ -44,11 +47,14 @@ from pipeline.build.tenures import Tenure, find_strays, find_tenures
 from pipeline.build.timeline import Timeline
 from pipeline.ingest.deduplication import say_flood, say_repeats, say_shared
 from pipeline.lake.left_out import Missing
+from pipeline.lake.sums import DOUBTS
 from pipeline.tables import DAYS
 from pipeline.text import Kept, keep
 
 if TYPE_CHECKING:
+    from pipeline.lake.lake import Lake
     from pipeline.lake.ledger import FileRecord
+    from pipeline.lake.sums import Sums
     from pipeline.surges.baseline import Floats, Ints
 
 COMPLETENESS: pa.Schema = pa.schema(
@@ -61,32 +67,73 @@ COMPLETENESS: pa.Schema = pa.schema(
 
 
 @dataclass(frozen=True)
-class FileShare:
-    """A raw file that gave hits to a day; ``is_damaged``: its archive ended within that day."""
+class SourceDay:
+    """What a source's raw files gave to a local day."""
 
     day: date
     source: str
-    file_key: str
-    is_damaged: bool
+    files: int = 1
+    """Those that gave it hits."""
+    damaged: Sequence[str] = ()
+    """The keys of those whose archive ended within that day."""
     doubts: Sequence[Kept] = ()
-    """Why the day may have too many of its hits: whatever is missing, no lower bound."""
+    """Why the day may have too many of their hits: whatever is missing, no lower bound."""
 
 
-def list_shares(records: Iterable[FileRecord], days: AbstractSet[str]) -> list[FileShare]:
-    """What every file gave to those of ``days``; a damaged archive ended within its last one."""
+def list_source_days(
+    sums: Iterable[Sums], records: Iterable[FileRecord], days: AbstractSet[str]
+) -> list[SourceDay]:
+    """What every source gave to those of ``days``.
+
+    Args:
+        sums: of all raw files in the lake.
+        records: those of them that ``list_doubted`` gives; others add nothing.
+        days: ISO.
+    """
+    files: Counter[tuple[str, str]] = Counter()
+    for its in sums:
+        files.update({(its.source, day): one.files for day, one in its.days.items() if day in days})
     known = {record.file_key: record for record in records}
+    damaged: dict[tuple[str, str], list[str]] = defaultdict(list)
+    doubts: dict[tuple[str, str], list[Kept]] = defaultdict(list)
+    for record in known.values():
+        for day in record.days.keys() & days:
+            its_day = (record.source, day)
+            if record.damage is not None and day == max(record.days):  # it ended within that one
+                damaged[its_day].append(record.file_key)
+            doubts[its_day] += _say_doubts(record, day, known)
     return [
-        FileShare(
-            date.fromisoformat(day),
-            record.source,
-            record.file_key,
-            is_damaged=record.damage is not None and day == max(record.days),
-            doubts=list(_say_doubts(record, day, known)),
+        SourceDay(
+            date.fromisoformat(day), source, count,
+            tuple(damaged[source, day]), tuple(doubts[source, day]),
         )
-        for record in known.values()
-        for day in record.days
-        if day in days
-    ]
+        for (source, day), count in sorted(files.items())
+    ]  # fmt: skip
+
+
+def list_doubted(lake: Lake) -> list[FileRecord]:
+    """The raw files in the lake that are damaged or may have lines of others, and those others.
+
+    What may be a damaged one's other copy is of its source and days.
+    """
+    is_doubted = functools.reduce(
+        operator.or_, (pc.field(name) > 0 for name in DOUBTS), pc.field("damage").is_valid()
+    )
+    doubted = lake.files(lambda sums: sums.doubted > 0, is_doubted)
+    found = {record.file_key: record for record in doubted}
+    named = {key for one in doubted for key in (one.repeat_with, one.shared_with) if key}
+    others = lake.find_all(named - found.keys())
+    found |= {key: record for key, record in others.items() if record.is_live}
+    beside = {(one.source, day) for one in doubted if one.damage for day in one.days}
+    if beside:
+        its = lake.files(
+            lambda sums: any((sums.source, day) in beside for day in sums.days),
+            pc.field("source").isin({source for source, _ in beside}),
+        )
+        found |= {
+            one.file_key: one for one in its if any((one.source, day) in beside for day in one.days)
+        }
+    return list(found.values())
 
 
 def _say_doubts(record: FileRecord, day: str, records: Mapping[str, FileRecord]) -> Iterator[Kept]:
@@ -154,7 +201,7 @@ def list_expected(records: Sequence[FileRecord], named: Sequence[str], day: date
 
 def judge_completeness(
     minutes: pa.Table,
-    shares: Sequence[FileShare],
+    shares: Sequence[SourceDay],
     zone: ZoneInfo,
     named: Iterable[str],
     left_out: Iterable[Missing] = (),
@@ -165,7 +212,7 @@ def judge_completeness(
         minutes: ``day`` (date32), ``source`` (string), ``minute`` (int32, minutes since 1970),
             ``hits`` (int64): the partitions ``minutes``. A source and day that ``shares`` has and
             ``minutes`` has not is unknown, and taken as whole.
-        shares: what every raw file gave to which day.
+        shares: which sources gave hits to which day.
         zone: the site's; local days of 23 to 25 hours.
         named: the setting ``sources``; when empty, sources are learnt.
         left_out: what was there of the days and is not in the lake.
@@ -283,7 +330,7 @@ def _to_table(  # noqa: PLR0913 what the table is made of
     calendar: Calendar,
     tenures: Mapping[str, Tenure],
     coverages: Mapping[str, Coverage | None],
-    shares: Sequence[FileShare],
+    shares: Sequence[SourceDay],
     strays: Mapping[tuple[str, int], Kept],
     left_out: Iterable[Missing],
 ) -> pa.Table:
@@ -296,9 +343,9 @@ def _to_table(  # noqa: PLR0913 what the table is made of
     for share in shares:
         day = calendar.index[share.day]
         doubts[day] += [f"{share.source}: {doubt}" for doubt in share.doubts]
-        if share.is_damaged:
+        for key in share.damaged:
             is_in_part[share.source].add(day)
-            said = keep("a damaged file was read in part ({file})", file=share.file_key)
+            said = keep("a damaged file was read in part ({file})", file=key)
             reasons[day].append(f"{share.source}: {said}")
     for one in left_out:
         if one.day in calendar.index:

@@ -96,11 +96,12 @@ def plan_retention(lake: Lake, how: RetentionSettings, today: date) -> list[OldD
     cutoff = how.cutoff(today)
     if cutoff is None:
         return []
-    records, sealed = lake.files(), lake.sealed()
-    counted = {date.fromisoformat(day) for record in records for day in record.days}
+    sealed = lake.sealed()
+    counted = {date.fromisoformat(day) for its in lake.sums() for day in its.days}
     hits, rejects, whole = (_list_old(lake.root / table, cutoff) for table in _TABLES)
     if NO_DAY in rejects:
-        young = _young_without_hits(records, cutoff, ZoneInfo(zone_name(how.timezone, lake)))
+        its = lake.find_all(path.stem for path in rejects[NO_DAY]).values()
+        young = _young_without_hits(its, cutoff, ZoneInfo(zone_name(how.timezone, lake)))
         rejects[NO_DAY] = [path for path in rejects[NO_DAY] if path.stem not in young]
     unsealed = {day for day in counted if day < cutoff and str(day) not in sealed}
     found = [
@@ -209,12 +210,22 @@ def delete_days(lake: Lake, plan: Iterable[OldDay]) -> None:
 
 def _delete_line_hashes(lake: Lake) -> None:
     """Delete what tells what files share, of those whose every day is sealed: none can come."""
-    sealed = lake.sealed()
+    folder, sealed = lake.ledger / "lines", lake.sealed()
+    packed = [day for day in sorted(sealed) if (folder / f"day={day}").is_dir()]
+    large = [path.stem for path in folder.glob("*.npy")]
+    if not packed and not large:
+        return
+    import pyarrow as pa  # noqa: PLC0415 not for a list
+    import pyarrow.compute as pc  # noqa: PLC0415 it, too
+
+    days = pa.array(map(date.fromisoformat, packed), pa.date32())
+    is_packed = pc.field("day").isin(days) & pc.field("lies_in").is_valid()
+    keys = lake.records(("file_key", "day", "lies_in"), which=is_packed)["file_key"].to_pylist()
     are_sealed: dict[Path, bool] = {}
-    for record in lake.files():
+    for record in lake.find_all([*keys, *large]).values():
         path = lake.lines_path(record)
         is_sealed = bool(record.read_days) and sealed.issuperset(record.read_days)
-        are_sealed[path] = are_sealed.get(path, True) and is_sealed
+        are_sealed[path] = are_sealed.get(path, True) and is_sealed and record.is_live
     lake.delete([path for path, are in are_sealed.items() if are and path.exists()])
 
 
@@ -243,6 +254,7 @@ def _young_without_hits(records: Iterable[FileRecord], cutoff: date, zone: ZoneI
     return {
         record.file_key
         for record in records
-        if not record.hits
+        if record.is_live
+        and not record.hits
         and datetime.fromisoformat(record.ingested_at).astimezone(zone).date() >= cutoff
     }

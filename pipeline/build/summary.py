@@ -11,14 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import pipeline
-from pipeline.build.completeness import judge_completeness, list_shares
+from pipeline.build.completeness import judge_completeness, list_doubted, list_source_days
 from pipeline.build.take_apart import REASONS, Judged, add_reasons, name_models
 from pipeline.definitions import CENSORED_SHARE
 from pipeline.lake.change import Change
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import read_days
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import FileRecord, read_json
+from pipeline.lake.ledger import read_json
 from pipeline.lake.left_out import Missing, list_missing
 from pipeline.lake.sql import read_model
 from pipeline.lake.table_files import write_table
@@ -43,10 +43,9 @@ def add_summary(
     lake = change.lake
     if is_current(lake, built, sources):
         return
-    records = lake.files()
     with connect(memory_mb=memory_mb) as connection:
         missing = list_missing(lake, built.keys() - lake.sealed())
-        made = _make_tables(connection, change, sorted(built), records, zone, sources, missing)
+        made = _make_tables(connection, change, sorted(built), zone, sources, missing)
     reasons, named = add_reasons(change, made, built, zone, memory_mb)
     for name, table in {
         "days": made.days,
@@ -81,7 +80,7 @@ def _fingerprint(
     missing: Sequence[Missing],
 ) -> str:
     # The detector is code: the program's version stands for it.
-    records = lake.records(_DOUBTED).sort_by("file_key")
+    records = lake.records(_DOUBTED, are_asked=lambda sums: sums.doubted > 0).sort_by("file_key")
     is_damaged = records["damage"].is_valid()
     damaged = records.filter(is_damaged)["file_key"].to_pylist()
     counts = [pc.greater(records[name], 0) for name in _DOUBTED if name.endswith("_lines")]
@@ -100,14 +99,13 @@ def _make_tables(  # noqa: PLR0913 what the tables are made of
     connection: duckdb.DuckDBPyConnection,
     change: Change,
     days: list[str],
-    records: Sequence[FileRecord],
     zone: ZoneInfo,
     sources: Sequence[str],
     missing: Sequence[Missing],
 ) -> Judged:
-    shares = list_shares(records, set(days))
-    rows = [{"day": s.day, "source": s.source, "file_key": s.file_key} for s in shares]
-    schema = pa.schema([("day", pa.date32()), ("source", pa.string()), ("file_key", pa.string())])
+    shares = list_source_days(change.lake.sums(), list_doubted(change.lake), set(days))
+    rows = [{"day": s.day, "source": s.source, "files": s.files} for s in shares]
+    schema = pa.schema([("day", pa.date32()), ("source", pa.string()), ("files", pa.int64())])
     connection.register("shares", pa.Table.from_pylist(rows, schema))
     for model in ("daily", "minutes"):
         _show(connection, model, [change.find(change.lake.part_path(model, day)) for day in days])

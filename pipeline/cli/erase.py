@@ -95,8 +95,9 @@ def _conclude(lake: Lake, traces: list[Trace], *, is_done: bool) -> str:
         return "the lake keeps nothing of this person"
     if not is_done:
         return "with --delete, these rows become nobody's; the figures stand"
-    there = lake.raw_paths()
-    named = {r.name for t in traces for key, r in t.records.items() if key in there}
+    records = {key: record for trace in traces for key, record in trace.records.items()}
+    there = lake.raw_paths({seen.path for record in records.values() for seen in record.seen})
+    named = {record.name for key, record in records.items() if key in there}
     done = "erased: these rows are nobody's now, and the figures stand"
     if not named:
         return done

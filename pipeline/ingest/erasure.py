@@ -6,7 +6,6 @@ visitors, sessions, pages or different paths, it counts as before. Raw files are
 """
 
 import secrets
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -55,8 +54,10 @@ class Trace:
     table: str
     rows: int
     path: Path
+    file_keys: tuple[str, ...] = ()
+    """Of the raw files that they are of."""
     records: Mapping[str, FileRecord] = field(default_factory=dict)
-    """Those of its raw files, by key."""
+    """Those of these, by key."""
     is_derived: bool = False
     """Whether a build makes it anew of hits, so that nothing is written there."""
 
@@ -83,7 +84,7 @@ def erase(
     eraser = _Eraser(key, person)
     if not is_asked:
         with lake.hold():
-            return [trace for trace, _, _ in _find_traces(lake, eraser, on_file)]
+            return _with_records(lake, [one for one, _, _ in _find_traces(lake, eraser, on_file)])
     with lake.lock("build"), lake.staging() as staging, lake.lock():
         change, traces = Change(lake, staging), []
         for trace, table, mask in _find_traces(lake, eraser, on_file):
@@ -92,6 +93,7 @@ def erase(
                 staged = staging / secrets.token_hex(8)
                 eraser.write(staged, table, mask)
                 change.replace(trace.path, staged)
+        traces = _with_records(lake, traces)
         if traces:
             _note(change, [trace for trace in traces if not trace.is_derived])
             change.put_locked()
@@ -106,12 +108,14 @@ def _find_traces(
         table = read_table(trace.path)
         mask = eraser.find(table)
         if mask.any():
-            its = trace.records
-            if len(its) > 1:
-                keys = table["file_key"].filter(pa.array(mask)).unique().to_pylist()
-                its = {key: its[key] for key in keys}
-            yield replace(trace, rows=int(mask.sum()), records=its), table, mask
+            keys = _list_keys(trace, table.filter(pa.array(mask)))
+            yield replace(trace, rows=int(mask.sum()), file_keys=tuple(keys)), table, mask
         on_file()
+
+
+def _with_records(lake: Lake, traces: list[Trace]) -> list[Trace]:
+    known = lake.find_all(key for trace in traces for key in trace.file_keys)
+    return [replace(one, records={key: known[key] for key in one.file_keys}) for one in traces]
 
 
 def count_files(lake: Lake) -> int:
@@ -121,22 +125,47 @@ def count_files(lake: Lake) -> int:
 
 def _list_files(lake: Lake) -> Iterator[Trace]:
     """Every file with rows of single visitors."""
-    found: dict[tuple[str, str, Path], dict[str, FileRecord]] = defaultdict(dict)
-    for record in lake.files():
-        key = record.file_key
-        for day in record.read_days:
-            for path in (lake.hits_path(day, record.stem), lake.whole_path(day, key)):
-                found[day, "hits", path][key] = record
-        if record.rejects_day:
-            path = lake.rejects_path(record.rejects_day, record.stem)
-            found[record.rejects_day, "rejects", path][key] = record
-    for (day, table, path), records in found.items():
+    its = lake.records(("file_key", "lies_in", "days", "whole_days", "rejects_day"))
+    keys, stems = its["file_key"], pc.coalesce(its["lies_in"], its["file_key"])
+    found = {
+        (stem, "hits", day, lake.hits_path(day, stem))
+        for name in ("days", "whole_days")
+        for day, stem in _list_days(its[name], stems)
+    }
+    found |= {
+        (key, "hits", day, lake.whole_path(day, key))
+        for day, key in _list_days(its["whole_days"], keys)
+    }
+    found |= {
+        (stem, "rejects", str(day), lake.rejects_path(str(day), stem))
+        for day, stem in zip(its["rejects_day"].to_pylist(), stems.to_pylist(), strict=True)
+        if day
+    }
+    for _, table, day, path in sorted(found):
         if path.exists():
-            yield Trace(day, table, 0, path, records)
+            yield Trace(day, table, 0, path)
     sealed = lake.sealed()
     for day in sorted(sealed | read_json(lake.ledger / "built.json").keys()):
         for path in lake.parts("sessions", day):
             yield Trace(day, "sessions", 0, path, is_derived=day not in sealed)
+
+
+def _list_days(shares: pa.ChunkedArray, names: pa.ChunkedArray) -> Iterator[tuple[str, str]]:
+    """Each day (ISO) of the shares of some files with the name of each file, once."""
+    its = shares.combine_chunks()
+    days = pc.list_flatten(its).field("day").cast(pa.string())
+    pairs = pa.table({"day": days, "name": names.take(pc.list_parent_indices(its))})
+    every = pairs.group_by(["day", "name"]).aggregate([])
+    return zip(every["day"].to_pylist(), every["name"].to_pylist(), strict=True)
+
+
+def _list_keys(trace: Trace, rows: pa.Table) -> list[str]:
+    """The keys of the raw files that rows of a file of hits or rejects are of."""
+    if trace.table == "sessions":
+        return []
+    # A large file's own Parquet need not say whose it is.
+    keys = rows["file_key"].unique().to_pylist() if "file_key" in rows.column_names else [None]
+    return [key or trace.path.stem for key in keys]
 
 
 def _note(change: Change, traces: Iterable[Trace]) -> None:

@@ -3,6 +3,8 @@
 import os
 from datetime import datetime
 
+import pyarrow.compute as pc
+
 from pipeline.errors import DataError, LakeError
 from pipeline.ingest.deduplication import OverlapRules, SourceFiles
 from pipeline.lake.lake import Lake
@@ -35,11 +37,13 @@ def forget_file(lake: Lake, rules: OverlapRules, name: str, now: datetime) -> Fi
 
 def _find(lake: Lake, name: str) -> FileRecord:
     """The file with this key, or this path or name when only one has it."""
-    records = lake.files()
     seen = lake.find_seen(lake.root.cwd() / name)
-    keys = {name, seen.file_key if seen else None}
-    found = [record for record in records if record.file_key in keys]
-    found = found or [record for record in records if record.name == os.path.basename(name)]  # noqa: PTH119 a name may be no path
+    its = lake.find_all([name, *([seen.file_key] if seen else [])])
+    found = [record for _, record in sorted(its.items()) if record.is_live]
+    if not found:
+        is_called = pc.field("name") == os.path.basename(name)  # noqa: PTH119 a name may be no path
+        keys = lake.records(("file_key", "name"), which=is_called)["file_key"].to_pylist()
+        found = [record for _, record in sorted(lake.find_all(keys).items())]
     if len(found) == 1:
         return found[0]
     if found:

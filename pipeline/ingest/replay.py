@@ -47,7 +47,7 @@ def list_rejected(lake: Lake, names: Collection[str]) -> list[FileRecord]:
     Raises:
         LakeError: a name is of no file with rejected lines.
     """
-    records = [record for record in lake.files() if record.rejected]
+    records = lake.files(lambda sums: sums.counted["rejected"] > 0, pc.field("rejected") > 0)
     chosen = [r for r in records if not names or {r.name, r.file_key} & set(names)]
     unknown = set(names) - {name for r in chosen for name in (r.name, r.file_key)}
     if unknown:

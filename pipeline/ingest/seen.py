@@ -17,7 +17,8 @@ def find_raws(lake: Lake, records: Iterable[FileRecord]) -> dict[str, Path]:
     One of the same size and another time (touched, copied, restored) is read, once a process; one
     of another size has changed.
     """
-    paths = lake.raw_paths()
+    records = list(records)
+    paths = lake.raw_paths({seen.path for record in records for seen in record.seen})
     found = {}
     for record in records:
         its = [(path, stat, stat_of(path)) for path, stat in paths.get(record.file_key, ())]

@@ -8,7 +8,7 @@ Up to version 2 of the definitions a name was cut at its first ``.``, ``-`` or `
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -114,14 +114,15 @@ class Sources:
         return record.source not in named and is_named_before(*its)
 
 
-def list_doubts(lake: Lake) -> dict[str, str]:
-    """How sources were read from names that can be read otherwise, by source.
+def list_doubts(lake: Lake, sources: Collection[str] | None = None) -> dict[str, str]:
+    """How sources (all, or some) were read from names that can be read otherwise, by source.
 
     A name without doubt settles those of its source; so does a source that was given. Files of one
     name in several folders may be of several servers.
     """
     found = {}
-    for source in sorted({sums.source for sums in lake.sums() if sums.told_by_name}):
+    by_name = {sums.source for sums in lake.sums() if sums.told_by_name}
+    for source in sorted(by_name if sources is None else by_name.intersection(sources)):
         its = lake.records(("file_key", "name", "source_by_name", "days", "seen"), {source})
         its = its.filter(pc.greater(pc.list_value_length(its["days"]), 0))
         told = its.filter(pc.fill_null(its["source_by_name"], True))
@@ -150,7 +151,7 @@ def _doubt_folders(lake: Lake, files: pa.Table) -> str | None:
     names = _list_folders(map(path_of, paths.to_pylist()))
     if any(len(folders) > 1 for folders in names.values()):
         # To look whether the files are still there takes long.
-        still = lake.raw_paths()
+        still = lake.raw_paths(set(paths.to_pylist()))
         keys = files["file_key"].to_pylist()
         names = _list_folders(path for key in keys for path, _ in still.get(key, [])[:1])
     doubts = sorted(name for name, folders in names.items() if len(folders) > 1)

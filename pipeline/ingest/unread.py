@@ -3,11 +3,12 @@
 A rejected line has no time, so it counts for every day of which its file has hits.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from pipeline.definitions import UNREAD_SHARE
-from pipeline.lake.ledger import FileRecord
 
 _LEAST_SHARE = 0.001
 
@@ -35,11 +36,14 @@ class Unread:
         return self.share >= UNREAD_SHARE
 
 
-def count_unread(records: Iterable[FileRecord]) -> dict[str, Unread]:
-    """The lines of each day's files, by ISO day."""
-    found: dict[str, Unread] = {}
-    for record in records:
-        for day in record.days:
-            known = found.get(day, Unread(0, 0))
-            found[day] = Unread(known.lines + record.lines, known.rejected + record.rejected)
-    return found
+def count_unread(files: pa.Table) -> dict[str, Unread]:
+    """The lines of each day's files, by ISO day.
+
+    ``files``: ``days``, ``lines`` and ``rejected`` of ``tables.FILES``.
+    """
+    shares = files["days"].combine_chunks()
+    counts = files.select(["lines", "rejected"]).take(pc.list_parent_indices(shares))
+    days = pc.list_flatten(shares).field("day").cast(pa.string())
+    by_day = counts.append_column("day", days).group_by("day")
+    rows = by_day.aggregate([("lines", "sum"), ("rejected", "sum")]).to_pylist()
+    return {row["day"]: Unread(row["lines_sum"], row["rejected_sum"]) for row in rows}

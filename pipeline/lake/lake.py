@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     from pipeline.lake.sums import Sums
 
@@ -105,15 +107,31 @@ class Lake:
             return self.ledger / "lines" / f"day={record.day}" / f"{record.stem}.parquet"
         return self.ledger / "lines" / f"{record.file_key}.npy"
 
-    def files(self) -> list[FileRecord]:
-        """The accounting of every raw file whose hits are in the lake, by file key."""
-        return [record for record in self.all_files() if record.is_live]
+    def files(
+        self,
+        are_asked: Callable[[Sums], bool] = lambda _: True,
+        which: pc.Expression | None = None,
+    ) -> list[FileRecord]:
+        """The accounting of raw files whose hits are in the lake, by file key.
+
+        Args:
+            are_asked: whether files that come to this are to be read.
+            which: only those of which this is true.
+        """
+        from pipeline.lake.records import to_records  # noqa: PLC0415 loads Arrow
+        from pipeline.lake.sheets import SCHEMA  # noqa: PLC0415 it, too
+
+        its = to_records(self.records(SCHEMA.names, None, are_asked, which))
+        # Of two sheets between which days were just divided, both may have a record.
+        found = {record.file_key: record for record in its}
+        return [record for _, record in sorted(found.items())]
 
     def records(
         self,
         columns: Sequence[str],
         sources: Collection[str] | None = None,
         are_asked: Callable[[Sums], bool] = lambda _: True,
+        which: pc.Expression | None = None,
     ) -> pa.Table:
         """Some columns of the accounting of every raw file whose hits are in the lake.
 
@@ -121,10 +139,18 @@ class Lake:
             columns: of ``tables.FILES``.
             sources: theirs only.
             are_asked: whether files that come to this are to be read.
+            which: only those of which this is true; of ``columns``.
         """
         from pipeline.lake.records import live_records  # noqa: PLC0415 loads Arrow
 
-        return live_records(self.ledger, columns, sources, are_asked)
+        return live_records(self.ledger, columns, sources, are_asked, which)
+
+    def records_of(self, days: AbstractSet[str], columns: Sequence[str]) -> pa.Table:
+        """The same (``days`` among the columns) of those that gave hits to some days (ISO)."""
+        from pipeline.lake.records import choose_days  # noqa: PLC0415 loads Arrow
+
+        found = self.records(columns, are_asked=lambda sums: not days.isdisjoint(sums.days))
+        return choose_days(found, days)
 
     def sums(self) -> list[Sums]:
         """What that of all of them comes to: a part of a source's at a time."""
@@ -187,16 +213,16 @@ class Lake:
 
         return list_seen(self.ledger, set(quote_all(paths)))
 
-    def raw_paths(self) -> dict[str, list[tuple[Path, list[int]]]]:
-        """Where each file key's raw file was read and a file is still, with its ``stat`` then.
+    def raw_paths(self, paths: Collection[str]) -> dict[str, list[tuple[Path, list[int]]]]:
+        """At which of some paths (``quoted``) a file is still, with its ``stat`` when it was read.
 
-        A path is of what was read there last.
+        By the file key of what was read there last.
         """
-        every = [(seen, record.file_key) for record in self.all_files() for seen in record.seen]
-        every.sort(key=lambda one: one[0].read_ns)
-        latest = {seen.path: (seen, key) for seen, key in every}
+        from pipeline.lake.readings import list_seen  # noqa: PLC0415 loads Arrow
+
         found: dict[str, list[tuple[Path, list[int]]]] = {}
-        for _, (seen, key) in sorted(latest.items()):
+        for _, its in sorted(list_seen(self.ledger, paths).items()):
+            seen, key = its[-1]
             if is_file(seen.raw):
                 found.setdefault(key, []).append((seen.raw, seen.stat))
         return found

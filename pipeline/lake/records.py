@@ -84,25 +84,43 @@ def live_records(
     columns: Sequence[str],
     sources: Collection[str] | None = None,
     are_asked: Callable[[Sums], bool] = lambda _: True,
+    which: pc.Expression | None = None,
 ) -> pa.Table:
     """Some columns of the records of raw files that are in the lake.
 
-    ``are_asked``: tells by what a sheet's records come to whether it is to be read.
+    Args:
+        ledger: the lake's.
+        columns: of ``SCHEMA``.
+        sources: theirs only.
+        are_asked: tells by what a sheet's records come to whether it is to be read.
+        which: only those of which this is true; of ``columns``.
     """
     names = tuple(dict.fromkeys([*columns, *ENDED]))
 
+    def choose(table: pa.Table) -> pa.Table:
+        live = only_live(table)
+        return live if which is None else live.filter(which)
+
     def read(sheet: Sheet) -> pa.Table:
         is_asked = are_asked(sheet.sums)
-        return only_live(sheet.scan(names)) if is_asked else schema_of(names).empty_table()
+        return choose(sheet.scan(names)) if is_asked else schema_of(names).empty_table()
 
     old, moment = read_old(ledger), settled(ledger, read, sources)
     if moment.is_amid:
         old = list_records(ledger)
     its = [one for one in old if sources is None or one.source in sources]
-    found = [only_live(to_table(its)).select(schema_of(names).names)]
+    found = [choose(to_table(its)).select(schema_of(names).names)]
     return pa.concat_tables(found if moment.is_amid else [*found, *moment.read]).select(
         list(columns)
     )
+
+
+def choose_days(records: pa.Table, days: Collection[str]) -> pa.Table:
+    """Those of some records (with ``days``) whose files gave hits to some days (ISO)."""
+    shares = records["days"].combine_chunks()
+    its = pc.list_flatten(shares).field("day").cast(pa.string())
+    is_one = pc.is_in(its, value_set=pa.array(sorted(days), pa.string()))
+    return records.take(pc.unique(pc.list_parent_indices(shares).filter(is_one)))
 
 
 def list_records(ledger: Path) -> list[FileRecord]:

@@ -7,6 +7,8 @@ from datetime import date
 from itertools import groupby
 from pathlib import Path
 
+import pyarrow.compute as pc
+
 from pipeline.build.stale import list_overtaken
 from pipeline.days import Span
 from pipeline.enrich.geo.databases import list_databases, list_networks
@@ -87,31 +89,43 @@ def account_for(lake: Lake, how: ReportSettings, days: Sequence[Day], span: Span
 
     Files and lines are all that the lake has, days those of the span.
     """
-    records = lake.files()
-    reasons: Counter[str] = Counter()
-    for record in records:
-        reasons.update(record.reasons)
+    sums = lake.sums()
+    counted, reasons = Counter[str](), Counter[str]()
+    for its in sums:
+        counted.update(its.counted)
+        reasons.update(its.reasons)
+    known = {day for its in sums for day in its.days if date.fromisoformat(day) in span}
+    unread = count_unread(lake.records_of(known, ("lines", "rejected", "days"))).items()
     built = {day.day.isoformat() for day in days}
-    unread = [
-        (day, its)
-        for day, its in count_unread(records).items()
-        if its.is_worth_saying and date.fromisoformat(day) in span
-    ]
-    known = {day for record in records for day in record.days if date.fromisoformat(day) in span}
+    damaged = lake.files(lambda its: bool(its.damaged), pc.field("damage").is_valid())
     return Accounting(
-        files=len(records),
-        sources=sorted({record.source for record in records}),
-        lines=sum(record.lines for record in records),
-        kinds={kind: sum(getattr(record, kind) for record in records) for kind in KINDS},
+        files=sum(its.files for its in sums),
+        sources=sorted({its.source for its in sums if its.files}),
+        lines=counted["lines"],
+        kinds={kind: counted[kind] for kind in KINDS},
         reasons=sorted(reasons.items(), key=lambda item: (-item[1], item[0])),
-        damaged=sorted((r for r in records if r.damage), key=lambda r: (r.name, r.file_key)),
+        damaged=sorted(damaged, key=lambda r: (r.name, r.file_key)),
         unbuilt_days=sorted(known - built),
         overtaken_days=sorted(
             day for day in list_overtaken(lake, how.timeout_minutes) if str(day) in built
         ),
-        unread_days=sorted(unread, key=lambda one: (-one[1].share, one[0])),
-        unread_files=sorted(r.name for r in records if r.rejected and not r.read_days),
+        unread_days=sorted(
+            ((day, its) for day, its in unread if day in known and its.is_worth_saying),
+            key=lambda one: (-one[1].share, one[0]),
+        ),
+        unread_files=_list_unread(lake),
     )
+
+
+def _list_unread(lake: Lake) -> list[str]:
+    """The names of files with rejected lines and nothing else."""
+    are_without_hits = [pc.list_value_length(pc.field(n)) == 0 for n in ("days", "whole_days")]
+    found = lake.records(
+        ("name", "rejected", "days", "whole_days"),
+        are_asked=lambda its: its.files > its.files_with_hits,
+        which=(pc.field("rejected") > 0) & are_without_hits[0] & are_without_hits[1],
+    )
+    return sorted(found["name"].to_pylist())
 
 
 def span_databases(days: Sequence[Day]) -> list[DatabaseSpan]:

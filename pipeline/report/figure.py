@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
+import pyarrow as pa
 import pytz
 
 import pipeline
@@ -15,7 +16,6 @@ from pipeline.errors import GeoError, SettingsError
 from pipeline.ingest.source_names import list_doubts
 from pipeline.ingest.unread import Unread, count_unread
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import FileRecord
 from pipeline.lake.left_out import Missing, list_missing
 from pipeline.lake.query import State, one_state
 from pipeline.language import Language
@@ -33,6 +33,7 @@ from pipeline.report.why import find_reasons
 from pipeline.text import keep
 from pipeline.why.thresholds import REACH_DAYS
 
+READ_OF_FILES = ("source", "robots", "definitions", "lines", "rejected", "days")
 NOTHING_LEFT = keep("the lake has nothing of the day any more")
 
 
@@ -154,9 +155,9 @@ def _find_figure(state: State, how: ReportSettings, about: Day, country: str) ->
     if about.geo_built is None and country not in (ALL, NO_COUNTRY):
         raise SettingsError("--country", country, NOBODY_LOCATED)
     counted = [row for row in rows if country in (ALL, row.country)]
-    records = [record for record in lake.files() if str(day) in record.days]
+    files = lake.records_of({str(day)}, READ_OF_FILES)
     completeness = read_completeness(
-        about, list_missing(lake, [str(day)]), count_unread(records).get(str(day)),
+        about, list_missing(lake, [str(day)]), count_unread(files).get(str(day)),
         list_overtaken(lake, how.timeout_minutes),
     )  # fmt: skip
     return Figure(
@@ -176,10 +177,10 @@ def _find_figure(state: State, how: ReportSettings, about: Day, country: str) ->
         published=_list_published(state, day, country),
         database=_find_database(how, about),
         expectation=_find_expectation(state, how.language, day, country, completeness),
-        robot_lists=name_robot_lists(records),
-        definitions=sorted({record.definitions for record in records}),
+        robot_lists=name_robot_lists(files),
+        definitions=sorted(files["definitions"].unique().to_pylist()),
         program=f"Tidegauge {pipeline.__version__}",
-        doubts=say_doubts(lake, records),
+        doubts=say_doubts(lake, files),
     )
 
 
@@ -215,10 +216,10 @@ def _recall_figure(state: State, how: ReportSettings, day: date, country: str) -
     )
 
 
-def say_doubts(lake: Lake, records: Sequence[FileRecord]) -> list[str]:
+def say_doubts(lake: Lake, files: pa.Table) -> list[str]:
     """How the names of the files' sources can be read otherwise."""
-    sources = {record.source for record in records}
-    return [f"{name}: {doubt}" for name, doubt in list_doubts(lake).items() if name in sources]
+    sources = set(files["source"].unique().to_pylist())
+    return [f"{name}: {doubt}" for name, doubt in list_doubts(lake, sources).items()]
 
 
 def check_country(state: State, country: str, of_the_days: set[str]) -> None:
@@ -318,8 +319,8 @@ def read_history_before(state: State, country: str, day: date) -> HistoryBefore:
     return before
 
 
-def name_robot_lists(records: Sequence[FileRecord]) -> str:
+def name_robot_lists(files: pa.Table) -> str:
     """The lists by whose answers the day's robots were found: ``crawlerdetect 0.4.2 and ...``."""
-    known = sorted({record.robots for record in records})
+    known = sorted(files["robots"].unique().to_pylist())
     named = [[" ".join(one.rsplit("-", 1)) for one in lists.split("_")] for lists in known]
     return "; ".join(" and ".join(lists) for lists in named)

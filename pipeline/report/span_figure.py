@@ -16,6 +16,7 @@ from pipeline.lake.query import State, one_state
 from pipeline.report.accounting import ReportSettings
 from pipeline.report.facts import CountryDay, Day, ExpectedDay, PublishedFigure, RobotlikeDay
 from pipeline.report.figure import (
+    READ_OF_FILES,
     Completeness,
     check_country,
     name_robot_lists,
@@ -138,7 +139,7 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
         raise SettingsError("--country", country, NOBODY_LOCATED)
     counted = [row for row in rows if country in (ALL, row.country)]
     names = {str(day.day) for day in days}
-    records = [record for record in lake.files() if names & record.days.keys()]
+    files = lake.records_of(names, READ_OF_FILES)
     built = read_built(lake)
     located = [day for day in days if day.geo_built]
     missing, published = _list_missing_days(span, names), _list_published(state, span, country)
@@ -150,7 +151,9 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
         sessions=sum(row.sessions for row in counted),
         all_sessions=sum(day.sessions for day in days),
         unlocated_sessions=sum(row.sessions for row in rows if row.country == NO_COUNTRY),
-        days=_list_days(state, span, country, days, counted, published, overtaken),
+        days=_list_days(
+            state, span, country, days, counted, published, overtaken, count_unread(files)
+        ),
         missing_days=missing,
         withdrawn_days=[day for day in missing if day in published],
         unlocated_days=unlocated,
@@ -163,10 +166,10 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
         is_simulated=lake.is_simulated(),
         databases=sorted({day.geo_built for day in located if day.geo_built}),
         is_late=any(day.geo_is_late for day in located),
-        robot_lists=name_robot_lists(records),
-        definitions=sorted({record.definitions for record in records}),
+        robot_lists=name_robot_lists(files),
+        definitions=sorted(files["definitions"].unique().to_pylist()),
         program=f"Tidegauge {pipeline.__version__}",
-        doubts=say_doubts(lake, records),
+        doubts=say_doubts(lake, files),
     )
 
 
@@ -183,6 +186,7 @@ def _list_days(  # noqa: PLR0913 what the parts are made of
     counted: list[CountryDay],
     published: dict[date, list[int]],
     overtaken: set[date],
+    unread: dict[str, Unread],
 ) -> list[PartOfSpan]:
     sessions: dict[date, int] = {}
     for row in counted:
@@ -191,7 +195,6 @@ def _list_days(  # noqa: PLR0913 what the parts are made of
     expected = {one.day: one.expected for one in judged}
     names = [str(day.day) for day in days]
     left_out = list_missing(state.lake, names)
-    unread: dict[str, Unread] = count_unread(state.lake.files())
     return [
         PartOfSpan(
             day=day.day,

@@ -3,13 +3,15 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import TypeAdapter
 
 from pipeline.build.built import PartsOfDays, parts_path
@@ -34,14 +36,25 @@ _DAMAGE = (LakeError, ValueError, TypeError, KeyError, AttributeError)
 class ReadableLake(Lake):
     """The lake with those of its records that can be read."""
 
+    def files(
+        self,
+        are_asked: Callable[[Sums], bool] = lambda _: True,  # noqa: ARG002 all are at hand
+        which: pc.Expression | None = None,
+    ) -> list[FileRecord]:
+        """Those of them that can be read."""
+        its = [record for record in self.all_files() if record.is_live]
+        return its if which is None else to_records(to_table(its).filter(which))
+
     def records(
         self,
         columns: Sequence[str],
         sources: Collection[str] | None = None,
-        are_asked: Callable[[Sums], bool] = lambda _: True,  # noqa: ARG002 all are at hand
+        are_asked: Callable[[Sums], bool] = lambda _: True,
+        which: pc.Expression | None = None,
     ) -> pa.Table:
-        """The same of those that can be read."""
-        its = [one for one in self.files() if sources is None or one.source in sources]
+        """Of them the same."""
+        its = self.files(are_asked, which)
+        its = [one for one in its if sources is None or one.source in sources]
         return to_table(its).select(list(columns))
 
     def sums(self) -> list[Sums]:
@@ -50,8 +63,16 @@ class ReadableLake(Lake):
 
     def all_files(self) -> list[FileRecord]:
         """The records that can be read: of a sheet all or none, every field of its type."""
+        return list(self._by_key.values())
+
+    def find_all(self, file_keys: Iterable[str]) -> dict[str, FileRecord]:
+        """Some of them."""
+        return {key: self._by_key[key] for key in file_keys if key in self._by_key}
+
+    @cached_property
+    def _by_key(self) -> dict[str, FileRecord]:
         found = {record.file_key: record for record in self.list_records()}
-        return [record for _, record in sorted(found.items())]
+        return dict(sorted(found.items()))
 
     def list_records(self) -> Iterator[FileRecord]:
         """The same; a raw file's as often as it has one."""

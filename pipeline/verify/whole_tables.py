@@ -6,6 +6,7 @@ Completeness and surges are judged in Python anyway; the same judgement is asked
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -13,10 +14,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.build.completeness import FileShare, judge_completeness, list_shares
+from pipeline.build.completeness import SourceDay, judge_completeness, list_source_days
 from pipeline.definitions import CENSORED_SHARE
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.left_out import Missing
+from pipeline.lake.records import sum_records
 from pipeline.surges import find_surges
 from pipeline.tables import TABLES
 from pipeline.verify.differences import find_difference
@@ -47,10 +49,10 @@ class Inputs:
     left_out: Sequence[Missing] = ()
     """What was there of the days and is not in the lake."""
 
-    @property
-    def shares(self) -> list[FileShare]:
-        """What every raw file gave to which of the days."""
-        return list_shares(self.records, set(self.days))
+    @cached_property
+    def shares(self) -> list[SourceDay]:
+        """What every source gave to which of the days."""
+        return list_source_days(sum_records(self.records), self.records, set(self.days))
 
 
 def prove_tables(shelf: Shelf, inputs: Inputs) -> Iterator[Finding]:
@@ -116,11 +118,11 @@ def _by_minute(minutes: pa.Table) -> pa.Table:
     return minutes.set_column(place, "minute", pa.array(since.astype(np.int32)))
 
 
-def count_days(daily: pa.Table, shares: Iterable[FileShare], completeness: pa.Table) -> pa.Table:
+def count_days(daily: pa.Table, shares: Iterable[SourceDay], completeness: pa.Table) -> pa.Table:
     """The table ``days``, ordered by day: what each day with figures and files adds up to."""
-    sources: dict[date, list[str]] = {}
+    sources: dict[date, list[int]] = {}
     for share in shares:
-        sources.setdefault(share.day, []).append(share.source)
+        sources.setdefault(share.day, []).append(share.files)
     daily = daily.filter(pc.is_in(daily["day"], value_set=pa.array(list(sources), pa.date32())))
     days = sorted(pc.unique(daily["day"]).to_pylist())
     row = pc.index_in(daily["day"], value_set=pa.array(days, pa.date32())).to_numpy()
@@ -139,8 +141,8 @@ def count_days(daily: pa.Table, shares: Iterable[FileShare], completeness: pa.Ta
     return pa.table(
         {
             "day": pa.array(days, pa.date32()),
-            "sources": pa.array([len(set(sources[day])) for day in days], pa.int64()),
-            "files": pa.array([len(sources[day]) for day in days], pa.int64()),
+            "sources": pa.array([len(sources[day]) for day in days], pa.int64()),
+            "files": pa.array([sum(sources[day]) for day in days], pa.int64()),
             "hits": hits + sums("robot_hits"),
             "robot_hits": sums("robot_hits"),
             "sessions": sums("sessions"),

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 from lake_fixtures import Site, make_line
 
-from pipeline.build.completeness import FileShare, judge_completeness
+from pipeline.build.completeness import SourceDay, judge_completeness
 from pipeline.days import day_start
 
 TORONTO = ZoneInfo("America/Toronto")
@@ -34,7 +34,7 @@ def site(
     first: date = FIRST,
     sources: Iterable[str] = RATES,
     zone: ZoneInfo = TORONTO,
-) -> tuple[pa.Table, list[FileShare]]:
+) -> tuple[pa.Table, list[SourceDay]]:
     """Draw minutes and files of whole days; ``keep`` says which minutes (from the start) exist."""
     rng = np.random.default_rng(0)
     rows: list[tuple[date, str, int, int]] = []
@@ -51,7 +51,7 @@ def site(
             ]
             if own:
                 rows += own
-                shares.append(FileShare(day, source, f"{source}-{day}", is_damaged=False))
+                shares.append(SourceDay(day, source))
     columns = zip(*rows, strict=True) if rows else [[]] * 4
     kinds = [pa.date32(), pa.string(), pa.int32(), pa.int64()]
     arrays = [pa.array(list(c), k) for c, k in zip(columns, kinds, strict=True)]
@@ -60,7 +60,7 @@ def site(
 
 def judge(
     minutes: pa.Table,
-    shares: list[FileShare],
+    shares: list[SourceDay],
     named: tuple[str, ...] = (),
     zone: ZoneInfo = TORONTO,
 ) -> dict[date, dict[str, Any]]:
@@ -185,7 +185,7 @@ def test_names_that_are_dates_are_no_sources_to_expect() -> None:
         name = f"ex16110{n + 1}"
         names = pa.array([name] * len(minutes))
         tables.append(minutes.set_column(1, "source", names))
-        shares += [FileShare(file.day, name, name, is_damaged=False) for file in files]
+        shares += [SourceDay(file.day, name) for file in files]
     found = judge(pa.concat_tables(tables), shares)
     assert [row["sources_expected"] for row in found.values()] == [1] * 6
     assert not any(row["reasons"] for row in found.values())
@@ -206,10 +206,8 @@ def test_named_sources_are_expected_whatever_was_seen() -> None:
 
 def test_a_damaged_file_makes_its_last_day_preliminary() -> None:
     minutes, shares = site(8)
-    shares = [
-        FileShare(s.day, s.source, s.file_key, is_damaged=s.file_key == "web02-2016-11-08")
-        for s in shares
-    ]
+    damaged = SourceDay(november(8), "web02", damaged=["web02-2016-11-08"])
+    shares = [damaged if (s.source, s.day) == ("web02", november(8)) else s for s in shares]
     row = judge(minutes, shares)[november(8)]
     assert row["reasons"] == ["web02: a damaged file was read in part (web02-2016-11-08)"]
     assert (row["is_preliminary"], row["share"], row["sources_whole"]) == (True, 1.0, 4)
@@ -237,7 +235,7 @@ def test_forged_years_cost_nothing_and_spoil_no_other_day() -> None:
         [pa.array(forged), pa.array(["web01"] * 2), pa.array(starts, pa.int32()), pa.array([1, 1])],
         names=minutes.column_names,
     )
-    shares = [*shares, *(FileShare(day, "web01", "web01-x", is_damaged=False) for day in forged)]
+    shares = [*shares, *(SourceDay(day, "web01") for day in forged)]
     found = judge(pa.concat_tables([minutes, lines]), shares)
     assert [day for day, row in found.items() if row["reasons"]] == forged
 
@@ -264,9 +262,7 @@ def test_a_year_of_five_sources_takes_about_a_second() -> None:
         )
         for source in RATES
     ]  # fmt: skip
-    shares = [
-        FileShare(day, source, source, is_damaged=False) for day in days[:365] for source in RATES
-    ]
+    shares = [SourceDay(day, source) for day in days[:365] for source in RATES]
     began = time.process_time()
     found = judge_completeness(pa.concat_tables(tables), shares, TORONTO, ())
     assert time.process_time() - began < 3

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from lake_fixtures import Site, make_line
 
-from pipeline.build.completeness import FileShare, judge_completeness
+from pipeline.build.completeness import SourceDay, judge_completeness
 from pipeline.days import day_start
 
 UTC_ZONE, TORONTO = ZoneInfo("UTC"), ZoneInfo("America/Toronto")
@@ -60,10 +60,7 @@ def judge(
     columns = zip(*rows, strict=True)
     arrays = [pa.array(list(column), kind) for column, kind in zip(columns, kinds, strict=True)]
     minutes = pa.table(arrays, names=["day", "source", "minute", "hits"])
-    shares = [
-        FileShare(day, source, f"{source}-{day}", is_damaged=False)
-        for day, source in sorted({place[:2] for place in hits})
-    ]
+    shares = [SourceDay(day, source) for day, source in sorted({place[:2] for place in hits})]
     return {row["day"]: row for row in judge_completeness(minutes, shares, zone, named).to_pylist()}
 
 

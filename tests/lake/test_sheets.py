@@ -17,7 +17,7 @@ from lake_fixtures import GOOD, Site, make_line
 from pipeline.errors import LakeError
 from pipeline.lake import records as sheets
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import DayShare, FileRecord, key_of
+from pipeline.lake.ledger import DayShare, FileRecord, key_of, quoted
 from pipeline.lake.records import put_records, to_records
 from pipeline.lake.sheets import list_sheets
 from pipeline.lake.sums import sum_up
@@ -186,7 +186,7 @@ def test_a_reader_of_two_sheets_sees_one_moment(
     """The sheets change after the first of them was read: they are read again."""
     lake = Lake(tmp_path / "lake")
     put(lake, *(of_day(template, day, day) for day in (0, 1, 2, 3, 4, 5)))
-    read, waiting = sheets.Sheet.read, [of_day(template, 5, 0)]
+    read, waiting = sheets.Sheet.scan, [of_day(template, 5, 0)]
 
     def read_then_write(sheet: sheets.Sheet, columns: Any = None) -> Any:
         table = read(sheet, columns)
@@ -194,7 +194,7 @@ def test_a_reader_of_two_sheets_sees_one_moment(
             put(lake, waiting.pop())
         return table
 
-    monkeypatch.setattr(sheets.Sheet, "read", read_then_write)
+    monkeypatch.setattr(sheets.Sheet, "scan", read_then_write)
     assert len(lake.files()) == 6
     assert lake.files()[5].day == str(FIRST)
 
@@ -217,7 +217,7 @@ def test_a_lake_of_divided_sheets_is_proved(tmp_path: Path) -> None:
     new = Lake(site.lake).find_seen(path)
     assert new is not None
     assert old.replaced_by == new.file_key
-    paths = Lake(site.lake).raw_paths()
+    paths = Lake(site.lake).raw_paths({quoted(path)})
     assert old.file_key not in paths
     assert [raw for raw, _ in paths[new.file_key]] == [path]
     site.run("forget", "web01-5.log")
