@@ -52,7 +52,7 @@ test-kernel: install-dev
 # What asks what time it is, tests or commands, on a leap day and both days on which clocks change.
 # The others count days of 2016, and are given the instant where one matters.
 CLOCKED := $(addprefix orchestration/test_,as_of.py days.py figures_due.py files_sensor.py tab.py \
-	waiting.py watch.py) $(addprefix ingest/test_,first_contact.py settling.py sources.py) \
+	waiting.py) $(addprefix ingest/test_,first_contact.py settling.py sources.py) \
 	cli/test_geo_commands.py
 test-clocks: install-dev
 	tests/e2e/packages.sh

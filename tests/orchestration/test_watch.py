@@ -21,7 +21,7 @@ from pipeline.orchestration.watch import take_in_so_far
 from pipeline.settings import Settings, load_settings
 
 TORONTO = ZoneInfo("America/Toronto")
-SCALE = 0.005
+SCALE = 0.002
 EVENING = datetime(2016, 11, 8, 20, 10, tzinfo=TORONTO)
 
 
