@@ -134,13 +134,13 @@ def figure_command(  # noqa: PLR0913 one parameter an option
             raise SettingsError("--day", str(day.date()), "give either --day, or --from and --to")
         figure = find_figure(opened, how, day.date(), code)
         said = (write_short if short else write_paragraph)(figure, how.language)
-        facts = asdict(figure)
+        facts = asdict(figure) | {"is_lower_bound": figure.completeness.is_lower_bound}
     else:
         if not (first and last):
             raise SettingsError("--day", "(not given)", "give --day, or both --from and --to")
         span = find_span_figure(opened, how, read_span(first, last), code)
         said = (write_short_span if short else write_span_paragraph)(span, how.language)
-        facts = asdict(span) | {"expected": span.expected}
+        facts = asdict(span) | {"expected": span.expected, "is_lower_bound": span.is_lower_bound}
     text = escape(said)
     if form == Form.table:
         with until_closed():

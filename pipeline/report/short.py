@@ -15,6 +15,7 @@ from pipeline.report.figure_sentences import (
     count_for_logs,
     say_unexpected,
     say_unjudged_total,
+    shorten,
 )
 from pipeline.report.span_figure import SpanFigure
 from pipeline.report.span_paragraph import count_of_span, find_worst
@@ -112,6 +113,11 @@ def _list_caveats(figure: Figure, language: Language) -> Iterator[str]:
     about = figure.completeness
     if about.is_preliminary is None:
         yield language.gettext("how complete the logs are was not judged")
+    elif about.is_preliminary and about.sources == about.sources_expected:
+        yield language.gettext(
+            "the figure is preliminary: {reasons}",
+            reasons=shorten("; ".join(map(language.retell, about.reasons))),
+        )
     elif about.is_preliminary:
         yield language.gettext(
             "the figure is preliminary, as the logs of {sources} alone are whole",
@@ -122,7 +128,7 @@ def _list_caveats(figure: Figure, language: Language) -> Iterator[str]:
         yield language.gettext("which server wrote what is in doubt")
     if figure.database is None and figure.country != ALL:
         yield language.gettext("nobody was located")
-    if figure.database and figure.database.is_late:
+    if figure.database and figure.database.is_late and figure.country != ALL:
         yield language.gettext("the address database is younger than the day")
     if figure.expectation and figure.expectation.geo_before:
         yield language.gettext("the surge begins with another database of addresses")
@@ -170,7 +176,7 @@ def _list_span_caveats(figure: SpanFigure, language: Language) -> Iterator[str]:
     yield from _list_span_losses(figure, language)
     if figure.doubts:
         yield language.gettext("which server wrote what is in doubt")
-    if figure.is_late:
+    if figure.is_late and figure.country != ALL:
         yield language.gettext("an address database is younger than its day")
     if not all(one.published and one.published[-1] == one.sessions for one in figure.days):
         yield language.gettext("not all of it has been published yet")

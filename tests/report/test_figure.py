@@ -18,6 +18,7 @@ from pipeline.report import wording
 from pipeline.report.facts import Published
 from pipeline.report.figure import Completeness, Database, Expectation, Figure
 from pipeline.report.paragraph import write_paragraph
+from pipeline.report.short import write_short
 
 
 @pytest.fixture
@@ -251,6 +252,17 @@ def test_a_preliminary_figure_with_hits_that_may_count_twice_is_not_at_least() -
     assert "so the figure is a lower bound" not in said
 
 
+def test_a_day_of_which_a_file_alone_was_left_out_says_why_in_short() -> None:
+    """All its sources are whole: that is no reason. Of all countries no database is a caveat."""
+    about = Completeness(None, 5, 5, is_preliminary=True, is_censored=False, error_share=0.0,
+                         reasons=["web03: late.log is of a sealed day"], doubts=[])  # fmt: skip
+    late = Database(date(2016, 11, 30), True, None, None)
+    said = write_short(figure(completeness=about, database=late), ENGLISH)
+    assert "the figure is preliminary: web03: late.log is of a sealed day; " in said
+    assert "the address database is younger than the day" in said
+    assert "younger" not in write_short(figure(country="all", database=late), ENGLISH)
+
+
 def test_restatements_down_and_up_and_of_completeness_alone() -> None:
     """A row with the same number is no restatement; every other is a sentence."""
     values = [
@@ -307,6 +319,7 @@ def test_json_has_the_same_facts(night: Publisher) -> None:
     assert one["text"] + "\n" == say(night, "US")
     assert (one["day"], one["country"], one["sessions"]) == ("2016-11-08", "US", 250)
     assert one["completeness"]["sources_expected"] == 5
+    assert one["is_lower_bound"] is False
     assert [value["sessions"] for value in one["published"]] == [100, 250]
     assert one["published"][1]["reason"] == LATE
     assert one["database"]["built"] == "2016-11-03"
