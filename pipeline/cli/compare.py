@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
+import shutil
 import signal
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from pipeline.compare.variants import Variant
     from pipeline.lake.lake import Lake
 
+_WAITS_S = (0.0, 0.1, 0.2, 0.4, 0.8)
+"""Before each try to remove the temporary folder."""
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _THEN = "nothing was changed; if a build or an ingest was at work, run compare again"
 
@@ -202,17 +206,37 @@ def _open_workspace(lake: Lake) -> Iterator[Path]:
     """
     try:
         parent = Path(tempfile.gettempdir()).resolve()
-        if parent.is_relative_to(lake.root.resolve()):
-            raise SettingsError("TMPDIR", str(parent), "lies in the lake; set a folder outside it")
-        folder = tempfile.TemporaryDirectory(
-            prefix="tidegauge-compare-", dir=parent, ignore_cleanup_errors=True
-        )
     except OSError as error:
-        raise StorageError(
-            f"no temporary folder can be made: {error.strerror}; set TMPDIR to one that can be"
-        ) from error
-    with _ended_by_exceptions(), folder as name:
-        yield Path(name)
+        raise _without_folder(error) from error
+    if parent.is_relative_to(lake.root.resolve()):
+        raise SettingsError("TMPDIR", str(parent), "lies in the lake; set a folder outside it")
+    folder = parent / f"tidegauge-compare-{secrets.token_hex(8)}"
+    with _ended_by_exceptions():
+        try:  # named before it is made: whenever the end comes, it is known
+            folder.mkdir(mode=0o700)
+            yield folder
+        except OSError as error:
+            if error.filename != str(folder):
+                raise
+            raise _without_folder(error) from error
+        finally:
+            _remove(folder)
+
+
+def _without_folder(error: OSError) -> StorageError:
+    return StorageError(
+        f"no temporary folder can be made: {error.strerror}; set TMPDIR to one that can be"
+    )
+
+
+def _remove(folder: Path) -> None:
+    """Remove it, though threads that do not know of the end yet write there, or it comes twice."""
+    for wait in _WAITS_S:
+        with suppress(KeyboardInterrupt):
+            time.sleep(wait)
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                return
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections import namedtuple
@@ -270,6 +271,30 @@ def test_real_ctrl_c_in_the_middle_leaves_nothing(site: Site, tmp_path: Path) ->
         assert "Traceback" not in said
         assert running.returncode == 130
         assert list(folder.iterdir()) == []
+
+
+AT_THE_WORST = """
+import os, signal, sys
+from pipeline.cli import main
+set_handler = signal.signal
+set_handler(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
+def first(*handler):
+    signal.signal = set_handler
+    os.kill(os.getpid(), signal.SIGINT)
+    return set_handler(*handler)
+signal.signal = first
+main.run()
+"""
+
+
+def test_ctrl_c_before_anything_was_read_leaves_nothing(site: Site, tmp_path: Path) -> None:
+    """It comes when the folder may be there already, and no handler of ours is yet."""
+    done = subprocess.run(
+        [sys.executable, "-c", AT_THE_WORST, "compare", *LATER], cwd=site.folder, check=False,
+        env=site.environment({"TMPDIR": str(tmp_path / "tmp")}), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 130, done.stderr
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_room_is_checked_before_reading(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
