@@ -43,7 +43,7 @@ test: install-dev
 		$(BIN)/python -m pytest -n auto --dist loadgroup --timeout=600
 
 # What reads lines is the same compiled, with each place in an array checked, and uncompiled.
-KERNEL := $(BIN)/python -m pytest -n auto tests/formats/test_combined.py \
+KERNEL := $(BIN)/python -m pytest -n auto --timeout=600 tests/formats/test_combined.py \
 	tests/formats/test_conformance.py tests/formats/test_numbering.py
 test-kernel: install-dev
 	NUMBA_DISABLE_JIT=1 $(KERNEL) -k "not costs_one_pass and not can_be_kept"
@@ -97,7 +97,7 @@ faults: faults-alone faults-beside
 faults-alone: install-dev
 	KILLS=$(KILLS) $(FAULTS) -n 0 -s $(ALONE)
 faults-beside: install-dev
-	$(FAULTS) -n 2 --dist loadfile $(filter-out $(ALONE),$(wildcard tests/faults/test_*.py))
+	$(FAULTS) -n 2 --dist loadfile --timeout=600 $(filter-out $(ALONE),$(wildcard tests/faults/test_*.py))
 
 lint: install-dev
 	$(BIN)/ruff check .
