@@ -167,6 +167,10 @@ def _list_losses(about: Completeness, language: Language) -> Iterator[str]:
 def _list_span_caveats(figure: SpanFigure, language: Language) -> Iterator[str]:
     if figure.missing_days:
         yield language.gettext("there is no log of {days}", days=language.days(figure.missing_days))
+    if figure.unbuilt_days:
+        yield language.gettext(
+            "hits of {days} were not counted yet", days=language.days(figure.unbuilt_days)
+        )
     if figure.unlocated_days:
         yield language.gettext("nobody was located {when}", when=language.on(figure.unlocated_days))
     if any(one.completeness.is_preliminary is None for one in figure.days):

@@ -62,8 +62,10 @@ class SpanFigure:
     """Those that have hits."""
     missing_days: list[date]
     """Those of which the lake has none."""
+    unbuilt_days: list[date]
+    """Those of which it has hits that were not counted yet."""
     withdrawn_days: list[date]
-    """Of those, days of which a figure was published: all their raw files were taken out."""
+    """Of the missing, days of which a figure was published: all their raw files were taken out."""
     unlocated_days: list[date]
     """Those on which nobody was located: they have no figure of a country."""
     robot_hits: int
@@ -87,7 +89,7 @@ class SpanFigure:
     def is_lower_bound(self) -> bool:
         """Whether more would be counted, had nothing been lost and nobody turned away."""
         has_doubts = any(one.completeness.doubts for one in self.days)
-        lacks = bool(self.missing_days or self.unlocated_days)
+        lacks = bool(self.missing_days or self.unbuilt_days or self.unlocated_days)
         return (lacks or any(d.completeness.is_lower_bound for d in self.days)) and not has_doubts
 
     @property
@@ -109,7 +111,8 @@ class SpanFigure:
     @property
     def unjudged_days(self) -> list[date]:
         """Those for which nothing is expected, as there is no hit or too little history."""
-        return sorted([*self.missing_days, *(d.day for d in self.days if d.expected is None)])
+        unjudged = [one.day for one in self.days if one.expected is None]
+        return sorted([*self.missing_days, *self.unbuilt_days, *unjudged])
 
 
 def find_span_figure(lake: Lake, how: ReportSettings, span: Span, country: str) -> SpanFigure:
@@ -130,7 +133,9 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
     lake = state.lake
     days = state.ask(Day, "report/days", **span.bound)
     if not days:
-        raise SettingsError("--from and --to", str(span), "the lake has no hits of these days")
+        raise SettingsError(
+            "--from and --to", str(span), "the lake has counted no hits of these days"
+        )
     rows = state.ask(CountryDay, "queries/daily", country=None, **span.bound)
     check_country(state, country, {row.country for row in rows})
     is_placed = country not in (ALL, NO_COUNTRY)
@@ -142,7 +147,9 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
     files = lake.records_of(names, READ_OF_FILES)
     built = read_built(lake)
     located = [day for day in days if day.geo_built]
-    missing, published = _list_missing_days(span, names), _list_published(state, span, country)
+    uncounted, published = _list_other_days(span, names), _list_published(state, span, country)
+    known = {day for record in lake.files() for day in record.days}
+    missing = [day for day in uncounted if str(day) not in known]
     overtaken = list_overtaken(lake, how.timeout_minutes)
     return SpanFigure(
         first_day=span.first,
@@ -155,6 +162,7 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
             state, span, country, days, counted, published, overtaken, count_unread(files)
         ),
         missing_days=missing,
+        unbuilt_days=[day for day in uncounted if str(day) in known],
         withdrawn_days=[day for day in missing if day in published],
         unlocated_days=unlocated,
         robot_hits=sum(row.robot_hits for row in counted),
@@ -173,7 +181,7 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
     )
 
 
-def _list_missing_days(span: Span, known: set[str]) -> list[date]:
+def _list_other_days(span: Span, known: set[str]) -> list[date]:
     every = (span.first + n * _ONE_DAY for n in range((span.last - span.first).days + 1))
     return [day for day in every if str(day) not in known]
 

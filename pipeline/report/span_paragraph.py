@@ -120,6 +120,15 @@ def _say_lacking_days(figure: SpanFigure, language: Language) -> Iterator[str]:
             " add nothing to the sum.",
             len(figure.missing_days), days=language.days(figure.missing_days),
         )  # fmt: skip
+    if figure.unbuilt_days:
+        yield language.ngettext(
+            "Hits of {count} of the days ({days}) were not counted yet and add nothing to the sum:"
+            " {command} counts them.",
+            "Hits of {count} of the days ({days}) were not counted yet and add nothing to the sum:"
+            " {command} counts them.",
+            len(figure.unbuilt_days), days=language.days(figure.unbuilt_days),
+            command="`tidegauge build`",
+        )  # fmt: skip
     if figure.unlocated_days:
         yield language.ngettext(
             "On {count} of the days ({days}) nobody was located: it adds nothing to the sum.",
@@ -152,7 +161,7 @@ def _say_completeness(figure: SpanFigure, language: Language) -> Iterator[str]:
             sources=wording.write_sources(about.sources, about.sources_expected, language),
             reasons=shorten("; ".join(map(language.retell, about.reasons))),
         )  # fmt: skip
-    elif not unjudged and not figure.missing_days:
+    elif not (unjudged or figure.missing_days or figure.unbuilt_days):
         yield language.gettext("The logs of all sources that were expected are in.")
     if figure.overtaken_days:
         yield say_overtaken(figure.overtaken_days, language)

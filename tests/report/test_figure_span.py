@@ -236,3 +236,22 @@ def test_a_figure_that_changed_and_changed_back_was_restated(tmp_path: Path) -> 
     assert "No figure that was published has changed" not in said
     short = say(site, "--day", "2016-11-08", "--country", "US", "--short")
     assert "it was restated, and is again what was first published" in short
+
+
+def test_a_day_with_hits_that_were_not_counted_is_not_called_missing(tmp_path: Path) -> None:
+    """Nor is one without hits called uncounted; the page says the same of both."""
+    site = Publisher(tmp_path)
+    for day in (5, 9):
+        site.deliver(f"web01-2016110{day}.log", day=day, US=200)
+    site.build(d5=COMPLETE, d9=COMPLETE)
+    site.deliver("web01-20161107.log", day=7, US=3)
+    said = say_span(site, "2016-11-05", "2016-11-09")
+    assert "at least 400 sessions" in said
+    assert "no hit of 2 of the days (6 November 2016 and 8 November 2016): they are" in said
+    assert "Hits of 1 of the days (7 November 2016) were not counted yet and add nothing" in said
+    short = say_span(site, "2016-11-05", "2016-11-09", "US", "--short")
+    assert "there is no log of 6 November 2016 and 8 November 2016; hits of 7 November" in short
+    site.site.run("report", "--out", "page.html")
+    page = (site.site.folder / "page.html").read_text()
+    assert "Days without any hit:</strong> 6 November 2016 and 8 November 2016." in page
+    assert "not counted yet:</strong> 7 November 2016." in page
