@@ -80,12 +80,14 @@ $(ENGINES)/installed: requirements-engines.lock .venv/installed-dev
 
 # Minutes: a real Airflow, a browser, PostgreSQL and Docker. Screenshots are in ./e2e-artefacts.
 # As root on Debian it installs what it needs of the system; else it says what it leaves out.
-# What has to be fast runs alone.
+# What has to be fast runs alone; what is longest begins first.
+LONGEST := tests/system/test_dags.py tests/system/test_wheel.py
 E2E := timeout --foreground --signal=INT --kill-after=2m 30m $(BIN)/python -m pytest -rs --timeout=1200
 e2e: install-dev $(ENGINES)/installed
 	tests/e2e/packages.sh
 	rm -f e2e-artefacts/measured.txt
-	$(E2E) -n 2 --dist loadgroup tests/system
+	$(E2E) -n 2 --dist loadgroup --no-loadscope-reorder \
+		$(LONGEST) $(filter-out $(LONGEST),$(wildcard tests/system/test_*.py))
 	$(E2E) -n 2 --dist loadfile tests/e2e/test_backwards_postgres.py tests/e2e/test_docker.py
 	$(E2E) -n 0 tests/e2e/test_dag_folder.py tests/e2e/test_standalone_ui.py
 	cat e2e-artefacts/measured.txt
