@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache, cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -50,7 +51,7 @@ class DayFiles:
         """The names of the Parquet files that have their hits, each once."""
         return sorted(set(self.lie_in))
 
-    @property
+    @cached_property
     def named(self) -> dict[str, int]:
         """Each file's hits by its key; those of a pack of many together, by ``_name_many``."""
         found: dict[str, int] = {}
@@ -112,6 +113,7 @@ def days_of(lake: Lake, days: Collection[date] | None = None) -> dict[date, DayF
     return found
 
 
+@cache  # a lake has as many as ways of reading
 def _read_by(  # noqa: PLR0913 what a file was read by, as ``READ_BY``
     robots: str,
     definitions: int,

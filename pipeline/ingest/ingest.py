@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -62,7 +63,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
         on_read: told the raw bytes read, for progress.
     """
     names = Namer(lake)
-    sizes = frozenset(read_records(lake.ledger, ["raw_bytes"])["raw_bytes"].unique().to_pylist())
+    sizes = _Sizes(lake)
     stop = threading.Event()
     with (
         storage_named(
@@ -100,8 +101,27 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
     return result
 
 
+_SMALL = 64 * 1024
+"""Bytes of a raw file that is read sooner than found out whether one of its size is known."""
+
+
+class _Sizes:
+    """The sizes of all raw files that were read, as far as they tell whether to read one twice."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+
+    def __contains__(self, size: int) -> bool:
+        return size <= _SMALL or size in self._known
+
+    @cached_property
+    def _known(self) -> frozenset[int]:
+        found = read_records(self._lake.ledger, ["raw_bytes"])["raw_bytes"]
+        return frozenset(found.unique().to_pylist())
+
+
 def _take(
-    lake: Lake, jobs: list[Job], how: Reading, rules: OverlapRules, sizes: Container[int]
+    lake: Lake, jobs: list[Job], how: Reading, rules: OverlapRules, sizes: _Sizes
 ) -> Ingested:
     """Take some files in, together as far as each of them leaves no doubt."""
     done: list[Ingested] = []
@@ -144,9 +164,7 @@ def _note_failed(lake: Lake, how: Reading, jobs: Sequence[Job], failed: Sequence
     write_notes(lake, notes)
 
 
-def _take_one(
-    lake: Lake, job: Job, how: Reading, rules: OverlapRules, sizes: Container[int]
-) -> Ingested:
+def _take_one(lake: Lake, job: Job, how: Reading, rules: OverlapRules, sizes: _Sizes) -> Ingested:
     """Take one file in, and tell what became of it; only one of a known size can be known."""
     try:
         may_be_known = not job.again and job.path.stat().st_size in sizes

@@ -232,11 +232,12 @@ def _put(
     for record in records:
         new[max(0, bisect_right(starts, record.day) - 1)].append(record)
     for place, start in enumerate(starts):
-        left, loses = SCHEMA.empty_table(), False
+        left, loses, is_whole = SCHEMA.empty_table(), False, False
         if sheets:
             had = sheets[place].read(("file_key",))["file_key"]
             is_gone = pc.is_in(had, value_set=keys)
-            if place not in new and not pc.any(is_gone).as_py():
+            is_whole = not pc.any(is_gone).as_py()
+            if place not in new and is_whole:
                 continue
             left = sheets[place].read().filter(pc.invert(is_gone))
             kept = {record.file_key for record in new[place]}
@@ -244,11 +245,17 @@ def _put(
         table = pa.concat_tables([left, to_table(new[place])])
         table = table.sort_by([("day", "ascending"), ("file_key", "ascending")])
         for number, rows in enumerate(_divide(table)):
+            if number == 0 and is_whole and len(rows) == len(left) and _are_later(new[place], left):
+                continue  # the sheet as it is: what comes is of days behind it
             first = start if number == 0 else str(rows["day"][0])
             staged = staging / f".{secrets.token_hex(8)}.sheet"
             write_sheet(staged, source, rows)
             target = ledger.parent / FILES_FOLDER / f"{source}-{first}.parquet"
             yield Move(staged, target), loses
+
+
+def _are_later(records: Iterable[FileRecord], table: pa.Table) -> bool:
+    return min(record.day for record in records) > str(pc.max(table["day"]))
 
 
 def _divide(table: pa.Table) -> Iterator[pa.Table]:

@@ -71,7 +71,9 @@ class Sheet:
         """The same, not kept."""
         path = self.path
         with damage_named(path), shape_named(path), pq.ParquetFile(path) as file:
-            return _filled(file.read(columns), schema_of(columns)).cast(schema_of(columns))
+            # Threads cost more than they save: a lake has many sheets, of few rows each.
+            found = file.read(columns, use_threads=False)
+            return _filled(found, schema_of(columns)).cast(schema_of(columns))
 
     @property
     def sums(self) -> Sums:
@@ -90,13 +92,10 @@ class Sheet:
 
         None where some are null, or the footer does not say.
         """
-        groups = map(self._footer.row_group, range(self._footer.num_row_groups))
-        known = [
-            chunk.statistics
-            for group in groups
-            for chunk in map(group.column, range(group.num_columns))
-            if chunk.path_in_schema == column
-        ]
+        footer = self._footer
+        groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+        place = _find_column(groups[0], column) if groups else None
+        known = [] if place is None else [group.column(place).statistics for group in groups]
         if not known or any(not one or not one.has_min_max or one.null_count for one in known):
             return None
         return min(one.min for one in known), max(one.max for one in known)
@@ -111,6 +110,17 @@ class Sheet:
         return found
 
 
+def _find_column(group: pq.RowGroupMetaData, name: str) -> int | None:
+    """The place of a column, by its path in Parquet; mostly that of the sheet before."""
+    place = _places.get(name)
+    if place is None or place >= group.num_columns or group.column(place).path_in_schema != name:
+        names = [group.column(number).path_in_schema for number in range(group.num_columns)]
+        place = names.index(name) if name in names else None
+        _places[name] = place
+    return place
+
+
+_places: dict[str, int | None] = {}
 _kept: dict[tuple[Path, tuple[str, ...] | None], tuple[_Stat, pa.Table]] = {}
 """Of each sheet what was read last: each commit reads them, and leaves one anew."""
 _kept_sums: dict[Path, tuple[_Stat, Sums]] = {}

@@ -78,12 +78,16 @@ def test_a_sheet_of_too_many_is_divided_between_days(template: FileRecord, tmp_p
     put(lake, more := of_day(template, 10, 3))
     after = {sheet.path.name: sheet.stat for sheet in list_sheets(lake.ledger)}
     assert [name for name in after if after[name] != before[name]] == ["web01-2016-11-03.parquet"]
-    for record in (*records, more):
+    put(lake, last := of_day(template, 11, 6))
+    then = {sheet.path.name: sheet.stat for sheet in list_sheets(lake.ledger)}
+    assert then.keys() - after.keys() == {"web01-2016-11-07.parquet"}
+    assert all(then[name] == after[name] for name in after)  # a full one is left as it is
+    for record in (*records, more, last):
         assert lake.find(record.file_key) == record
     assert lake.find("web01-ffffffffffffffff") is None
     other = Lake(tmp_path / "other")
     put(other, *records)
-    assert other.files() == [record for record in lake.files() if record != more]
+    assert other.files() == [one for one in lake.files() if one not in (more, last)]
 
 
 @pytest.mark.usefixtures("few")
