@@ -39,7 +39,9 @@ MAY = {
     },
     "have options": {"cli/", "demo/commands.py", "demo/standalone.py"},
     "print": {"cli/", "demo/commands.py", "demo/demo.py", "demo/standalone.py", "text.py"},
-    "write Parquet": {"lake/hit_files.py", "lake/table_files.py", "enrich/robots.py"},
+    "write Parquet": {"lake/coded_files.py", "lake/hit_files.py", "lake/table_files.py",
+        "enrich/robots.py",
+    },
     "ask in SQL": {
         "formats/", "lake/views.py", "lake/safe_sql.py", "tables.py", "verify/side_files.py",
     },

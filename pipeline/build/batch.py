@@ -24,6 +24,7 @@ from pipeline.build.stale import DERIVED, SessionRules
 from pipeline.days import day_start
 from pipeline.definitions import ASSET_PATH, HITS_PER_MB, MEMORY_LIMIT_MB, ROBOTLIKE
 from pipeline.enrich.visitors import VisitorKey
+from pipeline.lake.coded_files import write_sessions
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import show_hits
 from pipeline.lake.lake import Lake
@@ -111,7 +112,7 @@ def _build(  # noqa: PLR0913 as above
         part_rows = None if is_bucket else settings.part_rows
         cut_at = (_RUN_ROWS, _RUN_BYTES) if is_bucket else (settings.part_rows, PIECE_BYTES)
         pieces = read_sessions(connection.cursor(), files, folder / "runs", *cut_at)
-        writing = beside.submit(write_partitions, pieces, folder / "sessions", part_rows)
+        writing = beside.submit(write_sessions, pieces, folder / "sessions", part_rows)
         for model in ("daily", "hourly", "minutes"):
             rows = connection.execute(_ordered(model)).to_arrow_table()
             write_partitions(split_days(rows), folder / model)

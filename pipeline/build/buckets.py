@@ -22,6 +22,7 @@ from pipeline.build.files_of_days import DayFiles
 from pipeline.build.merged import cut_pieces, merge_sessions
 from pipeline.days import day_start
 from pipeline.engine import Engine
+from pipeline.lake.coded_files import write_sessions
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import read_days, read_row_groups
 from pipeline.lake.hit_files import BucketWriter
@@ -186,6 +187,6 @@ def _merge(task: _Merge) -> dict[str, File]:
             piece.append_column("day", pa.array([task.day] * len(piece), pa.date32()))
             for piece in cut_pieces(merged, part_rows)
         )
-        write_partitions(pieces, work.folder / "sessions", part_rows)
+        write_sessions(pieces, work.folder / "sessions", part_rows)
         shutil.rmtree(work.folder / "found", ignore_errors=True)
         return work.leave_partitions()

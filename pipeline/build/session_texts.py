@@ -12,7 +12,6 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.build.sorted_runs import PIECE_ROWS, SortedRuns, cut
 from pipeline.lake.day_files import take_rows
@@ -43,23 +42,30 @@ def read_sessions(
     ends = connection.execute(
         "FROM sessions SELECT day, first_row, last_row, strlen(country) AS country_bytes"
     ).fetchnumpy()
-    # A session's first hit has place 2n, its last one 2n + 1.
-    rows = np.column_stack([ends["first_row"], ends["last_row"]]).ravel()
-    by_row = np.argsort(rows)
-    runs = SortedRuns(len(rows), folder)
-    for some, texts in take_rows(files, rows[by_row], _READ):
-        places = by_row[some]
-        runs.add(places, _keep_texts(connection, texts, places % 2 == 1))
-    sizes = runs.end().reshape(-1, 2).sum(axis=1) + ends["country_bytes"]
+    entries, exits = (SortedRuns(len(ends["day"]), folder / name) for name in ("first", "last"))
+    for places, texts in _take_texts(files, ends["first_row"], _READ):
+        entries.add(places, _keep_texts(connection, texts))
+    for places, texts in _take_texts(files, ends["last_row"], ["path"]):
+        exits.add(places, texts)
+    sizes = entries.end() + exits.end() + ends["country_bytes"]
     bounds = list(cut(sizes, _name_parts(ends["day"], part_rows), piece_bytes))
     numbers = connection.execute("FROM sessions").to_arrow_reader(PIECE_ROWS)
-    pieces = runs.read((2 * bound for bound in bounds), of_each=2)
-    for session, (entry, leaving) in zip(_cut_batches(numbers, bounds), pieces, strict=True):
+    pieces = _cut_batches(numbers, bounds), entries.read(bounds), exits.read(bounds)
+    for session, entry, leaving in zip(*pieces, strict=True):
         columns = {name: session[name] for name in session.column_names}
         columns |= {name: entry[of] for name, of in _OF_FIRST.items()}
         columns["exit_path"] = leaving["path"]
-        columns["asn"] = entry["asn"].cast(pa.int64())
+        columns["asn"] = entry["asn"].cast(pa.string()).cast(pa.int64())
         yield pa.table({name: columns[name] for name in TABLES["sessions"].names})
+
+
+def _take_texts(
+    files: Sequence[Path], row_no: npt.NDArray[np.int64], columns: list[str]
+) -> Iterator[tuple[npt.NDArray[np.int64], pa.Table]]:
+    """Some columns of each session's hit ``row_no``: the sessions' places, and their rows."""
+    by_row = np.argsort(row_no)
+    for some, texts in take_rows(files, row_no[by_row], columns):
+        yield by_row[some], texts
 
 
 def _name_parts(days: npt.NDArray[Any], part_rows: int) -> npt.NDArray[np.int64]:
@@ -70,29 +76,16 @@ def _name_parts(days: npt.NDArray[Any], part_rows: int) -> npt.NDArray[np.int64]
     return np.cumsum(starts)
 
 
-def _keep_texts(
-    connection: duckdb.DuckDBPyConnection, texts: pa.Table, is_last: npt.NDArray[np.bool_]
-) -> pa.Table:
-    """Of a last hit only the path; of a first one its referrer's host instead of the referrer."""
+def _keep_texts(connection: duckdb.DuckDBPyConnection, texts: pa.Table) -> pa.Table:
+    """The referrers' hosts instead of the referrers, and numbers of networks as texts."""
     referrers = texts["referrer"].chunk(0)
     connection.register("referrers", pa.table({"referrer": referrers.dictionary}))
     hosts = connection.execute(read_model("build/referrer_hosts")).to_arrow_table()
     host = hosts["referrer_host"].take(referrers.indices).combine_chunks().dictionary_encode()
-    kept = {name: texts[name].chunk(0) for name in _KEPT}
     numbers = texts["asn"].chunk(0).dictionary_encode()
-    kept["asn"] = pa.DictionaryArray.from_arrays(
-        numbers.indices, numbers.dictionary.cast(pa.string())
-    )
-    is_first = pa.array(~is_last)
-    return pa.table(
-        {"path": texts["path"]}
-        | {
-            name: pa.DictionaryArray.from_arrays(
-                pc.if_else(is_first, column.indices, None), column.dictionary
-            )
-            for name, column in (kept | {"referrer_host": host}).items()
-        }
-    )
+    asn = pa.DictionaryArray.from_arrays(numbers.indices, numbers.dictionary.cast(pa.string()))
+    kept = {name: texts[name] for name in ("path", *_KEPT)}
+    return pa.table(kept | {"referrer_host": host, "asn": asn})
 
 
 def _cut_batches(batches: Iterable[pa.RecordBatch], bounds: list[int]) -> Iterator[pa.Table]:

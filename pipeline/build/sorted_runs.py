@@ -1,8 +1,8 @@
 """Texts put in order in bounded memory: sorted runs, of which all but the last lie on disk.
 
 Rows come in any order, each with its place among all. Texts are dictionaries on their way, so that
-one which recurs is held once; on disk, and given back, they are written out. What is given back
-depends on the rows alone, not on how they were added.
+one which recurs is held once; on disk they are written out. The rows that are given back do not
+depend on how they were added.
 """
 
 from collections.abc import Iterable, Iterator
@@ -74,11 +74,8 @@ class SortedRuns:
             self._end_run(is_kept=True)
         return self._sizes
 
-    def read(self, bounds: Iterable[int], of_each: int) -> Iterator[list[pa.Table]]:
-        """Give all rows by place, cut at ``bounds`` (the first is 0, the last the end).
-
-        ``of_each``: a piece is so many tables, to which the places belong in turn.
-        """
+    def read(self, bounds: Iterable[int]) -> Iterator[pa.Table]:
+        """Give all rows by place, cut at ``bounds`` (the first is 0, the last the end)."""
         at = np.zeros(len(self._runs), np.int64)
         for first, end in pairwise(bounds):
             run_of = self._run_of[first:end]
@@ -86,20 +83,19 @@ class SortedRuns:
             # Each run gives a stretch of its own, in order: rows move between runs only.
             moved = np.empty(len(run_of), np.int64)
             moved[np.argsort(run_of, kind="stable")] = np.arange(len(run_of))
-            yield self._take(at, counts, [moved[n::of_each] for n in range(of_each)])
+            yield self._take(at, counts, moved)
             at += counts
 
-    def _take(self, at: Numbers, counts: Numbers, rows: list[Numbers]) -> list[pa.Table]:
+    def _take(self, at: Numbers, counts: Numbers, rows: Numbers) -> pa.Table:
         """Some rows of the stretches that all runs have after each other."""
         stretches = [
             its.read(start, start + count)
             for its, start, count in zip(self._runs, at.tolist(), counts.tolist(), strict=True)
             if count
         ]
-        if len(stretches) > 1:
-            stretches = [_write_out(stretch) for stretch in stretches]
-        table = pa.concat_tables(stretches)
-        return [_write_out(table.take(pa.array(some))).combine_chunks() for some in rows]
+        if len(stretches) == 1:  # in order
+            return stretches[0]
+        return pa.concat_tables(map(_write_out, stretches)).take(pa.array(rows))
 
     def _join_waiting(self) -> None:
         """What recurs in several of the waiting tables is held once after it."""

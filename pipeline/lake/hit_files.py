@@ -13,39 +13,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.days import EPOCH
+from pipeline.lake.coded_files import codes_of, open_coded, row_groups
 from pipeline.lake.table_files import ROW_GROUP, complete, open_writer
 from pipeline.tables import HITS, REJECTS
 
 _BUFFERED_BYTES = 32 * 1024 * 1024
 """Reached before the rows only where fields are long: a hostile log has 4 KB of them in a line."""
-_LARGEST_DICTIONARY = 12 * 1024 * 1024
 _OPEN_FILES = 64
-_INSTANT, _REPEATED = HITS.field("ts").type, (pa.int16(), pa.date32())
-
-
-def _open_hits(path: Path) -> pq.ParquetWriter:
-    """Half of the time, and two thirds of the bytes, of what is right for any table."""
-    numbers = (pa.int64(), _INSTANT)
-    coded = [
-        f.name
-        for f in HITS
-        if pa.types.is_dictionary(f.type) or f.type in _REPEATED or f.name == "asn"
-    ]
-    return open_writer(
-        path,
-        HITS,
-        use_dictionary=coded,
-        column_encoding={
-            f.name: "DELTA_BINARY_PACKED" for f in HITS if f.type in numbers and f.name not in coded
-        },
-        write_statistics=["line_no", "ts"],
-    )
 
 
 def write_hits(path: Path, table: pa.Table) -> None:
     """Write some of a day's hits, as read from a lake's file."""
-    with _open_hits(path) as writer:
-        for rows in _row_groups(complete(table, HITS)):
+    with open_coded(path, HITS) as writer:
+        for rows in row_groups(complete(table, HITS)):
             writer.write_table(rows, row_group_size=2 * ROW_GROUP)
 
 
@@ -93,7 +73,7 @@ class PartitionWriter:
 
     def _flush(self) -> None:
         for day, tables in sorted(self._buffer.items()):
-            for rows in _row_groups(pa.concat_tables(tables)):
+            for rows in row_groups(pa.concat_tables(tables)):
                 self._writer(day).write_table(rows, row_group_size=2 * ROW_GROUP)
         self._buffer.clear()
         self._buffered_rows = self._buffered_bytes = 0
@@ -104,7 +84,7 @@ class PartitionWriter:
                 self._close_writers()
             parts = self._parts.setdefault(day, [])
             parts.append(self._folder / f"{day}-{len(parts)}.parquet")
-            self._writers[day] = _open_hits(parts[-1])
+            self._writers[day] = open_coded(parts[-1], HITS)
         return self._writers[day]
 
     def _close_writers(self) -> None:
@@ -116,10 +96,10 @@ class PartitionWriter:
         if len(parts) == 1:
             return parts[0]
         joined = parts[0].with_suffix(".joined")
-        with _open_hits(joined) as writer:
+        with open_coded(joined, HITS) as writer:
             for part in parts:
                 for batch in pq.ParquetFile(part).iter_batches(ROW_GROUP):
-                    for rows in _row_groups(pa.Table.from_batches([batch]).cast(HITS)):
+                    for rows in row_groups(pa.Table.from_batches([batch]).cast(HITS)):
                         writer.write_table(rows)
         return joined
 
@@ -142,9 +122,9 @@ class BucketWriter:
         rows, bucket = hits.take(pa.array(order)), bucket[order]
         ends = np.searchsorted(bucket, np.arange(self._buckets + 1)).tolist()
         for number, (start, end) in enumerate(pairwise(ends)):
-            for piece in _row_groups(rows.slice(start, end - start)):
+            for piece in row_groups(rows.slice(start, end - start)):
                 if number not in self._writers:
-                    self._writers[number] = _open_hits(self._folder / f"{number}.parquet")
+                    self._writers[number] = open_coded(self._folder / f"{number}.parquet", HITS)
                 self._writers[number].write_table(piece)
 
     def close(self) -> dict[int, Path]:
@@ -193,56 +173,6 @@ class RejectWriter:
         self._buffer, self._buffered_chars = [], 0
 
 
-def _row_groups(hits: pa.Table) -> Iterator[pa.Table]:
-    """Hits in pieces of one chunk, whose dictionaries are written as they are.
-
-    None is larger than a reader may have to hold in its memory.
-    """
-    if not len(hits):
-        return
-    one = pa.table([_in_one_chunk(column) for column in hits.columns], schema=hits.schema)
-    coded = [column.chunk(0) for column in one.columns if pa.types.is_dictionary(column.type)]
-    largest = max(column.dictionary.nbytes for column in coded)
-    if largest <= _LARGEST_DICTIONARY:
-        yield one
-        return
-    rows = max(1, len(one) * _LARGEST_DICTIONARY // largest)
-    for start in range(0, len(one), rows):
-        piece = one.slice(start, rows).columns
-        yield pa.table([_in_one_chunk(column) for column in piece], schema=hits.schema)
-
-
-def _in_one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    """The same, with a dictionary of its own texts alone, in the order in which they come.
-
-    Others are of other days, or of lines that were rejected, which are kept otherwise if at all.
-    And what is written depends on the rows alone, not on what numbered their texts.
-    """
-    if not pa.types.is_dictionary(column.type):
-        return column.combine_chunks()
-    # To join the dictionaries of a block of many days would take long for each of them.
-    if sum(len(chunk.dictionary) for chunk in column.chunks) > len(column):
-        return column.cast(pa.string()).combine_chunks().dictionary_encode()
-    joined = column.combine_chunks()
-    null, codes = len(joined.dictionary), _codes_of(joined)
-    first = np.full(null + 1, len(codes))  # the row that each text comes first in
-    first[codes[::-1]] = np.arange(len(codes))[::-1]
-    order = np.argsort(first[:null], kind="stable")
-    order = order[: np.count_nonzero(first[:null] < len(codes))]
-    numbers = np.zeros(null + 1, np.int32)
-    numbers[order] = np.arange(len(order))
-    return pa.DictionaryArray.from_arrays(
-        pa.array(numbers[codes], mask=codes == null), joined.dictionary.take(pa.array(order))
-    )
-
-
-def _codes_of(column: pa.DictionaryArray) -> npt.NDArray[np.int32]:
-    """Each row's number of its text; of null how many texts there are."""
-    filled = column.indices.fill_null(len(column.dictionary))
-    codes: npt.NDArray[np.int32] = filled.to_numpy(zero_copy_only=False)
-    return codes
-
-
 def _text_bytes(column: pa.ChunkedArray) -> int:
     """Of the different texts that rows have, chunk by chunk."""
     if not pa.types.is_dictionary(column.type):
@@ -250,7 +180,7 @@ def _text_bytes(column: pa.ChunkedArray) -> int:
     total = 0
     for chunk in column.chunks:
         is_used = np.zeros(len(chunk.dictionary) + 1, np.bool_)
-        is_used[_codes_of(chunk)] = True
+        is_used[codes_of(chunk)] = True
         lengths = pc.binary_length(chunk.dictionary).filter(pa.array(is_used[:-1]))
         total += pc.sum(lengths).as_py() or 0
     return total

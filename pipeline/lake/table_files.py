@@ -1,6 +1,6 @@
 """Tables of the lake as Parquet files: read, written, and divided by day."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain, groupby, pairwise
 from pathlib import Path
@@ -66,7 +66,10 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
 
 
 def write_partitions(
-    pieces: Iterable[pa.Table], folder: Path, part_rows: int | None = None
+    pieces: Iterable[pa.Table],
+    folder: Path,
+    part_rows: int | None = None,
+    open_file: Callable[[Path, pa.Schema], pq.ParquetWriter] = open_writer,
 ) -> None:
     """Write ordered pieces, each of one day, as one file a day: a function of its rows alone.
 
@@ -78,19 +81,20 @@ def write_partitions(
         folder: gets ``day=D/part.parquet``.
         part_rows: a day of more rows is ``part-00.parquet``, ``part-01.parquet`` and so on, of so
             many rows each but the last; no piece is of two of them.
+        open_file: gives the writer of a file.
     """
     for day, its_pieces in groupby(pieces, lambda piece: piece["day"][0].as_py()):
         target = folder / f"day={day}" / "part.parquet"
         target.parent.mkdir(parents=True)
         first = next(its_pieces).drop_columns("day")
-        writer, rows = open_writer(target, first.schema), 0
+        writer, rows = open_file(target, first.schema), 0
         for piece in chain([first], its_pieces):
             if part_rows and rows and rows % part_rows == 0:
                 writer.close()
                 number = rows // part_rows
                 if number == 1:
                     target = target.replace(target.with_name("part-00.parquet"))
-                writer = open_writer(target.with_name(f"part-{number:02}.parquet"), first.schema)
+                writer = open_file(target.with_name(f"part-{number:02}.parquet"), first.schema)
             writer.write_table(piece.select(first.column_names), ROW_GROUP)
             rows += len(piece)
         writer.close()

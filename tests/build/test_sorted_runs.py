@@ -54,10 +54,8 @@ def test_rows_come_back_by_place(
         runs = sort(rows, places, folder, 37)
         assert runs.end().tolist() == sizes
         bounds = [0, 1, 700, 701, 1500, 2000]
-        for (first, end), piece in zip(pairwise(bounds), runs.read(bounds, 3), strict=True):
-            for n, table in enumerate(piece):
-                assert [tuple(row.values()) for row in table.to_pylist()] == rows[first:end][n::3]
-                assert table.schema.types == [pa.string(), pa.string()]
+        for (first, end), piece in zip(pairwise(bounds), runs.read(bounds), strict=True):
+            assert [tuple(row.values()) for row in piece.to_pylist()] == rows[first:end]
         assert folder.exists() == (run_bytes < 10_000_000)
         random.Random(seed).shuffle(places)
 
@@ -68,7 +66,7 @@ def test_recurring_texts_need_no_disk(tmp_path: Path, monkeypatch: pytest.Monkey
     rows: list[Row] = [("x" * 10_000 + str(n % 3), "name") for n in range(2000)]
     runs = sort(rows, list(range(2000)), tmp_path / "runs", 20)
     assert sum(runs.end()) > 20_000_000
-    assert [piece["text"][0].as_py() for (piece,) in runs.read([0, 1, 2000], 1)] == [
+    assert [piece["text"][0].as_py() for piece in runs.read([0, 1, 2000])] == [
         rows[0][0], rows[1][0]
     ]  # fmt: skip
     assert not (tmp_path / "runs").exists()
@@ -105,4 +103,4 @@ def test_nothing_gives_nothing(tmp_path: Path) -> None:
     """Without rows there are no pieces."""
     runs = SortedRuns(0, tmp_path)
     bounds = list(cut(runs.end(), np.zeros(0)))
-    assert list(runs.read(bounds, 2)) == []
+    assert list(runs.read(bounds)) == []

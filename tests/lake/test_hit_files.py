@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.lake import hit_files
+from pipeline.lake import coded_files, hit_files
 from pipeline.lake.hit_files import PartitionWriter, write_hits
 from pipeline.tables import HITS
 
@@ -91,7 +91,7 @@ def test_no_dictionary_is_larger_than_a_reader_may_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A visitor may send a long path in every line."""
-    monkeypatch.setattr(hit_files, "_LARGEST_DICTIONARY", 10_000)
+    monkeypatch.setattr(coded_files, "_LARGEST_DICTIONARY", 10_000)
     hits = make_hits([f"/{n}{'x' * 1000}" for n in range(100)])
     write_hits(tmp_path / "part.parquet", hits)
     assert read(tmp_path / "part.parquet") == hits.to_pylist()
