@@ -1,6 +1,6 @@
 """A day's figure with everything that must be said beside it, asked of the lake."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
@@ -10,13 +10,13 @@ import pytz
 import pipeline
 from pipeline.build.built import read_built, session_timeout
 from pipeline.build.stale import list_overtaken
+from pipeline.days import Span
 from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.errors import GeoError, SettingsError
 from pipeline.ingest.source_names import list_doubts
 from pipeline.ingest.unread import Unread, count_unread
 from pipeline.lake.lake import Lake
-from pipeline.lake.left_out import Missing, list_missing
 from pipeline.lake.query import State, one_state
 from pipeline.language import Language
 from pipeline.report.accounting import ReportSettings, credit_provider
@@ -28,6 +28,7 @@ from pipeline.report.facts import (
     Published,
     RobotlikeDay,
 )
+from pipeline.report.gather import read_days
 from pipeline.report.history import NOBODY_LOCATED, KnownDay, explain_unpublished
 from pipeline.report.why import find_reasons
 from pipeline.text import keep
@@ -142,7 +143,7 @@ def find_figure(lake: Lake, how: ReportSettings, day: date, country: str) -> Fig
             the country.
     """
     with one_state(lake) as state:
-        about = state.ask(Day, "report/days", first_day=day, last_day=day)
+        about = read_days(state, Span(day, day))
         if not about:
             return _recall_figure(state, how, day, country)
         return _find_figure(state, how, about[0], country)
@@ -157,9 +158,8 @@ def _find_figure(state: State, how: ReportSettings, about: Day, country: str) ->
     counted = [row for row in rows if country in (ALL, row.country)]
     files = lake.records_of({str(day)}, READ_OF_FILES)
     completeness = read_completeness(
-        about, list_missing(lake, [str(day)]), count_unread(files).get(str(day)),
-        list_overtaken(lake, how.timeout_minutes),
-    )  # fmt: skip
+        about, count_unread(files).get(str(day)), list_overtaken(lake, how.timeout_minutes)
+    )
     return Figure(
         day=day,
         country=country,
@@ -240,18 +240,17 @@ def _count_robotlike(state: State, day: date, country: str) -> Robotlike | None:
 
 
 def read_completeness(
-    about: Day, left_out: Sequence[Missing], unread: Unread | None, overtaken: Collection[date]
+    about: Day, unread: Unread | None, overtaken: Collection[date]
 ) -> Completeness:
-    """How much is in, by the last build, and what was left out, also since then."""
-    reasons = {*about.reasons, *(f"{one.source}: {one.text}" for one in left_out)}
+    """How much of a day is in, as ``read_days`` has it."""
     return Completeness(
         share=about.share,
         sources=about.sources_whole,
         sources_expected=about.sources_expected,
-        is_preliminary=bool(left_out) or about.is_preliminary,
+        is_preliminary=about.is_preliminary,
         is_censored=about.is_censored,
         error_share=about.error_share,
-        reasons=sorted(reasons),
+        reasons=about.reasons,
         doubts=about.doubts,
         lines=unread.lines if unread else 0,
         rejected_lines=unread.rejected if unread else 0,

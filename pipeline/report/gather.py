@@ -1,11 +1,13 @@
 """What the lake is asked for a page, and which country it is about."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 
 from pipeline.days import Span
 from pipeline.definitions import NO_COUNTRY
 from pipeline.errors import SettingsError
+from pipeline.lake.left_out import list_missing
 from pipeline.lake.query import State
 from pipeline.report.facts import (
     BothDays,
@@ -30,13 +32,30 @@ LEAST_SESSIONS = 5
 """A page or referrer with fewer sessions is not shown: a path seen once may name a person."""
 
 
+def read_days(state: State, span: Span) -> list[Day]:
+    """The days of a span that were counted, with what was left out of them, also since then.
+
+    A sealed day is never judged again: its row does not know of a file that was refused.
+    """
+    days = state.ask(Day, "report/days", **span.bound)
+    left_out: dict[date, set[str]] = {}
+    for one in list_missing(state.lake, [str(day.day) for day in days]):
+        left_out.setdefault(one.day, set()).add(f"{one.source}: {one.text}")
+    return [
+        replace(day, is_preliminary=True, reasons=sorted({*day.reasons, *left_out[day.day]}))
+        if day.day in left_out
+        else day
+        for day in days
+    ]
+
+
 def gather_facts(state: State, span: Span) -> Facts:
     """Ask the lake for what the report shows of all countries.
 
     Raises:
         SettingsError: it has days, and none of the span.
     """
-    days = state.ask(Day, "report/days", **span.bound)
+    days = read_days(state, span)
     (known,) = state.ask(KnownDay, "report/known_day", day=span.first)
     lake_span = Span(known.first_day or span.first, known.last_day or span.last)
     if known.first_day and not days:
@@ -81,7 +100,11 @@ def focus_on(state: State, facts: Facts, wanted: str | None, span: Span) -> Focu
             some = ", ".join(known[:8]) or "none"
             raise SettingsError("--country", wanted, f"no hits from there; the lake has {some}")
     of_country = {"country": country or "", **span.bound}
-    history = state.ask(HistoryDay, "report/history", **of_country)
+    lacking = {day.day for day in facts.days if day.is_preliminary}
+    history = [
+        replace(one, is_preliminary=one.is_preliminary or one.day in lacking)
+        for one in state.ask(HistoryDay, "report/history", **of_country)
+    ]
     if not country or not history:
         return None
     own = [one for one in facts.episodes if one.country == country]
@@ -90,9 +113,7 @@ def focus_on(state: State, facts: Facts, wanted: str | None, span: Span) -> Focu
     peak = peaks[episode.peak_day] if episode else max(history, key=lambda day: day.observed)
     beside = timedelta(DAYS_BESIDE_PEAK)
     first, last = max(peak.day - beside, history[0].day), min(peak.day + beside, history[-1].day)
-    near = state.ask(
-        Day, "report/days", first_day=first - timedelta(1), last_day=last + timedelta(1)
-    )
+    near = read_days(state, Span(first - timedelta(1), last + timedelta(1)))
     start, end = (episode.start_day, episode.end_day) if episode else (peak.day, peak.day)
     robotlike = state.ask(
         RobotlikeDay, "report/robotlike", country=country, first_day=start, last_day=end

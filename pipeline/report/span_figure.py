@@ -11,7 +11,6 @@ from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.errors import SettingsError
 from pipeline.ingest.unread import Unread, count_unread
 from pipeline.lake.lake import Lake
-from pipeline.lake.left_out import list_missing
 from pipeline.lake.query import State, one_state
 from pipeline.report.accounting import ReportSettings
 from pipeline.report.facts import CountryDay, Day, ExpectedDay, PublishedFigure, RobotlikeDay
@@ -23,6 +22,7 @@ from pipeline.report.figure import (
     read_completeness,
     say_doubts,
 )
+from pipeline.report.gather import read_days
 from pipeline.report.history import NOBODY_LOCATED
 
 _MOST_DAYS = 3660
@@ -131,7 +131,7 @@ def find_span_figure(lake: Lake, how: ReportSettings, span: Span, country: str) 
 
 def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFigure:
     lake = state.lake
-    days = state.ask(Day, "report/days", **span.bound)
+    days = read_days(state, span)
     if not days:
         raise SettingsError(
             "--from and --to", str(span), "the lake has counted no hits of these days"
@@ -148,7 +148,7 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
     built = read_built(lake)
     located = [day for day in days if day.geo_built]
     uncounted, published = _list_other_days(span, names), _list_published(state, span, country)
-    known = {day for record in lake.files() for day in record.days}
+    known = {day for its in lake.sums() for day in its.days}
     missing = [day for day in uncounted if str(day) not in known]
     overtaken = list_overtaken(lake, how.timeout_minutes)
     return SpanFigure(
@@ -201,20 +201,13 @@ def _list_days(  # noqa: PLR0913 what the parts are made of
         sessions[row.day] = sessions.get(row.day, 0) + row.sessions
     judged = state.ask(ExpectedDay, "queries/expected", country=country, **span.bound)
     expected = {one.day: one.expected for one in judged}
-    names = [str(day.day) for day in days]
-    left_out = list_missing(state.lake, names)
     return [
         PartOfSpan(
             day=day.day,
             sessions=sessions.get(day.day, 0),
             expected=expected.get(day.day),
             published=published.get(day.day, []),
-            completeness=read_completeness(
-                day,
-                [one for one in left_out if one.day == day.day],
-                unread.get(str(day.day)),
-                overtaken,
-            ),
+            completeness=read_completeness(day, unread.get(str(day.day)), overtaken),
         )
         for day in days
     ]

@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from lake_fixtures import make_line
 from restated_lakes import COMPLETE, ELEVENTH, NINTH, PRELIMINARY, Publisher
 
 from pipeline.language import ENGLISH
@@ -255,3 +256,24 @@ def test_a_day_with_hits_that_were_not_counted_is_not_called_missing(tmp_path: P
     page = (site.site.folder / "page.html").read_text()
     assert "Days without any hit:</strong> 6 November 2016 and 8 November 2016." in page
     assert "not counted yet:</strong> 7 November 2016." in page
+
+
+def test_a_file_that_a_sealed_day_refused_is_said_on_the_page_as_in_the_figure(
+    tmp_path: Path,
+) -> None:
+    """No build judges such a day again, so its row in `days` stays as it was."""
+    site = Publisher(tmp_path)
+    for day in (7, 8, 9):
+        site.deliver(f"web01-2016110{day}.log", day=day, US=20)
+    site.build(**{f"d{day}": COMPLETE for day in (7, 8, 9)})
+    with site.lake.lock():
+        site.lake.seal(["2016-11-07", "2016-11-08"], NINTH)
+    late = site.site.write("web02.log", make_line())
+    assert "sealed" in site.site.run("ingest", late, code=1).err
+    why = "web02: web02.log has lines of a sealed day, so none of it was taken in"
+    assert why in say(site, "--day", "2016-11-08", "--country", "US")
+    assert why in say_span(site, "2016-11-07", "2016-11-09")
+    site.site.run("report", "--out", "page.html")
+    page = (site.site.folder / "page.html").read_text()
+    assert "Days of which logs are missing:</strong> 8 November 2016." in page
+    assert why in page
