@@ -174,21 +174,22 @@ def _are_of_same_hours(one: FileRecord, other: FileRecord) -> bool:
     return 2 * (min(end, to) - max(start, from_)) >= min(end - start, to - from_)
 
 
-def list_expected(records: Sequence[FileRecord], named: Sequence[str], day: date) -> list[str]:
+def list_expected(every: Iterable[Sums], named: Sequence[str], day: date) -> list[str]:
     """The sources that a day which nobody has counted yet should have, by name.
 
     Those that are ``named``; where none is, those that came lately, whatever their weekdays.
-    ``records``: of the files whose hits are in the lake.
+    ``every``: what the files in the lake come to.
     """
-    if named or not records:
+    if named:
         return sorted(named)
-    names = sorted({name for record in records for name in record.days})
+    every = list(every)
+    names = sorted({name for sums in every for name in sums.days})
     days, places = [*map(date.fromisoformat, names)], {name: n for n, name in enumerate(names)}
     counts: dict[str, dict[int, int | None]] = defaultdict(dict)
-    for record in records:
-        own = counts[record.source]
-        for name, share in record.days.items():
-            own[places[name]] = (own.get(places[name]) or 0) + share.hits
+    for sums in every:
+        own = counts[sums.source]
+        for name, its in sums.days.items():
+            own[places[name]] = (own.get(places[name]) or 0) + its.hits
     strays = find_strays(days, counts)
     given = {source: own.keys() - strays.get(source, set()) for source, own in counts.items()}
     tenures = find_tenures(days, {source: set(seen) for source, seen in given.items() if seen}, ())

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pipeline.enrich.hits import DatabasesInForce
 from pipeline.errors import DataError, PassingError, SettingsError, StoreError
-from pipeline.ingest.outdated import find_other_networks, is_outdated
-from pipeline.ingest.raw_logs import RawLog, RawLogs
+from pipeline.ingest.outdated import find_other_networks, find_outdated, is_outdated
+from pipeline.ingest.raw_logs import Listed, RawLog, RawLogs
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.left_out import OF_A_SEALED_DAY
@@ -73,9 +73,13 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     there = tuple(path for path in raw_files.files if has_arrived(path, arrived_by))
     not_yet = len(raw_files.files) - len(there)
     search = RawLogs(lake, replace(raw_files, files=there), places.zone, limits)
+    sealed = lake.sealed()
+    sealed_to = max(sealed, default="")
+    is_outdated = str(day) > sealed_to and day in find_outdated(lake.sums(), places, sealed)
+    listed = search.list_logs(day, is_outdated=is_outdated)
     logs = [
         raw if raw.known or _is_wanted(raw, day, with_late=with_late) else search.look_through(raw)
-        for raw in search.list_logs()
+        for raw in listed.logs
     ]
     was_counted = lake.part_path("daily", str(day)).exists()
     if not may_be_empty and not was_counted and not any(raw.tells_of(day) for raw in logs):
@@ -84,14 +88,14 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
             search.note(day, logs, {})
             if raw_files.unreached:
                 raise raw_files.unreached[0]
-            raise PassingError(_nothing_of(day, where, logs, not_yet, raw_files.refused))
+            listed = listed._replace(logs=logs)
+            raise PassingError(_nothing_of(day, where, listed, not_yet, raw_files.refused))
     logs.sort(key=lambda raw: not _is_of_day(raw, day))
-    sealed_to = max(lake.sealed(), default="")
     fates: dict[Fate, list[Path]] = {fate: [] for fate in Fate}
     for raw in logs:
         fate = decide(
             is_known=raw.known is not None,
-            is_outdated=str(day) > sealed_to and _is_outdated(raw.known, day, places),
+            is_outdated=is_outdated and _is_outdated(raw.known, day, places),
             is_wanted=_is_wanted(raw, day, with_late=with_late),
             is_sealed=raw.first_day is not None and str(raw.first_day) <= sealed_to,
             # One that was read before may have grown: what is new in it tells, when it is taken in.
@@ -101,7 +105,12 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     files, refused, again = fates[Fate.TAKE], fates[Fate.REFUSE], fates[Fate.LOCATE_ANEW]
     search.note(day, logs, dict.fromkeys(refused, OF_A_SEALED_DAY), files)
     others = search.list_others(raw for raw in logs if _is_wanted(raw, day, with_late=with_late))
-    origins = {p: o for p, o in raw_files.origins.items() if p in {*files, *again}}
+    ours, said = {*files, *again}, raw_files.origins
+    origins = {
+        raw.path: raw.origin
+        for raw in logs
+        if raw.path in ours and (raw_files.layout or raw.path in said)
+    }
     return Found(
         tuple(files), tuple(refused), tuple(again), not_yet,
         (*raw_files.refused, *others), origins, raw_files.unreached,
@@ -194,15 +203,15 @@ def find_raw(folder: Path, *, follow_links: bool) -> RawFiles:
 def _nothing_of(
     day: date,
     where: str,
-    logs: Sequence[RawLog],
+    listed: Listed,
     not_yet: int,
     refused: Sequence[tuple[Path, str]],
 ) -> str:
-    days = sorted(raw.first_day for raw in logs if raw.first_day)
+    days = sorted({*listed.span, *(raw.first_day for raw in listed.logs if raw.first_day)})
     span = f"its files begin on {days[0]} to {days[-1]}" if days else "it holds no raw logs"
     if refused:
         span += f"; {len(refused)} not read, such as {shown(refused[0][0])}: {refused[0][1]}"
-    count = write_number_of(len(logs), "file") + (
+    count = write_number_of(len(listed.logs) + listed.others, "file") + (
         f", {not_yet} more had not arrived" if not_yet else ""
     )
     return f"no raw file of {day} in {where} ({count}; {span}): deliver it and run again"

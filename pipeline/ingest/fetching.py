@@ -189,33 +189,32 @@ def place_of(folder: Path, remote: RemoteFile) -> Path:
     return folder / hashlib.sha256(remote.url.encode()).hexdigest()[:32] / remote.name
 
 
-def fetch_files(lake: Lake, wanted: Sequence[Wanted], most_bytes: int) -> frozenset[Path]:
-    """Fetch remote files of up to ``most_bytes`` each; returns those that could not be.
+def fetch_files(lake: Lake, wanted: Sequence[Wanted], most_bytes: int) -> None:
+    """Fetch remote files of up to ``most_bytes`` each.
+
+    One that can't be is tried again, and reported, when its turn comes.
 
     Raises:
         StorageError: the lake's disk is full.
     """
     if not wanted:
-        return frozenset()
+        return
     _remove_abandoned(lake)
-    unfetched = set()
     total = sum(one.remote.size or 0 for one in wanted)
-    started, count = time.monotonic(), 0
+    started, done, count = time.monotonic(), 0, 0
     with show_bytes("fetching", total) as (bar, task), storage_named(lake.store.disk, _THEN):
         advance: Callable[[int], None] = lambda size: bar.update(task, advance=size)  # noqa: E731
         for one in wanted:
             try:
                 count += one.store.fetch(one.remote.url, one.path, most_bytes, advance)
+                done += 1
             except DataError as error:
                 log.warning("%s", error)
                 one.path.unlink(missing_ok=True)
-                unfetched.add(one.path)
     log.info(
         "fetched %d of %d remote files: %d bytes, %d ms",
-        len(wanted) - len(unfetched), len(wanted), count,
-        round((time.monotonic() - started) * 1000),
+        done, len(wanted), count, round((time.monotonic() - started) * 1000),
     )  # fmt: skip
-    return frozenset(unfetched)
 
 
 def _remove_abandoned(lake: Lake) -> None:

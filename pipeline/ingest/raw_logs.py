@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import groupby, pairwise
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from pipeline.errors import StoreError
 from pipeline.ingest.batches import look_together
 from pipeline.ingest.deduplication import is_renamable
 from pipeline.ingest.file_days import UNREADABLE, FileDays, look_at_beginning, look_through
+from pipeline.ingest.of_a_day import part_by_day
 from pipeline.ingest.source_names import Namer
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord, key_of, quoted, stat_of
@@ -45,7 +47,7 @@ class RawLog:
     was_seen: bool = False
     """Whether it was read before, whatever it held then."""
     next_day: date | None = None
-    """The first day of the next file of its source; None for the last one."""
+    """The first day of the next file of its source that matters; None for the last one."""
 
     @property
     def first_day(self) -> date | None:
@@ -74,6 +76,17 @@ class RawLog:
         return self.day_in_name == day or (self.day_in_name is None and not self.known)
 
 
+class Listed(NamedTuple):
+    """The raw files that matter to a day."""
+
+    logs: list[RawLog]
+    """By source and time."""
+    others: int
+    """How many more the lake knows."""
+    span: tuple[date, ...]
+    """Their least and their greatest first day; empty where none has one."""
+
+
 class RawLogs:
     """What is known of a folder's raw files, and what is found out about them."""
 
@@ -86,13 +99,14 @@ class RawLogs:
         self._elsewhere: dict[Path, FileRecord] = {}
         """Of files that were looked through at once, those of which the lake has the content."""
 
-    def list_logs(self) -> list[RawLog]:
-        """Every file, by source and time; of those that the lake lacks the beginning is read."""
-        files = self._raw_files.files
-        known, seen = self._lake.find_all_seen(dict.fromkeys(files))
-        for path in self._raw_files.unfetched:
-            known.pop(path, None)
-        origins = {p: self._raw_files.origins.get(p) or self._names.origin(p) for p in files}
+    def list_logs(self, day: date, *, is_outdated: bool = False) -> Listed:
+        """Those that matter to a day; of those that the lake lacks the beginning is read.
+
+        ``is_outdated``: see ``part_by_day``.
+        """
+        of_day = part_by_day(self._lake, self._raw_files, day, self._names, is_outdated=is_outdated)
+        files, known = of_day.files, of_day.known
+        origins = {path: self._origin_of(path) for path in files}
         new = [
             (path, origins[path])
             for path in files
@@ -103,12 +117,19 @@ class RawLogs:
         there = self._lake.find_all(keys.values())
         self._elsewhere = {path: there[key] for path, key in keys.items() if key in there}
         logs = [
-            self._look_at(path, origins[path], known.get(path), looked, was_seen=path in seen)
+            self._look_at(
+                path, origins[path], known.get(path), looked, was_seen=path in of_day.read
+            )
             for path in files
         ]
         logs.sort(key=lambda raw: (raw.origin.source, raw.first_day or date.min, raw.path.name))
         by_source = groupby(logs, lambda raw: raw.origin.source)
-        return [placed for _, its in by_source for placed in _with_next(its)]
+        placed = [one for _, its in by_source for one in _with_next(its)]
+        return Listed(placed, of_day.others, of_day.span)
+
+    def _origin_of(self, path: Path) -> Origin:
+        origin = self._raw_files.origins.get(path)
+        return origin or self._names.origin(path, self._raw_files.layout)
 
     def look_through(self, raw: RawLog) -> RawLog:
         """Read all of a file, unless all of its days are known; the lake may have its content."""
@@ -135,7 +156,7 @@ class RawLogs:
 
         Args:
             day: that the run is about; stands for the days of what nobody can read.
-            logs: all files.
+            logs: the files that matter to the day.
             reasons: of those that are not taken in; of the others that is to come.
             taken: those that the run takes in now: that one struck them out is no news.
         """
@@ -150,15 +171,16 @@ class RawLogs:
         left += [self._recall_note(note) for note in self._raw_files.passed_over]
         listed = {note.path for note in left}
         left = [note for note in left if note.days]
-        there = {quoted(path) for path in self._raw_files.files}
         kept = {note.path for note in left}
-        copies = {(printable(path.name), _stat(path)) for path in self._raw_files.files}
+        old = [note for note in read_notes(self._lake).values() if note.path not in kept]
+        names = {note.name for note in old}
+        like = [p for p in self._raw_files.files if printable(p.name) in names] if names else []
+        copies, there = {(printable(p.name), _stat(p)) for p in like}, set(map(quoted, like))
         gone = [
             note
-            for note in read_notes(self._lake).values()
-            if note.path not in kept
+            for note in old
             # A copy of it is read instead: its folder, and the lake's, were moved or copied.
-            and ((note.name, note.stat) in copies or self._is_gone(note, day, there | listed))
+            if (note.name, note.stat) in copies or self._is_gone(note, day, there | listed)
         ]
         write_notes(self._lake, left, gone)
 

@@ -17,7 +17,7 @@ from pipeline.errors import SettingsError, StoreError
 from pipeline.formats.layouts import find_layout
 from pipeline.ingest.discovery import find_raw
 from pipeline.ingest.fetching import Wanted, fetch_files, fixed_part, open_table, place_of
-from pipeline.ingest.source_names import Namer, Sources
+from pipeline.ingest.source_names import Sources
 from pipeline.ingest.unchanged import list_unchanged
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import stat_of
@@ -128,20 +128,19 @@ def find_raw_files(
                 found += RawFiles(unreached=(error,))
             else:
                 found, wanted = found + its, wanted + more
-    found += RawFiles(unfetched=fetch_files(lake, wanted, sources.most_bytes))
+    fetch_files(lake, wanted, sources.most_bytes)
     if names is None and sources.is_raw_read:
-        found += _find_rest(lake, sources, found.files)
+        found += _find_rest(sources, found.files)
     return found
 
 
-def _find_rest(lake: Lake, sources: Sources, ours: Iterable[Path]) -> RawFiles:
+def _find_rest(sources: Sources, ours: Iterable[Path]) -> RawFiles:
     """The files of the folder ``raw`` that no table has of these days."""
     rest = find_raw(sources.raw, follow_links=sources.follow_links)
     known = set(map(lasting_path, ours))
-    others = tuple(path for path in rest.files if lasting_path(path) not in known)
-    namer, layout = Namer(lake), sources.layout
-    origins = {path: namer.origin(path, layout) for path in others} if layout else {}
-    return RawFiles(others, rest.refused, origins | name_by_tables(sources, others))
+    others = tuple(path for path in rest.files if not known or lasting_path(path) not in known)
+    origins = name_by_tables(sources, others)
+    return RawFiles(others, rest.refused, origins, sources.layout)
 
 
 def _find_local(

@@ -1,17 +1,18 @@
 """Raw files of which all is known: they lie where they were read, as they were then."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.definitions import UNREAD_SHARE
 from pipeline.ingest.source_names import Namer
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import quote_all, stat_of
-from pipeline.lake.readings import find_unchanged
+from pipeline.lake.readings import Tell, find_unchanged
 from pipeline.lake.sums import ENDED
 from pipeline.raw.files import RawFiles
 
@@ -48,29 +49,48 @@ def part_unchanged(
         Those to be read, and the others.
     """
     files = found.files
-    places = {text: place for place, text in enumerate(quote_all(files))}
-    stats = np.empty((len(files), 2), np.int64)
-    for place, path in enumerate(files):
-        stats[place] = _stat_now(found, path)
-    rows = find_unchanged(lake.ledger, places, stats, _COLUMNS)
-    del places, stats  # as large as all that follows
+    rows, _ = find_known(lake, found, _COLUMNS)
     share = rows["rejected"].to_numpy() / np.maximum(rows["lines"].to_numpy(), 1)
     is_plain = [share < UNREAD_SHARE, *(rows[name].is_null().to_numpy() for name in _PLAIN)]
     rows = rows.filter(pa.array(np.all(is_plain, axis=0)))
-    names, is_known = Namer(lake), np.zeros(len(files), np.bool_)
-    asked = rows.select(["place", "source", "source_by_name"])
-    for batch in asked.to_batches(max_chunksize=_AT_ONCE):
-        for place, its, is_by_name in zip(*batch.to_pydict().values(), strict=True):
-            origin = found.origins.get(files[place]) if found.origins else None
-            wanted = origin.source if origin else source
-            is_known[place] = wanted == its or (
-                wanted is None and (is_by_name or names.of(files[place]) == its)
-            )
-    rows = rows.filter(pa.array(is_known[rows["place"].to_numpy()]))
+    its = (wanted == known for known, wanted in name_owners(rows, found, Namer(lake), source))
+    rows = rows.filter(pa.array(np.fromiter(its, np.bool_, len(rows))))
+    is_known = np.zeros(len(files), np.bool_)
+    is_known[rows["place"].to_numpy()] = True
     first = zip(*rows.select(["place", "file_key"])[:most_named].to_pydict().values(), strict=True)
     rest = tuple(files[place] for place in np.flatnonzero(~is_known).tolist())
     known = Unchanged(len(rows), [(files[place], key) for place, key in first])
     return replace(found, files=rest), known
+
+
+def find_known(
+    lake: Lake, found: RawFiles, columns: Sequence[str], tell: Tell = lambda rows: rows
+) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
+    """Those of raw files that lie there as they were read; see ``find_unchanged``."""
+    places = {text: place for place, text in enumerate(quote_all(found.files))}
+    stats = np.empty((len(found.files), 2), np.int64)
+    for place, path in enumerate(found.files):
+        stats[place] = _stat_now(found, path)
+    return find_unchanged(lake.ledger, places, stats, columns, tell)
+
+
+def name_owners(
+    rows: pa.Table, found: RawFiles, names: Namer, source: str | None = None
+) -> Iterator[tuple[str, str]]:
+    """Whose each known file is in the lake, and whose it would be if it came today.
+
+    Args:
+        rows: ``place``, ``source`` and ``source_by_name``.
+        found: all files, and what is said of some.
+        names: what the lake calls sources.
+        source: of all files of which nothing else is said; None: by each one's name.
+    """
+    asked = rows.select(["place", "source", "source_by_name"])
+    for batch in asked.to_batches(max_chunksize=_AT_ONCE):
+        for place, its, is_by_name in zip(*batch.to_pydict().values(), strict=True):
+            origin = found.origins.get(found.files[place]) if found.origins else None
+            wanted = origin.source if origin else source
+            yield its, wanted or (its if is_by_name else names.of(found.files[place]))
 
 
 def list_unchanged(lake: Lake, stats: Mapping[Path, list[int]]) -> list[Path]:
@@ -78,7 +98,7 @@ def list_unchanged(lake: Lake, stats: Mapping[Path, list[int]]) -> list[Path]:
     files = list(stats)
     places = {text: place for place, text in enumerate(quote_all(files))}
     now = np.array(list(stats.values()), np.int64).reshape(-1, 2)
-    found = find_unchanged(lake.ledger, places, now, ("file_key",))
+    found, _ = find_unchanged(lake.ledger, places, now, ("file_key",))
     return [files[place] for place in found["place"].to_pylist()]
 
 

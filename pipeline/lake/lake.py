@@ -189,16 +189,6 @@ class Lake:
         key = self._key_seen(path, self._seen_of([path]).get(quoted(path), []), stat)
         return self.find(key) if key else None
 
-    def find_all_seen(
-        self, files: Mapping[Path, list[int] | None]
-    ) -> tuple[dict[Path, FileRecord], set[Path]]:
-        """The same of many files with their ``stat``; and which were read, whatever they held."""
-        every = self._seen_of(files)
-        seen = {path: its for path in files if (its := every.get(quoted(path)))}
-        keys = {path: self._key_seen(path, its, files[path]) for path, its in seen.items()}
-        known = self.find_all(key for key in keys.values() if key)
-        return {path: known[key] for path, key in keys.items() if key in known}, set(seen)
-
     def _key_seen(
         self, path: Path, seen: list[tuple[Seen, str]], stat: list[int] | None
     ) -> str | None:

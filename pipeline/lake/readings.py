@@ -15,11 +15,12 @@ import pyarrow.compute as pc
 from pipeline.lake.ledger import Seen
 from pipeline.lake.old_ledger import read_old
 from pipeline.lake.records import to_table
-from pipeline.lake.sheets import Sheet, schema_of, settled
+from pipeline.lake.sheets import Sheet, schema_of, settled, shape_named
 
 _SEEN = "seen"
 _PATHS = "seen.list.element.path"
 _Load = Callable[[Sheet, tuple[str, ...]], pa.Table]
+Tell = Callable[[pa.Table], pa.Table]
 _FEW = 10_000
 """Paths that are worth a table to look them up in for each sheet."""
 _READING = ("path", "size", "changed_ns", "read_ns")
@@ -37,8 +38,12 @@ def list_seen(ledger: Path, paths: Collection[str]) -> Mapping[str, list[tuple[S
 
 
 def find_unchanged(
-    ledger: Path, places: Mapping[str, int], stats: npt.NDArray[np.int64], columns: Sequence[str]
-) -> pa.Table:
+    ledger: Path,
+    places: Mapping[str, int],
+    stats: npt.NDArray[np.int64],
+    columns: Sequence[str],
+    tell: Tell = lambda rows: rows,
+) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
     """The records of raw files that lie at some paths as they were when they were read there.
 
     Args:
@@ -46,28 +51,42 @@ def find_unchanged(
         places: a number (from 0) by path (``quoted``).
         stats: (n, 2) size and time of change (ns) now, by that number.
         columns: of the records that are asked for.
+        tell: what is kept of these columns, there may be a million rows.
 
     Returns:
-        ``place`` and the columns, a row for each such path: of what was read there last.
+        ``place`` and what ``tell`` returns, a row for each such path: of what was read there last;
+        and by number whether anything was read there.
     """
-    rows = _find_readings(ledger, places.keys(), tuple(columns), Sheet.scan)
-    its = (places[path] for chunk in rows["path"].chunks for path in chunk.to_pylist())
-    place = np.fromiter(its, np.int64, len(rows))
-    is_same = rows["size"].to_numpy() == stats[place, 0]
-    same = np.flatnonzero(is_same & (rows["changed_ns"].to_numpy() == stats[place, 1]))
-    order = same[np.lexsort((rows["read_ns"].to_numpy()[same], place[same]))]
+    was_read = np.zeros(len(stats), np.bool_)
+
+    def choose(rows: pa.Table) -> pa.Table:
+        place = np.fromiter(map(places.__getitem__, rows["path"].to_pylist()), np.int64, len(rows))
+        was_read[place] = True
+        is_same = rows["size"].to_numpy() == stats[place, 0]
+        same = np.flatnonzero(is_same & (rows["changed_ns"].to_numpy() == stats[place, 1]))
+        its = rows.take(pa.array(same))
+        told = tell(its.select(list(columns)))
+        told = told.append_column("place", pa.array(place[same]))
+        return told.append_column("read_ns", its["read_ns"])
+
+    found = _find_readings(ledger, places.keys(), tuple(columns), Sheet.scan, choose)
+    place = found["place"].to_numpy()
+    order = np.lexsort((found["read_ns"].to_numpy(), place))
     last = order[np.diff(place[order], append=-1) != 0]
-    found = rows.select(list(columns)).take(pa.array(last))
-    return found.append_column("place", pa.array(place[last]))
+    return found.drop_columns(["read_ns"]).take(pa.array(last)), was_read
 
 
 def _find_readings(
-    ledger: Path, paths: Collection[str], columns: tuple[str, ...], load: _Load
+    ledger: Path,
+    paths: Collection[str],
+    columns: tuple[str, ...],
+    load: _Load,
+    tell: Tell = lambda rows: rows,
 ) -> pa.Table:
-    """Each reading of some paths, beside columns of its record."""
+    """Each reading of some paths, beside columns of its record; what ``tell`` says of a sheet's."""
     names = (*columns, _SEEN)
     if not paths:
-        return _unnest(schema_of(names).empty_table(), np.empty(0, np.int64))
+        return tell(_unnest(schema_of(names).empty_table(), np.empty(0, np.int64)))
     first, last = min(paths), max(paths)
     few = pa.array(paths, pa.string()) if len(paths) <= _FEW else None
 
@@ -75,7 +94,8 @@ def _find_readings(
         span = sheet.span_of(_PATHS)
         is_other = span and (span[0] > last or span[1] < first)
         table = schema_of(names).empty_table() if is_other else load(sheet, names)
-        return choose(table)
+        with shape_named(sheet.path):
+            return tell(choose(table))
 
     def choose(table: pa.Table) -> pa.Table:
         its = table[_SEEN].combine_chunks().values.field("path")
@@ -85,7 +105,7 @@ def _find_readings(
         return _unnest(table, np.flatnonzero(pc.is_in(its, value_set=few)))
 
     old = to_table(read_old(ledger)).select(list(names))
-    return pa.concat_tables([choose(old), *settled(ledger, read).read])
+    return pa.concat_tables([tell(choose(old)), *settled(ledger, read).read])
 
 
 def _unnest(table: pa.Table, rows: npt.NDArray[np.int64]) -> pa.Table:

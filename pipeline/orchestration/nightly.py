@@ -106,9 +106,9 @@ def find_all_files(settings: Settings, day: date, now: datetime) -> Found | Awai
         for error in found.unreached:
             log.warning("%s", error)
         return replace(found, unreached=())
-    records = Lake(settings.lake).files()
-    there = {record.source for record in records if str(day) in record.days}
-    awaited = [name for name in list_expected(records, settings.sources, day) if name not in there]
+    every = Lake(settings.lake).sums()
+    there = {sums.source for sums in every if str(day) in sums.days}
+    awaited = [name for name in list_expected(every, settings.sources, day) if name not in there]
     try:
         found = find_files(settings, day, now, with_late=True, awaited=awaited)
     except (PassingError, StoreError) as error:

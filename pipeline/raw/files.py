@@ -44,8 +44,8 @@ class RawFiles:
     refused: tuple[tuple[Path, str], ...] = ()
     origins: Mapping[Path, Origin] = field(default_factory=dict)
     """Of the files that belong to a source in settings; others go by their names."""
-    unfetched: frozenset[Path] = frozenset()
-    """Remote files that could not be fetched: tried again, and reported, when their turn comes."""
+    layout: str | None = None
+    """Of the files of which ``origins`` says nothing."""
     unreached: tuple[StoreError, ...] = ()
     """The stores out of reach: to be raised when the others' files are taken in."""
     stats: Mapping[Path, list[int]] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class RawFiles:
             self.files + other.files,
             self.refused + other.refused,
             {**self.origins, **other.origins},
-            self.unfetched | other.unfetched,
+            self.layout or other.layout,
             self.unreached + other.unreached,
             {**self.stats, **other.stats},
             self.passed_over + other.passed_over,

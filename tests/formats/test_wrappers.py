@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
+from datetime import date
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -382,7 +383,8 @@ def test_wrapped_file_has_its_day_in_a_night(site: Site) -> None:
         content = "".join(f"{line}\n" for line in wrapped(kind)).encode()
         site.write(f"source{number}.log", content)
     found = find_files([site.folder / "raw"])
-    logs = RawLogs(Lake(site.lake), found, ZoneInfo("UTC"), DEFAULT_LIMITS).list_logs()
+    search = RawLogs(Lake(site.lake), found, ZoneInfo("UTC"), DEFAULT_LIMITS)
+    logs, *_ = search.list_logs(date(2016, 11, 8))
     assert {str(log.first_day) for log in logs} == {"2016-11-08"}
 
 

@@ -15,10 +15,12 @@ from pipeline.enrich.geo.databases import list_databases
 from pipeline.enrich.hits import DatabasesInForce
 from pipeline.errors import DataError, SettingsError
 from pipeline.ingest.discovery import Fate, Found, decide, discover, find_raw
+from pipeline.ingest.raw_logs import RawLogs
 from pipeline.lake.lake import Lake
 from pipeline.orchestration import jobs as jobs_module
 from pipeline.orchestration.jobs import name_file, name_job, read_again, read_paths, write_jobs
 from pipeline.orchestration.nightly import build_stale
+from pipeline.raw.opening import DEFAULT_LIMITS
 from pipeline.settings import load_settings
 
 TORONTO = ZoneInfo("America/Toronto")
@@ -262,3 +264,33 @@ def test_what_a_run_does_with_a_raw_file(
         is_known=is_known, is_outdated=is_outdated, is_wanted=is_wanted, is_sealed=is_sealed,
         was_seen=was_seen,
     )  # fmt: skip
+
+
+def test_of_known_files_a_few_of_each_source_are_looked_at(site: Site) -> None:
+    """Of those of the day any one, of earlier ones the last: so it stays with a million."""
+    for server in ("web01", "web02"):
+        for day in range(7, 13):
+            for hour in range(3):
+                content = lines(f"{day:02} {hour:02}:00:05", f"{day:02} {hour:02}:59:00")
+                site.write(f"{server}-201611{day:02}{hour:02}.log", content)
+    site.ingest("raw")
+    files = find_raw(site.folder / "raw", follow_links=False)
+    search = RawLogs(Lake(site.lake), files, TORONTO, DEFAULT_LIMITS)
+    logs, others, span = search.list_logs(date(2016, 11, 8))
+    assert [raw.path.name[:14] for raw in logs] == [
+        "web01-20161107", "web01-20161108", "web02-20161107", "web02-20161108",
+    ]  # fmt: skip
+    assert logs[0].path.name == "web01-2016110702.log"
+    assert (others, span) == (32, (date(2016, 11, 7), date(2016, 11, 12)))
+    with pytest.raises(DataError, match=r"36 files; its files begin on 2016-11-07 to 2016-11-12"):
+        find(site, 20)
+
+
+def test_where_the_last_known_file_ends_an_earlier_new_one_tells_nothing(site: Site) -> None:
+    """It is known, and not asked for: a new one before it does not go on to the day."""
+    site.write("web01-20161107.log", lines("07 10:00:00"))
+    site.ingest("raw")
+    site.write("web01-20161106.log", lines("06 10:00:00"))
+    site.write("web02-20161106.log", lines("06 10:00:00"))
+    site.write("web01-20161108.log", lines("08 10:00:00"))
+    assert names(find(site, 8)) == ["web01-20161108.log", "web02-20161106.log"]
