@@ -70,7 +70,9 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
         PassingError: neither they nor the lake have anything of ``day``.
         StoreError: likewise, and a store is out of reach.
     """
-    there = tuple(path for path in raw_files.files if has_arrived(path, arrived_by))
+    there = raw_files.files
+    if arrived_by is not None:
+        there = tuple(path for path in there if has_arrived(path, arrived_by))
     not_yet = len(raw_files.files) - len(there)
     search = RawLogs(lake, replace(raw_files, files=there), places.zone, limits)
     sealed = lake.sealed()

@@ -14,7 +14,7 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import quote_all, stat_of
 from pipeline.lake.readings import Tell, find_unchanged
 from pipeline.lake.sums import ENDED
-from pipeline.raw.files import RawFiles
+from pipeline.raw.files import RawFiles, texts_of
 
 _PLAIN = ("damage", *ENDED)
 """Null in the record of a file of which there is no more to say."""
@@ -67,10 +67,11 @@ def find_known(
     lake: Lake, found: RawFiles, columns: Sequence[str], tell: Tell = lambda rows: rows
 ) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
     """Those of raw files that lie there as they were read; see ``find_unchanged``."""
-    places = {text: place for place, text in enumerate(quote_all(found.files))}
-    stats = np.empty((len(found.files), 2), np.int64)
-    for place, path in enumerate(found.files):
-        stats[place] = _stat_now(found, path)
+    texts = texts_of(found.files)
+    places = {text: place for place, text in enumerate(quote_all(texts))}
+    stats = np.empty((len(texts), 2), np.int64)
+    for place, text in enumerate(texts):
+        stats[place] = _stat_now(found, text)
     return find_unchanged(lake.ledger, places, stats, columns, tell)
 
 
@@ -102,10 +103,10 @@ def list_unchanged(lake: Lake, stats: Mapping[Path, list[int]]) -> list[Path]:
     return [files[place] for place in found["place"].to_pylist()]
 
 
-def _stat_now(found: RawFiles, path: Path) -> tuple[int, int]:
+def _stat_now(found: RawFiles, path: str) -> tuple[int, int]:
     """Size and time of change of a file; of what is out of reach none that a file has."""
     try:
-        size, changed_ns = (found.stats and found.stats.get(path)) or stat_of(path)
+        size, changed_ns = (found.stats and found.stats.get(Path(path))) or stat_of(path)
     except OSError:
         return -1, -1
     return size, changed_ns

@@ -163,13 +163,13 @@ def quoted(path: Path) -> str:
     return quote(os.fsencode(lasting_path(path)))
 
 
-def quote_all(paths: Iterable[Path]) -> Iterator[str]:
+def quote_all(paths: Iterable[Path | str]) -> Iterator[str]:
     """Each path as ``quoted``; what folders are called is found out once."""
     folders: dict[str, str] = {}
     for path in paths:
         folder, name = os.path.split(path)
         if not name or name == "..":
-            yield quoted(path)
+            yield quoted(Path(path))
             continue
         if folder not in folders:
             folders[folder] = quoted(Path(folder)).rstrip("/")
@@ -183,7 +183,7 @@ def path_of(text: str) -> Path:
     return Path(os.fsdecode(unquote_to_bytes(text)))
 
 
-def stat_of(path: Path) -> list[int]:
+def stat_of(path: Path | str) -> list[int]:
     """Size and time of change (ns): while they are the same, so is the file's content."""
     stat = os.stat(path)  # noqa: PTH116 of very many
     return [stat.st_size, stat.st_mtime_ns]

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote_to_bytes
 from zoneinfo import ZoneInfo
 
@@ -36,11 +37,37 @@ class Origin:
         return ZoneInfo(self.timezone) if self.timezone else None
 
 
+class Paths(Sequence[Path]):
+    """Paths kept as text: there may be a million, and a ``Path`` takes 500 bytes."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        """Keep texts as a ``Path`` writes them."""
+        self.texts = list(texts)
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self.texts)
+
+    def __getitem__(self, place: Any) -> Any:
+        """One of them, or some."""
+        found = self.texts[place]
+        return Path(found) if isinstance(found, str) else Paths(found)
+
+    def __iter__(self) -> Iterator[Path]:
+        """Each in turn."""
+        return map(Path, self.texts)
+
+
+def texts_of(paths: Sequence[Path]) -> list[str]:
+    """Paths as text."""
+    return paths.texts if isinstance(paths, Paths) else [*map(os.fspath, paths)]
+
+
 @dataclass(frozen=True)
 class RawFiles:
     """The raw files meant by some paths, and those that are not read: ``(path, why)``."""
 
-    files: tuple[Path, ...] = ()
+    files: Sequence[Path] = ()
     refused: tuple[tuple[Path, str], ...] = ()
     origins: Mapping[Path, Origin] = field(default_factory=dict)
     """Of the files that belong to a source in settings; others go by their names."""
@@ -56,7 +83,7 @@ class RawFiles:
     def __add__(self, other: RawFiles) -> RawFiles:
         """Both together."""
         return RawFiles(
-            self.files + other.files,
+            Paths([*texts_of(self.files), *texts_of(other.files)]),
             self.refused + other.refused,
             {**self.origins, **other.origins},
             self.layout or other.layout,
@@ -96,11 +123,11 @@ def find_files(paths: Iterable[Path], *, follow_links: bool = False) -> RawFiles
     given = [(path, _kind(path) == stat.S_IFDIR) for path in paths]
     roots = [_real(path) for path, is_folder in given if is_folder]
     search = _Search(roots, follow_links)
-    files: list[Path] = []
+    files: list[str] = []
     for path, is_folder in given:
-        files += search.files_below(path) if is_folder else [path]
-    files += search.linked_files()
-    return RawFiles(tuple(files), tuple(search.refused))
+        files += search.files_below(path) if is_folder else [os.fspath(path)]
+    files += map(os.fspath, search.linked_files())
+    return RawFiles(Paths(files), tuple(search.refused))
 
 
 @dataclass
@@ -122,28 +149,32 @@ class _Search:
     def _is_inside(self, path: Path) -> bool:
         return any(path.is_relative_to(root) for root in self.roots)
 
-    def files_below(self, folder: Path) -> list[Path]:
+    def files_below(self, folder: Path) -> list[str]:
         """Every file below ``folder`` in order, without hidden ones; what can't be listed too."""
-        files, folders, listed_folders = [], [folder], 0
+        files: list[str] = []
+        folders, listed_folders = [folder], 0
         while folders:
             parent = folders.pop()
             listed_folders += 1
             try:
                 with os.scandir(parent) as listed:
-                    entries = sorted((entry.name, _kind_of(entry)) for entry in listed)
+                    kinds = {entry.name: _kind_of(entry) for entry in listed}
             except OSError:
-                files.append(parent)
+                files.append(os.fspath(parent))
                 continue
-            for name, listed_kind in entries:
-                path = parent / name
-                kind = self._follow(path) if listed_kind == stat.S_IFLNK else listed_kind
+            beginning = os.fspath(parent / "_")[:-1]
+            for name in sorted(kinds):
+                listed_kind = kinds[name]
+                kind = self._follow(parent / name) if listed_kind == stat.S_IFLNK else listed_kind
                 if kind == stat.S_IFDIR:
-                    folders.append(path)
+                    folders.append(parent / name)
                 elif kind == stat.S_IFREG and not name.startswith("."):
-                    files.append(path)
+                    files.append(beginning + name)
                 elif kind and not name.startswith("."):
-                    self.refused.append((path, why_not(kind)))
-        return sorted(files) if listed_folders > 1 else files
+                    self.refused.append((parent / name, why_not(kind)))
+        if listed_folders > 1:
+            files.sort(key=lambda text: text.replace("/", "\0"))  # as paths, by their parts
+        return files
 
     def _follow(self, link: Path) -> int:
         """The kind that a link stands for; 0 when it is not followed, and why, if that is news."""
