@@ -182,11 +182,11 @@ def _ingest(
     from pipeline.progress import show_bytes
     from pipeline.raw.files import total_bytes
 
-    zone = choose_zone(zone, found.files)
-    with show_bytes("ingesting", total_bytes(found.files)) as (progress, task):
+    zone, files = choose_zone(zone, found.files), tuple(found.files)
+    with show_bytes("ingesting", total_bytes(files)) as (progress, task):
         result = read_files(
-            settings, zone, found.files,
-            origins=found.origins, again=found.files if again else (), with_geo=with_geo,
+            settings, zone, files,
+            origins=found.origins, again=files if again else (), with_geo=with_geo,
             only_whole=False, on_read=lambda count: progress.update(task, advance=count),
         )  # fmt: skip
     refused = tuple(Failed(path, why) for path, why in found.refused)

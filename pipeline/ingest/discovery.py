@@ -13,7 +13,7 @@ from pipeline.ingest.raw_logs import Listed, RawLog, RawLogs
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.left_out import OF_A_SEALED_DAY
-from pipeline.raw.files import Origin, RawFiles, find_files
+from pipeline.raw.files import Origin, Paths, RawFiles, find_files
 from pipeline.raw.opening import DEFAULT_LIMITS, ReadLimits
 from pipeline.text import shown, write_number_of
 
@@ -72,7 +72,7 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     """
     there = raw_files.files
     if arrived_by is not None:
-        there = tuple(path for path in there if has_arrived(path, arrived_by))
+        there = Paths(path for path in there if has_arrived(path, arrived_by))
     not_yet = len(raw_files.files) - len(there)
     search = RawLogs(lake, replace(raw_files, files=there), places.zone, limits)
     sealed = lake.sealed()

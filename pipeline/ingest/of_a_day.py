@@ -7,8 +7,8 @@ before it. A file or two of each source tell, whatever their number.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +17,13 @@ import pyarrow.compute as pc
 
 from pipeline.days import EPOCH
 from pipeline.ingest.source_names import Namer
-from pipeline.ingest.unchanged import find_known, name_owners
+from pipeline.ingest.unchanged import OWNED, find_known, name_owners
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.raw.files import RawFiles
 from pipeline.raw.naming import day_in_name
 
-_COLUMNS = ("file_key", "source", "source_by_name", "days")
+_COLUMNS = ("file_key", *OWNED, "days")
 _NEVER = np.iinfo(np.int32).max
 _Ints = npt.NDArray[np.int64]
 
@@ -59,21 +59,34 @@ def part_by_day(
         names: what the lake calls sources.
         is_outdated: whether known files with hits of the day matter one by one.
     """
-    files, number = found.files, (day - EPOCH).days
-    rows, was_read = find_known(lake, found, _COLUMNS, partial(_tell, number))
-    place = rows["place"].to_numpy()
-    first, has_day, is_around = (rows[name].to_numpy() for name in ("first", "has_day", "around"))
+    files, owners, number = found.files, dict[str, int](), (day - EPOCH).days
+
+    def tell(rows: pa.Table) -> pa.Table:
+        """Whose each file is, and how its days lie about the day."""
+        whose = name_owners(rows, found, names)
+        known = zip(rows["place"].to_pylist(), rows["source"].to_pylist(), whose, strict=True)
+        is_other = [
+            bool(found.origins) and owner != its and owner != names.of(files[place])
+            for place, its, owner in known
+        ]
+        codes = [owners.setdefault(owner, len(owners)) for owner in whose]
+        columns = {
+            "owner": np.array(codes, np.int64), "is_other": np.array(is_other, np.bool_),
+            **_place_days(rows["days"].combine_chunks(), number),
+        }  # fmt: skip
+        return pa.table({name: rows[name] for name in ("place", "file_key")} | columns)
+
+    rows, was_read = find_known(lake, found, _COLUMNS, tell)
+    place, owner, is_other, first, has_day, is_around = (
+        rows[name].to_numpy()
+        for name in ("place", "owner", "is_other", "first", "has_day", "is_around")
+    )
     begins = first.copy()
     for row in np.flatnonzero(first == _NEVER).tolist():
         if hint := day_in_name(files[place[row]].name):
             begins[row] = (hint - EPOCH).days
     is_of_day = has_day | ((first == _NEVER) & (begins == number))
-    owners: dict[str, int] = {}
-    owner, matters = np.zeros(len(rows), np.int64), has_day & is_outdated
-    for row, (its, wanted) in enumerate(name_owners(rows, found, names)):
-        owner[row] = owners.setdefault(wanted, len(owners))
-        if wanted != its and found.origins:
-            matters[row] |= wanted != names.of(files[place[row]])
+    matters = is_other | (has_day & is_outdated)
     kind = is_of_day * 4 + is_around * 2 + (begins < number)
     for row in _last_of_each(np.where(kind > 0, owner * 8 + kind, -1), begins, place, files):
         matters[row] = True
@@ -92,22 +105,19 @@ def part_by_day(
     )
 
 
-def _tell(number: int, rows: pa.Table) -> pa.Table:
-    """Of each known file its first day (since 1970), and how the others lie about one."""
-    shares = rows["days"].combine_chunks()
+def _place_days(shares: pa.ListArray, number: int) -> dict[str, npt.NDArray[Any]]:
+    """Of known files the first day (since 1970), whether one is asked for, or lies between."""
     days = shares.flatten().field("day").cast(pa.int32())
     if days.null_count:
         raise ValueError("a record has hits of no day")
     owner, days = pc.list_parent_indices(shares).to_numpy(), days.to_numpy()
-    first, last = np.full(len(rows), _NEVER, np.int64), np.full(len(rows), -1, np.int64)
+    first, last = np.full(len(shares), _NEVER, np.int64), np.full(len(shares), -1, np.int64)
     np.minimum.at(first, owner, days)
     np.maximum.at(last, owner, days)
-    has_day = np.zeros(len(rows), np.bool_)
+    has_day = np.zeros(len(shares), np.bool_)
     has_day[owner[days == number]] = True
-    around = (first < number) & (last > number) & ~has_day
-    for name, its in (("first", first), ("has_day", has_day), ("around", around)):
-        rows = rows.append_column(name, pa.array(its))
-    return rows.drop_columns(["days"])
+    is_around = (first < number) & (last > number) & ~has_day
+    return {"first": first, "has_day": has_day, "is_around": is_around}
 
 
 def _last_of_each(

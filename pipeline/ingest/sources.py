@@ -22,7 +22,7 @@ from pipeline.ingest.unchanged import list_unchanged
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import stat_of
 from pipeline.lake.left_out import note_file
-from pipeline.raw.files import Origin, RawFiles, find_files, lasting_path
+from pipeline.raw.files import Origin, Paths, RawFiles, find_files, lasting_path
 from pipeline.raw.naming import day_in_name
 from pipeline.raw.stores import Store, without_secrets
 from pipeline.setting_values import DAY_IN_PATTERN, SourceTable
@@ -138,7 +138,7 @@ def _find_rest(sources: Sources, ours: Iterable[Path]) -> RawFiles:
     """The files of the folder ``raw`` that no table has of these days."""
     rest = find_raw(sources.raw, follow_links=sources.follow_links)
     known = set(map(lasting_path, ours))
-    others = tuple(path for path in rest.files if not known or lasting_path(path) not in known)
+    others = Paths(path for path in rest.files if not known or lasting_path(path) not in known)
     origins = name_by_tables(sources, others)
     return RawFiles(others, rest.refused, origins, sources.layout)
 
@@ -164,7 +164,7 @@ def _find_local(
     its = find_files(given, follow_links=sources.follow_links)
     new = tuple(path for path in dict.fromkeys(its.files) if path not in taken)
     origins = dict.fromkeys(new, sources.origin_of_table(table))
-    return RawFiles(new, (*refused, *its.refused), origins)
+    return RawFiles(Paths(new), (*refused, *its.refused), origins)
 
 
 def _literal_folder(pattern: str) -> Path:
@@ -216,7 +216,7 @@ def _find_remote(
         if path not in seen and not (path.exists() and stat_of(path) == remote.stat):
             wanted.append(Wanted(store, remote, path))
     listed_files = RawFiles(
-        tuple(origins), origins=origins, stats=stats, passed_over=tuple(passed_over)
+        Paths(origins), origins=origins, stats=stats, passed_over=tuple(passed_over)
     )
     return listed_files, wanted
 

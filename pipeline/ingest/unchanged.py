@@ -1,6 +1,6 @@
 """Raw files of which all is known: they lie where they were read, as they were then."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,12 +14,13 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import quote_all, stat_of
 from pipeline.lake.readings import Tell, find_unchanged
 from pipeline.lake.sums import ENDED
-from pipeline.raw.files import RawFiles, texts_of
+from pipeline.raw.files import Paths, RawFiles
 
 _PLAIN = ("damage", *ENDED)
 """Null in the record of a file of which there is no more to say."""
-_COLUMNS = ("file_key", "source", "source_by_name", "lines", "rejected", *_PLAIN)
-_AT_ONCE = 10_000
+OWNED = ("name", "source", "source_by_name")
+"""What of a record says whose its file is."""
+_COLUMNS = ("file_key", *OWNED, "lines", "rejected", *_PLAIN)
 
 
 @dataclass(frozen=True)
@@ -48,59 +49,70 @@ def part_unchanged(
     Returns:
         Those to be read, and the others.
     """
-    files = found.files
-    rows, _ = find_known(lake, found, _COLUMNS)
-    share = rows["rejected"].to_numpy() / np.maximum(rows["lines"].to_numpy(), 1)
-    is_plain = [share < UNREAD_SHARE, *(rows[name].is_null().to_numpy() for name in _PLAIN)]
-    rows = rows.filter(pa.array(np.all(is_plain, axis=0)))
-    its = (wanted == known for known, wanted in name_owners(rows, found, Namer(lake), source))
-    rows = rows.filter(pa.array(np.fromiter(its, np.bool_, len(rows))))
-    is_known = np.zeros(len(files), np.bool_)
-    is_known[rows["place"].to_numpy()] = True
-    first = zip(*rows.select(["place", "file_key"])[:most_named].to_pydict().values(), strict=True)
-    rest = tuple(files[place] for place in np.flatnonzero(~is_known).tolist())
-    known = Unchanged(len(rows), [(files[place], key) for place, key in first])
-    return replace(found, files=rest), known
+    names = Namer(lake)
+
+    def tell(rows: pa.Table) -> pa.Table:
+        share = rows["rejected"].to_numpy() / np.maximum(rows["lines"].to_numpy(), 1)
+        is_plain = [share < UNREAD_SHARE, *(rows[name].is_null().to_numpy() for name in _PLAIN)]
+        owners = name_owners(rows, found, names, source)
+        is_its = np.array(owners, object) == rows["source"].to_numpy()
+        is_known = pa.array(np.all([*is_plain, is_its], axis=0))
+        return rows.select(["place", "file_key"]).append_column("is_known", is_known)
+
+    rows, _ = find_known(lake, found, _COLUMNS, tell)
+    rows = rows.filter(rows["is_known"])
+    is_left = np.ones(len(found.files), np.bool_)
+    is_left[rows["place"].to_numpy()] = False
+    first = rows[:most_named].select(["place", "file_key"]).to_pydict()
+    named = [(found.files[place], key) for place, key in zip(*first.values(), strict=True)]
+    rest = Paths(found.files.texts[place] for place in np.flatnonzero(is_left).tolist())
+    return replace(found, files=rest), Unchanged(len(rows), named)
 
 
 def find_known(
-    lake: Lake, found: RawFiles, columns: Sequence[str], tell: Tell = lambda rows: rows
+    lake: Lake, found: RawFiles, columns: Sequence[str], tell: Tell
 ) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
     """Those of raw files that lie there as they were read; see ``find_unchanged``."""
-    texts = texts_of(found.files)
-    places = {text: place for place, text in enumerate(quote_all(texts))}
-    stats = np.empty((len(texts), 2), np.int64)
-    for place, text in enumerate(texts):
-        stats[place] = _stat_now(found, text)
-    return find_unchanged(lake.ledger, places, stats, columns, tell)
+    return find_unchanged(
+        lake.ledger, quote_all(found.files.texts), _stats_now(found), columns, tell
+    )
 
 
 def name_owners(
     rows: pa.Table, found: RawFiles, names: Namer, source: str | None = None
-) -> Iterator[tuple[str, str]]:
-    """Whose each known file is in the lake, and whose it would be if it came today.
+) -> list[str]:
+    """Whose each known file would be if it came today.
 
     Args:
-        rows: ``place``, ``source`` and ``source_by_name``.
+        rows: ``place`` and the columns ``OWNED``.
         found: all files, and what is said of some.
         names: what the lake calls sources.
         source: of all files of which nothing else is said; None: by each one's name.
     """
-    asked = rows.select(["place", "source", "source_by_name"])
-    for batch in asked.to_batches(max_chunksize=_AT_ONCE):
-        for place, its, is_by_name in zip(*batch.to_pydict().values(), strict=True):
-            origin = found.origins.get(found.files[place]) if found.origins else None
-            wanted = origin.source if origin else source
-            yield its, wanted or (its if is_by_name else names.of(found.files[place]))
+    texts, owners = found.files.texts, []
+    asked = (rows[name].to_pylist() for name in ("place", *OWNED))
+    for place, name, its, is_by_name in zip(*asked, strict=True):
+        origin = found.origins.get(Path(texts[place])) if found.origins else None
+        wanted = origin.source if origin else source
+        if not wanted:
+            is_so_named = is_by_name and texts[place].endswith(f"/{name}")
+            wanted = its if is_so_named else names.of(Path(texts[place]))
+        owners.append(wanted)
+    return owners
 
 
 def list_unchanged(lake: Lake, stats: Mapping[Path, list[int]]) -> list[Path]:
     """Those of some files with their stat now that were read so, whatever became of them."""
-    files = list(stats)
-    places = {text: place for place, text in enumerate(quote_all(files))}
-    now = np.array(list(stats.values()), np.int64).reshape(-1, 2)
-    found, _ = find_unchanged(lake.ledger, places, now, ("file_key",))
+    files, now = list(stats), np.array(list(stats.values()), np.int64).reshape(-1, 2)
+    found, _ = find_unchanged(lake.ledger, quote_all(files), now, ("file_key",))
     return [files[place] for place in found["place"].to_pylist()]
+
+
+def _stats_now(found: RawFiles) -> npt.NDArray[np.int64]:
+    stats = np.empty((len(found.files), 2), np.int64)
+    for place, text in enumerate(found.files.texts):
+        stats[place] = _stat_now(found, text)
+    return stats
 
 
 def _stat_now(found: RawFiles, path: str) -> tuple[int, int]:

@@ -4,7 +4,7 @@ Both are asked of many paths at once: each sheet is looked at once, whatever the
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +39,7 @@ def list_seen(ledger: Path, paths: Collection[str]) -> Mapping[str, list[tuple[S
 
 def find_unchanged(
     ledger: Path,
-    places: Mapping[str, int],
+    paths: Iterable[str],
     stats: npt.NDArray[np.int64],
     columns: Sequence[str],
     tell: Tell = lambda rows: rows,
@@ -48,15 +48,16 @@ def find_unchanged(
 
     Args:
         ledger: the lake's.
-        places: a number (from 0) by path (``quoted``).
-        stats: (n, 2) size and time of change (ns) now, by that number.
+        paths: ``quoted``.
+        stats: (n, 2) size and time of change (ns) now, in their order.
         columns: of the records that are asked for.
-        tell: what is kept of these columns, there may be a million rows.
+        tell: what is kept of ``place`` (in ``paths``) and the columns; there may be a million rows.
 
     Returns:
-        ``place`` and what ``tell`` returns, a row for each such path: of what was read there last;
-        and by number whether anything was read there.
+        What ``tell`` returns, ``place`` among it, a row for each such path: of what was read there
+        last; and by place whether anything was read there.
     """
+    places = {path: place for place, path in enumerate(paths)}
     was_read = np.zeros(len(stats), np.bool_)
 
     def choose(rows: pa.Table) -> pa.Table:
@@ -65,11 +66,11 @@ def find_unchanged(
         is_same = rows["size"].to_numpy() == stats[place, 0]
         same = np.flatnonzero(is_same & (rows["changed_ns"].to_numpy() == stats[place, 1]))
         its = rows.take(pa.array(same))
-        told = tell(its.select(list(columns)))
-        told = told.append_column("place", pa.array(place[same]))
+        told = tell(its.select(list(columns)).append_column("place", pa.array(place[same])))
         return told.append_column("read_ns", its["read_ns"])
 
     found = _find_readings(ledger, places.keys(), tuple(columns), Sheet.scan, choose)
+    places.clear()  # as large as all that follows
     place = found["place"].to_numpy()
     order = np.lexsort((found["read_ns"].to_numpy(), place))
     last = order[np.diff(place[order], append=-1) != 0]

@@ -40,9 +40,9 @@ class Origin:
 class Paths(Sequence[Path]):
     """Paths kept as text: there may be a million, and a ``Path`` takes 500 bytes."""
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        """Keep texts as a ``Path`` writes them."""
-        self.texts = list(texts)
+    def __init__(self, paths: Iterable[Path | str] = ()) -> None:
+        """Keep paths, or texts as a ``Path`` writes them."""
+        self.texts = [os.fspath(path) for path in paths]
 
     def __len__(self) -> int:
         """How many."""
@@ -58,16 +58,11 @@ class Paths(Sequence[Path]):
         return map(Path, self.texts)
 
 
-def texts_of(paths: Sequence[Path]) -> list[str]:
-    """Paths as text."""
-    return paths.texts if isinstance(paths, Paths) else [*map(os.fspath, paths)]
-
-
 @dataclass(frozen=True)
 class RawFiles:
     """The raw files meant by some paths, and those that are not read: ``(path, why)``."""
 
-    files: Sequence[Path] = ()
+    files: Paths = field(default_factory=Paths)
     refused: tuple[tuple[Path, str], ...] = ()
     origins: Mapping[Path, Origin] = field(default_factory=dict)
     """Of the files that belong to a source in settings; others go by their names."""
@@ -83,7 +78,7 @@ class RawFiles:
     def __add__(self, other: RawFiles) -> RawFiles:
         """Both together."""
         return RawFiles(
-            Paths([*texts_of(self.files), *texts_of(other.files)]),
+            Paths([*self.files.texts, *other.files.texts]),
             self.refused + other.refused,
             {**self.origins, **other.origins},
             self.layout or other.layout,
@@ -156,24 +151,28 @@ class _Search:
         while folders:
             parent = folders.pop()
             listed_folders += 1
+            beginning, plain, others = os.fspath(parent / "_")[:-1], [], []
             try:
                 with os.scandir(parent) as listed:
-                    kinds = {entry.name: _kind_of(entry) for entry in listed}
+                    for entry in listed:
+                        kind, name = _kind_of(entry), entry.name
+                        if kind == stat.S_IFREG and not name.startswith("."):
+                            plain.append(beginning + name)
+                        else:
+                            others.append((name, kind))
             except OSError:
                 files.append(os.fspath(parent))
                 continue
-            beginning = os.fspath(parent / "_")[:-1]
-            for name in sorted(kinds):
-                listed_kind = kinds[name]
+            for name, listed_kind in sorted(others):
                 kind = self._follow(parent / name) if listed_kind == stat.S_IFLNK else listed_kind
                 if kind == stat.S_IFDIR:
                     folders.append(parent / name)
                 elif kind == stat.S_IFREG and not name.startswith("."):
-                    files.append(beginning + name)
+                    plain.append(beginning + name)
                 elif kind and not name.startswith("."):
                     self.refused.append((parent / name, why_not(kind)))
-        if listed_folders > 1:
-            files.sort(key=lambda text: text.replace("/", "\0"))  # as paths, by their parts
+            files += plain
+        files.sort(key=_by_parts if listed_folders > 1 else None)
         return files
 
     def _follow(self, link: Path) -> int:
@@ -196,6 +195,11 @@ class _Search:
             return kind
         self.linked.setdefault(target, link)
         return 0
+
+
+def _by_parts(text: str) -> str:
+    """What orders texts of paths as the paths."""
+    return text.replace("/", "\0")
 
 
 def _real(path: Path) -> Path:

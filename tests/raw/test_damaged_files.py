@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 from lake_fixtures import COMPRESS, GOOD, Site, assert_accounted, count_lines, make_line
 
-from pipeline.raw.files import RawFiles
+from pipeline.raw.files import Paths, RawFiles
 
 MANY = b"".join(make_line(agent=f"Firefox/{n}", request=f"GET /{n * n} X") for n in range(8000))
 
@@ -116,7 +116,7 @@ def test_file_that_is_not_there_stops_no_other(kind: str, site: Site) -> None:
 def test_file_that_vanishes_stops_no_other(site: Site) -> None:
     """A file that is gone when its turn comes is named with exit 1; the others are in."""
     files = [site.write("a.log", GOOD), site.folder / "gone.log", site.write("z.log", GOOD)]
-    with mock.patch("pipeline.raw.files.find_files", return_value=RawFiles(tuple(files))):
+    with mock.patch("pipeline.raw.files.find_files", return_value=RawFiles(Paths(files))):
         done = site.ingest(*files, code=1)
     assert "gone.log" in done.err
     assert {record["source"] for record in site.records().values()} == {"a", "z"}
