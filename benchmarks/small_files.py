@@ -26,6 +26,16 @@ LINES = 50
 DAYS = 20
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)
 KEY = "ab" * 32
+ENV = {"TIDEGAUGE_VISITOR_KEY": KEY, "TIDEGAUGE_TIMEZONE": "UTC", "PATH": "/usr/bin:/bin"}
+LIST = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from pipeline.orchestration.watch import find_so_far
+from pipeline.settings import load_settings
+settings = load_settings(Path(sys.argv[1]), lake=Path(sys.argv[2]), geo="none")
+find_so_far(settings, datetime(2026, 2, 20, 15, tzinfo=UTC))
+"""
 FIELDS = (
     "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer)"
     " cs(User-Agent) cs-uri-query cs(Cookie) x-edge-result-type x-edge-request-id x-host-header"
@@ -127,8 +137,7 @@ def ingest(folder: Path, lake: Path) -> Run:
 
 def run(*arguments: str) -> Run:
     """Measure a command."""
-    env = {"TIDEGAUGE_VISITOR_KEY": KEY, "TIDEGAUGE_TIMEZONE": "UTC", "PATH": "/usr/bin:/bin"}
-    return measure([[TIDEGAUGE, *arguments]], env)
+    return measure([[TIDEGAUGE, *arguments]], ENV)
 
 
 def compare(files: int, layout: str, work: Path) -> None:
@@ -188,10 +197,15 @@ def fill(records: int, work: Path) -> None:
     shutil.rmtree(few)
     _, _, again = write_logs(_made(work / "again"), 2 * DAYS)
     look = f"import os; [one.stat() for one in os.scandir({str(names)!r})]"
+    (config := work / "tidegauge.toml").write_text(f'source = [{{name="cdn", files="{names}/*"}}]')
     for name, measured in (
         ("status", lambda: run("status", "--lake", str(lake))),
         ("ingest of one file", lambda: ingest(again, lake)),
         ("ingest of the folder of all of them", lambda: ingest(names, lake)),
+        (
+            "a watch's search through it",
+            lambda: measure([[sys.executable, "-c", LIST, str(config), str(lake)]], ENV),
+        ),
         (
             "a look at each of that folder's files",
             lambda: measure([[sys.executable, "-c", look]], {}),

@@ -152,11 +152,11 @@ def _find_local(
     base = _literal_folder(pattern)
     if not base.is_dir():
         raise SettingsError(f"source.{table.name}.files", table.files, f"there is no folder {base}")
-    matches = {Path(match) for one in expand(pattern, days) for match in _glob(one)}
-    given, refused = [], []
-    for path in sorted(matches):
-        real = Path(os.path.realpath(path))
-        if sources.follow_links or real.is_relative_to(base.resolve()):
+    matches = {match for one in expand(pattern, days) for match in _glob(one)}
+    given, refused, root, folders = [], [], base.resolve(), dict[Path, Path]()
+    for path in sorted(map(Path, matches)):
+        real = _real(path, folders)
+        if sources.follow_links or real.is_relative_to(root):
             given.append(path)
         else:
             why = f"is a link out of its folder, to {shown(real)}; set follow_links = true"
@@ -165,6 +165,15 @@ def _find_local(
     new = tuple(path for path in dict.fromkeys(its.files) if path not in taken)
     origins = dict.fromkeys(new, sources.origin_of_table(table))
     return RawFiles(Paths(new), (*refused, *its.refused), origins)
+
+
+def _real(path: Path, folders: dict[Path, Path]) -> Path:
+    """A path without links; where ``folders`` lead is found out once."""
+    if path.is_symlink() or path.name in {"", ".."}:
+        return Path(os.path.realpath(path))
+    if path.parent not in folders:
+        folders[path.parent] = Path(os.path.realpath(path.parent))
+    return folders[path.parent] / path.name
 
 
 def _literal_folder(pattern: str) -> Path:
