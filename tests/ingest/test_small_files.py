@@ -144,7 +144,7 @@ def test_together_or_one_by_one_in_any_order_is_the_same_lake(tmp_path: Path) ->
             for path in paths:
                 site.run("ingest", "--no-geo", "--source", "s", path, code=None)
         found.append(state_of(site))
-    assert site.run("verify").code == 0
+        assert site.run("verify").code == 0
     assert [one == found[0] for one in found] == [True] * 4
 
 
