@@ -20,8 +20,9 @@ Ints = NDArray[np.int64]
 LEVEL_DAYS = 56
 MEDIAN_HALF_LIFE_DAYS = 10
 LEVEL_HALF_LIFE_DAYS = 20
-NEWEST_DAYS_LEFT_OUT = 2  # or the first days of a slow ramp would lift what is expected of the next
 LEVEL_CLIP_SD = 2.5  # nearer, the level follows a real rise too slowly
+NEWEST_DAYS_LEFT_OUT = 2  # or a slow ramp's first days would lift what is expected of the next
+LEFT_OUT_UNTIL_DAYS = 42  # of many days two lift little, and tell where the level has wandered to
 TREND_FROM_DAYS = 21
 TREND_SHRINKAGE = 3.0
 TREND_LARGEST = 0.3  # of the level
@@ -40,7 +41,7 @@ DISPERSION_KEPT_AT_RHYTHM = 0.1
 DISPERSION_LEAST = 1e-4
 DISPERSION_HALF_LIFE_DAYS = 365  # at 180, the estimate's own noise moves the alarm by 4 %
 DISPERSION_CLIP_UP_SD = 3.5
-DISPERSION_CLIP_DOWN_SD = 2.0
+DISPERSION_CLIP_DOWN_SD = 1.75  # holidays are low days, and no noise
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,8 @@ def _shrink(raw: Floats, to: Floats | float, noise: Floats, spread: Floats | flo
 
 def _leave_newest_out(usable: Bools, ages: Floats) -> Bools:
     older = usable & (ages > NEWEST_DAYS_LEFT_OUT)
-    enough = older.sum(axis=1) >= LEAST_HISTORY_DAYS
+    is_short = usable.sum(axis=1) < LEFT_OUT_UNTIL_DAYS
+    enough = is_short & (older.sum(axis=1) >= LEAST_HISTORY_DAYS)
     return np.where(enough[:, None], older, usable)
 
 

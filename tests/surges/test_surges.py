@@ -94,6 +94,14 @@ def test_two_flagged_days_around_an_ordinary_one_are_one_episode():
     assert spans(detect(counts)) == [(60, 60, 60), (63, 63, 63)]
 
 
+@pytest.mark.parametrize(("history", "moves"), [(9, False), (41, False), (42, True), (90, True)])
+def test_newest_two_days_move_what_is_expected_once_there_are_enough(history, moves):
+    """Of fewer than 42 days they are left out, or a ramp's first days would hide the next."""
+    counts = np.full(history + 1, 1000.0)
+    counts[-3:-1] = 1050
+    assert (detect(counts).expected[-1] > 1001) == moves
+
+
 def test_slow_ramp_is_flagged_from_its_lower_days():
     """A rise whose days are unremarkable one by one is raised and dated back."""
     counts = quiet(np.random.default_rng(8), 220, 1000)
