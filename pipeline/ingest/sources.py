@@ -162,8 +162,9 @@ def _find_local(
             why = f"is a link out of its folder, to {shown(real)}; set follow_links = true"
             refused.append((path, why))
     its = find_files(given, follow_links=sources.follow_links)
-    new = tuple(path for path in dict.fromkeys(its.files) if path not in taken)
-    origins = dict.fromkeys(new, sources.origin_of_table(table))
+    del matches, given  # as large as all that follows
+    new = [text for text in dict.fromkeys(its.files.texts) if Path(text) not in taken]
+    origins = dict.fromkeys(map(Path, new), sources.origin_of_table(table))
     return RawFiles(Paths(new), (*refused, *its.refused), origins)
 
 
