@@ -12,6 +12,7 @@ import random
 import shutil
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,9 +25,13 @@ from pipeline.lake.packs import stem_of
 
 LINES = 50
 DAYS = 20
+PER_DAY = 10_000
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)
 KEY = "ab" * 32
-ENV = {"TIDEGAUGE_VISITOR_KEY": KEY, "TIDEGAUGE_TIMEZONE": "UTC", "PATH": "/usr/bin:/bin"}
+ENV = {
+    "TIDEGAUGE_VISITOR_KEY": KEY, "TIDEGAUGE_TIMEZONE": "UTC", "PATH": "/usr/bin:/bin",
+    "TIDEGAUGE_HITS_KEPT_DAYS": "30",
+}  # fmt: skip
 LIST = """
 import sys
 from datetime import UTC, datetime
@@ -162,14 +167,13 @@ def compare(files: int, layout: str, work: Path) -> None:
 
 def put_records(lake: Lake, records: int, folder: Path) -> None:
     """Write a ledger of so many records, as if their files, empty ones here, had been read."""
-    per_day = 10_000
     chance = random.Random(8)
-    (record,) = lake.files()
-    for day in range(records // per_day):
+    record = lake.files()[0]
+    for day in range(records // PER_DAY):
         its: list[FileRecord] = []
         start = FIRST - timedelta(days=day + 1)
-        for number in range(per_day):
-            at = start + timedelta(days=1) * number / per_day
+        for number in range(PER_DAY):
+            at = start + timedelta(days=1) * number / PER_DAY
             sha256 = f"{chance.getrandbits(256):064x}"
             share = {str(at.date()): DayShare(LINES, 3, geo_is_late=False, geo_built=None)}
             first_at = at.isoformat(timespec="seconds")
@@ -187,13 +191,19 @@ def put_records(lake: Lake, records: int, folder: Path) -> None:
             lake.commit([], its)
 
 
+def _put_apart(lake: Path, records: int, folder: Path) -> None:
+    """The same in a process of its own: a command's peak is at least the size of who starts it."""
+    with ProcessPoolExecutor(1) as pool:
+        pool.submit(put_records, Lake(lake), records, folder).result()
+
+
 def fill(records: int, work: Path) -> None:
     """Print what questions and one file more cost in a lake of very many records."""
     _, few, more = write_logs(work, DAYS)
     lake = work / "lake"
     ingest(more, lake)
     names = _made(work / "names")
-    put_records(Lake(lake), records, names)
+    _put_apart(lake, records, names)
     shutil.rmtree(few)
     _, _, again = write_logs(_made(work / "again"), 2 * DAYS)
     look = f"import os; [one.stat() for one in os.scandir({str(names)!r})]"
@@ -215,13 +225,48 @@ def fill(records: int, work: Path) -> None:
         print(f"{records:,} records: {name} {done.cpu_seconds:.2f} CPU s, {done.peak_mb:.0f} MB")
 
 
+def ask(records: int, work: Path) -> None:
+    """Print what commands cost in a lake of so many records whose days were built.
+
+    Of each day four files, of six hours each, are real: the others' hits would lie in their packs.
+    """
+    chance, lake = random.Random(9), work / "lake"
+    hours = timedelta(hours=6)
+    starts = [FIRST - hours * n for n in range(1, 4 * (records // PER_DAY) + 1)]
+    real, new = _made(work / "real"), _made(work / "zz-new")
+    for start in (*starts, FIRST):
+        lines = (write_cloudfront(chance, start + hours * n / LINES) for n in range(LINES))
+        name = f"E2EXAMPLE.{start:%Y-%m-%d-%H}.{chance.getrandbits(32):08x}.gz"
+        content = gzip.compress((HEAD + "".join(f"{line}\n" for line in lines)).encode(), 6)
+        ((new if start == FIRST else real) / name).write_bytes(content)
+    ingest(real, lake)
+    _put_apart(lake, records, _made(work / "names"))
+    run("build", "--lake", str(lake))
+    day, one = f"{FIRST - timedelta(days=2):%Y-%m-%d}", min(real.iterdir()).name
+    whole = ("--country", "all", "--lake", str(lake))
+    for name, measured in (
+        ("figure of a day", lambda: run("figure", "--day", day, *whole)),
+        ("figure of 27 days", lambda: run("figure", "--from", "2026-02-01", "--to", day, *whole)),
+        ("a list of retention", lambda: run("retention", "--lake", str(lake))),
+        ("a list of erase", lambda: run("erase", "--client", "203.0.17.9", "--lake", str(lake))),
+        ("replay", lambda: run("replay", "--lake", str(lake))),
+        ("first file of a day into a new lake", lambda: ingest(new, work / "new-lake")),
+        ("first file of a day", lambda: ingest(new, lake)),
+        ("build of it", lambda: run("build", "--lake", str(lake))),
+        ("forget", lambda: run("forget", one, "--lake", str(lake))),
+    ):
+        done = measured()
+        print(f"{records:,} records, built: {name} {done.cpu_seconds:.2f} CPU s,", end=" ")
+        print(f"{done.peak_mb:.0f} MB")
+
+
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
 
 
 def main() -> None:
-    """Run both parts."""
+    """Run all parts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--records", type=int, default=1_000_000)
@@ -230,6 +275,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         compare(arguments.files, arguments.layout, _made(Path(folder, "files")))
         fill(arguments.records, _made(Path(folder, "records")))
+        ask(arguments.records, _made(Path(folder, "built")))
 
 
 if __name__ == "__main__":

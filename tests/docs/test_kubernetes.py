@@ -37,4 +37,7 @@ def test_values_set_what_the_program_knows(values: Any) -> None:
     not SCHEMA, reason="AIRFLOW_CHART_SCHEMA is no path of the chart's values.schema.json"
 )
 def test_the_charts_schema_takes_the_values(values: Any) -> None:
-    jsonschema.validate(values, json.loads(Path(str(SCHEMA)).read_text()))
+    """And knows each of them: at its root it takes any other key, too."""
+    schema = json.loads(Path(str(SCHEMA)).read_text())
+    jsonschema.validate(values, schema)
+    assert values.keys() <= schema["properties"].keys()
