@@ -123,7 +123,7 @@ def compare(lines: int, rounds: int, goaccess_rounds: int, before: str | None) -
     tree = tempfile.TemporaryDirectory()
     if before:
         programs[f"tidegauge of {before}"] = of_commit(before, Path(tree.name))
-    if shutil.which("goaccess"):
+    if goaccess_rounds and shutil.which("goaccess"):
         programs["goaccess"] = goaccess
     runs: dict[str, list[Run]] = {name: [] for name in programs}
     for number in range(rounds):
