@@ -41,7 +41,7 @@ DISPERSION_KEPT_AT_RHYTHM = 0.1
 DISPERSION_LEAST = 1e-4
 DISPERSION_HALF_LIFE_DAYS = 365  # at 180, the estimate's own noise moves the alarm by 4 %
 DISPERSION_CLIP_UP_SD = 3.5
-DISPERSION_CLIP_DOWN_SD = 1.75  # holidays are low days, and no noise
+DISPERSION_CLIP_DOWN_SD = 1.75  # low days may be holidays; found best on simulated series
 
 
 @dataclass(frozen=True)
