@@ -7,6 +7,7 @@ records come to stands in its footer (``sums``): an untouched sheet is not read.
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -111,16 +112,28 @@ class Sheet:
 
 
 def _find_column(group: pq.RowGroupMetaData, name: str) -> int | None:
-    """The place of a column, by its path in Parquet; mostly that of the sheet before."""
-    place = _places.get(name)
-    if place is None or place >= group.num_columns or group.column(place).path_in_schema != name:
-        names = [group.column(number).path_in_schema for number in range(group.num_columns)]
-        place = names.index(name) if name in names else None
-        _places[name] = place
-    return place
+    """The place of a column, by its path in Parquet; mostly where a sheet of today has it."""
+    place = _place_of(name)
+    if place < group.num_columns and group.column(place).path_in_schema == name:
+        return place
+    names = [group.column(number).path_in_schema for number in range(group.num_columns)]
+    return names.index(name) if name in names else None
 
 
-_places: dict[str, int | None] = {}
+@cache
+def _place_of(name: str) -> int:
+    """The place in Parquet of a column of ``SCHEMA``, or of the first of those that it is made of.
+
+    Parquet knows what lists and structs are made of alone, and counts that.
+    """
+    before = SCHEMA.types[: SCHEMA.get_field_index(name.partition(".")[0])]
+    return sum(map(_count_parts, before))
+
+
+def _count_parts(kind: pa.DataType) -> int:
+    return sum(_count_parts(kind.field(n).type) for n in range(kind.num_fields)) or 1
+
+
 _kept: dict[tuple[Path, tuple[str, ...] | None], tuple[_Stat, pa.Table]] = {}
 """Of each sheet what was read last: each commit reads them, and leaves one anew."""
 _kept_sums: dict[Path, tuple[_Stat, Sums]] = {}

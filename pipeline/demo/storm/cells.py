@@ -12,7 +12,6 @@ ALL = "all"
 US = "US"
 DAY = "day"
 MEAN = "mean of days"
-SUM = "sum of days"
 
 
 @dataclass(frozen=True)
