@@ -2,15 +2,8 @@
 
 import typer
 
-from pipeline.cli.options import (
-    ConfigOption,
-    Form,
-    FormOption,
-    GeoOption,
-    LakeOption,
-    RawCellsOption,
-)
-from pipeline.cli.output import print_rows, until_closed
+from pipeline.cli.options import Form, RowOptions, SiteOptions, spread
+from pipeline.cli.output import until_closed
 from pipeline.text import escape, write_number_of
 
 _airflow = typer.Typer(no_args_is_help=True, help="An Airflow of one's own: what it lacks.")
@@ -27,12 +20,11 @@ def start() -> None:
 
 
 @_airflow.command("check")
+@spread
 def check(
-    form: FormOption = Form.table,
-    raw_cells: RawCellsOption = False,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
+    *,
+    output: RowOptions,
+    site: SiteOptions,
 ) -> None:
     """Say what an Airflow lacks for the DAGs, each with the line to write; exits 1 when it does.
 
@@ -48,9 +40,9 @@ def check(
     """
     from pipeline.orchestration.airflow_check import State, check_airflow
 
-    found = list(check_airflow({"lake": lake, "geo": geo, "config": config}))
+    found = list(check_airflow(vars(site)))
     wrong = [one for one in found if one.state == State.wrong]
-    if form == Form.table:
+    if output.form == Form.table:
         with until_closed():
             for one in found:
                 print(f"{one.state.value:<7} {one.what}: {escape(one.said)}")
@@ -62,6 +54,6 @@ def check(
             print(f"\n{said}")
     else:
         rows = [(one.what, one.state.value, one.said, one.write) for one in found]
-        print_rows(["what", "state", "said", "write"], rows, form.value, raw_cells=raw_cells)
+        output.print(["what", "state", "said", "write"], rows)
     if wrong:
         raise typer.Exit(1)

@@ -8,17 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import (
-    ConfigOption,
-    Form,
-    FormOption,
-    GeoOption,
-    LakeOption,
-    MasterOption,
-    RawCellsOption,
-    WorkersOption,
-)
-from pipeline.cli.output import print_rows
+from pipeline.cli.options import MasterOption, RowOptions, SiteOptions, WorkersOption, spread
 from pipeline.definitions import ASKED
 from pipeline.text import write_days
 
@@ -35,6 +25,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("build")(build_command)
 
 
+@spread
 def build_command(  # noqa: PLR0913 one parameter an option
     also: Annotated[
         list[Also] | None,
@@ -45,11 +36,9 @@ def build_command(  # noqa: PLR0913 one parameter an option
     ] = False,
     workers: WorkersOption = None,
     master: MasterOption = None,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
-    form: FormOption = Form.table,
-    raw_cells: RawCellsOption = False,
+    *,
+    site: SiteOptions,
+    output: RowOptions,
 ) -> None:
     """Rebuild sessions, daily, hourly, days and surges of days with new or late files; publish.
 
@@ -68,13 +57,13 @@ def build_command(  # noqa: PLR0913 one parameter an option
     from pipeline.cli.status import explain_stale
     from pipeline.lake.zone import open_lake
     from pipeline.progress import show_steps
-    from pipeline.settings import engine_of, load_settings
+    from pipeline.settings import engine_of
 
-    settings = load_settings(config, lake=lake, geo=geo, workers=workers, spark_master=master)
+    settings = site.settings(workers=workers, spark_master=master)
     the_lake = open_lake(settings.lake)
     if explain:
         rows = explain_stale(settings, the_lake)
-        print_rows(["day", "kind", "cause", "taken by"], rows, form.value, raw_cells=raw_cells)
+        output.print(["day", "kind", "cause", "taken by"], rows)
         return
     kinds = [kind.value for kind in also or []]
     kept = _read_again(settings, the_lake, kinds) if kinds else {}

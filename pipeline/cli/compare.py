@@ -17,18 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from pipeline.cli.options import (
-    ConfigOption,
-    Form,
-    FormOption,
-    FromOption,
-    GeoOption,
-    LakeOption,
-    RawCellsOption,
-    ToOption,
-    read_country,
-)
-from pipeline.cli.output import print_rows
+from pipeline.cli.options import FromOption, RowOptions, SiteOptions, ToOption, read_country, spread
 from pipeline.definitions import MOST_TIMEOUT_MINUTES
 from pipeline.errors import SettingsError, StorageError
 from pipeline.text import say, write_number_of
@@ -56,6 +45,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("compare")(compare)
 
 
+@spread
 def compare(  # noqa: PLR0913 one parameter an option
     timeout: Annotated[
         list[int] | None,
@@ -113,11 +103,9 @@ def compare(  # noqa: PLR0913 one parameter an option
     ] = None,
     first: FromOption = None,
     last: ToOption = None,
-    form: FormOption = Form.table,
-    raw_cells: RawCellsOption = False,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
+    *,
+    output: RowOptions,
+    site: SiteOptions,
 ) -> None:
     """Show what a changed setting would do to the figures; the lake is not touched.
 
@@ -147,9 +135,8 @@ def compare(  # noqa: PLR0913 one parameter an option
     from pipeline.ingest.maker import ingest_settings
     from pipeline.lake.storage import storage_named
     from pipeline.lake.zone import open_lake
-    from pipeline.settings import load_settings
 
-    settings = load_settings(config, lake=lake, geo=geo)
+    settings = site.settings()
     the_lake = open_lake(settings.lake)
     asked = Asked(
         timeout or (), timezone or (), robots or (),
@@ -168,7 +155,7 @@ def compare(  # noqa: PLR0913 one parameter an option
         outcomes = [_count(basis, variant) for variant in variants]
     chosen = countries or largest_countries(basis)
     rows = make_rows(basis, outcomes, chosen)
-    print_rows(COLUMNS, rows, form.value, raw_cells=raw_cells)
+    output.print(COLUMNS, rows)
     _conclude(basis, outcomes, rows)
 
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from pipeline.cli.options import ConfigOption, GeoOption, LakeOption
+from pipeline.cli.options import SiteOptions, spread
 from pipeline.installed import find_data
 
 
@@ -11,10 +11,10 @@ def add_to(app: typer.Typer) -> None:
     app.command("dags")(dags)
 
 
+@spread
 def dags(
-    lake: LakeOption = None,  # noqa: ARG001 accepted by every command
-    geo: GeoOption = None,  # noqa: ARG001 likewise
-    config: ConfigOption = None,  # noqa: ARG001 likewise
+    *,
+    site: SiteOptions,  # noqa: ARG001 accepted by every command
 ) -> None:
     """Where the installed DAGs lie, for Airflow's setting `dags_folder`.
 

@@ -17,16 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import (
-    ConfigOption,
-    Form,
-    FormOption,
-    GeoOption,
-    LakeOption,
-    LayoutOption,
-    RawCellsOption,
-)
-from pipeline.cli.output import print_rows, until_closed
+from pipeline.cli.options import LayoutOption, RowOptions, SiteOptions, spread
+from pipeline.cli.output import until_closed
 from pipeline.errors import DataError, StorageError
 from pipeline.text import escape, write_number_of, write_share
 
@@ -64,12 +56,12 @@ def _raw_file(file: Path) -> Iterator[Path]:
         yield Path(copy.name)
 
 
+@spread
 def parse(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A raw log, or - for stdin.")],
     log_format: LayoutOption = None,
-    lake: LakeOption = None,  # noqa: ARG001 accepted by every command
-    geo: GeoOption = None,  # noqa: ARG001
-    config: ConfigOption = None,
+    *,
+    site: SiteOptions,
 ) -> None:
     """Print what each line is: one JSON object a line, in line order.
 
@@ -86,7 +78,7 @@ def parse(
     from pipeline.raw.content import read_whole
     from pipeline.settings import load_settings
 
-    settings = load_settings(config, log_format=log_format)
+    settings = load_settings(site.config, log_format=log_format)
     reader = FileReader(settings.log_format)
     connection = connect_reader()
 
@@ -121,12 +113,11 @@ def _write_instant(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"
 
 
+@spread
 def formats(
-    form: FormOption = Form.table,
-    raw_cells: RawCellsOption = False,
-    lake: LakeOption = None,  # noqa: ARG001 accepted by every command
-    geo: GeoOption = None,  # noqa: ARG001
-    config: ConfigOption = None,  # noqa: ARG001
+    *,
+    output: RowOptions,
+    site: SiteOptions,  # noqa: ARG001 accepted by every command
 ) -> None:
     """The layouts that are found by themselves, each with a line of it.
 
@@ -142,7 +133,7 @@ def formats(
     from pipeline.formats.layouts import list_layouts
 
     rows = [(layout.name, layout.example) for layout in list_layouts()]
-    print_rows(["name", "example"], rows, form.value, raw_cells=raw_cells)
+    output.print(["name", "example"], rows)
 
 
 @dataclass
@@ -163,12 +154,12 @@ class _Findings:
             (self.first_hit,) = read.hits.slice(0, 1).to_pylist()
 
 
+@spread
 def doctor(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A raw log, or - for stdin.")],
     log_format: LayoutOption = None,
-    lake: LakeOption = None,  # noqa: ARG001 accepted by every command
-    geo: GeoOption = None,  # noqa: ARG001
-    config: ConfigOption = None,
+    *,
+    site: SiteOptions,
 ) -> None:
     """Say which layout a file has, what fails, where and why. Exit 1 when it cannot be read.
 
@@ -186,7 +177,7 @@ def doctor(
     from pipeline.settings import load_settings
 
     connection = connect_reader()
-    settings = load_settings(config, log_format=log_format)
+    settings = load_settings(site.config, log_format=log_format)
     reader = FileReader(settings.log_format)
     found = _Findings()
 

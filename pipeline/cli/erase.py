@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import (
-    ConfigOption,
-    Form,
-    FormOption,
-    GeoOption,
-    LakeOption,
-    RawCellsOption,
-)
-from pipeline.cli.output import print_rows
+from pipeline.cli.options import RowOptions, SiteOptions, spread
 from pipeline.errors import SettingsError
 from pipeline.text import escape
 
@@ -31,7 +23,8 @@ def add_to(app: typer.Typer) -> None:
     app.command("erase")(erase_person)
 
 
-def erase_person(  # noqa: PLR0913 one parameter an option
+@spread
+def erase_person(
     client: Annotated[str, typer.Option("--client", help="The address, or the host's name.")],
     agent: Annotated[
         list[str] | None,
@@ -40,11 +33,9 @@ def erase_person(  # noqa: PLR0913 one parameter an option
     delete: Annotated[
         bool, typer.Option("--delete", help="Erase what is listed; without it, only list.")
     ] = False,
-    form: FormOption = Form.table,
-    raw_cells: RawCellsOption = False,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
+    *,
+    output: RowOptions,
+    site: SiteOptions,
 ) -> None:
     """List what the lake keeps of one person; with --delete, erase it. Figures stand.
 
@@ -59,9 +50,8 @@ def erase_person(  # noqa: PLR0913 one parameter an option
     from pipeline.ingest.erasure import Person, count_files, erase
     from pipeline.lake.zone import open_lake
     from pipeline.progress import show_steps
-    from pipeline.settings import load_settings
 
-    settings = load_settings(config, lake=lake, geo=geo)
+    settings = site.settings()
     the_lake = open_lake(settings.lake)
     person = Person(_read_client(client), tuple(agent or ()))
     with show_steps("looking", count_files(the_lake)) as (progress, task):
@@ -72,7 +62,7 @@ def erase_person(  # noqa: PLR0913 one parameter an option
     if traces and delete:
         build(the_lake, build_settings(settings, the_lake))
     rows = [(t.day, t.table, t.rows, t.names) for t in traces]
-    print_rows(COLUMNS, rows, form.value, raw_cells=raw_cells)
+    output.print(COLUMNS, rows)
     print(escape(_conclude(the_lake, traces, is_done=delete)), file=sys.stderr)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import ConfigOption, GeoOption, LakeOption
+from pipeline.cli.options import SiteOptions, spread
 
 
 def add_to(app: typer.Typer) -> None:
@@ -13,13 +13,13 @@ def add_to(app: typer.Typer) -> None:
     app.command("forget")(forget)
 
 
+@spread
 def forget(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="Its path, its name, or its key in the lake.")
     ],
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
+    *,
+    site: SiteOptions,
 ) -> None:
     """Take a raw file's hits out of the lake again; `build` then counts its days anew.
 
@@ -33,9 +33,8 @@ def forget(
     from pipeline.ingest.maker import ingest_settings
     from pipeline.lake.views import write_views
     from pipeline.lake.zone import open_lake
-    from pipeline.settings import load_settings
 
-    settings = load_settings(config, lake=lake, geo=geo)
+    settings = site.settings()
     the_lake = open_lake(settings.lake)
     record = forget_file(the_lake, ingest_settings(settings).overlaps, file, datetime.now(UTC))
     write_views(the_lake)

@@ -7,19 +7,16 @@ from zoneinfo import ZoneInfo
 import typer
 
 from pipeline.cli.options import (
-    ConfigOption,
     CountryOption,
     Form,
-    FormOption,
     FromOption,
-    GeoOption,
-    LakeOption,
-    RawCellsOption,
+    RowOptions,
+    SiteOptions,
     ToOption,
     read_country,
     read_span,
+    spread,
 )
-from pipeline.cli.output import print_rows
 from pipeline.errors import SettingsError
 
 DayOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Local day.")]
@@ -30,16 +27,15 @@ def add_to(app: typer.Typer) -> None:
     app.command("history")(history)
 
 
+@spread
 def history(  # noqa: PLR0913 one parameter an option
     day: DayOption = None,
     country: CountryOption = None,
     first: FromOption = None,
     last: ToOption = None,
-    form: FormOption = Form.table,
-    raw_cells: RawCellsOption = False,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
+    *,
+    output: RowOptions,
+    site: SiteOptions,
 ) -> None:
     """Published values: when, what, how complete, and why they were restated.
 
@@ -55,9 +51,8 @@ def history(  # noqa: PLR0913 one parameter an option
     from pipeline.lake.query import one_state
     from pipeline.lake.zone import open_lake
     from pipeline.report.history import KnownDay, explain_unpublished
-    from pipeline.settings import load_settings
 
-    settings = load_settings(config, lake=lake, geo=geo)
+    settings = site.settings()
     if day and (first or last):
         raise SettingsError("--day", str(day.date()), "give either --day, or --from and --to")
     code = read_country(country, may_be_all=True) if country else None
@@ -74,9 +69,9 @@ def history(  # noqa: PLR0913 one parameter an option
         raise SettingsError("--day", str(span.first), f"no figure of {code} is published: {why}")
     if is_one:
         rows = rows[::-1]
-    if form == Form.table:
+    if output.form == Form.table:
         columns, rows = _for_reading(columns, rows)
-    print_rows(columns, rows, form.value, raw_cells=raw_cells, zone=zone)
+    output.print(columns, rows, zone=zone)
 
 
 def _for_reading(

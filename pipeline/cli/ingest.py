@@ -11,18 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.options import (
-    ConfigOption,
-    Form,
-    FormOption,
-    GeoOption,
-    LakeOption,
     LayoutOption,
     MasterOption,
     NoGeoOption,
-    RawCellsOption,
+    RowOptions,
+    SiteOptions,
     WorkersOption,
+    spread,
 )
-from pipeline.cli.output import print_rows
 from pipeline.errors import SettingsError
 from pipeline.text import say, shown, write_number_of
 
@@ -45,6 +41,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("ingest")(ingest)
 
 
+@spread
 def ingest(  # noqa: PLR0913 one parameter an option
     paths: Annotated[
         list[Path],
@@ -61,11 +58,9 @@ def ingest(  # noqa: PLR0913 one parameter an option
     ] = False,
     workers: WorkersOption = None,
     master: MasterOption = None,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
-    form: FormOption = Form.table,
-    raw_cells: RawCellsOption = False,
+    *,
+    site: SiteOptions,
+    output: RowOptions,
 ) -> None:
     """Take raw logs (plain, gz, bz2, xz, zst) into the lake; prints its status.
 
@@ -88,13 +83,10 @@ def ingest(  # noqa: PLR0913 one parameter an option
     from pipeline.lake.views import write_views
     from pipeline.lake.zone import find_zone
     from pipeline.raw.naming import check_source
-    from pipeline.settings import load_settings
 
     if source is not None:
         check_source(source)
-    settings = load_settings(
-        config, lake=lake, geo=geo, log_format=log_format, workers=workers, spark_master=master
-    )
+    settings = site.settings(log_format=log_format, workers=workers, spark_master=master)
     the_lake = Lake(settings.lake)
     zone = find_zone(settings.timezone, the_lake)
     with ExitStack() as ending:
@@ -120,7 +112,7 @@ def ingest(  # noqa: PLR0913 one parameter an option
     _say_unchanged(known)
     is_sound = _report_ingest(result)
     _say_doubts(the_lake, result)
-    print_rows(["what", "value"], list_status(settings, the_lake), form.value, raw_cells=raw_cells)
+    output.print(["what", "value"], list_status(settings, the_lake))
     if found.unreached:
         raise found.unreached[0]
     if not is_sound:

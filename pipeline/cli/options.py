@@ -1,16 +1,24 @@
-"""The options that commands share, and how a step's progress is shown."""
+"""The options that commands share, alone and in groups."""
 
+import inspect
 import re
-from datetime import date, datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, date, datetime, tzinfo
 from enum import StrEnum
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.cli.output import print_rows
 from pipeline.days import Span
 from pipeline.errors import SettingsError
-from pipeline.language import LanguageCode
+from pipeline.language import ENGLISH, Language, LanguageCode
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
 
 
 class Form(StrEnum):
@@ -82,6 +90,67 @@ MasterOption = Annotated[
     typer.Option("--master", metavar="URL", help="Spark cluster that does the work instead."),
 ]
 NoGeoOption = Annotated[bool, typer.Option("--no-geo", help="Locate nobody: every country is ZZ.")]
+
+
+@dataclass(frozen=True)
+class SiteOptions:
+    """The options that every command has: where the lake, the databases and the settings are."""
+
+    lake: LakeOption = None
+    geo: GeoOption = None
+    config: ConfigOption = None
+
+    def settings(self, **options: Any) -> "Settings":
+        """The site's settings; those among a command's own ``options`` that are given override."""
+        from pipeline.settings import load_settings
+
+        return load_settings(self.config, lake=self.lake, geo=self.geo, **options)
+
+
+@dataclass(frozen=True)
+class RowOptions:
+    """The options of a command that prints rows."""
+
+    form: FormOption = Form.table
+    raw_cells: RawCellsOption = False
+
+    def print(
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        *,
+        zone: tzinfo = UTC,
+        language: Language = ENGLISH,
+    ) -> None:
+        """Print rows as these options say; see ``print_rows``."""
+        form, raw_cells = self.form.value, self.raw_cells
+        print_rows(columns, rows, form, raw_cells=raw_cells, zone=zone, language=language)
+
+
+def spread(command: Callable[..., None]) -> Callable[..., None]:
+    """A command as Typer takes it: in place of a group of options the options themselves."""
+    whole = inspect.signature(command, eval_str=True)
+    parameters = whole.parameters.values()
+    groups: dict[str, Any] = {
+        one.name: one.annotation for one in parameters if is_dataclass(one.annotation)
+    }
+
+    @wraps(command)
+    def run(*given: Any, **named: Any) -> None:
+        for name, group in groups.items():
+            its = {one.name: named.pop(one.name) for one in fields(group) if one.name in named}
+            named[name] = group(**its)
+        command(*given, **named)
+
+    options = [
+        option.replace(kind=one.kind)
+        for one in parameters
+        for option in (
+            inspect.signature(groups[one.name]).parameters.values() if one.name in groups else [one]
+        )
+    ]
+    run.__signature__ = whole.replace(parameters=options)  # type: ignore[attr-defined]
+    return run
 
 
 def read_country(given: str, *, may_be_all: bool = False) -> str:

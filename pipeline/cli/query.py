@@ -6,19 +6,15 @@ from zoneinfo import ZoneInfo
 import typer
 
 from pipeline.cli.options import (
-    ConfigOption,
     CountryOption,
-    Form,
-    FormOption,
     FromOption,
-    GeoOption,
-    LakeOption,
-    RawCellsOption,
+    RowOptions,
+    SiteOptions,
     ToOption,
     read_country,
     read_span,
+    spread,
 )
-from pipeline.cli.output import print_rows
 from pipeline.definitions import LEAST_HISTORY_DAYS
 from pipeline.text import say, write_number_of
 
@@ -42,21 +38,19 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _table_command(table: str) -> Any:
-    def command(  # noqa: PLR0913 one parameter an option
+    @spread
+    def command(
         country: CountryOption = None,
         first: FromOption = None,
         last: ToOption = None,
-        form: FormOption = Form.table,
-        raw_cells: RawCellsOption = False,
-        lake: LakeOption = None,
-        geo: GeoOption = None,
-        config: ConfigOption = None,
+        *,
+        output: RowOptions,
+        site: SiteOptions,
     ) -> None:
         from pipeline.lake.query import one_state
         from pipeline.lake.zone import open_lake
-        from pipeline.settings import load_settings
 
-        settings = load_settings(config, lake=lake, geo=geo)
+        settings = site.settings()
         chosen = read_country(country) if country else None
         bound = {"country": chosen, **read_span(first, last).bound}
         with one_state(open_lake(settings.lake)) as state:
@@ -67,7 +61,7 @@ def _table_command(table: str) -> Any:
                 check_country(state, chosen, set())
             lacking = say_lack_of_history(state)
             zone = ZoneInfo(state.lake.identity()["timezone"])
-        print_rows(columns, rows, form.value, raw_cells=raw_cells, zone=zone)
+        output.print(columns, rows, zone=zone)
         if table in {"expected", "surges"} and lacking:
             say(lacking)
 

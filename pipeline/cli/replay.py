@@ -4,15 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import (
-    ConfigOption,
-    Form,
-    FormOption,
-    GeoOption,
-    LakeOption,
-    RawCellsOption,
-)
-from pipeline.cli.output import print_rows
+from pipeline.cli.options import RowOptions, SiteOptions, spread
 
 COLUMNS = ["file", "file_key", "rejected", "now hits", "what was done"]
 
@@ -22,18 +14,17 @@ def add_to(app: typer.Typer) -> None:
     app.command("replay")(replay)
 
 
-def replay(  # noqa: PLR0913 one parameter an option
+@spread
+def replay(
     files: Annotated[
         list[str] | None, typer.Argument(help="Names or keys of files; all when not given.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would become of the lines.")
     ] = False,
-    form: FormOption = Form.table,
-    raw_cells: RawCellsOption = False,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
+    *,
+    output: RowOptions,
+    site: SiteOptions,
 ) -> None:
     """Read rejected lines again from their raw files, after the reader got better.
 
@@ -52,9 +43,8 @@ def replay(  # noqa: PLR0913 one parameter an option
     from pipeline.lake.views import write_views
     from pipeline.lake.zone import find_zone, open_lake
     from pipeline.progress import show_bytes
-    from pipeline.settings import load_settings
 
-    settings = load_settings(config, lake=lake, geo=geo)
+    settings = site.settings()
     the_lake = open_lake(settings.lake)
     records = list_rejected(the_lake, files or [])
     total = sum(record.raw_bytes for record in records)
@@ -73,6 +63,6 @@ def replay(  # noqa: PLR0913 one parameter an option
             opened = lambda with_geo: open_maker(settings, zone, with_geo=with_geo)  # noqa: E731
             take_replays(the_lake, how, opened, found)
             write_views(the_lake)
-    print_rows(COLUMNS, [one.row for one in found], form.value, raw_cells=raw_cells)
+    output.print(COLUMNS, [one.row for one in found])
     if any(one.raw is None for one in found):
         raise typer.Exit(1)

@@ -8,20 +8,18 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.options import (
-    ConfigOption,
     CountryOption,
     Form,
-    FormOption,
     FromOption,
-    GeoOption,
-    LakeOption,
     LanguageOption,
-    RawCellsOption,
+    RowOptions,
+    SiteOptions,
     ToOption,
     read_country,
     read_span,
+    spread,
 )
-from pipeline.cli.output import print_rows, until_closed
+from pipeline.cli.output import until_closed
 from pipeline.errors import SettingsError
 from pipeline.text import escape
 
@@ -32,6 +30,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("figure")(figure_command)
 
 
+@spread
 def report_command(  # noqa: PLR0913 one parameter an option
     out: Annotated[
         Path | None,
@@ -48,9 +47,8 @@ def report_command(  # noqa: PLR0913 one parameter an option
     first: FromOption = None,
     last: ToOption = None,
     lang: LanguageOption = None,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
+    *,
+    site: SiteOptions,
 ) -> None:
     """Write the report: one HTML page that opens without a network, for the press office.
 
@@ -68,9 +66,8 @@ def report_command(  # noqa: PLR0913 one parameter an option
     from pipeline.report.accounting import report_settings
     from pipeline.report.index import make_pages
     from pipeline.report.page import make_page, write_report
-    from pipeline.settings import load_settings
 
-    settings = load_settings(config, lake=lake, geo=geo, language=lang)
+    settings = site.settings(language=lang)
     span = read_span(first, last)
     if of_all and country:
         raise SettingsError("--country", country, "give either --country or --all")
@@ -85,6 +82,7 @@ def report_command(  # noqa: PLR0913 one parameter an option
     print(f"report: {escape(str(written))}")
 
 
+@spread
 def figure_command(  # noqa: PLR0913 one parameter an option
     country: Annotated[
         str,
@@ -98,12 +96,10 @@ def figure_command(  # noqa: PLR0913 one parameter an option
     short: Annotated[
         bool, typer.Option("--short", help="Three sentences, the number first.")
     ] = False,
-    form: FormOption = Form.table,
-    raw_cells: RawCellsOption = False,
+    *,
+    output: RowOptions,
     lang: LanguageOption = None,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
+    site: SiteOptions,
 ) -> None:
     """One paragraph for the press: the number, its unit, its limits, what was published before.
 
@@ -124,9 +120,8 @@ def figure_command(  # noqa: PLR0913 one parameter an option
     from pipeline.report.short import write_short, write_short_span
     from pipeline.report.span_figure import find_span_figure
     from pipeline.report.span_paragraph import write_span_paragraph
-    from pipeline.settings import load_settings
 
-    settings = load_settings(config, lake=lake, geo=geo, language=lang)
+    settings = site.settings(language=lang)
     code = read_country(country, may_be_all=True)
     opened, how = open_lake(settings.lake), report_settings(settings)
     if day:
@@ -142,9 +137,9 @@ def figure_command(  # noqa: PLR0913 one parameter an option
         said = (write_short_span if short else write_span_paragraph)(span, how.language)
         facts = asdict(span) | {"expected": span.expected, "is_lower_bound": span.is_lower_bound}
     text = escape(said)
-    if form == Form.table:
+    if output.form == Form.table:
         with until_closed():
             print(text)
     else:
         facts |= {"text": text}
-        print_rows(list(facts), [list(facts.values())], form.value, raw_cells=raw_cells)
+        output.print(list(facts), [list(facts.values())])

@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import (
-    ConfigOption,
-    Form,
-    FormOption,
-    GeoOption,
-    LakeOption,
-    RawCellsOption,
-)
-from pipeline.cli.output import print_rows
+from pipeline.cli.options import RowOptions, SiteOptions, spread
 from pipeline.errors import TidegaugeError
 from pipeline.text import escape, write_number_of
 
@@ -33,7 +25,8 @@ def add_to(app: typer.Typer) -> None:
     app.command("retention")(retention)
 
 
-def retention(  # noqa: PLR0913 one parameter an option
+@spread
+def retention(
     delete: Annotated[
         bool, typer.Option("--delete", help="Delete what is listed; without it, only list.")
     ] = False,
@@ -46,11 +39,9 @@ def retention(  # noqa: PLR0913 one parameter an option
             show_default="retention_max_days",
         ),
     ] = None,
-    form: FormOption = Form.table,
-    raw_cells: RawCellsOption = False,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
+    *,
+    output: RowOptions,
+    site: SiteOptions,
 ) -> None:
     """List hits and rejects older than hits_kept_days; with --delete, delete them. Figures stay.
 
@@ -67,15 +58,14 @@ def retention(  # noqa: PLR0913 one parameter an option
         retention_settings,
     )
     from pipeline.lake.zone import open_lake
-    from pipeline.settings import load_settings
 
-    settings = load_settings(config, lake=lake, geo=geo, retention_max_days=max_days)
+    settings = site.settings(retention_max_days=max_days)
     the_lake = open_lake(settings.lake)
     how = retention_settings(settings)
     today = local_today(how.timezone, the_lake, datetime.now(UTC))
     act = apply_retention if delete else plan_retention
     plan = act(the_lake, how, today)
-    print_rows(COLUMNS, [old.row for old in plan], form.value, raw_cells=raw_cells)
+    output.print(COLUMNS, [old.row for old in plan])
     said = _conclude(the_lake, how, today, plan, is_done=delete)
     with the_lake.lock() if delete else the_lake.hold():
         garbage = the_lake.store.list_garbage(delete=delete)

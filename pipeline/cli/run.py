@@ -12,14 +12,13 @@ import typer
 
 from pipeline.cli.options import (
     AsOfOption,
-    ConfigOption,
     FromOption,
-    GeoOption,
-    LakeOption,
     MasterOption,
     RawOption,
+    SiteOptions,
     ToOption,
     WorkersOption,
+    spread,
 )
 from pipeline.days import last_ended_day, read_as_of
 from pipeline.errors import DataError, SettingsError, StoreError, TidegaugeError
@@ -49,6 +48,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("run")(run)
 
 
+@spread
 def run(  # noqa: PLR0913 one parameter an option
     first: FromOption = None,
     last: ToOption = None,
@@ -56,9 +56,8 @@ def run(  # noqa: PLR0913 one parameter an option
     as_of: AsOfOption = None,
     workers: WorkersOption = None,
     master: MasterOption = None,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
+    *,
+    site: SiteOptions,
 ) -> None:
     """Take in the last day's raw logs and late ones, build, check, report, alert: a night's work.
 
@@ -79,11 +78,8 @@ def run(  # noqa: PLR0913 one parameter an option
     from pipeline.alerts.services import alert_settings
     from pipeline.lake.lake import Lake
     from pipeline.lake.zone import find_zone
-    from pipeline.settings import load_settings
 
-    settings = load_settings(
-        config, lake=lake, geo=geo, raw=raw, workers=workers, spark_master=master
-    )
+    settings = site.settings(raw=raw, workers=workers, spark_master=master)
     zone = find_zone(settings.timezone, Lake(settings.lake)).info
     present = datetime.now(UTC)
     now = read_as_of(as_of, zone, present) if as_of else present

@@ -6,15 +6,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from pipeline.cli.options import (
-    ConfigOption,
-    Form,
-    FormOption,
-    GeoOption,
-    LakeOption,
-    RawCellsOption,
-)
-from pipeline.cli.output import print_rows
+from pipeline.cli.options import RowOptions, SiteOptions, spread
 from pipeline.errors import SettingsError
 
 _QUERIES = (Path(), Path("queries"), Path("sql/queries"))
@@ -26,7 +18,8 @@ def add_to(app: typer.Typer) -> None:
     app.command("sql")(sql)
 
 
-def sql(  # noqa: PLR0913 one parameter an option
+@spread
+def sql(
     statement: Annotated[str | None, typer.Argument(help="A SELECT over the lake's views.")] = None,
     file: Annotated[
         Path | None,
@@ -42,11 +35,9 @@ def sql(  # noqa: PLR0913 one parameter an option
         bool,
         typer.Option("--safe", help="Only SELECT from the lake's tables; for others' statements."),
     ] = False,
-    form: FormOption = Form.table,
-    raw_cells: RawCellsOption = False,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
+    *,
+    output: RowOptions,
+    site: SiteOptions,
 ) -> None:
     """Ask the lake in SQL (DuckDB): figures, hits, sessions, daily, hourly, days, surges, files ...
 
@@ -65,19 +56,18 @@ def sql(  # noqa: PLR0913 one parameter an option
     """  # fmt: skip
     from pipeline.lake.query import query
     from pipeline.lake.zone import open_lake
-    from pipeline.settings import load_settings
 
     if (statement is None) == (file is None):
         raise SettingsError("sql", statement, "give one statement, or one file with -f")
     if statement is not None and not statement.strip():
         raise SettingsError("sql", statement, "an empty statement; write a SELECT")
     text = _find(file).read_text("utf-8") if file else statement or ""
-    settings = load_settings(config, lake=lake, geo=geo)
+    settings = site.settings()
     confined_to_mb = settings.memory_limit_mb if safe else None
     the_lake = open_lake(settings.lake)
     found = query(the_lake, text, confined_to_mb=confined_to_mb)
     zone = ZoneInfo(the_lake.identity()["timezone"])
-    print_rows(*found, form.value, raw_cells=raw_cells, zone=zone)
+    output.print(*found, zone=zone)
 
 
 def _find(file: Path) -> Path:

@@ -10,15 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from pipeline.cli.options import (
-    ConfigOption,
-    Form,
-    FormOption,
-    GeoOption,
-    LakeOption,
-    RawCellsOption,
-)
-from pipeline.cli.output import print_rows
+from pipeline.cli.options import RowOptions, SiteOptions, spread
 from pipeline.definitions import ASKED
 from pipeline.errors import GeoError
 from pipeline.text import escape, write_number_of
@@ -36,12 +28,11 @@ def add_to(app: typer.Typer) -> None:
     app.command("status")(status)
 
 
+@spread
 def status(
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
-    form: FormOption = Form.table,
-    raw_cells: RawCellsOption = False,
+    *,
+    site: SiteOptions,
+    output: RowOptions,
 ) -> None:
     """Files, days, lines by outcome, time zone, databases, stale days.
 
@@ -50,15 +41,9 @@ def status(
     tidegauge status --format json
     """
     from pipeline.lake.zone import open_lake
-    from pipeline.settings import load_settings
 
-    settings = load_settings(config, lake=lake, geo=geo)
-    print_rows(
-        ["what", "value"],
-        list_status(settings, open_lake(settings.lake)),
-        form.value,
-        raw_cells=raw_cells,
-    )
+    settings = site.settings()
+    output.print(["what", "value"], list_status(settings, open_lake(settings.lake)))
 
 
 def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:

@@ -9,17 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from pipeline.cli.options import (
-    ConfigOption,
-    Form,
-    FormOption,
-    FromOption,
-    GeoOption,
-    LakeOption,
-    RawCellsOption,
-    ToOption,
-)
-from pipeline.cli.output import print_rows
+from pipeline.cli.options import FromOption, RowOptions, SiteOptions, ToOption, spread
 from pipeline.text import escape, write_number_of
 
 if TYPE_CHECKING:
@@ -34,17 +24,16 @@ def add_to(app: typer.Typer) -> None:
     app.command("verify")(verify)
 
 
-def verify(  # noqa: PLR0913 one parameter an option
+@spread
+def verify(
     start: FromOption = None,
     end: ToOption = None,
     processes: Annotated[
         int, typer.Option(min=1, max=16, help="At most so many at once, on a large lake.")
     ] = 2,
-    form: FormOption = Form.table,
-    raw_cells: RawCellsOption = False,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
+    *,
+    output: RowOptions,
+    site: SiteOptions,
 ) -> None:
     """Prove the lake: every file as it was written, every figure counted anew from the hits.
 
@@ -58,11 +47,10 @@ def verify(  # noqa: PLR0913 one parameter an option
     """
     from pipeline.lake.lake import Lake
     from pipeline.progress import show_steps
-    from pipeline.settings import load_settings
     from pipeline.verify.findings import COLUMNS
     from pipeline.verify.proof import Span, prove_lake
 
-    settings = load_settings(config, lake=lake, geo=geo)
+    settings = site.settings()
     the_lake = Lake(settings.lake)
     with show_steps("verifying", None) as (progress, task):
         proof = prove_lake(
@@ -72,9 +60,7 @@ def verify(  # noqa: PLR0913 one parameter an option
             processes,
             lambda done, of: progress.update(task, advance=done, total=of),
         )
-    print_rows(
-        COLUMNS, [finding.row for finding in proof.findings], form.value, raw_cells=raw_cells
-    )
+    output.print(COLUMNS, [finding.row for finding in proof.findings])
     print(escape(conclude(proof)), file=sys.stderr)
     if proof.off:
         raise typer.Exit(1)

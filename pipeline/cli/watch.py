@@ -10,17 +10,13 @@ import typer
 
 from pipeline.cli.options import (
     AsOfOption,
-    ConfigOption,
     CountryOption,
-    Form,
-    FormOption,
-    GeoOption,
-    LakeOption,
-    RawCellsOption,
     RawOption,
+    RowOptions,
+    SiteOptions,
     read_country,
+    spread,
 )
-from pipeline.cli.output import print_rows
 from pipeline.days import read_as_of
 from pipeline.errors import StoreError
 from pipeline.text import escape, say, write_days, write_number_of
@@ -39,14 +35,13 @@ def add_to(app: typer.Typer) -> None:
     app.command("watch")(watch_command)
 
 
-def now_command(  # noqa: PLR0913 one parameter an option
+@spread
+def now_command(
     country: CountryOption = None,
     as_of: AsOfOption = None,
-    form: FormOption = Form.table,
-    raw_cells: RawCellsOption = False,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
+    *,
+    output: RowOptions,
+    site: SiteOptions,
 ) -> None:
     """Today's finished hours beside the same hours of earlier days. Only reads; see `watch`.
 
@@ -60,29 +55,26 @@ def now_command(  # noqa: PLR0913 one parameter an option
     """
     from pipeline.alerts.today import choose_countries, read_day_so_far
     from pipeline.lake.zone import open_lake
-    from pipeline.settings import load_settings
 
-    settings = load_settings(config, lake=lake, geo=geo)
+    settings = site.settings()
     now = _clock(settings, as_of)
     so_far = read_day_so_far(open_lake(settings.lake), _zone(settings), now)
     wanted = {read_country(country)} if country else choose_countries(so_far.rows)
     _say_how_far(so_far)
     rows = [row for row in so_far.rows if row.country in wanted]
-    print_rows(
+    output.print(
         _COLUMNS,
         [[getattr(row, name) for name in _COLUMNS] for row in rows],
-        form.value,
-        raw_cells=raw_cells,
         zone=_zone(settings),
     )
 
 
+@spread
 def watch_command(
     raw: RawOption = None,
     as_of: AsOfOption = None,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
+    *,
+    site: SiteOptions,
 ) -> None:
     """Take in what the servers have written so far today, compare its hours, alert: an hour's work.
 
@@ -98,9 +90,8 @@ def watch_command(
     from pipeline.alerts.failures import Failure, failure_announced
     from pipeline.alerts.outbox import deliver
     from pipeline.alerts.services import alert_settings
-    from pipeline.settings import load_settings
 
-    settings = load_settings(config, lake=lake, geo=geo, raw=raw)
+    settings = site.settings(raw=raw)
     now = _clock(settings, as_of)
     today = now.astimezone(_zone(settings)).date()
 

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.options import (
-    ConfigOption,
     CountryOption,
     Form,
-    FormOption,
-    GeoOption,
-    LakeOption,
     LanguageOption,
-    RawCellsOption,
+    RowOptions,
+    SiteOptions,
     read_country,
+    spread,
 )
 from pipeline.cli.output import print_rows, until_closed
 from pipeline.days import ALL_DAYS
@@ -40,6 +38,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("why")(why)
 
 
+@spread
 def why(  # noqa: PLR0913 one parameter an option
     country: CountryOption = None,
     day: Annotated[
@@ -48,12 +47,10 @@ def why(  # noqa: PLR0913 one parameter an option
     surge: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The surge's first day.")
     ] = None,
-    form: FormOption = Form.table,
-    raw_cells: RawCellsOption = False,
+    *,
+    output: RowOptions,
     lang: LanguageOption = None,
-    lake: LakeOption = None,
-    geo: GeoOption = None,
-    config: ConfigOption = None,
+    site: SiteOptions,
 ) -> None:
     """What drove a surge, and whether it was people.
 
@@ -70,9 +67,8 @@ def why(  # noqa: PLR0913 one parameter an option
     from pipeline.lake.query import one_state
     from pipeline.lake.zone import open_lake
     from pipeline.report.why import find_reasons, find_reasons_of_day
-    from pipeline.settings import load_settings
 
-    settings = load_settings(config, lake=lake, geo=geo, language=lang)
+    settings = site.settings(language=lang)
     language = Language(settings.language)
     if day and surge:
         raise SettingsError("--day", str(day.date()), "give either --day or --surge")
@@ -87,11 +83,11 @@ def why(  # noqa: PLR0913 one parameter an option
         else:
             chosen = find_reasons(state, code, date.min, date.max)[:1]
         none_is_there = "" if chosen else _say_none(state)
-    if form == Form.json:
-        print_rows(*_as_objects(chosen, language, simulated=opened.is_simulated()), form.value)
-    elif form == Form.csv:
+    if output.form == Form.json:
+        output.print(*_as_objects(chosen, language, simulated=opened.is_simulated()))
+    elif output.form == Form.csv:
         rows = [row for reasons in chosen for row in _list_rows(reasons, ENGLISH)]
-        print_rows(_COLUMNS, rows, form.value, raw_cells=raw_cells)
+        output.print(_COLUMNS, rows)
     else:
         with until_closed():
             if chosen and opened.is_simulated():

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import ConfigOption, GeoOption, LakeOption
+from pipeline.cli.options import SiteOptions, spread
 
 ScaleOption = Annotated[
     float, typer.Option("--scale", help="1 is the real size, 36 million lines; 0.02 takes seconds.")
@@ -18,12 +18,12 @@ def add_to(app: typer.Typer) -> None:
     app.command("simulate")(simulate_command)
 
 
+@spread
 def simulate_command(
     out: Annotated[Path, typer.Option("--out", help="Folder for the raw logs.")],
     scale: ScaleOption = 1.0,
-    lake: LakeOption = None,  # noqa: ARG001 accepted by every command
-    geo: GeoOption = None,  # noqa: ARG001
-    config: ConfigOption = None,  # noqa: ARG001
+    *,
+    site: SiteOptions,  # noqa: ARG001 accepted by every command
 ) -> None:
     """Write the simulated raw logs of 1-20 November 2016, calibrated to the published totals.
 
@@ -37,12 +37,12 @@ def simulate_command(
     print(f"simulated {len(files)} raw logs in {out}")
 
 
+@spread
 def demo(
     scale: ScaleOption = 1.0,
     out: Annotated[Path, typer.Option("--out", help="Folder for everything made.")] = Path("demo"),
-    lake: LakeOption = None,  # noqa: ARG001 the demo's lake lies in its folder
-    geo: GeoOption = None,  # noqa: ARG001 the demo brings its own database
-    config: ConfigOption = None,
+    *,
+    site: SiteOptions,  # its lake lies in its folder, and it brings its own database
 ) -> None:
     """Simulate the storm of November 2016, count it from raw logs, compare with what was published.
 
@@ -52,4 +52,4 @@ def demo(
     """
     from pipeline.demo.demo import count_storm
 
-    count_storm(scale, out, config)
+    count_storm(scale, out, site.config)
