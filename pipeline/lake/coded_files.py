@@ -70,6 +70,8 @@ def row_groups(table: pa.Table) -> Iterator[pa.Table]:
     for start in range(0, len(one), rows):
         piece = one.slice(start, rows).columns
         yield pa.table([_in_one_chunk(column) for column in piece], schema=table.schema)
+        # Arrow keeps for later what the last pieces were made in, which are of other sizes.
+        pa.default_memory_pool().release_unused()
 
 
 def _in_one_chunk(column: pa.ChunkedArray) -> pa.Array:
