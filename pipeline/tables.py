@@ -320,8 +320,6 @@ UNPARTITIONED = {
     "restatements": RESTATEMENTS, "subdivisions": SUBDIVISIONS,
 }  # fmt: skip
 """One file each."""
-FILES_FOLDER = "ledger/files"
-"""Where ``files`` lies, which is the ledger's own."""
 TABLES = {name: schema.append(DAYS.field("day")) for name, schema in PARTITIONED.items()}
 TABLES |= UNPARTITIONED | {"files": FILES}
 """All tables with all columns, as they are read."""

@@ -6,17 +6,21 @@ the last publication. Versions up to 0.5 wrote the parts themselves into ``built
 ``published.json``; the next build or publication writes them as here.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.lake.change import Change
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
+
+if TYPE_CHECKING:
+    from pipeline.lake.change import Change  # loads Arrow
 
 Parts = dict[str, Any]
 DROP_ROBOTLIKE = "drop_robotlike"

@@ -7,7 +7,6 @@ asks for it, for a published figure is not restated by an upgrade.
 
 import hashlib
 import json
-from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -16,6 +15,7 @@ from importlib.metadata import version
 
 from pipeline.build.built import DROP_ROBOTLIKE, Built, Parts, PartsOfDays, fingerprint, read_built
 from pipeline.build.causes import Cause, FileNames, compare_parts, compare_rules
+from pipeline.build.counted import Uncounted, digest_files
 from pipeline.build.files_of_days import DayFiles, days_of
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.lake.lake import Lake
@@ -121,7 +121,8 @@ def take_stock(lake: Lake, rules: SessionRules) -> Stock:
 
     A day without hits that was built before is not among them: its partitions are removed.
     """
-    files, built = _digest_files(lake), read_built(lake)
+    by_sheet = ({day: its.digest for day, its in sums.days.items()} for sums in lake.sums())
+    files, built = digest_files(by_sheet), read_built(lake)
     # Sealed days come before all others (see `retention`): no stale day has one beside it whose
     # hits it needs and that are gone.
     sealed = lake.sealed()
@@ -150,29 +151,16 @@ def take_stock(lake: Lake, rules: SessionRules) -> Stock:
     return Stock(files, built, causes)
 
 
-def list_overtaken(lake: Lake, timeout_minutes: int) -> set[date]:
-    """Days whose figures are not of the raw files that the lake has now: a build counts them anew.
+def list_uncounted(lake: Lake, timeout_minutes: int) -> Uncounted:
+    """Days whose figures are not of the raw files that the lake has now: a build counts them.
 
     Also those that have lost all of theirs. No setting can put a day among them.
     """
     stock = take_stock(lake, SessionRules(timeout_minutes, drop_robotlike=False))
-    counted = {date.fromisoformat(day) for day in stock.built.keys() - lake.sealed()}
-    return {day for day in counted if day not in stock.files} | (counted & {*stock.stale})
-
-
-def _digest_files(lake: Lake) -> dict[date, str]:
-    """Each day that raw files have hits of: a digest of them, and of those beside it."""
-    by_text = defaultdict(list)
-    for sums in lake.sums():
-        for text, its in sums.days.items():
-            by_text[text].append(its.digest)
-    found = {date.fromisoformat(text): its for text, its in by_text.items()}
-    return {
-        day: hashlib.sha256(
-            json.dumps([sorted(found.get(day + n * _ONE_DAY, ())) for n in (-1, 0, 1)]).encode()
-        ).hexdigest()[:32]
-        for day in found
-    }
+    sealed = {date.fromisoformat(day) for day in lake.sealed()}
+    built = {date.fromisoformat(day) for day in stock.built} - sealed
+    overtaken = (built - stock.files.keys()) | (built & {*stock.stale})
+    return Uncounted(sorted(overtaken), sorted(stock.files.keys() - built - sealed))
 
 
 def _find_causes(lake: Lake, day: str, built: Built | None, by_rules: Parts) -> Iterator[Cause]:

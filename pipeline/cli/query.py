@@ -1,5 +1,6 @@
 """The commands that print a table: daily, hourly, expected, surges; and how the lake is asked."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,10 @@ from pipeline.cli.options import (
     read_span,
     spread,
 )
+from pipeline.days import ALL_DAYS, Span
 from pipeline.definitions import LEAST_HISTORY_DAYS
+from pipeline.language import ENGLISH, Language
+from pipeline.report.wording import say_overtaken, say_unbuilt
 from pipeline.text import say, write_number_of
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ _TABLES = {
     "expected": "Observed and expected sessions per country and day, and which days are surges.",
     "surges": "The episodes: start, peak, end, size against what was expected.",
 }
+_JUDGED = ("expected", "surges")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -52,20 +57,34 @@ def _table_command(table: str) -> Any:
 
         settings = site.settings()
         chosen = read_country(country) if country else None
-        bound = {"country": chosen, **read_span(first, last).bound}
+        span = read_span(first, last)
         with one_state(open_lake(settings.lake)) as state:
-            columns, rows = state.query(f"queries/{table}", **bound)
+            columns, rows = state.query(f"queries/{table}", country=chosen, **span.bound)
             if chosen and not rows:
                 from pipeline.report.figure import check_country
 
                 check_country(state, chosen, set())
-            lacking = say_lack_of_history(state)
+            caveats = list(say_uncounted(state, settings.session_timeout_minutes, span))
+            if table in _JUDGED:
+                caveats.append(say_lack_of_history(state))
             zone = ZoneInfo(state.lake.identity()["timezone"])
         output.print(columns, rows, zone=zone)
-        if table in {"expected", "surges"} and lacking:
-            say(lacking)
+        for caveat in filter(None, caveats):
+            say(caveat)
 
     return command
+
+
+def say_uncounted(
+    state: "State", timeout_minutes: int, span: Span = ALL_DAYS, language: Language = ENGLISH
+) -> Iterator[str]:
+    """That days of a span were counted of other raw files than the lake has now, or not yet."""
+    from pipeline.build.counted import find_uncounted
+
+    found = find_uncounted(state, timeout_minutes)
+    for days, wording in (found.overtaken, say_overtaken), (found.unbuilt, say_unbuilt):
+        if within := [day for day in days if day in span]:
+            yield wording(within, language)
 
 
 def say_lack_of_history(state: "State") -> str:

@@ -18,6 +18,7 @@ from pipeline.cli.options import (
     spread,
 )
 from pipeline.cli.output import print_rows, until_closed
+from pipeline.cli.query import say_lack_of_history, say_uncounted
 from pipeline.days import ALL_DAYS
 from pipeline.errors import SettingsError
 from pipeline.language import ENGLISH, Language
@@ -82,7 +83,9 @@ def why(  # noqa: PLR0913 one parameter an option
             chosen = [one for one in found if one.surge.start_day == surge.date()]
         else:
             chosen = find_reasons(state, code, date.min, date.max)[:1]
-        none_is_there = "" if chosen else _say_none(state)
+        caveats = list(say_uncounted(state, settings.session_timeout_minutes, language=language))
+        if not chosen:
+            caveats.append(_say_none(state))
     if output.form == Form.json:
         output.print(*_as_objects(chosen, language, simulated=opened.is_simulated()))
     elif output.form == Form.csv:
@@ -94,13 +97,11 @@ def why(  # noqa: PLR0913 one parameter an option
                 print(language.gettext("Simulated data: what drives it is assumed."))
         for reasons in chosen:
             _print_reasons(reasons, language)
-    if not chosen:
-        say(none_is_there)
+    for caveat in caveats:
+        say(caveat)
 
 
 def _say_none(state: State) -> str:
-    from pipeline.cli.query import say_lack_of_history
-
     if state.query("queries/surges", country=None, **ALL_DAYS.bound)[1]:
         return "The lake has no such surge: `tidegauge surges` lists those that it has."
     lacking = say_lack_of_history(state)

@@ -22,7 +22,7 @@ from pipeline.lake.digests import digest_of
 from pipeline.lake.garbage import collect, list_garbage, list_own
 from pipeline.lake.journal import Move
 from pipeline.lake.leases import Lease
-from pipeline.lake.ledger import write_json
+from pipeline.lake.ledger import FILES_FOLDER, write_json
 from pipeline.lake.objects import RefusedError, TakenError
 from pipeline.lake.stand_ins import StandIn, bring, is_stand_in, read_stand_in, spare
 
@@ -270,7 +270,7 @@ def _write_without_rows(path: Path, place: str) -> None:
     """Write what stands for a file that is gone: where views look, Parquet with no rows."""
     from pipeline.lake.sheets import SCHEMA  # noqa: PLC0415 as above
     from pipeline.lake.table_files import write_table  # noqa: PLC0415 loads Arrow
-    from pipeline.tables import FILES_FOLDER, PARTITIONED, UNPARTITIONED  # noqa: PLC0415 as above
+    from pipeline.tables import PARTITIONED, UNPARTITIONED  # noqa: PLC0415 as above
 
     folder, _, _ = place.rpartition("/")
     table = folder.partition("/")[0]

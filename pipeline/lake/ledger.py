@@ -13,6 +13,10 @@ from pipeline.lake.digests import read_content, render
 from pipeline.lake.fault_points import reach
 from pipeline.raw.files import lasting_path
 
+FILES_FOLDER = "ledger/files"
+"""Where the sheets lie, of which the table ``files`` is; in the lake."""
+SUMS = b"tidegauge.sums.2"
+"""What the sums in a sheet's footer are called; those of another meaning get another name."""
 NO_DAY = date(1970, 1, 1)
 """The day of the rejects of a file without any hit."""
 

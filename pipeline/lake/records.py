@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.lake.journal import Move
-from pipeline.lake.ledger import NO_DAY, DayShare, FileRecord, Seen
+from pipeline.lake.ledger import FILES_FOLDER, NO_DAY, DayShare, FileRecord, Seen
 from pipeline.lake.old_ledger import read_old
 from pipeline.lake.sheets import (
     SCHEMA,
@@ -36,7 +36,6 @@ from pipeline.lake.sheets import (
     write_sheet,
 )
 from pipeline.lake.sums import ENDED, Sums, sum_up
-from pipeline.tables import FILES_FOLDER
 
 MOST_RECORDS = 4_000
 """Of a sheet of more than one day: it is written anew with every change of one of them."""

@@ -16,7 +16,8 @@ import duckdb
 from pipeline.errors import SettingsError
 from pipeline.lake.database import connect_reader
 from pipeline.lake.lake import Lake
-from pipeline.tables import FILES_FOLDER, TABLES
+from pipeline.lake.ledger import FILES_FOLDER
+from pipeline.tables import TABLES
 
 _HARMLESS = {"range", "generate_series", "unnest", "repeat", "repeat_row"}
 

@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import LakeError
 from pipeline.lake.journal import is_interrupted
-from pipeline.lake.ledger import NO_DAY, FileRecord
+from pipeline.lake.ledger import FILES_FOLDER, NO_DAY, SUMS, FileRecord
 from pipeline.lake.storage import damage_named
 from pipeline.lake.sums import ENDED, Sums, read_sums, sum_up
 from pipeline.lake.table_files import write_table
-from pipeline.tables import FILES, FILES_FOLDER
+from pipeline.tables import FILES
 
 _SEEN = pa.list_(
     pa.struct(
@@ -31,8 +31,6 @@ _SEEN = pa.list_(
 )  # fmt: skip
 SCHEMA = FILES.append(pa.field("seen", _SEEN)).remove_metadata()
 SHARES = ("days", "whole_days")
-_SUMS = b"tidegauge.sums.2"
-"""What the footer's sums are called; those of another meaning get another name."""
 _DAY_LENGTH = len(str(NO_DAY))
 _DEFAULTS = {
     one.name: () if one.name in (*SHARES, "seen") else one.default
@@ -83,7 +81,7 @@ class Sheet:
         if stat != self.stat or found is None:
             metadata = self._footer.metadata or {}
             with damage_named(self.path), shape_named(self.path):
-                text = metadata.get(_SUMS)
+                text = metadata.get(SUMS)
                 found = read_sums(text) if text else sum_up(self.source, self.scan(None))
             _kept_sums[self.path] = self.stat, found
         return found
@@ -181,7 +179,7 @@ def _filled(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 def write_sheet(path: Path, source: str, table: pa.Table) -> None:
     """Write a source's records (``SCHEMA``, in order of their days), and what they come to."""
-    write_table(path, table, {_SUMS: sum_up(source, table).text})
+    write_table(path, table, {SUMS: sum_up(source, table).text})
 
 
 def list_sheets(ledger: Path, sources: Iterable[str] | None = None) -> list[Sheet]:

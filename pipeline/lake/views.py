@@ -22,12 +22,11 @@ from pipeline.lake.database import connect
 from pipeline.lake.day_files import DAY_OF_PATH
 from pipeline.lake.digests import digest_of, with_latest
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import read_json, write_json
+from pipeline.lake.ledger import FILES_FOLDER, read_json, write_json
 from pipeline.lake.sql import read_model
 from pipeline.lake.stand_ins import bring
 from pipeline.lake.storage import damage_named, storage_named
 from pipeline.tables import (
-    FILES_FOLDER,
     GROWN,
     OF_RAW_FILES,
     PARTITIONED,

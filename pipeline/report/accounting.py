@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from pipeline.build.stale import list_overtaken
+from pipeline.build.stale import list_uncounted
 from pipeline.days import Span
 from pipeline.enrich.geo.databases import list_databases, list_networks
 from pipeline.errors import GeoError
@@ -106,9 +106,9 @@ def account_for(lake: Lake, how: ReportSettings, days: Sequence[Day], span: Span
         reasons=sorted(reasons.items(), key=lambda item: (-item[1], item[0])),
         damaged=sorted(damaged, key=lambda r: (r.name, r.file_key)),
         unbuilt_days=sorted(known - built),
-        overtaken_days=sorted(
-            day for day in list_overtaken(lake, how.timeout_minutes) if str(day) in built
-        ),
+        overtaken_days=[
+            day for day in list_uncounted(lake, how.timeout_minutes).overtaken if str(day) in built
+        ],
         unread_days=sorted(
             ((day, its) for day, its in unread if day in known and its.is_worth_saying),
             key=lambda one: (-one[1].share, one[0]),

@@ -9,7 +9,7 @@ import pytz
 
 import pipeline
 from pipeline.build.built import read_built, session_timeout
-from pipeline.build.stale import list_overtaken
+from pipeline.build.stale import list_uncounted
 from pipeline.days import Span
 from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.enrich.geo.databases import list_databases
@@ -157,9 +157,8 @@ def _find_figure(state: State, how: ReportSettings, about: Day, country: str) ->
         raise SettingsError("--country", country, NOBODY_LOCATED)
     counted = [row for row in rows if country in (ALL, row.country)]
     files = lake.records_of({str(day)}, READ_OF_FILES)
-    completeness = read_completeness(
-        about, count_unread(files).get(str(day)), list_overtaken(lake, how.timeout_minutes)
-    )
+    overtaken = list_uncounted(lake, how.timeout_minutes).overtaken
+    completeness = read_completeness(about, count_unread(files).get(str(day)), overtaken)
     return Figure(
         day=day,
         country=country,

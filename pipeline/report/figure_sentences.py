@@ -1,7 +1,6 @@
 """Sentences that a figure of a day, one of a span, and the short one share."""
 
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Iterator
 
 from pipeline.definitions import ALL, LEAST_HISTORY_DAYS, NO_COUNTRY
 from pipeline.language import Language
@@ -20,17 +19,6 @@ def count_for_logs(sessions: int, completeness: Completeness, language: Language
     if completeness.is_preliminary:
         return wording.count_preliminary(sessions, language)
     return wording.count_sessions(sessions, language)
-
-
-def say_overtaken(days: Sequence[date], language: Language) -> str:
-    """That the logs of days are not those that they were counted from."""
-    return language.ngettext(
-        "Raw files of {days}, or of a day beside it, came or went since it was counted:"
-        " {command} counts it anew.",
-        "Raw files of {days}, or of days beside them, came or went since they were counted:"
-        " {command} counts them anew.",
-        len(days), days=language.days(days), command="`tidegauge build`",
-    )  # fmt: skip
 
 
 def say_simulated(language: Language) -> str:

@@ -15,7 +15,6 @@ from pipeline.report.figure_sentences import (
     count_for_logs,
     say_declared_robots,
     say_nationality,
-    say_overtaken,
     say_program,
     say_robotlike,
     say_simulated,
@@ -118,7 +117,7 @@ def _say_completeness(figure: Figure, language: Language) -> Iterator[str]:
     about = figure.completeness
     yield _say_sources(about, language)
     if about.is_overtaken:
-        yield say_overtaken([figure.day], language)
+        yield wording.say_overtaken([figure.day], language)
     unread = Unread(about.lines, about.rejected_lines)
     if unread.is_worth_saying:
         yield language.ngettext(

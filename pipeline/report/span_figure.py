@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pipeline
 from pipeline.build.built import read_built, session_timeout
-from pipeline.build.stale import list_overtaken
+from pipeline.build.stale import list_uncounted
 from pipeline.days import Span
 from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.errors import SettingsError
@@ -150,7 +150,7 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
     uncounted, published = _list_other_days(span, names), _list_published(state, span, country)
     known = {day for its in lake.sums() for day in its.days}
     missing = [day for day in uncounted if str(day) not in known]
-    overtaken = list_overtaken(lake, how.timeout_minutes)
+    overtaken = set(list_uncounted(lake, how.timeout_minutes).overtaken)
     return SpanFigure(
         first_day=span.first,
         last_day=span.last,

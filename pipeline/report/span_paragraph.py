@@ -10,7 +10,6 @@ from pipeline.report.figure import Robotlike
 from pipeline.report.figure_sentences import (
     say_declared_robots,
     say_nationality,
-    say_overtaken,
     say_program,
     say_robotlike,
     say_simulated,
@@ -164,7 +163,7 @@ def _say_completeness(figure: SpanFigure, language: Language) -> Iterator[str]:
     elif not (unjudged or figure.missing_days or figure.unbuilt_days):
         yield language.gettext("The logs of all sources that were expected are in.")
     if figure.overtaken_days:
-        yield say_overtaken(figure.overtaken_days, language)
+        yield wording.say_overtaken(figure.overtaken_days, language)
     yield from _say_unread(figure, language)
     doubted = [one for one in figure.days if one.completeness.doubts]
     if doubted:

@@ -1,6 +1,7 @@
 """Phrases that sentences of figures, pages and alerts share."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from math import floor
 from zoneinfo import ZoneInfo
 
@@ -30,6 +31,25 @@ def write_sources(sources: int | None, expected: int | None, language: Language)
     return language.ngettext(
         "{there} of {count} source", "{there} of {count} sources", expected, there=sources
     )
+
+
+def say_overtaken(days: Sequence[date], language: Language) -> str:
+    """That the logs of days are not those that they were counted from."""
+    return language.ngettext(
+        "Raw files of {days}, or of a day beside it, came or went since it was counted:"
+        " {command} counts it anew.",
+        "Raw files of {days}, or of days beside them, came or went since they were counted:"
+        " {command} counts them anew.",
+        len(days), days=language.days(days), command="`tidegauge build`",
+    )  # fmt: skip
+
+
+def say_unbuilt(days: Sequence[date], language: Language) -> str:
+    """That days were taken in and have no figures yet."""
+    return language.gettext(
+        "Hits of {days} were not counted yet: {command} counts them.",
+        days=language.days(days), command="`tidegauge build`",
+    )  # fmt: skip
 
 
 def count_sessions(sessions: float, language: Language) -> str:

@@ -19,12 +19,11 @@ from pipeline.build.stale import SessionRules, Stock, take_stock
 from pipeline.errors import LakeError
 from pipeline.lake.digests import FOLDER, RECORDS, is_intact, read_content
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import FileRecord, read_json
+from pipeline.lake.ledger import FILES_FOLDER, FileRecord, read_json
 from pipeline.lake.old_ledger import list_old_records, read_old_record
 from pipeline.lake.records import sum_records, to_records, to_table
 from pipeline.lake.sheets import Sheet, list_sheets
 from pipeline.lake.sums import Sums, sum_up
-from pipeline.tables import FILES_FOLDER
 from pipeline.verify.findings import Finding, place_of, place_of_record
 from pipeline.verify.parquet import Digests, Shelf
 

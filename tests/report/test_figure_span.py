@@ -194,6 +194,11 @@ def test_raw_files_that_came_or_went_since_the_day_was_counted_are_said(tmp_path
         page = (site.site.folder / "page.html").read_text()
         caveat = f"since they were counted:</strong> {of_the_span}. Run"
         assert (caveat in page) is bool(of_the_span)
+        for command in ("daily", "hourly", "expected", "surges", "why"):
+            beside = site.site.run(command, "--country", "US").err
+            assert (f"Raw files of {of_the_span}, or of" in beside) is bool(of_the_span)
+        before = site.site.run("daily", "--to", "2016-11-06", "--format", "json").err
+        assert "Raw files" not in before
 
     assert_said(of_the_day=False, of_the_span="")
     site.deliver("web02-20161108.log", day=8, US=5)
@@ -203,6 +208,10 @@ def test_raw_files_that_came_or_went_since_the_day_was_counted_are_said(tmp_path
     for server in ("web01", "web02"):
         site.site.run("forget", f"{server}-20161108.log")
     assert_said(of_the_day=True, of_the_span="7 to 9 November 2016")
+    site.deliver("web01-20161112.log", day=12, US=5)
+    for command in ("daily", "surges"):
+        uncounted = "Hits of 12 November 2016 were not counted yet: `tidegauge build` counts them."
+        assert uncounted in site.site.run(command).err
 
 
 def test_a_published_day_of_which_nothing_is_left_has_changed(tmp_path: Path) -> None:
