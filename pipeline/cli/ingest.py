@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -23,6 +24,8 @@ from pipeline.errors import SettingsError
 from pipeline.text import say, shown, write_number_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pipeline.ingest.ingested import Ingested
     from pipeline.ingest.source_names import Sources
     from pipeline.ingest.unchanged import Unchanged
@@ -104,10 +107,9 @@ def ingest(  # noqa: PLR0913 one parameter an option
         if not again:
             found, known = part_unchanged(the_lake, found, source, _NAMED)
         origins = _name_sources(the_lake, sources, found, source, log_format)
-        found = replace(found, origins=origins)
         if known.count:
             open_maker(settings, zone, with_geo=not no_geo)  # refused as if they were read
-        result = _ingest(settings, found, zone, with_geo=not no_geo, again=again)
+        result = _ingest(settings, found, origins, zone, with_geo=not no_geo, again=again)
     write_views(the_lake)
     _say_unchanged(known)
     is_sound = _report_ingest(result)
@@ -156,7 +158,7 @@ def _name_sources(
     for path in found.files:
         table = tables.get(source or names.of(path))
         by_name = sources.origin_of_table(table) if table else names.origin(path)
-        origin = found.origins.get(path, by_name)
+        origin = found.origins.get(os.fspath(path), by_name)
         origins[path] = replace(
             origin,
             source=source or origin.source,
@@ -165,8 +167,14 @@ def _name_sources(
     return origins
 
 
-def _ingest(
-    settings: Settings, found: RawFiles, zone: Zone, *, with_geo: bool, again: bool
+def _ingest(  # noqa: PLR0913 what is read, and how
+    settings: Settings,
+    found: RawFiles,
+    origins: Mapping[Path, Origin],
+    zone: Zone,
+    *,
+    with_geo: bool,
+    again: bool,
 ) -> Ingested:
     from pipeline.ingest.ingested import Failed
     from pipeline.ingest.maker import choose_zone
@@ -178,7 +186,7 @@ def _ingest(
     with show_bytes("ingesting", total_bytes(files)) as (progress, task):
         result = read_files(
             settings, zone, files,
-            origins=found.origins, again=files if again else (), with_geo=with_geo,
+            origins=origins, again=files if again else (), with_geo=with_geo,
             only_whole=False, on_read=lambda count: progress.update(task, advance=count),
         )  # fmt: skip
     refused = tuple(Failed(path, why) for path, why in found.refused)

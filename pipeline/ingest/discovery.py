@@ -1,5 +1,6 @@
 """Which raw files a day's run has to take in: a file belongs to every day that it has a line of."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -111,7 +112,7 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     origins = {
         raw.path: raw.origin
         for raw in logs
-        if raw.path in ours and (raw_files.layout or raw.path in said)
+        if raw.path in ours and (raw_files.layout or os.fspath(raw.path) in said)
     }
     return Found(
         tuple(files), tuple(refused), tuple(again), not_yet,

@@ -128,7 +128,7 @@ class RawLogs:
         return Listed(placed, of_day.others, of_day.span)
 
     def _origin_of(self, path: Path) -> Origin:
-        origin = self._raw_files.origins.get(path)
+        origin = self._raw_files.origins.get(os.fspath(path))
         return origin or self._names.origin(path, self._raw_files.layout)
 
     def look_through(self, raw: RawLog) -> RawLog:

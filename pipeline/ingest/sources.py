@@ -3,7 +3,7 @@
 import glob
 import os
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
@@ -20,9 +20,17 @@ from pipeline.ingest.fetching import Wanted, fetch_files, fixed_part, open_table
 from pipeline.ingest.source_names import Sources
 from pipeline.ingest.unchanged import list_unchanged
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import stat_of
+from pipeline.lake.ledger import quote_all, stat_of
 from pipeline.lake.left_out import note_file
-from pipeline.raw.files import Origin, Paths, RawFiles, find_files, lasting_path
+from pipeline.raw.files import (
+    Origin,
+    Paths,
+    RawFiles,
+    as_path_writes,
+    find_files,
+    in_order,
+    real_paths,
+)
 from pipeline.raw.naming import day_in_name
 from pipeline.raw.stores import Store, without_secrets
 from pipeline.setting_values import DAY_IN_PATTERN, SourceTable
@@ -62,20 +70,22 @@ def _of_any_day(pattern: str) -> str:
     return DAY_IN_PATTERN.sub(lambda m: re.sub("%(.)", wildcard, m[1]), pattern)
 
 
-def name_by_tables(sources: Sources, paths: Iterable[Path]) -> dict[Path, Origin]:
+def name_by_tables(sources: Sources, paths: Paths) -> dict[str, Origin]:
     """What the tables say of those of some local files that match one, on whatever day."""
     found: dict[str, Origin] = {}
     for table in sources.tables:
         if table.files is not None:
-            matches = map(Path, _glob(_of_any_day(os.path.expanduser(table.files))))  # noqa: PTH111 a glob is no path
-            for path in find_files(matches, follow_links=sources.follow_links).files:
-                found.setdefault(os.path.realpath(path), sources.origin_of_table(table))
-    real = {path: os.path.realpath(path) for path in paths} if found else {}
-    return {path: found[its] for path, its in real.items() if its in found}
+            matches = _glob(_of_any_day(os.path.expanduser(table.files)))  # noqa: PTH111 a glob is no path
+            its = find_files(matches, follow_links=sources.follow_links).files.texts
+            origin = sources.origin_of_table(table)
+            for path in real_paths(its):
+                found.setdefault(path, origin)
+    real = zip(paths.texts, real_paths(paths.texts), strict=True) if found else ()
+    return {path: found[its] for path, its in real if its in found}
 
 
-def _glob(pattern: str) -> list[str]:
-    return glob.glob(pattern, recursive=True)  # noqa: PTH207 not below one folder
+def _glob(pattern: str) -> Iterator[str]:
+    return map(as_path_writes, glob.iglob(pattern, recursive=True))  # noqa: PTH207 not below one folder
 
 
 def list_places(sources: Sources, days: Iterable[date]) -> list[str]:
@@ -91,7 +101,7 @@ def is_settled_since(places: Iterable[str], since: float, until: float) -> bool:
 
     The time of its entry's change tells: one that is moved there keeps that of its content.
     """
-    found = (Path(match) for place in places for match in _glob(place))
+    found = (match for place in places for match in _glob(place))
     for path in find_files(found, follow_links=True).files:
         with suppress(OSError):  # gone again
             if since < path.stat().st_ctime <= until:
@@ -134,17 +144,19 @@ def find_raw_files(
     return found
 
 
-def _find_rest(sources: Sources, ours: Iterable[Path]) -> RawFiles:
+def _find_rest(sources: Sources, ours: Paths) -> RawFiles:
     """The files of the folder ``raw`` that no table has of these days."""
     rest = find_raw(sources.raw, follow_links=sources.follow_links)
-    known = set(map(lasting_path, ours))
-    others = Paths(path for path in rest.files if not known or lasting_path(path) not in known)
+    known, others = set(quote_all(ours.texts)), rest.files
+    if known:
+        lasting = zip(others.texts, quote_all(others.texts), strict=True)
+        others = Paths(path for path, its in lasting if its not in known)
     origins = name_by_tables(sources, others)
     return RawFiles(others, rest.refused, origins, sources.layout)
 
 
 def _find_local(
-    sources: Sources, table: SourceTable, days: Sequence[date], taken: Container[Path]
+    sources: Sources, table: SourceTable, days: Sequence[date], taken: Container[str]
 ) -> RawFiles:
     """A source's local files; a link leads out of the glob's folder only when it may."""
     assert table.files is not None
@@ -152,29 +164,20 @@ def _find_local(
     base = _literal_folder(pattern)
     if not base.is_dir():
         raise SettingsError(f"source.{table.name}.files", table.files, f"there is no folder {base}")
-    matches = {match for one in expand(pattern, days) for match in _glob(one)}
-    given, refused, root, folders = [], [], base.resolve(), dict[Path, Path]()
-    for path in sorted(map(Path, matches)):
-        real = _real(path, folders)
-        if sources.follow_links or real.is_relative_to(root):
+    matches = in_order({match for one in expand(pattern, days) for match in _glob(one)})
+    given, refused, root = [], [], os.path.realpath(base)
+    inside = os.path.join(root, "")  # noqa: PTH118 its text
+    for path, real in zip(matches, real_paths(matches), strict=True):
+        if sources.follow_links or real == root or real.startswith(inside):
             given.append(path)
         else:
-            why = f"is a link out of its folder, to {shown(real)}; set follow_links = true"
-            refused.append((path, why))
+            why = f"is a link out of its folder, to {shown(Path(real))}; set follow_links = true"
+            refused.append((Path(path), why))
+    del matches  # as large as all that follows
     its = find_files(given, follow_links=sources.follow_links)
-    del matches, given  # as large as all that follows
-    new = [text for text in dict.fromkeys(its.files.texts) if Path(text) not in taken]
-    origins = dict.fromkeys(map(Path, new), sources.origin_of_table(table))
-    return RawFiles(Paths(new), (*refused, *its.refused), origins)
-
-
-def _real(path: Path, folders: dict[Path, Path]) -> Path:
-    """A path without links; where ``folders`` lead is found out once."""
-    if path.is_symlink() or path.name in {"", ".."}:
-        return Path(os.path.realpath(path))
-    if path.parent not in folders:
-        folders[path.parent] = Path(os.path.realpath(path.parent))
-    return folders[path.parent] / path.name
+    new = (text for text in its.files.texts if text not in taken)
+    origins = dict.fromkeys(new, sources.origin_of_table(table))
+    return RawFiles(Paths(origins), (*refused, *its.refused), origins)
 
 
 def _literal_folder(pattern: str) -> Path:
@@ -190,7 +193,7 @@ def _find_remote(
     sources: Sources,
     table: SourceTable,
     days: Sequence[date],
-    taken: Container[Path],
+    taken: Container[str],
 ) -> tuple[RawFiles, list[Wanted]]:
     """A source's remote files, and those of them that are to be fetched.
 
@@ -207,14 +210,14 @@ def _find_remote(
         _check_store(store, pattern)
     is_by_day = len(patterns) == len(near)
     ours = {date.fromisoformat(day) for sums in lake.sums() for day in sums.days}.union(near)
-    origins: dict[Path, Origin] = {}
+    origins: dict[str, Origin] = {}
     passed_over, wanted = [], []
     places = [(remote, place_of(lake.fetched, remote)) for remote in listed]
     stats = {path: remote.stat for remote, path in places if remote.stat is not None}
     seen = set(list_unchanged(lake, stats))
     for remote, path in places:
-        hint = day_in_name(remote.name)
-        if path in taken or path in origins:
+        hint, text = day_in_name(remote.name), os.fspath(path)
+        if text in taken or text in origins:
             continue
         if hint and hint not in near and not is_by_day:
             its = ours & {hint + timedelta(n) for n in range(-before, after + 1)}
@@ -222,7 +225,7 @@ def _find_remote(
                 note = note_file(path, table.name, its, _NAMED_OTHERWISE, remote.stat or ())
                 passed_over.append(note)
             continue
-        origins[path] = replace(sources.origin_of_table(table), url=remote.url)
+        origins[text] = replace(sources.origin_of_table(table), url=remote.url)
         if path not in seen and not (path.exists() and stat_of(path) == remote.stat):
             wanted.append(Wanted(store, remote, path))
     listed_files = RawFiles(

@@ -92,7 +92,7 @@ def name_owners(
     texts, owners = found.files.texts, []
     asked = (rows[name].to_pylist() for name in ("place", *OWNED))
     for place, name, its, is_by_name in zip(*asked, strict=True):
-        origin = found.origins.get(Path(texts[place])) if found.origins else None
+        origin = found.origins.get(texts[place])
         wanted = origin.source if origin else source
         if not wanted:
             is_so_named = is_by_name and texts[place].endswith(f"/{name}")

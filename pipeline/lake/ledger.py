@@ -171,15 +171,17 @@ def quote_all(paths: Iterable[Path | str]) -> Iterator[str]:
     """Each path as ``quoted``; what folders are called is found out once."""
     folders: dict[str, str] = {}
     for path in paths:
-        folder, name = os.path.split(path)
-        if not name or name == "..":
-            yield quoted(Path(path))
+        own = os.fspath(path)
+        cut = own.rfind("/") + 1
+        folder, name = own[:cut], own[cut:]
+        if name in {"", ".", ".."}:
+            yield quoted(Path(own))
             continue
         if folder not in folders:
-            folders[folder] = quoted(Path(folder)).rstrip("/")
-        text = f"{folders[folder]}/{quote(os.fsencode(name))}"
+            folders[folder] = quoted(Path(folder, "_"))[:-1]
+        text = folders[folder] + quote(os.fsencode(name))
         # Of a million the path's own text, mostly, and no second one.
-        yield own if (own := os.fspath(path)) == text else text
+        yield own if own == text else text
 
 
 def path_of(text: str) -> Path:

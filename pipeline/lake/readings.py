@@ -71,10 +71,19 @@ def find_unchanged(
 
     found = _find_readings(ledger, places.keys(), tuple(columns), Sheet.scan, choose)
     places.clear()  # as large as all that follows
-    place = found["place"].to_numpy()
-    order = np.lexsort((found["read_ns"].to_numpy(), place))
-    last = order[np.diff(place[order], append=-1) != 0]
-    return found.drop_columns(["read_ns"]).take(pa.array(last)), was_read
+    last, kept = _find_last(found), {}
+    for name in found.column_names:  # each alone: all at once would be held twice
+        kept[name] = found[name].take(last)
+        found = found.drop_columns([name])
+    del kept["read_ns"]
+    return pa.table(kept), was_read
+
+
+def _find_last(readings: pa.Table) -> pa.Array:
+    """The rows of the last reading of each place, by place."""
+    place = readings["place"].to_numpy()
+    order = np.lexsort((readings["read_ns"].to_numpy(), place))
+    return pa.array(order[np.diff(place[order], append=-1) != 0])
 
 
 def _find_readings(

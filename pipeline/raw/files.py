@@ -6,8 +6,10 @@ A link in a folder does not lead out of it unasked.
 from __future__ import annotations
 
 import os
+import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,8 +66,8 @@ class RawFiles:
 
     files: Paths = field(default_factory=Paths)
     refused: tuple[tuple[Path, str], ...] = ()
-    origins: Mapping[Path, Origin] = field(default_factory=dict)
-    """Of the files that belong to a source in settings; others go by their names."""
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+    """Of the files (as text) that belong to a source in settings; others go by their names."""
     layout: str | None = None
     """Of the files of which ``origins`` says nothing."""
     unreached: tuple[StoreError, ...] = ()
@@ -108,19 +110,87 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def find_files(paths: Iterable[Path], *, follow_links: bool = False) -> RawFiles:
+_MANY = 1_000
+"""Files of a folder that are worth a look through all of it."""
+_UNUSUAL = re.compile(r"//|/\.|^\./|/$")
+
+
+def as_path_writes(text: str) -> str:
+    """A path's text as a ``Path`` writes it."""
+    return os.fspath(Path(text)) if _UNUSUAL.search(text) else text
+
+
+def in_order(texts: Collection[str]) -> list[str]:
+    """Texts of paths in the order of the paths; of one folder's files it is their own."""
+    folders = set(map(_folder_of, texts))
+    return sorted(texts, key=_by_parts if len(folders) > 1 else None)
+
+
+def _folder_of(path: str) -> str:
+    """What stands before a path's name."""
+    return path[: path.rfind("/") + 1]
+
+
+def _list_others(paths: Collection[str]) -> set[str]:
+    """Those of some paths that are no plain files, links among them, or that nobody can look at.
+
+    And others that lie beside very many.
+    """
+    counts, found, listed = Counter(map(_folder_of, paths)), set[str](), set[str]()
+    for folder, count in counts.items():
+        others = _list_others_in(folder) if count >= _MANY else None
+        if others is not None:
+            found |= others
+            listed.add(folder)
+    if len(listed) < len(counts):
+        found |= {path for path in paths if _folder_of(path) not in listed and not _is_plain(path)}
+    return found
+
+
+def _list_others_in(folder: str) -> set[str] | None:
+    """What is no plain file in a folder; None when it can't be listed."""
+    try:
+        with os.scandir(folder or ".") as listed:
+            names = [one.name for one in listed if not one.is_file(follow_symlinks=False)]
+    except OSError:
+        return None
+    return {folder + name for name in ("", ".", "..", *names)}
+
+
+def _is_plain(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def real_paths(paths: Collection[str]) -> Iterator[str]:
+    """Each path without links and ``..``; where a folder leads is found out once."""
+    others, folders = _list_others(paths), dict[str, str]()
+    for path in paths:
+        if path in others:
+            yield os.path.realpath(path)
+            continue
+        folder = _folder_of(path)
+        if folder not in folders:
+            folders[folder] = os.path.join(os.path.realpath(folder), "")  # noqa: PTH118
+        real = folders[folder]
+        yield path if real == folder else real + path[len(folder) :]
+
+
+def find_files(paths: Iterable[Path | str], *, follow_links: bool = False) -> RawFiles:
     """The raw files meant by ``paths``: files as they are, folders with all files below them.
 
     A path that leads nowhere is kept: it fails when its turn comes, and stops no other. A link
     that is given is followed; one found in a folder only to a file that is not read anyway, and out
     of the folders only with ``follow_links``.
     """
-    given = [(path, _kind(path) == stat.S_IFDIR) for path in paths]
-    roots = [_real(path) for path, is_folder in given if is_folder]
-    search = _Search(roots, follow_links)
+    given = [os.fspath(path) for path in paths]
+    folders = {path for path in _list_others(given) if _kind(Path(path)) == stat.S_IFDIR}
+    search = _Search([_real(Path(path)) for path in given if path in folders], follow_links)
     files: list[str] = []
-    for path, is_folder in given:
-        files += search.files_below(path) if is_folder else [os.fspath(path)]
+    for path in given:
+        files += search.files_below(Path(path)) if path in folders else [path]
     files += map(os.fspath, search.linked_files())
     return RawFiles(Paths(files), tuple(search.refused))
 
