@@ -8,8 +8,8 @@ from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, get_current_context, task
 
+from pipeline.orchestration.building import add_build
 from pipeline.orchestration.dag_run import (
-    BUILDING,
     DAILY,
     DAY,
     DEADLINE,
@@ -69,13 +69,6 @@ def tidegauge_nightly() -> None:
         get_current_context()["file"] = name_job(job)
         return ingest_job(load_site(), job)
 
-    @task(trigger_rule="none_failed_min_one_success", **BUILDING)
-    def build(jobs: list[list[dict[str, str | bool]]]) -> list[str]:
-        """Every stale day, and the tables over all days, built anew; runs take turns."""
-        from pipeline.orchestration.nightly import build_stale
-
-        return build_stale(load_site(), jobs)
-
     @task(outlets=[DAILY, DAY])
     def check(rebuilt: list[str], *, outlet_events: Any) -> dict[str, Any]:
         """No two figures contradict each other; then others may work with these days."""
@@ -101,8 +94,12 @@ def tidegauge_nightly() -> None:
         " jobs; missing ones are waited for until `files_due_by`.",
     )
     found = discover.output
-    rebuilt = build(found)
-    ingest.expand(job=found) >> rebuilt
+    first, rebuilt = add_build(
+        "none_failed_min_one_success",
+        "Every stale day, and the tables over all days, built anew; runs take turns.",
+        found,
+    )
+    ingest.expand(job=found) >> first
     check(rebuilt) >> report()
 
 

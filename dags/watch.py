@@ -10,8 +10,8 @@ from typing import Any
 
 from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task
 
+from pipeline.orchestration.building import add_build
 from pipeline.orchestration.dag_run import (
-    BUILDING,
     FIRST_DAY,
     INGESTING,
     TAGS,
@@ -68,13 +68,6 @@ def tidegauge_watch() -> None:
         get_current_context()["file"] = name_job(job)
         return take_job_in(load_site(), job)
 
-    @task(trigger_rule="all_done_min_one_success", **BUILDING)
-    def build() -> list[str]:
-        """Today as far as it has come, and what else became stale."""
-        from pipeline.orchestration.nightly import build_stale
-
-        return build_stale(load_site())
-
     @task
     def compare() -> list[dict[str, Any]]:
         """Today's finished hours beside those of earlier days: which are surges."""
@@ -90,10 +83,13 @@ def tidegauge_watch() -> None:
         return tell_alarms(load_site(), alarms, as_of())
 
     found = discover()
-    rebuilt = build()
+    first, rebuilt = add_build(
+        "all_done_min_one_success", "Today as far as it has come, and what else became stale."
+    )
     compared = compare()
-    found >> rebuilt
-    ingest.expand(job=found) >> rebuilt >> compared
+    found >> first
+    ingest.expand(job=found) >> first
+    rebuilt >> compared
     alert(compared)
 
 

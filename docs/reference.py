@@ -45,7 +45,7 @@ SETTINGS = {
     "Alerts": "alert_urls alert_days restatement_alert_share",
     "Retention": "hits_kept_days retention_max_days",
     "Airflow": "files_due_by figures_due_by airflow_reads airflow_owner airflow_pool"
-    " airflow_build_pool airflow_tags",
+    " airflow_build_pool airflow_build_tasks airflow_tags",
 }
 """The keys of all settings, by what they are about."""
 

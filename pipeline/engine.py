@@ -24,6 +24,13 @@ _PARTS_EACH = 3
 
 
 @dataclass(frozen=True)
+class Lost:
+    """What stands for the result of a part that was lost, where an engine goes on without it."""
+
+    why: TidegaugeError
+
+
+@dataclass(frozen=True)
 class Engine:
     """In how many processes work runs, and where."""
 
@@ -37,6 +44,11 @@ class Engine:
     def is_apart(self) -> bool:
         """Whether parts run in other processes than this one."""
         return self.workers > 1 or self.master is not None
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether parts run on other machines, where each round of them takes seconds to begin."""
+        return self.master is not None
 
     @property
     def parts(self) -> int:

@@ -94,6 +94,10 @@ class EngineError(TidegaugeError):
     """Where work is to run can't be reached, is of other versions, or broke off."""
 
 
+class OvertakenError(EngineError):
+    """What work was planned with is another by now; done by a plan of now it would go well."""
+
+
 class AlertError(TidegaugeError):
     """A service did not take an alert; it may later."""
 

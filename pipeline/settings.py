@@ -242,6 +242,13 @@ class Settings(BaseSettings):
         description="a pool of Airflow of one slot, in which builds of all DAGs take turns instead"
         " of waiting at work; `airflow_pool` when not set; it must be there",
     )
+    airflow_build_tasks: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="in Airflow: days of a build, and buckets of a large one, are tasks of their"
+        " own, so many at once, on any of its machines; with 1 a build is one task",
+    )
     airflow_tags: Tags = Field(
         ("tidegauge",), description="the tags of the DAGs, by which Airflow's UI finds them"
     )

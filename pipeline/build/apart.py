@@ -3,8 +3,9 @@
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.engine import Engine
 from pipeline.errors import EngineError
@@ -14,6 +15,16 @@ from pipeline.settings import read_lake
 
 File = Path | StandIn
 """One that a process has left: in a folder that all have, or in the lake's store."""
+
+
+def name_file(file: File) -> str | dict[str, str | int]:
+    """What names a file in JSON."""
+    return str(file) if isinstance(file, Path) else asdict(file)
+
+
+def find_named(name: str | dict[str, Any]) -> File:
+    """The file of a name."""
+    return Path(name) if isinstance(name, str) else StandIn(**name)
 
 
 @dataclass(frozen=True)
@@ -30,7 +41,7 @@ class Workplace:
         """Where an engine's processes work on a lake; ``out`` is this machine's."""
         if isinstance(lake.place, Path):
             return cls(lake.place.absolute(), out.absolute())
-        return cls(str(lake.place), out if engine.master is None else None)
+        return cls(str(lake.place), None if engine.is_elsewhere else out)
 
     @contextmanager
     def working(self) -> Iterator["Work"]:

@@ -9,7 +9,7 @@ So the bytes are those of a day built whole, whatever the number of buckets.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,6 @@ from pipeline.build.batch import BuildSettings, build_batch, near
 from pipeline.build.files_of_days import DayFiles
 from pipeline.build.merged import cut_pieces, merge_sessions
 from pipeline.days import day_start
-from pipeline.engine import Engine
 from pipeline.lake.coded_files import write_sessions
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import read_days, read_row_groups
@@ -41,59 +40,99 @@ def count_buckets(day: date, days: dict[date, DayFiles], hits_at_once: int) -> i
     return max(1, -(-days[day].rows // hits_at_once), -(-read // (_NEIGHBOURS * hits_at_once)))
 
 
-def build_divided(  # noqa: PLR0913 what is built, by whom and where
-    lake: Lake,
-    engine: Engine,
-    settings: BuildSettings,
-    out: Path,
-    day: date,
-    days: dict[date, DayFiles],
-) -> dict[str, File]:
-    """Build one day in buckets; its partitions by their place, none when memory is too little.
+class Division:
+    """One day on its way through slices, buckets and the merge; each step gives tasks to be run."""
 
-    ``out``: a folder for this day alone.
-    """
-    buckets = count_buckets(day, days, settings.hits_at_once)
-    near_days = {one: days[one] for one in near([day], days)}
-    aside = Workplace.of(lake, engine, out / "aside")
-    slices = list(_slice(day, near_days, settings, buckets, aside))
-    pieces: list[list[tuple[date, File]]] = [[] for _ in range(buckets)]
-    for its, left in zip(slices, engine.map(_divide, slices), strict=True):
-        for bucket, file in left.items():
-            pieces[bucket].append((its.day, file))
-    tasks = [_Bucket(aside, day, near_days, settings, tuple(its)) for its in pieces if its]
-    built = list(engine.map(_build_bucket, tasks))
-    for path in (file for its in pieces for _, file in its if isinstance(file, Path)):
-        path.unlink(missing_ok=True)
-    done = tuple(its for its in built if its is not None)
-    if len(done) < len(built):
-        return {}
-    merging = _Merge(Workplace.of(lake, engine, out / "merged"), day, settings, done)
-    (merged,) = engine.map(_merge, [merging])
-    shutil.rmtree(out / "aside", ignore_errors=True)
-    return merged
+    def __init__(
+        self,
+        work: Callable[[str], Workplace],
+        settings: BuildSettings,
+        day: date,
+        days: dict[date, DayFiles],
+    ) -> None:
+        """Divide the day; ``work`` gives a place for the files of a step, by its name."""
+        self.day, self._settings = day, settings
+        self._aside, self._merged = work("aside"), work("merged")
+        self._days = {one: days[one] for one in near([day], days)}
+        self._count = count_buckets(day, days, settings.hits_at_once)
+        parts = list(_slice(day, self._days, settings))
+        self.slices = [
+            Slice(self._aside, day, one, files, self._count, since, (number + 1, len(parts)))
+            for number, (one, files, since) in enumerate(parts)
+        ]
+        self._left: list[File] = []
+
+    def buckets(self, left: Iterable[dict[int, File]]) -> "list[Bucket]":
+        """What is to be built of what the slices, in their order, have left."""
+        pieces: list[list[tuple[date, File]]] = [[] for _ in range(self._count)]
+        for its, files in zip(self.slices, left, strict=True):
+            for bucket, file in files.items():
+                pieces[bucket].append((its.of_day, file))
+                self._left.append(file)
+        return [
+            Bucket(self._aside, self.day, self._days, self._settings, tuple(its), number + 1)
+            for number, its in enumerate(pieces)
+            if its
+        ]
+
+    def merging(self, built: Sequence[dict[str, File]]) -> "Merge":
+        """What puts the day together of what the buckets have left."""
+        return Merge(self._merged, self.day, self._settings, tuple(built))
+
+    def free_slices(self) -> None:
+        """Give back this machine's disk, when the buckets are built."""
+        for file in self._left:
+            if isinstance(file, Path):
+                file.unlink(missing_ok=True)
+
+    def free_buckets(self) -> None:
+        """The same, when they are merged."""
+        if self._aside.out:
+            shutil.rmtree(self._aside.out, ignore_errors=True)
+
+
+_Files = tuple[tuple[str, int, int], ...]
+"""Parquet files of hits: the stem, which part of it, of how many."""
 
 
 @dataclass(frozen=True)
-class _Slice:
-    """Hits of one day that one process divides."""
+class Slice:
+    """Hits that one process divides, of a day or of one beside it."""
 
     work: Workplace
     day: date
-    files: tuple[tuple[str, int, int], ...]
-    """Their Parquet: the stem, which part of it, of how many."""
+    of_day: date
+    """Whose hits they are."""
+    files: _Files
     buckets: int
     since: datetime | None
     """Those before are not needed."""
+    number: tuple[int, int]
+    """Which it is, of how many."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return f"{self.day}, slice {self.number[0]} of {self.number[1]}"
+
+    def list_hits(self, lake: Lake) -> list[Path]:
+        """The partitions of hits that it reads."""
+        return [lake.hits_path(str(self.of_day), stem) for stem, _, _ in self.files]
+
+    def run(self) -> dict[int, File]:
+        """Divide them; returns the file of each bucket that has a hit of them."""
+        with self.work.working() as work:
+            writer = BucketWriter(work.folder / f"day={self.of_day}", self.buckets)
+            for stem, part, parts in self.files:
+                path = work.lake.hits_path(str(self.of_day), stem)
+                for hits in read_row_groups(path, part, parts, self.since):
+                    writer.add(hits)
+            return {bucket: work.leave(path) for bucket, path in writer.close().items()}
 
 
 def _slice(
-    day: date,
-    days: dict[date, DayFiles],
-    settings: BuildSettings,
-    buckets: int,
-    work: Workplace,
-) -> Iterator[_Slice]:
+    day: date, days: dict[date, DayFiles], settings: BuildSettings
+) -> Iterator[tuple[date, _Files, datetime | None]]:
     """The hits of some days in their order, so many at once."""
     most = settings.hits_at_once
     for one, its in sorted(days.items()):
@@ -107,31 +146,20 @@ def _slice(
         for stem in its.stems:
             parts = max(1, -(-rows[stem] // most))
             if files and count + rows[stem] > most:
-                yield _Slice(work, one, tuple(files), buckets, since)
+                yield one, tuple(files), since
                 files, count = [], 0
             if parts > 1:
                 for part in range(parts):
-                    yield _Slice(work, one, ((stem, part, parts),), buckets, since)
+                    yield one, ((stem, part, parts),), since
             else:
                 files.append((stem, 0, 1))
                 count += rows[stem]
         if files:
-            yield _Slice(work, one, tuple(files), buckets, since)
-
-
-def _divide(task: _Slice) -> dict[int, File]:
-    """Divide a slice; returns the file of each bucket that has a hit of it."""
-    with task.work.working() as work:
-        writer = BucketWriter(work.folder / f"day={task.day}", task.buckets)
-        for stem, part, parts in task.files:
-            path = work.lake.hits_path(str(task.day), stem)
-            for hits in read_row_groups(path, part, parts, task.since):
-                writer.add(hits)
-        return {bucket: work.leave(path) for bucket, path in writer.close().items()}
+            yield one, tuple(files), since
 
 
 @dataclass(frozen=True)
-class _Bucket:
+class Bucket:
     """The hits of some visitors, of a day and its neighbours."""
 
     work: Workplace
@@ -140,22 +168,31 @@ class _Bucket:
     settings: BuildSettings
     pieces: tuple[tuple[date, File], ...]
     """In the order of the hits."""
+    number: int
 
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return f"{self.day}, bucket {self.number}"
 
-def _build_bucket(task: _Bucket) -> dict[str, File] | None:
-    """Build the day of some visitors; None when the memory is too little."""
-    with task.work.working() as work:
-        files = [
-            work.find(file, f"{number}/day={day}/hits.parquet")
-            for number, (day, file) in enumerate(task.pieces)
-        ]
-        day, settings = [task.day], task.settings
-        fits = build_batch(files, work.folder, day, task.days, settings, is_bucket=True)
-        return work.leave_partitions() if fits else None
+    def list_hits(self, lake: Lake) -> list[Path]:  # noqa: ARG002 as other tasks
+        """The lake's partitions of hits that it reads: none."""
+        return []
+
+    def run(self) -> dict[str, File] | None:
+        """Build the day of these visitors; None when the memory is too little."""
+        with self.work.working() as work:
+            files = [
+                work.find(file, f"{number}/day={day}/hits.parquet")
+                for number, (day, file) in enumerate(self.pieces)
+            ]
+            day, settings = [self.day], self.settings
+            fits = build_batch(files, work.folder, day, self.days, settings, is_bucket=True)
+            return work.leave_partitions() if fits else None
 
 
 @dataclass(frozen=True)
-class _Merge:
+class Merge:
     """What was built of all visitors of a day."""
 
     work: Workplace
@@ -163,30 +200,38 @@ class _Merge:
     settings: BuildSettings
     buckets: tuple[dict[str, File], ...]
 
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return f"{self.day}, merge"
 
-def _merge(task: _Merge) -> dict[str, File]:
-    """Put a day together; returns its partitions."""
-    with task.work.working() as work:
+    def list_hits(self, lake: Lake) -> list[Path]:  # noqa: ARG002 likewise
+        """The lake's partitions of hits that it reads: none."""
+        return []
 
-        def find(model: str) -> list[Path]:
-            place = f"{model}/day={task.day}/part.parquet"
-            return [
-                work.find(files[place], f"{number}/{place}")
-                for number, files in enumerate(task.buckets)
-                if place in files
-            ]
+    def run(self) -> dict[str, File]:
+        """Put the day together; returns its partitions."""
+        with self.work.working() as work:
 
-        for model in ("daily", "hourly", "minutes"):
-            with connect(memory_mb=task.settings.memory_mb) as connection:
-                read_days(connection, find(model)).create_view("counted")
-                rows = connection.execute(read_model(f"build/sum_{model}")).to_arrow_table()
-            write_partitions(split_days(rows), work.folder / model)
-        merged = merge_sessions([read_pieces(path) for path in find("sessions")])
-        part_rows = task.settings.part_rows
-        pieces = (
-            piece.append_column("day", pa.array([task.day] * len(piece), pa.date32()))
-            for piece in cut_pieces(merged, part_rows)
-        )
-        write_sessions(pieces, work.folder / "sessions", part_rows)
-        shutil.rmtree(work.folder / "found", ignore_errors=True)
-        return work.leave_partitions()
+            def find(model: str) -> list[Path]:
+                place = f"{model}/day={self.day}/part.parquet"
+                return [
+                    work.find(files[place], f"{number}/{place}")
+                    for number, files in enumerate(self.buckets)
+                    if place in files
+                ]
+
+            for model in ("daily", "hourly", "minutes"):
+                with connect(memory_mb=self.settings.memory_mb) as connection:
+                    read_days(connection, find(model)).create_view("counted")
+                    rows = connection.execute(read_model(f"build/sum_{model}")).to_arrow_table()
+                write_partitions(split_days(rows), work.folder / model)
+            merged = merge_sessions([read_pieces(path) for path in find("sessions")])
+            part_rows = self.settings.part_rows
+            pieces = (
+                piece.append_column("day", pa.array([self.day] * len(piece), pa.date32()))
+                for piece in cut_pieces(merged, part_rows)
+            )
+            write_sessions(pieces, work.folder / "sessions", part_rows)
+            shutil.rmtree(work.folder / "found", ignore_errors=True)
+            return work.leave_partitions()

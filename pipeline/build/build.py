@@ -4,24 +4,26 @@ A derived partition is a pure function of its inputs and settings; see ``stale``
 """
 
 import logging
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from pipeline.build.apart import File, Workplace
-from pipeline.build.batch import BuildSettings, build_batch, list_hits, near
-from pipeline.build.buckets import build_divided, count_buckets
-from pipeline.build.built import Built, Parts, line_of, put_built, read_built
-from pipeline.build.files_of_days import DayFiles
-from pipeline.build.stale import DERIVED, parts_of, take_stock
+from pipeline.build.apart import File
+from pipeline.build.batch import BuildSettings
+from pipeline.build.built import Built, Parts, put_built, read_built
+from pipeline.build.making import Made, make
+from pipeline.build.planned import Plan
+from pipeline.build.stale import DERIVED, Stock, take_stock
 from pipeline.build.summary import add_summary
 from pipeline.definitions import HITS_PER_MB
-from pipeline.engine import HERE, Engine
+from pipeline.engine import HERE, Engine, Lost
 from pipeline.enrich.visitors import load_key
-from pipeline.errors import SettingsError
+from pipeline.errors import EngineError, OvertakenError, SettingsError, TidegaugeError
 from pipeline.lake.change import Change
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
@@ -34,7 +36,8 @@ log = logging.getLogger(__name__)
 
 _PUT_EACH_S = 300.0
 """What was built so long ago is put into the lake, so that a kill does not lose it."""
-_THEN = "what was built before stands, and the next run goes on from there"
+THEN = "what was built before stands, and the next run goes on from there"
+"""What is said of a lake whose disk is full."""
 
 
 def build(
@@ -57,31 +60,137 @@ def build(
         SettingsError: names the days that need more memory than set; every other one is built.
         StorageError: the disk is full or can't be written; the next build goes on from there.
     """
-    started = time.monotonic()
-    too_large: list[date] = []
-    with lake.lock("build"), storage_named(lake.store.disk, _THEN), lake.staging() as staging:
+    with _building(lake) as staging:
         stock = take_stock(lake, settings)
-        built, stale = dict(stock.built), stock.stale_for(also)
-        change, put_at = Change(lake, staging), started
-        files, wanted = parts_of(lake, settings, stale)
-        making = _make(lake, engine, settings, staging / "built", stale, files)
-        for batch, made in making:
-            # `daily` stands for all: each day has hits, so each that was built has a row.
-            done = [day for day in batch if f"daily/day={day}/part.parquet" in made]
-            _take_over(change, made)
-            _replace_days(change, map(str, done))
-            built |= {str(day): line_of(wanted[str(day)], stock.files[day]) for day in done}
-            too_large += [day for day in batch if day not in done]
-            if time.monotonic() > put_at + _PUT_EACH_S:
-                _put(change, built, settings, wanted)
-                put_at = time.monotonic()
-            on_days(len(batch), len(stale))
-        for day in sorted(set(built) - set(map(str, stock.files)) - lake.sealed()):
-            _replace_days(change, [day])
-            del built[day]
-        _put(change, built, settings, wanted)
-    took = round((time.monotonic() - started) * 1000)
-    log.info("built %d days in %d ms", len(stale) - len(too_large), took)
+        plan = Plan.of(lake, settings, stock, stock.stale_for(also), settings.hits_at_once)
+        making = make(plan, lake, engine, settings, staging / "built")
+        each = ((batch, made, plan) for batch, made in making)
+        _put_all(Change(lake, staging), settings, stock, each, lambda n: on_days(n, len(plan.days)))
+        return list(plan.days)
+
+
+def plan_build(lake: Lake, settings: BuildSettings) -> Plan:
+    """What a build would make now, for ``finish`` to put into the lake when it is made."""
+    with lake.lock("build"):
+        stock = take_stock(lake, settings)
+        return Plan.of(lake, settings, stock, stock.stale, settings.hits_at_once)
+
+
+def finish(
+    lake: Lake, settings: BuildSettings, plan: Plan, out: Path, engines: tuple[Engine, Engine]
+) -> list[date]:
+    """Put the days of a plan into the lake, with the tables over all days, as ``build`` does.
+
+    A day that somebody has built meanwhile stands. One whose files are others by now, and not only
+    those beside it, is made anew.
+
+    Args:
+        lake: the lake.
+        settings: as the plan's.
+        plan: what was to be made.
+        out: where it was.
+        engines: one that has it (see ``making``), and one to make days anew.
+
+    Returns:
+        The plan's days that are built now, in order.
+
+    Raises:
+        EngineError: names the days that were lost; every other one is built.
+        SettingsError, StorageError: as ``build``.
+    """
+    with _building(lake) as staging:
+        stock = take_stock(lake, settings)
+        stale = [day for day in plan.days if day in {*stock.stale}]
+        now = Plan.of(lake, settings, stock, stale, settings.hits_at_once)
+        _put_all(
+            Change(lake, staging), settings, stock,
+            _make_standing(lake, settings, plan, now, (out, staging / "built"), engines),
+        )  # fmt: skip
+        return [day for day in plan.days if day in stock.files]
+
+
+def _make_standing(  # noqa: PLR0913 as finish
+    lake: Lake,
+    settings: BuildSettings,
+    plan: Plan,
+    now: Plan,
+    places: tuple[Path, Path],
+    engines: tuple[Engine, Engine],
+) -> Iterator["_MadeBy"]:
+    """What was made of a plan and still stands; then the other days, made as they are planned now.
+
+    Days that are not in ``now`` were built by somebody else, or have no hits any more.
+    """
+    standing = [day for day in now.days if plan.stands(day, now)]
+    overtaken = {*now.days} - {*standing}
+    rest = {*plan.days} - {*standing}
+    for batch, made in make(plan, lake, engines[0], settings, places[0], rest):
+        if isinstance(made, Lost) and isinstance(made.why, OvertakenError):
+            overtaken |= {*batch} & {*now.days}
+        elif its := [day for day in batch if day in standing]:
+            yield its, made, plan
+    if overtaken:
+        log.info("%d days have other files by now, and are made anew", len(overtaken))
+    anew = replace(now, days=tuple(sorted(overtaken)))
+    for batch, made in make(anew, lake, engines[1], settings, places[1]):
+        yield batch, made, anew
+
+
+_MadeBy = tuple[list[date], Made, Plan]
+"""Some days, what was made of them, and by which plan."""
+
+
+@contextmanager
+def _building(lake: Lake) -> Iterator[Path]:
+    """Hold the lake's lock ``build``, with a folder to stage in."""
+    with lake.lock("build"), storage_named(lake.store.disk, THEN), lake.staging() as staging:
+        yield staging
+
+
+def _put_all(
+    change: Change,
+    settings: BuildSettings,
+    stock: Stock,
+    making: Iterable[_MadeBy],
+    on_days: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Put into the lake what is made, and the tables over all days.
+
+    Raises:
+        EngineError, SettingsError: some days were not made; every other one is there.
+    """
+    started = put_at = time.monotonic()
+    lake, built = change.lake, dict(stock.built)
+    wanted: dict[str, Parts] = {}
+    too_large: list[date] = []
+    lost: dict[date, TidegaugeError] = {}
+    count = 0
+    for batch, made, plan in making:
+        if isinstance(made, Lost):
+            lost |= dict.fromkeys(batch, made.why)
+            continue
+        # `daily` stands for all: each day has hits, so each that was built has a row.
+        done = [day for day in batch if f"daily/day={day}/part.parquet" in made]
+        _take_over(change, made, done)
+        _replace_days(change, map(str, done))
+        wanted |= {str(day): plan.wanted[str(day)] for day in done}
+        built |= {str(day): plan.line(day) for day in done}
+        too_large += [day for day in batch if day not in done]
+        count += len(done)
+        if time.monotonic() > put_at + _PUT_EACH_S:
+            _put(change, built, settings, wanted)
+            put_at = time.monotonic()
+        on_days(len(batch))
+    for day in sorted(set(built) - set(map(str, stock.files)) - lake.sealed()):
+        _replace_days(change, [day])
+        del built[day]
+    _put(change, built, settings, wanted)
+    log.info("built %d days in %d ms", count, round((time.monotonic() - started) * 1000))
+    if lost:
+        raise EngineError(
+            f"not built: {', '.join(map(str, sorted(lost)))} ({next(iter(lost.values()))});"
+            " every other day is built"
+        )
     if too_large:
         raise SettingsError(
             "memory_limit_mb",
@@ -89,7 +198,6 @@ def build(
             f"too little to build {', '.join(map(str, too_large))}: set more and build again;"
             " every other day is built",
         )
-    return stale
 
 
 def refresh_tables(lake: Lake, settings: BuildSettings) -> None:
@@ -134,83 +242,27 @@ def shown_days(lake: Lake, built: dict[str, Built], change: Change | None = None
     }
 
 
-def _make(  # noqa: PLR0913 what is built, by whom and where
-    lake: Lake,
-    engine: Engine,
-    settings: BuildSettings,
-    out: Path,
-    stale: list[date],
-    days: dict[date, DayFiles],
-) -> Iterator[tuple[list[date], dict[str, File]]]:
-    """Build days, some together, large ones in buckets; gives their partitions, by place."""
-    at_once = settings.hits_at_once
-    large = [day for day in stale if count_buckets(day, days, at_once) > 1]
-    small = [day for day in stale if day not in set(large)]
-    batched = list(batches(small, days, at_once, engine.parts))
-    work = Workplace.of(lake, engine, out)
-    tasks = [
-        _Task(work, tuple(batch), {day: days[day] for day in near(batch, days)}, settings)
-        for batch in batched
-    ]
-    yield from zip(batched, engine.map(_build_apart, tasks), strict=True)
-    for day in large:
-        yield [day], build_divided(lake, engine, settings, out / str(day), day, days)
-
-
-def batches(
-    stale: list[date], days: dict[date, DayFiles], hits_at_once: int, parts: int = 1
-) -> Iterator[list[date]]:
-    """Runs of days that fit into memory together: many small ones, or one large one.
-
-    They are about so many ``parts`` at least, where there are as many days.
-    """
-    most = min(hits_at_once, sum(days[day].rows for day in stale) // parts)
-    batch: list[date] = []
-    rows = 0
-    for day in stale:
-        if batch and rows + days[day].rows > most:
-            yield batch
-            batch, rows = [], 0
-        batch.append(day)
-        rows += days[day].rows
-    if batch:
-        yield batch
-
-
-@dataclass(frozen=True)
-class _Task:
-    """Days to be built by some process."""
-
-    work: Workplace
-    batch: tuple[date, ...]
-    days: dict[date, DayFiles]
-    """Theirs and their neighbours'."""
-    settings: BuildSettings
-
-
-def _build_apart(task: _Task) -> dict[str, File]:
-    """Build some days together, or each alone where the memory asks for it; their partitions."""
-    with task.work.working() as work:
-
-        def fits(batch: list[date]) -> bool:
-            files = list_hits(work.lake, batch, task.days)
-            return build_batch(files, work.folder, batch, task.days, task.settings)
-
-        if not fits(list(task.batch)) and len(task.batch) > 1:
-            for day in task.batch:
-                fits([day])
-        return work.leave_partitions()
-
-
-def _take_over(change: Change, made: dict[str, File]) -> None:
-    """Have what was built where the change looks for it."""
+def _take_over(change: Change, made: dict[str, File], days: Collection[date]) -> None:
+    """Have what was built of some days where the change looks for it."""
     for place, file in made.items():
         target = change.staging / place
+        if not any(f"/day={day}/" in place for day in days):
+            continue
         target.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(file, StandIn):
             write_stand_in(target, file)
-        else:
+        elif file.is_relative_to(change.staging):
             file.replace(target)
+        else:  # whoever dies now finds it there again
+            _link(file, target)
+
+
+def _link(file: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        target.hardlink_to(file)
+    except OSError:  # the disk knows no links
+        shutil.copyfile(file, target)
 
 
 def _replace_days(change: Change, days: Iterable[str]) -> None:

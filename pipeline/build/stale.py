@@ -53,7 +53,7 @@ def parts_of(
 ) -> tuple[dict[date, DayFiles], dict[str, Parts]]:
     """The files of some days and of those beside them; what each would be built from now."""
     files = days_of(lake, {day + n * _ONE_DAY for day in days for n in (-1, 0, 1)}) if days else {}
-    by_rules = _rules_of(lake, rules)
+    by_rules = rules_of(lake, rules)
 
     def name(day: date) -> Parts:
         near = {str(n): files[n] for n in (day - _ONE_DAY, day + _ONE_DAY) if n in files}
@@ -71,7 +71,7 @@ def parts_of(
     return files, parts
 
 
-def _rules_of(lake: Lake, rules: SessionRules) -> Parts:
+def rules_of(lake: Lake, rules: SessionRules) -> Parts:
     """What every day would be built by now."""
     models = [read_model(model) for model in _MODELS]
     by = [DEFINITIONS_VERSION, _engines(), models]
@@ -131,7 +131,7 @@ def take_stock(lake: Lake, rules: SessionRules) -> Stock:
         day for day, text in unsealed.items() if text in built and built[text].files != files[day]
     ]
     _, wanted = parts_of(lake, rules, others)
-    by_rules, known, names = _rules_of(lake, rules), PartsOfDays(lake), FileNames(lake)
+    by_rules, known, names = rules_of(lake, rules), PartsOfDays(lake), FileNames(lake)
     causes = {}
     for day, text in unsealed.items():
         line = built.get(text)

@@ -14,9 +14,9 @@ from pipeline.build.batch import (
     open_batch,
     session_parameters,
 )
-from pipeline.build.build import batches
 from pipeline.build.cut_sessions import cut_sessions
 from pipeline.build.files_of_days import DayFiles
+from pipeline.build.making import batches
 from pipeline.build.stale import SessionRules
 from pipeline.compare.basis import Basis, Figures
 from pipeline.definitions import HITS_PER_MB

@@ -97,6 +97,7 @@ def erase(
         if traces:
             _note(change, [trace for trace in traces if not trace.is_derived])
             change.put_locked()
+            lake.store.remove_aside()  # a build's tasks may have laid the person's sessions there
     return traces
 
 

@@ -6,6 +6,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import time
 from collections import defaultdict
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
     from pipeline.lake.journal import Move
     from pipeline.lake.objects import Listed
+
+_ASIDE = ".aside"
+_KEPT_SECONDS = 2 * 24 * 3600
+"""As in a store; see ``garbage``."""
 
 
 class Folder:
@@ -101,6 +106,24 @@ class Folder:
                 shutil.rmtree(folder, ignore_errors=True)
                 with suppress(OSError):
                     parent.rmdir()
+
+    def lay_aside(self) -> Path:
+        """A folder on the lake's disk for several processes, none of which need live all the time.
+
+        What ``remove_aside`` did not remove goes after two days.
+        """
+        folder = self.root / ".staging" / f"{secrets.token_hex(8)}{_ASIDE}"
+        with self.lock("staging"):
+            folder.mkdir(parents=True)
+        return folder
+
+    def remove_aside(self, folder: Path | None = None) -> None:
+        """Remove such a folder, when all is done; or all of them, whoever needs them."""
+        parent = self.root / ".staging"
+        for its in [folder] if folder else parent.glob(f"*{_ASIDE}"):
+            shutil.rmtree(its, ignore_errors=True)
+        with self.lock("staging"), suppress(OSError):
+            parent.rmdir()
 
     def commit(self, moves: Sequence[Move], then: Callable[[], None] = lambda: None) -> None:
         """Do a change as one, and ``then`` what readers must not see undone.
@@ -188,8 +211,15 @@ def _may_write(folder: Path) -> bool:
 
 
 def _remove_abandoned(parent: Path) -> None:
-    """Remove what ended processes left: staging folders whose lock nobody holds."""
+    """Remove what ended processes left: staging folders whose lock nobody holds, or that are old.
+
+    The latter of those that were laid aside.
+    """
     for folder in parent.iterdir():
+        if folder.suffix == _ASIDE:
+            if time.time() - folder.stat().st_mtime > _KEPT_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+            continue
         with suppress(OSError), (folder / ".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)

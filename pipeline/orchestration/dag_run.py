@@ -1,7 +1,7 @@
 """What the DAGs share: zone, owner, pool and tags, the day of a run, retries, a failure's alert.
 
-With ``airflow_settings``, the sensor, the deadline and the plugin the only module that imports
-Airflow; light, for it is read whenever a DAG is parsed.
+With ``airflow_settings``, ``building``, the sensor, the deadline and the plugin the only module
+that imports Airflow; light, for it is read whenever a DAG is parsed.
 """
 
 from collections.abc import Callable
@@ -51,7 +51,8 @@ def _load_for_parsing() -> Settings:
 _SHOWN = _load_for_parsing()
 TAGS = list(_SHOWN.airflow_tags)
 DEADLINE = figures_due(_SHOWN.figures_due_by, ZONE)
-BUILDING = {
+BUILD_TASKS = _SHOWN.airflow_build_tasks
+BUILDING: dict[str, Any] = {
     "pool": _SHOWN.airflow_build_pool or _SHOWN.airflow_pool,
     "max_active_tis_per_dag": 1,
 }

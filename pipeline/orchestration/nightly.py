@@ -235,8 +235,18 @@ def ingest_job(settings: Settings, job: Job) -> dict[str, int | str]:
 def build_stale(settings: Settings, jobs: Iterable[Job] = ()) -> list[str]:
     """Rebuild the stale days, and the tables over all days; returns the days.
 
-    Files of ``jobs`` that nobody took in are taken in first: a scheduler may lose a task. (Airflow
-    does, when a run is cleared twice and its list of files was shorter in between.)
+    Files of ``jobs`` that nobody took in are taken in first.
+    """
+    take_in_lost(settings, jobs)
+    lake = Lake(settings.lake)
+    made_with = build_settings(settings, lake)
+    return [str(day) for day in build(lake, made_with, engine=engine_of(settings))]
+
+
+def take_in_lost(settings: Settings, jobs: Iterable[Job]) -> None:
+    """Take files in that nobody took in: a scheduler may lose a task.
+
+    Airflow does, when a run is cleared twice and its list of files was shorter in between.
     """
     lake = Lake(settings.lake)
     lake.recover()  # to what other machines took in
@@ -248,8 +258,6 @@ def build_stale(settings: Settings, jobs: Iterable[Job] = ()) -> list[str]:
     for path in left:
         log.warning("%s: its task was lost, taken in now", name_file(path))
     take_in(settings, left, origins=origins)
-    made_with = build_settings(settings, lake)
-    return [str(day) for day in build(lake, made_with, engine=engine_of(settings))]
 
 
 def check_built(settings: Settings, day: date, rebuilt: Iterable[str]) -> dict[str, Any]:

@@ -1,0 +1,197 @@
+"""A plan's days made: small ones some together, each large one in buckets of its visitors.
+
+What is to be run are tasks, which an engine maps. Where each round of tasks takes seconds to begin
+(``Engine.is_elsewhere``) all large days go through their three together; on one machine one after
+another, as each needs its hits a second time on the disk.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from pipeline.build.apart import File, Workplace
+from pipeline.build.batch import BuildSettings, build_batch, list_hits, near
+from pipeline.build.buckets import Division, Merge, count_buckets
+from pipeline.build.files_of_days import DayFiles
+from pipeline.build.planned import Plan
+from pipeline.engine import Engine, Lost
+from pipeline.lake.lake import Lake
+
+
+class Task(Protocol):
+    """What an engine maps: a part of a build."""
+
+    @property
+    def day(self) -> date:
+        """The day, or the first of some."""
+
+    @property
+    def name(self) -> str:
+        """What people know it by, no other one of the plan."""
+
+    def list_hits(self, lake: Lake) -> list[Path]:
+        """The lake's partitions of hits that it reads."""
+
+    def run(self) -> Any:
+        """Do it; returns what it has left, by place."""
+
+
+T = TypeVar("T", bound=Task)
+Made = dict[str, File] | Lost
+"""The partitions of some days by their place: none of a day that more memory is needed for."""
+_MadeOf = tuple[list[date], Made]
+
+
+def make(  # noqa: PLR0913 what is made, by whom and where
+    plan: Plan,
+    lake: Lake,
+    engine: Engine,
+    settings: BuildSettings,
+    out: Path,
+    leave: Collection[date] = (),
+) -> Iterator[_MadeOf]:
+    """Build the days of a plan in ``out``: some together, or one; and what was made of them.
+
+    Large ones that are to be left out are not made; small ones may be.
+    """
+    days, at_once = plan.files, plan.hits_at_once
+    settings = replace(settings, hits_at_once=at_once)
+    large = [day for day in plan.days if count_buckets(day, days, at_once) > 1]
+    small = [day for day in plan.days if day not in set(large)]
+    work = Workplace.of(lake, engine, out)
+    together = [
+        Together(work, tuple(batch), {day: days[day] for day in near(batch, days)}, settings)
+        for batch in batches(small, days, at_once, engine.parts)
+    ]
+
+    def divide(day: date) -> Division:
+        places = out / str(day)
+        return Division(lambda step: Workplace.of(lake, engine, places / step), settings, day, days)
+
+    large = [day for day in large if day not in leave]
+    if engine.is_elsewhere:
+        yield from _make_round(engine, together, [divide(day) for day in large])
+    else:
+        yield from _make_round(engine, together, [])
+        for day in large:
+            yield from _make_round(engine, [], [divide(day)])
+
+
+def _make_round(
+    engine: Engine, together: "Sequence[Together]", divisions: Sequence[Division]
+) -> Iterator[_MadeOf]:
+    """Build small days, and divide large ones, by one map; then build the latter."""
+    left: dict[date, list[Any]] = defaultdict(list)
+    first: list[Task] = [*together, *(one for its in divisions for one in its.slices)]
+    for task, result in _run_all(engine, first):
+        if isinstance(task, Together):
+            yield list(task.batch), result
+        else:
+            left[task.day].append(result)
+    divided: list[Division] = []
+    for its in divisions:
+        if lost := _find_lost(left[its.day]):
+            yield [its.day], lost
+        else:
+            divided.append(its)
+    yield from _make_divided(engine, divided, left)
+
+
+def _make_divided(
+    engine: Engine, divisions: Sequence[Division], left: dict[date, list[Any]]
+) -> Iterator[_MadeOf]:
+    """Build the buckets of large days by a second map, and merge them by a third."""
+    built: dict[date, list[Any]] = defaultdict(list)
+    buckets = [one for its in divisions for one in its.buckets(left[its.day])]
+    for task, result in _run_all(engine, buckets):
+        built[task.day].append(result)
+    merges: list[Merge] = []
+    for its in divisions:
+        if not engine.is_elsewhere:
+            its.free_slices()
+        if lost := _find_lost(built[its.day]):
+            yield [its.day], lost
+        elif None in built[its.day]:
+            yield [its.day], {}
+        else:
+            merges.append(its.merging(built[its.day]))
+    for merge, made in _run_all(engine, merges):
+        yield [merge.day], made
+    if not engine.is_elsewhere:
+        for its in divisions:
+            its.free_buckets()
+
+
+def _run_all(engine: Engine, tasks: Sequence[T]) -> Iterator[tuple[T, Any]]:
+    return zip(tasks, engine.map(run, tasks), strict=True)
+
+
+def _find_lost(results: Sequence[object]) -> Lost | None:
+    return next((result for result in results if isinstance(result, Lost)), None)
+
+
+def run(task: Task) -> object:
+    """Do a task, in whatever process this is."""
+    return task.run()
+
+
+def batches(
+    stale: list[date], days: dict[date, DayFiles], hits_at_once: int, parts: int = 1
+) -> Iterator[list[date]]:
+    """Runs of days that fit into memory together: many small ones, or one large one.
+
+    They are about so many ``parts`` at least, where there are as many days.
+    """
+    most = min(hits_at_once, sum(days[day].rows for day in stale) // parts)
+    batch: list[date] = []
+    rows = 0
+    for day in stale:
+        if batch and rows + days[day].rows > most:
+            yield batch
+            batch, rows = [], 0
+        batch.append(day)
+        rows += days[day].rows
+    if batch:
+        yield batch
+
+
+@dataclass(frozen=True)
+class Together:
+    """Days to be built by some process, together as far as the memory is enough."""
+
+    work: Workplace
+    batch: tuple[date, ...]
+    days: dict[date, DayFiles]
+    """Theirs and their neighbours'."""
+    settings: BuildSettings
+
+    @property
+    def day(self) -> date:
+        """The first."""
+        return self.batch[0]
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        more = f" and {len(self.batch) - 1} more" if len(self.batch) > 1 else ""
+        return f"{self.day}{more}"
+
+    def list_hits(self, lake: Lake) -> list[Path]:
+        """The partitions of hits that it reads."""
+        return list_hits(lake, self.batch, self.days)
+
+    def run(self) -> dict[str, File]:
+        """Build them together, or each alone where the memory asks for it; their partitions."""
+        with self.work.working() as work:
+
+            def fits(batch: list[date]) -> bool:
+                files = list_hits(work.lake, batch, self.days)
+                return build_batch(files, work.folder, batch, self.days, self.settings)
+
+            if not fits(list(self.batch)) and len(self.batch) > 1:
+                for day in self.batch:
+                    fits([day])
+            return work.leave_partitions()
