@@ -17,7 +17,7 @@ from pipeline.build.restatements import publish
 from pipeline.lake.digests import digest_of, render
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
-from pipeline.lake.records import to_records, to_table
+from pipeline.lake.record_rows import to_records, to_table
 from pipeline.lake.sheets import list_sheets
 from pipeline.lake.table_files import write_table
 from pipeline.settings import load_settings

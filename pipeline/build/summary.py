@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import pipeline
-from pipeline.build.completeness import judge_completeness, list_doubted, list_source_days
+from pipeline.build.completeness import judge_completeness
+from pipeline.build.source_days import list_doubted, list_source_days
 from pipeline.build.take_apart import REASONS, Judged, add_reasons, name_models
 from pipeline.definitions import CENSORED_SHARE
 from pipeline.lake.change import Change

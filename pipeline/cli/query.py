@@ -61,7 +61,7 @@ def _table_command(table: str) -> Any:
         with one_state(open_lake(settings.lake)) as state:
             columns, rows = state.query(f"queries/{table}", country=chosen, **span.bound)
             if chosen and not rows:
-                from pipeline.report.figure import check_country
+                from pipeline.report.figure_basis import check_country
 
                 check_country(state, chosen, set())
             caveats = list(say_uncounted(state, settings.session_timeout_minutes, span))

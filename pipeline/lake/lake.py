@@ -118,7 +118,7 @@ class Lake:
             are_asked: whether files that come to this are to be read.
             which: only those of which this is true.
         """
-        from pipeline.lake.records import to_records  # noqa: PLC0415 loads Arrow
+        from pipeline.lake.record_rows import to_records  # noqa: PLC0415 loads Arrow
         from pipeline.lake.sheets import SCHEMA  # noqa: PLC0415 it, too
 
         its = to_records(self.records(SCHEMA.names, None, are_asked, which))

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from pipeline.lake.ledger import Seen
 from pipeline.lake.old_ledger import read_old
-from pipeline.lake.records import to_table
+from pipeline.lake.record_rows import to_table
 from pipeline.lake.sheets import Sheet, schema_of, settled, shape_named
 
 _SEEN = "seen"

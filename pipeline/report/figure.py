@@ -1,11 +1,7 @@
 """A day's figure with everything that must be said beside it, asked of the lake."""
 
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-
-import pyarrow as pa
-import pytz
 
 import pipeline
 from pipeline.build.built import read_built, session_timeout
@@ -14,8 +10,7 @@ from pipeline.days import Span
 from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.errors import GeoError, SettingsError
-from pipeline.ingest.source_names import list_doubts
-from pipeline.ingest.unread import Unread, count_unread
+from pipeline.ingest.unread import count_unread
 from pipeline.lake.lake import Lake
 from pipeline.lake.query import State, one_state
 from pipeline.language import Language
@@ -28,13 +23,20 @@ from pipeline.report.facts import (
     Published,
     RobotlikeDay,
 )
+from pipeline.report.figure_basis import (
+    READ_OF_FILES,
+    Completeness,
+    check_country,
+    name_robot_lists,
+    read_completeness,
+    say_doubts,
+)
 from pipeline.report.gather import read_days
 from pipeline.report.history import NOBODY_LOCATED, KnownDay, explain_unpublished
 from pipeline.report.why import find_reasons
 from pipeline.text import keep
 from pipeline.why.thresholds import REACH_DAYS
 
-READ_OF_FILES = ("source", "robots", "definitions", "lines", "rejected", "days")
 NOTHING_LEFT = keep("the lake has nothing of the day any more")
 
 
@@ -46,32 +48,6 @@ class Database:
     is_late: bool
     database_type: str | None
     credit: str | None
-
-
-@dataclass(frozen=True)
-class Completeness:
-    """How much of the day's logs is in; null where it was not judged."""
-
-    share: float | None
-    sources: int
-    sources_expected: int | None
-    is_preliminary: bool | None
-    is_censored: bool
-    error_share: float | None
-    reasons: list[str]
-    doubts: list[str]
-    """Which lines may be counted twice, in sentences."""
-    lines: int = 0
-    """Of the files that have hits of the day."""
-    rejected_lines: int = 0
-    """Of those, lines that could not be read: they have no time."""
-    is_overtaken: bool = False
-    """Whether raw files of the day or of one beside it came or went since it was counted."""
-
-    @property
-    def is_lower_bound(self) -> bool:
-        """Whether more would be counted, had nothing been lost and nobody turned away."""
-        return (bool(self.is_preliminary) or self.is_censored) and not self.doubts
 
 
 @dataclass(frozen=True)
@@ -215,46 +191,11 @@ def _recall_figure(state: State, how: ReportSettings, day: date, country: str) -
     )
 
 
-def say_doubts(lake: Lake, files: pa.Table) -> list[str]:
-    """How the names of the files' sources can be read otherwise."""
-    sources = set(files["source"].unique().to_pylist())
-    return [f"{name}: {doubt}" for name, doubt in list_doubts(lake, sources).items()]
-
-
-def check_country(state: State, country: str, of_the_days: set[str]) -> None:
-    """Refuse a code that is none of ISO 3166-1, when no hit of any day is from there."""
-    if country in of_the_days or country in (ALL, NO_COUNTRY) or country in pytz.country_names:
-        return
-    _, ((is_known,),) = state.query("report/known_country", country=country)
-    if not is_known:
-        remedy = "no country of ISO 3166-1, and no hit is from there; write a code such as US"
-        raise SettingsError("--country", country, remedy)
-
-
 def _count_robotlike(state: State, day: date, country: str) -> Robotlike | None:
     found = state.ask(
         RobotlikeDay, "report/robotlike", country=country, first_day=day, last_day=day
     )
     return Robotlike(found[0].robotlike_sessions, found[0].is_left_out) if found else None
-
-
-def read_completeness(
-    about: Day, unread: Unread | None, overtaken: Collection[date]
-) -> Completeness:
-    """How much of a day is in, as ``read_days`` has it."""
-    return Completeness(
-        share=about.share,
-        sources=about.sources_whole,
-        sources_expected=about.sources_expected,
-        is_preliminary=about.is_preliminary,
-        is_censored=about.is_censored,
-        error_share=about.error_share,
-        reasons=about.reasons,
-        doubts=about.doubts,
-        lines=unread.lines if unread else 0,
-        rejected_lines=unread.rejected if unread else 0,
-        is_overtaken=about.day in overtaken,
-    )
 
 
 def _list_published(state: State, day: date, country: str) -> list[Published]:
@@ -315,10 +256,3 @@ def read_history_before(state: State, country: str, day: date) -> HistoryBefore:
     span = {"first_day": day - timedelta(REACH_DAYS), "last_day": day - timedelta(1)}
     (before,) = state.ask(HistoryBefore, "report/history_before", country=country, **span)
     return before
-
-
-def name_robot_lists(files: pa.Table) -> str:
-    """The lists by whose answers the day's robots were found: ``crawlerdetect 0.4.2 and ...``."""
-    known = sorted(files["robots"].unique().to_pylist())
-    named = [[" ".join(one.rsplit("-", 1)) for one in lists.split("_")] for lists in known]
-    return "; ".join(" and ".join(lists) for lists in named)

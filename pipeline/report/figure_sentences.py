@@ -6,7 +6,8 @@ from pipeline.definitions import ALL, LEAST_HISTORY_DAYS, NO_COUNTRY
 from pipeline.language import Language
 from pipeline.report import wording
 from pipeline.report.facts import HistoryBefore
-from pipeline.report.figure import Completeness, Robotlike
+from pipeline.report.figure import Robotlike
+from pipeline.report.figure_basis import Completeness
 from pipeline.why.thresholds import REACH_DAYS
 
 _LONGEST_REASON = 600

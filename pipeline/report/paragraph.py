@@ -10,7 +10,8 @@ from pipeline.ingest.unread import Unread
 from pipeline.language import Language
 from pipeline.report import wording
 from pipeline.report.facts import Published
-from pipeline.report.figure import Completeness, Database, Figure
+from pipeline.report.figure import Database, Figure
+from pipeline.report.figure_basis import Completeness
 from pipeline.report.figure_sentences import (
     count_for_logs,
     say_declared_robots,

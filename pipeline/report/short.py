@@ -10,7 +10,8 @@ from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.ingest.unread import Unread
 from pipeline.language import Language
 from pipeline.report import wording
-from pipeline.report.figure import Completeness, Figure
+from pipeline.report.figure import Figure
+from pipeline.report.figure_basis import Completeness
 from pipeline.report.figure_sentences import (
     count_for_logs,
     say_unexpected,

@@ -14,7 +14,7 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.query import State, one_state
 from pipeline.report.accounting import ReportSettings
 from pipeline.report.facts import CountryDay, Day, ExpectedDay, PublishedFigure, RobotlikeDay
-from pipeline.report.figure import (
+from pipeline.report.figure_basis import (
     READ_OF_FILES,
     Completeness,
     check_country,

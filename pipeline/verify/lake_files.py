@@ -15,10 +15,10 @@ from pipeline.lake.digests import name_of
 from pipeline.lake.ledger import FileRecord
 from pipeline.tables import REJECTS
 from pipeline.text import write_number_of
-from pipeline.verify.day_proof import PartProof
 from pipeline.verify.findings import Finding, place_of_record
 from pipeline.verify.lines import LineSet, find_shared
 from pipeline.verify.parquet import PART, Packs, Shelf
+from pipeline.verify.part_proof import PartProof
 from pipeline.verify.snapshot import Snapshot
 
 _OF_RAW_FILES = ("hits", "rejects", "ledger/whole", "ledger/lines")

@@ -17,7 +17,7 @@ from pipeline.lake.ledger import NO_DAY, FileRecord
 from pipeline.lake.left_out import list_missing
 from pipeline.lake.packs import LINES
 from pipeline.tables import REJECTS
-from pipeline.verify.day_proof import FilePart, PartProof, ProvenDay
+from pipeline.verify.day_proof import ProvenDay
 from pipeline.verify.findings import Finding, place_of_record
 from pipeline.verify.lake_files import (
     check_beside,
@@ -30,6 +30,7 @@ from pipeline.verify.lake_files import (
     place_of_rejects,
 )
 from pipeline.verify.parquet import Packs, Shelf
+from pipeline.verify.part_proof import FilePart, PartProof
 from pipeline.verify.processes import prove_all, split_days
 from pipeline.verify.recount import CountingRules
 from pipeline.verify.side_files import (

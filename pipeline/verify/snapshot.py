@@ -21,7 +21,8 @@ from pipeline.lake.digests import FOLDER, RECORDS, is_intact, read_content
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FILES_FOLDER, FileRecord, read_json
 from pipeline.lake.old_ledger import list_old_records, read_old_record
-from pipeline.lake.records import sum_records, to_records, to_table
+from pipeline.lake.record_rows import to_records, to_table
+from pipeline.lake.records import sum_records
 from pipeline.lake.sheets import Sheet, list_sheets
 from pipeline.lake.sums import Sums, sum_up
 from pipeline.verify.findings import Finding, place_of, place_of_record

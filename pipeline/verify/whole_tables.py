@@ -14,7 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.build.completeness import SourceDay, judge_completeness, list_source_days
+from pipeline.build.completeness import judge_completeness
+from pipeline.build.source_days import SourceDay, list_source_days
 from pipeline.definitions import CENSORED_SHARE
 from pipeline.lake.ledger import FileRecord
 from pipeline.lake.left_out import Missing

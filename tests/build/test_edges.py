@@ -15,7 +15,8 @@ import pyarrow as pa
 import pytest
 from lake_fixtures import Site, make_line
 
-from pipeline.build.completeness import SourceDay, judge_completeness
+from pipeline.build.completeness import judge_completeness
+from pipeline.build.source_days import SourceDay
 from pipeline.days import day_start
 
 UTC_ZONE, TORONTO = ZoneInfo("UTC"), ZoneInfo("America/Toronto")

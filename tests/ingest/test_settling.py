@@ -15,7 +15,7 @@ from verify_lakes import places_of, rewrite, verify
 
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import write_json
-from pipeline.lake.records import to_table
+from pipeline.lake.record_rows import to_table
 
 TODAY = datetime.now(ZoneInfo("America/Toronto")).date()
 START = datetime(TODAY.year, TODAY.month, TODAY.day, 5, tzinfo=UTC) - timedelta(days=5)

@@ -18,7 +18,8 @@ from pipeline.errors import LakeError
 from pipeline.lake import records as sheets
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import DayShare, FileRecord, key_of, quoted
-from pipeline.lake.records import put_records, to_records
+from pipeline.lake.record_rows import to_records
+from pipeline.lake.records import put_records
 from pipeline.lake.sheets import list_sheets
 from pipeline.lake.sums import sum_up
 

@@ -16,7 +16,8 @@ from restated_lakes import COMPLETE, ELEVENTH, LATE, NINTH, PRELIMINARY, Publish
 from pipeline.language import ENGLISH
 from pipeline.report import wording
 from pipeline.report.facts import Published
-from pipeline.report.figure import Completeness, Database, Expectation, Figure
+from pipeline.report.figure import Database, Expectation, Figure
+from pipeline.report.figure_basis import Completeness
 from pipeline.report.paragraph import write_paragraph
 from pipeline.report.short import write_short
 
