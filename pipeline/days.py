@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pipeline.errors import SettingsError
 
-_ONE_DAY = timedelta(days=1)
+ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def day_start(day: date, zone: ZoneInfo) -> datetime:
 
 def morning_after(day: date, at: time, zone: ZoneInfo) -> datetime:
     """The instant (UTC) of a time of day on the day after ``day``."""
-    return datetime.combine(day + _ONE_DAY, at, tzinfo=zone).astimezone(UTC)
+    return datetime.combine(day + ONE_DAY, at, tzinfo=zone).astimezone(UTC)
 
 
 def find_day(run: Run, zone: ZoneInfo) -> date:
@@ -80,11 +80,11 @@ def find_day(run: Run, zone: ZoneInfo) -> date:
         return run.interval_start.astimezone(zone).date()
     today = run.run_after.astimezone(zone).date()
     if run.logical_date is None:
-        return today - _ONE_DAY
+        return today - ONE_DAY
     if run.logical_date.astimezone(UTC).time() == time():
         return run.logical_date.astimezone(UTC).date()
     chosen = run.logical_date.astimezone(zone).date()
-    return chosen - _ONE_DAY if chosen == today else chosen
+    return chosen - ONE_DAY if chosen == today else chosen
 
 
 def _read_day(text: str) -> date:
@@ -112,7 +112,7 @@ def check_day(day: date, now: datetime, zone: ZoneInfo) -> None:
     Raises:
         SettingsError: the day is in the future or still going on in ``zone`` at ``now``.
     """
-    ends_at = day_start(day + _ONE_DAY, zone)
+    ends_at = day_start(day + ONE_DAY, zone)
     if now < ends_at:
         local = ends_at.astimezone(zone)
         raise SettingsError(
@@ -124,7 +124,7 @@ def check_day(day: date, now: datetime, zone: ZoneInfo) -> None:
 
 def last_ended_day(now: datetime, zone: ZoneInfo) -> date:
     """The local day that ended last before ``now``."""
-    return now.astimezone(zone).date() - _ONE_DAY
+    return now.astimezone(zone).date() - ONE_DAY
 
 
 def read_as_of(text: str, zone: ZoneInfo, present: datetime, *, key: str = "--as-of") -> datetime:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from pipeline.days import day_start
+from pipeline.days import ONE_DAY, day_start
 from pipeline.definitions import NO_COUNTRY
 from pipeline.lake.lake import Lake
 from pipeline.lake.query import State, one_state
@@ -17,7 +17,6 @@ from pipeline.report.facts import ExpectedDay
 from pipeline.surges.baseline import Floats
 from pipeline.surges.finished_hours import HISTORY_DAYS, History, judge_hours
 
-_ONE_DAY = timedelta(days=1)
 _ONE_HOUR = timedelta(hours=1)
 _LARGEST = 10
 
@@ -81,22 +80,22 @@ def read_day_so_far(lake: Lake, zone: ZoneInfo, now: datetime) -> DaySoFar:
 
 def _read_day_so_far(state: State, zone: ZoneInfo, now: datetime) -> DaySoFar:
     day = watched_day(now, zone)
-    _, reached = state.query("queries/lines_until", first_day=day - _ONE_DAY, last_day=day, now=now)
+    _, reached = state.query("queries/lines_until", first_day=day - ONE_DAY, last_day=day, now=now)
     lines_until = dict(reached)
-    known_until = min(now - _ONE_HOUR, max(lines_until.values(), default=now - 2 * _ONE_DAY))
+    known_until = min(now - _ONE_HOUR, max(lines_until.values(), default=now - 2 * ONE_DAY))
     hours = [hour for hour in hours_of(day, zone) if hour <= known_until]
     rows = _compare(state, day, zone, hours) if hours else []
     return DaySoFar(day, rows, {name: at.astimezone(zone) for name, at in lines_until.items()})
 
 
 def _compare(state: State, day: date, zone: ZoneInfo, hours: list[datetime]) -> list[HourRow]:
-    first_day = day - HISTORY_DAYS * _ONE_DAY
-    span = {"first_day": first_day, "last_day": day - _ONE_DAY}
+    first_day = day - HISTORY_DAYS * ONE_DAY
+    span = {"first_day": first_day, "last_day": day - ONE_DAY}
     is_located = dict(state.query("queries/complete_days", **span)[1])
     days = [*is_located]
     # An hour of a zone that is not whole hours from UTC may end on the following day.
     _, counted = state.query(
-        "queries/hours_between", first_day=first_day, last_day=day + _ONE_DAY, until=hours[-1]
+        "queries/hours_between", first_day=first_day, last_day=day + ONE_DAY, until=hours[-1]
     )
     grid = _Grid({(country, hour.astimezone(UTC)): count for hour, country, count in counted}, zone)
     slots = sorted({_on_wall(hour, zone) for one in [day, *days] for hour in hours_of(one, zone)})

@@ -21,7 +21,7 @@ from pipeline.build.files_of_days import DayFiles
 from pipeline.build.session_texts import read_sessions
 from pipeline.build.sorted_runs import PART_ROWS, PIECE_BYTES
 from pipeline.build.stale import DERIVED, SessionRules
-from pipeline.days import day_start
+from pipeline.days import ONE_DAY, day_start
 from pipeline.definitions import ASSET_PATH, HITS_PER_MB, MEMORY_LIMIT_MB, ROBOTLIKE
 from pipeline.enrich.visitors import VisitorKey
 from pipeline.lake.coded_files import write_sessions
@@ -33,7 +33,6 @@ from pipeline.lake.table_files import split_days, write_partitions
 
 log = logging.getLogger(__name__)
 
-_ONE_DAY = timedelta(days=1)
 _EVER = datetime(1900, 1, 1, tzinfo=UTC)
 _NEVER = datetime(2200, 1, 1, tzinfo=UTC)
 _RUN_ROWS, _RUN_BYTES = 20_000, 2 * 1024 * 1024
@@ -62,7 +61,7 @@ def list_hits(lake: Lake, batch: Iterable[date], days: dict[date, DayFiles]) -> 
 
 def near(batch: Iterable[date], days: dict[date, DayFiles]) -> list[date]:
     """Some days and their neighbours, as far as there are hits of them."""
-    return sorted({day + n * _ONE_DAY for day in batch for n in (-1, 0, 1)} & days.keys())
+    return sorted({day + n * ONE_DAY for day in batch for n in (-1, 0, 1)} & days.keys())
 
 
 def build_batch(  # noqa: PLR0913 what is built, of what, where to
@@ -175,7 +174,7 @@ def _day_table(batch: list[date], days: dict[date, DayFiles], settings: BuildSet
     def keep_from(day: date) -> datetime:
         if day in built:
             return _EVER
-        following = day + _ONE_DAY
+        following = day + ONE_DAY
         return day_start(following, settings.zone) - timeout if following in built else _NEVER
 
     rows = [
@@ -183,7 +182,7 @@ def _day_table(batch: list[date], days: dict[date, DayFiles], settings: BuildSet
             "day": day,
             "is_built": day in built,
             "starts_at": day_start(day, settings.zone),
-            "ends_at": day_start(day + _ONE_DAY, settings.zone),
+            "ends_at": day_start(day + ONE_DAY, settings.zone),
             "keep_from": keep_from(day),
             "geo_is_late": days[day].geo_is_late,
         }

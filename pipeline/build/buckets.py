@@ -29,7 +29,6 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.sql import read_model
 from pipeline.lake.table_files import read_pieces, split_days, write_partitions
 
-_ONE_DAY = timedelta(days=1)
 _NEIGHBOURS = 3
 """So many days' hits are read to build one."""
 

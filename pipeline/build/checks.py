@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -13,6 +13,7 @@ from pipeline.build.build import shown_days
 from pipeline.build.files_of_days import DayFiles
 from pipeline.build.stale import DERIVED, Stock, parts_of, take_stock
 from pipeline.build.summary import is_current
+from pipeline.days import ONE_DAY
 from pipeline.errors import DataError
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import read_days, read_part
@@ -24,7 +25,6 @@ from pipeline.text import write_number_of
 
 _DAYS_AT_ONCE = 8
 _SHOWN_OFFENCES = 3
-_ONE_DAY = timedelta(days=1)
 _NAMED = "* RENAME (hits AS all_hits)"
 """As the lake's view of ``days`` has its columns."""
 
@@ -73,7 +73,7 @@ def _show_days(
     some: list[date],
 ) -> None:
     """Make views of the days and their neighbours: a session may come from the one or the other."""
-    near = sorted({day + n * _ONE_DAY for day in some for n in (-1, 0, 1)} & files.keys())
+    near = sorted({day + n * ONE_DAY for day in some for n in (-1, 0, 1)} & files.keys())
     hits = [lake.hits_path(str(day), key) for day in near for key in files[day].stems]
     _show(connection, "hits", hits)
     # A sealed day beside them may be cut by another timeout than theirs: no contradiction.

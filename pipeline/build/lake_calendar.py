@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.build.gaps import Coverage, list_gaps
 from pipeline.build.tenures import Tenure
 from pipeline.build.timeline import Timeline
-from pipeline.days import day_start
+from pipeline.days import ONE_DAY, day_start
 from pipeline.text import Kept, keep
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _LISTED_GAPS = 3
 _SLIVER_MINUTES = 10
 _MINUTE = timedelta(minutes=1)
-_ONE_DAY = timedelta(days=1)
 
 
 class Calendar:
@@ -31,7 +30,7 @@ class Calendar:
         """Take days in order, without repetition; there may be days between that have no log."""
         self.days, self.zone = days, zone
         self.index = {day: place for place, day in enumerate(days)}
-        bounds = [(day_start(day, zone), day_start(day + _ONE_DAY, zone)) for day in days]
+        bounds = [(day_start(day, zone), day_start(day + ONE_DAY, zone)) for day in days]
         self.first_minutes: Ints = np.array(
             [start.timestamp() // 60 for start, _ in bounds], dtype=np.int64
         )

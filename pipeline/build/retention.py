@@ -15,6 +15,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pipeline.build.stale import SessionRules, session_rules, take_stock
+from pipeline.days import ONE_DAY
 from pipeline.errors import DataError, LakeError, SettingsError, StorageError
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import NO_DAY, FileRecord
@@ -25,7 +26,6 @@ from pipeline.text import write_number_of
 log = logging.getLogger(__name__)
 
 _TABLES = ("hits", "rejects", "ledger/whole")
-_ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def days_to_seal(plan: Iterable[OldDay]) -> list[date]:
     That one is sealed whether or not the lake has it yet, and keeps its hits for now.
     """
     days = sorted(old.day for old in plan if old.is_counted)
-    return days + [day + _ONE_DAY for day in days[-1:]]
+    return days + [day + ONE_DAY for day in days[-1:]]
 
 
 def check_plan(lake: Lake, how: RetentionSettings, plan: Sequence[OldDay]) -> None:

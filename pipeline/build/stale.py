@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from functools import cache, cached_property
 from importlib.metadata import version
 
@@ -17,6 +17,7 @@ from pipeline.build.built import DROP_ROBOTLIKE, Built, Parts, PartsOfDays, fing
 from pipeline.build.causes import Cause, FileNames, compare_parts, compare_rules
 from pipeline.build.counted import Uncounted, digest_files
 from pipeline.build.files_of_days import DayFiles, days_of
+from pipeline.days import ONE_DAY
 from pipeline.definitions import DEFINITIONS_VERSION
 from pipeline.lake.lake import Lake
 from pipeline.lake.sql import read_model
@@ -31,7 +32,6 @@ _MODELS = (
     *(f"build/sum_{model}" for model in ("daily", "hourly", "minutes")),
 )  # fmt: skip
 """What a day's partitions are made by."""
-_ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ def parts_of(
     lake: Lake, rules: SessionRules, days: Collection[date]
 ) -> tuple[dict[date, DayFiles], dict[str, Parts]]:
     """The files of some days and of those beside them; what each would be built from now."""
-    files = days_of(lake, {day + n * _ONE_DAY for day in days for n in (-1, 0, 1)}) if days else {}
+    files = days_of(lake, {day + n * ONE_DAY for day in days for n in (-1, 0, 1)}) if days else {}
     by_rules = rules_of(lake, rules)
 
     def name(day: date) -> Parts:
-        near = {str(n): files[n] for n in (day - _ONE_DAY, day + _ONE_DAY) if n in files}
+        near = {str(n): files[n] for n in (day - ONE_DAY, day + ONE_DAY) if n in files}
         own = files[day]
         return {
             "files": own.named,

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
+
+from pipeline.days import ONE_DAY
 
 RETIRED_AFTER_DAYS = 7
 _FEW = 4
 """Hits so many times below those of a usual day are stray when they stand apart."""
 _MANY_HITS = 20
 """A source with so many a usual day has none of its own rhythm that stand a day apart."""
-_ONE_DAY = timedelta(days=1)
 
 Counts = Mapping[int, int | None]
 """Hits by day (index); None: the day has some, it is not known how many."""
@@ -65,13 +66,13 @@ def _stray_days(days: Sequence[date], counts: Counts) -> set[int]:
     strays: set[int] = set()
     for place in range(main):
         apart = days[stretches[place + 1][0]] - days[stretches[place][-1]]
-        is_far = apart > RETIRED_AFTER_DAYS * _ONE_DAY or usual >= _MANY_HITS
+        is_far = apart > RETIRED_AFTER_DAYS * ONE_DAY or usual >= _MANY_HITS
         if not is_far or (sizes[place] or 0) * _FEW > usual:
             break
         strays.update(stretches[place])
     for place in range(len(stretches) - 1, main, -1):
         apart = days[stretches[place][0]] - days[stretches[place - 1][-1]]
-        if apart <= RETIRED_AFTER_DAYS * _ONE_DAY or (sizes[place] or 0) * _FEW > usual:
+        if apart <= RETIRED_AFTER_DAYS * ONE_DAY or (sizes[place] or 0) * _FEW > usual:
             break
         strays.update(stretches[place])
     return strays
@@ -81,7 +82,7 @@ def _split(days: Sequence[date], seen: Sequence[int]) -> list[list[int]]:
     """The runs of days without a calendar day between."""
     stretches: list[list[int]] = []
     for day in seen:
-        if stretches and days[day] - days[stretches[-1][-1]] <= _ONE_DAY:
+        if stretches and days[day] - days[stretches[-1][-1]] <= ONE_DAY:
             stretches[-1].append(day)
         else:
             stretches.append([day])
@@ -114,10 +115,10 @@ def find_tenures(
     found = {}
     for source, seen in sorted(given.items()):
         first, last = days[min(seen)], days[max(seen)]
-        is_file_name = last - first <= _ONE_DAY and any(
-            first < other <= last + _ONE_DAY for other in firsts.values()
+        is_file_name = last - first <= ONE_DAY and any(
+            first < other <= last + ONE_DAY for other in firsts.values()
         )
-        due_until = last + RETIRED_AFTER_DAYS * _ONE_DAY
+        due_until = last + RETIRED_AFTER_DAYS * ONE_DAY
         has_ended = max(seen) < newest and (is_file_name or days[newest] > due_until)
         found[source] = Tenure(
             min(seen),

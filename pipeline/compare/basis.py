@@ -5,7 +5,7 @@ Only reads the lake; nothing here counts.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from pipeline.build.built import Built, read_built
 from pipeline.build.causes import Cause
 from pipeline.build.files_of_days import DayFiles, days_of
 from pipeline.build.stale import SessionRules, take_stock
+from pipeline.days import ONE_DAY
 from pipeline.errors import DataError
 from pipeline.lake.database import connect_reader
 from pipeline.lake.day_files import read_days, read_part
@@ -26,7 +27,6 @@ from pipeline.text import write_number_of
 Figures: TypeAlias = dict[tuple[date, str], int]
 """Sessions by day and country; a day with hits has a row even when it has no sessions."""
 
-_ONE_DAY = timedelta(days=1)
 _UPGRADE = ("definitions", True)
 """The kind of cause, and that it waits, of a day built before the program changed."""
 
@@ -156,7 +156,7 @@ def without_hits(basis: Basis) -> dict[date, str]:
     """
     sealed = basis.lake.sealed()
 
-    near = {day - n * _ONE_DAY for day in basis.wanted for n in (0, 1)} & basis.files.keys()
+    near = {day - n * ONE_DAY for day in basis.wanted for n in (0, 1)} & basis.files.keys()
     gone = {day for day in near if not has_hits(basis, day)}
     left_out = {}
     for day in basis.wanted:
@@ -164,7 +164,7 @@ def without_hits(basis: Basis) -> dict[date, str]:
             left_out[day] = "sealed: what it was counted from is deleted"
         elif day in gone or day not in basis.files:
             left_out[day] = "its hits are gone from the lake"
-        elif day - _ONE_DAY in gone:
+        elif day - ONE_DAY in gone:
             left_out[day] = "the hits of the day before are gone from the lake"
     return left_out
 

@@ -15,13 +15,12 @@ import pyarrow as pa
 
 from pipeline.compare.basis import Basis, Figures, Outcome
 from pipeline.compare.counting import OnDays
-from pipeline.days import EPOCH, day_start
+from pipeline.days import EPOCH, ONE_DAY, day_start
 from pipeline.definitions import NO_COUNTRY
 from pipeline.enrich.hits import local_days
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import read_part
 
-_ONE_DAY = timedelta(days=1)
 _DAYS_AT_ONCE = 31  # bounds the rows by minute and country in memory
 _BY_MINUTE = "epoch_us(started_at) // 60_000_000 AS minute, country::VARCHAR AS country"
 
@@ -53,8 +52,8 @@ def count_other_days(basis: Basis, zone: ZoneInfo, label: str, on_days: OnDays) 
 def _days_under(day: date, zone: ZoneInfo, lake_zone: ZoneInfo) -> set[date]:
     """The lake's days that have a moment in common with ``day`` in ``zone``."""
     first = day_start(day, zone).astimezone(lake_zone).date()
-    last = (day_start(day + _ONE_DAY, zone) - timedelta(microseconds=1)).astimezone(lake_zone)
-    return {first + n * _ONE_DAY for n in range((last.date() - first).days + 1)}
+    last = (day_start(day + ONE_DAY, zone) - timedelta(microseconds=1)).astimezone(lake_zone)
+    return {first + n * ONE_DAY for n in range((last.date() - first).days + 1)}
 
 
 def _count_batch(basis: Basis, batch: list[date], zone: ZoneInfo) -> Figures:
@@ -64,7 +63,7 @@ def _count_batch(basis: Basis, batch: list[date], zone: ZoneInfo) -> Figures:
         for hours in _read(connection, basis, "hourly", under):
             seconds = hours.project("epoch_us(hour) // 1_000_000 AS seconds").distinct()
             days = np.unique(local_days(seconds.fetchnumpy()["seconds"], zone))
-            figures |= {(EPOCH + int(day) * _ONE_DAY, NO_COUNTRY): 0 for day in days}
+            figures |= {(EPOCH + int(day) * ONE_DAY, NO_COUNTRY): 0 for day in days}
         for sessions in _read(connection, basis, "sessions", under):
             kept = sessions.filter("NOT is_robotlike") if basis.rules.drop_robotlike else sessions
             counted = kept.aggregate(f"{_BY_MINUTE}, count(*) AS sessions").to_arrow_table()
@@ -85,7 +84,7 @@ def _by_day(counted: pa.Table, zone: ZoneInfo) -> Figures:
     rows = counted.append_column("day", pa.array(days)).group_by(["day", "country"])
     summed = rows.aggregate([("sessions", "sum")]).to_pydict()
     return {
-        (EPOCH + day * _ONE_DAY, country): sessions
+        (EPOCH + day * ONE_DAY, country): sessions
         for day, country, sessions in zip(
             summed["day"], summed["country"], summed["sessions_sum"], strict=True
         )

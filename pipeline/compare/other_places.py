@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -18,6 +18,7 @@ import pyarrow as pa
 from pipeline.build.files_of_days import DayFiles, days_of
 from pipeline.compare.basis import Basis, Outcome
 from pipeline.compare.counting import Change, count_days, distinct, show_hits
+from pipeline.days import ONE_DAY
 from pipeline.enrich.geo.databases import GeoDatabase, list_databases, read_database
 from pipeline.enrich.geo.lookup import Locator
 from pipeline.enrich.hits import DatabasesInForce, HitMaker
@@ -34,7 +35,6 @@ from pipeline.proxies import TrustedProxies
 from pipeline.setting_values import Addresses
 from pipeline.text import printable
 
-_ONE_DAY = timedelta(days=1)
 _BYTES_PER_HIT = 60
 """Of a lake whose hits are all gone; else its own is measured."""
 _MARGIN = 1.2
@@ -94,7 +94,7 @@ def change_places(database: GeoDatabase) -> Change:
 
 
 def _needed_files(basis: Basis) -> list[str]:
-    near = {day - n * _ONE_DAY for day in basis.wanted for n in (0, 1)} & basis.files.keys()
+    near = {day - n * ONE_DAY for day in basis.wanted for n in (0, 1)} & basis.files.keys()
     return sorted({key for day in near for key in basis.files[day].file_keys})
 
 
@@ -196,7 +196,7 @@ def _without_raw(basis: Basis, missing: dict[str, str]) -> dict[date, str]:
     """The days compared that need a raw file that is missing, and which."""
     left_out = {}
     for day in basis.wanted:
-        for near in (day, day - _ONE_DAY):
+        for near in (day, day - ONE_DAY):
             if lost := _lost_of(basis.files.get(near), missing):
                 left_out[day] = "; ".join(lost)
                 break

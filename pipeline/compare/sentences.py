@@ -1,14 +1,13 @@
 """What a comparison comes to, as sentences for the person at the terminal."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from itertools import groupby
 from typing import Any
 
+from pipeline.days import ONE_DAY
 from pipeline.definitions import ALL
 from pipeline.text import say, write_number_of
-
-_ONE_DAY = timedelta(days=1)
 
 
 def say_left_out(label: str, left_out: Mapping[date, str]) -> None:
@@ -45,7 +44,7 @@ def name_spans(days: Iterable[date]) -> str:
     """Days in order as spans, such as ``2016-11-08 to 2016-11-16, 2016-11-19``."""
     spans: list[list[date]] = []
     for day in days:
-        if spans and day - spans[-1][-1] == _ONE_DAY:
+        if spans and day - spans[-1][-1] == ONE_DAY:
             spans[-1].append(day)
         else:
             spans.append([day])

@@ -8,7 +8,7 @@ is wrong becomes a page of one sentence.
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,7 @@ from pipeline.alerts.today import choose_countries, read_day_so_far
 from pipeline.build.causes import Cause
 from pipeline.build.stale import session_rules, take_stock
 from pipeline.countries import find_code
-from pipeline.days import ALL_DAYS, Span, day_start
+from pipeline.days import ALL_DAYS, ONE_DAY, Span, day_start
 from pipeline.errors import (
     MissingLakeError,
     SettingsError,
@@ -41,7 +41,6 @@ from pipeline.report.wording import write_local_time
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
-_ONE_DAY = timedelta(days=1)
 _ASKED = {"--country": 404, "--from and --to": 404, "from": 400, "to": 400}
 """The status of what is wrong with a question, by the key that the error names."""
 
@@ -150,7 +149,7 @@ def _make_report(lake: Lake, settings: Settings, country: str, span: Span) -> st
 
 def _link_runs(day: date, zone: ZoneInfo) -> str:
     """Where Airflow lists the runs whose logical date, 06:00 of the day they count, lies in it."""
-    first, last = (f"{day_start(one, zone):%Y-%m-%dT%H:%M:%SZ}" for one in (day, day + _ONE_DAY))
+    first, last = (f"{day_start(one, zone):%Y-%m-%dT%H:%M:%SZ}" for one in (day, day + ONE_DAY))
     between = urlencode({"logical_date_gte": first, "logical_date_lte": last})
     return f"../dags/{NIGHTLY}/runs?{between}"
 

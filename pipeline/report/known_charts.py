@@ -1,14 +1,13 @@
 """The report's charts of what was known when: how complete days are, when they were published."""
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from itertools import groupby
 from statistics import median
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from pipeline.days import day_start
+from pipeline.days import ONE_DAY, day_start
 from pipeline.language import Language
 from pipeline.report import wording
 from pipeline.report.charts import day_axis, day_scale
@@ -26,7 +25,6 @@ from pipeline.report.svg import (
     value_axis,
 )
 
-_DAY = timedelta(days=1)
 _HIDING = 20.0
 """A publication so many times as late as the usual one makes all others look the same."""
 
@@ -67,7 +65,9 @@ def draw_known(
     """
     first, last = history[0].day, history[-1].day
     x = day_scale(size, first, last)
-    late = {one: (one.published_at - day_start(one.day + _DAY, zone)) / _DAY for one in published}
+    late = {
+        one: (one.published_at - day_start(one.day + ONE_DAY, zone)) / ONE_DAY for one in published
+    }
     is_log = max(late.values()) > _HIDING * max(median(late.values()), 1.0)
     y, ticks = count_scale(
         size, language, [max(days, 0.0) for days in late.values()], is_log=is_log

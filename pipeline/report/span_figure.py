@@ -1,12 +1,12 @@
 """The figures of some days in a row together, asked of the lake. Writes no sentence."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import pipeline
 from pipeline.build.built import read_built, session_timeout
 from pipeline.build.stale import list_uncounted
-from pipeline.days import Span
+from pipeline.days import ONE_DAY, Span
 from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.errors import SettingsError
 from pipeline.ingest.unread import Unread, count_unread
@@ -26,7 +26,6 @@ from pipeline.report.gather import read_days
 from pipeline.report.history import NOBODY_LOCATED
 
 _MOST_DAYS = 3660
-_ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -182,7 +181,7 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
 
 
 def _list_other_days(span: Span, known: set[str]) -> list[date]:
-    every = (span.first + n * _ONE_DAY for n in range((span.last - span.first).days + 1))
+    every = (span.first + n * ONE_DAY for n in range((span.last - span.first).days + 1))
     return [day for day in every if str(day) not in known]
 
 

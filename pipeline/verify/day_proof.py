@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from itertools import chain, groupby
 
 import pyarrow as pa
 
 from pipeline.build.stale import DERIVED
+from pipeline.days import ONE_DAY
 from pipeline.tables import HITS
 from pipeline.verify.differences import find_difference
 from pipeline.verify.findings import Finding
@@ -21,7 +22,6 @@ from pipeline.verify.part_proof import (
 )
 from pipeline.verify.recount import COUNTED, TEXTS, CountingRules, DayHits, recount_day
 
-_ONE_DAY = timedelta(days=1)
 _CHECKED = ("line_no", "client", "client_from", "file_key", *COUNTED)
 
 
@@ -85,12 +85,12 @@ def prove_days(task: Task) -> Iterator[DayProof]:
         return read.get(day)
 
     for day in sorted(task.own):
-        if before is None or before[0] != day - _ONE_DAY:
-            before = _tail(task, load(day - _ONE_DAY), day)
-        today, after = load(day), load(day + _ONE_DAY)
+        if before is None or before[0] != day - ONE_DAY:
+            before = _tail(task, load(day - ONE_DAY), day)
+        today, after = load(day), load(day + ONE_DAY)
         assert today is not None  # its own days are among the task's
         findings = list(_prove_partitions(task, days[day], before[1], today, after))
-        before = _tail(task, today, day + _ONE_DAY)
+        before = _tail(task, today, day + ONE_DAY)
         for past in [known for known in read if known <= day]:
             del read[past]
         is_recounted = days[day].is_counted and not any(f.what == "unproven" for f in findings)
@@ -101,7 +101,7 @@ def prove_days(task: Task) -> Iterator[DayProof]:
 
 def _tail(task: Task, proof: DayProof | None, until: date) -> tuple[date, pa.Table | None]:
     """The end of the day before ``until``: no visits when it has none, None when it is off."""
-    day = until - _ONE_DAY
+    day = until - ONE_DAY
     if proof is None:
         return day, NO_HITS.visits.select(["visitor_id", "ts"])
     if proof.hits is None:
@@ -175,7 +175,7 @@ def _prove_partitions(
     following = after.hits if after else NO_HITS
     if before is None or today.hits is None or following is None:
         which = [
-            str(day.day + n * _ONE_DAY)
+            str(day.day + n * ONE_DAY)
             for n, hits in ((-1, before), (0, today.hits), (1, following))
             if hits is None
         ]
@@ -183,7 +183,7 @@ def _prove_partitions(
         yield Finding("unproven", str(day.day), text)
         counted: dict[str, pa.Table] = {}
     else:
-        ends_at = start_us(day.day + _ONE_DAY, task.zone)
+        ends_at = start_us(day.day + ONE_DAY, task.zone)
         recount = recount_day(
             before, today.hits, following.visits, ends_at, task.rules, geo_is_late=day.geo_is_late
         )

@@ -2,21 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.days import EPOCH, day_start
+from pipeline.days import EPOCH, ONE_DAY, day_start
 from pipeline.definitions import NO_NETWORKS
 from pipeline.enrich.clients import CHOICES, PEER
 from pipeline.enrich.hits import local_days
 from pipeline.text import escape, write_number_of
 from pipeline.verify.lines import LineSet
 
-_ONE_DAY = timedelta(days=1)
 _NEVER_NULL = (
     *("line_no", "ts", "source", "visitor_id", "country", "status"),
     *("is_robot", "is_asset", "is_page", "client_from"),
@@ -104,7 +103,7 @@ def _check_lines(numbers: Any, part: FilePart) -> Iterator[str]:
 
 
 def _count_foreign(at: Any, day: date, zone: str) -> int:
-    start, end = (start_us(each, zone) for each in (day, day + _ONE_DAY))
+    start, end = (start_us(each, zone) for each in (day, day + ONE_DAY))
     outside = at[(at < start) | (at >= end)]
     if not len(outside):
         return 0  # day by day, in every zone that changes its clocks less than a minute past it

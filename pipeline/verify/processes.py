@@ -3,12 +3,13 @@
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import date, timedelta
+from datetime import date
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 import pyarrow as pa
 
+from pipeline.days import ONE_DAY
 from pipeline.verify.day_proof import DayProof, ProvenDay, Task, prove_days
 from pipeline.verify.findings import Finding
 from pipeline.verify.parquet import Shelf
@@ -16,7 +17,6 @@ from pipeline.verify.recount import CountingRules
 
 ROWS_WORTH_A_PROCESS = 1_000_000
 """A process takes a second to start."""
-_ONE_DAY = timedelta(days=1)
 
 
 def split_days(  # noqa: PLR0913 what the days are read and counted by
@@ -51,7 +51,7 @@ def split_days(  # noqa: PLR0913 what the days are read and counted by
 def _make_task(
     shelf: Shelf, zone: str, rules: CountingRules, days: Sequence[ProvenDay], own: set[date]
 ) -> Task:
-    near = {day + n * _ONE_DAY for day in own for n in (-1, 0, 1)}
+    near = {day + n * ONE_DAY for day in own for n in (-1, 0, 1)}
     its_days = tuple(day for day in days if day.day in near)
     names = {f"day={day}" for day in near}
     digests = {p: d for p, d in shelf.digests.items() if not names.isdisjoint(p.split("/"))}

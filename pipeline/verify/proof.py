@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ import pyarrow as pa
 from pipeline.build.batch import BuildSettings
 from pipeline.build.build import shown_days
 from pipeline.build.summary import is_current
+from pipeline.days import ONE_DAY
 from pipeline.errors import LakeError
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import NO_DAY, FileRecord
@@ -41,8 +42,6 @@ from pipeline.verify.side_files import (
 )
 from pipeline.verify.snapshot import Snapshot, check_ledger, read_live, take_snapshot
 from pipeline.verify.whole_tables import WHOLE_TABLES, Inputs, check_bytes, prove_tables
-
-_ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -253,7 +252,7 @@ def _without_changed(root: Path, snapshot: Snapshot, findings: list[Finding]) ->
     if not changed and not came:
         return findings
     touched = {
-        str(date.fromisoformat(day) + n * _ONE_DAY)
+        str(date.fromisoformat(day) + n * ONE_DAY)
         for record in [*(known[key] for key in changed), *(now[key] for key in came)]
         for day in record.read_days
         for n in (-1, 0, 1)
