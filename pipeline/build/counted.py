@@ -9,14 +9,13 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from pipeline.build.built import read_built
+from pipeline.days import ONE_DAY
 from pipeline.lake.ledger import FILES_FOLDER, SUMS
 from pipeline.lake.old_ledger import has_old
 from pipeline.lake.query import State
-
-_ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def digest_files(sheets: Iterable[Mapping[str, str]]) -> dict[date, str]:
     found = {date.fromisoformat(text): its for text, its in by_text.items()}
     return {
         day: hashlib.sha256(
-            json.dumps([sorted(found.get(day + n * _ONE_DAY, ())) for n in (-1, 0, 1)]).encode()
+            json.dumps([sorted(found.get(day + n * ONE_DAY, ())) for n in (-1, 0, 1)]).encode()
         ).hexdigest()[:32]
         for day in found
     }

@@ -10,14 +10,22 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from pipeline.cli.options import FromOption, RowOptions, SiteOptions, ToOption, read_country, spread
+from pipeline.cli.options import (
+    FromOption,
+    RowOptions,
+    SiteOptions,
+    ToOption,
+    day_of,
+    read_country,
+    spread,
+)
 from pipeline.definitions import MOST_TIMEOUT_MINUTES
 from pipeline.errors import SettingsError, StorageError
 from pipeline.text import say, write_number_of
@@ -149,7 +157,7 @@ def compare(  # noqa: PLR0913 one parameter an option
     with _open_workspace(the_lake) as workspace, storage_named(the_lake.store.disk, _THEN):
         basis, left_out = read_basis(
             the_lake, session_rules(settings), settings.memory_limit_mb,
-            _day(first), _day(last), workspace,
+            day_of(first), day_of(last), workspace,
         )  # fmt: skip
         say_left_out("all variants", left_out)
         outcomes = [_count(basis, variant) for variant in variants]
@@ -157,10 +165,6 @@ def compare(  # noqa: PLR0913 one parameter an option
     rows = make_rows(basis, outcomes, chosen)
     output.print(COLUMNS, rows)
     _conclude(basis, outcomes, rows)
-
-
-def _day(given: datetime | None) -> date | None:
-    return given.date() if given else None
 
 
 def _count(basis: Basis, variant: Variant) -> Outcome:

@@ -177,6 +177,11 @@ def read_country(given: str, *, may_be_all: bool = False) -> str:
     return code
 
 
+def day_of(given: datetime | None) -> date | None:
+    """The day that an option gives, if it is given."""
+    return given.date() if given else None
+
+
 def read_span(first: datetime | None, last: datetime | None) -> Span:
     """The local days of ``--from`` and ``--to``; open ended where one is not given.
 

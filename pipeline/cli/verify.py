@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
-from pipeline.cli.options import FromOption, RowOptions, SiteOptions, ToOption, spread
+from pipeline.cli.options import FromOption, RowOptions, SiteOptions, ToOption, day_of, spread
 from pipeline.text import escape, write_number_of
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def verify(
         proof = prove_lake(
             the_lake,
             _rules_of(settings, the_lake),
-            Span(_day(start), _day(end)),
+            Span(day_of(start), day_of(end)),
             processes,
             lambda done, of: progress.update(task, advance=done, total=of),
         )
@@ -87,10 +86,6 @@ def _rules_of(settings: Settings, lake: Lake) -> BuildSettings:
         settings.session_timeout_minutes, settings.drop_robotlike,
         zone=zone, key=load_key(settings), memory_mb=settings.memory_limit_mb,
     )  # fmt: skip
-
-
-def _day(instant: datetime | None) -> date | None:
-    return instant.date() if instant else None
 
 
 def conclude(proof: Proof) -> str:

@@ -5,7 +5,8 @@ format); Fastly, *Log streaming* (JSON example of its endpoints); Akamai TechDoc
 *Data set parameters* and *Log format*; Amazon CloudFront Developer Guide, *Standard logging (v2)*.
 """
 
-from pipeline.formats.escapes import form_decoded, percent_is_escaped, twice_decoded
+from pipeline.formats import w3c_dialects
+from pipeline.formats.escapes import form_decoded
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.times import TimeFormat
 
@@ -116,12 +117,7 @@ CLOUDFRONT = JsonLayout(
     '"x-host-header":"www.example.com","time-taken":"0.046","x-forwarded-for":"198.51.100.9",'
     '"cs-protocol-version":"HTTP/2.0"}',
     marks=("c-ip", "x-edge-location"),
-    decoders={
-        "agent": twice_decoded,
-        "path": percent_is_escaped,
-        "query": percent_is_escaped,
-        "referrer": percent_is_escaped,
-    },
+    decoders=w3c_dialects.CLOUDFRONT.decoders,
 )
 """The fields of its W3C log, encoded as there; date and time or, where these are not chosen, a
 timestamp."""

@@ -1,6 +1,6 @@
 """Sentences that a figure of a day, one of a span, and the short one share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pipeline.definitions import ALL, LEAST_HISTORY_DAYS, NO_COUNTRY
 from pipeline.language import Language
@@ -91,6 +91,38 @@ def say_unexpected(before: HistoryBefore | None, language: Language) -> str:
         needed=LEAST_HISTORY_DAYS, days=before.days, reach=REACH_DAYS,
         left_out=language.list(left_out),
     )  # fmt: skip
+
+
+def say_name_doubts(doubts: Sequence[str], language: Language) -> Iterator[str]:
+    """How the names of sources can be read otherwise, if any can."""
+    if doubts:
+        yield language.gettext(
+            "Which server wrote what is in doubt: {doubts}.",
+            doubts=shorten("; ".join(map(language.retell, doubts))),
+        )
+
+
+def say_times(
+    observed: int, expected: float | None, language: Language, *, at_least: bool
+) -> str | None:
+    """How many times the expected number it is; None where that would say nothing."""
+    times = wording.compare_with_expected(observed, expected, language, at_least=at_least)
+    if expected is None or times is None:
+        return None
+    return language.gettext(
+        "That is {times} from the country's own history ({expected}).",
+        times=times, expected=language.count(expected),
+    )  # fmt: skip
+
+
+def say_against_expected(
+    observed: int, expected: float, language: Language, *, at_least: bool
+) -> str:
+    """The same, or else what is expected."""
+    return say_times(observed, expected, language, at_least=at_least) or language.gettext(
+        "The country's own history leads one to expect {expected}.",
+        expected=language.count(expected),
+    )
 
 
 def say_unjudged_total(language: Language) -> str:

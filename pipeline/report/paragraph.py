@@ -15,10 +15,12 @@ from pipeline.report.figure_basis import Completeness
 from pipeline.report.figure_sentences import (
     count_for_logs,
     say_declared_robots,
+    say_name_doubts,
     say_nationality,
     say_program,
     say_robotlike,
     say_simulated,
+    say_times,
     say_unexpected,
     say_unit,
     say_unjudged_total,
@@ -136,11 +138,7 @@ def _say_completeness(figure: Figure, language: Language) -> Iterator[str]:
         )
     if about.is_censored:
         yield _say_censored(about, language)
-    if figure.doubts:
-        yield language.gettext(
-            "Which server wrote what is in doubt: {doubts}.",
-            doubts=shorten("; ".join(map(language.retell, figure.doubts))),
-        )
+    yield from say_name_doubts(figure.doubts, language)
 
 
 def _say_censored(about: Completeness, language: Language) -> str:
@@ -271,15 +269,12 @@ def _say_expectation(figure: Figure, language: Language) -> Iterator[str]:
                 expected=language.count(about.expected),
             )
         return
-    times = wording.compare_with_expected(
+    times = say_times(
         figure.sessions or 0, about.expected, language,
         at_least=figure.completeness.is_lower_bound,
     )  # fmt: skip
     if times:
-        yield language.gettext(
-            "That is {times} from the country's own history ({expected}).",
-            times=times, expected=language.count(about.expected or 0),
-        )  # fmt: skip
+        yield times
     observed = about.surge_sessions or 0
     whole = {
         "span": language.span(about.start_day, about.end_day),

@@ -14,6 +14,7 @@ from pipeline.report.figure import Figure
 from pipeline.report.figure_basis import Completeness
 from pipeline.report.figure_sentences import (
     count_for_logs,
+    say_against_expected,
     say_unexpected,
     say_unjudged_total,
     shorten,
@@ -44,7 +45,7 @@ def write_short(figure: Figure, language: Language) -> str:
     elif expectation.expected is None:
         second = say_unexpected(expectation.before, language)
     else:
-        second = _compare(
+        second = say_against_expected(
             figure.sessions, expectation.expected, language,
             at_least=figure.completeness.is_lower_bound,
         )  # fmt: skip
@@ -66,7 +67,7 @@ def write_short_span(figure: SpanFigure, language: Language) -> str:
     elif figure.expected is None:
         second = language.gettext("No number can be expected for some of the days.")
     else:
-        second = _compare(
+        second = say_against_expected(
             figure.sessions, figure.expected, language, at_least=figure.is_lower_bound
         )
     third = _say_caveats(
@@ -85,19 +86,6 @@ def _say_number(count: int, sessions: str, where: str, span: str, language: Lang
         count, sessions=sessions, where=where, span=span,
     )  # fmt: skip
     return language.begin(said)
-
-
-def _compare(observed: int, expected: float, language: Language, *, at_least: bool) -> str:
-    times = wording.compare_with_expected(observed, expected, language, at_least=at_least)
-    if times:
-        return language.gettext(
-            "That is {times} from the country's own history ({expected}).",
-            times=times, expected=language.count(expected),
-        )  # fmt: skip
-    return language.gettext(
-        "The country's own history leads one to expect {expected}.",
-        expected=language.count(expected),
-    )
 
 
 def _list_data(figure: Figure | SpanFigure, language: Language) -> Iterator[str]:

@@ -8,7 +8,9 @@ from pipeline.language import Language
 from pipeline.report import wording
 from pipeline.report.figure import Robotlike
 from pipeline.report.figure_sentences import (
+    say_against_expected,
     say_declared_robots,
+    say_name_doubts,
     say_nationality,
     say_program,
     say_robotlike,
@@ -26,8 +28,8 @@ Part = Callable[[SpanFigure, Language], Iterator[str]]
 def write_span_paragraph(figure: SpanFigure, language: Language) -> str:
     """One paragraph; each sentence is true on its own. Texts are as the lake has them."""
     parts: tuple[Part, ...] = (
-        _say_number, _say_sum, _say_place, _say_lacking_days, _say_completeness, _say_published,
-        _say_expectation, _say_robots,
+        _say_number, _say_sum, _say_place, _say_lacking_days, _say_completeness, _say_doubts,
+        _say_published, _say_expectation, _say_robots,
     )  # fmt: skip
     return " ".join(sentence for part in parts for sentence in part(figure, language))
 
@@ -164,6 +166,9 @@ def _say_completeness(figure: SpanFigure, language: Language) -> Iterator[str]:
         yield language.gettext("The logs of all sources that were expected are in.")
     if figure.overtaken_days:
         yield wording.say_overtaken(figure.overtaken_days, language)
+
+
+def _say_doubts(figure: SpanFigure, language: Language) -> Iterator[str]:
     yield from _say_unread(figure, language)
     doubted = [one for one in figure.days if one.completeness.doubts]
     if doubted:
@@ -187,11 +192,7 @@ def _say_completeness(figure: SpanFigure, language: Language) -> Iterator[str]:
             len(censored), limit=language.limit(CENSORED_SHARE), day=highest.day,
             share=language.share(highest.completeness.error_share or 0),
         )  # fmt: skip
-    if figure.doubts:
-        yield language.gettext(
-            "Which server wrote what is in doubt: {doubts}.",
-            doubts=shorten("; ".join(map(language.retell, figure.doubts))),
-        )
+    yield from say_name_doubts(figure.doubts, language)
 
 
 def _say_unread(figure: SpanFigure, language: Language) -> Iterator[str]:
@@ -261,19 +262,9 @@ def _say_expectation(figure: SpanFigure, language: Language) -> Iterator[str]:
             len(unjudged), days=language.days(unjudged),
         )  # fmt: skip
         return
-    expected = language.count(figure.expected)
-    times = wording.compare_with_expected(
+    yield say_against_expected(
         figure.sessions, figure.expected, language, at_least=figure.is_lower_bound
     )
-    if times:
-        yield language.gettext(
-            "That is {times} from the country's own history ({expected}).",
-            times=times, expected=expected,
-        )  # fmt: skip
-    else:
-        yield language.gettext(
-            "The country's own history leads one to expect {expected}.", expected=expected
-        )
 
 
 def _say_robots(figure: SpanFigure, language: Language) -> Iterator[str]:

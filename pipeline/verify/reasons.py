@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from pipeline.tables import SESSIONS
 from pipeline.verify.findings import Finding
+from pipeline.why import thresholds
 from pipeline.why.drivers import find_drivers
 from pipeline.why.signals import find_signals
 
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
 
     from pipeline.verify.parquet import Shelf
 
-REACH_DAYS, MOST_DAYS = 56, 28
-KEPT, LEAST = 20, 5
-SATURDAY = 5
+_SATURDAY = 5
 _READ = ("visitor_id", "started_at", "hits", "pages", "errors", "entry_path", "referrer_host",
          "country", "subdivision", "user_agent", "is_robotlike", "source", "asn",
          "as_org")  # fmt: skip
@@ -133,18 +132,18 @@ def _list_spans(tables: Mapping[str, pa.Table]) -> Iterator[dict[str, Any]]:
             row for row in by_country[surge["country"]]
             if row["day"] in is_preliminary and (built[row["day"]] is None) == is_unlocated
         ]  # fmt: skip
-        first = surge["start_day"] - timedelta(REACH_DAYS)
+        first = surge["start_day"] - timedelta(thresholds.REACH_DAYS)
         before = [
             row for row in own
             if first <= row["day"] < surge["start_day"]
             and not row["is_surge"] and is_preliminary[row["day"]] is False
-        ][-MOST_DAYS:]  # fmt: skip
+        ][-thresholds.MOST_DAYS_BEFORE:]  # fmt: skip
         during = [row for row in own if surge["start_day"] <= row["day"] <= surge["end_day"]]
         for row in (*before, *during):
             yield {
                 "surge": number, "country": surge["country"], "day": row["day"],
                 "is_before": row["day"] < surge["start_day"],
-                "is_weekend": row["day"].weekday() >= SATURDAY,
+                "is_weekend": row["day"].weekday() >= _SATURDAY,
                 "observed": row["observed"], "expected": row["expected"],
             }  # fmt: skip
 
@@ -275,7 +274,11 @@ def _keep(
         return -moved, element is None, (element or "").encode()
 
     ordered = sorted(own, key=change)
-    kept = [e for e in ordered[:KEPT] if max(own[e][0], own[e][1] + own[e][2]) >= LEAST]
+    kept = [
+        one
+        for one in ordered[: thresholds.MOST_ELEMENTS]
+        if max(own[one][0], own[one][1] + own[one][2]) >= thresholds.LEAST_OF_AN_ELEMENT
+    ]
     kept = [*own] if dimension == "hour" else kept
     others = [own[element] for element in own if element not in kept]
     shown = {element: element for element in kept}
