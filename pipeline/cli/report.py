@@ -65,7 +65,8 @@ def report_command(  # noqa: PLR0913 one parameter an option
     from pipeline.lake.zone import open_lake
     from pipeline.report.accounting import report_settings
     from pipeline.report.index import make_pages
-    from pipeline.report.page import make_page, write_report
+    from pipeline.report.page import make_page
+    from pipeline.report.rendering import write_report
 
     settings = site.settings(language=lang)
     span = read_span(first, last)

@@ -35,7 +35,8 @@ from pipeline.language import ENGLISH
 from pipeline.progress import show_bytes, show_steps
 from pipeline.report.accounting import report_settings
 from pipeline.report.facts import CountryDay, ExpectedDay, Published, SurgeEpisode
-from pipeline.report.page import make_page, write_report
+from pipeline.report.page import make_page
+from pipeline.report.rendering import write_report
 from pipeline.settings import Settings, load_settings
 
 _EPISODE = (date(2016, 11, 8), date(2016, 11, 9), date(2016, 11, 16))

@@ -45,7 +45,8 @@ from pipeline.orchestration.read_files import read_files
 from pipeline.raw.files import Origin
 from pipeline.raw.holes import say_hole
 from pipeline.report.accounting import report_settings
-from pipeline.report.page import make_page, write_report
+from pipeline.report.page import make_page
+from pipeline.report.rendering import write_report
 from pipeline.settings import Settings, engine_of
 from pipeline.text import escape
 

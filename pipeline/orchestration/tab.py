@@ -36,7 +36,8 @@ from pipeline.language import ENGLISH, Language, LanguageCode
 from pipeline.orchestration.names import NIGHTLY
 from pipeline.report.accounting import report_settings
 from pipeline.report.index import make_index
-from pipeline.report.page import make_page, read_site, render, render_page
+from pipeline.report.page import make_page, read_site, render
+from pipeline.report.rendering import render_page
 from pipeline.report.wording import write_local_time
 from pipeline.settings import Settings
 

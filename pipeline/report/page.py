@@ -3,24 +3,14 @@
 Nothing here runs in the reader's browser: the page has no script and forbids any.
 """
 
-import base64
-import hashlib
-import secrets
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from markupsafe import Markup
-
-import pipeline
 from pipeline.build.built import read_built, session_timeout
 from pipeline.days import ALL_DAYS, Span
-from pipeline.definitions import DEFINITIONS_VERSION
-from pipeline.errors import SettingsError, StorageError
 from pipeline.lake.lake import Lake
 from pipeline.lake.query import State, one_state
 from pipeline.language import Language
@@ -39,7 +29,7 @@ from pipeline.report.facts import Facts, Focus, HistoryBefore, HistoryDay
 from pipeline.report.figure import read_history_before
 from pipeline.report.figure_sentences import say_unexpected
 from pipeline.report.gather import focus_on, gather_facts
-from pipeline.report.rendering import environment
+from pipeline.report.rendering import render_page
 from pipeline.report.why import Reasons, find_reasons
 
 
@@ -75,28 +65,6 @@ class Weekday:
     usual: float | None
     highest_day: date
     highest: int
-
-
-def write_report(html: str, out: Path) -> Path:
-    """Write a page as a file, which appears whole; its folder is made. Returns ``out``.
-
-    Raises:
-        SettingsError: ``out`` is a folder.
-        StorageError: it can't be written.
-    """
-    if out.is_dir():
-        raise SettingsError("--out", str(out), "that is a folder: name a file in it")
-    draft = out.with_name(f".report-{secrets.token_hex(8)}")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(html, encoding="utf-8")
-        draft.replace(out)
-    except OSError as error:
-        raise StorageError(f"report {out} can't be written: {error.strerror}") from error
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-    return out
 
 
 Link = Callable[[str], str]
@@ -229,19 +197,6 @@ def render(template: str, site: Site, link: Link | None, **more: Any) -> str:
         timeouts=site.timeouts,
         link=link,
         **more,
-    )
-
-
-def render_page(template: str, language: Language, **said: Any) -> str:
-    """A page of what its template says, in the style of all."""
-    templates = environment(language)
-    style = templates.get_template("style.css.j2").render()
-    return templates.get_template(template).render(
-        said,
-        version=pipeline.__version__,
-        definitions_version=DEFINITIONS_VERSION,
-        style=Markup(style),  # noqa: S704 our own file
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
     )
 
 

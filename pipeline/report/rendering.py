@@ -5,21 +5,33 @@ Every text is escaped twice over: control characters by ``escape``, HTML by Jinj
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
+import secrets
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from datetime import date
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup
 from markupsafe import escape as as_html
 
+import pipeline
 from pipeline.csv_cells import write_csv
-from pipeline.definitions import CENSORED_SHARE, LEAST_HISTORY_DAYS, ROBOTLIKE, UNREAD_SHARE
+from pipeline.definitions import (
+    CENSORED_SHARE,
+    DEFINITIONS_VERSION,
+    LEAST_HISTORY_DAYS,
+    ROBOTLIKE,
+    UNREAD_SHARE,
+)
+from pipeline.errors import SettingsError, StorageError
 from pipeline.language import LANGUAGES, Language
 from pipeline.report import wording
 from pipeline.report.facts import CountryTotal
@@ -180,3 +192,38 @@ def _name_kind(language: Language, kind: str) -> str:
         "directives": language.gettext("directives"),
         "duplicates": language.gettext("duplicates"),
     }[kind]
+
+
+def write_report(html: str, out: Path) -> Path:
+    """Write a page as a file, which appears whole; its folder is made. Returns ``out``.
+
+    Raises:
+        SettingsError: ``out`` is a folder.
+        StorageError: it can't be written.
+    """
+    if out.is_dir():
+        raise SettingsError("--out", str(out), "that is a folder: name a file in it")
+    draft = out.with_name(f".report-{secrets.token_hex(8)}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(html, encoding="utf-8")
+        draft.replace(out)
+    except OSError as error:
+        raise StorageError(f"report {out} can't be written: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+    return out
+
+
+def render_page(template: str, language: Language, **said: Any) -> str:
+    """A page of what its template says, in the style of all."""
+    templates = environment(language)
+    style = templates.get_template("style.css.j2").render()
+    return templates.get_template(template).render(
+        said,
+        version=pipeline.__version__,
+        definitions_version=DEFINITIONS_VERSION,
+        style=Markup(style),  # noqa: S704 our own file
+        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+    )

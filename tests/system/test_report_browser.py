@@ -22,7 +22,8 @@ from restated_lakes import make_restated_storm
 from pipeline.lake.zone import open_lake
 from pipeline.orchestration.tab import answer
 from pipeline.report.accounting import report_settings
-from pipeline.report.page import make_page, write_report
+from pipeline.report.page import make_page
+from pipeline.report.rendering import write_report
 from pipeline.settings import load_settings
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs Chromium at {CHROMIUM}")
