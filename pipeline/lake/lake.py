@@ -1,4 +1,4 @@
-"""The lake on disk: where things lie, how they appear whole, who may write, what the ledger says.
+"""The lake: how its files appear whole, who may write, what the ledger says; see ``paths``.
 
 Nothing here knows what a hit is. Layout: docs/definitions.md, *The lake*.
 """
@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from pipeline.definitions import DEMO_MARK
 from pipeline.errors import LakeError
 from pipeline.lake.digests import (
-    FOLDER,
     digest_of,
     with_digests,
     with_latest,
@@ -28,6 +27,7 @@ from pipeline.lake.folder import Folder
 from pipeline.lake.journal import Move
 from pipeline.lake.ledger import FileRecord, Seen, quote_all, quoted, read_json, stat_of, write_json
 from pipeline.lake.old_ledger import has_old, list_old, read_old
+from pipeline.lake.paths import LakePaths
 from pipeline.lake.place import BucketUrl
 from pipeline.raw.files import is_file
 
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Lake:
+class Lake(LakePaths):
     """One site's lake. Making the object touches nothing."""
 
     place: Path | BucketUrl
@@ -66,46 +66,6 @@ class Lake:
     def name(self) -> str:
         """What messages call it: where it lies."""
         return self.store.name
-
-    def hits_path(self, day: str, stem: str) -> Path:
-        """The hits of one large raw file and day, or those of small ones; see ``packs``."""
-        return self.root / "hits" / f"day={day}" / f"{stem}.parquet"
-
-    def rejects_path(self, day: str, stem: str) -> Path:
-        """Their rejected lines."""
-        return self.root / "rejects" / f"day={day}" / f"{stem}.parquet"
-
-    def part_path(self, model: str, day: str | None = None) -> Path:
-        """The one file of a derived partition, or of an unpartitioned table."""
-        return self.root.joinpath(model, *([f"day={day}"] if day else []), "part.parquet")
-
-    def parts(self, model: str, day: str) -> list[Path]:
-        """The files of a day's derived partition that are there, in the order of their rows.
-
-        Of ``sessions`` there may be many, of all others one.
-        """
-        folder = self.root / model / f"day={day}"
-        return sorted(folder.glob("part*.parquet"), key=lambda path: (len(path.name), path.name))
-
-    @property
-    def views(self) -> Path:
-        """The DuckDB file with views over everything."""
-        return self.root / "tidegauge.duckdb"
-
-    @property
-    def ledger(self) -> Path:
-        """The folder of the accounting."""
-        return self.root / "ledger"
-
-    def whole_path(self, day: str, file_key: str) -> Path:
-        """All hits of a raw file and day of which some are dropped as duplicates."""
-        return self.ledger / "whole" / f"day={day}" / f"{file_key}.parquet"
-
-    def lines_path(self, record: FileRecord) -> Path:
-        """One hash for each physical line of a raw file, or of small ones; see ``overlaps``."""
-        if record.is_packed:
-            return self.ledger / "lines" / f"day={record.day}" / f"{record.stem}.parquet"
-        return self.ledger / "lines" / f"{record.file_key}.npy"
 
     def files(
         self,
@@ -172,14 +132,7 @@ class Lake:
 
     def find(self, file_key: str) -> FileRecord | None:
         """The accounting of one raw file: in the lake, replaced or forgotten."""
-        from pipeline.lake.records import find_record  # noqa: PLC0415 loads Arrow
-
-        return find_record(self.ledger, file_key)
-
-    @property
-    def fetched(self) -> Path:
-        """The folder of remote files, until they have been read."""
-        return self.root / ".fetched"
+        return self.find_all([file_key]).get(file_key)
 
     def find_seen(self, path: Path, stat: list[int] | None = None) -> FileRecord | None:
         """What is known of a raw file that has not changed since it was read, unread again.
@@ -216,11 +169,6 @@ class Lake:
             if is_file(seen.raw):
                 found.setdefault(key, []).append((seen.raw, seen.stat))
         return found
-
-    @property
-    def left_out(self) -> Path:
-        """The notes of what was there and is not in the lake; see ``left_out``."""
-        return self.ledger / "left.json"
 
     def identity(self) -> dict[str, str]:
         """Time zone and key fingerprint the lake was made with; empty for a new lake.
@@ -384,10 +332,6 @@ class Lake:
     def delete(self, paths: Iterable[Path]) -> None:
         """Delete files for good, those of a folder at one stroke; the caller holds ``commit``."""
         self.store.delete(paths)
-
-    def digests_path(self, name: str) -> Path:
-        """Where the digests of what the lake wrote lie; see ``digests``."""
-        return self.root / FOLDER / f"{name}.json"
 
     def note_next(self, name: str, target: Path, draft: Path) -> None:
         """Note the digest of what is about to become ``target``; the caller holds a lock."""

@@ -141,13 +141,8 @@ def _list_records(moment: Moment[pa.Table]) -> dict[str, FileRecord]:
     return found
 
 
-def find_record(ledger: Path, file_key: str) -> FileRecord | None:
-    """The record of one raw file: in the lake, replaced or forgotten."""
-    return find_records(ledger, [file_key]).get(file_key)
-
-
 def find_records(ledger: Path, file_keys: Iterable[str]) -> dict[str, FileRecord]:
-    """Those of several raw files, by key, as far as there are any."""
+    """The records of some raw files, by key, as far as there are any: in the lake or not."""
     wanted = set(file_keys)
     if not wanted:
         return {}
