@@ -6,26 +6,17 @@ from pipeline.cli.options import Form, RowOptions, SiteOptions, spread
 from pipeline.cli.output import until_closed
 from pipeline.text import escape, write_number_of
 
-_airflow = typer.Typer(no_args_is_help=True, help="An Airflow of one's own: what it lacks.")
+airflow_app = typer.Typer(no_args_is_help=True, help="An Airflow of one's own: what it lacks.")
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.add_typer(_airflow, name="airflow")
-
-
-@_airflow.callback()
+@airflow_app.callback()
 def start() -> None:
     """Airflow."""
 
 
-@_airflow.command("check")
+@airflow_app.command("check")
 @spread
-def check(
-    *,
-    output: RowOptions,
-    site: SiteOptions,
-) -> None:
+def check(*, output: RowOptions, site: SiteOptions) -> None:
     """Say what an Airflow lacks for the DAGs, each with the line to write; exits 1 when it does.
 
     Looks as the user and on the machine where it runs, and changes nothing. Lines are for a shell,

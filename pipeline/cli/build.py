@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import MasterOption, RowOptions, SiteOptions, WorkersOption, spread
+from pipeline.cli.options import MasterOption, RowOptions, SiteOptions, WorkersOption
 from pipeline.definitions import ASKED
 from pipeline.text import write_days
 
@@ -20,12 +20,6 @@ Also = StrEnum("Also", {kind: kind for kind in ASKED})  # type: ignore[misc]  # 
 """The kinds of causes that a build takes only when asked to."""
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("build")(build_command)
-
-
-@spread
 def build_command(  # noqa: PLR0913 one parameter an option
     also: Annotated[
         list[Also] | None,

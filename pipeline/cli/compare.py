@@ -24,7 +24,6 @@ from pipeline.cli.options import (
     ToOption,
     day_of,
     read_country,
-    spread,
 )
 from pipeline.definitions import MOST_TIMEOUT_MINUTES
 from pipeline.errors import SettingsError, StorageError
@@ -48,12 +47,6 @@ class Robotlike(StrEnum):
     drop = "drop"
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("compare")(compare)
-
-
-@spread
 def compare(  # noqa: PLR0913 one parameter an option
     timeout: Annotated[
         list[int] | None,

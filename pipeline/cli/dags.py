@@ -1,17 +1,9 @@
 """The command ``dags``."""
 
-import typer
-
-from pipeline.cli.options import SiteOptions, spread
+from pipeline.cli.options import SiteOptions
 from pipeline.installed import find_data
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("dags")(dags)
-
-
-@spread
 def dags(
     *,
     site: SiteOptions,  # noqa: ARG001 accepted by every command

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import LayoutOption, SiteOptions, spread
+from pipeline.cli.options import LayoutOption, SiteOptions
 from pipeline.cli.parse import raw_file, write_instant
 from pipeline.errors import DataError
 from pipeline.text import escape, write_number_of, write_share
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
 
 _SHOWN_FAILURES = 5
 _SHOWN_WIDTH = 100
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command()(doctor)
 
 
 @dataclass
@@ -52,7 +47,6 @@ class _Findings:
             (self.first_hit,) = read.hits.slice(0, 1).to_pylist()
 
 
-@spread
 def doctor(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A raw log, or - for stdin.")],
     log_format: LayoutOption = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import RowOptions, SiteOptions, spread
+from pipeline.cli.options import RowOptions, SiteOptions
 from pipeline.errors import SettingsError
 from pipeline.text import escape
 
@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 COLUMNS = ["day", "table", "rows", "file"]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("erase")(erase_person)
-
-
-@spread
 def erase_person(
     client: Annotated[str, typer.Option("--client", help="The address, or the host's name.")],
     agent: Annotated[

@@ -5,15 +5,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import SiteOptions, spread
+from pipeline.cli.options import SiteOptions
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("forget")(forget)
-
-
-@spread
 def forget(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="Its path, its name, or its key in the lake.")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline.enrich.geo.databases import GeoDatabase, OtherDatabase
     from pipeline.enrich.geo.fetch import Fetched
 
-_geo = typer.Typer(
+geo_app = typer.Typer(
     no_args_is_help=True,
     help="The dated address databases: what is there, what one says, how to get one.",
 )
@@ -57,12 +57,7 @@ _ANSWER_COLUMNS = [
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
-    app.add_typer(_geo, name="geo")
-
-
-@_geo.command("list")
+@geo_app.command("list")
 def list_command(
     geo: GeoOption = None,
     lake: LakeOption = None,  # noqa: ARG001 accepted by every command
@@ -86,7 +81,7 @@ def list_command(
     print_rows(_DATABASE_COLUMNS, rows, form.value, raw_cells=raw_cells)
 
 
-@_geo.command("lookup")
+@geo_app.command("lookup")
 def lookup_command(  # noqa: PLR0913 - one parameter an option
     address: Annotated[str, typer.Argument(metavar="IP", help="An IPv4 or IPv6 address.")],
     on: DayOption = None,
@@ -133,7 +128,7 @@ def lookup_command(  # noqa: PLR0913 - one parameter an option
     print_rows(_ANSWER_COLUMNS, [row], form.value, raw_cells=raw_cells)
 
 
-@_geo.command("fetch")
+@geo_app.command("fetch")
 def fetch_command(  # noqa: PLR0913 - one parameter an option
     source: Annotated[
         str, typer.Argument(help="dbip-lite, maxmind, a URL, or the path of a file.")

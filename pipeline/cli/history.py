@@ -15,19 +15,12 @@ from pipeline.cli.options import (
     ToOption,
     read_country,
     read_span,
-    spread,
 )
 from pipeline.errors import SettingsError
 
 DayOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Local day.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("history")(history)
-
-
-@spread
 def history(  # noqa: PLR0913 one parameter an option
     day: DayOption = None,
     country: CountryOption = None,

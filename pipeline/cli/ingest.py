@@ -18,7 +18,6 @@ from pipeline.cli.options import (
     RowOptions,
     SiteOptions,
     WorkersOption,
-    spread,
 )
 from pipeline.errors import SettingsError
 from pipeline.text import say, shown, write_number_of
@@ -39,12 +38,6 @@ _NAMED = 100
 """Files that were skipped; of more only their number is said."""
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("ingest")(ingest)
-
-
-@spread
 def ingest(  # noqa: PLR0913 one parameter an option
     paths: Annotated[
         list[Path],

@@ -10,43 +10,44 @@ import typer
 from typer.core import TyperGroup
 
 import pipeline
+from pipeline.cli.options import spread
 from pipeline.errors import StorageError, TidegaugeError
 from pipeline.text import printable, say
 
 _INTERRUPTED = 130
 """The exit code of a process that Ctrl-C ends."""
-_MODULES = {
-    "demo": "demo.commands",
-    "simulate": "demo.commands",
-    "ingest": "cli.ingest",
-    "build": "cli.build",
-    "status": "cli.status",
-    "run": "cli.run",
-    "watch": "cli.watch",
-    "now": "cli.watch",
-    "surges": "cli.query",
-    "why": "cli.why",
-    "figure": "cli.report",
-    "report": "cli.report",
-    "history": "cli.history",
-    "daily": "cli.query",
-    "hourly": "cli.query",
-    "expected": "cli.query",
-    "sql": "cli.sql",
-    "compare": "cli.compare",
-    "verify": "cli.verify",
-    "replay": "cli.replay",
-    "forget": "cli.forget",
-    "erase": "cli.erase",
-    "retention": "cli.retention",
-    "parse": "cli.parse",
-    "doctor": "cli.doctor",
-    "formats": "cli.parse",
-    "geo": "cli.geo",
-    "dags": "cli.dags",
-    "airflow": "cli.airflow",
+_COMMANDS = {
+    "demo": "demo.commands.demo",
+    "simulate": "demo.commands.simulate_command",
+    "ingest": "cli.ingest.ingest",
+    "build": "cli.build.build_command",
+    "status": "cli.status.status",
+    "run": "cli.run.run",
+    "watch": "cli.watch.watch_command",
+    "now": "cli.watch.now_command",
+    "surges": "cli.query.surges",
+    "why": "cli.why.why",
+    "figure": "cli.report.figure_command",
+    "report": "cli.report.report_command",
+    "history": "cli.history.history",
+    "daily": "cli.query.daily",
+    "hourly": "cli.query.hourly",
+    "expected": "cli.query.expected",
+    "sql": "cli.sql.sql",
+    "compare": "cli.compare.compare",
+    "verify": "cli.verify.verify",
+    "replay": "cli.replay.replay",
+    "forget": "cli.forget.forget",
+    "erase": "cli.erase.erase_person",
+    "retention": "cli.retention.retention",
+    "parse": "cli.parse.parse",
+    "doctor": "cli.doctor.doctor",
+    "formats": "cli.parse.formats",
+    "geo": "cli.geo.geo_app",
+    "dags": "cli.dags.dags",
+    "airflow": "cli.airflow.airflow_app",
 }
-"""Each command's module, in the order of the help."""
+"""Each command's function, or its group's Typer, in the order of the help."""
 
 
 class _Commands(TyperGroup):
@@ -54,15 +55,23 @@ class _Commands(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands: dict[str, Any] = dict.fromkeys(_MODULES)
+        self.commands: dict[str, Any] = dict.fromkeys(_COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Import the command's module and make the commands that it has."""
-        if cmd_name in _MODULES and self.commands[cmd_name] is None:
-            its = typer.Typer()
-            import_module(f"pipeline.{_MODULES[cmd_name]}").add_to(its)
-            self.commands |= typer.main.get_group(its).commands
+        """Import the command's module and make the command."""
+        if cmd_name in _COMMANDS and self.commands[cmd_name] is None:
+            self.commands[cmd_name] = _make_command(cmd_name)
         return super().get_command(ctx, cmd_name)
+
+
+def _make_command(name: str) -> Any:
+    module, _, function = _COMMANDS[name].rpartition(".")
+    found, its = getattr(import_module(f"pipeline.{module}"), function), typer.Typer()
+    if isinstance(found, typer.Typer):
+        its.add_typer(found, name=name)
+    else:
+        its.command(name)(spread(found))
+    return typer.main.get_group(its).commands[name]
 
 
 app = typer.Typer(

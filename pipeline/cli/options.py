@@ -138,7 +138,7 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(*given: Any, **named: Any) -> None:
         for name, group in groups.items():
-            its = {one.name: named.pop(one.name) for one in fields(group) if one.name in named}
+            its = {one.name: named.pop(one.name) for one in fields(group)}
             named[name] = group(**its)
         command(*given, **named)
 

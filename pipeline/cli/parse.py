@@ -14,19 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import LayoutOption, RowOptions, SiteOptions, spread
+from pipeline.cli.options import LayoutOption, RowOptions, SiteOptions
 from pipeline.cli.output import until_closed
 from pipeline.errors import DataError, StorageError
 
 if TYPE_CHECKING:
     from pipeline.formats.fields import ReadBlock
     from pipeline.raw.blocks import Block
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
-    app.command()(parse)
-    app.command()(formats)
 
 
 @contextmanager
@@ -44,7 +38,6 @@ def raw_file(file: Path) -> Iterator[Path]:
         yield Path(copy.name)
 
 
-@spread
 def parse(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A raw log, or - for stdin.")],
     log_format: LayoutOption = None,
@@ -102,7 +95,6 @@ def write_instant(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"
 
 
-@spread
 def formats(
     *,
     output: RowOptions,

@@ -1,10 +1,8 @@
 """The commands that print a table: daily, hourly, expected, surges; and how the lake is asked."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
-
-import typer
 
 from pipeline.cli.options import (
     CountryOption,
@@ -14,7 +12,6 @@ from pipeline.cli.options import (
     ToOption,
     read_country,
     read_span,
-    spread,
 )
 from pipeline.days import ALL_DAYS, Span
 from pipeline.definitions import LEAST_HISTORY_DAYS
@@ -25,25 +22,12 @@ from pipeline.text import say, write_number_of
 if TYPE_CHECKING:
     from pipeline.lake.query import State
 
-_EXAMPLES = "\n\nFor example:\n\ntidegauge {0} --country US --from 2016-11-08 --to 2016-11-16"
-_TABLES = {
-    "daily": "Sessions, visitors, pages and hits per country and local day.",
-    "hourly": "The same measures per hour and country. In CSV and JSON the hour is in UTC, and"
-    " `local_hour` is the site's.",
-    "expected": "Observed and expected sessions per country and day, and which days are surges.",
-    "surges": "The episodes: start, peak, end, size against what was expected.",
-}
 _JUDGED = ("expected", "surges")
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
-    for table, text in _TABLES.items():
-        app.command(table, help=text + _EXAMPLES.format(table))(_table_command(table))
+def _make(table: str, text: str) -> Callable[..., None]:
+    """The command that prints a table; ``text`` is the first of its help."""
 
-
-def _table_command(table: str) -> Any:
-    @spread
     def command(
         country: CountryOption = None,
         first: FromOption = None,
@@ -72,7 +56,21 @@ def _table_command(table: str) -> Any:
         for caveat in filter(None, caveats):
             say(caveat)
 
+    example = f"tidegauge {table} --country US --from 2016-11-08 --to 2016-11-16"
+    command.__doc__ = f"{text}\n\nFor example:\n\n{example}"
     return command
+
+
+daily = _make("daily", "Sessions, visitors, pages and hits per country and local day.")
+hourly = _make(
+    "hourly",
+    "The same measures per hour and country. In CSV and JSON the hour is in UTC, and `local_hour`"
+    " is the site's.",
+)
+expected = _make(
+    "expected", "Observed and expected sessions per country and day, and which days are surges."
+)
+surges = _make("surges", "The episodes: start, peak, end, size against what was expected.")
 
 
 def say_uncounted(

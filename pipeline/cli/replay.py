@@ -4,17 +4,11 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import RowOptions, SiteOptions, spread
+from pipeline.cli.options import RowOptions, SiteOptions
 
 COLUMNS = ["file", "file_key", "rejected", "now hits", "what was done"]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("replay")(replay)
-
-
-@spread
 def replay(
     files: Annotated[
         list[str] | None, typer.Argument(help="Names or keys of files; all when not given.")

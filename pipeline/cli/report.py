@@ -17,20 +17,12 @@ from pipeline.cli.options import (
     ToOption,
     read_country,
     read_span,
-    spread,
 )
 from pipeline.cli.output import until_closed
 from pipeline.errors import SettingsError
 from pipeline.text import escape
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
-    app.command("report")(report_command)
-    app.command("figure")(figure_command)
-
-
-@spread
 def report_command(  # noqa: PLR0913 one parameter an option
     out: Annotated[
         Path | None,
@@ -83,7 +75,6 @@ def report_command(  # noqa: PLR0913 one parameter an option
     print(f"report: {escape(str(written))}")
 
 
-@spread
 def figure_command(  # noqa: PLR0913 one parameter an option
     country: Annotated[
         str,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import RowOptions, SiteOptions, spread
+from pipeline.cli.options import RowOptions, SiteOptions
 from pipeline.errors import TidegaugeError
 from pipeline.text import escape, write_number_of
 
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
 COLUMNS = ["day", "hits_files", "rejects_files", "bytes", "is_sealed"]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("retention")(retention)
-
-
-@spread
 def retention(
     delete: Annotated[
         bool, typer.Option("--delete", help="Delete what is listed; without it, only list.")

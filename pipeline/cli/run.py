@@ -8,8 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from pipeline.cli.options import (
     AsOfOption,
     FromOption,
@@ -18,7 +16,6 @@ from pipeline.cli.options import (
     SiteOptions,
     ToOption,
     WorkersOption,
-    spread,
 )
 from pipeline.days import last_ended_day, read_as_of
 from pipeline.errors import DataError, SettingsError, StoreError, TidegaugeError
@@ -43,12 +40,6 @@ class Night:
     """Raw files that were changed later are not there; None: all that are there."""
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("run")(run)
-
-
-@spread
 def run(  # noqa: PLR0913 one parameter an option
     first: FromOption = None,
     last: ToOption = None,

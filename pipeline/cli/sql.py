@@ -6,19 +6,13 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from pipeline.cli.options import RowOptions, SiteOptions, spread
+from pipeline.cli.options import RowOptions, SiteOptions
 from pipeline.errors import SettingsError
 
 _QUERIES = (Path(), Path("queries"), Path("sql/queries"))
 """Where a ready query may be looked for without being there."""
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("sql")(sql)
-
-
-@spread
 def sql(
     statement: Annotated[str | None, typer.Argument(help="A SELECT over the lake's views.")] = None,
     file: Annotated[

@@ -8,9 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import typer
-
-from pipeline.cli.options import RowOptions, SiteOptions, spread
+from pipeline.cli.options import RowOptions, SiteOptions
 from pipeline.definitions import ASKED
 from pipeline.errors import GeoError
 from pipeline.text import escape, write_number_of
@@ -23,17 +21,7 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("status")(status)
-
-
-@spread
-def status(
-    *,
-    site: SiteOptions,
-    output: RowOptions,
-) -> None:
+def status(*, site: SiteOptions, output: RowOptions) -> None:
     """Files, days, lines by outcome, time zone, databases, stale days.
 
     For example:

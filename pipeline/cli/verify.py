@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from pipeline.cli.options import FromOption, RowOptions, SiteOptions, ToOption, day_of, spread
+from pipeline.cli.options import FromOption, RowOptions, SiteOptions, ToOption, day_of
 from pipeline.text import escape, write_number_of
 
 if TYPE_CHECKING:
@@ -18,12 +18,6 @@ if TYPE_CHECKING:
     from pipeline.verify.proof import Proof
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("verify")(verify)
-
-
-@spread
 def verify(
     start: FromOption = None,
     end: ToOption = None,

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import typer
-
 from pipeline.cli.options import (
     AsOfOption,
     CountryOption,
@@ -15,7 +13,6 @@ from pipeline.cli.options import (
     RowOptions,
     SiteOptions,
     read_country,
-    spread,
 )
 from pipeline.days import read_as_of
 from pipeline.errors import StoreError
@@ -29,13 +26,6 @@ if TYPE_CHECKING:
 _COLUMNS = ["hour", "country", "sessions", "expected", "upper", "is_surge", "is_preliminary"]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
-    app.command("now")(now_command)
-    app.command("watch")(watch_command)
-
-
-@spread
 def now_command(
     country: CountryOption = None,
     as_of: AsOfOption = None,
@@ -69,7 +59,6 @@ def now_command(
     )
 
 
-@spread
 def watch_command(
     raw: RawOption = None,
     as_of: AsOfOption = None,

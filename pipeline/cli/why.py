@@ -15,7 +15,6 @@ from pipeline.cli.options import (
     RowOptions,
     SiteOptions,
     read_country,
-    spread,
 )
 from pipeline.cli.output import print_rows, until_closed
 from pipeline.cli.query import say_lack_of_history, say_uncounted
@@ -34,12 +33,6 @@ _COLUMNS = ("country", "start_day", "about", "what", "observed", "usual", "exces
             "surprise", "rank")  # fmt: skip
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("why")(why)
-
-
-@spread
 def why(  # noqa: PLR0913 one parameter an option
     country: CountryOption = None,
     day: Annotated[

@@ -5,20 +5,13 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import SiteOptions, spread
+from pipeline.cli.options import SiteOptions
 
 ScaleOption = Annotated[
     float, typer.Option("--scale", help="1 is the real size, 36 million lines; 0.02 takes seconds.")
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
-    app.command("demo")(demo)
-    app.command("simulate")(simulate_command)
-
-
-@spread
 def simulate_command(
     out: Annotated[Path, typer.Option("--out", help="Folder for the raw logs.")],
     scale: ScaleOption = 1.0,
@@ -37,7 +30,6 @@ def simulate_command(
     print(f"simulated {len(files)} raw logs in {out}")
 
 
-@spread
 def demo(
     scale: ScaleOption = 1.0,
     out: Annotated[Path, typer.Option("--out", help="Folder for everything made.")] = Path("demo"),

@@ -17,6 +17,7 @@ from pathlib import Path
 from pipeline.build.build import build, build_settings
 from pipeline.build.restatements import publish
 from pipeline.cli.history import history
+from pipeline.cli.options import RowOptions, SiteOptions
 from pipeline.cli.output import print_rows
 from pipeline.definitions import DEMO_MARK
 from pipeline.demo.storm.address_pool import link_databases
@@ -175,7 +176,10 @@ def _print_restatement(out: Path, config: Path | None) -> None:
     day = _EPISODE[0]
     print(f"Published figures of {day}, United States", flush=True)
     midnight = datetime.combine(day, datetime.min.time())
-    history(midnight, "US", lake=str(out / "lake"), config=config)
+    history(
+        midnight, "US",
+        output=RowOptions(), site=SiteOptions(lake=str(out / "lake"), config=config),
+    )  # fmt: skip
 
 
 def _build(settings: Settings) -> None:

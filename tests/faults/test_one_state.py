@@ -27,6 +27,7 @@ from pipeline.lake.zone import find_zone, open_lake
 from pipeline.report.accounting import report_settings
 from pipeline.alerts.today import read_day_so_far
 from pipeline.cli.history import history
+from pipeline.cli.options import RowOptions, SiteOptions
 from pipeline.report.figure import find_figure
 from pipeline.report.page import make_page
 from pipeline.settings import load_settings
@@ -36,7 +37,7 @@ as_of = datetime.fromisoformat("2016-11-12T20:00:00-05:00")
 
 def say_history():
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        history(country="all", lake=settings.lake)
+        history(country="all", output=RowOptions(), site=SiteOptions(lake=settings.lake))
     return out.getvalue()
 
 lake, how = open_lake(settings.lake), report_settings(settings)
