@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -66,7 +67,7 @@ def list_status(settings: Settings, lake: Lake) -> list[tuple[str, str | int]]:
         ("stale days", ", ".join(map(str, stale[:10])) + (" ..." if len(stale) > 10 else "")),
         ("stale days count", len(stale)),
         ("stale when asked", _span(_list_waiting(stock))),
-        ("databases", ", ".join(_list_databases(settings))),
+        ("databases", ", ".join(_list_databases(settings.geo))),
         ("days located by another database", _span(_list_outdated(settings, lake, every))),
         ("alerts not taken", "; ".join(untaken) or "none"),
         ("alerts given up", "; ".join(given_up) or "none"),
@@ -170,13 +171,13 @@ def _list_outdated(settings: Settings, lake: Lake, every: list[Sums]) -> list[st
         return []
 
 
-def _list_databases(settings: Settings) -> list[str]:
+def _list_databases(geo: Path | None) -> list[str]:
     from pipeline.enrich.geo.databases import list_databases, list_networks
 
-    if settings.geo is None:
+    if geo is None:
         return ["none, geo = none: nobody is located"]
     try:
-        databases = [*list_databases(settings.geo), *list_networks(settings.geo)]
+        databases = [*list_databases(geo), *list_networks(geo)]
     except GeoError as error:
         return [str(error)]
     return [f"{known.path.name} (built {known.build_date})" for known in databases]

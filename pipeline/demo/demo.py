@@ -10,15 +10,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from operator import attrgetter
 from pathlib import Path
 
+from pipeline.build.batch import BuildSettings
 from pipeline.build.build import build, build_settings
 from pipeline.build.restatements import publish
 from pipeline.cli.history import history
 from pipeline.cli.options import RowOptions, SiteOptions
 from pipeline.cli.output import print_rows
+from pipeline.days import ONE_DAY
 from pipeline.definitions import DEMO_MARK
 from pipeline.demo.storm.address_pool import link_databases
 from pipeline.demo.storm.cells import check_scale
@@ -31,7 +33,7 @@ from pipeline.ingest.ingest import ingest_files
 from pipeline.ingest.maker import open_maker
 from pipeline.lake.lake import Lake
 from pipeline.lake.query import one_state
-from pipeline.lake.zone import find_zone, open_lake
+from pipeline.lake.zone import find_zone
 from pipeline.language import ENGLISH
 from pipeline.progress import show_bytes, show_steps
 from pipeline.report.accounting import report_settings
@@ -87,27 +89,25 @@ def count_storm(scale: float, out: Path, config: Path | None) -> None:
         config, lake=out / "lake", geo=out / "geo", timezone=ZONE.key,
         visitor_key_file=out / "visitor.key",
     )  # fmt: skip
-    clock = _Clock()
+    lake, clock = Lake(settings.lake), _Clock()
     with clock.time("simulate"):
         files = write_logs(out / "raw", scale)
     lines = 0
     for night in _NIGHTS:
         there = [path for path in files if has_arrived(path, night)]
-        lines += _count(settings, clock, there, night)
+        lines += _count(lake, settings, clock, there, night)
         if night == _NIGHTS[0]:
-            _print_first_figure(settings, there)
+            _print_first_figure(lake, there)
     _print_restatement(out, config)
-    comparisons = compare(_sessions(settings), scale)
+    comparisons = compare(_sessions(lake), scale)
     with clock.time("report"):
-        html = make_page(
-            open_lake(settings.lake), report_settings(settings), comparisons=comparisons
-        )
+        html = make_page(lake, report_settings(settings), comparisons=comparisons)
         write_report(html, out / "report.html")
-    _print_result(settings, comparisons, scale)
+    _print_result(lake, comparisons, scale)
     steps = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in clock.seconds.items())
     print(f"{lines:,} simulated lines: {steps}")
     _print_next(out)
-    _check(settings, comparisons)
+    _check(lake, comparisons)
 
 
 def _clear(out: Path) -> None:
@@ -130,8 +130,7 @@ def write_logs(out: Path, scale: float) -> list[Path]:
         )  # fmt: skip
 
 
-def _ingest(settings: Settings, files: list[Path]) -> int:
-    lake = Lake(settings.lake)
+def _ingest(lake: Lake, settings: Settings, files: list[Path]) -> int:
     maker = open_maker(settings, find_zone(settings.timezone, lake), with_geo=True)
     total = sum(file.stat().st_size for file in files)
     with show_bytes("ingesting", total) as (progress, task):
@@ -143,21 +142,21 @@ def _ingest(settings: Settings, files: list[Path]) -> int:
     return sum(record.lines for record in result.added)
 
 
-def _count(settings: Settings, clock: _Clock, files: list[Path], now: datetime) -> int:
+def _count(lake: Lake, settings: Settings, clock: _Clock, files: list[Path], now: datetime) -> int:
     """Take raw logs in, build what they make stale, publish as of ``now``; returns their lines."""
     with clock.time("ingest"):
-        lines = _ingest(settings, files)
+        lines = _ingest(lake, settings, files)
     with clock.time("build"):
-        _build(settings)
-        lake, yesterday = Lake(settings.lake), now.date() - timedelta(days=1)
-        publish(lake, now, build_settings(settings, lake), [yesterday])
+        made_with = build_settings(settings, lake)
+        _build(lake, made_with)
+        publish(lake, now, made_with, [now.date() - ONE_DAY])
     return lines
 
 
-def _print_first_figure(settings: Settings, files: list[Path]) -> None:
+def _print_first_figure(lake: Lake, files: list[Path]) -> None:
     """Print the figure of 8 November as it was when three servers' logs had not come yet."""
     day = _EPISODE[0]
-    with one_state(open_lake(settings.lake)) as state:
+    with one_state(lake) as state:
         (first,) = state.ask(
             Published, "queries/history", country="US", first_day=day, last_day=day,
             only_changes=False,
@@ -182,18 +181,14 @@ def _print_restatement(out: Path, config: Path | None) -> None:
     )  # fmt: skip
 
 
-def _build(settings: Settings) -> None:
-    lake = Lake(settings.lake)
+def _build(lake: Lake, made_with: BuildSettings) -> None:
     with show_steps("building", None) as (progress, task):
-        build(
-            lake, build_settings(settings, lake),
-            lambda done, of: progress.update(task, advance=done, total=of),
-        )  # fmt: skip
+        build(lake, made_with, lambda done, of: progress.update(task, advance=done, total=of))
 
 
-def _sessions(settings: Settings) -> dict[tuple[date, str], int]:
+def _sessions(lake: Lake) -> dict[tuple[date, str], int]:
     """Sessions by day and ``US`` or ``all``."""
-    with one_state(open_lake(settings.lake)) as state:
+    with one_state(lake) as state:
         rows = state.ask(CountryDay, "queries/daily", country=None, **_EVER)
     found: dict[tuple[date, str], int] = {}
     for row in rows:
@@ -202,13 +197,13 @@ def _sessions(settings: Settings) -> dict[tuple[date, str], int]:
     return found
 
 
-def _us_surges(settings: Settings) -> list[SurgeEpisode]:
-    with one_state(open_lake(settings.lake)) as state:
+def _us_surges(lake: Lake) -> list[SurgeEpisode]:
+    with one_state(lake) as state:
         return state.ask(SurgeEpisode, "queries/surges", country="US", **_EVER)
 
 
-def _print_result(settings: Settings, comparisons: list[Comparison], scale: float) -> None:
-    with one_state(open_lake(settings.lake)) as state:
+def _print_result(lake: Lake, comparisons: list[Comparison], scale: float) -> None:
+    with one_state(lake) as state:
         days = state.ask(ExpectedDay, "queries/expected", country="US", **_EVER)
     print("Sessions from the United States per local day (simulated, calibrated to published"
           " totals)")  # fmt: skip
@@ -217,7 +212,7 @@ def _print_result(settings: Settings, comparisons: list[Comparison], scale: floa
         [(d.day, d.observed, d.expected and round(d.expected), d.is_surge) for d in days],
     )
     print("Surges of the United States")
-    print_rows(_SHOWN, [attrgetter(*_SHOWN)(surge) for surge in _us_surges(settings)])
+    print_rows(_SHOWN, [attrgetter(*_SHOWN)(surge) for surge in _us_surges(lake)])
     basis = "published" if scale == 1 else "simulated cells"
     if scale != 1:
         print(f"At scale {scale:g} each figure is compared with the simulator's own rounded cells.")
@@ -239,11 +234,11 @@ def _print_next(out: Path) -> None:
     print(f"  {command} sql --lake {lake} -f country_share.sql")
 
 
-def _check(settings: Settings, comparisons: list[Comparison]) -> None:
+def _check(lake: Lake, comparisons: list[Comparison]) -> None:
     """Exit 1 unless every figure is equal and the U.S. episode is the one that happened."""
     different = [c.name(ENGLISH) for c in comparisons if not c.is_equal]
     if different:
         raise DataError(f"not equal: {', '.join(different)}")
-    found = [(one.start_day, one.peak_day, one.end_day) for one in _us_surges(settings)]
+    found = [(one.start_day, one.peak_day, one.end_day) for one in _us_surges(lake)]
     if found != [_EPISODE]:
         raise DataError(f"the U.S. episode should be {_EPISODE}, found {found}")

@@ -12,7 +12,7 @@ from pipeline.days import ONE_DAY
 from pipeline.tables import HITS
 from pipeline.verify.differences import find_difference
 from pipeline.verify.findings import Finding
-from pipeline.verify.parquet import Shelf, split_files
+from pipeline.verify.parquet import Shelf, add_missing, split_files
 from pipeline.verify.part_proof import (
     FilePart,
     PartProof,
@@ -122,7 +122,7 @@ def _read_day(task: Task, day: ProvenDay) -> DayProof:
         if isinstance(read, Finding):
             proof.findings.append(read)
             continue
-        read = _with_networks(read)
+        read = add_missing(read, ("asn", "as_org"), HITS)
         files = list(its)
         tables = split_files(read, [part.file_key for part in files], stem)
         if isinstance(tables, str):
@@ -141,14 +141,6 @@ def _read_day(task: Task, day: ProvenDay) -> DayProof:
     if n_files == len(day.files):
         proof.hits = DayHits.join(parts) if parts else NO_HITS
     return proof
-
-
-def _with_networks(table: pa.Table) -> pa.Table:
-    """With columns that hits of an earlier version lack."""
-    for name in ("asn", "as_org"):
-        if name not in table.column_names:
-            table = table.append_column(name, pa.nulls(len(table), HITS.field(name).type))
-    return table
 
 
 def _by_stem(part: FilePart) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import count, pairwise, takewhile
@@ -93,6 +93,14 @@ class Shelf:
         """A finding about a file."""
         what = place.partition("/")[0]
         return Finding(what, place, text)
+
+
+def add_missing(table: pa.Table, names: Iterable[str], schema: pa.Schema) -> pa.Table:
+    """The table with those of some columns that an earlier version's file lacks: null."""
+    for name in names:
+        if name not in table.column_names:
+            table = table.append_column(name, pa.nulls(len(table), schema.field(name).type))
+    return table
 
 
 def split_files(table: pa.Table, keys: list[str], stem: str) -> list[pa.Table] | str:

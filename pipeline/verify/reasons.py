@@ -6,9 +6,9 @@ What is made of counts is Python anyway; the same is asked again, as of surges.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,14 @@ import pyarrow.compute as pc
 
 from pipeline.tables import SESSIONS
 from pipeline.verify.findings import Finding
+from pipeline.verify.parquet import Shelf, add_missing
+from pipeline.verify.reason_counts import (
+    GROWN,
+    READ,
+    CountedDay,
+    count_day,
+    name_networks,
+)
 from pipeline.why import thresholds
 from pipeline.why.drivers import find_drivers
 from pipeline.why.signals import find_signals
@@ -24,23 +32,7 @@ from pipeline.why.signals import find_signals
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from pipeline.verify.parquet import Shelf
-
 _SATURDAY = 5
-_READ = ("visitor_id", "started_at", "hits", "pages", "errors", "entry_path", "referrer_host",
-         "country", "subdivision", "user_agent", "is_robotlike", "source", "asn",
-         "as_org")  # fmt: skip
-_GROWN = {"is_robotlike", "source", "asn", "as_org"}
-_OF = {
-    "entry page": "entry_path", "referring site": "referrer_host", "subdivision": "subdivision",
-    "source server": "source", "network": "network", "hour": "hour", "kind of agent": "agent",
-}  # fmt: skip
-_BROWSERS = (
-    ("Facebook", "FBAN/", "FB_IAB/"), ("Edge", "Edg"), ("Opera", "OPR/", "Opera"),
-    ("Samsung Internet", "SamsungBrowser/"), ("Firefox", "Firefox/", "FxiOS/"),
-    ("Internet Explorer", "MSIE ", "Trident/"), ("Android WebView", "; wv)"),
-    ("Chrome", "Chrome/", "CriOS/"), ("Safari", "Safari/"),
-)  # fmt: skip
 
 
 @dataclass
@@ -49,18 +41,6 @@ class _Part:
 
     agents: Counter[str | None] = field(default_factory=Counter)
     visits: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass
-class _Day:
-    """What is counted of a country's day."""
-
-    elements: dict[str, Counter[str | None]]
-    agents: Counter[str | None]
-    visits: Counter[str]
-    sessions: int
-    names: dict[str, str]
-    """What networks are called, by number."""
 
 
 def count_reasons(
@@ -80,21 +60,22 @@ def count_reasons(
     )
     keys = zip(daily["day"].to_pylist(), daily["country"].to_pylist(), strict=True)
     hits = dict(zip(keys, daily["hits"].to_pylist(), strict=True))
-    found: dict[tuple[date, str], _Day] = {}
+    found: dict[tuple[date, str], CountedDay] = {}
     for day, countries in sorted(wanted.items()):
         places = shelf.list_parts("sessions", day)
         if not places and not counted[day]:
             continue
-        parts = [shelf.read(place, columns=_READ) for place in places]
+        parts = [shelf.read(place, columns=READ) for place in places]
         read = [part for part in parts if not isinstance(part, Finding)]
         if not read or len(read) < len(parts):
             return None
-        sessions = pa.concat_tables(map(_complete, read))
+        whole = [add_missing(part, GROWN, SESSIONS).select(READ) for part in read]
+        sessions = pa.concat_tables(whole)
         leaves_out = len(sessions) > counted[day]
         for country in countries:
             own = sessions.filter(pc.equal(sessions["country"], country))
             all_hits = hits.get((day, country), 0)
-            found[day, country] = _count_day(own, all_hits, zone, leaves_out=leaves_out)
+            found[day, country] = count_day(own, all_hits, zone, leaves_out=leaves_out)
     elements, agents, visits = _add_up(len(surges), spans, found)
     kept = pa.Table.from_pylist(
         spans,
@@ -108,13 +89,6 @@ def count_reasons(
         "drivers": find_drivers(surges, kept, elements),
         "signals": find_signals(surges, kept, visits, agents, elements),
     }
-
-
-def _complete(sessions: pa.Table) -> pa.Table:
-    for name in _GROWN - {*sessions.column_names}:
-        none = pa.nulls(len(sessions), SESSIONS.field(name).type)
-        sessions = sessions.append_column(name, none)
-    return sessions.select(_READ)
 
 
 def _list_spans(tables: Mapping[str, pa.Table]) -> Iterator[dict[str, Any]]:
@@ -148,65 +122,8 @@ def _list_spans(tables: Mapping[str, pa.Table]) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
 
 
-def _count_day(sessions: pa.Table, all_hits: int, zone: ZoneInfo, *, leaves_out: bool) -> _Day:
-    own_hits = pc.sum(sessions["hits"]).as_py() or 0
-    if leaves_out:
-        sessions = sessions.filter(pc.invert(sessions["is_robotlike"]))
-    named = {
-        name: sessions[name].to_pylist()
-        for name in ("entry_path", "referrer_host", "subdivision", "source")
-    }
-    named["network"] = sessions["asn"].cast(pa.string()).to_pylist()
-    orgs = sessions["as_org"].to_pylist()
-    names = _name_networks(zip(named["network"], orgs, strict=True))
-    started = sessions["started_at"].cast(pa.int64()).to_pylist()
-    named["hour"] = [
-        f"{datetime.fromtimestamp(at // 10**6, UTC).astimezone(zone):%H}" for at in started
-    ]
-    agents = sessions["user_agent"].to_pylist()
-    named["agent"] = [*map(_name_agent, agents)]
-    by_visitor = Counter(sessions["visitor_id"].to_pylist())
-    visits = Counter(
-        sessions=len(sessions),
-        visitors=len(by_visitor),
-        busiest=max(by_visitor.values(), default=0),
-        one_hit=sum(hits == 1 for hits in sessions["hits"].to_pylist()),
-        robotlike=sum(map(bool, sessions["is_robotlike"].to_pylist())),
-        assets=max(all_hits - own_hits, 0),
-        **{name: pc.sum(sessions[name]).as_py() or 0 for name in ("hits", "pages", "errors")},
-    )
-    elements = {dimension: Counter(named[name]) for dimension, name in _OF.items()}
-    return _Day(elements, Counter(agents), visits, len(sessions), names)
-
-
-def _name_networks(pairs: Iterable[tuple[str | None, str | None]]) -> dict[str, str]:
-    """Of each network the last of its names."""
-    found: dict[str, str] = {}
-    for number, name in pairs:
-        if number is not None and name is not None:
-            found[number] = max(found.get(number, name), name, key=str.encode)
-    return found
-
-
-def _name_agent(agent: str | None) -> str | None:
-    if agent is None:
-        return None
-    own = (name for name, *marks in _BROWSERS if any(mark in agent for mark in marks))
-    return f"{next(own, 'another browser')}, {_name_device(agent)}"
-
-
-def _name_device(agent: str) -> str:
-    is_android = "Android" in agent
-    if "iPad" in agent or "Tablet" in agent or (is_android and "Mobile" not in agent):
-        return "tablet"
-    if is_android or "Mobi" in agent or "iPhone" in agent:
-        return "phone"
-    is_desktop = any(mark in agent for mark in ("Windows", "Macintosh", "X11"))
-    return "desktop" if is_desktop else "another device"
-
-
 def _add_up(
-    surges: int, spans: list[dict[str, Any]], found: Mapping[tuple[date, str], _Day]
+    surges: int, spans: list[dict[str, Any]], found: Mapping[tuple[date, str], CountedDay]
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
     """The rows of ``sql/why/``: elements, agents and visits of each surge."""
     sums: dict[tuple[int, str], dict[str | None, list[int]]] = defaultdict(dict)
@@ -220,7 +137,7 @@ def _add_up(
         part.agents += day.agents
         part.visits += day.visits
         known = networks[row["surge"]]
-        networks[row["surge"]] = _name_networks([*known.items(), *day.names.items()])
+        networks[row["surge"]] = name_networks([*known.items(), *day.names.items()])
         column = 1 + row["is_weekend"] if row["is_before"] else 0
         for dimension, counts in day.elements.items():
             own = sums[row["surge"], dimension]
