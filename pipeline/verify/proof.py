@@ -40,7 +40,13 @@ from pipeline.verify.side_files import (
     prove_subdivisions,
     prove_views,
 )
-from pipeline.verify.snapshot import Snapshot, check_ledger, read_live, take_snapshot
+from pipeline.verify.snapshot import (
+    ReadableLake,
+    Snapshot,
+    check_ledger,
+    read_live,
+    take_snapshot,
+)
 from pipeline.verify.whole_tables import WHOLE_TABLES, Inputs, check_bytes, prove_tables
 
 
@@ -99,9 +105,7 @@ def prove_lake(
     with lake.hold("build"):
         with lake.hold():
             lake.store.mend()
-            snapshot = take_snapshot(lake.root, settings)
-            findings = [*check_ledger(lake.root, snapshot), *find_strays(snapshot)]
-            findings += [Finding("store", *one) for one in lake.store.find_differences()]
+            snapshot, findings = _look(lake, settings)
         shelf = Shelf(lake.root, snapshot.digests)
         days = _list_days(snapshot)
         wanted = frozenset(day.day for day in days if day.day in span)
@@ -127,6 +131,14 @@ def prove_lake(
     sealed = sum(str(day) in snapshot.sealed for day in wanted)
     uncounted = len(wanted) - sealed - len(counted)
     return Proof(len(counted), len(files), hits, sealed, uncounted, sorted(set(findings)))
+
+
+def _look(lake: Lake, settings: BuildSettings) -> tuple[Snapshot, list[Finding]]:
+    readable = ReadableLake(lake.root)  # each record is read once
+    snapshot = take_snapshot(readable, settings)
+    findings = [*check_ledger(readable, snapshot), *find_strays(snapshot)]
+    findings += [Finding("store", *one) for one in lake.store.find_differences()]
+    return snapshot, findings
 
 
 def _list_days(snapshot: Snapshot) -> list[ProvenDay]:

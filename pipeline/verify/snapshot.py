@@ -74,18 +74,27 @@ class ReadableLake(Lake):
         found = {record.file_key: record for record in self.list_records()}
         return dict(sorted(found.items()))
 
+    @cached_property
+    def sheets(self) -> dict[Path, list[FileRecord] | None]:
+        """The records of each sheet; None where they can't be read."""
+        return {sheet.path: _read_sheet(sheet) for sheet in list_sheets(self.ledger)}
+
+    @cached_property
+    def old(self) -> dict[Path, FileRecord | None]:
+        """Each record of an earlier version, likewise."""
+        return {path: _read_old(path) for path in list_old_records(self.ledger)}
+
     def list_records(self) -> Iterator[FileRecord]:
         """The same; a raw file's as often as it has one."""
-        for sheet in list_sheets(self.ledger):
-            yield from _read_sheet(sheet) or ()
-        for path in list_old_records(self.ledger):
-            if record := _read_old(path):
-                yield record
+        for records in self.sheets.values():
+            yield from records or ()
+        yield from filter(None, self.old.values())
 
     def unreadable(self) -> set[str]:
         """The sources of which records can't be read."""
-        sheets = {sheet.source for sheet in list_sheets(self.ledger) if _read_sheet(sheet) is None}
-        old = {path.stem for path in list_old_records(self.ledger) if _read_old(path) is None}
+        known = list_sheets(self.ledger)
+        sheets = {sheet.source for sheet in known if self.sheets[sheet.path] is None}
+        old = {path.stem for path, record in self.old.items() if record is None}
         return sheets | {file_key.rpartition("-")[0] for file_key in old}
 
 
@@ -127,19 +136,18 @@ class Snapshot:
     """The days (ISO) that were built or published."""
 
 
-def take_snapshot(root: Path, rules: SessionRules) -> Snapshot:
+def take_snapshot(lake: ReadableLake, rules: SessionRules) -> Snapshot:
     """Read the ledger; the caller holds the locks ``build`` and ``commit``."""
-    lake = ReadableLake(root)
-    places = list_places(root)
+    places = list_places(lake.root)
     try:
         stock, sealed = take_stock(lake, rules), lake.sealed()
     except _DAMAGE:
         stock, sealed = None, set()
     return Snapshot(
-        read_live(root),
+        _live(lake),
         stock,
         sealed,
-        _read_digests(root, places),
+        _read_digests(lake.root, places),
         places,
         lake.unreadable(),
         _known_days(lake),
@@ -169,7 +177,11 @@ def list_places(root: Path) -> set[str]:
 
 def read_live(root: Path) -> dict[str, FileRecord]:
     """The readable records of the raw files whose hits are in the lake, by file key."""
-    return {record.file_key: record for record in ReadableLake(root).files()}
+    return _live(ReadableLake(root))
+
+
+def _live(lake: ReadableLake) -> dict[str, FileRecord]:
+    return {record.file_key: record for record in lake.files()}
 
 
 def _read_digests(root: Path, places: set[str]) -> Digests:
@@ -183,8 +195,12 @@ def _read_digests(root: Path, places: set[str]) -> Digests:
     return digests
 
 
-def check_ledger(root: Path, snapshot: Snapshot) -> Iterator[Finding]:
-    """Check every JSON file of the ledger by its checksum, and that none is missing."""
+def check_ledger(lake: ReadableLake, snapshot: Snapshot) -> Iterator[Finding]:
+    """Check every JSON file of the ledger by its checksum, and that none is missing.
+
+    ``lake`` is the one that the snapshot was taken of.
+    """
+    root = lake.root
     for place in sorted(snapshot.places):
         is_text = place.startswith("ledger/") and place.endswith(".json")
         if is_text and (why := _check_text(root / place)):
@@ -204,20 +220,21 @@ def check_ledger(root: Path, snapshot: Snapshot) -> Iterator[Finding]:
         wanted |= {"ledger/published.json", (FOLDER / "restatements.json").as_posix()}
     for place in sorted(wanted - snapshot.places):
         yield Finding("ledger", place, "is missing")
-    parts = PartsOfDays(Lake(root))
+    parts = PartsOfDays(lake)
     for day, line in snapshot.stock.built.items() if snapshot.stock else ():
         with suppress(*_DAMAGE):  # which was said
             if parts.find(day, line.parts) is None:
-                place = place_of(root, parts_path(Lake(root), day))
+                place = place_of(root, parts_path(lake, day))
                 yield Finding("ledger", place, "lacks what the day was built from")
-    yield from _check_sheets(root, snapshot)
+    yield from _check_sheets(lake, snapshot)
 
 
-def _check_sheets(root: Path, snapshot: Snapshot) -> Iterator[Finding]:
+def _check_sheets(lake: ReadableLake, snapshot: Snapshot) -> Iterator[Finding]:
     """Check the records' sheets by their digests, that none is missing, and that each file has one.
 
     Without a sheet its raw files would be taken in again.
     """
+    root = lake.root
     shelf = Shelf(root, snapshot.digests)
     there = {place_of(root, sheet.path): sheet for sheet in list_sheets(root / "ledger")}
     known = {place for place in snapshot.digests if place.startswith(f"{FILES_FOLDER}/")}
@@ -225,16 +242,16 @@ def _check_sheets(root: Path, snapshot: Snapshot) -> Iterator[Finding]:
         content = shelf.read_bytes(place)
         if isinstance(content, Finding):
             yield content
-        elif (records := _read_sheet(there[place])) is None:
+        elif (records := lake.sheets[there[place].path]) is None:
             yield Finding("ledger", place, "has what is not a record of a raw file")
         elif any(record.source != there[place].source for record in records):
             yield Finding("ledger", place, "has records of another source")
         elif there[place].sums != sum_up(there[place].source, there[place].read()):
             yield Finding("ledger", place, "says that its records come to something else")
-    for path in list_old_records(root / "ledger"):
-        if _read_old(path) is None and not _check_text(path):
+    for path, record in lake.old.items():
+        if record is None and not _check_text(path):
             yield Finding("ledger", place_of(root, path), "is not a record of its raw file")
-    keys = Counter(record.file_key for record in ReadableLake(root).list_records())
+    keys = Counter(record.file_key for record in lake.list_records())
     for key in sorted(key for key, count in keys.items() if count > 1):
         yield Finding("ledger", place_of_record(key), "has two records")
 
