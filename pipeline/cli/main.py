@@ -109,6 +109,8 @@ def main() -> None:
     """Entry point: a TidegaugeError becomes its sentence and its exit code."""
     # Here are no matrices: its threads would only take time to start, and to wait.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Arrow's own allocator gives pages back that the next block asks for again: a tenth of ingest.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:
         app()
     except TidegaugeError as error:

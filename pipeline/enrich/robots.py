@@ -200,8 +200,10 @@ class Robots:
     def _classify_batch(self, user_agents: Sequence[str]) -> list[bool]:
         agents = [user_agent[:ROBOT_PREFIX_CHARS] for user_agent in user_agents]
         known = self._known
-        answers = {agent: is_nobodys(agent) or known.get(agent) for agent in agents}
-        new = [agent for agent, is_robot in answers.items() if is_robot is None]
+        answers = {agent: known.get(agent) for agent in agents}
+        unknown = [agent for agent, is_robot in answers.items() if is_robot is None]
+        answers.update(dict.fromkeys(filter(is_nobodys, unknown), True))
+        new = [agent for agent in unknown if not answers[agent]]
         if new:
             is_few = len(new) <= _FEW
             found = map(ask_libraries, new) if is_few else match_lists(new).tolist()
@@ -242,7 +244,8 @@ def _read_cache(path: Path) -> dict[str, bool]:
             if file.metadata.num_rows > MAX_CACHED or not file.schema_arrow.equals(_CACHE_SCHEMA):
                 raise pa.ArrowInvalid("not a robot cache")
             columns = file.read().to_pydict()
-        return dict(zip(columns["user_agent"], columns["is_robot"], strict=True))
+        answers = zip(columns["user_agent"], columns["is_robot"], strict=True)
+        return {agent: is_robot for agent, is_robot in answers if not is_nobodys(agent)}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, pa.ArrowException) as error:

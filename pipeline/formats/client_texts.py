@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.formats.numbers import compiled_for
 from pipeline.proxies import NO_PEER, SOCKET
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
@@ -76,7 +77,7 @@ def read_clients(coded: pa.DictionaryArray) -> tuple[pa.DictionaryArray, npt.NDA
     Of the others the text stays as it was.
     """
     values = coded.dictionary
-    is_other = pc.invert(pc.match_substring_regex(values, IPV4))
+    is_other = pa.array(~are_ipv4(values))
     others = values.filter(is_other)
     if not len(others):
         return coded, np.ones(len(coded), np.bool_)
@@ -96,13 +97,27 @@ def recoded(coded: pa.DictionaryArray, values: pa.StringArray) -> pa.DictionaryA
     return pa.DictionaryArray.from_arrays(again.indices.take(coded.indices), again.dictionary)
 
 
+def are_ipv4(texts: pa.StringArray) -> npt.NDArray[np.bool_]:
+    """Which of n texts are addresses of version 4; null is none."""
+    compiled = compiled_for()
+    flags: npt.NDArray[np.bool_]
+    if compiled is None:
+        is_one = pc.match_substring_regex(texts, IPV4).fill_null(False)
+        flags = is_one.to_numpy(zero_copy_only=False)
+    else:
+        flags = compiled.find_ipv4(texts)
+        if texts.null_count:
+            flags &= texts.is_valid().to_numpy(zero_copy_only=False)
+    return flags
+
+
 def are_addresses(clients: pa.DictionaryArray) -> npt.NDArray[np.bool_]:
     """Which of n clients, as ``read_clients`` gives them, are addresses."""
-    values = clients.dictionary
-    is_socket = pc.match_substring_regex(values, "^(?:unix:|@)")
-    is_ipv6 = pc.and_not(pc.match_substring(values, ":"), is_socket)
-    either = pc.or_(pc.match_substring_regex(values, IPV4), is_ipv6)
-    of_value = either.to_numpy(zero_copy_only=False)
+    of_value = are_ipv4(clients.dictionary)
+    others = clients.dictionary.filter(pa.array(~of_value))
+    is_socket = pc.match_substring_regex(others, "^(?:unix:|@)")
+    is_ipv6 = pc.and_not(pc.match_substring(others, ":"), is_socket)
+    of_value[~of_value] = is_ipv6.to_numpy(zero_copy_only=False)
     flags: npt.NDArray[np.bool_] = of_value[clients.indices.to_numpy()]
     return flags
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.formats import kernel
-from pipeline.formats.kernel import Bytes, Ints
+from pipeline.formats import kernel, xxh3
+from pipeline.formats.kernel import Bytes, Hashes, Ints
 
 _A = TypeVar("_A", bound=npt.NDArray[Any])
 _KEYS = np.frombuffer(secrets.token_bytes(4 * 4096), np.uint32)
@@ -112,21 +112,46 @@ class PlainLines:
 def warm() -> None:
     """Compile everything, so that no run has to wait for it: arrays are of one kind each."""
     take_apart(pa.array(["-"])).coded(kernel.CLIENT)
+    hash_lines(pa.array(["-"]))
+    find_ipv4(pa.array(["-"]))
+
+
+def find_ipv4(texts: pa.StringArray) -> npt.NDArray[np.bool_]:
+    """Which of n texts are addresses of version 4; a null is any text or none."""
+    is_ipv4 = np.empty(len(texts), np.bool_)
+    if len(texts):
+        kernel.find_ipv4(*_text_of(texts), is_ipv4)
+    return is_ipv4
+
+
+def hash_lines(lines: pa.StringArray) -> Hashes:
+    """The XXH3-64 of n lines without their ends; zero where a line is too short, see ``xxh3``."""
+    text, starts = _text_of(lines)
+    hashes = np.empty(len(lines), np.uint64)
+    with np.errstate(over="ignore"):  # meant; said only where nothing is compiled
+        xxh3.hash_lines(text, starts, hashes)
+    return hashes
 
 
 def take_apart(lines: pa.StringArray) -> PlainLines:
     """Take the plain ones of n lines apart; they are with or without their line ends."""
-    starts = np.frombuffer(lines.buffers()[1], np.int32)[lines.offset :][: len(lines) + 1]
-    first, last = int(starts[0]), int(starts[-1])
-    text = _read_only(np.frombuffer(lines.buffers()[2] or b"", np.uint8)[first:last])
+    text, starts = _text_of(lines)
     shape = (kernel.TEXTS, len(lines))
     at, length = np.empty(shape, np.int32), np.empty(shape, np.int32)
     seconds, size = np.empty(len(lines), np.int64), np.empty(len(lines), np.int64)
     status, line_of = np.empty(len(lines), np.int16), np.empty(len(lines), np.int32)
     rows = kernel.read_lines(
-        text, starts - first, kernel.find_quotes(text), at, length, seconds, status, size, line_of
+        text, starts, kernel.find_quotes(text), at, length, seconds, status, size, line_of
     )
     return PlainLines(
         text, at[:, :rows], length[:, :rows], seconds[:rows], status[:rows], size[:rows],
         line_of[:rows],
     )  # fmt: skip
+
+
+def _text_of(texts: pa.StringArray) -> tuple[Bytes, Ints]:
+    """The bytes of n texts, and where each begins in them, and the last one's end."""
+    starts = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: len(texts) + 1]
+    first, last = int(starts[0]), int(starts[-1])
+    text = np.frombuffer(texts.buffers()[2] or b"", np.uint8)[first:last]
+    return _read_only(text), starts - first

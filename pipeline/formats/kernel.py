@@ -19,7 +19,7 @@ Keys = npt.NDArray[np.uint32]
 Hashes = npt.NDArray[np.uint64]
 
 NEWLINE, RETURN, SPACE, QUOTE, BACKSLASH = 10, 13, 32, 34, 92
-PLUS, MINUS, SLASH, COLON, QUESTION, OPEN, CLOSE = 43, 45, 47, 58, 63, 91, 93
+PLUS, MINUS, DOT, SLASH, COLON, QUESTION, OPEN, CLOSE = 43, 45, 46, 47, 58, 63, 91, 93
 CLIENT, METHOD, PATH, QUERY, PROTOCOL, REFERRER, AGENT, REQUEST = range(8)
 """A line's texts. The request is there where it does not come apart: then its parts are null."""
 TEXTS = 8
@@ -36,7 +36,7 @@ _TIME_BYTES = 29
 """Of ``[08/Nov/2016:23:04:05 -0500] ``, which the request's quote follows."""
 
 
-def _compiled(function: _F) -> _F:
+def compiled(function: _F) -> _F:
     """Compile when it is first called, and keep that on disk where there is a place for it."""
     try:
         return cast("_F", numba.njit(nogil=True, cache=True)(function))
@@ -44,7 +44,7 @@ def _compiled(function: _F) -> _F:
         return cast("_F", numba.njit(nogil=True)(function))
 
 
-@_compiled
+@compiled
 def find_quotes(text: Bytes) -> Ints:
     """The places of quotes that no backslash escapes, and the end."""
     count = 0
@@ -72,14 +72,14 @@ def find_quotes(text: Bytes) -> Ints:
     return quotes[: count + 1]
 
 
-@_compiled
+@compiled
 def _two_digits(text: Bytes, at: int) -> int:
     """The number that two digits make; far below zero when they are none."""
     tens, ones = int(text[at]) - 48, int(text[at + 1]) - 48
     return tens * 10 + ones if 0 <= tens <= 9 and 0 <= ones <= 9 else BAD
 
 
-@_compiled
+@compiled
 def read_day(text: Bytes, at: int) -> int:
     """Days since 1970-01-01 of ``08/Nov/2016``, or BAD (docs/definitions.md, *time*)."""
     day = _two_digits(text, at)
@@ -103,7 +103,7 @@ def read_day(text: Bytes, at: int) -> int:
     return of_march * 365 + of_march // 4 - of_march // 100 + of_march // 400 + in_year - 719468
 
 
-@_compiled
+@compiled
 def read_clock(text: Bytes, at: int) -> int:
     """Seconds that ``:23:04:05 -0500] `` adds to its day, in UTC, or BAD."""
     hour, minute = _two_digits(text, at + 1), _two_digits(text, at + 4)
@@ -125,7 +125,7 @@ def read_clock(text: Bytes, at: int) -> int:
 
 # Ints without a sign where bytes are many: of others each is looked at whether it is below zero,
 # as a place from the end.
-@_compiled
+@compiled
 def _find(text: Bytes, at: int, end: int, byte: int) -> int:
     """The place of the next such byte, or ``end``."""
     place, last = np.uint64(at), np.uint64(end)
@@ -134,7 +134,7 @@ def _find(text: Bytes, at: int, end: int, byte: int) -> int:
     return int(place)
 
 
-@_compiled
+@compiled
 def _is_same(one: Bytes, one_at: int, other: Bytes, other_at: int, length: int) -> bool:
     """Whether two texts of one length are the same."""
     differs, first, second = np.uint8(0), np.uint64(one_at), np.uint64(other_at)
@@ -143,7 +143,7 @@ def _is_same(one: Bytes, one_at: int, other: Bytes, other_at: int, length: int) 
     return bool(differs == 0)
 
 
-@_compiled
+@compiled
 def read_lines(  # noqa: C901, PLR0912, PLR0913, PLR0915 one line's way, in its order
     text: Bytes,
     starts: Ints,
@@ -266,7 +266,32 @@ def read_lines(  # noqa: C901, PLR0912, PLR0913, PLR0915 one line's way, in its 
     return rows
 
 
-@_compiled
+@compiled
+def find_ipv4(text: Bytes, starts: Ints, is_ipv4: npt.NDArray[np.bool_]) -> None:
+    """Tell which of n texts are addresses of version 4, as ``client_texts.IPV4`` does.
+
+    Args:
+        text: what they are in.
+        starts: shape ``(n + 1,)``, where each begins, and the end of the last one.
+        is_ipv4: shape ``(n,)``, to be filled.
+    """
+    for row in range(len(is_ipv4)):
+        start, end = starts[row], starts[row + 1]
+        dots = digits = number = 0
+        is_one = 7 <= end - start <= 15
+        for place in range(start, end if is_one else start):
+            byte = text[place]
+            if 48 <= byte <= 57:
+                is_one &= digits == 0 or number > 0  # no zero before another digit
+                digits, number = digits + 1, number * 10 + int(byte) - 48
+                is_one &= number <= 255
+            else:
+                is_one &= byte == DOT and digits > 0
+                dots, digits, number = dots + 1, 0, 0
+        is_ipv4[row] = is_one and dots == 3 and digits > 0
+
+
+@compiled
 def _hash(text: Bytes, at: int, length: int, keys: Keys) -> np.uint64:
     """A text's number under secret keys: multilinear, so that no log is made to collide in it."""
     total = rest = np.uint64(max(length, 0))
@@ -280,14 +305,14 @@ def _hash(text: Bytes, at: int, length: int, keys: Keys) -> np.uint64:
     return total ^ (total >> np.uint64(32))
 
 
-@_compiled
+@compiled
 def _copy(text: Bytes, at: int, out: Bytes, out_at: int, length: int) -> None:
     first, second = np.uint64(at), np.uint64(out_at)
     for i in range(np.uint64(length)):
         out[second + i] = text[first + i]
 
 
-@_compiled
+@compiled
 def number_texts(  # noqa: PLR0913 what it is, and where it goes
     text: Bytes,
     at: Ints,

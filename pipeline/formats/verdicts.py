@@ -46,15 +46,19 @@ NOT_WRAPPED = Verdict("not wrapped", "wrapper")
 REPEATED = Verdict("repeated", "repeated")
 """``message repeated 3 times: [ ... ]``: of which times, nobody knows any more."""
 TOO_LONG = Verdict("too long", "too_long")
+_REPEATED_BEGIN = ("message repeated ", "last message repeated ", "Last message '")
+_REPEATED_FIRST = np.isin(np.arange(256), [ord(begin[0]) for begin in _REPEATED_BEGIN])
 FINAL = frozenset((REPEATED.reason, TOO_LONG.reason))
 """Reasons of lines that no other layout may read."""
 
 
 def find_repeated(lines: pa.StringArray) -> npt.NDArray[np.bool_]:
     """Which lines are a syslog daemon's word that lines came several times."""
-    begins = ("message repeated ", "last message repeated ", "Last message '")
-    is_one = pc.starts_with(lines, begins[0])
-    for begin in begins[1:]:
-        is_one = pc.or_(is_one, pc.starts_with(lines, begin))
-    found: npt.NDArray[np.bool_] = is_one.to_numpy(zero_copy_only=False)
+    ends = np.frombuffer(lines.buffers()[1], np.int32)[lines.offset :][: len(lines) + 1]
+    rows = np.flatnonzero(np.diff(ends) > 0)
+    data = np.frombuffer(lines.buffers()[2] or b"", np.uint8)
+    rows = rows[_REPEATED_FIRST[data[ends[rows]]]]
+    some, found = lines.take(pa.array(rows)), np.zeros(len(lines), np.bool_)
+    for begin in _REPEATED_BEGIN:
+        found[rows] |= pc.starts_with(some, begin).to_numpy(zero_copy_only=False)
     return found

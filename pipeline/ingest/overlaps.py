@@ -7,12 +7,15 @@ the lake, and with an open hash the address could be tried out.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import xxhash
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from pipeline.formats.numbers import compiled_for
 from pipeline.ingest.contained import Hashes, SameLines, find_runs, fits, reach_distinct, take_lines
 from pipeline.raw.blocks import Block
 
@@ -63,7 +66,7 @@ def hash_lines(block: Block, key: bytes) -> Hashes:
         numbers = np.array([number for number, _ in block.too_long])
         is_long[np.searchsorted(np.sort(np.append(block.line_no, numbers)), numbers)] = True
         hashes[is_long] = [_hash(head.encode()) for _, head in block.too_long]
-    hashes[~is_long] = _hash_each(block)
+    hashes[~is_long] = _hash_each(block.lines)
     cells = np.zeros((len(hashes), 2), np.uint64)
     cells[:, 0] = hashes
     # Each cell by itself: equal lines are to have equal hashes.
@@ -71,8 +74,18 @@ def hash_lines(block: Block, key: bytes) -> Hashes:
     return np.frombuffer(cipher.update(cells.tobytes()), np.uint32)[::4].copy()
 
 
-def _hash_each(block: Block) -> list[int]:
-    lines = block.lines
+def _hash_each(lines: pa.StringArray) -> npt.ArrayLike:
+    """XXH3-64 of n lines of a block."""
+    compiled = compiled_for()
+    if compiled is None:
+        return _hash_one_by_one(lines)
+    hashes = compiled.hash_lines(lines)
+    rest = np.flatnonzero(hashes == 0)
+    hashes[rest] = _hash_one_by_one(lines.take(pa.array(rest)))
+    return cast("_Ints", hashes)
+
+
+def _hash_one_by_one(lines: pa.StringArray) -> list[int]:
     if not len(lines):
         return []
     edges = np.frombuffer(lines.buffers()[1], np.int32)[lines.offset :][: len(lines) + 1]

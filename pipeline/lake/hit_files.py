@@ -179,6 +179,11 @@ def _text_bytes(column: pa.ChunkedArray) -> int:
         return 0
     total = 0
     for chunk in column.chunks:
+        if chunk.null_count == len(chunk):
+            continue
+        if len(chunk.dictionary) == 1:
+            total += pc.sum(pc.binary_length(chunk.dictionary)).as_py() or 0
+            continue
         is_used = np.zeros(len(chunk.dictionary) + 1, np.bool_)
         is_used[codes_of(chunk)] = True
         lengths = pc.binary_length(chunk.dictionary).filter(pa.array(is_used[:-1]))

@@ -1,6 +1,7 @@
 """What a client's text is, by one table: in every layout, and in the headers of proxies."""
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,12 +9,19 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle.peers import client_of
 
 from pipeline.enrich.clients import choose_clients
-from pipeline.formats.client_texts import are_addresses, is_address, read_client, read_clients
+from pipeline.formats import compiled
+from pipeline.formats.client_texts import (
+    IPV4,
+    are_addresses,
+    is_address,
+    read_client,
+    read_clients,
+)
 from pipeline.formats.layouts import find_layout
 from pipeline.formats.reader import Reader, read_parts
 from pipeline.lake.database import connect
@@ -137,3 +145,25 @@ def test_headers_of_proxies_have_the_same_addresses(kind: str) -> None:
 def canonical_of(address: str) -> str:
     chosen, _ = choose_clients(coded(address), coded(None), "field", read_proxies([]))
     return str(chosen[0].as_py())
+
+
+OCTETS = st.one_of(st.integers(0, 300).map(str), st.sampled_from(("", "00", "01", "٣", "1e", "-1")))
+
+
+@settings(deadline=None)  # it may be compiled
+@given(
+    st.lists(
+        st.one_of(
+            st.lists(OCTETS, min_size=3, max_size=5).map(".".join),
+            st.text("0123456789.:\n", max_size=17),
+            st.sampled_from(TEXTS),
+        ),
+        max_size=20,
+    )
+)
+def test_compiled_loops_know_addresses_of_version_4_as_the_expression_does(
+    texts: list[str],
+) -> None:
+    known = [re.fullmatch(IPV4[1:-1], text) is not None for text in texts]
+    assert compiled.find_ipv4(pa.array(texts, pa.string())).tolist() == known
+    assert compiled.find_ipv4(pa.array(["x", *texts], pa.string())[1:]).tolist() == known

@@ -7,10 +7,11 @@ from pathlib import Path
 
 COUNT = """
 import pyarrow as pa
-from pipeline.formats import compiled, kernel
+from pipeline.formats import compiled, kernel, xxh3
 
 def kinds():
-    return {name: len(f.signatures) for name, f in vars(kernel).items() if hasattr(f, "signatures")}
+    its = [*vars(kernel).items(), *vars(xxh3).items()]
+    return {name: len(f.signatures) for name, f in its if hasattr(f, "signatures")}
 
 compiled.warm()
 before = kinds()
@@ -21,6 +22,8 @@ for kind in (bytes, bytearray):
     buffers = lines.buffers()[1], pa.py_buffer(kind(text))
     own = pa.StringArray.from_buffers(len(lines), *buffers)
     compiled.take_apart(own).coded(kernel.REQUEST)
+    compiled.hash_lines(own)
+    compiled.find_ipv4(own)
 assert len(before) > 5
 assert kinds() == before, (before, kinds())
 """

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.formats.client_texts import IPV4
+from pipeline.formats.client_texts import are_ipv4
 
 Positions: TypeAlias = npt.NDArray[np.intp]
 
@@ -20,10 +20,10 @@ def split_versions(clients: pa.StringArray) -> tuple[Positions, Positions]:
     An IPv4 address is four decimal octets without leading zeros, as :mod:`ipaddress` reads it. The
     expression runs in RE2, whose ``$`` is the end of the text only, so ``1.2.3.4\n`` is none.
     """
-    is_ipv4: Any = pc.match_substring_regex(clients, IPV4).fill_null(False)
-    others = np.flatnonzero(~_flags(is_ipv4))
-    has_colon = pc.match_substring(clients.filter(pc.invert(is_ipv4)), ":")
-    return np.flatnonzero(_flags(is_ipv4)), others[_flags(has_colon)]
+    is_ipv4 = are_ipv4(clients)
+    others = np.flatnonzero(~is_ipv4)
+    has_colon = pc.match_substring(clients.take(pa.array(others)), ":")
+    return np.flatnonzero(is_ipv4), others[_flags(has_colon)]
 
 
 def ipv4_numbers(clients: pa.StringArray) -> npt.NDArray[np.uint32]:
