@@ -7,10 +7,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from pipeline.days import EPOCH
 from pipeline.definitions import DEFINITIONS_VERSION, NO_NETWORKS
 from pipeline.enrich.hits import DatabasesInForce, HitMaker
 from pipeline.ingest.source_names import Sources
+from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import DayShare, FileRecord, Located
 from pipeline.lake.sums import Sums
 from pipeline.raw.files import Origin
@@ -60,6 +64,44 @@ def find_outdated(every: Iterable[Sums], places: DatabasesInForce, sealed: set[s
             if day not in sealed and (all_are or is_outdated(built, at, places)):
                 found.add(at)
     return sorted(found)
+
+
+def read_outdated(lake: Lake, maker: HitMaker, sources: Sources) -> list[FileRecord]:
+    """The records of the files that may be outdated, by file key: few of very many, mostly."""
+    sealed = lake.sealed()
+    by_geo = lake.files(lambda its: bool(find_outdated([its], maker.places, sealed)))
+    found = {record.file_key: record for record in by_geo}
+    found |= {r.file_key: r for r in lake.files(which=_may_be_outdated(maker, sources))}
+    return [record for _, record in sorted(found.items())]
+
+
+def _may_be_outdated(maker: HitMaker, sources: Sources) -> pc.Expression:
+    """Whose record may have a reason that is no database; see ``_reasons``, ``_by_settings``."""
+    its, names = pc.field, {table.name for table in sources.tables}
+    is_set = ~its("source").isin(pa.array(sorted(names), pa.string()))
+    if sources.layout is not None:
+        is_set &= _is("given", sources.layout)
+    for origin in map(sources.origin_of_table, sources.tables):
+        is_set |= (
+            _is("source", origin.source)
+            & _is("given", origin.layout)
+            & _is("timezone", origin.timezone)
+        )
+    is_named = its("source").isin(pa.array(sorted({*names, *sources.expected}), pa.string()))
+    return (
+        ~_is("robots", maker.robots.lists)
+        | ~_is("definitions", DEFINITIONS_VERSION)
+        | ~_is("addresses", maker.addresses.value)
+        | ~(its("proxies").is_null() | _is("proxies", maker.proxies.name))
+        | ~is_set
+        | ((its("source_by_name").is_null() | its("source_by_name")) & ~is_named)
+    )
+
+
+def _is(column: str, value: str | int | None) -> pc.Expression:
+    """Whether a column has a value, or none where that is None: never null."""
+    its = pc.field(column)
+    return its.is_null() if value is None else its.is_valid() & (its == value)
 
 
 def list_outdated(

@@ -16,7 +16,7 @@ from pipeline.ingest.fetching import raw_again
 from pipeline.ingest.ingest import ingest_files
 from pipeline.ingest.ingested import Failed, Ingested
 from pipeline.ingest.maker import IngestSettings
-from pipeline.ingest.outdated import Outdated, list_outdated
+from pipeline.ingest.outdated import Outdated, list_outdated, read_outdated
 from pipeline.ingest.seen import find_raws
 from pipeline.ingest.source_names import Sources
 from pipeline.lake.lake import Lake
@@ -51,7 +51,7 @@ def plan_reread(
 
     ``there``: keys of the raw files that can be; None: a remote one is taken to be where it was.
     """
-    records = {record.file_key: record for record in lake.files()}
+    records = {record.file_key: record for record in read_outdated(lake, maker, sources)}
     found = list_outdated(records.values(), maker, sources, lake.sealed())
     wanted = [records[key] for key in sorted({one.file_key for one in found if one.kind in kinds})]
     if there is None:
@@ -149,7 +149,7 @@ def read_again(  # noqa: PLR0913 what is read, by what
 
 
 def _settle_anew(lake: Lake, rules: OverlapRules) -> None:
-    for name in sorted({record.source for record in lake.files()}):
+    for name in sorted({sums.source for sums in lake.sums() if sums.files}):
         with lake.staging() as staging, lake.lock():
             source = SourceFiles(lake, rules, staging)
             source.settle_all(name)

@@ -1,13 +1,15 @@
 """The report's restatements: what each publication changed of what had been published, and why."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 
 from pipeline.days import Span
+from pipeline.lake.lake import Lake
 from pipeline.lake.query import State
+from pipeline.lake.records import read_records
 from pipeline.text import escape
 
 MOST_RESTATEMENTS = 30
@@ -75,8 +77,16 @@ class Restated:
 def gather_restated(state: State, span: Span) -> Restated:
     """Ask for what pages of all countries say of restatements."""
     days = state.ask(RestatedDay, "report/restated_days", most=MOST_RESTATEMENTS, **span.bound)
-    files = state.lake.all_files() if days else []
-    return Restated(days, {escape(record.name) for record in files})
+    return Restated(days, set(_names_in(state.lake, (one.reason for one in days))))
+
+
+def _names_in(lake: Lake, reasons: Iterable[str]) -> Iterator[str]:
+    """The names of files that some reasons may list, as they write them; a lake has very many."""
+    clauses = (clause for reason in set(reasons) for clause in reason.split("; "))
+    said = {name for _, files, _ in filter(None, map(_part_list, clauses)) for name in files}
+    if said:
+        for names in read_records(lake.ledger, ["name"])["name"].chunks:
+            yield from said.intersection(map(escape, names.to_pylist()))
 
 
 def gather_restatements(
@@ -139,12 +149,17 @@ def name_files_once(reasons: Iterable[str], names: Collection[str]) -> list[str]
 
 def _read_list(clause: str, names: Collection[str]) -> tuple[str, list[str], bool] | None:
     """What a clause says of which files, and whether of more; None when it lists no files."""
+    found = _part_list(clause)
+    return found if found and all(file in names for file in found[1]) else None
+
+
+def _part_list(clause: str) -> tuple[str, list[str], bool] | None:
+    """The same of what may be no files."""
     match = _LISTS_FILES.fullmatch(clause)
     if not match:
         return None
     has_more = bool(_AND_MORE.search(match[2]))
-    files = _AND_MORE.sub("", match[2]).split(", ")
-    return (match[1], files, has_more) if all(file in names for file in files) else None
+    return match[1], _AND_MORE.sub("", match[2]).split(", "), has_more
 
 
 def _write_list(what: str, files: Sequence[str], is_cut: bool) -> str:
