@@ -23,10 +23,10 @@ from pipeline.errors import TidegaugeError
 from pipeline.formats.fields import EXPLAINED
 from pipeline.formats.layouts import list_layouts
 from pipeline.formats.verdicts import TOO_LONG
+from pipeline.lake.ledger import FILES_FOLDER
 from pipeline.settings import Settings
 from pipeline.tables import (
     DUCKDB_TYPES,
-    FILES_FOLDER,
     PARTITIONED,
     RENAMED,
     TABLES,
