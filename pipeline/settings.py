@@ -11,10 +11,9 @@ from datetime import date
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     Field,
     SecretStr,
@@ -45,6 +44,7 @@ from pipeline.errors import HIDDEN, SettingsError, TidegaugeError
 from pipeline.lake.place import BucketUrl, check_bucket, check_place
 from pipeline.language import LanguageCode
 from pipeline.machine import find_timezone
+from pipeline.setting_errors import explain
 from pipeline.setting_values import (
     Addresses,
     AirflowItems,
@@ -335,10 +335,7 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(key, str(path), f"not valid TOML: {error}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        name = _name_key(first["loc"])
-        value = first["input"] if _may_be_shown(first["loc"]) else HIDDEN
-        raise SettingsError(name, value, _remedy(first["type"], first["msg"], name)) from None
+        raise explain(error, Settings) from None
     except UnreadableError as error:
         named = re.search(r'field "(\w+)"', str(error))
         name = f"TIDEGAUGE_{named[1].upper()}" if named else "TIDEGAUGE_*"
@@ -371,34 +368,3 @@ def use_store_keys(keys: Mapping[str, str]) -> None:
     """Let this process, and those that it starts, use these ``AWS_*`` alone."""
     os.environ.pop("AWS_SESSION_TOKEN", None)  # that of another key
     os.environ.update(keys)
-
-
-def _remedy(kind: str, message: str, key: str) -> str:
-    if kind != "extra_forbidden":
-        # Pydantic counts the items of a secret.
-        return message.removeprefix("Value error, ").replace("items after validation", "characters")
-    model: type[BaseModel] = SourceTable if key.startswith("[[source]]") else Settings
-    near = get_close_matches(key.rpartition(".")[2], model.model_fields, 1, 0.5)
-    known = f"did you mean {near[0]}?" if near else f"known are {', '.join(model.model_fields)}"
-    return f"no such key; {known}"
-
-
-def _name_key(loc: tuple[int | str, ...]) -> str:
-    """The key of a wrong setting; tables are counted from 1."""
-    if len(loc) > 1 and loc[0] == "source":
-        return ".".join([f"[[source]] {int(loc[1]) + 1}", *map(str, loc[2:])])
-    return ".".join(map(str, loc))
-
-
-def _may_be_shown(loc: tuple[int | str, ...]) -> bool:
-    """Whether the value there is of a key that is known and no secret; tables are many values."""
-    fields = Settings.model_fields
-    if loc and loc[0] == "source":
-        fields, loc = SourceTable.model_fields, loc[2:]
-    field = fields.get(str(loc[0])) if loc else None
-    return field is not None and loc[0] != "formats" and not is_secret(field.annotation)
-
-
-def is_secret(annotation: Any) -> bool:
-    """Whether a field so annotated is shown nowhere; tables are asked key by key."""
-    return annotation is SecretStr or any(map(is_secret, get_args(annotation)))

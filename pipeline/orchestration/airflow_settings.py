@@ -14,8 +14,9 @@ from airflow.sdk.log import mask_secret
 
 from pipeline.errors import HIDDEN, SettingsError, StoreError
 from pipeline.raw.stores import without_secrets
+from pipeline.setting_errors import is_secret
 from pipeline.setting_values import AirflowItem, SourceTable
-from pipeline.settings import Settings, is_secret, load_settings
+from pipeline.settings import Settings, load_settings
 
 VARIABLE = "tidegauge"
 MAXMIND = "maxmind"
