@@ -29,7 +29,8 @@ def check(*, output: RowOptions, site: SiteOptions) -> None:
 
     tidegauge airflow check --format json
     """
-    from pipeline.orchestration.airflow_check import State, check_airflow
+    from pipeline.orchestration.airflow_check import check_airflow
+    from pipeline.orchestration.site_check import State
 
     found = list(check_airflow(vars(site)))
     wrong = [one for one in found if one.state == State.wrong]

@@ -4,31 +4,23 @@ Asked where it runs, as whoever runs it: another machine or user may lack someth
 nothing. The facts are ``airflow_state``'s; here is what they mean.
 """
 
-import getpass
 import io
 import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from pipeline.enrich.geo.databases import list_databases
-from pipeline.enrich.visitors import load_key
-from pipeline.errors import SettingsError, TidegaugeError
+from pipeline.errors import SettingsError
 from pipeline.installed import find_data
-from pipeline.lake.lake import Lake
-from pipeline.lake.storage import STORAGE_ERRORS, cause_of
-from pipeline.lake.zone import assumed_zone
-from pipeline.orchestration.absolute_paths import list_relative
 from pipeline.orchestration.names import BUILD_POOL, NIGHTLY, REFRESH_GEO
-from pipeline.settings import Settings, find_config, load_settings
+from pipeline.orchestration.site_check import Finding, State, check_site, make_connection
+from pipeline.settings import Settings, load_settings
 
 _MADE_FOR = "3.3."
-_SITE = Path("/srv/tidegauge")
 _FAST_S = 1
 _INSTALL = "pip install 'tidegauge[airflow]'"
 
@@ -55,26 +47,6 @@ class AirflowState:
     """Whether there is a connection with MaxMind's account."""
 
 
-class State(StrEnum):
-    """How it is."""
-
-    ok = "ok"
-    wrong = "wrong"
-    advice = "advice"
-    """The DAGs run all the same."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was looked at, and how it is."""
-
-    what: str
-    state: State
-    said: str
-    write: str = ""
-    """A line for a shell that mends it, its words in capitals to be replaced; ok has none."""
-
-
 def check_airflow(given: Mapping[str, Any]) -> Iterator[Finding]:
     """Look at everything, in the order in which it is mended; ``given`` as ``load_settings``'."""
     try:
@@ -84,7 +56,7 @@ def check_airflow(given: Mapping[str, Any]) -> Iterator[Finding]:
     if not found.startswith(_MADE_FOR):
         said = f"{found}: the DAGs are made for {_MADE_FOR}x, and were not looked at"
         yield Finding("Airflow", State.wrong, said, _INSTALL)
-        yield from _check_site(load_settings, given)
+        yield from check_site(load_settings, given)
         return
     yield Finding("Airflow", State.ok, found)
     with redirect_stdout(io.StringIO()):  # where Airflow logs to
@@ -101,7 +73,7 @@ def judge(
     """What Airflow's state means, with the settings that ``load`` reads."""
     yield from _check_database(state)
     yield from _check_dags(state)
-    yield from _check_site(load, given)
+    yield from check_site(load, given)
     if not state.database:
         yield from _check_pools(state, given)
         yield from _check_switch(state)
@@ -144,133 +116,6 @@ def _has(folder: Path, ours: Path) -> bool:
     return any(Path(at).resolve() == ours for at, _, _ in os.walk(folder, followlinks=True))
 
 
-def _check_site(load: Callable[..., Settings], given: Mapping[str, Any]) -> Iterator[Finding]:
-    """Settings and what they name."""
-    key, config = find_config(given.get("config"))
-    try:
-        settings = load(**given)
-    except SettingsError as error:
-        yield Finding("settings", State.wrong, str(error), _say_how(error.key))
-        return
-    named = f"the file {config}, and the environment" if config.is_file() else "the environment"
-    relative = list_relative(settings)
-    if not relative:
-        yield Finding("settings", State.ok, f"of {named}; every path is absolute")
-    for name, place in relative.items():
-        said = f"{name} = '{place}' begins at the working directory: a task has another one"
-        written = {key: config.absolute()}.get(name, _SITE / Path(place).name)
-        variable = name if name == key else f"TIDEGAUGE_{name.upper()}"
-        write = f"export {variable}={shlex.quote(str(written))}" if "[" not in name else ""
-        yield Finding("settings", State.wrong, said, write)
-    yield from _check_places(settings, relative)
-    yield from _check_databases(settings, relative)
-    yield from _check_key(settings)
-    if not relative and not settings.timezone:
-        yield from _check_zone(settings)
-    if not settings.alert_urls:
-        said = "go nowhere: nobody is told of a surge or of a night that failed"
-        write = "export TIDEGAUGE_ALERT_URLS='mailtos://USER:PASSWORD@HOST'"
-        yield Finding("alerts", State.advice, said, write)
-
-
-def _check_zone(settings: Settings) -> Iterator[Finding]:
-    if isinstance(settings.lake, Path) and not Lake(settings.lake).identity():
-        said = f"not set: schedules are in {assumed_zone()}, this machine's, until there is a lake"
-        yield Finding("zone", State.advice, said, "export TIDEGAUGE_TIMEZONE=REGION/CITY")
-
-
-def _say_how(key: str) -> str:
-    """The command that makes what Airflow is to have."""
-    kind, _, name = key.rpartition(" of the ")[2].partition(" ")
-    if kind == "variable":
-        return f'airflow variables set {name} \'{{"raw": "{_SITE / "raw"}"}}\''
-    return _make(name) if kind == "connection" else ""
-
-
-def _make(connection: str) -> str:
-    """By a file: what a command is called with is seen by all users."""
-    kind, login = ("aws" if connection.endswith("_s3") else "generic", '"login": "ID", ')
-    if connection in {"tidegauge_visitor_key", "tidegauge_alert_urls"}:
-        login = ""
-    content = f'{{"{connection}": {{"conn_type": "{kind}", {login}"password": "SECRET"}}}}'
-    return (
-        f"(umask 077; printf '%s' '{content}' > {connection}.json;"
-        f" airflow connections import {connection}.json; rm {connection}.json)"
-    )
-
-
-def _check_places(settings: Settings, relative: Mapping[str, Any]) -> Iterator[Finding]:
-    folders = {"raw": settings.raw, "report": settings.report.parent}
-    if settings.source:
-        del folders["raw"]
-    if isinstance(settings.lake, Path):
-        folders["lake"] = settings.lake
-    else:
-        yield _try_bucket(settings)
-    for name in sorted(folders.keys() - relative.keys()):
-        folder = folders[name].expanduser()
-        path = shlex.quote(str(folder))
-        if not folder.is_dir():
-            yield Finding(name, State.wrong, f"there is no folder {folder}", f"mkdir -p {path}")
-        elif not os.access(folder, os.R_OK | os.X_OK | (0 if name == "raw" else os.W_OK)):
-            user = getpass.getuser()
-            may = "read" if name == "raw" else "write in"
-            write = f"sudo chown -R {shlex.quote(user)} {path}"
-            yield Finding(name, State.wrong, f"{user} may not {may} {folder}", write)
-        else:
-            yield Finding(name, State.ok, str(folder))
-
-
-def _try_bucket(settings: Settings) -> Finding:
-    try:
-        Lake(settings.lake).identity()
-    except TidegaugeError as error:
-        return Finding("lake", State.wrong, str(error))
-    except STORAGE_ERRORS as error:
-        return Finding("lake", State.wrong, cause_of(error))
-    return Finding("lake", State.ok, str(settings.lake))
-
-
-def _check_databases(settings: Settings, relative: Mapping[str, Any]) -> Iterator[Finding]:
-    if settings.geo is None:
-        yield Finding("addresses", State.ok, "nobody is located, as set")
-    elif "geo" not in relative:
-        write = f"tidegauge geo fetch dbip-lite --geo {shlex.quote(str(settings.geo))}"
-        try:
-            newest = max((one.built for one in list_databases(settings.geo)), default=None)
-        except TidegaugeError as error:
-            yield Finding("addresses", State.wrong, str(error), write)
-            return
-        if newest is None:
-            said = f"no database of addresses in {settings.geo}"
-            yield Finding("addresses", State.wrong, said, write)
-        else:
-            yield Finding("addresses", State.ok, f"{settings.geo}, the newest of {newest:%Y-%m-%d}")
-
-
-def _check_key(settings: Settings) -> Iterator[Finding]:
-    file = settings.visitor_key_file.expanduser()
-    path = shlex.quote(str(file))
-    if not settings.visitor_key and not file.exists():
-        said = f"there is none in {file}: each user and machine would make one, for another lake"
-        write = (
-            f"(umask 077; mkdir -p {shlex.quote(str(file.parent))}; python3 -c"
-            f" 'import secrets; print(secrets.token_hex(32))' > {path})"
-        )
-        yield Finding("visitor key", State.wrong, said, write)
-        return
-    try:
-        load_key(settings)
-    except SettingsError as error:
-        yield Finding("visitor key", State.wrong, str(error), f"chmod 600 {path}")
-    except OSError as error:
-        said = f"{getpass.getuser()} can't read {file}: {cause_of(error)}"
-        write = f"sudo chown {shlex.quote(getpass.getuser())} {path}"
-        yield Finding("visitor key", State.wrong, said, write)
-    else:
-        yield Finding("visitor key", State.ok, "as set" if settings.visitor_key else str(file))
-
-
 def _check_pools(state: AirflowState, given: Mapping[str, Any]) -> Iterator[Finding]:
     try:
         settings = load_settings(**given)
@@ -309,7 +154,7 @@ def _check_switch(state: AirflowState) -> Iterator[Finding]:
         yield Finding(NIGHTLY, State.ok, "is on")
     if state.paused.get(REFRESH_GEO) is False and not state.has_maxmind:
         said = "is on, and there is no connection maxmind with the account"
-        yield Finding(REFRESH_GEO, State.wrong, said, _make("maxmind"))
+        yield Finding(REFRESH_GEO, State.wrong, said, make_connection("maxmind"))
 
 
 def _check_speed(state: AirflowState) -> Iterator[Finding]:

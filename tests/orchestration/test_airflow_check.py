@@ -19,7 +19,8 @@ from lake_fixtures import Site, make_line
 from pipeline.errors import StoreError
 from pipeline.installed import find_data
 from pipeline.orchestration import airflow_check
-from pipeline.orchestration.airflow_check import AirflowState, Finding, State, judge
+from pipeline.orchestration.airflow_check import AirflowState, judge
+from pipeline.orchestration.site_check import Finding, State
 from pipeline.settings import load_settings
 
 
