@@ -151,3 +151,12 @@ def test_no_name_stands_for_two_modules_but_a_command_and_what_it_calls() -> Non
             places.setdefault(name, []).append(module)
     twice = {name: its for name, its in places.items() if len(its) > 1}
     assert not twice
+
+
+def test_no_name_stands_for_two_classes() -> None:
+    places: dict[str, list[str]] = {}
+    for module in MODULES:
+        for node in ast.walk(read(module)):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(module)
+    assert not {name: its for name, its in places.items() if len(its) > 1}

@@ -61,7 +61,7 @@ class Division:
         ]
         self._left: list[File] = []
 
-    def buckets(self, left: Iterable[dict[int, File]]) -> "list[Bucket]":
+    def buckets(self, left: Iterable[dict[int, File]]) -> "list[VisitorBucket]":
         """What is to be built of what the slices, in their order, have left."""
         pieces: list[list[tuple[date, File]]] = [[] for _ in range(self._count)]
         for its, files in zip(self.slices, left, strict=True):
@@ -69,7 +69,7 @@ class Division:
                 pieces[bucket].append((its.of_day, file))
                 self._left.append(file)
         return [
-            Bucket(self._aside, self.day, self._days, self._settings, tuple(its), number + 1)
+            VisitorBucket(self._aside, self.day, self._days, self._settings, tuple(its), number + 1)
             for number, its in enumerate(pieces)
             if its
         ]
@@ -158,7 +158,7 @@ def _slice(
 
 
 @dataclass(frozen=True)
-class Bucket:
+class VisitorBucket:
     """The hits of some visitors, of a day and its neighbours."""
 
     work: Workplace

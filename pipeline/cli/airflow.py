@@ -30,10 +30,10 @@ def check(*, output: RowOptions, site: SiteOptions) -> None:
     tidegauge airflow check --format json
     """
     from pipeline.orchestration.airflow_check import check_airflow
-    from pipeline.orchestration.site_check import State
+    from pipeline.orchestration.site_check import Health
 
     found = list(check_airflow(vars(site)))
-    wrong = [one for one in found if one.state == State.wrong]
+    wrong = [one for one in found if one.state == Health.wrong]
     if output.form == Form.table:
         with until_closed():
             for one in found:

@@ -40,7 +40,7 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _THEN = "nothing was changed; if a build or an ingest was at work, run compare again"
 
 
-class Robotlike(StrEnum):
+class RobotlikeChoice(StrEnum):
     """What is done with visitors whose day looks like a robot's."""
 
     keep = "keep"
@@ -72,7 +72,7 @@ def compare(  # noqa: PLR0913 one parameter an option
         ),
     ] = None,
     robotlike: Annotated[
-        list[Robotlike] | None,
+        list[RobotlikeChoice] | None,
         typer.Option(
             "--robotlike",
             help="Visitors whose day looks like a robot's: counted (keep) or not (drop).",
@@ -141,7 +141,7 @@ def compare(  # noqa: PLR0913 one parameter an option
     the_lake = open_lake(settings.lake)
     asked = Asked(
         timeout or (), timezone or (), robots or (),
-        [one is Robotlike.drop for one in robotlike or ()], geo_database or (),
+        [one is RobotlikeChoice.drop for one in robotlike or ()], geo_database or (),
         [built.date() for built in geo_built or ()],
     )  # fmt: skip
     how = ingest_settings(settings)

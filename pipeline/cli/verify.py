@@ -41,7 +41,7 @@ def verify(
     from pipeline.lake.lake import Lake
     from pipeline.progress import show_steps
     from pipeline.verify.findings import COLUMNS
-    from pipeline.verify.proof import Span, prove_lake
+    from pipeline.verify.proof import AskedDays, prove_lake
 
     settings = site.settings()
     the_lake = Lake(settings.lake)
@@ -49,7 +49,7 @@ def verify(
         proof = prove_lake(
             the_lake,
             _rules_of(settings, the_lake),
-            Span(day_of(start), day_of(end)),
+            AskedDays(day_of(start), day_of(end)),
             processes,
             lambda done, of: progress.update(task, advance=done, total=of),
         )

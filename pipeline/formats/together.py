@@ -30,7 +30,7 @@ _Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Texts:
+class JoinedLines:
     """``n`` lines of ``files`` files one after the other."""
 
     lines: pa.Array
@@ -51,7 +51,7 @@ class Texts:
 
 
 @dataclass(frozen=True)
-class Together:
+class ReadTogether:
     """What some of the files became, all of them in one layout; ``files`` are in no doubt."""
 
     layout: Layout
@@ -61,8 +61,11 @@ class Together:
 
 
 def read_together(
-    connection: duckdb.DuckDBPyConnection, texts: Texts, given: str | None, zone: ZoneInfo | None
-) -> Iterator[Together]:
+    connection: duckdb.DuckDBPyConnection,
+    texts: JoinedLines,
+    given: str | None,
+    zone: ZoneInfo | None,
+) -> Iterator[ReadTogether]:
     """Read the files that leave no doubt, layout by layout.
 
     Args:
@@ -93,11 +96,11 @@ def read_together(
         read = read_parts(connection, [part])
         sure = _without_doubt(files, texts.owner, line_no[is_odd], read)
         if sure:
-            yield Together(made, sure, read)
+            yield ReadTogether(made, sure, read)
 
 
 def _choose(
-    connection: duckdb.DuckDBPyConnection, texts: Texts, given: Layout | None
+    connection: duckdb.DuckDBPyConnection, texts: JoinedLines, given: Layout | None
 ) -> Iterator[tuple[Layout, bytes, list[int]]]:
     """The layout that is given, or that files' first lines tell: each with its head and files."""
     if given and not isinstance(given, HeaderLayout):
@@ -121,7 +124,7 @@ def _find_by_head(head: bytes) -> Layout | None:
 
 
 def _find_by_lines(
-    connection: duckdb.DuckDBPyConnection, texts: Texts, files: Sequence[int]
+    connection: duckdb.DuckDBPyConnection, texts: JoinedLines, files: Sequence[int]
 ) -> Iterator[tuple[Layout, bytes, list[int]]]:
     """The layouts of files without a head: of common and combined lines, or by the first line."""
     line_no, lines = texts.of(files)

@@ -20,7 +20,7 @@ from pipeline.days import EPOCH
 from pipeline.enrich.hits import local_days
 from pipeline.errors import DataError, TidegaugeError
 from pipeline.formats.layouts import forwarded_kind
-from pipeline.formats.together import Texts, Together, read_together
+from pipeline.formats.together import JoinedLines, ReadTogether, read_together
 from pipeline.ingest.deduplication import NewFile
 from pipeline.ingest.file_days import FileDays
 from pipeline.ingest.neighbours import with_lines
@@ -138,12 +138,12 @@ def _look(smalls: Sequence[_Small], zone: ZoneInfo) -> dict[Path, FileDays]:
     return found
 
 
-def _join(smalls: Sequence[_Small]) -> tuple[Texts, _Ints]:
+def _join(smalls: Sequence[_Small]) -> tuple[JoinedLines, _Ints]:
     """Their lines one after the other; and where each file's begin, and the last one's end."""
     texts = [small.text if small.text.endswith(b"\n") else small.text + b"\n" for small in smalls]
     starts = np.cumsum([0, *(text.count(b"\n") for text in texts)])
     owner = np.repeat(np.arange(len(smalls)), np.diff(starts))
-    return Texts(to_lines(b"".join(texts)), owner, [small.head for small in smalls]), starts
+    return JoinedLines(to_lines(b"".join(texts)), owner, [small.head for small in smalls]), starts
 
 
 def stage_together(
@@ -223,7 +223,7 @@ def _join_small(pieces: Iterable[bytes]) -> bytes:
 
 
 def _account(
-    one: Together, smalls: Sequence[_Small], texts: Texts, starts: _Ints, how: Reading
+    one: ReadTogether, smalls: Sequence[_Small], texts: JoinedLines, starts: _Ints, how: Reading
 ) -> Iterator[tuple[int, FileRecord, dict[str, Rows]]]:
     """Each of the files with its record and its hits by day."""
     is_sure = np.zeros(len(smalls), np.bool_)

@@ -26,7 +26,7 @@ from pipeline.text import escape, printable
 
 
 @dataclass(frozen=True)
-class Plan:
+class RereadPlan:
     """What is outdated, which raw files are read again for it, and the days that can't be."""
 
     outdated: list[Outdated]
@@ -46,7 +46,7 @@ def plan_reread(
     maker: HitMaker,
     kinds: Collection[str],
     there: Container[str] | None = None,
-) -> Plan:
+) -> RereadPlan:
     """Find what would be read again for causes of ``kinds``, as ``maker`` would make hits now.
 
     ``there``: keys of the raw files that can be; None: a remote one is taken to be where it was.
@@ -65,7 +65,7 @@ def plan_reread(
         for record in wanted
         if _main_day(record) not in kept and not _is_sealed(record, lake)
     ]
-    return Plan(found, files, dict(kept))
+    return RereadPlan(found, files, dict(kept))
 
 
 def _main_day(record: FileRecord) -> str:
@@ -85,7 +85,7 @@ def reread(  # noqa: PLR0913 what is read, by what
     open_maker: Callable[[bool], HitMaker],
     kinds: Collection[str],
     on_read: Callable[[int], None] = lambda _: None,
-) -> Plan:
+) -> RereadPlan:
     """Read again what is outdated for causes of ``kinds``; with ``settings``, settle overlaps anew.
 
     ``maker`` tells what is outdated; files are read by what ``open_maker`` gives for those that

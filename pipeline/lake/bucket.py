@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.lake.objects import Listed
+    from pipeline.lake.objects import ListedObject
     from pipeline.lake.place import BucketUrl
 
 _OF_MACHINE = {"staging", "views", "robots"}
@@ -133,7 +133,7 @@ class Bucket(Copied):
         draft.unlink()
         self._note(views=made_of)
 
-    def list_garbage(self, *, delete: bool = False) -> list[Listed]:
+    def list_garbage(self, *, delete: bool = False) -> list[ListedObject]:
         """What lies there that no commit needs any more; the caller holds ``commit``.
 
         It is deleted when asked for, and what lies otherwise than the log says is put in place.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.lake.journal import Move
-    from pipeline.lake.objects import Listed
+    from pipeline.lake.objects import ListedObject
 
 _ASIDE = ".aside"
 _KEPT_SECONDS = 2 * 24 * 3600
@@ -138,7 +138,7 @@ class Folder:
     def put_views(self, made_of: str, make: Callable[[Path, str], None]) -> None:
         """Put views of the lake where those find them who know its URL alone, if it has one."""
 
-    def list_garbage(self, *, delete: bool = False) -> list[Listed]:  # noqa: ARG002 here is none
+    def list_garbage(self, *, delete: bool = False) -> list[ListedObject]:  # noqa: ARG002 here is none
         """What lies there that nothing needs any more; the caller holds ``commit``.
 
         It is deleted when asked for.

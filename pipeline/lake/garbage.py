@@ -15,12 +15,12 @@ from pipeline.lake.objects import TakenError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pipeline.lake.objects import Listed, Objects
+    from pipeline.lake.objects import ListedObject, Objects
 
 KEPT_SECONDS = 2 * 24 * 3600.0
 
 
-def list_garbage(objects: Objects, log: CommitLog) -> Iterator[Listed]:
+def list_garbage(objects: Objects, log: CommitLog) -> Iterator[ListedObject]:
     """The objects that may go; every commit is applied."""
     _, files = log.read_all()
     staged = {its.object: (place, its) for place, its in files.items()}
@@ -44,14 +44,14 @@ def list_garbage(objects: Objects, log: CommitLog) -> Iterator[Listed]:
             yield one
 
 
-def list_own(objects: Objects, files: Iterable[str]) -> Iterator[Listed]:
+def list_own(objects: Objects, files: Iterable[str]) -> Iterator[ListedObject]:
     """The objects in the lake's folders: beside those may lie what is not its, or another lake."""
     folders = {f"{place.partition('/')[0]}/" for place in files} | {STAGED, "ledger/"}
     for folder in sorted(folders):
         yield from objects.list(folder)
 
 
-def collect(objects: Objects, garbage: Iterable[Listed]) -> None:
+def collect(objects: Objects, garbage: Iterable[ListedObject]) -> None:
     """Delete it; what was written anew since it was listed stays."""
     for one in garbage:
         with suppress(TakenError):

@@ -50,7 +50,7 @@ class TakenError(Exception):
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedObject:
     """An object as a listing has it."""
 
     place: str
@@ -188,7 +188,7 @@ class Objects:
         if not made:
             raise FileNotFoundError(source)
 
-    def list(self, folder: str, after: str = "") -> Iterator[Listed]:
+    def list(self, folder: str, after: str = "") -> Iterator[ListedObject]:
         """The objects below a folder, by key, from behind one on."""
         options = {"StartAfter": self._key(after)} if after else {}
         while True:
@@ -199,7 +199,7 @@ class Objects:
                 if one["Key"].endswith("/"):  # what consoles show as an empty folder
                     continue
                 age = now - one["LastModified"].timestamp()
-                yield Listed(place, one["Size"], one["ETag"], age)
+                yield ListedObject(place, one["Size"], one["ETag"], age)
             if not page.get("IsTruncated"):
                 return
             options = {"ContinuationToken": page["NextContinuationToken"]}

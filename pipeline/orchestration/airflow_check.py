@@ -17,7 +17,7 @@ from typing import Any
 from pipeline.errors import SettingsError
 from pipeline.installed import find_data
 from pipeline.orchestration.names import BUILD_POOL, NIGHTLY, REFRESH_GEO
-from pipeline.orchestration.site_check import Finding, State, check_site, make_connection
+from pipeline.orchestration.site_check import Checked, Health, check_site, make_connection
 from pipeline.settings import Settings, load_settings
 
 _MADE_FOR = "3.3."
@@ -47,7 +47,7 @@ class AirflowState:
     """Whether there is a connection with MaxMind's account."""
 
 
-def check_airflow(given: Mapping[str, Any]) -> Iterator[Finding]:
+def check_airflow(given: Mapping[str, Any]) -> Iterator[Checked]:
     """Look at everything, in the order in which it is mended; ``given`` as ``load_settings``'."""
     try:
         found = version("apache-airflow")
@@ -55,10 +55,10 @@ def check_airflow(given: Mapping[str, Any]) -> Iterator[Finding]:
         found = "not installed where tidegauge is"
     if not found.startswith(_MADE_FOR):
         said = f"{found}: the DAGs are made for {_MADE_FOR}x, and were not looked at"
-        yield Finding("Airflow", State.wrong, said, _INSTALL)
+        yield Checked("Airflow", Health.wrong, said, _INSTALL)
         yield from check_site(load_settings, given)
         return
-    yield Finding("Airflow", State.ok, found)
+    yield Checked("Airflow", Health.ok, found)
     with redirect_stdout(io.StringIO()):  # where Airflow logs to
         from pipeline.orchestration.airflow_settings import read_settings  # noqa: PLC0415 see above
         from pipeline.orchestration.airflow_state import read_state  # noqa: PLC0415 likewise
@@ -69,7 +69,7 @@ def check_airflow(given: Mapping[str, Any]) -> Iterator[Finding]:
 
 def judge(
     state: AirflowState, load: Callable[..., Settings], given: Mapping[str, Any]
-) -> Iterator[Finding]:
+) -> Iterator[Checked]:
     """What Airflow's state means, with the settings that ``load`` reads."""
     yield from _check_database(state)
     yield from _check_dags(state)
@@ -80,29 +80,29 @@ def judge(
     yield from _check_speed(state)
 
 
-def _check_database(state: AirflowState) -> Iterator[Finding]:
+def _check_database(state: AirflowState) -> Iterator[Checked]:
     if state.database:
         is_old = "no such" in state.database or "does not exist" in state.database
         write = "airflow db migrate" if is_old else "airflow db check"
-        yield Finding("Airflow's database", State.wrong, state.database, write)
+        yield Checked("Airflow's database", Health.wrong, state.database, write)
     else:
-        yield Finding("Airflow's database", State.ok, "answers")
+        yield Checked("Airflow's database", Health.ok, "answers")
 
 
-def _check_dags(state: AirflowState) -> Iterator[Finding]:
+def _check_dags(state: AirflowState) -> Iterator[Checked]:
     ours = find_data("dags").resolve()
     for file, error in state.unreadable.items():
-        yield Finding("DAGs", State.wrong, f"{file}: {error}", _INSTALL)
+        yield Checked("DAGs", Health.wrong, f"{file}: {error}", _INSTALL)
     if any(_has(folder, ours) for folder in state.folders):
-        yield Finding("DAGs", State.ok, f"{ours} is in Airflow's folder of DAGs")
+        yield Checked("DAGs", Health.ok, f"{ours} is in Airflow's folder of DAGs")
         return
     if NIGHTLY in state.paused:
-        yield Finding("DAGs", State.ok, "Airflow reads them from a bundle")
+        yield Checked("DAGs", Health.ok, "Airflow reads them from a bundle")
         return
     folder = state.folders[0] if state.folders else state.home / "dags"
     link = shlex.quote(str(folder / "tidegauge"))
-    yield Finding(
-        "DAGs", State.wrong,
+    yield Checked(
+        "DAGs", Health.wrong,
         f"{folder} does not lead to {ours}",
         f"mkdir -p {shlex.quote(str(folder))} && ln -sfn {shlex.quote(str(ours))} {link}",
     )  # fmt: skip
@@ -116,7 +116,7 @@ def _has(folder: Path, ours: Path) -> bool:
     return any(Path(at).resolve() == ours for at, _, _ in os.walk(folder, followlinks=True))
 
 
-def _check_pools(state: AirflowState, given: Mapping[str, Any]) -> Iterator[Finding]:
+def _check_pools(state: AirflowState, given: Mapping[str, Any]) -> Iterator[Checked]:
     try:
         settings = load_settings(**given)
     except SettingsError:
@@ -131,33 +131,33 @@ def _check_pools(state: AirflowState, given: Mapping[str, Any]) -> Iterator[Find
                 f"airflow pools set {BUILD_POOL} 1 'builds of tidegauge' &&"
                 f" export TIDEGAUGE_AIRFLOW_BUILD_POOL={BUILD_POOL}"
             )
-            yield Finding("pool", State.advice, said, write)
+            yield Checked("pool", Health.advice, said, write)
         elif state.pools.get(pool, 0) == 0:
             said = f"{pool} has no slot: {tasks} would wait for ever"
-            yield Finding("pool", State.wrong, said, write)
+            yield Checked("pool", Health.wrong, said, write)
         elif tasks == "builds" and state.pools[pool] != slots:
             said = f"{pool} has {state.pools[pool]} slots: builds take turns at one"
-            yield Finding("pool", State.advice, said, write)
+            yield Checked("pool", Health.advice, said, write)
         else:
-            yield Finding("pool", State.ok, f"{pool}, slots: {state.pools[pool]}")
+            yield Checked("pool", Health.ok, f"{pool}, slots: {state.pools[pool]}")
 
 
-def _check_switch(state: AirflowState) -> Iterator[Finding]:
+def _check_switch(state: AirflowState) -> Iterator[Checked]:
     is_off = state.paused.get(NIGHTLY)
     if is_off is None:
         said = "Airflow has not read it yet: its dag-processor does, or at once"
-        yield Finding(NIGHTLY, State.advice, said, "airflow dags reserialize")
+        yield Checked(NIGHTLY, Health.advice, said, "airflow dags reserialize")
     elif is_off:
         write = f"airflow dags unpause {NIGHTLY}"
-        yield Finding(NIGHTLY, State.advice, "is off: no night is counted", write)
+        yield Checked(NIGHTLY, Health.advice, "is off: no night is counted", write)
     else:
-        yield Finding(NIGHTLY, State.ok, "is on")
+        yield Checked(NIGHTLY, Health.ok, "is on")
     if state.paused.get(REFRESH_GEO) is False and not state.has_maxmind:
         said = "is on, and there is no connection maxmind with the account"
-        yield Finding(REFRESH_GEO, State.wrong, said, make_connection("maxmind"))
+        yield Checked(REFRESH_GEO, Health.wrong, said, make_connection("maxmind"))
 
 
-def _check_speed(state: AirflowState) -> Iterator[Finding]:
+def _check_speed(state: AirflowState) -> Iterator[Checked]:
     what = "backfills"
     if state.heartbeat_seconds > _FAST_S:
         said = "Airflow may see only at a heartbeat that a task has ended"
@@ -165,7 +165,7 @@ def _check_speed(state: AirflowState) -> Iterator[Finding]:
             f"export AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL={_FAST_S}"
             " AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS=15"
         )
-        yield Finding(what, State.advice, said, write)
+        yield Checked(what, Health.advice, said, write)
     if not state.has_local_settings:
         link = state.home / "config" / "airflow_local_settings.py"
         source = Path(__file__).with_name("airflow_preload.py")
@@ -173,4 +173,4 @@ def _check_speed(state: AirflowState) -> Iterator[Finding]:
             f"mkdir -p {shlex.quote(str(link.parent))} &&"
             f" ln -s {shlex.quote(str(source))} {shlex.quote(str(link))}"
         )
-        yield Finding(what, State.advice, "each task loads the libraries by itself", write)
+        yield Checked(what, Health.advice, "each task loads the libraries by itself", write)

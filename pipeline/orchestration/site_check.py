@@ -22,7 +22,7 @@ from pipeline.settings import Settings, find_config
 _SITE = Path("/srv/tidegauge")
 
 
-class State(StrEnum):
+class Health(StrEnum):
     """How it is."""
 
     ok = "ok"
@@ -32,34 +32,34 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class Checked:
     """What was looked at, and how it is."""
 
     what: str
-    state: State
+    state: Health
     said: str
     write: str = ""
     """A line for a shell that mends it, its words in capitals to be replaced; ok has none."""
 
 
-def check_site(load: Callable[..., Settings], given: Mapping[str, Any]) -> Iterator[Finding]:
+def check_site(load: Callable[..., Settings], given: Mapping[str, Any]) -> Iterator[Checked]:
     """Settings and what they name."""
     key, config = find_config(given.get("config"))
     try:
         settings = load(**given)
     except SettingsError as error:
-        yield Finding("settings", State.wrong, str(error), _say_how(error.key))
+        yield Checked("settings", Health.wrong, str(error), _say_how(error.key))
         return
     named = f"the file {config}, and the environment" if config.is_file() else "the environment"
     relative = list_relative(settings)
     if not relative:
-        yield Finding("settings", State.ok, f"of {named}; every path is absolute")
+        yield Checked("settings", Health.ok, f"of {named}; every path is absolute")
     for name, place in relative.items():
         said = f"{name} = '{place}' begins at the working directory: a task has another one"
         written = {key: config.absolute()}.get(name, _SITE / Path(place).name)
         variable = name if name == key else f"TIDEGAUGE_{name.upper()}"
         write = f"export {variable}={shlex.quote(str(written))}" if "[" not in name else ""
-        yield Finding("settings", State.wrong, said, write)
+        yield Checked("settings", Health.wrong, said, write)
     yield from _check_places(settings, relative)
     yield from _check_databases(settings.geo, relative)
     yield from _check_key(settings)
@@ -68,13 +68,13 @@ def check_site(load: Callable[..., Settings], given: Mapping[str, Any]) -> Itera
     if not settings.alert_urls:
         said = "go nowhere: nobody is told of a surge or of a night that failed"
         write = "export TIDEGAUGE_ALERT_URLS='mailtos://USER:PASSWORD@HOST'"
-        yield Finding("alerts", State.advice, said, write)
+        yield Checked("alerts", Health.advice, said, write)
 
 
-def _check_zone(lake: Path | BucketUrl) -> Iterator[Finding]:
+def _check_zone(lake: Path | BucketUrl) -> Iterator[Checked]:
     if isinstance(lake, Path) and not Lake(lake).identity():
         said = f"not set: schedules are in {assumed_zone()}, this machine's, until there is a lake"
-        yield Finding("zone", State.advice, said, "export TIDEGAUGE_TIMEZONE=REGION/CITY")
+        yield Checked("zone", Health.advice, said, "export TIDEGAUGE_TIMEZONE=REGION/CITY")
 
 
 def _say_how(key: str) -> str:
@@ -97,7 +97,7 @@ def make_connection(connection: str) -> str:
     )
 
 
-def _check_places(settings: Settings, relative: Mapping[str, Any]) -> Iterator[Finding]:
+def _check_places(settings: Settings, relative: Mapping[str, Any]) -> Iterator[Checked]:
     folders = {"raw": settings.raw, "report": settings.report.parent}
     if settings.source:
         del folders["raw"]
@@ -109,44 +109,44 @@ def _check_places(settings: Settings, relative: Mapping[str, Any]) -> Iterator[F
         folder = folders[name].expanduser()
         path = shlex.quote(str(folder))
         if not folder.is_dir():
-            yield Finding(name, State.wrong, f"there is no folder {folder}", f"mkdir -p {path}")
+            yield Checked(name, Health.wrong, f"there is no folder {folder}", f"mkdir -p {path}")
         elif not os.access(folder, os.R_OK | os.X_OK | (0 if name == "raw" else os.W_OK)):
             user = getpass.getuser()
             may = "read" if name == "raw" else "write in"
             write = f"sudo chown -R {shlex.quote(user)} {path}"
-            yield Finding(name, State.wrong, f"{user} may not {may} {folder}", write)
+            yield Checked(name, Health.wrong, f"{user} may not {may} {folder}", write)
         else:
-            yield Finding(name, State.ok, str(folder))
+            yield Checked(name, Health.ok, str(folder))
 
 
-def _try_bucket(url: BucketUrl) -> Finding:
+def _try_bucket(url: BucketUrl) -> Checked:
     try:
         Lake(url).identity()
     except TidegaugeError as error:
-        return Finding("lake", State.wrong, str(error))
+        return Checked("lake", Health.wrong, str(error))
     except STORAGE_ERRORS as error:
-        return Finding("lake", State.wrong, cause_of(error))
-    return Finding("lake", State.ok, str(url))
+        return Checked("lake", Health.wrong, cause_of(error))
+    return Checked("lake", Health.ok, str(url))
 
 
-def _check_databases(geo: Path | None, relative: Mapping[str, Any]) -> Iterator[Finding]:
+def _check_databases(geo: Path | None, relative: Mapping[str, Any]) -> Iterator[Checked]:
     if geo is None:
-        yield Finding("addresses", State.ok, "nobody is located, as set")
+        yield Checked("addresses", Health.ok, "nobody is located, as set")
     elif "geo" not in relative:
         write = f"tidegauge geo fetch dbip-lite --geo {shlex.quote(str(geo))}"
         try:
             newest = max((one.built for one in list_databases(geo)), default=None)
         except TidegaugeError as error:
-            yield Finding("addresses", State.wrong, str(error), write)
+            yield Checked("addresses", Health.wrong, str(error), write)
             return
         if newest is None:
             said = f"no database of addresses in {geo}"
-            yield Finding("addresses", State.wrong, said, write)
+            yield Checked("addresses", Health.wrong, said, write)
         else:
-            yield Finding("addresses", State.ok, f"{geo}, the newest of {newest:%Y-%m-%d}")
+            yield Checked("addresses", Health.ok, f"{geo}, the newest of {newest:%Y-%m-%d}")
 
 
-def _check_key(settings: Settings) -> Iterator[Finding]:
+def _check_key(settings: Settings) -> Iterator[Checked]:
     file = settings.visitor_key_file.expanduser()
     path = shlex.quote(str(file))
     if not settings.visitor_key and not file.exists():
@@ -155,15 +155,15 @@ def _check_key(settings: Settings) -> Iterator[Finding]:
             f"(umask 077; mkdir -p {shlex.quote(str(file.parent))}; python3 -c"
             f" 'import secrets; print(secrets.token_hex(32))' > {path})"
         )
-        yield Finding("visitor key", State.wrong, said, write)
+        yield Checked("visitor key", Health.wrong, said, write)
         return
     try:
         load_key(settings)
     except SettingsError as error:
-        yield Finding("visitor key", State.wrong, str(error), f"chmod 600 {path}")
+        yield Checked("visitor key", Health.wrong, str(error), f"chmod 600 {path}")
     except OSError as error:
         said = f"{getpass.getuser()} can't read {file}: {cause_of(error)}"
         write = f"sudo chown {shlex.quote(getpass.getuser())} {path}"
-        yield Finding("visitor key", State.wrong, said, write)
+        yield Checked("visitor key", Health.wrong, said, write)
     else:
-        yield Finding("visitor key", State.ok, "as set" if settings.visitor_key else str(file))
+        yield Checked("visitor key", Health.ok, "as set" if settings.visitor_key else str(file))

@@ -47,7 +47,7 @@ _ASKED = {"--country": 404, "--from and --to": 404, "from": 400, "to": 400}
 
 
 @dataclass(frozen=True)
-class Answer:
+class TabPage:
     """A page and its HTTP status."""
 
     status: int
@@ -71,7 +71,7 @@ class DayRow:
 
 def answer(
     load: Callable[[], Settings], page: str, query: Mapping[str, str], now: datetime
-) -> Answer:
+) -> TabPage:
     """The page that is asked for.
 
     Args:
@@ -93,8 +93,8 @@ def answer(
             raise SettingsError("from", str(span.first), f"that is after to, {span.last}")
         lake = open_lake(settings.lake)
         if page == "days":
-            return Answer(200, _make_days(lake, settings, span, now))
-        return Answer(200, _make_report(lake, settings, query.get("country", "").strip(), span))
+            return TabPage(200, _make_days(lake, settings, span, now))
+        return TabPage(200, _make_report(lake, settings, query.get("country", "").strip(), span))
     except TidegaugeError as error:
         return _refuse(_status_of(error), str(error), language)
     except STORAGE_ERRORS as error:
@@ -102,10 +102,10 @@ def answer(
         return _refuse(503, f"the lake can't be read: {cause_of(error)}", language)
 
 
-def _refuse(status: int, sentence: str, language: LanguageCode) -> Answer:
+def _refuse(status: int, sentence: str, language: LanguageCode) -> TabPage:
     link = _link(ALL_DAYS, language)
     said = {"sentence": sentence, "is_live": True, "is_simulated": False, "link": link}
-    return Answer(status, render_page("refused.html.j2", Language(language), **said))
+    return TabPage(status, render_page("refused.html.j2", Language(language), **said))
 
 
 def _read_language(query: Mapping[str, str], otherwise: LanguageCode) -> LanguageCode:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from pipeline.days import Span
 from pipeline.definitions import NO_COUNTRY
-from pipeline.report.restated import Restated, Restatement
+from pipeline.report.restated import RestatedSpan, Restatement
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,7 @@ class Facts:
     countries: list[CountryTotal]
     episodes: list[SurgeEpisode]
     """Those with a day of the span, the one with the most sessions above expectation first."""
-    restated: Restated
+    restated: RestatedSpan
 
     @property
     def is_part(self) -> bool:

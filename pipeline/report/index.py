@@ -12,7 +12,7 @@ from pipeline.lake.query import State, one_state
 from pipeline.report.accounting import ReportSettings
 from pipeline.report.charts import draw_spark
 from pipeline.report.facts import HistoryDay
-from pipeline.report.page import Link, Site, read_country, read_site, render, render_country
+from pipeline.report.page import EveryPage, Link, read_country, read_site, render, render_country
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ def name_file(country: str) -> str:
     return f"{country or 'index'}.html"
 
 
-def _render_index(site: Site, cards: list[Card], link: Link) -> str:
+def _render_index(site: EveryPage, cards: list[Card], link: Link) -> str:
     return render("index.html.j2", site, link, cards=cards, focus=None)
 
 
-def _read_cards(state: State, site: Site, span: Span) -> list[Card]:
+def _read_cards(state: State, site: EveryPage, span: Span) -> list[Card]:
     """The countries, that with the largest excess first."""
     days = state.ask(HistoryDay, "report/history", country=None, **span.bound)
     of_country = groupby(days, key=lambda day: day.country)
@@ -75,7 +75,7 @@ def _read_cards(state: State, site: Site, span: Span) -> list[Card]:
     return sorted(visited, key=lambda card: (-card.excess, -card.sessions, card.country))
 
 
-def _make_card(site: Site, country: str, history: list[HistoryDay]) -> Card:
+def _make_card(site: EveryPage, country: str, history: list[HistoryDay]) -> Card:
     own = [one for one in site.facts.episodes if one.country == country]
     return Card(
         country=country,

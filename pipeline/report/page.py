@@ -100,7 +100,7 @@ def make_page(  # noqa: PLR0913 one parameter a choice
 
 
 @dataclass(frozen=True)
-class Site:
+class EveryPage:
     """What every page of a lake says, whichever country it is about."""
 
     facts: Facts
@@ -124,10 +124,10 @@ class Told:
     """Where nothing is expected of the highest day: why not."""
 
 
-def read_site(state: State, how: ReportSettings, span: Span) -> Site:
+def read_site(state: State, how: ReportSettings, span: Span) -> EveryPage:
     """Ask for what every page says."""
     facts = gather_facts(state, span)
-    return Site(
+    return EveryPage(
         facts=facts,
         accounting=account_for(state.lake, how, facts.days, span),
         timeouts=_timeouts(state.lake, how.timeout_minutes),
@@ -153,7 +153,7 @@ def read_country(state: State, facts: Facts, country: str | None, span: Span) ->
 
 
 def render_country(
-    site: Site,
+    site: EveryPage,
     told: Told | None,
     link: Link | None = None,
     comparisons: Sequence[ComparedFigure] = (),
@@ -179,7 +179,7 @@ def render_country(
     )
 
 
-def render(template: str, site: Site, link: Link | None, **more: Any) -> str:
+def render(template: str, site: EveryPage, link: Link | None, **more: Any) -> str:
     """A page of what every page of a lake says, and what is told more."""
     return render_page(
         template,

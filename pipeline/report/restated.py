@@ -66,7 +66,7 @@ class Restatement:
 
 
 @dataclass(frozen=True)
-class Restated:
+class RestatedSpan:
     """What the newest restatements of a span changed of all countries together."""
 
     days: list[RestatedDay]
@@ -74,10 +74,10 @@ class Restated:
     """Of the lake's files, as reasons write them."""
 
 
-def gather_restated(state: State, span: Span) -> Restated:
+def gather_restated(state: State, span: Span) -> RestatedSpan:
     """Ask for what pages of all countries say of restatements."""
     days = state.ask(RestatedDay, "report/restated_days", most=MOST_RESTATEMENTS, **span.bound)
-    return Restated(days, set(_names_in(state.lake, (one.reason for one in days))))
+    return RestatedSpan(days, set(_names_in(state.lake, (one.reason for one in days))))
 
 
 def _names_in(lake: Lake, reasons: Iterable[str]) -> Iterator[str]:
@@ -90,7 +90,7 @@ def _names_in(lake: Lake, reasons: Iterable[str]) -> Iterator[str]:
 
 
 def gather_restatements(
-    state: State, restated: Restated, country: str, span: Span
+    state: State, restated: RestatedSpan, country: str, span: Span
 ) -> list[Restatement]:
     """The newest restatements of a span, the newest first; ``country`` is the report's."""
     if not restated.days:

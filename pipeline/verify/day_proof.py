@@ -50,7 +50,7 @@ class ProvenDay:
 
 
 @dataclass(frozen=True)
-class Task:
+class ProofTask:
     """A run of days for one process, with the days beside them, which are only read."""
 
     shelf: Shelf
@@ -73,7 +73,7 @@ class DayProof:
     """Whether its figures were counted anew from its hits, not only compared by their bytes."""
 
 
-def prove_days(task: Task) -> Iterator[DayProof]:
+def prove_days(task: ProofTask) -> Iterator[DayProof]:
     """Prove the task's own days, in order; holds the hits of two days at a time."""
     days = {day.day: day for day in task.days}
     read: dict[date, DayProof] = {}
@@ -99,7 +99,7 @@ def prove_days(task: Task) -> Iterator[DayProof]:
         pa.default_memory_pool().release_unused()
 
 
-def _tail(task: Task, proof: DayProof | None, until: date) -> tuple[date, pa.Table | None]:
+def _tail(task: ProofTask, proof: DayProof | None, until: date) -> tuple[date, pa.Table | None]:
     """The end of the day before ``until``: no visits when it has none, None when it is off."""
     day = until - ONE_DAY
     if proof is None:
@@ -109,7 +109,7 @@ def _tail(task: Task, proof: DayProof | None, until: date) -> tuple[date, pa.Tab
     return day, proof.hits.tail(start_us(until, task.zone) - task.rules.timeout_us)
 
 
-def _read_day(task: Task, day: ProvenDay) -> DayProof:
+def _read_day(task: ProofTask, day: ProvenDay) -> DayProof:
     """Read and check every file of the day's hits."""
     proof = DayProof(day.day)
     parts: list[DayHits] = []
@@ -148,7 +148,11 @@ def _by_stem(part: FilePart) -> tuple[str, str]:
 
 
 def _prove_partitions(
-    task: Task, day: ProvenDay, before: pa.Table | None, today: DayProof, after: DayProof | None
+    task: ProofTask,
+    day: ProvenDay,
+    before: pa.Table | None,
+    today: DayProof,
+    after: DayProof | None,
 ) -> Iterator[Finding]:
     """Compare each derived partition with the day's recount, or at least its bytes with its digest.
 

@@ -10,7 +10,7 @@ from multiprocessing.context import SpawnProcess
 import pyarrow as pa
 
 from pipeline.days import ONE_DAY
-from pipeline.verify.day_proof import DayProof, ProvenDay, Task, prove_days
+from pipeline.verify.day_proof import DayProof, ProofTask, ProvenDay, prove_days
 from pipeline.verify.findings import Finding
 from pipeline.verify.parquet import Shelf
 from pipeline.verify.recount import CountingRules
@@ -26,7 +26,7 @@ def split_days(  # noqa: PLR0913 what the days are read and counted by
     days: Sequence[ProvenDay],
     wanted: frozenset[date],
     parts: int,
-) -> list[Task]:
+) -> list[ProofTask]:
     """Make at most ``parts`` tasks of the wanted days: runs of about as many hits each.
 
     Args:
@@ -50,22 +50,22 @@ def split_days(  # noqa: PLR0913 what the days are read and counted by
 
 def _make_task(
     shelf: Shelf, zone: str, rules: CountingRules, days: Sequence[ProvenDay], own: set[date]
-) -> Task:
+) -> ProofTask:
     near = {day + n * ONE_DAY for day in own for n in (-1, 0, 1)}
     its_days = tuple(day for day in days if day.day in near)
     names = {f"day={day}" for day in near}
     digests = {p: d for p, d in shelf.digests.items() if not names.isdisjoint(p.split("/"))}
-    return Task(Shelf(shelf.root, digests), zone, rules, its_days, frozenset(own))
+    return ProofTask(Shelf(shelf.root, digests), zone, rules, its_days, frozenset(own))
 
 
-def prove_all(tasks: Sequence[Task]) -> Iterator[DayProof]:
+def prove_all(tasks: Sequence[ProofTask]) -> Iterator[DayProof]:
     """Prove every task's days, each task in a process of its own when there are several."""
     if len(tasks) <= 1:
         for task in tasks:
             yield from prove_days(task)
         return
     context = multiprocessing.get_context("spawn")
-    running: dict[Connection, tuple[SpawnProcess, Task]] = {}
+    running: dict[Connection, tuple[SpawnProcess, ProofTask]] = {}
     try:
         for task in tasks:
             receiving, sending = context.Pipe(duplex=False)
@@ -80,7 +80,7 @@ def prove_all(tasks: Sequence[Task]) -> Iterator[DayProof]:
             process.join()
 
 
-def _receive(running: dict[Connection, tuple[SpawnProcess, Task]]) -> Iterator[DayProof]:
+def _receive(running: dict[Connection, tuple[SpawnProcess, ProofTask]]) -> Iterator[DayProof]:
     while running:
         for ready in wait(list(running)):
             assert isinstance(ready, Connection)
@@ -95,7 +95,7 @@ def _receive(running: dict[Connection, tuple[SpawnProcess, Task]]) -> Iterator[D
                     yield DayProof(first, [Finding("unproven", f"{first} to {last}", why)])
 
 
-def _work(task: Task, sending: Connection) -> None:
+def _work(task: ProofTask, sending: Connection) -> None:
     # Arrow's own pool keeps what is freed: a fifth more memory at the peak.
     pa.set_memory_pool(pa.system_memory_pool())
     with suppress(KeyboardInterrupt, BrokenPipeError):  # the other end has said so

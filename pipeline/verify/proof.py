@@ -73,7 +73,7 @@ class Proof:
 
 
 @dataclass(frozen=True)
-class Span:
+class AskedDays:
     """The days to prove, both ends included; open where an end is None."""
 
     first: date | None = None
@@ -92,7 +92,7 @@ class Span:
 def prove_lake(
     lake: Lake,
     settings: BuildSettings,
-    span: Span,
+    span: AskedDays,
     processes: int = 2,
     on_days: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Proof:
@@ -177,7 +177,7 @@ def _part_of(record: FileRecord, day: str) -> FilePart:
 
 
 def _prove_files(
-    shelf: Shelf, snapshot: Snapshot, parts: list[PartProof], span: Span
+    shelf: Shelf, snapshot: Snapshot, parts: list[PartProof], span: AskedDays
 ) -> Iterator[Finding]:
     by_file = parts_by_file(parts)
     rejected = _packs(shelf, snapshot, REJECTS, place_of_rejects)

@@ -17,7 +17,7 @@ from lake_fixtures import GOOD, Site, make_line
 from layout_lines import IIS, IIS_HEADER
 
 from pipeline.formats.layouts import list_layouts
-from pipeline.formats.together import Texts
+from pipeline.formats.together import JoinedLines
 from pipeline.ingest import batches, ingest
 from pipeline.ingest.overlaps import (
     Lines,
@@ -332,7 +332,7 @@ def test_no_more_is_read_together_than_memory_is_meant_for(
     held: list[int] = []
     read_together = batches.read_together
 
-    def watched(connection: object, texts: Texts, *more: object) -> object:
+    def watched(connection: object, texts: JoinedLines, *more: object) -> object:
         held.append(sum(map(len, texts.lines.to_pylist())))
         return read_together(connection, texts, *more)  # type: ignore[arg-type]
 

@@ -20,7 +20,7 @@ from pipeline.errors import StoreError
 from pipeline.installed import find_data
 from pipeline.orchestration import airflow_check
 from pipeline.orchestration.airflow_check import AirflowState, judge
-from pipeline.orchestration.site_check import Finding, State
+from pipeline.orchestration.site_check import Checked, Health
 from pipeline.settings import load_settings
 
 
@@ -59,9 +59,9 @@ def well(folder: Path) -> AirflowState:
     )
 
 
-def mended(state: AirflowState, load: Any = load_settings, **given: Any) -> list[Finding]:
+def mended(state: AirflowState, load: Any = load_settings, **given: Any) -> list[Checked]:
     """What is not well."""
-    return [one for one in judge(state, load, given) if one.state != State.ok]
+    return [one for one in judge(state, load, given) if one.state != Health.ok]
 
 
 def run(line: str) -> None:
@@ -77,26 +77,26 @@ def test_each_fact_that_is_wrong_has_its_line(site: Site) -> None:
     state = well(site.folder)
     sqlite = "no such table: slot_pool"
     postgres = "connection to server failed: refused"
-    facts: list[tuple[dict[str, Any], State, str]] = [
-        ({"database": sqlite, "pools": {}, "paused": {}}, State.wrong, "airflow db migrate"),
-        ({"database": postgres, "pools": {}, "paused": {}}, State.wrong, "airflow db check"),
-        ({"unreadable": {"nightly.py": "ImportError: x"}}, State.wrong, "pip install "),
-        ({"pools": {"default_pool": 8}}, State.wrong, "airflow pools set one 1 "),
-        ({"pools": {"default_pool": 8, "one": 2}}, State.advice, "airflow pools set one 1 "),
-        ({"pools": {"default_pool": 0, "one": 1}}, State.wrong, "airflow pools set default_pool "),
+    facts: list[tuple[dict[str, Any], Health, str]] = [
+        ({"database": sqlite, "pools": {}, "paused": {}}, Health.wrong, "airflow db migrate"),
+        ({"database": postgres, "pools": {}, "paused": {}}, Health.wrong, "airflow db check"),
+        ({"unreadable": {"nightly.py": "ImportError: x"}}, Health.wrong, "pip install "),
+        ({"pools": {"default_pool": 8}}, Health.wrong, "airflow pools set one 1 "),
+        ({"pools": {"default_pool": 8, "one": 2}}, Health.advice, "airflow pools set one 1 "),
+        ({"pools": {"default_pool": 0, "one": 1}}, Health.wrong, "airflow pools set default_pool "),
         (
             {"paused": {"tidegauge_nightly": True}},
-            State.advice,
+            Health.advice,
             "airflow dags unpause tidegauge_nightly",
         ),
-        ({"paused": {}}, State.advice, "airflow dags reserialize"),
+        ({"paused": {}}, Health.advice, "airflow dags reserialize"),
         (
             {"paused": {"tidegauge_nightly": False, "tidegauge_refresh_geo": False}},
-            State.wrong,
+            Health.wrong,
             "airflow connections import maxmind.json",
         ),
-        ({"heartbeat_seconds": 5}, State.advice, "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL=1"),
-        ({"has_local_settings": False}, State.advice, "airflow_local_settings.py"),
+        ({"heartbeat_seconds": 5}, Health.advice, "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL=1"),
+        ({"has_local_settings": False}, Health.advice, "airflow_local_settings.py"),
     ]
     for changes, how, line in facts:
         (said,) = mended(replace(state, **changes))
@@ -106,7 +106,7 @@ def test_each_fact_that_is_wrong_has_its_line(site: Site) -> None:
 def test_a_pool_for_builds_is_advised(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TIDEGAUGE_AIRFLOW_BUILD_POOL")
     (said,) = mended(well(site.folder))
-    assert (said.what, said.state) == ("pool", State.advice)
+    assert (said.what, said.state) == ("pool", Health.advice)
     assert said.write.endswith("export TIDEGAUGE_AIRFLOW_BUILD_POOL=tidegauge_builds")
 
 
@@ -117,7 +117,7 @@ def test_the_lines_mend_what_is_wrong(site: Site, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("TIDEGAUGE_VISITOR_KEY_FILE", str(site.folder / "a key" / "visitor.key"))
     site.lake.rmdir()
     (site.folder / "raw").rmdir()
-    wrong = [one for one in mended(state) if one.state == State.wrong]
+    wrong = [one for one in mended(state) if one.state == Health.wrong]
     assert [one.what for one in wrong] == ["DAGs", "lake", "raw", "visitor key"]
     for one in wrong:
         run(one.write)
@@ -125,7 +125,7 @@ def test_the_lines_mend_what_is_wrong(site: Site, monkeypatch: pytest.MonkeyPatc
     key = site.folder / "a key" / "visitor.key"
     assert key.stat().st_mode & 0o777 == 0o600
     key.chmod(0o644)
-    (said,) = (one for one in mended(state) if one.state == State.wrong)
+    (said,) = (one for one in mended(state) if one.state == Health.wrong)
     run(said.write)
     assert key.stat().st_mode & 0o777 == 0o600
 
@@ -137,7 +137,7 @@ def test_relative_paths_are_set_absolute(site: Site, monkeypatch: pytest.MonkeyP
     for name in ("lake", "geo", "raw", "report"):
         monkeypatch.delenv(f"TIDEGAUGE_{name.upper()}")
     monkeypatch.setenv("TIDEGAUGE_CONFIG", "site.toml")
-    wrong = [one for one in mended(well(site.folder)) if one.state == State.wrong]
+    wrong = [one for one in mended(well(site.folder)) if one.state == Health.wrong]
     written = dict(one.write.removeprefix("export ").split("=", 1) for one in wrong if one.write)
     assert written.pop("TIDEGAUGE_CONFIG") == shlex.quote(str(site.folder / "site.toml"))
     assert written == {
@@ -172,7 +172,7 @@ def test_a_zone_is_advised_until_a_lake_has_one(
 ) -> None:
     monkeypatch.delenv("TIDEGAUGE_TIMEZONE")
     (said,) = mended(well(site.folder))
-    assert (said.what, said.state) == ("zone", State.advice)
+    assert (said.what, said.state) == ("zone", Health.advice)
     site.write("web01.log", make_line("08/Nov/2016:10:00:00 -0500"))
     site.ingest("raw")
     assert mended(well(site.folder / "geo")) == []
@@ -196,7 +196,7 @@ def test_without_a_database_of_addresses(site: Site) -> None:
     (said,) = mended(well(site.folder))
     place = shlex.quote(str(site.folder / "geo"))
     assert (said.state, said.write) == (
-        State.wrong,
+        Health.wrong,
         f"tidegauge geo fetch dbip-lite --geo {place}",
     )
     assert mended(replace(well(site.folder / "raw")), geo=Path("none")) == []

@@ -15,7 +15,7 @@ from conftest import VISITOR_KEY
 from lake_fixtures import Site, make_line
 from lake_processes import SERVERS
 
-from pipeline.build.buckets import Bucket
+from pipeline.build.buckets import VisitorBucket
 from pipeline.errors import EngineError, LakeError, SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.orchestration.build_tasks import (
@@ -291,7 +291,7 @@ def test_days_that_somebody_else_built_stand(site: Site, wanted: dict[str, str])
 def test_a_day_that_needs_more_memory_is_named(site: Site) -> None:
     scheduler = Scheduler(settings_of(site))
     done = scheduler.do(scheduler.plan())
-    with mock.patch.object(Bucket, "run", return_value=None):
+    with mock.patch.object(VisitorBucket, "run", return_value=None):
         done += scheduler.do(scheduler.list_buckets(done))
     with pytest.raises(SettingsError, match=f"memory_limit_mb.*too little to build {LARGE}"):
         scheduler.finish(done)

@@ -14,7 +14,7 @@ from report_pages import Page, text_of
 
 from pipeline.alerts.outbox import say_once
 from pipeline.alerts.services import Alert, alert_settings
-from pipeline.orchestration.tab import Answer, answer
+from pipeline.orchestration.tab import TabPage, answer
 from pipeline.settings import Settings, load_settings
 
 NOW = datetime(2016, 11, 12, 20, 30, tzinfo=UTC)
@@ -29,7 +29,7 @@ def settings_of(lake: Path) -> Callable[[], Settings]:
     return lambda: load_settings(lake=lake, geo=lake.parent / "geo")
 
 
-def ask(lake: Path, page: str = "", **query: str) -> Answer:
+def ask(lake: Path, page: str = "", **query: str) -> TabPage:
     return answer(settings_of(lake), page, query, NOW)
 
 

@@ -32,7 +32,7 @@ from pipeline.lake import bucket, copied, garbage, objects
 from pipeline.lake.commit_log import CommitLog
 from pipeline.lake.digests import digest_of
 from pipeline.lake.stand_ins import is_stand_in
-from pipeline.orchestration.tab import Answer, answer
+from pipeline.orchestration.tab import TabPage, answer
 from pipeline.settings import load_settings
 
 pytestmark = pytest.mark.xdist_group("bucket")  # one S3 server for all
@@ -117,7 +117,7 @@ def test_airflows_tab_is_of_the_store_on_a_machine_that_only_reads(
     assert hashes_in_store(url) == before
 
 
-def ask_tab(site: Site, lake: str, page: str) -> Answer:
+def ask_tab(site: Site, lake: str, page: str) -> TabPage:
     """Return the page as Airflow's api-server on this machine has it."""
     with mock.patch.dict(os.environ, site.environment({"TIDEGAUGE_LAKE": lake})):
         return answer(load_settings, page, {}, datetime(2016, 11, 10, tzinfo=UTC))

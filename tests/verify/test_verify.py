@@ -24,12 +24,12 @@ from pipeline.lake.ledger import DayShare, FileRecord
 from pipeline.lake.table_files import write_table
 from pipeline.settings import load_settings
 from pipeline.verify import processes, proof
-from pipeline.verify.day_proof import Task, prove_days
+from pipeline.verify.day_proof import ProofTask, prove_days
 from pipeline.verify.differences import find_difference
 from pipeline.verify.lines import LineSet, find_shared
 from pipeline.verify.parquet import Shelf
 from pipeline.verify.processes import prove_all
-from pipeline.verify.proof import Span, prove_lake
+from pipeline.verify.proof import AskedDays, prove_lake
 from pipeline.verify.recount import CountingRules
 
 
@@ -553,7 +553,7 @@ def test_a_file_that_comes_meanwhile_is_no_damage(
                 load_settings(lake=site.lake, visitor_key=VISITOR_KEY, timezone="America/Toronto"),
                 Lake(site.lake),
             ),
-            Span(),
+            AskedDays(),
         ).findings
     )
     assert [one for one in found if one.is_off and one.what != "unproven"] == []
@@ -633,7 +633,7 @@ def test_several_processes_find_the_same(site: Site, monkeypatch: pytest.MonkeyP
     )
     alone = verify(site, "--processes", "1", code=1)
     monkeypatch.setattr(processes, "ROWS_WORTH_A_PROCESS", 100)
-    started: list[Task] = []
+    started: list[ProofTask] = []
     monkeypatch.setattr(
         processes, "prove_days", lambda task: started.append(task) or prove_days(task)
     )
@@ -644,7 +644,7 @@ def test_several_processes_find_the_same(site: Site, monkeypatch: pytest.MonkeyP
 def test_process_that_ends_early_is_a_finding(capfd: pytest.CaptureFixture[str]) -> None:
     """Its days are named as not proved."""
     day = date(2016, 11, 8)
-    task = Task(
+    task = ProofTask(
         Shelf(Path("/nowhere"), {}), "No/Zone", CountingRules(30, b""), (), frozenset([day])
     )
     found = [proof.findings for proof in prove_all([task, task])]
