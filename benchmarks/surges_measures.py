@@ -95,8 +95,8 @@ def _outcome(
     start, end = touching[0].start, touching[-1].end
     span = slice(start, end + 1)
     raised = start + int(np.argmax(judged.is_raised[row, span]))
-    excess = np.nansum(country.sessions[span] - judged.expected[row, span])
-    reach = excess_reach(judged.day_variance[row, span], judged.mean_variance[row, span])
+    excess = np.nansum(country.sessions[span] - judged.size_expected[row, span])
+    reach = excess_reach(judged.size_day_variance[row, span], judged.size_mean_variance[row, span])
     error = float(abs(excess - surge.added.sum()))
     return Outcome(
         surge.size_sd,

@@ -207,6 +207,11 @@ SURGES = _table(
         pa.float64(),
         "where the other countries rose alike, their sessions for each expected one; else null",
     ),
+    (
+        "in_hindsight",
+        pa.bool_(),
+        "whether the expected ones were told anew, from the days on both sides of it",
+    ),
 )
 DRIVERS = _table(
     "One row a surge, dimension and element: what the surge is made of, and which of it drove it.",

@@ -105,8 +105,8 @@ def _as_objects(
     found: list[Reasons], language: Language, *, simulated: bool
 ) -> tuple[list[str], list[list[Any]]]:
     columns = ["country", "start_day", "end_day", "day", "observed", "expected", "excess",
-               "others_ratio", "geo_before", "is_simulated", "why", "who", "lacking", "drivers",
-               "signals"]  # fmt: skip
+               "others_ratio", "geo_before", "in_hindsight", "is_simulated", "why", "who",
+               "lacking", "drivers", "signals"]  # fmt: skip
     rows = []
     for one in found:
         parts = {
@@ -120,7 +120,8 @@ def _as_objects(
         }
         whole = asdict(one.surge)
         sums = asdict(one.part or one.surge)
-        facts = whole | {name: sums[name] for name in ("observed", "expected", "excess")} | parts
+        of_part = ("observed", "expected", "excess", "in_hindsight")
+        facts = whole | {name: sums[name] for name in of_part} | parts
         rows.append([facts[name] for name in columns])
     return columns, rows
 

@@ -99,6 +99,8 @@ class SurgeEpisode:
     others_ratio: float | None = None
     geo_before: date | None = None
     """Of days before, where another database of addresses located the first: when built."""
+    in_hindsight: bool | None = None
+    """Whether ``expected`` is told from the days on both sides; null where built before it was."""
 
     @property
     def is_common(self) -> bool:

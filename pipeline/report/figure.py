@@ -67,6 +67,8 @@ class Expectation:
     """Where the other countries rose alike: their sessions for each expected one."""
     geo_before: date | None = None
     """Where another database located the surge's first day: when that of days before was built."""
+    in_hindsight: bool | None = None
+    """Whether what is expected in the surge is told from the days on both sides of it."""
     before: HistoryBefore | None = None
     """Where nothing is expected: why not. None where no hit of any judged day is from there."""
 
@@ -247,7 +249,7 @@ def _find_expectation(
         expected, surge.start_day, surge.end_day, surge.observed, surge.expected,
         is_open=surge.is_open, is_at_least=surge.is_at_least or completeness.is_lower_bound,
         why=reasons[0].in_short(language), others_ratio=surge.others_ratio,
-        geo_before=surge.geo_before, before=before,
+        geo_before=surge.geo_before, in_hindsight=surge.in_hindsight, before=before,
     )  # fmt: skip
 
 

@@ -80,10 +80,21 @@ class Reasons:
             day=self.surge.geo_before,
         )
 
+    def told_again(self, language: Language) -> str:
+        """That its expectation is not that of the days before it alone, in a sentence, if so."""
+        if not (self.part or self.surge).in_hindsight:
+            return ""
+        return language.gettext(
+            "What is expected of it was told anew from the days before and after it."
+        )
+
     def why(self, language: Language) -> str:
         """What drove it, in a sentence, after those of what else may seem to have."""
         return _join(
-            self.alike(language), self.relocated(language), explain(self.drivers, language)
+            self.told_again(language),
+            self.alike(language),
+            self.relocated(language),
+            explain(self.drivers, language),
         )
 
     def who(self, language: Language) -> str:
@@ -121,7 +132,7 @@ class Reasons:
 
     def in_short(self, language: Language) -> str:
         """What a figure carries of it."""
-        return _join(self.alike(language), self.cause(language))
+        return _join(self.told_again(language), self.alike(language), self.cause(language))
 
 
 def _join(*sentences: str) -> str:
@@ -167,6 +178,7 @@ def _count_day(state: State, surge: SurgeEpisode, day: date) -> Reasons:
     part = replace(
         surge, start_day=day, peak_day=day, end_day=day, days=1, observed=judged.observed,
         expected=expected, excess=judged.observed - expected, peak_sessions=judged.observed,
+        in_hindsight=False,
     )  # fmt: skip
     table = SURGES.empty_table().from_pylist([asdict(part)], SURGES)
     spans = list_spans(state.connection, table)

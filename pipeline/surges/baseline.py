@@ -85,12 +85,26 @@ class Baseline:
         window = slice(min(first, column - 1), column)
         ages = (self._days[column] - self._days[window]).astype(np.float64)
         used = _leave_newest_out(usable[:, window] & (ages <= LEVEL_DAYS), ages)
-        factors = self._factors[:, self._weekdays[window]]
-        values = np.where(used, self._counts[:, window] / factors, np.inf)
-        clipped = np.where(used, _clip_to_median(values, used, ages, self._dispersion), 0.0)
-        level, uncertainty = _level_now(clipped, used, ages, self._dispersion)
-        mean = level * self._factors[:, self._weekdays[column]]
-        day_variance = mean + self._dispersion * mean**2
+        return self._expect(column, window, used, ages, slice(None))
+
+    def look_back(self, country: int, column: int, usable: Bools) -> Forecast:
+        """Expect one country's day by the days around it: ``usable`` (days), as far as judged."""
+        window = np.flatnonzero(usable)
+        ages = (self._days[column] - self._days[window]).astype(np.float64)
+        used = np.ones((1, len(window)), dtype=bool)
+        return self._expect(column, window, used, ages, slice(country, country + 1))
+
+    def _expect(
+        self, column: int, window: slice | Ints, used: Bools, ages: Floats, countries: slice
+    ) -> Forecast:
+        """Expect the day at ``column`` by the ``used`` days of ``window``, ``ages`` before it."""
+        own, dispersion = self._factors[countries], self._dispersion[countries]
+        factors = own[:, self._weekdays[window]]
+        values = np.where(used, self._counts[countries, window] / factors, np.inf)
+        clipped = np.where(used, _clip_to_median(values, used, ages, dispersion), 0.0)
+        level, uncertainty = _level_now(clipped, used, ages, dispersion)
+        mean = level * own[:, self._weekdays[column]]
+        day_variance = mean + dispersion * mean**2
         history_days = used.sum(axis=1)
         return Forecast(
             level,
@@ -99,7 +113,7 @@ class Baseline:
             day_variance * (1 + uncertainty),
             history_days,
             history_days >= LEAST_HISTORY_DAYS,
-            self._has_rhythm,
+            self._has_rhythm[countries],
         )
 
     def learn(
@@ -203,7 +217,7 @@ def _leave_newest_out(usable: Bools, ages: Floats) -> Bools:
 
 def _clip_to_median(values: Floats, used: Bools, ages: Floats, dispersion: Floats) -> Floats:
     """Clip the values to two sd around their weighted median; unused ones are infinite."""
-    weights = used * 0.5 ** (ages / MEDIAN_HALF_LIFE_DAYS)
+    weights = used * 0.5 ** (np.abs(ages) / MEDIAN_HALF_LIFE_DAYS)
     order = np.argsort(values, axis=1)
     running = np.cumsum(np.take_along_axis(weights, order, axis=1), axis=1)
     middle = (running < 0.5 * running[:, -1:]).sum(axis=1, keepdims=True)
@@ -219,9 +233,9 @@ def _level_now(
     """Return the level of the day of age 0, and its variance in units of a day's variance.
 
     A weighted straight line through the history, its slope shrunk by how far it is beyond chance;
-    without it a yearly rhythm leaves the level behind for months.
+    without it a yearly rhythm leaves the level behind for months. Later days have an age below 0.
     """
-    kernel = 0.5 ** (ages / LEVEL_HALF_LIFE_DAYS)
+    kernel = 0.5 ** (np.abs(ages) / LEVEL_HALF_LIFE_DAYS)
     total = _positive(used @ kernel)
     level = (clipped @ kernel) / total
     effective_days = _positive(total**2 / _positive(used @ kernel**2), least=1.0)

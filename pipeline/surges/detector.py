@@ -1,7 +1,8 @@
 """Which days lie far above what a country's own history expects: one pass over the days.
 
 The method is sequential: a day is judged by the days before it alone, and judging a later day
-changes earlier ones only by dating a surge back a few days.
+changes earlier ones only by dating a surge back a few days. How large a surge was is known better
+from both sides of it, and is told anew three weeks later.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.definitions import LEAST_HISTORY_DAYS
 from pipeline.surges.baseline import LEVEL_DAYS, Baseline
 from pipeline.surges.episodes import (
     LEAST_EXCESS,
@@ -22,11 +24,15 @@ from pipeline.surges.episodes import (
 from pipeline.surges.tail import upper_quantile
 
 if TYPE_CHECKING:
-    from pipeline.surges.baseline import Bools, Floats, Ints
+    from collections.abc import Iterator
+
+    from pipeline.surges.baseline import Bools, Floats, Forecast, Ints
 
 HIGHEST_SCORE = 300.0
 COVERAGE_TOLERANCE = 0.02
 """Days whose coverage differs by less are equally complete."""
+HINDSIGHT_DAYS = 21
+"""After a surge's last day: of fewer days the level after it is less well known."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,12 @@ class Judgement:
     """Of an ordinary day's sessions around their mean."""
     mean_variance: Floats
     """Of ``expected`` around that mean: the history is short."""
+    in_hindsight: Bools
+    """Whether what follows is by the days on both sides of a surge; else it is as above."""
+    size_expected: Floats
+    """What a surge's size is told by, and its variances."""
+    size_day_variance: Floats
+    size_mean_variance: Floats
 
 
 @dataclass(frozen=True)
@@ -92,6 +104,7 @@ def judge_days(days: Ints, counts: Floats, coverage: Floats | None = None) -> Ju
     coverage = np.ones(len(days)) if coverage is None else coverage
     baseline, rules = Baseline(days, counts), SurgeRules(days, counts, coverage < 1)
     mean, day_variance, variance = (np.full(counts.shape, np.nan) for _ in range(3))
+    in_hindsight: list[tuple[int, int, Forecast]] = []
     for column in range(1, len(days)):
         is_as_whole = coverage >= coverage[column] - COVERAGE_TOLERANCE
         forecast = baseline.forecast(column, rules.usable & is_as_whole)
@@ -102,6 +115,7 @@ def judge_days(days: Ints, counts: Floats, coverage: Floats | None = None) -> Ju
         is_typical = _is_typical(days, coverage, column)
         rules.judge(column, forecast, is_typical=is_typical)
         baseline.learn(column, forecast, ~rules.is_surge[:, column], is_typical=is_typical)
+        in_hindsight += _look_back(column, days, counts, coverage, baseline, rules)
     upper = _alarm_from(mean, variance, rules.alarm_probability)
     score = -np.log10(np.maximum(rules.probability, 10**-HIGHEST_SCORE))
     return Judgement(
@@ -113,7 +127,50 @@ def judge_days(days: Ints, counts: Floats, coverage: Floats | None = None) -> Ju
         rules.alarm_probability,
         day_variance,
         variance - day_variance,
+        *_tell_again(in_hindsight, mean, day_variance, variance),
     )
+
+
+def _tell_again(
+    in_hindsight: list[tuple[int, int, Forecast]], *known: Floats
+) -> tuple[Bools, Floats, Floats, Floats]:
+    """The last four of ``Judgement``: mean and variances, anew where there is hindsight."""
+    is_told = np.zeros(known[0].shape, dtype=bool)
+    mean, day_variance, variance = (values.copy() for values in known)
+    for country, column, forecast in in_hindsight:
+        is_told[country, column] = True
+        mean[country, column] = forecast.mean[0]
+        day_variance[country, column] = forecast.day_variance[0]
+        variance[country, column] = forecast.variance[0]
+    return is_told, _rounded(mean), day_variance, variance - day_variance
+
+
+def _look_back(  # noqa: PLR0913 what a day is expected by
+    column: int, days: Ints, counts: Floats, coverage: Floats, baseline: Baseline, rules: SurgeRules
+) -> Iterator[tuple[int, int, Forecast]]:
+    """Expect the days of each surge that ended ``HINDSIGHT_DAYS`` ago anew, from both sides.
+
+    Yields the country, the day's column and what is expected; nothing where a side has too few
+    days, as the one before a rise that has lasted and is no surge any more, or where no excess
+    would be left.
+    """
+    first, stop = np.searchsorted(days, days[column - 1 : column + 1] - HINDSIGHT_DAYS, "right")
+    for country in np.flatnonzero(rules.is_surge[:, first:stop].any(axis=1)):
+        for episode in episodes_of(days, counts[country], rules.is_surge[country]):
+            if not first <= episode.end < stop:
+                continue
+            around = rules.usable[country] & (days >= days[episode.start] - LEVEL_DAYS)
+            around[episode.start : episode.end + 1] = around[column + 1 :] = False
+            found = []
+            for at in range(episode.start, episode.end + 1):
+                usable = around & (coverage >= coverage[at] - COVERAGE_TOLERANCE)
+                before, after = usable[: episode.start].sum(), usable[episode.end :].sum()
+                is_judged = not np.isnan(rules.probability[country, at])
+                if is_judged and min(before, after) >= LEAST_HISTORY_DAYS:
+                    found.append((int(country), at, baseline.look_back(int(country), at, usable)))
+            excess = sum(counts[country, at] - forecast.mean[0] for _, at, forecast in found)
+            if excess > 0:
+                yield from found
 
 
 def _is_typical(days: Ints, coverage: Floats, column: int) -> bool:

@@ -178,6 +178,7 @@ def _surges_table(  # noqa: PLR0913 what the table is made of
                     "is_open": bool(days[at][episode.end] >= settled),
                     "is_at_least": bool(is_at_least and not is_doubted[at][span].any()),
                     "others_ratio": _others_ratio(own, others[row, at], episode),
+                    "in_hindsight": bool(own.in_hindsight[span].any()),
                 }
             )
     return _in_order(pa.Table.from_pylist(rows, schema=SURGES), "start_day")
@@ -188,12 +189,12 @@ def _surge_row(
 ) -> dict[str, Any]:
     """Sum over the span's days with hits; one that could not be judged adds no excess."""
     span = slice(episode.start, episode.end + 1)
-    expected = judged.expected
+    expected = judged.size_expected
     observed = int(counts[span].sum())
     usual = float(np.where(np.isnan(expected[span]), counts[span], expected[span]).sum())
     excess = observed - round(usual, 3)
     start, peak, end = (int(days[at]) for at in (episode.start, episode.peak, episode.end))
-    reach = excess_reach(judged.day_variance[span], judged.mean_variance[span])
+    reach = excess_reach(judged.size_day_variance[span], judged.size_mean_variance[span])
     return {
         "country": country,
         "start_day": pa.scalar(start, pa.date32()),
@@ -204,7 +205,7 @@ def _surge_row(
         "expected": round(usual, 3),
         "excess": excess,
         "peak_sessions": int(counts[episode.peak]),
-        "peak_ratio": int(counts[episode.peak]) / max(float(expected[episode.peak]), 0.001),
+        "peak_ratio": int(counts[episode.peak]) / max(float(judged.expected[episode.peak]), 0.001),
         "excess_low": round(excess - reach, 3),
         "excess_high": round(excess + reach, 3),
     }

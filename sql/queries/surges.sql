@@ -20,7 +20,8 @@ SELECT
     s.others_ratio,
     nullif(
         coalesce(j.geo_built, (SELECT arg_min(geo_built, day) FROM located)), d.geo_built
-    ) AS geo_before
+    ) AS geo_before,
+    s.in_hindsight
 FROM surges AS s
 LEFT JOIN days AS d ON s.start_day = d.day
 ASOF LEFT JOIN judged AS j ON s.country = j.country AND s.start_day > j.day
