@@ -37,10 +37,15 @@ demo: install
 airflow: install-airflow
 	$(BIN)/python -m pipeline.demo.standalone --port $(PORT)
 
+# Lakes of tests lie in memory where 4 GB of it are free: of thousands each waits 0.2 s for a disk.
+# Those of whole systems and of faults lie on the disk.
+MEMORY := $(shell df -k --output=avail /dev/shm 2>/dev/null | awk 'NR > 1 && $$1 > 4e6 {print "/dev/shm"}')
+FAST := env PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest -n auto --dist loadgroup \
+	--timeout=600 -o tmp_path_retention_policy=failed
+
 # No test takes minutes: one that hangs fails with its stack, and the others go on.
 test: install-dev
-	timeout --foreground --signal=INT --kill-after=1m 50m \
-		$(BIN)/python -m pytest -n auto --dist loadgroup --timeout=600
+	timeout --foreground --signal=INT --kill-after=1m 50m $(FAST)
 
 # What reads lines is the same compiled, with each place in an array checked, and uncompiled.
 KERNEL := $(BIN)/python -m pytest -n auto --timeout=600 tests/formats/test_combined.py \
@@ -49,23 +54,25 @@ test-kernel: install-dev
 	NUMBA_DISABLE_JIT=1 $(KERNEL) -k "not costs_one_pass and not can_be_kept"
 	cache=$$(mktemp -d) && NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$$cache $(KERNEL) && rm -r $$cache
 
-# What asks what time it is, tests or commands, on a leap day and both days on which clocks change.
-# The others count days of 2016, and are given the instant where one matters.
+# What asks what time it is, tests or commands, on a leap day and both days on which clocks change,
+# one process each. The others count days of 2016, and are given the instant where one matters.
+# Their folder is their own: by such a clock pytest would remove those of runs beside it as old.
 CLOCKED := $(addprefix orchestration/test_,as_of.py days.py figures_due.py files_sensor.py tab.py \
 	waiting.py) $(addprefix ingest/test_,first_contact.py settling.py sources.py) \
 	cli/test_geo_commands.py
 test-clocks: install-dev
 	tests/e2e/packages.sh
-	set -e; lib=$$(ls /usr/lib/*/faketime/libfaketimeMT.so.1); \
-	for moment in "2028-02-29 00:30:00" "2027-03-14 05:30:00" "2027-11-07 00:30:00"; do \
-		TZ=America/Toronto LD_PRELOAD=$$lib FAKETIME="@$$moment" FAKETIME_DONT_FAKE_MONOTONIC=1 \
-			$(BIN)/python -m pytest -n auto --dist loadgroup --timeout=600 $(CLOCKED:%=tests/%); \
-	done
+	set -e; lib=$$(ls /usr/lib/*/faketime/libfaketimeMT.so.1); folder=$$(mktemp -d -p "$(MEMORY)"); \
+	printf "@%s\n" "2028-02-29 00:30:00" "2027-03-14 05:30:00" "2027-11-07 00:30:00" \
+		| PYTEST_DEBUG_TEMPROOT=$$folder xargs -P 3 -I{} env TZ=America/Toronto LD_PRELOAD=$$lib \
+			FAKETIME={} FAKETIME_DONT_FAKE_MONOTONIC=1 $(BIN)/python -m pytest --timeout=600 \
+			$(CLOCKED:%=tests/%); \
+	rm -r $$folder
 
 # What a change needs: lint, types, the tests of the folders that are not as in SINCE.
 SINCE ?= HEAD
 check: lint
-	$(BIN)/python -m pytest -n auto --dist loadgroup --timeout=600 tests/test_rooms.py $$(ls -d $$( \
+	$(FAST) tests/test_rooms.py $$(ls -d $$( \
 		(git diff --name-only $(SINCE); git ls-files --others --exclude-standard) | sed -nE \
 		's#^sql/.*#tests/build#p; s#^(docs/.*|(dags/)?README.*)#tests/docs#p; s#^(pipeline|tests)/([a-z]+)/.*#tests/\2#p; s#^pipeline/([a-z]+)\.py#tests/test_\1*.py#p' \
 		| grep -vE '/(e2e|faults|system)$$' | sort -u) 2>/dev/null)
@@ -92,9 +99,10 @@ e2e: install-dev $(ENGINES)/installed
 	$(E2E) -n 0 tests/e2e/test_dag_folder.py tests/e2e/test_standalone_ui.py
 	cat e2e-artefacts/measured.txt
 
-# Processes killed and raced, disks full; minutes. What is killed at random moments runs alone.
+# Processes killed and raced, disks full, hostile logs; minutes. What is killed at random moments
+# runs alone.
 FAULTS := timeout --foreground --signal=INT --kill-after=1m 20m $(BIN)/python -m pytest
-ALONE := tests/faults/test_kills.py tests/faults/test_memory.py
+ALONE := tests/faults/test_kills.py
 faults: faults-alone faults-beside
 faults-alone: install-dev
 	KILLS=$(KILLS) $(FAULTS) -n 0 -s $(ALONE)
