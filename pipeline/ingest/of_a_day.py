@@ -25,7 +25,7 @@ from pipeline.raw.naming import day_in_name
 
 _COLUMNS = ("file_key", *OWNED, "days")
 _NEVER = np.iinfo(np.int32).max
-_Ints = npt.NDArray[np.int64]
+_Ints = npt.NDArray[np.int32 | np.int64]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def part_by_day(
         ]
         codes = [owners.setdefault(owner, len(owners)) for owner in whose]
         columns = {
-            "owner": np.array(codes, np.int64), "is_other": np.array(is_other, np.bool_),
+            "owner": np.array(codes, np.int32), "is_other": np.array(is_other, np.bool_),
             **_place_days(rows["days"].combine_chunks(), number),
         }  # fmt: skip
         return pa.table({name: rows[name] for name in ("place", "file_key")} | columns)
@@ -87,13 +87,14 @@ def part_by_day(
             begins[row] = (hint - EPOCH).days
     is_of_day = has_day | ((first == _NEVER) & (begins == number))
     matters = is_other | (has_day & is_outdated)
-    kind = is_of_day * 4 + is_around * 2 + (begins < number)
+    kind = is_of_day * np.int8(4) + is_around * np.int8(2) + (begins < number)
     for row in _last_of_each(np.where(kind > 0, owner * 8 + kind, -1), begins, place, files):
         matters[row] = True
     is_left = np.ones(len(files), np.bool_)
     is_left[place[~matters]] = False
     left = {at: files[at] for at in np.flatnonzero(is_left).tolist()}
     keys = rows.select(["place", "file_key"]).filter(pa.array(matters)).to_pydict()
+    del rows  # as large as what is read now
     records = lake.find_all(keys["file_key"])
     told = begins[~matters & (begins < _NEVER)]
     return OfADay(
@@ -111,7 +112,7 @@ def _place_days(shares: pa.ListArray, number: int) -> dict[str, npt.NDArray[Any]
     if days.null_count:
         raise ValueError("a record has hits of no day")
     owner, days = pc.list_parent_indices(shares).to_numpy(), days.to_numpy()
-    first, last = np.full(len(shares), _NEVER, np.int64), np.full(len(shares), -1, np.int64)
+    first, last = np.full(len(shares), _NEVER, np.int32), np.full(len(shares), -1, np.int32)
     np.minimum.at(first, owner, days)
     np.maximum.at(last, owner, days)
     has_day = np.zeros(len(shares), np.bool_)

@@ -71,11 +71,13 @@ def find_unchanged(
 
     found = _find_readings(ledger, places.keys(), tuple(columns), Sheet.scan, choose)
     places.clear()  # as large as all that follows
+    pa.default_memory_pool().release_unused()
     last, kept = _find_last(found), {}
     for name in found.column_names:  # each alone: all at once would be held twice
-        kept[name] = found[name].take(last)
+        kept[name] = found[name].combine_chunks().take(last)
         found = found.drop_columns([name])
     del kept["read_ns"]
+    pa.default_memory_pool().release_unused()  # as much as all that is left
     return pa.table(kept), was_read
 
 
