@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _EPOCH = date(1970, 1, 1)
 
 
-_INTERVAL_SD = 2.1
+_INTERVAL_SD = 2.0
 """Of a normal law it would be 1.645; the rest is days at the edges that are missed or taken in."""
 _WANDER_A_DAY = 0.1
 """Of the variance, for each further day: the level that was known before the surge wanders on."""
