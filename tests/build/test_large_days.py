@@ -139,6 +139,15 @@ class Odd(Engine):
         yield from reversed(backwards)
 
 
+class Elsewhere(Odd):
+    """The same, where each round of parts takes long to begin: all large days share three."""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """As Spark's are."""
+        return True
+
+
 @pytest.fixture(scope="module")
 def whole(ingested: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, str]]:
     """The bytes of the days built whole, by the rows of a part."""
@@ -162,7 +171,12 @@ def divided(site: Site, settings: BuildSettings, buckets: int) -> BuildSettings:
 
 @pytest.mark.parametrize(
     ("buckets", "part_rows", "engine"),
-    [(2, 1_000_000, Odd()), (3, PART_ROWS, HERE), (7, 1_000_000, HERE)],
+    [
+        (2, 1_000_000, Odd()),
+        (5, 1_000_000, Elsewhere()),
+        (3, PART_ROWS, HERE),
+        (7, 1_000_000, HERE),
+    ],
 )
 def test_bytes_are_the_same_whatever_the_number_of_buckets(
     buckets: int, part_rows: int, engine: Engine, site: Site, whole: dict[int, dict[str, str]]
