@@ -206,8 +206,7 @@ def _report_ingest(result: Ingested) -> bool:
         say(f"{record.name}: {explain_overlap(record)}")
     for path, doubt in result.ambiguous:
         say(f"{shown(path)}: {doubt}")
-    records = [*result.added, *(record for _, record in result.known)]
-    damaged = [record for record in records if record.damage]
+    damaged = [record for record in result.records if record.damage]
     for record in damaged:
         lines = write_number_of(record.lines, "line")
         say(f"{record.name}: {record.damage}; kept the readable part, {lines}")

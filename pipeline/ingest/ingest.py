@@ -188,7 +188,7 @@ def _take_one(lake: Lake, job: Job, how: Reading, rules: OverlapRules, sizes: _S
 def _with_unread(lake: Lake, job: Job, done: Ingested) -> Ingested:
     """Say why many lines of what was taken in, or is known, could not be read."""
     is_gone = job.path.is_relative_to(lake.root)  # a fetched file, or standard input
-    records = [*done.added, *(record for _, record in done.known)]
+    records = done.records
     said = [explain_unread(r, r.name if is_gone else shown(job.path)) for r in records]
     return replace(done, unread=tuple((job.path, why) for why in said if why))
 

@@ -43,6 +43,11 @@ class Ingested:
         return cls(*(tuple(chain.from_iterable(getattr(p, n) for p in its)) for n in names))
 
     @property
+    def records(self) -> list[FileRecord]:
+        """The files that are in the lake by now, new or known."""
+        return [*self.added, *(record for _, record in self.known)]
+
+    @property
     def overlapping(self) -> list[FileRecord]:
         """The files that have lines of another one, as far as that is news."""
         return [

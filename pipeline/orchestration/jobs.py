@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 from pipeline.ingest.discovery import Found
+from pipeline.lake.ledger import FileRecord
 from pipeline.raw.files import Origin
 from pipeline.text import escape, printable
 
@@ -34,6 +35,15 @@ def name_job(job: Job) -> str:
         return "nothing new"
     more = f" and {len(job) - 1} more" if len(job) > 1 else ""
     return f"{name_file(read_paths(job)[0])}{more}"
+
+
+def count_of(job: Job, records: Sequence[FileRecord]) -> dict[str, int | str]:
+    """What Airflow shows of a job that was taken in: its name, lines and hits."""
+    return {
+        "file": name_job(job),
+        "lines": sum(record.lines for record in records),
+        "hits": sum(record.hits for record in records),
+    }
 
 
 def write_jobs(found: Found, *, together: bool = False) -> list[Job]:

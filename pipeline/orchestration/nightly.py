@@ -35,8 +35,8 @@ from pipeline.lake.table_files import read_table
 from pipeline.lake.zone import Zone, find_zone, open_lake
 from pipeline.orchestration.jobs import (
     Job,
+    count_of,
     name_file,
-    name_job,
     read_again,
     read_origins,
     read_paths,
@@ -223,11 +223,8 @@ def ingest_job(settings: Settings, job: Job) -> dict[str, int | str]:
         DataError, GeoError: as ``take_in``.
     """
     result = take_in(settings, read_paths(job), read_again(job), origins=read_origins(job))
-    records = [*result.added, *(known for _, known in result.known)]
-    return {
-        "file": name_job(job),
-        "lines": sum(record.lines for record in records),
-        "hits": sum(record.hits for record in records),
+    records = result.records
+    return count_of(job, records) | {
         "rejected": sum(record.rejected for record in records),
         "days": ", ".join(sorted({day for record in records for day in record.days})),
     }

@@ -23,7 +23,7 @@ from pipeline.ingest.ingested import Ingested
 from pipeline.ingest.maker import ingest_settings
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import find_zone, open_lake
-from pipeline.orchestration.jobs import Job, name_file, name_job, read_origins, read_paths
+from pipeline.orchestration.jobs import Job, count_of, name_file, read_origins, read_paths
 from pipeline.orchestration.nightly import (
     find_own_zone,
     refuse_failed,
@@ -96,12 +96,7 @@ def take_job_in(settings: Settings, job: Job) -> dict[str, int | str]:
         DataError, GeoError: as ``take_in_so_far``.
     """
     result = take_in_so_far(settings, read_paths(job), origins=read_origins(job))
-    records = [*result.added, *(known for _, known in result.known)]
-    return {
-        "file": name_job(job),
-        "lines": sum(record.lines for record in records),
-        "hits": sum(record.hits for record in records),
-    }
+    return count_of(job, result.records)
 
 
 def find_alarms(settings: Settings, now: datetime) -> list[dict[str, Any]]:

@@ -93,12 +93,8 @@ def focus_on(state: State, facts: Facts, wanted: str | None, span: Span) -> Focu
         SettingsError: the lake has no hit of any day from there.
     """
     country = wanted or choose_country(facts.countries, facts.episodes)
-    known = [total.country for total in facts.countries]
-    if wanted and wanted not in known:
-        _, ((is_known,),) = state.query("report/known_country", country=wanted)
-        if not is_known:
-            some = ", ".join(known[:8]) or "none"
-            raise SettingsError("--country", wanted, f"no hits from there; the lake has {some}")
+    if wanted:
+        _check_known(state, wanted, [total.country for total in facts.countries])
     of_country = {"country": country or "", **span.bound}
     lacking = {day.day for day in facts.days if day.is_preliminary}
     history = [
@@ -151,3 +147,13 @@ def focus_on(state: State, facts: Facts, wanted: str | None, span: Span) -> Focu
         restated=state.ask(RestatedFigure, "report/restated", **of_country),
         restatements=gather_restatements(state, facts.restated, country, span),
     )
+
+
+def _check_known(state: State, country: str, of_the_days: Sequence[str]) -> None:
+    """Refuse a country of which the lake has no hit of any day."""
+    if country in of_the_days:
+        return
+    _, ((is_known,),) = state.query("report/known_country", country=country)
+    if not is_known:
+        some = ", ".join(of_the_days[:8]) or "none"
+        raise SettingsError("--country", country, f"no hits from there; the lake has {some}")
