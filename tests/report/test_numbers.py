@@ -23,7 +23,7 @@ from pipeline.definitions import (
 from pipeline.enrich.clients import MOST_CHARACTERS, MOST_HOPS
 from pipeline.enrich.robots import LISTS
 from pipeline.lake.zone import open_lake
-from pipeline.report import page, rendering
+from pipeline.report import rendering
 from pipeline.report.accounting import report_settings
 from pipeline.report.page import make_page
 from pipeline.settings import Settings
@@ -74,7 +74,7 @@ def test_the_page_takes_them_from_the_constants(
 ) -> None:
     for name, value in {"LEVEL_DAYS": 77, "LEAST_HISTORY_DAYS": 9, "CENSORED_SHARE": 0.125}.items():
         monkeypatch.setattr(rendering, name, value)
-    monkeypatch.setattr(page, "environment", rendering.environment.__wrapped__)  # as a new process
+    monkeypatch.setattr(rendering, "environment", rendering.environment.__wrapped__)  # as anew
     said = write(site)
     assert "of the last 77 days" in said
     assert "once 9 earlier days" in said

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from pipeline.verify import reasons
 from pipeline.why import thresholds as at
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "why.md"
@@ -46,9 +45,3 @@ def test_the_page_tells_of_every_threshold_as_it_is() -> None:
         assert told in page, told
     assert at.LARGEST_CHANCE == 1 / 10_000
     assert {name for names in TOLD for name in names} == {n for n in vars(at) if n.isupper()}
-
-
-def test_verify_counts_anew_by_the_same_ones() -> None:
-    """Its numbers are its own: a change of one of them is to be made twice."""
-    assert (reasons.REACH_DAYS, reasons.MOST_DAYS) == (at.REACH_DAYS, at.MOST_DAYS_BEFORE)
-    assert (reasons.KEPT, reasons.LEAST) == (at.MOST_ELEMENTS, at.LEAST_OF_AN_ELEMENT)
