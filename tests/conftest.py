@@ -45,6 +45,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
+def shared_views() -> Any:
+    """Return what makes files of views in the product's place, and shares them."""
+    from shared_views import SharedViews
+
+    return SharedViews()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def with_shared_views(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let lakes share files of views, where tests are not about these or about whole systems."""
+    if request.path.parent.name in {"lake", "faults", "system", "e2e"}:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        for its in ("pipeline.lake.views", "pipeline.verify.side_files"):
+            patch.setattr(f"{its}.make_views", request.getfixturevalue("shared_views"))
+        yield
+
+
+@pytest.fixture(scope="session")
 def tidegauge() -> Tidegauge:
     """Run the installed command as a user would; with `ok`, an exit code other than 0 fails."""
 
