@@ -136,7 +136,7 @@ COLUMNS = {
     "daily": ["day", *TABLES["daily"], "share", "is_preliminary", "is_censored"],
     "hourly": ["day", *TABLES["hourly"]],
     "expected": [*TABLES["expected"], "is_preliminary"],
-    "surges": [*TABLES["surges"]],
+    "surges": [*[*TABLES["surges"]][:-1], "geo_before", "in_hindsight"],
     "history": [
         *("day", "country", "published_at", "sessions", "previous_sessions", "change", "percent"),
         *("share", "sources", "sources_expected", "is_preliminary", "reason"),
