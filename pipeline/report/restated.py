@@ -9,7 +9,6 @@ from itertools import groupby
 from pipeline.days import Span
 from pipeline.lake.lake import Lake
 from pipeline.lake.query import State
-from pipeline.lake.records import read_records
 from pipeline.text import escape
 
 MOST_RESTATEMENTS = 30
@@ -85,6 +84,8 @@ def _names_in(lake: Lake, reasons: Iterable[str]) -> Iterator[str]:
     clauses = (clause for reason in set(reasons) for clause in reason.split("; "))
     said = {name for _, files, _ in filter(None, map(_part_list, clauses)) for name in files}
     if said:
+        from pipeline.lake.records import read_records  # noqa: PLC0415 loads Arrow
+
         for names in read_records(lake.ledger, ["name"])["name"].chunks:
             yield from said.intersection(map(escape, names.to_pylist()))
 
