@@ -131,13 +131,16 @@ class Baseline:
     def _learn_dispersion(self, counts: Floats, forecast: Forecast, learned: Bools) -> None:
         """Average the days' moment estimates with a prior.
 
-        The mean's uncertainty is part of every error, and is taken out: an alarm adds it again. A
+        The mean's uncertainty is part of every error, and is taken out: an alarm adds it again. So
+        is a part of the first days' errors, in which are the weekdays that are not known yet. A
         day's weight is its information were the dispersion the prior's. Weighted by the running
         estimate itself, low estimates gain weight and a chance calm week would settle the matter.
         """
         mean, variance = forecast.mean, forecast.day_variance
         clip = np.where(counts > mean, DISPERSION_CLIP_UP_SD, DISPERSION_CLIP_DOWN_SD)
-        of_the_day = (counts - mean) ** 2 * variance / forecast.variance
+        unsure = 1 / (self._days_known() + DISPERSION_PRIOR_DAYS)
+        of_error = forecast.variance * (1 + unsure * self._dispersion * mean**2 / variance)
+        of_the_day = (counts - mean) ** 2 * variance / of_error
         square = np.minimum(of_the_day, clip**2 * variance)
         information = 1 / (1 / mean + DISPERSION_PRIOR) ** 2
         keep = 0.5 ** (1 / DISPERSION_HALF_LIFE_DAYS)
@@ -152,10 +155,13 @@ class Baseline:
             DISPERSION_LEAST,
         )
 
+    def _days_known(self) -> Floats:
+        """How many days of a large country tell as much of the dispersion as those learnt from."""
+        return self._dispersion_weight * DISPERSION_PRIOR**2
+
     def _prior_weight(self) -> Floats:
         """Let the prior go as days come in: a country of 3 % noise must not be held to 5 %."""
-        days_known = self._dispersion_weight * DISPERSION_PRIOR**2
-        faded = 0.5 ** (days_known / DISPERSION_PRIOR_HALVED_BY_DAYS)
+        faded = 0.5 ** (self._days_known() / DISPERSION_PRIOR_HALVED_BY_DAYS)
         return np.asarray(DISPERSION_PRIOR_DAYS / DISPERSION_PRIOR**2 * faded, dtype=np.float64)
 
     def _discount_dispersion(self, countries: Bools) -> None:
