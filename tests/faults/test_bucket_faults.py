@@ -14,8 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from bucket_sites import BUCKET, Machine, hashes_in_store, plain_duckdb, read_log, serving
-from lake_processes import Lakes
-from test_disk_faults import own_disk
+from lake_processes import Lakes, own_disk
 from troubled_network import troubled
 
 from pipeline.lake import leases

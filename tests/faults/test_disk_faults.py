@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 from lake_fixtures import GOOD, Site
-from lake_processes import as_nobody, make_server
-
-DISK_BYTES = 16 * 1024 * 1024
+from lake_processes import as_nobody, make_server, own_disk
 
 
 @dataclass(frozen=True)
@@ -54,22 +52,6 @@ def files_up_to(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-@contextmanager
-def own_disk(lake: Path, size: int = DISK_BYTES) -> Iterator[None]:
-    """Put the lake on a disk of its own while the block runs; for root only."""
-    lake.mkdir(exist_ok=True)
-    options = f"size={size}"
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tidegauge", lake], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"a disk of one's own can be mounted by root only: {mounted.stderr.decode()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", lake], check=True)
 
 
 @contextmanager
