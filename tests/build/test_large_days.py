@@ -259,7 +259,7 @@ def test_what_is_lost_on_the_way_changes_nothing(
     wanted = "ended from outside" if process else r"had laid aside is gone \(.*\): .*build again"
     with pytest.raises(EngineError, match=wanted):
         build(Lake(site.lake), settings, engine=engine)
-    assert engine.maps == ["Slice", "Bucket"][:after]
+    assert engine.maps == ["Slice", "VisitorBucket"][:after]
     assert site.hashes() == before
     assert not (site.lake / ".staging").exists()
     build(Lake(site.lake), settings)
