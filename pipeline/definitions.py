@@ -16,6 +16,8 @@ ALL = "all"
 """The country code of a day's total; leave it out of sums over countries."""
 LEAST_HISTORY_DAYS = 7
 """Days with logs before a day, at least, for it to be judged."""
+HINDSIGHT_DAYS = 21
+"""After a surge's last day, for its size to be told anew: of fewer the level is less well known."""
 CENSORED_SHARE = 0.05
 """From this share of 5xx answers on, so many were turned away that counts are a lower bound."""
 UNREAD_SHARE = 0.05

@@ -8,9 +8,12 @@ from math import inf
 from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
+from pipeline.days import ONE_DAY
+from pipeline.definitions import HINDSIGHT_DAYS
 from pipeline.lake.query import State
 from pipeline.language import Language
 from pipeline.report.facts import ExpectedDay, SurgeEpisode
+from pipeline.report.history import KnownDay
 from pipeline.report.wording import count_at_least, count_sessions, name_addresses
 from pipeline.why.explain import Driver, explain, tell_lacking
 from pipeline.why.people import Signal, find_machines, tell_people
@@ -37,6 +40,8 @@ class Reasons:
     signals: list[Signal]
     part: SurgeEpisode | None = None
     """The one day of it that the rows are about, as if it were the surge."""
+    is_to_be_told_again: bool = False
+    """Whether its size will be told anew when days have come after it."""
 
     def what(self, language: Language) -> str:
         """The surge itself, or its day, in a sentence."""
@@ -118,8 +123,16 @@ class Reasons:
         return shown
 
     def lacking(self, language: Language) -> str | None:
-        """What was not looked at and what would bring it, in a sentence; None when nothing."""
-        return tell_lacking(self.drivers, language)
+        """What may change, or was not looked at and what would bring it; None when nothing."""
+        later = language.ngettext(
+            "How large it was is told anew, once, when it has been over for {count} day, from the"
+            " days before and after it: its excess may change.",
+            "How large it was is told anew, once, when it has been over for {count} days, from the"
+            " days before and after it: its excess may change.",
+            HINDSIGHT_DAYS,
+        )
+        said = [later] if self.is_to_be_told_again and not self.part else []
+        return _join(*said, tell_lacking(self.drivers, language) or "") or None
 
     def cause(self, language: Language) -> str:
         """What drove it, or that it was machines; empty if nothing is known."""
@@ -157,9 +170,18 @@ def find_reasons(
     surges = state.ask(SurgeEpisode, "queries/surges", **span)
     drivers = _by_surge(state.ask(Driver, "report/drivers", **span))
     signals = _by_surge(state.ask(Signal, "report/signals", **span))
-    surges.sort(key=lambda one: one.rank)
-    keys = [(one.country, one.start_day) for one in surges]
-    return [Reasons(one, drivers[k], signals[k]) for one, k in zip(surges, keys, strict=True)]
+    (known,) = state.ask(KnownDay, "report/known_day", day=first_day)
+    newest = known.last_day or date.max
+    return [
+        Reasons(
+            one,
+            drivers[one.country, one.start_day],
+            signals[one.country, one.start_day],
+            is_to_be_told_again=not one.in_hindsight
+            and newest < one.end_day + HINDSIGHT_DAYS * ONE_DAY,
+        )
+        for one in sorted(surges, key=lambda one: one.rank)
+    ]
 
 
 def find_reasons_of_day(state: State, country: str | None, day: date) -> list[Reasons]:

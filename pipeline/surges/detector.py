@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.definitions import LEAST_HISTORY_DAYS
+from pipeline.definitions import HINDSIGHT_DAYS, LEAST_HISTORY_DAYS
 from pipeline.surges.baseline import LEVEL_DAYS, Baseline
 from pipeline.surges.episodes import (
     LEAST_EXCESS,
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 HIGHEST_SCORE = 300.0
 COVERAGE_TOLERANCE = 0.02
 """Days whose coverage differs by less are equally complete."""
-HINDSIGHT_DAYS = 21
-"""After a surge's last day: of fewer days the level after it is less well known."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline.definitions import HINDSIGHT_DAYS
 from pipeline.surges import Judgement, find_surges, judge_days
-from pipeline.surges.detector import HINDSIGHT_DAYS
 
 START, END = 90, 95
 JUDGED_ON_THE_DAY = ("expected", "upper", "score", "is_surge", "is_raised", "day_variance")

@@ -12,6 +12,10 @@ from report_lakes import day_lines
 FIRST = datetime.fromisoformat("2016-11-01T16:00:00+00:00")
 SURGE = (10, 11)
 DAYS = 33
+LATER = (
+    "How large it was is told anew, once, when it has been over for 21 days, from the days before"
+    " and after it: its excess may change."
+)
 SENTENCE = "What is expected of it was told anew from the days before and after it."
 
 
@@ -51,6 +55,8 @@ def test_its_size_is_told_anew_and_said_so(site: Site) -> None:
     first = build(site, *(f"raw/web01-{n:02}.log" for n in range(DAYS - 1)))
     expected = site.rows("expected")
     assert (first["in_hindsight"], SENTENCE in ask(site, "why")["why"]) == (False, False)
+    assert ask(site, "why")["lacking"].startswith(LATER)
+    assert LATER in " ".join(site.run("why").out.split())
 
     surge = build(site, f"raw/web01-{DAYS - 1}.log")
     assert surge["in_hindsight"] is True
@@ -61,6 +67,7 @@ def test_its_size_is_told_anew_and_said_so(site: Site) -> None:
     why = ask(site, "why")
     assert (why["in_hindsight"], why["excess"]) == (True, pytest.approx(surge["excess"]))
     assert why["why"].startswith(SENTENCE)
+    assert LATER not in why["lacking"]
     sums = defaultdict(float)
     for row in why["drivers"]:
         sums[row["dimension"]] += row["excess"]
