@@ -106,7 +106,7 @@ def _as_objects(
 ) -> tuple[list[str], list[list[Any]]]:
     columns = ["country", "start_day", "end_day", "day", "observed", "expected", "excess",
                "others_ratio", "geo_before", "in_hindsight", "is_simulated", "why", "who",
-               "lacking", "drivers", "signals"]  # fmt: skip
+               "may_change", "lacking", "drivers", "signals"]  # fmt: skip
     rows = []
     for one in found:
         parts = {
@@ -114,6 +114,7 @@ def _as_objects(
             "is_simulated": simulated,
             "why": one.why(language),
             "who": one.who(language),
+            "may_change": one.may_change(language),
             "lacking": one.lacking(language),
             "drivers": [_without_surge(row) for row in one.drivers],
             "signals": [_without_surge(row) for row in one.signals],
@@ -156,7 +157,10 @@ def _list_rows(
 
 
 def _print_reasons(reasons: Reasons, language: Language) -> None:
-    said = (write(language) for write in (reasons.what, reasons.why, reasons.who, reasons.lacking))
+    sentences = (
+        reasons.what, reasons.why, reasons.who, reasons.may_change, reasons.lacking
+    )  # fmt: skip
+    said = (write(language) for write in sentences)
     with until_closed():
         for sentence in filter(None, said):
             print(escape(sentence))

@@ -123,16 +123,20 @@ class Reasons:
         return shown
 
     def lacking(self, language: Language) -> str | None:
-        """What may change, or was not looked at and what would bring it; None when nothing."""
-        later = language.ngettext(
+        """What was not looked at and what would bring it, in a sentence; None when nothing."""
+        return tell_lacking(self.drivers, language)
+
+    def may_change(self, language: Language) -> str | None:
+        """That its size will be told anew, in a sentence; None where it stands, as of one day."""
+        if self.part or not self.is_to_be_told_again:
+            return None
+        return language.ngettext(
             "How large it was is told anew, once, when it has been over for {count} day, from the"
             " days before and after it: its excess may change.",
             "How large it was is told anew, once, when it has been over for {count} days, from the"
             " days before and after it: its excess may change.",
             HINDSIGHT_DAYS,
         )
-        said = [later] if self.is_to_be_told_again and not self.part else []
-        return _join(*said, tell_lacking(self.drivers, language) or "") or None
 
     def cause(self, language: Language) -> str:
         """What drove it, or that it was machines; empty if nothing is known."""
