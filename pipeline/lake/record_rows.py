@@ -10,10 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.lake.ledger import DayShare, FileRecord, Seen
-from pipeline.lake.sheets import (
-    SCHEMA,
-    SHARES,
-)
+from pipeline.lake.sheets import SCHEMA, SHARES
 
 _TIMES = ("first_at", "last_at", "ingested_at", "forgotten_at")
 _DATES = ("rejects_day",)

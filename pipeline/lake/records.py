@@ -22,10 +22,7 @@ import pyarrow.compute as pc
 from pipeline.lake.journal import Move
 from pipeline.lake.ledger import FILES_FOLDER, NO_DAY, FileRecord, Seen
 from pipeline.lake.old_ledger import read_old
-from pipeline.lake.record_rows import (
-    to_records,
-    to_table,
-)
+from pipeline.lake.record_rows import to_records, to_table
 from pipeline.lake.sheets import (
     SCHEMA,
     Moment,

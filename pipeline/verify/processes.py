@@ -7,8 +7,6 @@ from datetime import date
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
-import pyarrow as pa
-
 from pipeline.days import ONE_DAY
 from pipeline.verify.day_proof import DayProof, ProofTask, ProvenDay, prove_days
 from pipeline.verify.findings import Finding
@@ -96,8 +94,6 @@ def _receive(running: dict[Connection, tuple[SpawnProcess, ProofTask]]) -> Itera
 
 
 def _work(task: ProofTask, sending: Connection) -> None:
-    # Arrow's own pool keeps what is freed: a fifth more memory at the peak.
-    pa.set_memory_pool(pa.system_memory_pool())
     with suppress(KeyboardInterrupt, BrokenPipeError):  # the other end has said so
         for proof in prove_days(task):
             sending.send(proof)

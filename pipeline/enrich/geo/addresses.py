@@ -17,8 +17,8 @@ Positions: TypeAlias = npt.NDArray[np.intp]
 def split_versions(clients: pa.StringArray) -> tuple[Positions, Positions]:
     r"""Tell the positions of the clients that can be IPv4 and of those that may be IPv6.
 
-    An IPv4 address is four decimal octets without leading zeros, as :mod:`ipaddress` reads it. The
-    expression runs in RE2, whose ``$`` is the end of the text only, so ``1.2.3.4\n`` is none.
+    An IPv4 address is four decimal octets without leading zeros, as :mod:`ipaddress` reads it, and
+    nothing behind them: ``1.2.3.4\n`` is none.
     """
     is_ipv4 = are_ipv4(clients)
     others = np.flatnonzero(~is_ipv4)
