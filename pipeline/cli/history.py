@@ -56,10 +56,12 @@ def history(  # noqa: PLR0913 one parameter an option
             "queries/history", country=code, only_changes=not is_one, **span.bound
         )
         zone = ZoneInfo(state.lake.identity()["timezone"])
-        (known,) = state.ask(KnownDay, "report/known_day", day=span.first)
-    if is_one and not rows:
-        why = explain_unpublished(known, span.first)
-        raise SettingsError("--day", str(span.first), f"no figure of {code} is published: {why}")
+        if is_one and not rows:
+            (known,) = state.ask(KnownDay, "report/known_day", day=span.first)
+            timeout = settings.session_timeout_minutes
+            why = explain_unpublished(state, known, span.first, timeout)
+            unpublished = f"no figure of {code} is published: {why}"
+            raise SettingsError("--day", str(span.first), unpublished)
     if is_one:
         rows = rows[::-1]
     if output.form == Form.table:

@@ -169,7 +169,7 @@ def _recall_figure(state: State, how: ReportSettings, day: date, country: str) -
     """
     (known,) = state.ask(KnownDay, "report/known_day", day=day)
     if not known.is_published:
-        why = explain_unpublished(known, day)
+        why = explain_unpublished(state, known, day, how.timeout_minutes)
         raise SettingsError("--day", str(day), f"there is no figure, not even 0: {why}")
     check_country(state, country, set())
     return Figure(

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import date
 
+from pipeline.build.counted import find_uncounted
+from pipeline.lake.query import State
+
 NOBODY_LOCATED = (
     "no database located an address of that day, so there is no figure of a country, not even 0;"
     " `--country all` counts everybody"
@@ -22,12 +25,17 @@ class KnownDay:
     is_published: bool
 
 
-def explain_unpublished(known: KnownDay, day: date) -> str:
-    """Why there may be no published figure of a day, in half a sentence."""
+def explain_unpublished(state: State, known: KnownDay, day: date, timeout_minutes: int) -> str:
+    """Why there may be no published figure of a day, in half a sentence.
+
+    ``timeout_minutes``: the setting.
+    """
     if known.is_published and known.has_hits and not known.is_located:
         return NOBODY_LOCATED
     if known.is_published:
         return "the day's logs have no hit from there, so it is 0"
+    if not known.has_hits and day in find_uncounted(state, timeout_minutes).unbuilt:
+        return "hits of that day were not counted yet: `tidegauge build` counts them"
     if not known.first_day:
         return "the lake has no days yet"
     if known.has_hits:

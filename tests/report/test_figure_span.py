@@ -212,6 +212,10 @@ def test_raw_files_that_came_or_went_since_the_day_was_counted_are_said(tmp_path
     for command in ("daily", "surges"):
         uncounted = "Hits of 12 November 2016 were not counted yet: `tidegauge build` counts them."
         assert uncounted in site.site.run(command).err
+    for command in ("figure", "history"):
+        day = ("--day", "2016-11-12", "--country", "US")
+        refused = site.site.run(command, *day, code=2).err
+        assert "hits of that day were not counted yet: `tidegauge build` counts them" in refused
 
 
 def test_a_published_day_of_which_nothing_is_left_has_changed(tmp_path: Path) -> None:
