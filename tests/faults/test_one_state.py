@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from itertools import cycle
 from pathlib import Path
 
@@ -166,19 +165,21 @@ def test_readers_keep_no_writer_out(tmp_path: Path) -> None:
     """However they overlap: who comes while a writer waits goes after it."""
     come_and_go = (
         "import sys, time; from pathlib import Path; from pipeline.lake.exchange import sharing\n"
-        "until = time.monotonic() + 6\n"
-        "while time.monotonic() < until:\n"
+        "print('here', flush=True)\n"
+        "until = time.monotonic() + 120\n"
+        "while time.monotonic() < until and not Path(sys.argv[2]).exists():\n"
         "    with sharing(Path(sys.argv[1])): time.sleep(0.05)\n"
     )
     (tmp_path / ".exchange.lock").touch()
     (tmp_path / ".gate.lock").touch()
-    readers = [subprocess.Popen([sys.executable, "-c", come_and_go, tmp_path]) for _ in range(4)]
-    time.sleep(1.5)
+    args = [sys.executable, "-c", come_and_go, tmp_path, tmp_path / "enough"]
+    readers = [subprocess.Popen(args, stdout=subprocess.PIPE) for _ in range(4)]
+    assert [reader.stdout and reader.stdout.readline() for reader in readers] == [b"here\n"] * 4
     for _ in range(5):
-        began = time.monotonic()
         with exchanging(tmp_path):
-            assert time.monotonic() - began < 1
-    assert [reader.wait(30) for reader in readers] == [0] * 4
+            assert [reader.poll() for reader in readers] == [None] * 4
+    (tmp_path / "enough").touch()
+    assert [finish(reader) for reader in readers] == [b""] * 4
 
 
 def test_a_lake_that_may_only_be_read_is_in_one_state_too(site: Publisher, tmp_path: Path) -> None:

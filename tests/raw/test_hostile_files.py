@@ -159,9 +159,9 @@ def test_half_a_million_empty_members_end(site: Site) -> None:
     """10 MB of empty gz members hold nothing, and take seconds."""
     member = gzip.compress(b"", mtime=0)
     path = site.write("web.log", member * (10_000_000 // len(member)))
-    begun = time.monotonic()
+    begun = time.process_time()
     assert list(read_content(path)) == []
-    assert time.monotonic() - begun < 60
+    assert time.process_time() - begun < 120
 
 
 @pytest.mark.parametrize(
