@@ -143,6 +143,7 @@ bench: install-dev
 bench-surges: install-dev
 	$(BIN)/python benchmarks/surges.py
 	$(BIN)/python benchmarks/surges_common.py
+	$(BIN)/python benchmarks/surges_young.py
 	$(BIN)/python benchmarks/hours.py
 	$(BIN)/python benchmarks/why.py
 
