@@ -40,7 +40,6 @@ def erase_person(
     tidegauge erase --client 203.0.113.9 --agent "Mozilla/5.0 (X11)" --delete
     """
     from pipeline.build.build import build, build_settings
-    from pipeline.enrich.visitors import load_key
     from pipeline.ingest.erasure import Person, count_files, erase
     from pipeline.lake.zone import open_lake
     from pipeline.progress import show_steps
@@ -48,13 +47,14 @@ def erase_person(
     settings = site.settings()
     the_lake = open_lake(settings.lake)
     person = Person(_read_client(client), tuple(agent or ()))
+    rules = build_settings(settings, the_lake)  # by another key than the lake's nobody is found
     with show_steps("looking", count_files(the_lake)) as (progress, task):
         traces = erase(
-            the_lake, load_key(settings), person,
+            the_lake, rules.key, person,
             is_asked=delete, on_file=lambda: progress.advance(task),
         )  # fmt: skip
     if traces and delete:
-        build(the_lake, build_settings(settings, the_lake))
+        build(the_lake, rules)
     rows = [(t.day, t.table, t.rows, t.names) for t in traces]
     output.print(COLUMNS, rows)
     print(escape(_conclude(the_lake, traces, is_done=delete)), file=sys.stderr)

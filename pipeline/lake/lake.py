@@ -230,7 +230,8 @@ class Lake(LakePaths):
         if known["visitor_key"] != key_fingerprint:
             raise LakeError(
                 f"lake {self.name} was made with another visitor key (fingerprint"
-                f" {known['visitor_key']}): set that key, or use another lake"
+                f" {known['visitor_key']}): set visitor_key_file to the file of that key (the"
+                " demo's is visitor.key beside its lake), or use another lake"
             )
 
     @contextmanager

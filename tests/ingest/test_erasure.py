@@ -75,6 +75,17 @@ def test_an_address_written_otherwise_is_the_same(tmp_path: Path) -> None:
         assert site.run("erase", "--client", client, "--format", "json").out == wanted
 
 
+@pytest.mark.parametrize("more", [(), ("--delete",)], ids=["listed", "deleted"])
+def test_another_key_than_the_lakes_is_refused(more: tuple[str, ...], tmp_path: Path) -> None:
+    """By it nobody is found, and of somebody who is there it was said that nothing is kept."""
+    site = write_site(tmp_path)
+    other = {"TIDEGAUGE_VISITOR_KEY": "another key than this lake's"}
+    done = site.run("erase", "--client", PERSON, *more, env=other, code=2)
+    assert "made with another visitor key" in done.err
+    assert "visitor_key_file" in done.err
+    assert kept_of(site, "secret")
+
+
 NO_CLIENTS = ["192.0.2.7777", "192.0.002.007", "192.0.2", "", "notaclient/", "-", "unix:", "a b"]
 
 
