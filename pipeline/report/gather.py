@@ -23,7 +23,7 @@ from pipeline.report.facts import (
     RobotlikeDay,
     SurgeEpisode,
 )
-from pipeline.report.history import KnownDay
+from pipeline.report.history import KnownDay, explain_no_days
 from pipeline.report.restated import gather_restated, gather_restatements
 
 DAYS_BESIDE_PEAK = 3
@@ -49,8 +49,10 @@ def read_days(state: State, span: Span) -> list[Day]:
     ]
 
 
-def gather_facts(state: State, span: Span) -> Facts:
+def gather_facts(state: State, span: Span, timeout_minutes: int) -> Facts:
     """Ask the lake for what the report shows of all countries.
+
+    ``timeout_minutes``: the setting.
 
     Raises:
         SettingsError: it has days, and none of the span.
@@ -59,8 +61,8 @@ def gather_facts(state: State, span: Span) -> Facts:
     (known,) = state.ask(KnownDay, "report/known_day", day=span.first)
     lake_span = Span(known.first_day or span.first, known.last_day or span.last)
     if known.first_day and not days:
-        remedy = f"no hits of these days; the lake has {lake_span}"
-        raise SettingsError("--from and --to", str(span), remedy)
+        why = explain_no_days(state, span, timeout_minutes)
+        raise SettingsError("--from and --to", str(span), why)
     episodes = state.ask(SurgeEpisode, "queries/surges", country=None, **span.bound)
     return Facts(
         zone=state.lake.identity()["timezone"],

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from pipeline.build.counted import find_uncounted
+from pipeline.days import Span
 from pipeline.lake.query import State
+from pipeline.language import ENGLISH
+from pipeline.report.wording import say_unbuilt
 
 NOBODY_LOCATED = (
     "no database located an address of that day, so there is no figure of a country, not even 0;"
@@ -43,3 +46,17 @@ def explain_unpublished(state: State, known: KnownDay, day: date, timeout_minute
         run = f"`tidegauge run --from {day} --to {day}` what is there of this one"
         return f"{how} and whose logs are all there; {run}" if known.is_preliminary else how
     return f"the lake has no hits of that day; its days are {known.first_day} to {known.last_day}"
+
+
+def explain_no_days(state: State, span: Span, timeout_minutes: int) -> str:
+    """Why no day of a span has figures, as a sentence's end.
+
+    ``timeout_minutes``: the setting.
+    """
+    unbuilt = [day for day in find_uncounted(state, timeout_minutes).unbuilt if day in span]
+    if unbuilt:
+        return say_unbuilt(unbuilt, ENGLISH).rstrip(".")
+    (known,) = state.ask(KnownDay, "report/known_day", day=span.first)
+    if not known.first_day:
+        return "the lake has no days yet"
+    return f"no hits of these days; the lake has {known.first_day} to {known.last_day}"

@@ -23,7 +23,7 @@ from pipeline.report.figure_basis import (
     say_doubts,
 )
 from pipeline.report.gather import read_days
-from pipeline.report.history import NOBODY_LOCATED
+from pipeline.report.history import NOBODY_LOCATED, explain_no_days
 
 _MOST_DAYS = 3660
 
@@ -132,9 +132,8 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
     lake = state.lake
     days = read_days(state, span)
     if not days:
-        raise SettingsError(
-            "--from and --to", str(span), "the lake has counted no hits of these days"
-        )
+        why = explain_no_days(state, span, how.timeout_minutes)
+        raise SettingsError("--from and --to", str(span), why)
     rows = state.ask(CountryDay, "queries/daily", country=None, **span.bound)
     check_country(state, country, {row.country for row in rows})
     is_placed = country not in (ALL, NO_COUNTRY)

@@ -216,6 +216,9 @@ def test_raw_files_that_came_or_went_since_the_day_was_counted_are_said(tmp_path
         day = ("--day", "2016-11-12", "--country", "US")
         refused = site.site.run(command, *day, code=2).err
         assert "hits of that day were not counted yet: `tidegauge build` counts them" in refused
+    for command in (("report",), ("report", "--all"), ("figure", "--country", "US")):
+        days = ("--from", "2016-11-11", "--to", "2016-11-30")
+        assert uncounted.rstrip(".") in site.site.run(*command, *days, code=2).err
 
 
 def test_a_published_day_of_which_nothing_is_left_has_changed(tmp_path: Path) -> None:
