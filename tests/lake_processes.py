@@ -69,7 +69,7 @@ def start(site: Site, *args: str | Path) -> subprocess.Popen[bytes]:
 
 
 def assert_ends_well(process: subprocess.Popen[bytes]) -> None:
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate()
     assert process.returncode == 0, err.decode()
 
 

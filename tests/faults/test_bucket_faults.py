@@ -83,7 +83,7 @@ def test_killed_at_a_step_another_machine_goes_on(
     url = f"s3://{BUCKET}/{step.replace(': ', '-').replace(' ', '-')}-{number}"
     killed, other = Machine(tmp_path / "killed", url), Machine(tmp_path / "other", url)
     process = start(killed, "ingest", "--no-geo", *lakes.raw, step=step, number=number)
-    process.communicate(timeout=60)
+    process.communicate()
     assert process.returncode == -signal.SIGKILL
     other.ingest(*lakes.raw)
     other.run("build")
@@ -104,7 +104,7 @@ def test_who_finds_nothing_to_do_puts_in_place_what_a_killed_build_left(
     killed, other = Machine(tmp_path / "killed", url), Machine(tmp_path / "other", url)
     killed.ingest(*lakes.raw)
     process = start(killed, "build", step="store: committed", number=1)
-    process.communicate(timeout=60)
+    process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert open_objects(url).look("daily/day=2016-11-05/part.parquet") is None
     if next_one == "build":
@@ -175,7 +175,7 @@ def test_machines_at_once_killed_at_random_make_one_lake(
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.01, end - time.monotonic()))
             process.send_signal(signal.SIGKILL)
-            _, said = process.communicate(timeout=30)
+            _, said = process.communicate()
             kills += process.returncode == -signal.SIGKILL
             # There is nothing to build yet, or the other was first.
             assert process.returncode in {0, 1, 2, -signal.SIGKILL}, said.decode()
@@ -207,7 +207,7 @@ def test_a_bad_network_changes_nothing(
         for args in (("ingest", "--no-geo", *lakes.raw), ("build",), ("build",)):
             for _ in range(4):  # a network may be so bad that a run gives up, with a sentence
                 process = start(machine, *args)
-                _, said = process.communicate(timeout=180)
+                _, said = process.communicate()
                 assert b"Traceback" not in said, said.decode()
                 if process.returncode == 0:
                     break
@@ -235,7 +235,7 @@ def test_a_machine_that_stood_still_is_overtaken_and_says_so(
     other.run("build")
     before = hashes_in_store(url)
     process.send_signal(signal.SIGCONT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate()
     assert process.returncode == 1, said.decode()
     assert b"another machine took over while this run stood still" in said
     assert hashes_in_store(url) == before

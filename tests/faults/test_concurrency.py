@@ -45,7 +45,7 @@ def start(site: Site, *args: str | Path, **settings: str) -> subprocess.Popen[by
 def finish(processes: list[subprocess.Popen[bytes]]) -> list[str]:
     """Wait for processes that must all end well; return what they said."""
     try:
-        said = [process.communicate(timeout=300) for process in processes]
+        said = [process.communicate() for process in processes]
     finally:
         for process in processes:
             process.kill()  # ours, and ended by now unless one of them hangs

@@ -82,11 +82,14 @@ def built_days(folder: Path) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(("flood", "memory_mb"), [
-    pytest.param(Flood(300_000, 4000, 0), 1200, id="agents"),
+    pytest.param(Flood(500_000, 4000, 0), 1200, id="agents"),
     pytest.param(Flood(500_000, 0, 2000), 256, id="paths"),
 ])  # fmt: skip
 def test_a_flood_of_long_fields_is_built(flood: Flood, memory_mb: int, tmp_path: Path) -> None:
-    """Taken in and built within the memory set, and the innocent day before it, too."""
+    """Taken in and built within the memory set, and the innocent day before it, too.
+
+    All agents are 2 GB, more than may be taken: a step that keeps each of them fails here.
+    """
     log = tmp_path / "web01.log.zst"
     flood.write(log)
     innocent = tmp_path / "web01-20161107.log"
@@ -96,13 +99,6 @@ def test_a_flood_of_long_fields_is_built(flood: Flood, memory_mb: int, tmp_path:
     run_within(tmp_path, 1200, "ingest", log, innocent, "--no-geo")
     run_within(tmp_path, memory_mb, "build")
     assert built_days(tmp_path) == {"2016-11-07": 1, "2016-11-08": flood.lines}
-
-
-def test_two_million_long_agents_are_taken_in(tmp_path: Path) -> None:
-    """However many there are, they need no more memory."""
-    log = tmp_path / "web01.log.zst"
-    Flood(2_000_000, 4000, 0).write(log)
-    run_within(tmp_path, 1200, "ingest", log, "--no-geo")
 
 
 def test_a_day_that_needs_more_is_named_and_the_others_are_built(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def write_after(method):
 
 State.query = write_after(State.query)
 found = read([name])
-assert writers[0].wait(60) == 0
+assert writers[0].wait() == 0
 print(json.dumps(found))
 """
 WRITER = """
@@ -125,7 +125,7 @@ def start(site: Publisher, script: str, *args: str) -> subprocess.Popen[bytes]:
 
 
 def finish(process: subprocess.Popen[bytes]) -> bytes:
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate()
     assert process.returncode == 0, err.decode()
     return out
 
