@@ -29,7 +29,7 @@ MAY = {
     },
     "connect to DuckDB": {"lake/database.py"},
     "use the network": {
-        "raw/stores.py", "raw/s3_listing.py", "lake/objects.py", "enrich/geo/download.py",
+        "raw/stores.py", "raw/s3_listing.py", "lake/requests.py", "enrich/geo/download.py",
         "alerts/services.py", "demo/standalone.py",
     },
     "know Airflow": {

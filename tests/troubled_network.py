@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -23,6 +23,8 @@ class Network(ThreadingHTTPServer):
         self.store = store.removeprefix("http://")
         self.chance, self.trouble = random.Random(seed), trouble
         self.met: Counter[str] = Counter()
+        self.loses: Callable[[str, str], bool] = lambda _method, _path: False
+        """Whether the answer to this request is lost, whatever chance says."""
         self.requests = self.sent = 0
         """How many came, and the bytes of their bodies."""
 
@@ -46,7 +48,9 @@ class _Handler(BaseHTTPRequestHandler):
         kind = ""
         if self.server.chance.random() < self.server.trouble:
             kind = self.server.chance.choice(_KINDS)
-            self.server.met[kind] += 1
+        if self.server.loses(self.command, self.path):
+            kind = "lost answer"
+        self.server.met.update([kind] if kind else [])
         if kind == "lost request":
             self._break()
             return
@@ -102,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
 
-    do_GET = do_PUT = do_HEAD = do_DELETE = _pass  # noqa: N815 the library's names
+    do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = _pass  # noqa: N815 the library's names
 
 
 @contextmanager

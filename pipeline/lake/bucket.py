@@ -16,14 +16,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import LakeError, PassingError
+from pipeline.lake import parts
 from pipeline.lake.commit_log import CHECKPOINT_EACH, STAGED, Commit, Version
+from pipeline.lake.conditions import CONDITIONS, keeps_conditions
 from pipeline.lake.copied import AT_ONCE, LARGE, VIEWS, Copied
 from pipeline.lake.digests import digest_of
 from pipeline.lake.garbage import collect, list_garbage, list_own
 from pipeline.lake.journal import Move
 from pipeline.lake.leases import Lease
 from pipeline.lake.ledger import FILES_FOLDER, write_json
-from pipeline.lake.objects import RefusedError, TakenError
+from pipeline.lake.requests import RefusedError
 from pipeline.lake.stand_ins import StandIn, bring, is_stand_in, read_stand_in, spare
 
 if TYPE_CHECKING:
@@ -208,30 +210,29 @@ class Bucket(Copied):
             with suppress(RefusedError):  # keys that may only read: whoever writes next does it
                 self._finish()
             return
-        place = f"ledger/locks/probe-{secrets.token_hex(8)}"
-        broken = 0
-        self._objects.create(place, b"1")
-        try:
-            with suppress(TakenError):
-                self._objects.create(place, b"2")
-                broken += 1
-            with suppress(TakenError):
-                self._objects.replace(place, b"3", '"0123456789abcdef0123456789abcdef"')
-                broken += 1
-        finally:
-            self._objects.delete(place)
-        if broken:
+        if not keeps_conditions(self._objects):
             raise LakeError(
-                f"lake {self.name}: the store does not keep conditions (If-None-Match, If-Match),"
-                " without which two writers could lose each other's changes: use another store"
+                f"lake {self.name}: the store does not keep {CONDITIONS}, without which two"
+                " writers could lose each other's changes: use another store"
             )
 
     def put_aside(self, path: Path, place: str) -> StandIn:
-        """Put a file where the lake finds it on every machine, for one of them to commit."""
+        """Put a file where the lake finds it on every machine, for one of them to commit.
+
+        Raises:
+            LakeError: it would have to be made of parts, and the store does not do that safely.
+        """
+        size = path.stat().st_size
+        if size > parts.ONE_REQUEST and not keeps_conditions(self._objects, of_parts=True):
+            raise LakeError(
+                f"lake {self.name}: {path.name} has {size:,} bytes, and of what has over"
+                f" {parts.ONE_REQUEST:,} the store does not keep {CONDITIONS}: use another store,"
+                " or split the raw file into smaller ones"
+            )
         sha256 = digest_of(path)
         target = f"{STAGED}{self._writer}-{secrets.token_hex(8)}/{sha256}"
         etag = self._objects.upload(target, path)
-        return StandIn(self._url, place, target, sha256, path.stat().st_size, etag)
+        return StandIn(self._url, place, target, sha256, size, etag)
 
     def _finish(self) -> None:
         """Put in place what a killed process left, for one who may find nothing else to do."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import LakeError, PassingError
 from pipeline.lake.fault_points import reach
-from pipeline.lake.objects import TakenError
+from pipeline.lake.requests import TakenError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -241,7 +241,7 @@ class CommitLog:
                 return
             reach("store: before a copy")
             with suppress(TakenError):
-                self._objects.copy(its.object, place, its.commit, there and there[0])
+                self._objects.copy(its.object, place, its.commit, there and there[0], its.size)
                 return
             is_new = False
 

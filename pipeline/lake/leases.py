@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from pipeline.errors import TidegaugeError
-from pipeline.lake.objects import TakenError
+from pipeline.lake.requests import TakenError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,42 +11,20 @@ import hashlib
 import os
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import LakeError, StorageError
+from pipeline.errors import LakeError
+from pipeline.lake import parts
+from pipeline.lake.requests import StoreRequests, TakenError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _NUMBER = "tg-commit"
-_TRIES = 8
-_MOST_BYTES = 5 * 1000**3
-"""Of an object that one request writes or copies."""
-_PIECE = 1024 * 1024
-_REFUSED = {
-    "NoSuchBucket": "there is no such bucket: make it, or write another one's name",
-    "AccessDenied": "the store refuses these keys here: give them the right to list, read, write"
-    " and delete below this prefix",
-    "InvalidAccessKeyId": "the store does not know the key in AWS_ACCESS_KEY_ID or ~/.aws",
-    "SignatureDoesNotMatch": "the store does not take the secret in AWS_SECRET_ACCESS_KEY or"
-    " ~/.aws",
-    "ExpiredToken": "the keys have expired: give new ones",
-    "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_DEFAULT_REGION to it",
-    "PermanentRedirect": "the bucket is in another region: set AWS_DEFAULT_REGION to it",
-    "RequestTimeTooSkewed": "this machine's clock is off by more than the store accepts: set it",
-}
-_STATUS = {403: "AccessDenied", 301: "PermanentRedirect"}
-
-
-class RefusedError(LakeError):
-    """The store does not let these keys do it."""
-
-
-class TakenError(Exception):
-    """The condition did not hold: somebody else was first."""
 
 
 @dataclass(frozen=True)
@@ -59,36 +37,12 @@ class ListedObject:
     etag: str
     age_seconds: float
     """By the store's clock."""
+    upload: str = ""
+    """Of parts that nobody has made whole: the id of their upload. It has no entity tag."""
 
 
-class Objects:
+class Objects(StoreRequests):
     """Those below one prefix. Safe to use from several threads."""
-
-    def __init__(self, bucket: str, prefix: str, name: str) -> None:
-        """Know the place; the store is not asked.
-
-        Raises:
-            LakeError: the package is missing, or no region or keys are set as they should be.
-        """
-        self._bucket, self._prefix, self.name = bucket, prefix, name
-        try:
-            import botocore.session  # noqa: PLC0415 few lakes are in a store
-            from botocore.config import Config  # noqa: PLC0415
-        except ImportError:
-            why = f"lake {name}: a package is missing: pip install 'tidegauge[s3]'"
-            raise LakeError(why) from None
-        session = botocore.session.get_session()
-        region = session.get_config_variable("region") or "us-east-1"
-        config = Config(
-            connect_timeout=10,
-            read_timeout=60,
-            retries={"mode": "standard", "total_max_attempts": 5},
-            max_pool_connections=16,
-            # What is more than every S3 store has is not asked for.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        )
-        self._client = session.create_client("s3", region_name=region, config=config)
 
     def get(self, place: str) -> tuple[bytes, str] | None:
         """An object's bytes and entity tag; None when there is none."""
@@ -127,14 +81,16 @@ class Objects:
         """Write a file's bytes, whatever is there; returns their entity tag.
 
         Raises:
-            LakeError: it is larger than an object that one request makes.
+            LakeError: it is larger than an object can be.
         """
         size = path.stat().st_size
-        if size > _MOST_BYTES:
+        if size > parts.MOST_BYTES:
             raise LakeError(
                 f"lake {self.name}: {path.name} has {size:,} bytes, and a file there may have"
-                f" {_MOST_BYTES:,}: split the raw file into smaller ones"
+                f" {parts.MOST_BYTES:,}: split the raw file into smaller ones"
             )
+        if size > parts.ONE_REQUEST:
+            return self._upload_parts(place, path)
         with path.open("rb") as body:
             digest = hashlib.file_digest(body, lambda: hashlib.md5(usedforsecurity=False))
             proof = base64.b64encode(digest.digest()).decode()
@@ -143,6 +99,25 @@ class Objects:
                 "put_object", Key=self._key(place), Body=body, ContentMD5=proof, ContentLength=size
             )
             return str(made["ETag"])
+
+    def _upload_parts(self, place: str, path: Path) -> str:
+        with suppress(TakenError):
+            return self.make(place, parts.read_pieces(path))
+        if found := self.look(place):  # it was whole, and the answer that said so was lost
+            return found[0]
+        raise self._broken("parts that were written are gone")
+
+    def make(self, place: str, pieces: Iterable[bytes], **condition: str) -> str:
+        """Write an object of parts, one after the other; returns its entity tag.
+
+        Raises:
+            TakenError: the condition did not hold, or the parts are gone: they may be whole by now.
+        """
+        requests = parts.writing(pieces)
+        made = parts.make_of_parts(self._call, self._key(place), requests, {}, condition)
+        if not made:
+            raise TakenError
+        return made
 
     def create(self, place: str, body: bytes) -> str:
         """Write an object where none is; returns its entity tag.
@@ -169,20 +144,37 @@ class Objects:
         found = self._call("head_object", Key=self._key(place))
         return (found["ETag"], int(found["Metadata"].get(_NUMBER, 0))) if found else None
 
-    def copy(self, source: str, place: str, number: int, etag: str | None) -> None:
+    def copy(self, source: str, place: str, number: int, etag: str | None, size: int = 0) -> None:
         """Copy an object within the store, as of a commit, over the one with this entity tag.
+
+        Args:
+            source: where it lies.
+            place: where it comes to lie.
+            number: of the commit.
+            etag: of what was looked at there; None where nothing is.
+            size: its bytes; more than one request copies are copied by parts.
 
         Raises:
             TakenError: there is another one by now, or one where None was looked at.
             FileNotFoundError: there is no source.
         """
         condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+        what = {"Bucket": self._bucket, "Key": self._key(source)}
+        metadata = {_NUMBER: str(number)}
+        if size > parts.ONE_REQUEST:
+            if not (there := self.look(source)):
+                raise FileNotFoundError(source)
+            requests = parts.copying(what, size, there[0])
+            key = self._key(place)
+            if not parts.make_of_parts(self._call, key, requests, metadata, condition):
+                raise TakenError  # whoever looks again finds out why
+            return
         made = self._call(
             "copy_object",
             Key=self._key(place),
-            CopySource={"Bucket": self._bucket, "Key": self._key(source)},
+            CopySource=what,
             MetadataDirective="REPLACE",
-            Metadata={_NUMBER: str(number)},
+            Metadata=metadata,
             **condition,
         )
         if not made:
@@ -204,6 +196,36 @@ class Objects:
                 return
             options = {"ContinuationToken": page["NextContinuationToken"]}
 
+    def list_uploads(self, folder: str) -> Iterator[ListedObject]:
+        """What lies below a folder as parts that nobody has made whole, with their bytes."""
+        options: dict[str, str] = {}
+        while True:
+            page = self._call("list_multipart_uploads", Prefix=self._key(folder), **options)
+            now = _clock(page)
+            for one in page.get("Uploads", []):
+                age = now - one["Initiated"].timestamp()
+                size = self._size_of_parts(one["Key"], one["UploadId"])
+                yield ListedObject(
+                    one["Key"].removeprefix(self._prefix), size, "", age, one["UploadId"]
+                )
+            if not page.get("IsTruncated"):
+                return
+            after = {name: page.get(f"Next{name}") for name in ("KeyMarker", "UploadIdMarker")}
+            options = {name: marker for name, marker in after.items() if marker}
+
+    def _size_of_parts(self, key: str, upload: str) -> int:
+        size, options = 0, dict[str, int]()
+        while page := self._call("list_parts", Key=key, UploadId=upload, **options):
+            size += sum(part["Size"] for part in page.get("Parts", []))
+            if not page.get("IsTruncated"):
+                break
+            options = {"PartNumberMarker": page["NextPartNumberMarker"]}
+        return size
+
+    def abort(self, what: ListedObject) -> None:
+        """Delete parts that nobody has made whole, if they are still there."""
+        self._call("abort_multipart_upload", Key=self._key(what.place), UploadId=what.upload)
+
     def delete(self, place: str, etag: str | None = None) -> None:
         """Delete an object, if there is one: with an entity tag, none but that.
 
@@ -213,76 +235,12 @@ class Objects:
         condition = {"IfMatch": etag} if etag else {}
         self._call("delete_object", Key=self._key(place), **condition)
 
-    def _key(self, place: str) -> str:
-        return self._prefix + place
-
-    def _call(self, operation: str, **arguments: Any) -> Any:
-        """The store's answer; None where it says that nothing is there."""
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 as above
-
-        body = arguments.get("Body")
-        for attempt in range(_TRIES):
-            if hasattr(body, "seek"):  # what was tried before has read it
-                body.seek(0)  # type: ignore[union-attr]
-            try:
-                return getattr(self._client, operation)(Bucket=self._bucket, **arguments)
-            except ClientError as error:
-                status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
-                code = error.response["Error"].get("Code", "")
-                if code in _REFUSED or (code := _STATUS.get(status, code)) in _REFUSED:
-                    kind = RefusedError if code == "AccessDenied" else LakeError
-                    raise kind(f"lake {self.name}: {_REFUSED[code]}") from None
-                if status == 404:
-                    return None
-                if status == 412:
-                    raise TakenError from None
-                if status not in {409, 429} and status < 500:
-                    why = f"lake {self.name}: the store answers {code or status} to {operation}"
-                    raise LakeError(why) from None
-                if attempt == _TRIES - 1:
-                    why = f"the store answers {code or status}, {_TRIES} times"
-                    raise self._broken(why) from None
-            except BotoCoreError as error:  # after its own tries
-                raise self._broken(_say(error)) from None
-            time.sleep(0.05 * 2**attempt)  # 409: somebody writes the same object at this moment
-        raise AssertionError
-
-    def _read(self, body: Any) -> bytes:
-        return b"".join(self._pieces(body))
-
-    def _pieces(self, body: Any) -> Iterator[bytes]:
-        from botocore.exceptions import BotoCoreError  # noqa: PLC0415 as above
-
-        try:
-            yield from body.iter_chunks(_PIECE)
-        except (BotoCoreError, OSError) as error:
-            raise self._broken(_say(error)) from None
-
-    def _broken(self, why: str) -> StorageError:
-        return StorageError(
-            f"lake {self.name} can't be reached: {why}; nothing was changed that is not whole,"
-            " run the command again"
-        )
-
 
 def _clock(answer: Any) -> float:
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 as above
 
     date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
     return parsedate_to_datetime(date).timestamp() if date else time.time()
-
-
-def _say(error: Exception) -> str:
-    """What went wrong, in words of ours: the library's may hold addresses with secrets."""
-    kinds = {
-        "EndpointConnectionError": "no answer at its address; AWS_ENDPOINT_URL names another one",
-        "NoCredentialsError": "no keys are set: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or"
-        " ~/.aws",
-        "PartialCredentialsError": "only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set",
-        "SSLError": "no TLS with it",
-        "ProxyConnectionError": "the proxy does not answer",
-    }
-    return kinds.get(type(error).__name__, "the connection broke off")
 
 
 @lru_cache(maxsize=4)

@@ -1,0 +1,289 @@
+"""Files that one request can't write or copy: whole or not there, whatever happens between parts.
+
+Limits are lowered to what S3's least part allows; the server is a real one.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bucket_sites import BUCKET, Machine, client, hashes_in_store, read_log, serving
+from lake_fixtures import Site, make_line
+from troubled_network import troubled
+
+from pipeline.lake import garbage, leases, objects, parts
+
+LEASE_SECONDS = 1.5
+LIMIT, PART = 6 * 1024**2, 5 * 1024**2
+SCRIPT = f"""
+import os, sys
+from pipeline.cli import main as cli
+from pipeline.lake import fault_points, leases, objects, parts
+leases.SECONDS = {LEASE_SECONDS}
+parts.ONE_REQUEST, parts.PART = {LIMIT}, {PART}
+wanted, number, sent, is_careless = sys.argv.pop(1), *(int(sys.argv.pop(1)) for _ in range(3))
+def stop(step):
+    global number
+    if step == wanted:
+        number -= 1
+        if not number:
+            os.kill(os.getpid(), sent)
+            if is_careless:
+                objects.Objects._call = forget_conditions
+call = objects.Objects._call
+def forget_conditions(self, operation, **arguments):
+    if operation == "complete_multipart_upload":
+        arguments = {{n: v for n, v in arguments.items() if n not in ("IfMatch", "IfNoneMatch")}}
+    return call(self, operation, **arguments)
+fault_points.listener = stop
+cli.main()
+"""
+# The store is tried out first, by two objects of one part.
+STEPS = [
+    ("store: before a part", 4), ("store: whole", 1), ("store: before a part", 6),
+    ("store: before a whole", 4), ("store: whole", 2),
+]  # fmt: skip
+HITS = "hits/day=2016-11-08/"
+
+
+def make_large(count: int) -> bytes:
+    """Write lines that hardly compress."""
+    chance = random.Random(5)
+    return b"".join(
+        make_line(
+            f"08/Nov/2016:{10 + number // 3600 % 12}:{number // 60 % 60:02d}:00 -0500",
+            client=f"192.0.2.{number % 200}",
+            request=f"GET /{chance.randbytes(256).hex()} HTTP/1.1",
+        )
+        for number in range(count)
+    )
+
+
+def raw_of(folder: Site) -> Path:
+    return folder.folder / "raw/web01.log"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run an S3 server."""
+    with serving(tmp_path_factory.mktemp("s3")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """Return a site whose lake, of a large raw file, is a folder."""
+    site = Site(tmp_path_factory.mktemp("folder"))
+    site.ingest(site.write("web01.log", make_large(26_000)))
+    site.run("build")
+    (hits,) = (site.lake / HITS).iterdir()
+    assert LIMIT < hits.stat().st_size < 2 * PART
+    return site
+
+
+@pytest.fixture(autouse=True)
+def low_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "ONE_REQUEST", LIMIT)
+    monkeypatch.setattr(parts, "PART", PART)
+    monkeypatch.setattr(leases, "SECONDS", LEASE_SECONDS)
+
+
+@pytest.fixture
+def url(address: str, tmp_path: Path) -> str:  # noqa: ARG001 it runs
+    """Return the URL of a lake that is not there yet."""
+    return f"s3://{BUCKET}/{tmp_path.name.replace('[', '-').replace(']', '').replace(' ', '')}"
+
+
+def start(
+    machine: Machine,
+    *args: str | Path,
+    step: str = "",
+    number: int = 0,
+    sent: signal.Signals = signal.SIGKILL,
+    is_careless: bool = False,
+) -> subprocess.Popen[bytes]:
+    """Run a command in a process of its own, which ends or stops at a step's so-manieth time.
+
+    ``is_careless``: from then on the store keeps no conditions of what it makes of parts.
+    """
+    numbers = map(str, (number, int(sent), int(is_careless)))
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, step, *numbers, *map(str, args)],
+        cwd=machine.folder, env=machine.environment(), stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def list_uploads(address: str, url: str) -> list[str]:
+    prefix = f"{url.removeprefix(f's3://{BUCKET}/')}/"
+    answer = client(address).list_multipart_uploads(Bucket=BUCKET, Prefix=prefix)
+    return [one["Key"].removeprefix(prefix) for one in answer.get("Uploads", [])]
+
+
+def assert_same(machine: Machine, folder: Site) -> None:
+    assert machine.hashes() == folder.hashes()
+    assert "nothing is off" in machine.run("verify").err
+
+
+def test_a_file_above_the_limit_is_written_and_copied_by_parts(
+    url: str, folder: Site, tmp_path: Path, address: str
+) -> None:
+    """The same bytes as in a folder, read anew by another machine; nothing is left over."""
+    machine = Machine(tmp_path / "one", url)
+    machine.ingest(raw_of(folder))
+    machine.run("build")
+    (place,) = (place for place in read_log(url) if place.startswith(HITS))
+    key = f"{url.removeprefix(f's3://{BUCKET}/')}/{place}"
+    its = client(address).head_object(Bucket=BUCKET, Key=key)
+    assert its["ETag"].endswith('-2"')
+    assert its["Metadata"] == {"tg-commit": str(read_log(url)[place].commit)}
+    assert_same(machine, folder)
+    other = Machine(tmp_path / "other", url)
+    count = ("sql", "SELECT count(*) AS n, sum(line_no) AS sum FROM hits")
+    assert other.run(*count).out == folder.run(*count).out
+    assert not list_uploads(address, url)
+    assert not list(objects.open_objects(url).list("ledger/locks/probe"))
+
+
+@pytest.mark.parametrize(("step", "number"), STEPS)
+def test_killed_between_parts_another_machine_goes_on(
+    step: str, number: int, url: str, folder: Site, tmp_path: Path, address: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Nothing half, nothing twice; parts that are left over are listed, then collected."""
+    killed, other = Machine(tmp_path / "killed", url), Machine(tmp_path / "other", url)
+    process = start(killed, "ingest", "--no-geo", raw_of(folder), step=step, number=number)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    left = list_uploads(address, url)
+    assert len(left) == (step != "store: whole")
+    other.ingest(raw_of(folder))
+    other.run("build")
+    for machine in (killed, other):
+        assert_same(machine, folder)
+    assert list_uploads(address, url) == left
+    assert "no commit needs" not in other.run("retention", "--delete").err  # all is young
+    monkeypatch.setattr(garbage, "KEPT_SECONDS", -1.0)
+    listed = {one.place: one.size for one in objects.open_objects(url).list_uploads("")}
+    assert [*listed] == left
+    assert all(size in {0, PART} or size > LIMIT for size in listed.values())
+    assert "would go, too" in other.run("retention").err
+    assert list_uploads(address, url) == left
+    assert "no commit needs any more: deleted" in other.run("retention", "--delete").err
+    assert not list_uploads(address, url)
+    assert_same(other, folder)
+
+
+@pytest.mark.parametrize("lost", [1, 100])
+def test_a_lost_answer_of_the_last_request_makes_nothing_twice_or_half(
+    lost: int, url: str, folder: Site, tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked again the store says that it is there; with no answer ever, the run says so."""
+    seen: Counter[str] = Counter()
+
+    def loses(method: str, path: str) -> bool:
+        is_last = method == "POST" and "uploadId=" in path and "/probe-" not in path
+        seen.update([path] if is_last else [])
+        return is_last and seen[path] <= lost
+
+    with troubled(address, 0, 0.0) as network:
+        network.loses = loses
+        machine = Machine(tmp_path / "one", url)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", network.address)
+        process = start(machine, "ingest", "--no-geo", raw_of(folder))
+        _, said = process.communicate(timeout=120)
+        assert b"Traceback" not in said
+        assert process.returncode == (2 if lost == 100 else 0), said.decode()
+        assert (b"can't be reached" in said) == (lost == 100)
+        assert network.met["lost answer"] >= min(lost, 5)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    other = Machine(tmp_path / "other", url)
+    if lost == 100:
+        assert not [place for place in hashes_in_store(url) if place.startswith("hits/")]
+        other.ingest(raw_of(folder))
+    other.run("build")
+    assert_same(other, folder)
+    assert not list_uploads(address, url)
+
+
+@pytest.mark.parametrize("seed", [5])
+def test_a_bad_network_changes_no_part(
+    seed: int, url: str, folder: Site, tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with troubled(address, seed, 0.1) as network:
+        machine = Machine(tmp_path / "one", url)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", network.address)
+        for _ in range(4):  # a network may be so bad that a run gives up, with a sentence
+            process = start(machine, "ingest", "--no-geo", raw_of(folder))
+            _, said = process.communicate(timeout=180)
+            assert b"Traceback" not in said, said.decode()
+            if process.returncode == 0:
+                break
+        assert process.returncode == 0, said.decode()
+        assert len(network.met) > 2
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    machine.run("build")
+    assert_same(machine, folder)
+
+
+@pytest.mark.parametrize("is_careless", [False, True])
+def test_a_machine_that_stood_still_before_the_last_request_takes_nothing_back(
+    is_careless: bool, url: str, folder: Site, tmp_path: Path, address: str
+) -> None:
+    """The file was put in place and forgotten meanwhile; also where the store looks too early.
+
+    SeaweedFS does, when several make one object whole in the same moment: all may find nothing
+    there. Who comes late reads on in the log, and puts in place what that says.
+    """
+    slow, other = Machine(tmp_path / "slow", url), Machine(tmp_path / "other", url)
+    process = start(
+        slow, "ingest", "--no-geo", raw_of(folder), step="store: before a whole", number=4,
+        sent=signal.SIGSTOP, is_careless=is_careless,
+    )  # fmt: skip
+    os.waitpid(process.pid, os.WUNTRACED)
+    other.run("status")
+    other.ingest(other.write("web02.log", make_line()))
+    other.run("forget", "web01.log")
+    other.run("build")
+    before = hashes_in_store(url)
+    assert sum(place.startswith(HITS) for place in before) == 1
+    process.send_signal(signal.SIGCONT)
+    _, said = process.communicate(timeout=60)
+    assert b"Traceback" not in said, said.decode()
+    assert hashes_in_store(url) == before
+    rows = other.run("sql", "SELECT count(*) AS n FROM hits", "--format", "csv").out.split()
+    assert rows == ["n", "1"]
+    files = [one for one in objects.open_objects(url).list(HITS) if one.size > LIMIT]
+    assert not files
+    assert "nothing is off" in other.run("verify").err
+    assert not list_uploads(address, url)
+
+
+def test_a_store_that_keeps_no_conditions_of_parts_is_refused_for_such_files_alone(
+    url: str, folder: Site, tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = objects.Objects._call
+
+    def without_conditions(self: objects.Objects, operation: str, **arguments: Any) -> Any:
+        if operation == "complete_multipart_upload":
+            arguments = {n: v for n, v in arguments.items() if n not in {"IfMatch", "IfNoneMatch"}}
+        return call(self, operation, **arguments)
+
+    machine = Machine(tmp_path / "one", url)
+    machine.ingest(machine.write("web02.log", make_line()))
+    with monkeypatch.context() as patch:
+        patch.setattr(objects.Objects, "_call", without_conditions)
+        done = machine.run("ingest", "--no-geo", raw_of(folder), code=1)
+        machine.ingest(machine.write("web03.log", make_line()))
+    assert f"of what has over {LIMIT:,} the store does not keep conditions" in done.err
+    assert "use another store, or split the raw file" in done.err
+    assert len([place for place in hashes_in_store(url) if place.startswith(HITS)]) == 2
+    assert not list_uploads(address, url)
+    machine.ingest(raw_of(folder))
