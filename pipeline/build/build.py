@@ -57,7 +57,8 @@ def build(
         The days rebuilt, in order. Nothing is written when nothing is stale.
 
     Raises:
-        SettingsError: names the days that need more memory than set; every other one is built.
+        EngineError: names the days whose hits are damaged; every other one is built.
+        SettingsError: names the days that need more memory than set; likewise.
         StorageError: the disk is full or can't be written; the next build goes on from there.
     """
     with _building(lake) as staging:
@@ -187,9 +188,9 @@ def _put_all(
     _put(change, built, settings, wanted)
     log.info("built %d days in %d ms", count, round((time.monotonic() - started) * 1000))
     if lost:
+        why = "; ".join(dict.fromkeys(str(lost[day]) for day in sorted(lost)))
         raise EngineError(
-            f"not built: {', '.join(map(str, sorted(lost)))} ({next(iter(lost.values()))});"
-            " every other day is built"
+            f"not built: {', '.join(map(str, sorted(lost)))} ({why}); every other day is built"
         )
     if too_large:
         raise SettingsError(

@@ -18,11 +18,17 @@ from pipeline.build.buckets import Division, Merge, count_buckets
 from pipeline.build.files_of_days import DayFiles
 from pipeline.build.planned import Plan
 from pipeline.engine import Engine, Lost
+from pipeline.errors import LakeError, StorageError
 from pipeline.lake.lake import Lake
+from pipeline.lake.storage import storage_named
 
 
 class Task(Protocol):
     """What an engine maps: a part of a build."""
+
+    @property
+    def work(self) -> Workplace:
+        """Where it is done."""
 
     @property
     def day(self) -> date:
@@ -85,12 +91,17 @@ def _make_round(
 ) -> Iterator[_MadeOf]:
     """Build small days, and divide large ones, by one map; then build the latter."""
     left: dict[date, list[Any]] = defaultdict(list)
+    alone: list[Together] = []
     first: list[Task] = [*together, *(one for its in divisions for one in its.slices)]
     for task, result in _run_all(engine, first):
-        if isinstance(task, Together):
-            yield list(task.batch), result
-        else:
+        if not isinstance(task, Together):
             left[task.day].append(result)
+        elif _is_damaged(result) and len(task.batch) > 1:  # some of its days may be whole
+            alone += task.each()
+        else:
+            yield list(task.batch), result
+    for its_task, result in _run_all(engine, alone):
+        yield list(its_task.batch), result
     divided: list[Division] = []
     for its in divisions:
         if lost := _find_lost(left[its.day]):
@@ -133,9 +144,22 @@ def _find_lost(results: Sequence[object]) -> Lost | None:
     return next((result for result in results if isinstance(result, Lost)), None)
 
 
+def _is_damaged(result: object) -> bool:
+    return isinstance(result, Lost) and isinstance(result.why, LakeError)
+
+
 def run(task: Task) -> object:
-    """Do a task, in whatever process this is."""
-    return task.run()
+    """Do a task, in whatever process this is; ``Lost`` where hits are damaged or gone."""
+    place = task.work.place
+    try:
+        with storage_named(place, "build again"):
+            return task.run()
+    except StorageError as error:
+        if isinstance(place, Path) and not all(map(Path.exists, task.list_hits(Lake(place)))):
+            return Lost(error)
+        raise
+    except LakeError as error:
+        return Lost(error)
 
 
 def batches(
@@ -182,6 +206,15 @@ class Together:
     def list_hits(self, lake: Lake) -> list[Path]:
         """The partitions of hits that it reads."""
         return list_hits(lake, self.batch, self.days)
+
+    def each(self) -> "list[Together]":
+        """The same, a task a day."""
+        return [
+            replace(
+                self, batch=(day,), days={one: self.days[one] for one in near([day], self.days)}
+            )
+            for day in self.batch
+        ]
 
     def run(self) -> dict[str, File]:
         """Build them together, or each alone where the memory asks for it; their partitions."""

@@ -76,7 +76,32 @@ def test_a_build_names_the_damaged_file(
     damage(path)
     said = run(site, "build").err
     assert path.relative_to(site.lake).as_posix() in said
-    assert said.endswith("; `tidegauge verify` tells what else is\n")
+    assert "; `tidegauge verify` tells what else is" in said
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("damage", [overwrite, lakes.delete])
+def test_days_beside_damaged_hits_are_built(
+    damage: Callable[[Path], None], workers: str, tmp_path: Path
+) -> None:
+    """The damaged one's day and its neighbours are named, and stale until it is whole."""
+    site = Site(tmp_path)
+    for day in range(1, 9):
+        site.write(f"web01-{day}.log", make_line(f"0{day}/Nov/2016:10:00:00 -0500") * 3)
+    site.ingest("raw")
+    (path,) = site.lake.glob("hits/day=2016-11-04/*.parquet")
+    whole = path.read_bytes()
+    damage(path)
+    said = site.run("build", "--workers", workers, code=2).err
+    assert "not built: 2016-11-03, 2016-11-04, 2016-11-05 (" in said
+    assert path.relative_to(site.lake).as_posix() in said
+    assert said.endswith("; every other day is built\n")
+    built = sorted(folder.name[-1] for folder in site.lake.glob("daily/day=*"))
+    assert built == ["1", "2", "6", "7", "8"]
+    path.write_bytes(whole)
+    site.run("build")
+    assert len([*site.lake.glob("daily/day=*")]) == 8
+    site.run("verify")
 
 
 @pytest.mark.parametrize("damage", [overwrite, lakes.truncate, lakes.delete])
