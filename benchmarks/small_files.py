@@ -252,6 +252,7 @@ def ask(records: int, work: Path) -> None:
         ("replay", lambda: run("replay", "--lake", str(lake))),
         ("first file of a day into a new lake", lambda: ingest(new, work / "new-lake")),
         ("first file of a day", lambda: ingest(new, lake)),
+        ("build --explain", lambda: run("build", "--explain", "--lake", str(lake))),
         ("build of it", lambda: run("build", "--lake", str(lake))),
         ("forget", lambda: run("forget", one, "--lake", str(lake))),
     ):

@@ -16,7 +16,6 @@ from pipeline.text import escape, write_number_of
 
 if TYPE_CHECKING:
     from pipeline.build.stale import Stock
-    from pipeline.ingest.deduplication import OverlapRules
     from pipeline.lake.lake import Lake
     from pipeline.lake.sums import Sums
     from pipeline.settings import Settings
@@ -80,6 +79,7 @@ def explain_stale(settings: Settings, lake: Lake) -> list[tuple[str, str, str, s
     from pipeline.build.stale import session_rules, take_stock
     from pipeline.ingest.maker import current_maker, ingest_settings
     from pipeline.ingest.reprocess import plan_reread
+    from pipeline.ingest.unsettled import count_unsettled
 
     stock = take_stock(lake, session_rules(settings))
     rows: list[tuple[str, str, str, str]] = [
@@ -94,7 +94,7 @@ def explain_stale(settings: Settings, lake: Lake) -> list[tuple[str, str, str, s
         gone = plan.kept.get(day)
         way = f"nothing: raw files are gone ({', '.join(gone)})" if gone else f"build --also {kind}"
         rows.append((day, kind, f"{_count_files(files)} {text}", way))
-    for day, files in _count_unsettled(lake, ingest_settings(settings).overlaps).items():
+    for day, files in count_unsettled(lake, ingest_settings(settings).overlaps).items():
         text = f"{_count_files(files)} with other duplicates by overlap_least_lines, drop_overlaps"
         rows.append((day, "settings", text, "build --also settings"))
     return sorted(rows)
@@ -102,16 +102,6 @@ def explain_stale(settings: Settings, lake: Lake) -> list[tuple[str, str, str, s
 
 def _count_files(count: int) -> str:
     return f"{count} {'file' if count == 1 else 'files'}"
-
-
-def _count_unsettled(lake: Lake, rules: OverlapRules) -> Counter[str]:
-    """Files of each unsealed day that drop other lines by the settings of now."""
-    from pipeline.ingest.deduplication import SourceFiles
-
-    sealed = lake.sealed()
-    names = sorted({sums.source for sums in lake.sums()})
-    files = SourceFiles(lake, rules, lake.root)
-    return Counter(day for name in names for day in files.list_unsettled(name) if day not in sealed)
 
 
 def _span(days: list[str], also: str = "") -> str:

@@ -163,17 +163,29 @@ class SourceFiles:
     def _change(self, record: FileRecord) -> None:
         self.changed[record.file_key] = record
 
-    def list_unsettled(self, name: str) -> Iterator[str]:
-        """The days of a source's files that drop other lines by the rules of now, a day a file."""
-        self._neighbours.load_all()
-        for key, record in sorted(self._live.items()):
-            if record.source != name or not self._neighbours.lines_of(key):
-                continue  # another's, or retention has left nothing of it
+    def list_unsettled(
+        self, name: str, first_at: str | None, last_at: str | None
+    ) -> Iterator[tuple[str, str]]:
+        """Each file of a source, and day, that drops other lines by the rules of now.
+
+        Of files whose hits' times meet a span (ISO 8601 in UTC) at least; of all where it is None.
+        """
+        live = self._neighbours.load_between(first_at, last_at)
+        # Those without hits drop nothing of any day; and of some retention has left nothing.
+        its = {k: one for k, one in sorted(live.items()) if one.source == name and one.read_days}
+        lines = {key: known for key in its if (known := self._neighbours.lines_of(key))}
+        small = [(its[key], lines[key]) for key in lines if its[key].is_packed]
+        if small:
+            self._neighbours.expect(small, self._rules.least_lines)
+        for key in lines:
+            record = its[key]
             drops = self._overlap_of(record, {key}).lines if self._rules.drops else 0
             before = record.overlap_lines if record.whole_days else 0
             if drops != before:
                 days = record.read_days.items()
-                yield from (day for day, share in days if share.first_line <= max(drops, before))
+                yield from (
+                    (key, day) for day, share in days if share.first_line <= max(drops, before)
+                )
 
     def _near(self, record: FileRecord) -> list[str]:
         """The source's other files whose hits' times meet the record's; those without hits may.

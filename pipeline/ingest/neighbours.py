@@ -72,7 +72,12 @@ class Neighbours:
 
     def load_all(self) -> None:
         """Have all of the lake's files at hand."""
-        self._load_span("", _EVER)
+        self.load_between(None, None)
+
+    def load_between(self, first_at: str | None, last_at: str | None) -> dict[str, FileRecord]:
+        """Have those at hand whose hits' times meet a span (all where it is None), by key."""
+        self._load_span(first_at or "", last_at or _EVER)
+        return self.live
 
     def _load_span(self, first_at: str, last_at: str) -> None:
         """Have those at hand whose hits' times meet a span, and those that have none."""
