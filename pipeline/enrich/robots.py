@@ -167,6 +167,13 @@ def match_lists(agents: Sequence[str], lists: Collection[str] = LISTS) -> npt.ND
     return is_robot
 
 
+def find_robots(agents: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Answer as ``ask_libraries`` does, for user agents of at most 500 characters."""
+    if len(agents) <= _FEW:
+        return np.array([ask_libraries(agent) for agent in agents], np.bool_)
+    return match_lists(agents)
+
+
 class Robots:
     """Classifies user agents, and remembers the answers in memory and in the lake.
 
@@ -205,9 +212,7 @@ class Robots:
         answers.update(dict.fromkeys(filter(is_nobodys, unknown), True))
         new = [agent for agent in unknown if not answers[agent]]
         if new:
-            is_few = len(new) <= _FEW
-            found = map(ask_libraries, new) if is_few else match_lists(new).tolist()
-            answered = dict(zip(new, found, strict=True))
+            answered = dict(zip(new, find_robots(new).tolist(), strict=True))
             answers.update(answered)
             self._remember(answered)
         return [bool(answers[agent]) for agent in agents]

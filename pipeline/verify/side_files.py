@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.enrich.robots import Robots, is_nobodys, match_lists
+from pipeline.enrich.robots import Robots, find_robots, is_nobodys
 from pipeline.errors import LakeError
-from pipeline.lake.database import open_views
+from pipeline.lake.database import connect_reader
 from pipeline.lake.digests import digest_of
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
@@ -47,13 +48,21 @@ def prove_views(lake: Lake) -> Iterator[Finding]:
 
 
 def _definitions(path: Path) -> set[tuple[str, str]]:
-    with open_views(path) as connection:
-        rows = connection.execute(
-            "SELECT view_name, concat(sql, comment) FROM duckdb_views() WHERE NOT internal"
-            " UNION ALL SELECT table_name, concat(column_name, ': ', comment)"
-            " FROM duckdb_columns() WHERE NOT internal"
-        ).fetchall()
-    return {(name, text) for name, text in rows}
+    """Views and their columns' comments; of the file attached, as to open it takes 30 ms."""
+    name, place = f"views_{uuid4().hex}", str(path.absolute()).replace("'", "''")
+    with connect_reader() as connection:
+        connection.execute(f"ATTACH '{place}' AS {name} (READ_ONLY)")
+        try:
+            rows = connection.execute(
+                "SELECT view_name, concat(sql, comment) FROM duckdb_views()"
+                " WHERE database_name = $name AND NOT internal"
+                " UNION ALL SELECT table_name, concat(column_name, ': ', comment)"
+                " FROM duckdb_columns() WHERE database_name = $name AND NOT internal",
+                {"name": name},
+            ).fetchall()
+        finally:
+            connection.execute(f"DETACH {name}")
+    return {(view, text) for view, text in rows}
 
 
 def _check_digest(lake: Lake, name: str, path: Path) -> str | None:
@@ -144,7 +153,7 @@ def _check_answers(path: Path) -> str | None:
         agents, answers = columns["user_agent"], np.array(columns["is_robot"], np.bool_)
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         return f"cannot be read: {str(error).splitlines()[0]}"
-    by_lists = match_lists(agents)
+    by_lists = find_robots(agents)
     is_other = (by_lists != answers) & ~np.array([is_nobodys(agent) for agent in agents], np.bool_)
     wrong = int(is_other.sum())
     return f"{wrong:,} of {len(agents):,} answers are not the lists'" if wrong else None
