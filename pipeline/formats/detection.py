@@ -1,6 +1,5 @@
 """Finds a file's layout by trying all of them on its first lines."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -157,6 +156,8 @@ def find_nearest(connection: duckdb.DuckDBPyConnection, sample: pa.Array) -> Lay
     numbers = np.arange(1, len(sample) + 1, dtype=np.int64)
     reached: list[tuple[float, Layout]] = []
     for layout in list_layouts():
+        if isinstance(layout, JsonLayout):  # it is no further than at a line's first column
+            continue
         rejects = read_parts(connection, Reader(layout).cut(numbers, sample)).rejects
         reached.append((sum(why.column for _, _, why in rejects), layout))
     furthest = max(reached, key=lambda one: one[0])
@@ -165,12 +166,16 @@ def find_nearest(connection: duckdb.DuckDBPyConnection, sample: pa.Array) -> Lay
 
 def rank(connection: duckdb.DuckDBPyConnection, sample: pa.Array) -> list[Candidate]:
     """What every layout makes of some lines, the best first; of equals the likelier."""
-    is_json = pc.any(pc.starts_with(sample, "{")).as_py()
-    tried: Sequence[Layout] = [
-        layout for layout in list_layouts() if is_json or not isinstance(layout, JsonLayout)
-    ]
+    tried = [layout for layout in list_layouts() if _may_know(layout, sample)]
     found = [try_layout(connection, layout, sample) for layout in tried]
     return sorted((one for one in found if one.share), key=lambda one: one.rank, reverse=True)
+
+
+def _may_know(layout: Layout, sample: pa.Array) -> bool:
+    """Whether any of some lines may be a request in a layout: to ask JSON takes long."""
+    if not isinstance(layout, JsonLayout):
+        return True
+    return bool(pc.any(pc.starts_with(sample, "{")).as_py() and layout.may_know(sample).any())
 
 
 def try_layout(
