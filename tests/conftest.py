@@ -1,5 +1,6 @@
 """What several tests need: the installed command, and address databases of a few networks."""
 
+import gc
 import json
 import os
 import re
@@ -42,6 +43,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.location[0]))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage what all tests are: it looked at them time and again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

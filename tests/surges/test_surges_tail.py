@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import nbinom, norm
 
 from pipeline.surges.tail import deviate, upper_quantile, upper_tail
 
@@ -34,6 +33,8 @@ def test_tail_is_the_exact_sum(mean, dispersion):
 
 def test_tail_agrees_with_scipy_far_out():
     """Down to probabilities of 1e-200 the tail is SciPy's survival function."""
+    from scipy.stats import nbinom  # it takes a second, which no other process need spend
+
     rng = np.random.default_rng(0)
     mean = np.exp(rng.uniform(-2, 11, 500))
     variance = mean + rng.uniform(0.001, 0.5, 500) * mean**2
@@ -66,4 +67,6 @@ def test_quantile_inverts_the_tail():
 
 def test_deviate_is_the_normal_quantile():
     """A chance of 1e-4 is 3.72 standard deviations up; one half is none."""
+    from scipy.stats import norm
+
     np.testing.assert_allclose(deviate(np.array([1e-4, 0.5])), [norm.isf(1e-4), 0], atol=1e-9)
