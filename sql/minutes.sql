@@ -1,6 +1,6 @@
 -- Minutes: how many hits each source wrote in each minute. What completeness is judged by.
 -- grain:  day, source, minute
--- inputs: numbers (with day), days (day, is_built)
+-- inputs: hits (with day), days (day, is_built)
 -- params: none
 -- notes:  `minute` is the start of the minute in UTC; a minute without a hit has no row. Robots and
 --         assets count: whatever a server writes shows that its log is there. Minutes are numbers
@@ -8,12 +8,12 @@
 --         rounds towards zero.
 WITH counted AS (
     SELECT
-        n.day,
-        n.source,
-        ((epoch_us(n.ts) + 31_536_000_000_000) // 60_000_000)::INTEGER AS minutes_since_1969,
+        h.day,
+        h.source,
+        ((epoch_us(h.ts) + 31_536_000_000_000) // 60_000_000)::INTEGER AS minutes_since_1969,
         count(*) AS hits
-    FROM numbers AS n
-    JOIN days AS d ON n.day = d.day AND d.is_built
+    FROM hits AS h
+    JOIN days AS d ON h.day = d.day AND d.is_built
     GROUP BY ALL
 )
 SELECT

@@ -1,6 +1,6 @@
 -- Robot-like visitors: whose pages of one day look like a robot's, whatever name they give.
 -- grain:  day, visitor
--- inputs: numbers (with day, row_no), hits (with day, row_no), days (day, is_built)
+-- inputs: stretches (day, visitor_id, pages), hits (with day), days (day, is_built)
 -- params: $least_pages, $most_pages, $most_pages_a_minute, $shortest_agent, $longest_agent, $many_pages, $many_pages_a_path INTEGER, $asset_path VARCHAR
 -- notes:  after the rule that Wikimedia labels automated traffic by, with its thresholds
 --         (wikitech.wikimedia.org/wiki/Data_Platform/Data_Lake/Traffic/BotDetection; analytics-refinery,
@@ -13,22 +13,23 @@
 --         less than a minute is taken as one: a browser that opens its tabs again is no robot.
 --         Paths are told apart by their hashes: a hostile visitor's fill any memory.
 WITH busy AS (
-    SELECT
-        n.day,
-        n.visitor_id,
-        count(*) AS pages,
-        greatest(epoch_us(max(n.ts)) - epoch_us(min(n.ts)), 60_000_000) AS span_us,
-        min(n.row_no) AS row_no
-    FROM numbers AS n
-    JOIN days AS d ON n.day = d.day AND d.is_built
-    WHERE n.is_page
-    GROUP BY n.day, n.visitor_id
-    HAVING count(*) >= $least_pages
+    SELECT s.day, s.visitor_id, sum(s.pages) AS pages
+    FROM stretches AS s
+    JOIN days AS d ON s.day = d.day AND d.is_built
+    GROUP BY s.day, s.visitor_id
+    HAVING sum(s.pages) >= $least_pages
 ),
-named AS (
-    SELECT b.day, b.visitor_id, b.pages, b.span_us, length(h.user_agent) AS agent_length
+timed AS (
+    SELECT
+        b.day,
+        b.visitor_id,
+        b.pages,
+        greatest(epoch_us(max(h.ts)) - epoch_us(min(h.ts)), 60_000_000) AS span_us,
+        any_value(length(h.user_agent)) AS agent_length
     FROM hits AS h
-    JOIN busy AS b USING (row_no)
+    JOIN busy AS b USING (day, visitor_id)
+    WHERE h.is_page
+    GROUP BY b.day, b.visitor_id, b.pages
 ),
 fetched AS (
     SELECT h.day, h.visitor_id, hash(h.path) AS path_hash, h.is_asset, count(*) AS times
@@ -44,7 +45,7 @@ monotonous AS (
     HAVING NOT bool_or(is_asset) AND count(*) * $many_pages_a_path < sum(times)
 )
 SELECT day, visitor_id
-FROM named
+FROM timed
 WHERE pages > $most_pages
     OR pages * 60_000_000 >= $most_pages_a_minute * span_us
     OR agent_length NOT BETWEEN $shortest_agent AND $longest_agent

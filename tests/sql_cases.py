@@ -32,7 +32,6 @@ INPUTS = {
         "is_preliminary": "BOOLEAN", "reasons": "VARCHAR[]", "sources_whole": "BIGINT",
         "doubts": "VARCHAR[]",
     },
-    "numbers": TABLES["hits"],
     "referrers": {"referrer": "VARCHAR"},
     "published": TABLES["restatements"],
     "changed": {"day": "DATE", "reason": "VARCHAR"},
@@ -54,6 +53,8 @@ INPUTS = {
     },
     "places": {"client": "VARCHAR", "country": "VARCHAR", "subdivision": "VARCHAR"},
 }  # fmt: skip
+MADE_OF_HITS = ("stretches", "hours", "cut_sessions")
+"""What models read that others, of `sql/build/`, make of a case's hits."""
 LOCAL_DAY_OF = {"hits": "ts", "sessions": "started_at", "hourly": "hour", "daily": "NULL"}
 DEFAULTS: dict[str, dict[str, str]] = {
     "hits": {
@@ -112,11 +113,17 @@ def model_of(case: Path) -> str:
     return case.parent.relative_to(CASES_ROOT).as_posix()
 
 
-def inputs_of(model: str) -> list[str]:
+def reads_of(model: str) -> list[str]:
     """Return the tables that a model's header names as its inputs."""
     header = re.search(r"^-- inputs: (.+)$", (SQL / f"{model}.sql").read_text(), re.MULTILINE)
     assert header
     return re.findall(r"(\w+)", re.sub(r"\(.*?\)", "", header[1]))
+
+
+def inputs_of(model: str) -> list[str]:
+    """Return a model's inputs as a case gives them, by what it reads."""
+    given = [inputs_of(f"build/{t}") if t in MADE_OF_HITS else [t] for t in reads_of(model)]
+    return list(dict.fromkeys(chain.from_iterable(given)))
 
 
 def settings_of(case: Path) -> dict[str, Any]:
@@ -167,9 +174,7 @@ def make_inputs(connection: duckdb.DuckDBPyConnection, case: Path) -> None:
     """Make the tables that the case's model or query reads, as the case gives them."""
     model, settings = model_of(case), settings_of(case)
     for table in inputs_of(model):
-        if table == "numbers":
-            fill_table(connection, "hits", case, settings["zone"])
-        elif table != "days" or model.startswith(("queries/", "why/")):
+        if table != "days" or model.startswith(("queries/", "why/")):
             fill_table(connection, table, case, settings["zone"])
         else:
             make_days(connection, given_days(connection, case), settings)
@@ -209,13 +214,24 @@ def reverse_inputs(connection: duckdb.DuckDBPyConnection, tables: Iterable[str])
 def run_model(
     connection: duckdb.DuckDBPyConnection, model: str, settings: dict[str, Any], key: bytes = b"k"
 ) -> None:
-    """Make the table `result` from the model, with what it names bound to it.
+    """Make the table `result` from the model; sessions have the texts of their hits."""
+    make_table(connection, "result", model, settings, key)
+    if model == "sessions":
+        hosts = (SQL / "build/referrer_hosts.sql").read_text()
+        connection.execute(WITH_TEXTS.format(hosts=hosts))
 
-    `numbers` are those of `hits`, and sessions have the texts of their hits.
-    """
-    if "numbers" in inputs_of(model):
-        numbers = (SQL / "build/numbers.sql").read_text()
-        connection.execute(f"CREATE OR REPLACE TABLE numbers AS {numbers}")
+
+def make_table(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    model: str,
+    settings: dict[str, Any],
+    key: bytes,
+) -> None:
+    """Make a table from a model, with what it names bound to it, and before it what it reads."""
+    for made in MADE_OF_HITS:
+        if made in reads_of(model):
+            make_table(connection, made, f"build/{made}", settings, key)
     statement = (SQL / f"{model}.sql").read_text()
     bound = {
         "timeout_seconds": settings["timeout_minutes"] * 60,
@@ -229,11 +245,8 @@ def run_model(
     }
     names = connection.extract_statements(statement)[0].named_parameters
     connection.execute(
-        f"CREATE OR REPLACE TABLE result AS {statement}", {name: bound[name] for name in names}
+        f"CREATE OR REPLACE TABLE {table} AS {statement}", {name: bound[name] for name in names}
     )
-    if model == "sessions":
-        hosts = (SQL / "build/referrer_hosts.sql").read_text()
-        connection.execute(WITH_TEXTS.format(hosts=hosts))
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, columns: list[str], source: str) -> Rows:

@@ -105,8 +105,8 @@ def _build(  # noqa: PLR0913 as above
     is_bucket: bool,
 ) -> None:
     connection = open_batch(files, batch, days, settings, folder / "spill")
-    make_numbers(connection, settings)
-    cut_sessions(connection, session_parameters(settings), DERIVED["sessions"])
+    read_hits(connection, settings)
+    cut_sessions(connection, settings, settings.key.session_key, DERIVED["sessions"])
     with ThreadPoolExecutor(1) as beside:
         part_rows = None if is_bucket else settings.part_rows
         cut_at = (_RUN_ROWS, _RUN_BYTES) if is_bucket else (settings.part_rows, PIECE_BYTES)
@@ -142,24 +142,18 @@ def open_batch(
     return connection
 
 
-def make_numbers(connection: duckdb.DuckDBPyConnection, settings: BuildSettings) -> None:
-    """Read the hits once: ``numbers`` and ``robotlike``, which the models read, and ``left_out``.
+def read_hits(connection: duckdb.DuckDBPyConnection, settings: BuildSettings) -> None:
+    """Make what the models read of the hits: ``stretches``, ``hours``, ``robotlike``, ``left_out``.
 
     Those left out do not count. Tables of DuckDB's own: its scan of Arrow refuses a filter by ids
     that no int64 can hold.
     """
-    connection.execute(f"CREATE TABLE numbers AS {read_model('build/numbers')}")
+    timeout = {"timeout_seconds": settings.timeout_minutes * 60}
+    connection.execute(f"CREATE TABLE stretches AS {read_model('build/stretches')}", timeout)
+    connection.execute(f"CREATE TABLE hours AS {read_model('build/hours')}")
     bound = {**ROBOTLIKE, "asset_path": ASSET_PATH}
     connection.execute(f"CREATE TABLE robotlike AS {read_model('robotlike')}", bound)
     connection.table("robotlike").filter(str(settings.drop_robotlike)).create_view("left_out")
-
-
-def session_parameters(settings: BuildSettings) -> dict[str, int | bytes]:
-    """What the sessions model is bound to, besides its parts."""
-    return {
-        "timeout_seconds": settings.timeout_minutes * 60,
-        "session_key": settings.key.session_key,
-    }
 
 
 def _ordered(model: str) -> str:

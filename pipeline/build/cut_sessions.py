@@ -8,6 +8,7 @@ import logging
 
 import duckdb
 
+from pipeline.build.stale import SessionRules
 from pipeline.lake.sql import read_model
 
 log = logging.getLogger(__name__)
@@ -17,13 +18,14 @@ _MORE_PARTS = 4
 
 
 def cut_sessions(
-    connection: duckdb.DuckDBPyConnection, bound: dict[str, int | bytes], order: str
+    connection: duckdb.DuckDBPyConnection, rules: SessionRules, session_key: bytes, order: str
 ) -> None:
     """Make the table ``sessions``.
 
     Args:
-        connection: with the model's inputs, see ``sql/sessions.sql``.
-        bound: its parameters, without those of the parts.
+        connection: with ``stretches``, ``hits``, ``days`` and ``robotlike``.
+        rules: what cuts them.
+        session_key: what their ids are made with.
         order: of the table, as SQL.
 
     Raises:
@@ -33,10 +35,16 @@ def cut_sessions(
     while True:
         try:
             for part in range(parts):
+                timeout = {"timeout_seconds": rules.timeout_minutes * 60}
+                # By themselves: what they are put together with is no longer in memory after it.
+                connection.execute(
+                    f"CREATE OR REPLACE TABLE cut_sessions AS {read_model('build/cut_sessions')}",
+                    timeout | {"parts": parts, "part": part},
+                )
                 into = "INSERT INTO sessions" if part else "CREATE OR REPLACE TABLE sessions AS"
-                values = bound | {"parts": parts, "part": part}
                 rows = f"FROM ({read_model('sessions')}) ORDER BY {order}"
-                connection.execute(f"{into} {rows}", values)
+                connection.execute(f"{into} {rows}", {"session_key": session_key})
+            connection.execute("DROP TABLE cut_sessions")
             if parts > 1:
                 connection.execute(
                     f"CREATE OR REPLACE TABLE sessions AS FROM sessions ORDER BY {order}"
@@ -52,6 +60,7 @@ def cut_sessions(
 
 def _count_visitors(connection: duckdb.DuckDBPyConnection, parts: int, part: int) -> int:
     """How many visitors a part has: one cannot be taken in smaller parts."""
-    hits = connection.table("numbers").filter(f"visitor_id % {parts}::UBIGINT = {part}::UBIGINT")
-    (count,) = hits.aggregate("count(DISTINCT visitor_id)").fetchall()[0]
+    of_part = f"visitor_id % {parts}::UBIGINT = {part}::UBIGINT"
+    stretches = connection.table("stretches").filter(of_part)
+    (count,) = stretches.aggregate("count(DISTINCT visitor_id)").fetchall()[0]
     return int(count)

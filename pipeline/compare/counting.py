@@ -10,9 +10,8 @@ import pyarrow as pa
 from pipeline.build.batch import (
     BuildSettings,
     list_hits,
-    make_numbers,
     open_batch,
-    session_parameters,
+    read_hits,
 )
 from pipeline.build.cut_sessions import cut_sessions
 from pipeline.build.files_of_days import DayFiles
@@ -60,8 +59,8 @@ def count_days(  # noqa: PLR0913 what is counted, where, and how
             if change:
                 connection.execute("ALTER VIEW hits RENAME TO stored_hits")
                 change(connection)
-            make_numbers(connection, settings)
-            cut_sessions(connection, session_parameters(settings), "day")
+            read_hits(connection, settings)
+            cut_sessions(connection, rules, key.session_key, "day")
             daily = connection.sql(read_model("daily")).project("day, country, sessions")
             rows = daily.fetchall()
         figures |= {(day, country): sessions for day, country, sessions in rows}

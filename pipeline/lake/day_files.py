@@ -23,7 +23,6 @@ from pipeline.tables import HITS
 
 DAY_OF_PATH = "TRY_CAST(regexp_extract(filename, '/day=([^/]*)/[^/]*$', 1) AS DATE)"
 """The day of a partition's ``filename``; a filter by it is one of files, as TRY_CAST can't fail."""
-_ROW_BITS = 32
 _ROWS_AT_ONCE = 500_000
 _BYTES_AT_ONCE = 16 * 1024 * 1024
 
@@ -39,15 +38,21 @@ def read_days(
     return rows.project(f"* EXCLUDE (filename), {DAY_OF_PATH} AS day")
 
 
-def show_hits(connection: duckdb.DuckDBPyConnection, paths: Iterable[Path]) -> None:
-    """Make the view ``hits`` of partitions, with ``day`` and ``row_no``; see ``take_rows``."""
+def show_hits(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> None:
+    """Make the view ``hits`` of partitions, with ``day`` and ``row_no``; see ``take_rows``.
+
+    Rows are numbered through all of them, in 32 bits: more do not fit into a process.
+    """
     # A relation with bound values would be read at once.
     connection.execute("SET VARIABLE files_of_hits = $files", {"files": _patterns(paths)})
+    first = {"rows": _first_rows(paths).tolist()}
+    connection.execute("SET VARIABLE first_rows = $rows::UINTEGER[]", first)
     connection.sql(
         "FROM read_parquet(getvariable('files_of_hits'), hive_partitioning = false,"
         " filename = true, file_row_number = true)"
         " SELECT * EXCLUDE (filename, file_row_number),"
-        f" file_index::BIGINT << {_ROW_BITS} | file_row_number AS row_no, {DAY_OF_PATH} AS day"
+        " getvariable('first_rows')[file_index::BIGINT + 1] + file_row_number::UINTEGER AS row_no,"
+        f" {DAY_OF_PATH} AS day"
     ).create_view("hits")
 
 
@@ -68,9 +73,9 @@ def take_rows(
     schema = pa.schema([HITS.field(name) for name in columns])
     found: list[pa.Table] = []
     first = end = n_bytes = 0
-    for number in np.unique(row_no >> _ROW_BITS):
-        path, start = paths[number], number << _ROW_BITS
-        bring([path])
+    first_rows = _first_rows(paths)
+    for number in np.unique(np.searchsorted(first_rows, row_no, "right") - 1):
+        path, start = paths[number], int(first_rows[number])
         with damage_named(path), _open_coded(path, schema) as file:
             there = [name for name in columns if name in file.schema_arrow.names]
             for group in range(file.num_row_groups):
@@ -90,6 +95,16 @@ def take_rows(
                 start += count
     if found:
         yield slice(first, end), _join(found)
+
+
+def _first_rows(paths: Iterable[Path]) -> npt.NDArray[np.int64]:
+    """The number of each file's first row."""
+    counts = [0]
+    for path in paths:
+        bring([path])
+        with damage_named(path):
+            counts.append(pq.read_metadata(path).num_rows)
+    return np.cumsum(counts)[:-1]
 
 
 def read_row_groups(
