@@ -244,6 +244,7 @@ def _read_short(text: str) -> tuple[str, int] | None:
     return None if address is None or number is None else (address, number)
 
 
+@lru_cache(maxsize=50_000)
 def canonical(client: str) -> str:
     """One spelling per address: IPv6 compressed, IPv4-mapped as IPv4; anything else as written."""
     if ":" not in client:

@@ -176,14 +176,15 @@ class HitMaker:
         self, database: GeoDatabase | None, clients: pa.DictionaryArray
     ) -> dict[str, pa.Array]:
         if database is None:
-            country = pa.repeat(NO_COUNTRY, len(clients.dictionary))
-            subdivision, built = pa.nulls(len(country), pa.string()), None
+            country = _repeated(NO_COUNTRY, len(clients))
+            subdivision, built = pa.nulls(len(clients), country.type), None
         else:
-            country, subdivision = self.places.locator(database).locate(clients.dictionary)
+            answers = self.places.locator(database).locate(clients.dictionary)
+            country, subdivision = (answer.take(clients.indices) for answer in answers)
             built = database.build_date
         return {
-            "country": recoded(clients, country),
-            "subdivision": recoded(clients, subdivision),
+            "country": country,
+            "subdivision": subdivision,
             "geo_built": pa.repeat(pa.scalar(built, pa.date32()), len(clients)),
         }
 
@@ -192,8 +193,11 @@ class HitMaker:
     ) -> dict[str, pa.Array]:
         if database is None:
             return {name: pa.nulls(len(clients), HITS.field(name).type) for name in _OF_NETWORKS}
-        number, name = self.places.locator(database).locate(clients.dictionary)
-        return {"asn": number.take(clients.indices), "as_org": recoded(clients, name)}
+        answers = self.places.locator(database).locate(clients.dictionary)
+        return {
+            name: answer.take(clients.indices)
+            for name, answer in zip(_OF_NETWORKS, answers, strict=True)
+        }
 
     def _classify(self, column: dict[str, pa.Array]) -> dict[str, pa.Array]:
         agents, paths = column["user_agent"], column["path"]

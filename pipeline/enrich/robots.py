@@ -207,15 +207,13 @@ class Robots:
     def _classify_batch(self, user_agents: Sequence[str]) -> list[bool]:
         agents = [user_agent[:ROBOT_PREFIX_CHARS] for user_agent in user_agents]
         known = self._known
-        answers = {agent: known.get(agent) for agent in agents}
-        unknown = [agent for agent, is_robot in answers.items() if is_robot is None]
-        answers.update(dict.fromkeys(filter(is_nobodys, unknown), True))
-        new = [agent for agent in unknown if not answers[agent]]
+        answers = {agent: True for agent in agents if agent not in known}
+        new = [agent for agent in answers if not is_nobodys(agent)]
         if new:
             answered = dict(zip(new, find_robots(new).tolist(), strict=True))
             answers.update(answered)
             self._remember(answered)
-        return [bool(answers[agent]) for agent in agents]
+        return [answers[agent] if agent in answers else known[agent] for agent in agents]
 
     def _remember(self, answered: dict[str, bool]) -> None:
         with self._lock:

@@ -93,6 +93,8 @@ def read_clients(coded: pa.DictionaryArray) -> tuple[pa.DictionaryArray, npt.NDA
 
 def recoded(coded: pa.DictionaryArray, values: pa.StringArray) -> pa.DictionaryArray:
     """Replace the dictionary's values; equal values share one code again."""
+    if values.equals(coded.dictionary):
+        return coded
     again = values.dictionary_encode()
     return pa.DictionaryArray.from_arrays(again.indices.take(coded.indices), again.dictionary)
 

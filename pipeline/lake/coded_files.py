@@ -86,7 +86,10 @@ def _in_one_chunk(column: pa.ChunkedArray) -> pa.Array:
     if sum(len(chunk.dictionary) for chunk in column.chunks) > len(column):
         return column.cast(pa.string()).combine_chunks().dictionary_encode()
     joined = column.combine_chunks()
-    null, codes = len(joined.dictionary), codes_of(joined)
+    null = len(joined.dictionary)
+    if null == (joined.null_count < len(joined)):  # none, or one that a row has
+        return joined
+    codes = codes_of(joined)
     first = np.full(null + 1, len(codes))  # the row that each text comes first in
     first[codes[::-1]] = np.arange(len(codes))[::-1]
     order = np.argsort(first[:null], kind="stable")

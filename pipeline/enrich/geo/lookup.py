@@ -62,10 +62,11 @@ class Locator:
         """Remember nobody who was asked for."""
         with self._lock:
             self._clients = new_numbers()
-            self._answers = self._read_answers(pa.array([], pa.int64()), [], [])
+            empty = self._read_answers(pa.array([], pa.int64()), [], [])
+            self._answers = tuple(map(_coded, empty))
 
-    def locate(self, addresses: Sequence[str] | pa.StringArray) -> tuple[pa.Array, pa.StringArray]:
-        """Return country and subdivision of each canonical client, in the order given.
+    def locate(self, addresses: Sequence[str] | pa.StringArray) -> tuple[Column, Column]:
+        """Return country and subdivision of each canonical client, as given; texts coded.
 
         The country is the ISO 3166-1 code that the database has, in capitals, ``ZZ`` for no answer,
         one that is no two letters, and for what is no address (a host name, null); the subdivision
@@ -81,7 +82,7 @@ class Locator:
             known = len(self._clients)
             numbers = self._clients.number(clients)
             rows = pa.array(first_rows(numbers, known, len(self._clients)))
-            found = self._look_up(clients.take(rows))
+            found = map(_coded, self._look_up(clients.take(rows)))
             self._answers = tuple(map(pa.concat_arrays, zip(self._answers, found, strict=True)))
             first, second = (column.take(pa.array(numbers)) for column in self._answers)
         return first, second
@@ -149,6 +150,11 @@ class Locator:
         if self.database.ip_version == 6:
             is_found[colon_at] = are_ipv6(clients.take(pa.array(colon_at)).to_pylist())
         return is_found
+
+
+def _coded(column: Column) -> Column:
+    """Texts as a dictionary, anything else as it is."""
+    return column.dictionary_encode() if pa.types.is_string(column.type) else column
 
 
 def _texts(answers: Sequence[object]) -> Column:
