@@ -313,6 +313,7 @@ FILES = _table(
     ("days", _SHARES, "what it gives to each local day, from which line on"),
     ("whole_days", _SHARES, "the same before duplicates were dropped; empty when none were"),
     ("networks", pa.string(), _NETWORKS),
+    ("unheeded", pa.int64(), "hits whose peer names a client in a header, and is not trusted"),
 )
 
 PARTITIONED = {

@@ -198,6 +198,7 @@ def _say_unchanged(known: Unchanged) -> None:
 def _report_ingest(result: Ingested) -> bool:
     """Say on stderr what was known, damaged, unread or failed; False for damaged and failed."""
     from pipeline.ingest.ingested import explain_overlap
+    from pipeline.ingest.unheeded import explain_unheeded
     from pipeline.raw.holes import say_hole
 
     for path, record in result.known:
@@ -213,6 +214,8 @@ def _report_ingest(result: Ingested) -> bool:
     for record in result.added:
         if record.nul_bytes:
             say(f"{record.name}: {say_hole(record.nul_bytes)}")
+    if unheeded := explain_unheeded(result.added):
+        say(unheeded)
     for path, why in result.unread:
         say(f"{shown(path)}: {why}")
     for one in result.failed:

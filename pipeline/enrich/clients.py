@@ -107,6 +107,20 @@ def choose_clients(
     return recoded(clients, either), _name_all(chosen, kind)
 
 
+def are_unheeded(
+    forwarded: pa.DictionaryArray, client_from: pa.DictionaryArray
+) -> npt.NDArray[np.bool_]:
+    """Of which of n hits a header names a client, and the peer is taken, as nobody trusts it.
+
+    Browsers send no such header: that peer is a proxy.
+    """
+    names_one = pc.match_substring_regex(forwarded.dictionary, "[.:]")
+    is_peer = pc.equal(client_from.dictionary, PEER)
+    is_both = pc.and_(names_one.take(forwarded.indices), is_peer.take(client_from.indices))
+    found: npt.NDArray[np.bool_] = is_both.fill_null(False).to_numpy(zero_copy_only=False)
+    return found
+
+
 def _name_all(chosen: npt.NDArray[np.int8], kind: str) -> pa.DictionaryArray:
     coded = pa.array(chosen).dictionary_encode()
     names = pa.array(name_choices(kind)).take(coded.dictionary)

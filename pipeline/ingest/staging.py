@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from pipeline.days import EPOCH
 from pipeline.definitions import DEFINITIONS_VERSION
+from pipeline.enrich.clients import are_unheeded
 from pipeline.enrich.hits import HitMaker
 from pipeline.enrich.privacy import hide_addresses
 from pipeline.errors import DataError
@@ -75,6 +76,7 @@ class _BlockHits:
     hashes: Hashes
     span_us: tuple[int, int] | None
     """The earliest and the latest hit, in microseconds since 1970."""
+    unheeded: int
 
 
 @dataclass
@@ -85,6 +87,7 @@ class _Written:
     rejects: RejectWriter
     blank: int = 0
     directives: int = 0
+    unheeded: int = 0
     hashes: list[Hashes] = field(default_factory=lambda: [np.zeros(0, np.uint32)])
     spans_us: list[tuple[int, int]] = field(default_factory=list)
 
@@ -93,6 +96,7 @@ class _Written:
         self.rejects.add(part.rejects)
         self.blank += part.blank
         self.directives += part.directives
+        self.unheeded += part.unheeded
         self.hashes.append(part.hashes)
         if part.span_us:
             self.spans_us.append(part.span_us)
@@ -108,7 +112,7 @@ class _Written:
         return Counts(
             whole.lines, self.blank, self.directives, self.rejects.reasons,
             {day: (rows[day], first_lines[day]) for day in rows}, span, self.hits.first_day,
-            whole.tail_bytes, whole.nul_bytes,
+            whole.tail_bytes, whole.nul_bytes, self.unheeded,
         )  # fmt: skip
 
 
@@ -191,6 +195,7 @@ def _read_block(
         hits, days, sorted(rejects), len(read.blank), len(read.directives),
         hash_lines(block, maker.key.line_key),
         (span["min"], span["max"]) if span else None,
+        int(find_unheeded(read.hits, hits).sum()),
     )  # fmt: skip
 
 
@@ -210,6 +215,14 @@ class Counts:
     """Of the first line that is a hit."""
     tail_bytes: int
     nul_bytes: int
+    unheeded: int
+
+
+def find_unheeded(fields: pa.Table, hits: pa.Table) -> npt.NDArray[np.bool_]:
+    """``are_unheeded`` of hits made of ``fields``, in the same order."""
+    if "forwarded" not in fields.column_names or fields["forwarded"].null_count == len(fields):
+        return np.zeros(len(hits), np.bool_)
+    return are_unheeded(fields["forwarded"].combine_chunks(), hits["client_from"].combine_chunks())
 
 
 def make_record(  # noqa: PLR0913 all that a file's record tells of
@@ -267,6 +280,7 @@ def make_record(  # noqa: PLR0913 all that a file's record tells of
         url=origin.url,
         networks=maker.places.name_networks(counts.shares),
         nul_bytes=counts.nul_bytes,
+        unheeded=counts.unheeded,
         wrapper=wrapper,
         lies_in=stem_of(origin.source, first_at) if first_at and is_packed else file_key,
     )

@@ -117,6 +117,7 @@ class FileRecord:
     erasures: int = 0
     lies_in: str | None = None
     networks: str | None = None
+    unheeded: int = 0
     seen: tuple[Seen, ...] = ()
 
     @property

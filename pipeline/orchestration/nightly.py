@@ -30,6 +30,7 @@ from pipeline.ingest.discovery import Found, discover
 from pipeline.ingest.ingested import Failed, Ingested, explain_overlap
 from pipeline.ingest.maker import choose_zone, ingest_settings
 from pipeline.ingest.sources import days_around, find_raw_files, list_places
+from pipeline.ingest.unheeded import explain_unheeded
 from pipeline.lake.lake import Lake
 from pipeline.lake.table_files import read_table
 from pipeline.lake.zone import Zone, find_zone, open_lake
@@ -200,6 +201,8 @@ def take_in(
     for record in result.added:
         if record.nul_bytes:
             log.warning("%s: %s", escape(record.name), say_hole(record.nul_bytes))
+    if unheeded := explain_unheeded(result.added):
+        log.warning("%s", unheeded)
     for path, why in result.unread:
         log.warning("%s: %s", name_file(path), escape(why))
     refuse_failed(result.failed)

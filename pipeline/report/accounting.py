@@ -13,6 +13,7 @@ from pipeline.build.stale import list_uncounted
 from pipeline.days import Span
 from pipeline.enrich.geo.databases import list_databases, list_networks
 from pipeline.errors import GeoError
+from pipeline.ingest.unheeded import list_unheeded
 from pipeline.ingest.unread import Unread, count_unread
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
@@ -20,6 +21,7 @@ from pipeline.language import Language
 from pipeline.report.facts import Day
 from pipeline.settings import Settings
 
+_READ_OF_FILES = ("source", "lines", "rejected", "days", "hits", "duplicates", "unheeded")
 KINDS = ("hits", "rejected", "blank", "directives", "duplicates")
 
 
@@ -50,6 +52,8 @@ class Accounting:
     """Counted ones of which, or of a day beside, raw files came or went since then."""
     unread_days: list[tuple[str, Unread]]
     """Days of whose files lines could not be read, the worst first; a few lines are not news."""
+    proxied: list[str]
+    """Sources most of whose requests a proxy passed on that counts as the visitor."""
     unread_files: list[str]
     """Files of which no line tells its day, as none could be read."""
 
@@ -95,7 +99,8 @@ def account_for(lake: Lake, how: ReportSettings, days: Sequence[Day], span: Span
         counted.update(its.counted)
         reasons.update(its.reasons)
     known = {day for its in sums for day in its.days if date.fromisoformat(day) in span}
-    unread = count_unread(lake.records_of(known, ("lines", "rejected", "days"))).items()
+    files = lake.records_of(known, _READ_OF_FILES)
+    unread = count_unread(files).items()
     built = {day.day.isoformat() for day in days}
     damaged = lake.files(lambda its: bool(its.damaged), pc.field("damage").is_valid())
     return Accounting(
@@ -113,6 +118,7 @@ def account_for(lake: Lake, how: ReportSettings, days: Sequence[Day], span: Span
             ((day, its) for day, its in unread if day in known and its.is_worth_saying),
             key=lambda one: (-one[1].share, one[0]),
         ),
+        proxied=list_unheeded(files),
         unread_files=_list_unread(lake),
     )
 

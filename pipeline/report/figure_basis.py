@@ -17,7 +17,10 @@ from pipeline.report.facts import (
     Day,
 )
 
-READ_OF_FILES = ("source", "robots", "definitions", "lines", "rejected", "days")
+READ_OF_FILES = (
+    *("source", "robots", "definitions", "lines", "rejected", "days"),
+    *("hits", "duplicates", "unheeded"),
+)
 
 
 @dataclass(frozen=True)

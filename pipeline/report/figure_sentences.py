@@ -102,6 +102,16 @@ def say_name_doubts(doubts: Sequence[str], language: Language) -> Iterator[str]:
         )
 
 
+def say_proxied(sources: Sequence[str], language: Language) -> Iterator[str]:
+    """Whose visitors are proxies, if any source's are."""
+    if sources:
+        yield language.gettext(
+            "Most requests of {sources} came by proxies that are not trusted: each of these counts"
+            " as the visitor, and the country is the proxy's ({setting}).",
+            sources=language.list(sources), setting="trusted_proxies",
+        )  # fmt: skip
+
+
 def say_times(
     observed: int, expected: float | None, language: Language, *, at_least: bool
 ) -> str | None:

@@ -18,6 +18,7 @@ from pipeline.report.figure_sentences import (
     say_name_doubts,
     say_nationality,
     say_program,
+    say_proxied,
     say_robotlike,
     say_simulated,
     say_times,
@@ -139,6 +140,7 @@ def _say_completeness(figure: Figure, language: Language) -> Iterator[str]:
     if about.is_censored:
         yield _say_censored(about, language)
     yield from say_name_doubts(figure.doubts, language)
+    yield from say_proxied(figure.proxied, language)
 
 
 def _say_censored(about: Completeness, language: Language) -> str:

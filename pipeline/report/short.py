@@ -113,8 +113,7 @@ def _list_caveats(figure: Figure, language: Language) -> Iterator[str]:
             sources=wording.write_sources(about.sources, about.sources_expected, language),
         )
     yield from _list_losses(about, language)
-    if figure.doubts:
-        yield language.gettext("which server wrote what is in doubt")
+    yield from _list_source_doubts(figure, language)
     if figure.database is None and figure.country != ALL:
         yield language.gettext("nobody was located")
     if figure.database and figure.database.is_late and figure.country != ALL:
@@ -153,6 +152,13 @@ def _list_losses(about: Completeness, language: Language) -> Iterator[str]:
         )
 
 
+def _list_source_doubts(figure: Figure | SpanFigure, language: Language) -> Iterator[str]:
+    if figure.doubts:
+        yield language.gettext("which server wrote what is in doubt")
+    if figure.proxied:
+        yield language.gettext("most visitors are proxies that are not trusted")
+
+
 def _list_span_caveats(figure: SpanFigure, language: Language) -> Iterator[str]:
     if figure.missing_days:
         yield language.gettext("there is no log of {days}", days=language.days(figure.missing_days))
@@ -167,8 +173,7 @@ def _list_span_caveats(figure: SpanFigure, language: Language) -> Iterator[str]:
     if figure.overtaken_days:
         yield language.gettext("raw files came or went since it was counted")
     yield from _list_span_losses(figure, language)
-    if figure.doubts:
-        yield language.gettext("which server wrote what is in doubt")
+    yield from _list_source_doubts(figure, language)
     if figure.is_late and figure.country != ALL:
         yield language.gettext("an address database is younger than its day")
     if not all(one.published and one.published[-1] == one.sessions for one in figure.days):

@@ -9,6 +9,7 @@ from pipeline.build.stale import list_uncounted
 from pipeline.days import ONE_DAY, Span
 from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.errors import SettingsError
+from pipeline.ingest.unheeded import list_unheeded
 from pipeline.ingest.unread import Unread, count_unread
 from pipeline.lake.lake import Lake
 from pipeline.lake.query import State, one_state
@@ -83,6 +84,8 @@ class SpanFigure:
     program: str
     doubts: list[str]
     """How the names of the days' sources can be read otherwise, in sentences."""
+    proxied: list[str]
+    """Sources most of whose requests a proxy passed on that counts as the visitor."""
 
     @property
     def is_lower_bound(self) -> bool:
@@ -176,6 +179,7 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
         definitions=sorted(files["definitions"].unique().to_pylist()),
         program=f"Tidegauge {pipeline.__version__}",
         doubts=say_doubts(lake, files),
+        proxied=list_unheeded(files),
     )
 
 

@@ -13,6 +13,7 @@ from pipeline.report.figure_sentences import (
     say_name_doubts,
     say_nationality,
     say_program,
+    say_proxied,
     say_robotlike,
     say_simulated,
     say_unit,
@@ -193,6 +194,7 @@ def _say_doubts(figure: SpanFigure, language: Language) -> Iterator[str]:
             share=language.share(highest.completeness.error_share or 0),
         )  # fmt: skip
     yield from say_name_doubts(figure.doubts, language)
+    yield from say_proxied(figure.proxied, language)
 
 
 def _say_unread(figure: SpanFigure, language: Language) -> Iterator[str]:
