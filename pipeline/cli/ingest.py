@@ -229,9 +229,8 @@ def _say_doubts(lake: Lake, result: Ingested) -> None:
     from pipeline.ingest.source_names import list_doubts
 
     new = {record.source for record in result.added}
-    for source, doubt in list_doubts(lake).items():
-        if source in new:
-            say(f"{doubt}: its source is {source}; if that is wrong, give --source or a [[source]]")
+    for source, doubt in list_doubts(lake, new).items():
+        say(f"{doubt}: its source is {source}; if that is wrong, give --source or a [[source]]")
 
 
 def _say_known(record: FileRecord) -> str:

@@ -114,8 +114,9 @@ def dropping(site: Site) -> Site:
     return make_lake(site, "dropping", drop_robotlike="true")
 
 
-def visits_of_site(site: Site) -> list[Visit]:
-    """Every hit of the site as the oracle reads it."""
+@pytest.fixture(scope="module")
+def visits(site: Site) -> list[Visit]:
+    """Return every hit of the site as the oracle reads it."""
     databases = Databases(site.folder / "geo", TORONTO)
     try:
         files = [read_file(path) for path in sorted((site.folder / "raw").iterdir())]
@@ -125,9 +126,9 @@ def visits_of_site(site: Site) -> list[Visit]:
 
 
 @pytest.mark.parametrize("name", EDGES)
-def test_the_rule_at_its_edges(name: str, site: Site) -> None:
+def test_the_rule_at_its_edges(name: str, site: Site, visits: list[Visit]) -> None:
     """One page, second, character or path more or less decides, and the oracle agrees."""
-    own = [visit for visit in visits_of_site(site) if visit.hit.client == CLIENTS[name]]
+    own = [visit for visit in visits if visit.hit.client == CLIENTS[name]]
     assert bool(robotlike_days(own)) == EDGES[name][0]
     (visitor,) = {visit.visitor for visit in own}
     agent, paths = visitor.split("\0")[1], {visit.hit.path for visit in own}
@@ -190,7 +191,7 @@ def count_without(visits: list[Visit]) -> dict[tuple[date, str], tuple[int, int]
 
 
 def test_the_setting_leaves_their_sessions_visitors_and_pages_out(
-    site: Site, dropping: Site
+    site: Site, dropping: Site, visits: list[Visit]
 ) -> None:
     """Daily and hourly lose exactly theirs; hits, bytes, errors and sessions' rows stay."""
     columns = "day, country, hits, robot_hits, bytes_sent, errors"
@@ -200,7 +201,7 @@ def test_the_setting_leaves_their_sessions_visitors_and_pages_out(
     assert site.rows("sessions") == dropping.rows("sessions")
     kept = "SELECT day, country, count(*) AS sessions FROM sessions WHERE NOT is_robotlike"
     wanted = {(r["day"], r["country"]): r["sessions"] for r in ask(site, f"{kept} GROUP BY ALL")}
-    counted = count_without(visits_of_site(site))
+    counted = count_without(visits)
     daily = ask(dropping, "SELECT * FROM daily")
     for row in daily:
         assert row["sessions"] == wanted.get((row["day"], row["country"]), 0)
