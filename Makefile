@@ -87,27 +87,30 @@ $(ENGINES)/installed: requirements-engines.lock .venv/installed-dev
 
 # Minutes: a real Airflow, a browser, PostgreSQL and Docker. Screenshots are in ./e2e-artefacts.
 # As root on Debian it installs what it needs of the system; else it says what it leaves out.
-# What has to be fast runs alone; what is longest begins first.
+# First what waits much, Docker beside the others: who runs `make test` meanwhile uses their waits.
+# Then what is longest begins first.
 LONGEST := tests/system/test_dags.py tests/system/test_wheel.py
-E2E := timeout --foreground --signal=INT --kill-after=2m 30m $(BIN)/python -m pytest -rs --timeout=1200
+E2E := timeout --foreground --signal=INT --kill-after=2m 45m $(BIN)/python -m pytest -rs \
+	--timeout=1200 -n 2
 e2e: install-dev $(ENGINES)/installed
 	tests/e2e/packages.sh
 	rm -f e2e-artefacts/measured.txt
-	$(E2E) -n 2 --dist loadgroup --no-loadscope-reorder \
+	$(E2E) --dist loadfile $(wildcard tests/e2e/test_*.py)
+	$(E2E) --dist loadgroup --no-loadscope-reorder \
 		$(LONGEST) $(filter-out $(LONGEST),$(wildcard tests/system/test_*.py))
-	$(E2E) -n 2 --dist loadfile tests/e2e/test_backwards_postgres.py tests/e2e/test_docker.py
-	$(E2E) -n 0 tests/e2e/test_dag_folder.py tests/e2e/test_standalone_ui.py
 	cat e2e-artefacts/measured.txt
 
 # Processes killed and raced, disks full, hostile logs; minutes. What is killed at random moments
-# runs alone.
-FAULTS := timeout --foreground --signal=INT --kill-after=1m 20m $(BIN)/python -m pytest
+# runs alone; of the others what is longest begins first.
+FAULTS := timeout --foreground --signal=INT --kill-after=1m 40m $(BIN)/python -m pytest
 ALONE := tests/faults/test_kills.py
+HEAVY := $(addprefix tests/faults/test_,memory.py bucket_faults.py)
 faults: faults-alone faults-beside
 faults-alone: install-dev
 	KILLS=$(KILLS) $(FAULTS) -n 0 -s $(ALONE)
 faults-beside: install-dev
-	$(FAULTS) -n 2 --dist loadfile --timeout=600 $(filter-out $(ALONE),$(wildcard tests/faults/test_*.py))
+	$(FAULTS) -n 2 --dist loadfile --no-loadscope-reorder --timeout=1200 $(HEAVY) \
+		$(filter-out $(ALONE) $(HEAVY),$(wildcard tests/faults/test_*.py))
 
 lint: install-dev
 	$(BIN)/ruff check .

@@ -7,6 +7,8 @@ from typing import Any
 import requests
 
 ENDED = {"success", "failed"}
+PATIENCE_S = 600
+"""So long nothing takes on a busy machine that does not hang."""
 
 
 class Airflow:

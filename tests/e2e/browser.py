@@ -11,7 +11,7 @@ from standalone import Standalone
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-PATIENCE_MS = 90_000
+PATIENCE_MS = 300_000
 
 
 @contextmanager

@@ -11,10 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-from airflow_rest import ENDED, Airflow
+from airflow_rest import ENDED, PATIENCE_S, Airflow
 
 CHECKOUT = Path(__file__).parents[2]
-START_S, STOP_S = 300, 90
 
 
 class Standalone:
@@ -43,7 +42,7 @@ class Standalone:
                  "--port", str(self.port)],
                 cwd=CHECKOUT, env=self._environment, stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
-        end = time.monotonic() + START_S
+        end = time.monotonic() + PATIENCE_S
         while "Airflow is ready" not in self.output.read_text():
             assert self._process.poll() is None, self.output.read_text()
             assert time.monotonic() < end, self.output.read_text()
@@ -75,7 +74,7 @@ class Standalone:
         """Stop it as Ctrl-C does; returns the exit code. Nothing of it may be left."""
         self.look()
         self._process.send_signal(how)
-        code = self._process.wait(STOP_S)
+        code = self._process.wait(PATIENCE_S)
         left = [str(process) for process in self._seen if process.is_running()]
         assert left == []
         return code

@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from airflow_rest import PATIENCE_S
 from lakes import count_by_command, hash_parquet
 from machine import leave_out
 from postgres import PostgresMissingError, open_postgres
@@ -20,7 +21,6 @@ from standalone import Standalone
 
 from pipeline.demo.storm.november import DAYS
 
-BACKFILL_S = 600
 SIX = DAYS[4:10]
 """5 to 10 November: the end of summer time and the storm."""
 ZONE = ZoneInfo("America/Toronto")
@@ -93,14 +93,14 @@ def test_days_run_backwards_while_the_schedule_fires(
     airflow.rest.backfill(
         "tidegauge_nightly", str(SIX[0]), str(SIX[-1]), run_backwards=True, max_active_runs=4
     )
-    wait_for(lambda: finished(airflow) >= 2, BACKFILL_S)
+    wait_for(lambda: finished(airflow) >= 2, PATIENCE_S)
     waiting = scheduled_run(airflow)  # for a file; a person need not
     deliver_night(airflow.home / "raw", waiting)
     night = waiting["dag_run_id"]
     again = {"dag_run_id": night, "dry_run": False, "only_failed": False}
     airflow.rest.ask("POST", "dags/tidegauge_nightly/clearTaskInstances", json=again)
-    runs = airflow.wait_for_backfill(BACKFILL_S)
-    wait_for(lambda: scheduled_run(airflow)["state"] in {"success", "failed"}, BACKFILL_S)
+    runs = airflow.wait_for_backfill(PATIENCE_S)
+    wait_for(lambda: scheduled_run(airflow)["state"] in {"success", "failed"}, PATIENCE_S)
     assert {run["state"] for run in [*runs, scheduled_run(airflow)]} == {"success"}
     assert min(runs, key=lambda run: when(run, "start_date")) is runs[-1]
     assert most_at_once(runs) == 4
