@@ -90,8 +90,8 @@ $(ENGINES)/installed: requirements-engines.lock .venv/installed-dev
 # First what waits much, Docker beside the others: who runs `make test` meanwhile uses their waits.
 # Then what is longest begins first.
 LONGEST := tests/system/test_dags.py tests/system/test_wheel.py
-E2E := timeout --foreground --signal=INT --kill-after=2m 45m $(BIN)/python -m pytest -rs \
-	--timeout=1200 -n 2
+E2E := timeout --foreground --signal=INT --kill-after=2m 60m $(BIN)/python -m pytest -rs \
+	--timeout=3000 -n 2
 e2e: install-dev $(ENGINES)/installed
 	tests/e2e/packages.sh
 	rm -f e2e-artefacts/measured.txt

@@ -7,8 +7,8 @@ from typing import Any
 import requests
 
 ENDED = {"success", "failed"}
-PATIENCE_S = 600
-"""So long nothing takes on a busy machine that does not hang."""
+PATIENCE_S = 1200
+"""Where nothing changes for so long, also on a busy machine, something hangs."""
 
 
 class Airflow:
@@ -34,7 +34,7 @@ class Airflow:
         days = {"from_date": f"{first}T00:00:00-05:00", "to_date": f"{last}T23:59:59-05:00"}
         self.ask("POST", "backfills", json={"dag_id": dag, **days, **options})
 
-    def run(self, dag: str, conf: dict[str, Any], seconds: float) -> str:
+    def run(self, dag: str, conf: dict[str, Any]) -> str:
         """Unpause the DAG and run it with parameters; returns the state in which it ended."""
         self.ask("PATCH", f"dags/{dag}", json={"is_paused": False})
         asked = {"logical_date": None, "conf": conf}
@@ -44,7 +44,14 @@ class Airflow:
             state = str(self.ask("GET", f"dags/{dag}/dagRuns/{run}")["state"])
             return state if state in ENDED else None
 
-        return str(wait_until(ended, seconds))
+        return str(wait_until(ended, lambda: self.explain_run(dag, run)))
+
+    def explain_run(self, dag: str, run: str) -> str:
+        """Where a run is: the states of its tasks."""
+        tasks = self.ask("GET", f"dags/{dag}/dagRuns/{run}/taskInstances")["task_instances"]
+        return str(
+            sorted((task["task_id"], task["map_index"], str(task["state"])) for task in tasks)
+        )
 
     def backfill_runs(self, dag: str) -> list[dict[str, Any]]:
         """The DAG's runs of backfills."""
@@ -57,14 +64,14 @@ class Airflow:
         found = self.ask("GET", path, params={"limit": 100})["task_instances"]
         return [task for task in found if task["dag_run_id"].startswith("backfill")]
 
-    def wait_for_runs(self, dag: str, seconds: float) -> dict[str, str]:
+    def wait_for_runs(self, dag: str) -> dict[str, str]:
         """Wait until all backfill runs have ended; returns their states by run."""
 
         def ended() -> dict[str, str] | None:
             states = {run["dag_run_id"]: run["state"] for run in self.backfill_runs(dag)}
             return states if set(states.values()) <= ENDED else None
 
-        return wait_until(ended, seconds, lambda: str(self._unfinished(dag)))
+        return wait_until(ended, lambda: str(self._unfinished(dag)))
 
     def _unfinished(self, dag: str) -> list[tuple[str, ...]]:
         keys = ("dag_run_id", "task_id", "state", "try_number")
@@ -72,10 +79,18 @@ class Airflow:
         return [tuple(str(task[key]) for key in keys) for task in open_tasks]
 
 
-def wait_until(look: Callable[[], Any], seconds: float, explain: Callable[[], str] = str) -> Any:
-    """Call ``look`` until it returns something; fails after ``seconds`` with an explanation."""
-    end = time.monotonic() + seconds
-    while (found := look()) is None:
-        assert time.monotonic() < end, f"not within {seconds} s: {explain()}"
-        time.sleep(0.2)
+def wait_until(
+    look: Callable[[], Any], explain: Callable[[], str] = str, pause_s: float = 0.2
+) -> Any:
+    """Call ``look`` until it returns something; fails when what is explained stays the same long.
+
+    So a busy machine may take its time while anything goes on.
+    """
+    said, end = explain(), time.monotonic() + PATIENCE_S
+    while not (found := look()):
+        if time.monotonic() > end:
+            before, said = said, explain()
+            assert said != before, f"nothing new in {PATIENCE_S} s: {said}"
+            end = time.monotonic() + PATIENCE_S
+        time.sleep(pause_s)
     return found

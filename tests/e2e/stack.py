@@ -11,7 +11,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
-from airflow_rest import PATIENCE_S, Airflow, wait_until
+from airflow_rest import Airflow, wait_until
 from docker_engine import BASE, GEOIPUPDATE, POSTGRES, REDIS, Engine
 
 CHECKOUT = Path(__file__).parents[2]
@@ -136,6 +136,4 @@ def add_database(stack: Stack, database: Path) -> None:
     """Switch the profile `geo` on, put the database where its updater does, wait for `archive`."""
     stack.compose("--profile=geo", "up", "--detach", "--no-deps", "geoipupdate", "archive")
     stack.compose("cp", database, "geoipupdate:/usr/share/GeoIP/GeoLite2-City.mmdb")
-    wait_until(
-        lambda: stack.databases() or None, PATIENCE_S, lambda: stack.compose("logs", "archive")
-    )
+    wait_until(stack.databases, lambda: stack.compose("logs", "archive"))

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-from airflow_rest import ENDED, PATIENCE_S, Airflow
+from airflow_rest import ENDED, PATIENCE_S, Airflow, wait_until
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -84,52 +84,50 @@ class Standalone:
         if self._process.poll() is None:
             self.stop(signal.SIGTERM)
 
-    def wait_until_idle(self, seconds: float) -> None:
+    def wait_until_idle(self) -> None:
         """Wait until no run is open: on SQLite, orders and tasks are in each other's way."""
-        end = time.monotonic() + seconds
         path = "dags/~/dagRuns?state=running&state=queued"
-        while self.rest.ask("GET", path)["dag_runs"]:
-            assert time.monotonic() < end
-            time.sleep(1)
+        wait_until(lambda: not self.rest.ask("GET", path)["dag_runs"], pause_s=1)
 
-    def wait_for_running_task(self, seconds: float) -> None:
+    def wait_for_running_task(self) -> None:
         """Wait until a task of `tidegauge_nightly` is at work."""
-        end = time.monotonic() + seconds
         path = "dags/tidegauge_nightly/dagRuns/~/taskInstances?state=running"
-        while not self.rest.ask("GET", path)["task_instances"]:
-            assert time.monotonic() < end
-            time.sleep(0.5)
+        wait_until(lambda: self.rest.ask("GET", path)["task_instances"], pause_s=0.5)
 
-    def wait_for_run(
-        self, run_id: str, seconds: float, dag: str = "tidegauge_nightly"
-    ) -> dict[str, str]:
+    def wait_for_run(self, run_id: str, dag: str = "tidegauge_nightly") -> dict[str, str]:
         """Wait until a run has ended; returns it."""
-        end = time.monotonic() + seconds
-        while True:
+
+        def ended() -> dict[str, str] | None:
             run: dict[str, str] = self.rest.ask("GET", f"dags/{dag}/dagRuns/{run_id}")
-            if run["state"] in ENDED:
-                return run
-            assert time.monotonic() < end, run
-            time.sleep(1)
+            return run if run["state"] in ENDED else None
 
-    def wait_for_backfill(self, seconds: float) -> list[dict[str, str]]:
+        found: dict[str, str] = wait_until(
+            ended, lambda: self.rest.explain_run(dag, run_id), pause_s=1
+        )
+        return found
+
+    def wait_for_backfill(self) -> list[dict[str, str]]:
         """Wait until no run of a backfill of `tidegauge_nightly` is open; returns all, by date."""
-        end = time.monotonic() + seconds
-        while True:
-            runs = self.rest.backfill_runs("tidegauge_nightly")
-            if runs and all(run["state"] in ENDED for run in runs):
-                return sorted(runs, key=lambda run: run["logical_date"])
-            assert time.monotonic() < end, [(run["dag_run_id"], run["state"]) for run in runs]
-            self.look()
-            time.sleep(2)
+        runs: list[dict[str, str]] = []
 
-    def wait_for_another_backfill(self, seconds: float) -> None:
+        def is_over() -> bool:
+            self.look()
+            runs[:] = self.rest.backfill_runs("tidegauge_nightly")
+            return bool(runs) and all(run["state"] in ENDED for run in runs)
+
+        wait_until(
+            is_over, lambda: str([(run["dag_run_id"], run["state"]) for run in runs]), pause_s=2
+        )
+        return sorted(runs, key=lambda run: run["logical_date"])
+
+    def wait_for_another_backfill(self) -> None:
         """Wait until the scheduler, which looks every half minute, sees that the last one ended."""
-        end = time.monotonic() + seconds
-        backfills = "backfills?dag_id=tidegauge_nightly"
-        while not all(one["completed_at"] for one in self.rest.ask("GET", backfills)["backfills"]):
-            assert time.monotonic() < end
-            time.sleep(1)
+        path = "backfills?dag_id=tidegauge_nightly"
+
+        def is_over() -> bool:
+            return all(one["completed_at"] for one in self.rest.ask("GET", path)["backfills"])
+
+        wait_until(is_over, pause_s=1)
 
 
 def weigh(processes: list[psutil.Process]) -> tuple[int, int]:

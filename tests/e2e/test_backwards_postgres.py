@@ -5,7 +5,6 @@ On PostgreSQL as Airflow's own database, with the LocalExecutor.
 
 import gzip
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from airflow_rest import PATIENCE_S
+from airflow_rest import wait_until
 from lakes import count_by_command, hash_parquet
 from machine import leave_out
 from postgres import PostgresMissingError, open_postgres
@@ -79,13 +78,6 @@ def when(run: dict[str, str], what: str) -> datetime:
     return datetime.fromisoformat(run[what])
 
 
-def wait_for(look: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not look():
-        assert time.monotonic() < end
-        time.sleep(2)
-
-
 def test_days_run_backwards_while_the_schedule_fires(
     airflow: Standalone, measure: Callable[[str, str], None]
 ) -> None:
@@ -93,14 +85,14 @@ def test_days_run_backwards_while_the_schedule_fires(
     airflow.rest.backfill(
         "tidegauge_nightly", str(SIX[0]), str(SIX[-1]), run_backwards=True, max_active_runs=4
     )
-    wait_for(lambda: finished(airflow) >= 2, PATIENCE_S)
+    wait_until(lambda: finished(airflow) >= 2, pause_s=2)
     waiting = scheduled_run(airflow)  # for a file; a person need not
     deliver_night(airflow.home / "raw", waiting)
     night = waiting["dag_run_id"]
     again = {"dag_run_id": night, "dry_run": False, "only_failed": False}
     airflow.rest.ask("POST", "dags/tidegauge_nightly/clearTaskInstances", json=again)
-    runs = airflow.wait_for_backfill(PATIENCE_S)
-    wait_for(lambda: scheduled_run(airflow)["state"] in {"success", "failed"}, PATIENCE_S)
+    runs = airflow.wait_for_backfill()
+    airflow.wait_for_run(night)
     assert {run["state"] for run in [*runs, scheduled_run(airflow)]} == {"success"}
     assert min(runs, key=lambda run: when(run, "start_date")) is runs[-1]
     assert most_at_once(runs) == 4

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow_rest import PATIENCE_S, Airflow, wait_until
+from airflow_rest import Airflow, wait_until
 from browser import CHROMIUM, log_in, open_browser
 from docker_engine import Engine, EngineMissingError, make_base, make_services, open_engine
 from lakes import TABLES, count_by_command, hash_parquet
@@ -134,7 +134,7 @@ def test_every_part_is_healthy_and_ours_do_not_run_as_root(local: Stack) -> None
     def healthy() -> set[str]:
         return {one["Service"] for one in local.containers() if one["Health"] == "healthy"}
 
-    wait_until(lambda: healthy() == PARTS or None, PATIENCE_S, lambda: str(healthy()))
+    wait_until(lambda: healthy() == PARTS, lambda: str(healthy()))
     found = {container["Service"]: container for container in local.containers()}
     assert found["init"]["ExitCode"] == 0
     for part in PARTS - {"postgres"}:
@@ -179,10 +179,10 @@ def test_backfill_over_rest_outlives_the_schedulers_container(
     site: Site, local: Stack, tmp_path: Path, measure: Measure
 ) -> None:
     began, airflow = time.monotonic(), order_backfill(local)
-    wait_until(lambda: running_tasks(airflow) or None, PATIENCE_S)
+    wait_until(lambda: running_tasks(airflow))
     # Every process of it dies at once, its tasks too; Docker starts it again unasked.
     local.attempt("exec", "-T", "scheduler", "sh", "-c", "kill -9 -1")
-    states = airflow.wait_for_runs("tidegauge_nightly", PATIENCE_S)
+    states = airflow.wait_for_runs("tidegauge_nightly")
     assert list(states.values()) == ["success"] * 4, states
     measure("Docker: 4 days, scheduler killed, s", f"{time.monotonic() - began:.0f}")
     measure("Docker: memory with LocalExecutor, MiB", f"{local.memory_mib():.0f}")
@@ -225,9 +225,9 @@ def test_two_workers_share_a_backfill_and_one_takes_over_the_dead_ones_task(
         measure("Docker: memory with Redis and two workers, MiB", f"{stack.memory_mib():.0f}")
         began, airflow = time.monotonic(), order_backfill(stack)
         hosts = lambda: {task["hostname"] for task in airflow.tasks("tidegauge_nightly")}  # noqa: E731
-        wait_until(lambda: hosts() >= workers.keys() or None, PATIENCE_S)
+        wait_until(lambda: hosts() >= workers.keys())
         lost = kill_a_worker_amid_its_task(site.engine, airflow)
-        states = airflow.wait_for_runs("tidegauge_nightly", PATIENCE_S)
+        states = airflow.wait_for_runs("tidegauge_nightly")
         assert list(states.values()) == ["success"] * 4, states
         measure("Docker: 4 days, one of two workers killed, s", f"{time.monotonic() - began:.0f}")
         (again,) = [
@@ -251,7 +251,7 @@ def kill_a_worker_amid_its_task(engine: Engine, airflow: Airflow) -> dict[str, A
                 return held[0]
         return None
 
-    return wait_until(freeze_and_kill, PATIENCE_S)
+    return wait_until(freeze_and_kill)
 
 
 LAKE_IN_S3 = """
@@ -286,13 +286,13 @@ def test_a_night_runs_through_spark_and_by_mapped_tasks_on_the_lake_in_s3(
         measure("Docker: up with an S3 server and Spark, s", f"{time.monotonic() - began:.0f}")
         measure("Docker: memory with an S3 server and Spark, MiB", f"{stack.memory_mib():.0f}")
         began = time.monotonic()
-        assert stack.airflow().run("tidegauge_nightly", {"day": LAST}, 1200) == "success"
+        assert stack.airflow().run("tidegauge_nightly", {"day": LAST}) == "success"
         measure("Docker: a night of 4 days by Spark, s", f"{time.monotonic() - began:.0f}")
         assert figures_in_s3(stack) == site.figures
         assert_spark_did_it_and_keeps_no_key(stack)
         mapped = replace(stack, settings=stack.settings | {"SPARK_MASTER": "", "LAKE": MAPPED})
         mapped.compose("up", "--wait")
-        assert mapped.airflow().run("tidegauge_nightly", {"day": LAST}, 1200) == "success"
+        assert mapped.airflow().run("tidegauge_nightly", {"day": LAST}) == "success"
         assert figures_in_s3(mapped) == site.figures
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from airflow_rest import PATIENCE_S, wait_until
+from airflow_rest import wait_until
 from browser import (
     CHROMIUM,
     choose_time_zone,
@@ -54,7 +54,7 @@ def airflow(
     airflow = Standalone(home, artefacts / "standalone.txt")
     try:
         airflow.start()
-        airflow.wait_until_idle(PATIENCE_S)
+        airflow.wait_until_idle()
         # Its runs would take part of the two cores from those that are tested.
         for dag in ("tidegauge_example_downstream", "tidegauge_watch"):
             airflow.rest.ask("PATCH", f"dags/{dag}", json={"is_paused": True})
@@ -119,7 +119,7 @@ def test_sixteen_days_chosen_in_toronto_are_the_days_that_run(
     form.get_by_text("16 runs will be triggered.").wait_for()
     screenshot_form(page, form, artefacts / "airflow-backfill-form.png")
     run_backfill(form, 16)
-    runs = airflow.wait_for_backfill(PATIENCE_S)
+    runs = airflow.wait_for_backfill()
     assert days_of(runs) == [str(day) for day in SIXTEEN]
     assert {run["state"] for run in runs} == {"success"}
     seconds = (max(map(ended, runs)) - min(map(began, runs))).total_seconds()
@@ -137,7 +137,7 @@ def test_the_run_that_the_schedule_makes_of_a_day_after_the_last_does_nothing(
     ]
     # The latest; one more follows when it becomes 06:00 during the tests.
     *_, run = [run for run in runs if run["run_type"] == "scheduled"]
-    run = airflow.wait_for_run(run["dag_run_id"], PATIENCE_S)
+    run = airflow.wait_for_run(run["dag_run_id"])
     path = f"dags/tidegauge_nightly/dagRuns/{run['dag_run_id']}/taskInstances"
     tasks = airflow.rest.ask("GET", path)["task_instances"]
     assert {task["state"] for task in tasks} == {"skipped"}
@@ -228,7 +228,7 @@ def test_one_more_night_is_what_the_command_makes_of_it(
     )
     order = {"logical_date": None, "conf": {"day": day}}
     run = airflow.rest.ask("POST", "dags/tidegauge_nightly/dagRuns", json=order)
-    run = airflow.wait_for_run(run["dag_run_id"], PATIENCE_S)
+    run = airflow.wait_for_run(run["dag_run_id"])
     path = f"dags/tidegauge_nightly/dagRuns/{run['dag_run_id']}/taskInstances"
     tasks = airflow.rest.ask("GET", path)["task_instances"]
     assert {task["state"] for task in tasks} == {"success"}
@@ -249,10 +249,10 @@ def test_ctrl_c_in_the_middle_leaves_no_process_and_the_next_start_goes_on(
     """
     password, earlier = airflow.password, airflow.rest.backfill_runs("tidegauge_nightly")
     written = date_parquet(airflow.home / "lake")
-    airflow.wait_for_another_backfill(PATIENCE_S)
+    airflow.wait_for_another_backfill()
     open_nightly(page, airflow)
     run_backfill(fill_backfill(page, "2016/11/08", "2016/11/10", "All Runs"), 3)
-    airflow.wait_for_running_task(PATIENCE_S)
+    airflow.wait_for_running_task()
     clock = time.monotonic()
     assert airflow.stop() == 0
     measure("Ctrl-C until all has ended, seconds", f"{time.monotonic() - clock:.0f}")
@@ -261,7 +261,7 @@ def test_ctrl_c_in_the_middle_leaves_no_process_and_the_next_start_goes_on(
     measure("second start until ready, seconds", f"{time.monotonic() - clock:.0f}")
     assert airflow.password == password
     open_nightly(page, airflow)
-    runs = airflow.wait_for_backfill(PATIENCE_S)
+    runs = airflow.wait_for_backfill()
     assert {run["dag_run_id"] for run in runs} == {run["dag_run_id"] for run in earlier}
     again = [run for run in runs if began(run) > max(map(ended, earlier))]
     assert days_of(again) == ["2016-11-08", "2016-11-09", "2016-11-10"]
@@ -283,13 +283,13 @@ def test_a_dag_downstream_runs_for_a_day_that_was_counted(airflow: Standalone) -
         }
         return days.get("2016-11-16")
 
-    run_id = wait_until(find_run, PATIENCE_S)
-    assert airflow.wait_for_run(run_id, PATIENCE_S, example)["state"] == "success"
+    run_id = wait_until(find_run)
+    assert airflow.wait_for_run(run_id, example)["state"] == "success"
     log = json.dumps(airflow.rest.ask("GET", f"{runs}/{run_id}/taskInstances/figures/logs/1"))
     counted = counted_sessions(airflow.home / "lake")
     assert f"2016-11-16,US,{counted['2016-11-16', 'US']}," in log
     airflow.rest.ask("PATCH", f"dags/{example}", json={"is_paused": True})
-    airflow.wait_for_run(night["dag_run_id"], PATIENCE_S)
+    airflow.wait_for_run(night["dag_run_id"])
 
 
 def test_all_runs_in_utc_are_the_same_days_and_rebuild_a_lost_lake(
@@ -303,11 +303,11 @@ def test_all_runs_in_utc_are_the_same_days_and_rebuild_a_lost_lake(
         run["dag_run_id"]: ended(run) for run in airflow.rest.backfill_runs("tidegauge_nightly")
     }
     shutil.rmtree(airflow.home / "lake")
-    airflow.wait_for_another_backfill(PATIENCE_S)
+    airflow.wait_for_another_backfill()
     open_nightly(page, airflow)
     choose_time_zone(page, "UTC")
     run_backfill(fill_backfill(page, "2016/11/05", "2016/11/10", "All Runs"), len(SIX))
-    runs = airflow.wait_for_backfill(PATIENCE_S)
+    runs = airflow.wait_for_backfill()
     assert {run["dag_run_id"] for run in runs} == set(earlier)
     again = [run for run in runs if began(run) > max(earlier.values())]
     assert days_of(again) == [str(day) for day in SIX]
