@@ -137,6 +137,7 @@ bench: install-dev
 	$(BIN)/python benchmarks/bench.py --before 5eb3b03
 	$(BIN)/python benchmarks/days.py
 	$(BIN)/python benchmarks/bucket.py
+	$(BIN)/python benchmarks/bucket_names.py
 	$(BIN)/python benchmarks/formats.py
 	$(BIN)/python benchmarks/libraries.py
 	$(BIN)/python benchmarks/small_files.py

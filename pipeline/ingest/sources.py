@@ -16,12 +16,12 @@ from pipeline.days import EPOCH
 from pipeline.errors import SettingsError, StoreError
 from pipeline.formats.layouts import find_layout
 from pipeline.ingest.discovery import find_raw
-from pipeline.ingest.fetching import Wanted, fetch_files, fixed_part, open_table, place_of
+from pipeline.ingest.fetching import Wanted, fetch_files, fixed_part, open_table
+from pipeline.ingest.named_otherwise import Others, place_all
 from pipeline.ingest.source_names import Sources
 from pipeline.ingest.unchanged import list_unchanged
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import quote_all, stat_of
-from pipeline.lake.left_out import note_file
 from pipeline.raw.files import (
     Origin,
     Paths,
@@ -32,16 +32,15 @@ from pipeline.raw.files import (
     real_paths,
 )
 from pipeline.raw.naming import day_in_name
-from pipeline.raw.stores import Store, without_secrets
+from pipeline.raw.stores import RemoteFile, Store, without_secrets
 from pipeline.setting_values import DAY_IN_PATTERN, SourceTable
-from pipeline.text import keep_clause, shown
+from pipeline.text import shown
 
 LATE_DAYS = 31
 """Late files are looked for so far back, where a day is in the glob or in a remote name.
 
 And so far from its name's day a remote file can have lines.
 """
-_NAMED_OTHERWISE = keep_clause("{files} not fetched, named for another day")
 _DIGITS = {"Y": 4, "G": 4, "j": 3, "u": 1}
 _LETTERS = {"b": "???", "B": "*"}
 
@@ -198,40 +197,42 @@ def _find_remote(
     """A source's remote files, and those of them that are to be fetched.
 
     Not files that are named for other days, as a store may hold years, unless the pattern names
-    each day. One that can have lines of a day of the lake or of this run is noted.
+    each day. One that can have lines of a day of the lake or of this run is noted. Names are looked
+    at as they are listed: there may be a million.
     """
     assert table.url is not None
     store, pattern = open_table(table), without_secrets(table.url.get_secret_value())
     before, after = _reach_of_names(lake.records(("name", "days", "whole_days"), {table.name}))
     near = sorted({day + timedelta(n) for day in days for n in range(1 - after, before)})
     patterns = expand(pattern, near)
-    listed = [remote for one in patterns for remote in store.list(one)]
-    if not listed:
+    others = Others(lake, table, near, (before, after))
+    is_by_day, is_any, ours = len(patterns) == len(near), False, list[RemoteFile]()
+    for one in patterns:
+        its = []
+        for remote in store.scan(one):
+            is_any, hint = True, day_in_name(remote.name)
+            if is_by_day or not hint or hint in near:
+                its.append(remote)
+            else:
+                others.add(remote, hint)
+        ours += sorted(its, key=lambda remote: remote.url)
+    if not is_any:
         _check_store(store, pattern)
-    is_by_day = len(patterns) == len(near)
-    ours = {date.fromisoformat(day) for sums in lake.sums() for day in sums.days}.union(near)
-    origins: dict[str, Origin] = {}
-    passed_over, wanted = [], []
-    places = [(remote, place_of(lake.fetched, remote)) for remote in listed]
-    stats = {path: remote.stat for remote, path in places if remote.stat is not None}
+    places = {os.fspath(path): (remote, path) for remote, path in place_all(lake, ours, taken)}
+    stats = {text: its.stat for text, (its, _) in places.items() if its.stat is not None}
     seen = set(list_unchanged(lake, stats))
-    for remote, path in places:
-        hint, text = day_in_name(remote.name), os.fspath(path)
-        if text in taken or text in origins:
-            continue
-        if hint and hint not in near and not is_by_day:
-            its = ours & {hint + timedelta(n) for n in range(-before, after + 1)}
-            if its and path not in seen:
-                note = note_file(path, table.name, its, _NAMED_OTHERWISE, remote.stat or ())
-                passed_over.append(note)
-            continue
-        origins[text] = replace(sources.origin_of_table(table), url=remote.url)
-        if path not in seen and not (path.exists() and stat_of(path) == remote.stat):
-            wanted.append(Wanted(store, remote, path))
-    listed_files = RawFiles(
-        Paths(origins), origins=origins, stats=stats, passed_over=tuple(passed_over)
-    )
-    return listed_files, wanted
+    origin = sources.origin_of_table(table)
+    origins = {text: replace(origin, url=remote.url) for text, (remote, _) in places.items()}
+    wanted = [
+        Wanted(store, remote, path)
+        for text, (remote, path) in places.items()
+        if text not in seen and not (path.exists() and stat_of(path) == remote.stat)
+    ]
+    listed = RawFiles(
+        Paths(origins), origins=origins, stats={Path(text): its for text, its in stats.items()},
+        passed_over=tuple(others.note(taken)),
+    )  # fmt: skip
+    return listed, wanted
 
 
 def _reach_of_names(records: pa.Table) -> tuple[int, int]:

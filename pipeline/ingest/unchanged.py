@@ -101,7 +101,7 @@ def name_owners(
     return owners
 
 
-def list_unchanged(lake: Lake, stats: Mapping[Path, list[int]]) -> list[Path]:
+def list_unchanged(lake: Lake, stats: Mapping[str, list[int]]) -> list[str]:
     """Those of some files with their stat now that were read so, whatever became of them."""
     files, now = list(stats), np.array(list(stats.values()), np.int64).reshape(-1, 2)
     found, _ = find_unchanged(lake.ledger, quote_all(files), now, ("file_key",))

@@ -27,7 +27,7 @@ _BLOCK_BYTES = 8 * 1024 * 1024
 _WAIT_SECONDS = 60
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RemoteFile:
     """A file in a store as it was listed."""
 
@@ -68,6 +68,14 @@ class Store:
     def list(self, pattern: str) -> list[RemoteFile]:
         """The files that a URL without secrets means, by name; none when it is not there.
 
+        Raises:
+            StoreError: as ``scan``.
+        """
+        return sorted(self.scan(pattern), key=lambda file: file.url)
+
+    def scan(self, pattern: str) -> Iterator[RemoteFile]:
+        """The same as the store lists them: there may be a million, of which few matter.
+
         A search may find nothing because the store is out of reach: ``check_folder`` tells.
 
         Raises:
@@ -77,13 +85,13 @@ class Store:
         fixed = re.split(r"[*?\[]", path, maxsplit=1)[0]
         try:
             if fixed == path:
-                found = [self._look(path)]
+                found: Iterable[RemoteFile | None] = [self._look(path)]
             else:
-                listed = sorted(self._search(path), key=lambda one: one[0])
-                found = [self._take(*one) for one in listed if one[0].startswith(fixed)]
+                listed = self._search(path)
+                found = (self._take(*one) for one in listed if one[0].startswith(fixed))
+            yield from (file for file in found if file)
         except Exception as error:  # noqa: BLE001 each store's library raises its own kinds
             raise _refuse(self.key, self.shown, _reason(error)) from None
-        return [file for file in found if file]
 
     def _search(self, path: str) -> Iterable[tuple[str, dict[str, Any]]]:
         """The files that a glob means, and what the store tells of them."""

@@ -14,6 +14,7 @@ from lake_fixtures import COMPRESS, Site
 from remote_servers import PASSWORD, USER, WebServer, free_port, web_server, write_certificate
 from source_sites import assert_no_secret, configure, day_of, ingested, put, run, site, web  # noqa: F401 fixtures
 
+from pipeline.ingest import named_otherwise
 from pipeline.ingest.sources import days_around, expand
 from pipeline.lake.lake import Lake
 from pipeline.lake.left_out import read_notes
@@ -199,9 +200,11 @@ def left_out(site: Site, day: int) -> list[str]:
     return reasons
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 250_000])
 def test_a_remote_file_that_its_name_passes_over_is_said_where_it_can_have_lines(
-    site: Site, web: WebServer
+    site: Site, web: WebServer, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(named_otherwise, "_LOOKED_UP_AT_ONCE", at_once)
     for day in range(4, 10):
         put(site, f"access-201611{day:02}.log", day_of(day))
     for year in range(2000, 2016):
