@@ -225,11 +225,13 @@ def find_flood(before: Lines, after: Lines, least: int) -> int:
 def find_repeats(before: Lines, after: Lines, least: int) -> int:
     """Count the different lines that two have beside the same one, and that both count.
 
+    Or in any order, as in a sorted copy, where they are half of those of one of the two.
+
     0 for fewer than ``least``; without those of an overlap. As many the other way about.
     """
     own = after.hashes[find_overlap(before, after, least) :]
-    lines = own[_find_repeated(own, before.hashes[find_overlap(after, before, least) :])]
-    count = len(np.unique(lines))
+    others = before.hashes[find_overlap(after, before, least) :]
+    count = max(len(np.unique(own[_find_repeated(own, others)])), _count_common(own, others))
     return count if count >= least else 0
 
 
@@ -267,6 +269,22 @@ def _find_repeated(own: Hashes, others: Hashes) -> npt.NDArray[np.bool_]:
             begins = begins[wanted[places] == pairs]
             is_repeated[begins] = is_repeated[begins + 1] = True
     return is_repeated
+
+
+def _count_common(own: Hashes, others: Hashes) -> int:
+    """Count the different lines that two have in common; 0 where they are few in both.
+
+    A part of them at a time; of most pairs the first one tells.
+    """
+    count = least = 0
+    parts = 1 + max(len(own), len(others)) // _PAIRS_AT_ONCE
+    for part in range(parts):
+        first, second = (np.unique(one[one % parts == part]) for one in (own, others))
+        count += len(np.intersect1d(first, second, assume_unique=True))
+        least += min(len(first), len(second))
+        if 2 * count < least:
+            return 0
+    return count
 
 
 def _pair(hashes: Hashes, begins: npt.NDArray[np.int64]) -> _Ints:

@@ -277,6 +277,36 @@ def test_lines_that_are_repeated_are_counted_in_any_parts(monkeypatch: pytest.Mo
         assert overlaps.find_repeats(overlaps.Lines(one[:1], 0), overlaps.Lines(other, 0), 1) == 0
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_copy_whose_lines_are_in_another_order_is_said(turn: int, site: Site) -> None:
+    """Nothing of it stands beside what it stood beside; all of it counts twice."""
+    lines = write_lines(100)
+    files = [
+        site.write("a.log", b"".join(lines)),
+        site.write("b.log", b"".join([*lines[::2], *write_lines(130)[100:], *lines[1::2][::-1]])),
+    ]
+    said = take(site, *files[::turn])
+    lake_of(site)
+    assert count_hits(site) == 230
+    assert "100 different lines of web01-" in said
+    assert "100 different lines of web01-" in say_doubts(site)
+
+
+@pytest.mark.parametrize("most", [500_000, 1_000, 300])
+def test_lines_in_common_are_counted_in_any_order_and_parts(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of one of the two; fewer single ones are by chance, or a health check's."""
+    monkeypatch.setattr(overlaps, "_PAIRS_AT_ONCE", most)
+    rng = np.random.default_rng(2)
+    one, other = (rng.integers(0, 2**32, 5_000, dtype=np.uint32) for _ in "12")
+    mixed = rng.permutation(np.concatenate([one[:3_500], other[:1_500]]))
+    for files, count in (((one, mixed), 3_500), ((one, other), 0), ((other, mixed), 0)):
+        for pair in (files, files[::-1]):
+            first, second = (overlaps.Lines(hashes, 0) for hashes in pair)
+            assert overlaps.find_repeats(first, second, 20) == count
+
+
 def test_pieces_and_rotations_are_no_doubt(site: Site) -> None:
     """What is dropped does not count twice, whichever of three files it is in."""
     lines = write_lines(200)
