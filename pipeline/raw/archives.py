@@ -136,6 +136,8 @@ _OTHERS = {
 }
 _TAR = ("is a tar archive, which may hold several files", "unpack it first (tar -xf)")
 _TWICE = ("is compressed twice", "decompress it once")
+_CR = ("has lines that end in CR alone", "make them end in LF first (tr '\\r' '\\n')")
+_CR_BYTES, _FEW_CR = 64 * 1024, 3
 LEAST_TO_TELL = tarfile.BLOCKSIZE
 """So many bytes tell what content is."""
 MAGIC_BYTES = 10
@@ -156,7 +158,18 @@ def say_archive(content: bytes) -> tuple[str, str] | None:
         return _TWICE
     if _is_tar(content[: tarfile.BLOCKSIZE]):
         return _TAR
+    if _has_cr_alone(content[:_CR_BYTES]):
+        return _CR
     return next((what for mark, what in _OTHERS.items() if content.startswith(mark)), None)
+
+
+def _has_cr_alone(beginning: bytes) -> bool:
+    """Whether lines end as old Macs and some transfers leave them: all would be one line, one hit.
+
+    A visitor may have written a CR or two into a line of a server that escapes nothing.
+    """
+    is_one_line = b"\n" not in beginning and b"\0" not in beginning
+    return is_one_line and beginning.count(b"\r", 0, -1) > _FEW_CR
 
 
 def _is_tar(header: bytes) -> bool:

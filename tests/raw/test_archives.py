@@ -118,6 +118,19 @@ def test_other_archives_are_refused_with_what_to_do(
     assert site.records() == {}
 
 
+@pytest.mark.parametrize("packing", ["plain", "gz"])
+def test_lines_that_end_in_cr_alone_are_refused(packing: str, site: Site) -> None:
+    """They were one hit, and all behind the first one its end."""
+    path = site.write("web01.log", PACKED[packing](LINES.replace(b"\n", b"\r")))
+    said = site.ingest("raw", code=1).err
+    assert f"{path.relative_to(site.folder)}: has lines that end in CR alone: nothing" in said
+    assert "tr '\\r' '\\n'" in said
+    site.write(
+        "web01.log", b"\r".join([GOOD.rstrip(), b"x", b"y"]) + b"\r"
+    )  # as a visitor may write
+    assert site.ingest("raw").err.count("CR alone") == 0
+
+
 def test_a_line_of_a_log_is_no_archive() -> None:
     assert say_archive(LINES[:512]) is None
     assert say_archive(bytes(512)) is None
