@@ -49,6 +49,7 @@ def _make(table: str, text: str) -> Callable[..., None]:
 
                 check_country(state, chosen, set())
             caveats = list(say_uncounted(state, settings.session_timeout_minutes, span))
+            caveats += say_doubted(state, span)
             if table in _JUDGED:
                 caveats.append(say_lack_of_history(state))
             zone = ZoneInfo(state.lake.identity()["timezone"])
@@ -83,6 +84,17 @@ def say_uncounted(
     for days, wording in (found.overtaken, say_overtaken), (found.unbuilt, say_unbuilt):
         if within := [day for day in days if day in span]:
             yield wording(within, language)
+
+
+def say_doubted(state: "State", span: Span) -> Iterator[str]:
+    """Which days of a span may have lines twice."""
+    columns, rows = state.query("report/days", **span.bound)
+    named = (dict(zip(columns, row, strict=True)) for row in rows)
+    if days := [row["day"] for row in named if row["doubts"]]:
+        yield (
+            f"Some lines of {ENGLISH.days(days)} may be counted twice: `tidegauge figure --day`"
+            " says which."
+        )
 
 
 def say_lack_of_history(state: "State") -> str:

@@ -553,6 +553,10 @@ def test_lines_that_may_be_counted_twice_are_said_where_the_figure_is(tmp_path: 
     assert f"Some lines may be counted twice: {said}." in figure(8)
     assert f"Some lines may be counted twice: {said}." in told["text"]
     assert "twice" not in figure(9)
+    doubted = "Some lines of 8 November 2016 may be counted twice: `tidegauge figure --day`"
+    for table in ("daily", "hourly"):
+        assert doubted in one.run(table, "--format", "json").err
+        assert "twice" not in one.run(table, "--from", "2016-11-09").err
     one.run("report", "--out", "report.html")
     page = (one.folder / "report.html").read_text()
     assert "Days with lines that may be counted twice:</strong> 8 November 2016." in page
