@@ -26,6 +26,7 @@ _TRIES = 16
 FEW_LINES = 5
 """Different ones in a row that are worth a doubt: no second of two files has so many by chance."""
 _PAIRS_AT_ONCE = 500_000
+_LINES_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)
@@ -277,7 +278,7 @@ def _count_common(own: Hashes, others: Hashes) -> int:
     A part of them at a time; of most pairs the first one tells.
     """
     count = least = 0
-    parts = 1 + max(len(own), len(others)) // _PAIRS_AT_ONCE
+    parts = 1 + max(len(own), len(others)) // _LINES_AT_ONCE
     for part in range(parts):
         first, second = (np.unique(one[one % parts == part]) for one in (own, others))
         count += len(np.intersect1d(first, second, assume_unique=True))
