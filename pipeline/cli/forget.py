@@ -7,6 +7,8 @@ import typer
 
 from pipeline.cli.options import SiteOptions
 
+_SHOWN = 5
+
 
 def forget(
     file: Annotated[
@@ -25,8 +27,10 @@ def forget(
     """
     from pipeline.ingest.forget import forget_file
     from pipeline.ingest.maker import ingest_settings
+    from pipeline.lake.records import list_replaced
     from pipeline.lake.views import write_views
     from pipeline.lake.zone import open_lake
+    from pipeline.text import escape
 
     settings = site.settings()
     the_lake = open_lake(settings.lake)
@@ -36,3 +40,10 @@ def forget(
     print(
         f"{record.file_key}: {record.hits:,} hits taken out; `tidegauge build` counts {days} anew"
     )
+    if earlier := list_replaced(the_lake.ledger, record.file_key):
+        shown = ", ".join(map(escape, earlier[:_SHOWN]))
+        more = f" and {len(earlier) - _SHOWN:,} more" if len(earlier) > _SHOWN else ""
+        print(
+            f"it had replaced {shown}{more}: what was there before comes back only when that is"
+            " taken in again, with `tidegauge ingest`"
+        )

@@ -158,6 +158,20 @@ def find_records(ledger: Path, file_keys: Iterable[str]) -> dict[str, FileRecord
     return found
 
 
+def list_replaced(ledger: Path, file_key: str) -> list[str]:
+    """The names of raw files in whose place a file was taken in, in order."""
+
+    def read(sheet: Sheet) -> list[str]:
+        table = sheet.scan(("name", "replaced_by"))
+        names: list[str] = table.filter(pc.equal(table["replaced_by"], file_key))[
+            "name"
+        ].to_pylist()
+        return names
+
+    old = [record.name for record in read_old(ledger) if record.replaced_by == file_key]
+    return sorted({*old, *(name for its in settled(ledger, read).read for name in its)})
+
+
 def list_near(ledger: Path, first_at: str | None, last_at: str | None) -> list[FileRecord]:
     """Raw files in the lake whose hits' times meet a span (ISO 8601 in UTC), and those without.
 

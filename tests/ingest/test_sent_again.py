@@ -456,6 +456,22 @@ def test_pieces_of_a_file_count_once(turn: int, site: Site) -> None:
     assert first
 
 
+def test_an_earlier_state_of_a_forgotten_file_is_named_and_comes_back_when_it_is_taken_in(
+    site: Site,
+) -> None:
+    lines = write_lines(60)
+    earlier = site.write("a/web01\x1b.log", b"".join(lines[:40]))
+    take(site, earlier)
+    take(site, site.write("b/web01.log", b"".join(lines)))
+    assert count_hits(site) == 60
+    said = site.run("forget", "web01.log").out
+    assert "it had replaced web01\\x1b.log: what was there before comes back only when" in said
+    assert count_hits(site) == 0
+    take(site, earlier)
+    assert count_hits(site) == 40
+    assert "replaced" not in site.run("forget", earlier).out
+
+
 FLOOD = make_line("08/Nov/2016:10:00:00 -0500", "198.51.100.66")
 OTHER = make_line("08/Nov/2016:10:00:00 -0500", "198.51.100.67")
 
