@@ -21,7 +21,7 @@ PIECE_BYTES = 32 * 1024 * 1024
 """Of the texts in what is read back at once; reached before the rows only where they are long."""
 PART_ROWS = 1_000_000
 """Of a day's sessions in one file: what a reader may have to hold."""
-_RUN_BYTES = 32 * 1024 * 1024
+_RUN_BYTES = 64 * 1024 * 1024
 _BATCH_BYTES = 1024 * 1024
 
 Numbers = npt.NDArray[np.int64]

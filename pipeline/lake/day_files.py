@@ -25,6 +25,7 @@ DAY_OF_PATH = "TRY_CAST(regexp_extract(filename, '/day=([^/]*)/[^/]*$', 1) AS DA
 """The day of a partition's ``filename``; a filter by it is one of files, as TRY_CAST can't fail."""
 _ROWS_AT_ONCE = 500_000
 _BYTES_AT_ONCE = 16 * 1024 * 1024
+_LONG_ROW_BYTES = 500
 
 
 def read_days(
@@ -89,9 +90,10 @@ def take_rows(
                     n_bytes += found[-1].nbytes
                 if end - first >= _ROWS_AT_ONCE or n_bytes >= _BYTES_AT_ONCE:
                     yield slice(first, end), _join(found)
+                    if n_bytes > _LONG_ROW_BYTES * (end - first):
+                        # Long texts' pages, which it keeps for the next ones.
+                        pa.default_memory_pool().release_unused()
                     found, first, n_bytes = [], end, 0
-                    # Long texts' pages, which it keeps for the next ones.
-                    pa.default_memory_pool().release_unused()
                 start += count
     if found:
         yield slice(first, end), _join(found)
