@@ -37,7 +37,7 @@ ELSEWHERE = {
     r"python3 -m venv env|\. env/|pip install '\.\[airflow|tidegauge airflow check|airflow dags": (
         "a real Airflow in an environment of its own: tests/system/test_wheel.py"
     ),
-    r"AIRFLOW__CORE__DAGS_FOLDER=.+": "a real Airflow: tests/e2e/test_dag_folder.py",
+    r"AIRFLOW__CORE__DAGS_FOLDER=.+": "a real Airflow: tests/system/test_dags.py",
     r"(?s).*(s3://|spark://|\[s3\]|\[spark\]|AWS_)": "tests/system: test_bucket.py, test_spark.py",
     r"tidegauge (ingest raw/|build) --workers 4": "tests/test_engine.py, with two",
     r"(?s).*(\.df\(\)|pyspark)": "tests/system/test_engines.py: PyArrow loads any pandas",
