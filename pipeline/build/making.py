@@ -154,10 +154,12 @@ def run(task: Task) -> object:
     try:
         with storage_named(place, "build again"):
             return task.run()
-    except StorageError as error:
-        if isinstance(place, Path) and not all(map(Path.exists, task.list_hits(Lake(place)))):
-            return Lost(error)
-        raise
+    except StorageError:
+        hits = task.list_hits(Lake(place)) if isinstance(place, Path) else []
+        gone = next((path for path in hits if not path.exists()), None)
+        if not gone:
+            raise
+        return Lost(LakeError(f"{gone} is gone; `tidegauge verify` tells what else is"))
     except LakeError as error:
         return Lost(error)
 
