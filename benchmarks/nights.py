@@ -30,7 +30,6 @@ from standalone import Standalone
 NIGHTLY = "tidegauge_nightly"
 LIMIT_A_NIGHT, LIMIT_A_DAY = 6.0, 5.0
 """Wall seconds on a quiet machine of two cores."""
-LONGEST_S = 1200
 
 
 def cpu_seconds(airflow: Standalone) -> float:
@@ -49,7 +48,7 @@ def started(home: Path, build_tasks: int) -> Iterator[Standalone]:
     airflow = Standalone(home, home / "printed.txt", **setting)
     try:
         airflow.start()
-        airflow.wait_until_idle(LONGEST_S)
+        airflow.wait_until_idle()
         for dag in airflow.rest.ask("GET", "dags")["dags"]:
             if dag["dag_id"] != NIGHTLY:
                 airflow.rest.ask("PATCH", f"dags/{dag['dag_id']}", json={"is_paused": True})
@@ -71,10 +70,10 @@ def time_backfill(airflow: Standalone) -> float:
     """Count 16 days; returns the wall seconds of one."""
     before = cpu_seconds(airflow)
     airflow.rest.backfill(NIGHTLY, str(SIXTEEN[0]), str(SIXTEEN[-1]), max_active_runs=4)
-    runs = airflow.wait_for_backfill(LONGEST_S)
+    runs = airflow.wait_for_backfill()
     wall, cpu = seconds_of(*runs) / len(SIXTEEN), (cpu_seconds(airflow) - before) / len(SIXTEEN)
     print(f"a day of a backfill: {wall:.1f} s wall, {cpu:.1f} s CPU", flush=True)
-    airflow.wait_for_another_backfill(LONGEST_S)
+    airflow.wait_for_another_backfill()
     return wall
 
 
@@ -91,7 +90,7 @@ def time_night(airflow: Standalone, day: date) -> float:
     then = cpu_seconds(airflow)
     order = {"logical_date": None, "conf": {"day": str(day)}}
     run = airflow.rest.ask("POST", f"dags/{NIGHTLY}/dagRuns", json=order)
-    run = airflow.wait_for_run(run["dag_run_id"], LONGEST_S)
+    run = airflow.wait_for_run(run["dag_run_id"])
     cpu = cpu_seconds(airflow) - then
     assert hash_parquet(home / "lake") == hash_parquet(copy)
     night = seconds_of(run)
