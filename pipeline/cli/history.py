@@ -17,7 +17,6 @@ from pipeline.cli.options import (
     read_span,
 )
 from pipeline.errors import SettingsError
-from pipeline.text import say
 
 DayOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Local day.")]
 
@@ -68,8 +67,6 @@ def history(  # noqa: PLR0913 one parameter an option
     if output.form == Form.table:
         columns, rows = _for_reading(columns, rows)
     output.print(columns, rows, zone=zone)
-    if not rows:
-        say("No figure of these was restated. What was published first: --day with --country.")
 
 
 def _for_reading(

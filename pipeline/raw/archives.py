@@ -137,7 +137,7 @@ _OTHERS = {
 _TAR = ("is a tar archive, which may hold several files", "unpack it first (tar -xf)")
 _TWICE = ("is compressed twice", "decompress it once")
 _CR = ("has lines that end in CR alone", "make them end in LF first (tr '\\r' '\\n')")
-_CR_BYTES, _FEW_CR = 64 * 1024, 3
+_FEW_CR = 3
 LEAST_TO_TELL = tarfile.BLOCKSIZE
 """So many bytes tell what content is."""
 MAGIC_BYTES = 10
@@ -158,7 +158,7 @@ def say_archive(content: bytes) -> tuple[str, str] | None:
         return _TWICE
     if _is_tar(content[: tarfile.BLOCKSIZE]):
         return _TAR
-    if _has_cr_alone(content[:_CR_BYTES]):
+    if _has_cr_alone(content):
         return _CR
     return next((what for mark, what in _OTHERS.items() if content.startswith(mark)), None)
 
