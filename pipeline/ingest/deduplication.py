@@ -30,13 +30,12 @@ from pipeline.ingest.overlaps import (
     Overlap,
     find_flood,
     find_overlap,
-    find_repeats,
-    find_shared,
     is_earlier,
     is_sent_whole,
     largest_overlap,
 )
 from pipeline.ingest.placing import place_hits
+from pipeline.ingest.repeats import find_repeats, find_shared
 from pipeline.ingest.seen import find_raws
 from pipeline.lake.journal import Move
 from pipeline.lake.lake import Lake

@@ -6,7 +6,7 @@ the lake, and with an open hash the address could be tried out.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -25,8 +25,6 @@ _FACTOR = 0x9E3779B97F4A7C15  # odd: its powers never vanish modulo 2**64
 _TRIES = 16
 FEW_LINES = 5
 """Different ones in a row that are worth a doubt: no second of two files has so many by chance."""
-_PAIRS_AT_ONCE = 500_000
-_LINES_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)
@@ -221,76 +219,6 @@ def find_flood(before: Lines, after: Lines, least: int) -> int:
         return 0
     flood = 0 if reach_distinct(after.hashes, least) == least else _find_end(before, after, least)
     return flood or find_overlap(before, after, min(FEW_LINES, least))
-
-
-def find_repeats(before: Lines, after: Lines, least: int) -> int:
-    """Count the different lines that two have beside the same one, and that both count.
-
-    Or in any order, as in a sorted copy, where they are half of those of one of the two.
-
-    0 for fewer than ``least``; without those of an overlap. As many the other way about.
-    """
-    own = after.hashes[find_overlap(before, after, least) :]
-    others = before.hashes[find_overlap(after, before, least) :]
-    count = max(len(np.unique(own[_find_repeated(own, others)])), _count_common(own, others))
-    return count if count >= least else 0
-
-
-def find_shared(before: Lines, after: Lines, least: int) -> int:
-    """Count the lines of a file when the other one, of another source, has all of them.
-
-    0 for fewer than ``least`` different ones: two servers may have the same health checks. As many
-    the other way about.
-    """
-    pairs = [(before, after), (after, before)]
-    found = [
-        len(part.hashes)
-        for part, whole in pairs
-        # To look for damaged lines takes long; of most archives damage leaves the beginning.
-        if is_contained(replace(part, is_damaged=False), whole, least)
-    ]
-    return max(found, default=0)
-
-
-def _find_repeated(own: Hashes, others: Hashes) -> npt.NDArray[np.bool_]:
-    """Which lines stand beside one that they stand beside in the other file, too, in this order.
-
-    Two lines are 64 bits: of millions some single ones are equal by chance. Where there are more, a
-    part of them is looked for at a time.
-    """
-    is_repeated = np.zeros(len(own), np.bool_)
-    parts = 1 + max(len(own), len(others)) // _PAIRS_AT_ONCE
-    for part in range(parts):
-        begins = np.flatnonzero(own[:-1] % parts == part)
-        wanted = _pair(others, np.flatnonzero(others[:-1] % parts == part))
-        if len(begins) and len(wanted):
-            wanted.sort()
-            pairs = _pair(own, begins)
-            places = np.minimum(np.searchsorted(wanted, pairs), len(wanted) - 1)
-            begins = begins[wanted[places] == pairs]
-            is_repeated[begins] = is_repeated[begins + 1] = True
-    return is_repeated
-
-
-def _count_common(own: Hashes, others: Hashes) -> int:
-    """Count the different lines that two have in common; 0 where they are few in both.
-
-    A part of them at a time; of most pairs the first one tells.
-    """
-    count = least = 0
-    parts = 1 + max(len(own), len(others)) // _LINES_AT_ONCE
-    for part in range(parts):
-        first, second = (np.unique(one[one % parts == part]) for one in (own, others))
-        count += len(np.intersect1d(first, second, assume_unique=True))
-        least += min(len(first), len(second))
-        if 2 * count < least:
-            return 0
-    return count
-
-
-def _pair(hashes: Hashes, begins: npt.NDArray[np.int64]) -> _Ints:
-    """The lines at ``begins``, each with the next one."""
-    return hashes[begins].astype(np.uint64) << np.uint64(32) | hashes[begins + 1]
 
 
 def _find_end(before: Lines, after: Lines, least: int) -> int:

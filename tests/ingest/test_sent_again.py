@@ -17,7 +17,7 @@ import pytest
 import zstandard
 from lake_fixtures import Site, make_line
 
-from pipeline.ingest import overlaps
+from pipeline.ingest import overlaps, repeats
 from pipeline.ingest.contained import find_runs
 
 START = datetime(2016, 11, 8, 5, tzinfo=UTC)
@@ -271,10 +271,10 @@ def test_lines_that_are_repeated_are_counted_in_any_parts(monkeypatch: pytest.Mo
     other[700:730] = one[50:80]
     other[1_000:3_000:10] = one[2_000:4_000:10]
     for most in (500_000, 300, 7):
-        monkeypatch.setattr(overlaps, "_PAIRS_AT_ONCE", most)
-        assert overlaps.find_repeats(overlaps.Lines(one, 0), overlaps.Lines(other, 0), 20) == 30
-        assert overlaps.find_repeats(overlaps.Lines(other, 0), overlaps.Lines(one, 0), 31) == 0
-        assert overlaps.find_repeats(overlaps.Lines(one[:1], 0), overlaps.Lines(other, 0), 1) == 0
+        monkeypatch.setattr(repeats, "_PAIRS_AT_ONCE", most)
+        assert repeats.find_repeats(overlaps.Lines(one, 0), overlaps.Lines(other, 0), 20) == 30
+        assert repeats.find_repeats(overlaps.Lines(other, 0), overlaps.Lines(one, 0), 31) == 0
+        assert repeats.find_repeats(overlaps.Lines(one[:1], 0), overlaps.Lines(other, 0), 1) == 0
 
 
 @pytest.mark.parametrize("turn", [1, -1])
@@ -297,14 +297,14 @@ def test_lines_in_common_are_counted_in_any_order_and_parts(
     most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half of one of the two; fewer single ones are by chance, or a health check's."""
-    monkeypatch.setattr(overlaps, "_LINES_AT_ONCE", most)
+    monkeypatch.setattr(repeats, "_LINES_AT_ONCE", most)
     rng = np.random.default_rng(2)
     one, other = (rng.integers(0, 2**32, 5_000, dtype=np.uint32) for _ in "12")
     mixed = rng.permutation(np.concatenate([one[:3_500], other[:1_500]]))
     for files, count in (((one, mixed), 3_500), ((one, other), 0), ((other, mixed), 0)):
         for pair in (files, files[::-1]):
             first, second = (overlaps.Lines(hashes, 0) for hashes in pair)
-            assert overlaps.find_repeats(first, second, 20) == count
+            assert repeats.find_repeats(first, second, 20) == count
 
 
 def test_pieces_and_rotations_are_no_doubt(site: Site) -> None:

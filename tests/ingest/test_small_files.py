@@ -23,12 +23,11 @@ from pipeline.ingest.overlaps import (
     Lines,
     find_flood,
     find_overlap,
-    find_repeats,
-    find_shared,
     is_earlier,
     is_sent_whole,
 )
 from pipeline.ingest.partners import find_partners
+from pipeline.ingest.repeats import find_repeats, find_shared
 from pipeline.lake.lake import Lake
 from pipeline.lake.packs import MOST_BYTES
 from pipeline.raw.files import Origin
