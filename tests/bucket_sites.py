@@ -2,6 +2,9 @@
 
 import hashlib
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +26,26 @@ KEYS = {
     "AWS_DEFAULT_REGION": "us-east-1",
 }
 BUCKET = "lakes"
+LEASE_SECONDS = 1.5
+"""So long others wait for a machine that was killed; half a minute where nobody tests."""
+STOPPING = f"""
+import os, sys
+from pipeline.cli import main as cli
+from pipeline.lake import fault_points, leases
+leases.SECONDS = {LEASE_SECONDS}
+wanted, number, sent = sys.argv.pop(1), int(sys.argv.pop(1)), int(sys.argv.pop(1))
+def go_on():
+    pass
+def stop(step):
+    global number
+    if step == wanted:
+        number -= 1
+        if not number:
+            os.kill(os.getpid(), sent)
+            go_on()
+fault_points.listener = stop
+"""
+"""A program that a step's so-manieth time ends or stops; what it does after that is ``go_on``."""
 
 
 class Machine(Site):
@@ -44,6 +67,25 @@ class Machine(Site):
         """Return the environment of this machine."""
         its = {"TIDEGAUGE_LAKE": self.url, "XDG_CACHE_HOME": str(self.folder / "cache")}
         return super().environment(its | (changes or {}))
+
+    def start(
+        self,
+        *args: str | Path,
+        step: str = "",
+        number: int = 0,
+        sent: signal.Signals = signal.SIGKILL,
+        also: str = "",
+    ) -> subprocess.Popen[bytes]:
+        """Run a command in a process of its own, which ends or stops at a step's so-manieth time.
+
+        ``also``: what its program does first, as Python; see ``STOPPING``.
+        """
+        program = f"{STOPPING}{also}\ncli.main()"
+        return subprocess.Popen(
+            [sys.executable, "-c", program, step, str(number), str(int(sent)), *map(str, args)],
+            cwd=self.folder, env=self.environment(), stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )  # fmt: skip
 
     def pull(self) -> None:
         """Bring the copy, and all that it has of the lake, to the last commit."""

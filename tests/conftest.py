@@ -99,6 +99,15 @@ def warm_tidegauge(tmp_path_factory: pytest.TempPathFactory) -> Tidegauge:
     return run
 
 
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run an S3 server with a bucket for lakes; the environment names it."""
+    from bucket_sites import serving
+
+    with serving(tmp_path_factory.mktemp("s3")) as address:
+        yield address
+
+
 @pytest.fixture(scope="session")
 def tester(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagTester]:
     """Return a process that runs DAGs by `dag.test()`; its tests share an xdist group."""

@@ -4,51 +4,32 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import duckdb
 import pytest
-from bucket_sites import BUCKET, Machine, hashes_in_store, plain_duckdb, read_log, serving
+from bucket_sites import (
+    BUCKET,
+    LEASE_SECONDS,
+    Machine,
+    hashes_in_store,
+    plain_duckdb,
+    read_log,
+)
 from lake_processes import Lakes, own_disk
 from troubled_network import troubled
 
 from pipeline.lake import leases
 from pipeline.lake.objects import open_objects
 
-LEASE_SECONDS = 1.5
-"""So long others wait for a machine that was killed; half a minute where nobody tests."""
-SCRIPT = f"""
-import os, sys
-from pipeline.cli import main as cli
-from pipeline.lake import fault_points, leases
-leases.SECONDS = {LEASE_SECONDS}
-wanted, number, sent = sys.argv.pop(1), int(sys.argv.pop(1)), int(sys.argv.pop(1))
-def stop(step):
-    global number
-    if step == wanted:
-        number -= 1
-        if not number:
-            os.kill(os.getpid(), sent)
-fault_points.listener = stop
-cli.main()
-"""
 STEPS = [
     ("store: staged", 1), ("store: staged", 2), ("store: committed", 1), ("store: committed", 3),
     ("store: before a copy", 1), ("store: before a copy", 9), ("commit: written down", 2),
     ("commit: applied", 2),
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run an S3 server."""
-    with serving(tmp_path_factory.mktemp("s3")) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")
@@ -61,28 +42,13 @@ def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "SECONDS", LEASE_SECONDS)
 
 
-def start(
-    machine: Machine,
-    *args: str | Path,
-    step: str = "",
-    number: int = 0,
-    sent: signal.Signals = signal.SIGKILL,
-) -> subprocess.Popen[bytes]:
-    """Run a command in a process of its own, which ends or stops at a step's so-manieth time."""
-    return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, step, str(number), str(int(sent)), *map(str, args)],
-        cwd=machine.folder, env=machine.environment(), stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize(("step", "number"), STEPS)
 def test_killed_at_a_step_another_machine_goes_on(
     step: str, number: int, lakes: Lakes, tmp_path: Path, address: str
 ) -> None:
     url = f"s3://{BUCKET}/{step.replace(': ', '-').replace(' ', '-')}-{number}"
     killed, other = Machine(tmp_path / "killed", url), Machine(tmp_path / "other", url)
-    process = start(killed, "ingest", "--no-geo", *lakes.raw, step=step, number=number)
+    process = killed.start("ingest", "--no-geo", *lakes.raw, step=step, number=number)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     other.ingest(*lakes.raw)
@@ -103,7 +69,7 @@ def test_who_finds_nothing_to_do_puts_in_place_what_a_killed_build_left(
     url = f"s3://{BUCKET}/nothing-to-do-{next_one}"
     killed, other = Machine(tmp_path / "killed", url), Machine(tmp_path / "other", url)
     killed.ingest(*lakes.raw)
-    process = start(killed, "build", step="store: committed", number=1)
+    process = killed.start("build", step="store: committed", number=1)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert open_objects(url).look("daily/day=2016-11-05/part.parquet") is None
@@ -169,7 +135,7 @@ def test_machines_at_once_killed_at_random_make_one_lake(
             args = ("build",) if turn % 3 == 2 else ("ingest", "--no-geo", *raw)
             step = chance.choice(["", "store: staged", "store: committed", "store: before a copy"])
             number = chance.randrange(1, 9)
-            processes.append(start(machine, *args, step=step, number=number))
+            processes.append(machine.start(*args, step=step, number=number))
         end = time.monotonic() + chance.uniform(1.0, 3.0)
         for process in processes:
             with suppress(subprocess.TimeoutExpired):
@@ -206,7 +172,7 @@ def test_a_bad_network_changes_nothing(
         monkeypatch.setenv("AWS_ENDPOINT_URL", network.address)
         for args in (("ingest", "--no-geo", *lakes.raw), ("build",), ("build",)):
             for _ in range(4):  # a network may be so bad that a run gives up, with a sentence
-                process = start(machine, *args)
+                process = machine.start(*args)
                 _, said = process.communicate()
                 assert b"Traceback" not in said, said.decode()
                 if process.returncode == 0:
@@ -230,7 +196,7 @@ def test_a_machine_that_stood_still_is_overtaken_and_says_so(
     url = f"s3://{BUCKET}/overtaken"
     slow, other = Machine(tmp_path / "slow", url), Machine(tmp_path / "other", url)
     other.ingest(*lakes.raw)
-    process = start(slow, "build", step="put: staged", number=1, sent=signal.SIGSTOP)
+    process = slow.start("build", step="put: staged", number=1, sent=signal.SIGSTOP)
     os.waitpid(process.pid, os.WUNTRACED)
     other.run("build")
     before = hashes_in_store(url)

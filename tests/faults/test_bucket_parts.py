@@ -6,45 +6,33 @@ Limits are lowered to what S3's least part allows; the server is a real one.
 import os
 import random
 import signal
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from bucket_sites import BUCKET, Machine, client, hashes_in_store, read_log, serving
+from bucket_sites import BUCKET, LEASE_SECONDS, Machine, client, hashes_in_store, read_log
 from lake_fixtures import Site, make_line
 from troubled_network import troubled
 
 from pipeline.lake import garbage, leases, objects, parts
 
-LEASE_SECONDS = 1.5
 LIMIT, PART = 6 * 1024**2, 5 * 1024**2
-SCRIPT = f"""
-import os, sys
-from pipeline.cli import main as cli
-from pipeline.lake import fault_points, leases, objects, parts
-leases.SECONDS = {LEASE_SECONDS}
+LOWERED = f"""
+from pipeline.lake import parts
 parts.ONE_REQUEST, parts.PART = {LIMIT}, {PART}
-wanted, number, sent, is_careless = sys.argv.pop(1), *(int(sys.argv.pop(1)) for _ in range(3))
-def stop(step):
-    global number
-    if step == wanted:
-        number -= 1
-        if not number:
-            os.kill(os.getpid(), sent)
-            if is_careless:
-                objects.Objects._call = forget_conditions
-call = objects.Objects._call
+"""
+CARELESS = """
+from pipeline.lake.objects import Objects
+call = Objects._call
 def forget_conditions(self, operation, **arguments):
     if operation == "complete_multipart_upload":
-        arguments = {{n: v for n, v in arguments.items() if n not in ("IfMatch", "IfNoneMatch")}}
+        arguments = {n: v for n, v in arguments.items() if n not in ("IfMatch", "IfNoneMatch")}
     return call(self, operation, **arguments)
-fault_points.listener = stop
-cli.main()
+def go_on():
+    Objects._call = forget_conditions
 """
+"""From then on the store keeps no conditions of what it makes of parts."""
 # The store is tried out first, by two objects of one part.
 STEPS = [
     ("store: before a part", 4), ("store: whole", 1), ("store: before a part", 6),
@@ -71,13 +59,6 @@ def raw_of(folder: Site) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run an S3 server."""
-    with serving(tmp_path_factory.mktemp("s3")) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """Return a site whose lake, of a large raw file, is a folder."""
     site = Site(tmp_path_factory.mktemp("folder"))
@@ -99,26 +80,6 @@ def low_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 def url(address: str, tmp_path: Path) -> str:  # noqa: ARG001 it runs
     """Return the URL of a lake that is not there yet."""
     return f"s3://{BUCKET}/{tmp_path.name.replace('[', '-').replace(']', '').replace(' ', '')}"
-
-
-def start(
-    machine: Machine,
-    *args: str | Path,
-    step: str = "",
-    number: int = 0,
-    sent: signal.Signals = signal.SIGKILL,
-    is_careless: bool = False,
-) -> subprocess.Popen[bytes]:
-    """Run a command in a process of its own, which ends or stops at a step's so-manieth time.
-
-    ``is_careless``: from then on the store keeps no conditions of what it makes of parts.
-    """
-    numbers = map(str, (number, int(sent), int(is_careless)))
-    return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, step, *numbers, *map(str, args)],
-        cwd=machine.folder, env=machine.environment(), stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )  # fmt: skip
 
 
 def list_uploads(address: str, url: str) -> list[str]:
@@ -159,8 +120,10 @@ def test_killed_between_parts_another_machine_goes_on(
 ) -> None:  # fmt: skip
     """Nothing half, nothing twice; parts that are left over are listed, then collected."""
     killed, other = Machine(tmp_path / "killed", url), Machine(tmp_path / "other", url)
-    process = start(killed, "ingest", "--no-geo", raw_of(folder), step=step, number=number)
-    process.communicate(timeout=60)
+    process = killed.start(
+        "ingest", "--no-geo", raw_of(folder), step=step, number=number, also=LOWERED
+    )
+    process.communicate()
     assert process.returncode == -signal.SIGKILL
     left = list_uploads(address, url)
     assert len(left) == (step != "store: whole")
@@ -197,8 +160,8 @@ def test_a_lost_answer_of_the_last_request_makes_nothing_twice_or_half(
         network.loses = loses
         machine = Machine(tmp_path / "one", url)
         monkeypatch.setenv("AWS_ENDPOINT_URL", network.address)
-        process = start(machine, "ingest", "--no-geo", raw_of(folder))
-        _, said = process.communicate(timeout=120)
+        process = machine.start("ingest", "--no-geo", raw_of(folder), also=LOWERED)
+        _, said = process.communicate()
         assert b"Traceback" not in said
         assert process.returncode == (2 if lost == 100 else 0), said.decode()
         assert (b"can't be reached" in said) == (lost == 100)
@@ -221,8 +184,8 @@ def test_a_bad_network_changes_no_part(
         machine = Machine(tmp_path / "one", url)
         monkeypatch.setenv("AWS_ENDPOINT_URL", network.address)
         for _ in range(4):  # a network may be so bad that a run gives up, with a sentence
-            process = start(machine, "ingest", "--no-geo", raw_of(folder))
-            _, said = process.communicate(timeout=180)
+            process = machine.start("ingest", "--no-geo", raw_of(folder), also=LOWERED)
+            _, said = process.communicate()
             assert b"Traceback" not in said, said.decode()
             if process.returncode == 0:
                 break
@@ -243,9 +206,9 @@ def test_a_machine_that_stood_still_before_the_last_request_takes_nothing_back(
     there. Who comes late reads on in the log, and puts in place what that says.
     """
     slow, other = Machine(tmp_path / "slow", url), Machine(tmp_path / "other", url)
-    process = start(
-        slow, "ingest", "--no-geo", raw_of(folder), step="store: before a whole", number=4,
-        sent=signal.SIGSTOP, is_careless=is_careless,
+    process = slow.start(
+        "ingest", "--no-geo", raw_of(folder), step="store: before a whole", number=4,
+        sent=signal.SIGSTOP, also=LOWERED + CARELESS if is_careless else LOWERED,
     )  # fmt: skip
     os.waitpid(process.pid, os.WUNTRACED)
     other.run("status")
@@ -255,7 +218,7 @@ def test_a_machine_that_stood_still_before_the_last_request_takes_nothing_back(
     before = hashes_in_store(url)
     assert sum(place.startswith(HITS) for place in before) == 1
     process.send_signal(signal.SIGCONT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate()
     assert b"Traceback" not in said, said.decode()
     assert hashes_in_store(url) == before
     rows = other.run("sql", "SELECT count(*) AS n FROM hits", "--format", "csv").out.split()

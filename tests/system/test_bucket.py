@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from bucket_sites import (
     make_bucket,
     plain_duckdb,
     read_log,
-    serving,
 )
 from conftest import build_database
 from lake_fixtures import Site, make_line
@@ -37,13 +35,6 @@ from pipeline.settings import load_settings
 
 pytestmark = pytest.mark.xdist_group("bucket")  # one S3 server for all
 DAILY = "daily/day=2016-11-08/part.parquet"
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run an S3 server."""
-    with serving(tmp_path_factory.mktemp("s3")) as address:
-        yield address
 
 
 @pytest.fixture

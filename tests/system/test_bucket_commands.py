@@ -11,7 +11,7 @@ from unittest import mock
 import pyarrow.parquet as pq
 import pytest
 from alert_services import Services
-from bucket_sites import BUCKET, KEYS, Machine, hashes_in_store, serving
+from bucket_sites import BUCKET, KEYS, Machine, hashes_in_store
 from compare_sites import write_databases, write_raw
 from conftest import COMMAND
 from dag_tester import DagTester, settings_of
@@ -29,13 +29,6 @@ pytestmark = pytest.mark.xdist_group("airflow")
 NIGHT = "2016-11-15T06:00"
 PERSON = "192.0.2.7"
 GARBAGE = b'192.0.2.7 - - nonsense "Person/1.0"\n'
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run an S3 server."""
-    with serving(tmp_path_factory.mktemp("s3")) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")
