@@ -30,5 +30,7 @@ class WholeConnection(sqlite3.Connection):
         return super().cursor(factory)
 
 
-CONNECT_ARGS = {"factory": WholeConnection}
+CONNECT_ARGS_ASYNC = {"timeout": 60}
+"""For Airflow's setting ``sql_alchemy_connect_args_async``: the seconds that a writer waits."""
+CONNECT_ARGS = {"factory": WholeConnection, **CONNECT_ARGS_ASYNC}
 """For Airflow's setting ``sql_alchemy_connect_args``."""

@@ -39,7 +39,7 @@ PRELOAD = Path(__file__).parents[1] / "orchestration" / "airflow_preload.py"
 START_TIMEOUT_S = 240
 STOP_TIMEOUT_S = 8
 """Airflow takes 6. Tasks at work can tell no more of their end: they run again after a start."""
-_PARTS = ("metadatabase", "scheduler", "dag_processor", "triggerer", "DAGs")
+_PARTS = ("metadatabase", "scheduler", "dag_processor", "triggerer", "DAGs", "pool")
 _DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 _LAST_LINES = 15
 
@@ -138,7 +138,6 @@ def serve(home: Home) -> None:
     try:
         with progress_console.status("about half a minute"):
             _wait_until_ready(home, airflow)
-            _make_pool(home)
         _welcome(home)
         while not has_ended(airflow):
             time.sleep(1)
@@ -180,9 +179,8 @@ def _environment(home: Home) -> dict[str, str]:
         "TIDEGAUGE_AIRFLOW_BUILD_POOL": BUILD_POOL,
     }
     if _DATABASE not in known:  # else it may be PostgreSQL
-        ours["AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS"] = (
-            "pipeline.demo.airflow_sqlite.CONNECT_ARGS"
-        )
+        for args in ("CONNECT_ARGS", "CONNECT_ARGS_ASYNC"):
+            ours[f"AIRFLOW__DATABASE__SQL_ALCHEMY_{args}"] = f"pipeline.demo.airflow_sqlite.{args}"
     last_day = {"TIDEGAUGE_LAST_DAY": str(DAYS[-1])}  # else tonight's run would find no logs
     return last_day | known | {name: str(value) for name, value in ours.items()}
 
@@ -202,36 +200,39 @@ def _wait_until_ready(home: Home, airflow: Program) -> None:
 
 
 def _ready_parts(home: Home, began: datetime) -> set[str]:
-    """Which of ``_PARTS`` are healthy, the DAGs when they were read since ``began``."""
+    """Which of ``_PARTS`` are healthy, the DAGs when they were read since ``began``.
+
+    The pool, in which builds take turns, is made when all else is there: until then none begins.
+    """
     found = set[str]()
     # Until it is up, nothing answers; and then whatever is up answers, perhaps with a page.
-    with suppress(requests.RequestException, OSError, LookupError, TypeError, ValueError):
-        with requests.Session() as session:
-            session.trust_env = False  # no proxy leads to this machine itself
-            health = session.get(f"{home.url}/api/v2/monitor/health", timeout=10).json()
-            found = {part for part in _PARTS if health.get(part, {}).get("status") == "healthy"}
-            _log_in(home, session)
-            dag = session.get(f"{home.url}/api/v2/dags/{NIGHTLY}", timeout=10).json()
+    with (
+        suppress(requests.RequestException, OSError, LookupError, TypeError, ValueError),
+        requests.Session() as session,
+    ):
+        session.trust_env = False  # no proxy leads to this machine itself
+        health = session.get(f"{home.url}/api/v2/monitor/health", timeout=10).json()
+        found = {part for part in _PARTS if health.get(part, {}).get("status") == "healthy"}
+        _log_in(home, session)
+        dag = session.get(f"{home.url}/api/v2/dags/{NIGHTLY}", timeout=10).json()
         if datetime.fromisoformat(dag["last_parsed_time"]) > began:
             found.add("DAGs")
+        if found == {*_PARTS} - {"pool"} and _has_pool(home, session):
+            found.add("pool")
     return found
+
+
+def _has_pool(home: Home, session: requests.Session) -> bool:
+    """Make the pool unless it is there; False when Airflow could not, as when it is too busy."""
+    pool = {"name": BUILD_POOL, "slots": 1}
+    made = session.post(f"{home.url}/api/v2/pools", json=pool, timeout=60)
+    return made.ok or made.status_code == HTTPStatus.CONFLICT
 
 
 def _log_in(home: Home, session: requests.Session) -> None:
     login = {"username": "admin", "password": home.password}
     token = session.post(f"{home.url}/auth/token", json=login, timeout=10).json()
     session.headers["Authorization"] = f"Bearer {token['access_token']}"
-
-
-def _make_pool(home: Home) -> None:
-    """Make the pool in which builds take turns, unless it is there: until then none begins."""
-    with requests.Session() as session:
-        session.trust_env = False
-        _log_in(home, session)
-        pool = {"name": BUILD_POOL, "slots": 1}
-        answer = session.post(f"{home.url}/api/v2/pools", json=pool, timeout=60)
-    if not answer.ok and answer.status_code != HTTPStatus.CONFLICT:
-        raise StandaloneError(f"the pool {BUILD_POOL} can't be made: {answer.status_code}")
 
 
 def _welcome(home: Home) -> None:

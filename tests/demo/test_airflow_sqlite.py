@@ -2,11 +2,13 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipeline.demo.airflow_sqlite import CONNECT_ARGS
+from pipeline.demo.airflow_sqlite import CONNECT_ARGS, CONNECT_ARGS_ASYNC
 
 
 @pytest.fixture
@@ -14,7 +16,7 @@ def parts(tmp_path: Path) -> Iterator[tuple[sqlite3.Connection, sqlite3.Connecti
     """Two connections to one database with an empty table; the second one gives up at once."""
     path = tmp_path / "airflow.db"
     first = sqlite3.connect(path, **CONNECT_ARGS)
-    second = sqlite3.connect(path, **CONNECT_ARGS, timeout=0)
+    second = sqlite3.connect(path, **CONNECT_ARGS | {"timeout": 0})
     first.cursor().execute("PRAGMA journal_mode = WAL")
     first.cursor().execute("CREATE TABLE run (id INTEGER)")
     yield first, second
@@ -56,3 +58,10 @@ def test_a_released_savepoint_is_seen_by_nobody_until_the_commit(
     assert count(second) == 0
     first.rollback()
     assert count(first) == 0
+
+
+@pytest.mark.parametrize("arguments", [CONNECT_ARGS, CONNECT_ARGS_ASYNC])
+def test_who_finds_it_locked_waits_a_minute(arguments: dict[str, Any]) -> None:
+    """Not Python's 5 seconds, after which Airflow answers 500 or a part of it ends."""
+    with closing(sqlite3.connect(":memory:", **arguments)) as connection:
+        assert connection.execute("PRAGMA busy_timeout").fetchone() == (60_000,)
