@@ -93,9 +93,6 @@ def doctor(
         print(escape(remark))
     if found.first_hit:
         _show_hit(found.first_hit)
-    if content.is_utf_16:
-        print(f"it is UTF-16: convert it first (iconv -f UTF-16 -t UTF-8 {_quoted(file)})")
-        raise typer.Exit(1)
     nearest = _nearest(connection, found) if is_text and not is_read else None
     for number, line, why in found.failures:
         _show_failure(number, line, why)

@@ -210,7 +210,7 @@ def _read(path: Path, origin: Origin, is_by_name: bool, limits: ReadLimits) -> _
     """A small file's content; None when there is anything odd about it."""
     try:
         text, content = read_whole(read_content(path, limits), _join_small)
-        is_odd = content.damage or content.is_utf_16 or content.is_binary or b"\0" in text
+        is_odd = content.damage or content.is_binary or b"\0" in text
         if is_odd or not text or text.startswith(b"\xef\xbb\xbf"):
             return None
         text.decode()

@@ -138,6 +138,8 @@ _TAR = ("is a tar archive, which may hold several files", "unpack it first (tar 
 _TWICE = ("is compressed twice", "decompress it once")
 _CR = ("has lines that end in CR alone", "make them end in LF first (tr '\\r' '\\n')")
 _FEW_CR = 3
+_WIDE = ("UTF-32LE", "UTF-32BE", "UTF-16LE", "UTF-16BE")  # as iconv has them; a mark says no more
+_LEAST_CHARACTERS = 8
 LEAST_TO_TELL = tarfile.BLOCKSIZE
 """So many bytes tell what content is."""
 MAGIC_BYTES = 10
@@ -160,6 +162,8 @@ def say_archive(content: bytes) -> tuple[str, str] | None:
         return _TAR
     if _has_cr_alone(content):
         return _CR
+    if encoding := _find_wide(content[:LEAST_TO_TELL]):
+        return f"is text in {encoding}", f"convert it first (iconv -f {encoding} -t UTF-8)"
     return next((what for mark, what in _OTHERS.items() if content.startswith(mark)), None)
 
 
@@ -170,6 +174,22 @@ def _has_cr_alone(beginning: bytes) -> bool:
     """
     is_one_line = b"\n" not in beginning and b"\0" not in beginning
     return is_one_line and beginning.count(b"\r", 0, -1) > _FEW_CR
+
+
+def _find_wide(beginning: bytes) -> str | None:
+    """In which encoding of two or four bytes a character most of the beginning is ASCII, if in one.
+
+    Lines of one byte a character have no such NULs, whatever hole is before them or what a visitor
+    sent is in them.
+    """
+    if b"\0" not in beginning:
+        return None
+    for encoding in _WIDE:
+        text = beginning.decode(encoding, "replace").strip("\0\ufeff")
+        n_ascii = sum(" " <= one <= "~" or one in "\t\r\n" for one in text)
+        if len(text) >= _LEAST_CHARACTERS and 2 * n_ascii > len(text):
+            return encoding
+    return None
 
 
 def _is_tar(header: bytes) -> bool:

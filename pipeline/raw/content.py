@@ -5,7 +5,6 @@ Nothing here knows a line.
 
 import errno
 import hashlib
-import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -37,8 +36,6 @@ from pipeline.text import shown
 _LASTING = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 """Why a file can't be read that stays so until a person acts."""
 _READ_BYTES = 1024 * 1024
-_UTF_16 = re.compile(rb"(?s)(?:\xff\xfe)?(?:[^\0]\0){8}|(?:\xfe\xff)?(?:\0[^\0]){8}")
-"""The beginning of text in UTF-16 that a log can be, with its byte order mark or without."""
 _BLANKS = dict.fromkeys(map(ord, "\t\r\n"))
 _LOOKED_AT = 4096
 _LOOK_BYTES = 4 * 1024 * 1024  # before the first block is made into lines
@@ -59,8 +56,6 @@ class Content:
     """Of the decompressed content."""
     damage: str | None
     """Why the rest could not be read, when only the first part could."""
-    is_utf_16: bool
-    """Whether it is text that must be converted first."""
     is_binary: bool
     """Whether its beginning is no text."""
 
@@ -78,15 +73,14 @@ def read_content(
         DataError: the file cannot be opened or read at all.
     """
     digest, size, damage = hashlib.sha256(), 0, list[str]()
-    is_utf_16 = is_binary = False
+    is_binary = False
     try:
         with open_raw(path) as raw:
             _check_holes(raw, limits)
             for piece in _with_head(_pieces(raw, limits, on_read, damage.append), LEAST_TO_TELL):
                 if not size:
                     _refuse_archive(path, piece)
-                    is_utf_16 = _UTF_16.match(piece) is not None
-                    is_binary = not is_utf_16 and _is_binary(piece)
+                    is_binary = _is_binary(piece)
                 digest.update(piece)
                 size += len(piece)
                 yield piece
@@ -99,7 +93,7 @@ def read_content(
         raise kind(f"{shown(path)}: cannot be read: {error.strerror or error}") from error
     return Content(
         (stat.st_size, stat.st_mtime_ns), size, digest.hexdigest(), next(iter(damage), None),
-        is_utf_16, is_binary,
+        is_binary,
     )  # fmt: skip
 
 

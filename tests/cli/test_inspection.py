@@ -118,12 +118,3 @@ def test_damaged_file_exits_1_from_parse_and_doctor(site: Site) -> None:
     for command in ("parse", "doctor"):
         assert "web.gz: the archive is" in site.run(command, path, code=1).err
         assert "cannot be read" in site.run(command, "gone.log", code=1).err
-
-
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
-def test_text_in_utf_16_is_known_and_how_to_convert_it(site: Site, encoding: str) -> None:
-    path = site.write("web.log", (GOOD * 3).decode().encode(encoding))
-    said = site.run("doctor", path, code=1).out
-    assert said.endswith(f"it is UTF-16: convert it first (iconv -f UTF-16 -t UTF-8 {path})\n")
-    zeros = site.write("zeros.log", b"\0" * 4096 + GOOD)
-    assert "UTF-16" not in site.run("doctor", zeros).out

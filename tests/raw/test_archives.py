@@ -131,6 +131,36 @@ def test_lines_that_end_in_cr_alone_are_refused(packing: str, site: Site) -> Non
     assert site.ingest("raw").err.count("CR alone") == 0
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("encoding", ["UTF-16LE", "UTF-16BE", "UTF-32LE", "UTF-32BE"])
+def test_text_of_wide_characters_is_refused_with_how_to_convert_it(
+    encoding: str, mark: str, site: Site
+) -> None:
+    """Its lines were rejected one by one, and its NULs called a hole."""
+    lines = (mark + GOOD.decode() * 3).encode(encoding)
+    site.write("b.gz", gzip.compress(lines))
+    path = site.write("a.log", bytes(100) + lines)
+    for said in (site.ingest("raw", code=1).err, site.run("doctor", path, code=1).err):
+        why = f"is text in {encoding}: nothing of it was kept; convert it first"
+        assert f"a.log: {why} (iconv -f {encoding} -t UTF-8)" in said
+        assert "hole" not in said
+    assert site.records() == {}
+    path.write_bytes(lines)
+    command = ["iconv", "-f", encoding, "-t", "UTF-8", str(path)]
+    converted = subprocess.run(command, capture_output=True, check=True).stdout
+    site.ingest(site.write("c.log", converted))
+    assert [record["hits"] for record in site.records().values()] == [3]
+
+
+@pytest.mark.parametrize("hole", [0, 1, 2, 255, 256, 505, 100_000])
+def test_holes_and_binary_requests_are_no_wide_characters(hole: int, site: Site) -> None:
+    binary = GOOD.replace(b"GET /", "GET /a/b/c/d".encode("UTF-16LE"))
+    site.write("a.log", bytes(hole) + GOOD + bytes(hole) + binary)
+    site.write("b.log", bytes(hole) + binary * 3)
+    site.ingest("raw")
+    assert sorted(record["hits"] for record in site.records().values()) == [2, 3]
+
+
 def test_a_line_of_a_log_is_no_archive() -> None:
     assert say_archive(LINES[:512]) is None
     assert say_archive(bytes(512)) is None

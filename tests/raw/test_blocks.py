@@ -51,7 +51,7 @@ def test_lines_are_the_content_s(kind: str, tmp_path: Path) -> None:
     whole, lines = read(path, progress.append)
     content = Content(
         (len(archive), path.stat().st_mtime_ns), len(CONTENT),
-        hashlib.sha256(CONTENT).hexdigest(), None, is_utf_16=False, is_binary=False,
+        hashlib.sha256(CONTENT).hexdigest(), None, is_binary=False,
     )  # fmt: skip
     assert "".join(text for _, text in lines).encode() == CONTENT
     assert whole == WholeFile(content, 9000, tail_bytes=0, nul_bytes=0)
@@ -162,7 +162,7 @@ PIECES = st.sampled_from(
 
 
 def contents(pieces: int) -> st.SearchStrategy[bytes]:
-    """Content of up to so many pieces, but what is refused: lines that end in CR alone."""
+    """Content of up to so many pieces, but what is refused (lines that end in CR alone)."""
     every = st.lists(PIECES, max_size=pieces).map(b"".join)
     return every.filter(lambda content: not say_archive(content))
 

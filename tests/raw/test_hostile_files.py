@@ -170,17 +170,16 @@ def test_half_a_million_empty_members_end(site: Site) -> None:
         (bytes(100_000), {"rejected": 1}),
         (bytes(17 * MIB), {"rejected": 1}),
         (b"\n" * 3_000_000, {"blank": 3_000_000}),
-        (("\ufeff" + MANY.decode()[:2000]).encode("utf-16"), None),
         (os.urandom(200_000).replace(b"\n", b" "), {"rejected": 1}),
     ],
-    ids=["zeros", "17 MiB of zeros", "blank lines", "UTF-16", "noise"],
+    ids=["zeros", "17 MiB of zeros", "blank lines", "noise"],
 )
 def test_file_without_a_line_of_a_log_is_accounted(
-    content: bytes, kinds: dict[str, int] | None, site: Site
+    content: bytes, kinds: dict[str, int], site: Site
 ) -> None:
     """Every physical line is rejected or blank; nothing is a hit, nothing is lost."""
     site.ingest(site.write("web.log", content))
-    assert_accounted(site, content, **(kinds or {"rejected": content.count(b"\n") + 1}))
+    assert_accounted(site, content, **kinds)
     site.run("build")
 
 
