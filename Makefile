@@ -8,7 +8,7 @@ BIN := .venv/bin
 # What is compiled once is not compiled by each process again: a start of pytest 11.4 -> 5.7 CPU s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install install-dev install-airflow demo airflow check test test-kernel test-clocks e2e faults faults-alone faults-beside lint messages docs bench bench-surges secrets lock clean
+.PHONY: install install-dev install-airflow demo airflow check test test-large test-kernel test-clocks e2e faults faults-alone faults-beside lint messages docs bench bench-surges secrets lock clean
 
 install: .venv/installed
 .venv/installed: requirements.lock pyproject.toml
@@ -43,9 +43,13 @@ MEMORY := $(shell df -k --output=avail /dev/shm 2>/dev/null | awk 'NR > 1 && $$1
 FAST := env PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest -n auto --dist loadgroup \
 	--timeout=600 -o tmp_path_retention_policy=failed
 
-# No test takes minutes: one that hangs fails with its stack, and the others go on.
+# Every rule, on small lakes; then those on large or many. No test takes minutes: one that hangs
+# fails with its stack, and the others go on.
+SMALL := -m "not large"
 test: install-dev
-	timeout --foreground --signal=INT --kill-after=1m 50m $(FAST)
+	timeout --foreground --signal=INT --kill-after=1m 20m $(FAST) $(SMALL)
+test-large: install-dev
+	timeout --foreground --signal=INT --kill-after=1m 50m $(FAST) -m large
 
 # What reads lines is the same compiled, with each place in an array checked, and uncompiled.
 KERNEL := $(BIN)/python -m pytest -n auto --timeout=600 tests/formats/test_combined.py \
@@ -69,10 +73,10 @@ test-clocks: install-dev
 			$(CLOCKED:%=tests/%); \
 	rm -r $$folder
 
-# What a change needs: lint, types, the tests of the folders that are not as in SINCE.
+# What a change needs: lint, types, the small tests of the folders that are not as in SINCE.
 SINCE ?= HEAD
 check: lint
-	$(FAST) tests/test_rooms.py $$(ls -d $$( \
+	$(FAST) $(SMALL) tests/test_rooms.py $$(ls -d $$( \
 		(git diff --name-only $(SINCE); git ls-files --others --exclude-standard) | sed -nE \
 		's#^sql/.*#tests/build#p; s#^(docs/.*|(dags/)?README.*)#tests/docs#p; s#^(pipeline|tests)/([a-z]+)/.*#tests/\2#p; s#^pipeline/([a-z]+)\.py#tests/test_\1*.py#p' \
 		| grep -vE '/(e2e|faults|system)$$' | sort -u) 2>/dev/null)

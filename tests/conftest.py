@@ -39,10 +39,42 @@ def environment_in(zone: str) -> dict[str, str]:
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the marks by the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run a module's tests in one process, where they share what is made once for the module."""
+    """Run a module's tests in one process, where they share what is made once for the module.
+
+    Of a test marked `rest_large` the first case is small.
+    """
+    begun = set()
     for item in items:
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.location[0]))
+        if item.get_closest_marker("rest_large"):
+            if (test := item.nodeid.split("[")[0]) in begun:
+                item.add_marker(pytest.mark.large)
+            begun.add(test)
+
+
+LEFT = pytest.StashKey[int]()
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Count what a process leaves out; each of several collects all."""
+    if hasattr(items[0].config, "workeroutput"):
+        items[0].config.workeroutput["left"] = len(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[LEFT] = getattr(node, "workeroutput", {}).get("left", 0)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say how many tests were left out, which pytest says where it has one process."""
+    if left := config.stash.get(LEFT, 0):
+        terminalreporter.write_line(
+            f"{left} tests left out by -m '{config.option.markexpr}' (the large: make test-large)"
+        )
 
 
 def pytest_collection_finish() -> None:

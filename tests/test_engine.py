@@ -23,6 +23,7 @@ def end_at_once(_: int) -> int:
     os._exit(9)
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("engine", [HERE, Engine(2)])
 def test_results_come_in_order_and_an_error_is_the_one_that_was_raised(engine: Engine) -> None:
     assert list(engine.map(square, range(12))) == [number * number for number in range(12)]
@@ -82,6 +83,7 @@ def test_files_are_divided_in_their_order_by_their_bytes(tmp_path: Path) -> None
     assert divide([], 3) == []
 
 
+@pytest.mark.large
 def test_several_processes_make_the_lake_that_one_makes(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()

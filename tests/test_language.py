@@ -87,6 +87,7 @@ def test_a_kept_sentence_is_told_by_its_own_french(message: Message) -> None:
     assert FRENCH.retell(keep(own, **values)) == french.format_map(values)
 
 
+@pytest.mark.large
 def test_what_a_restated_night_s_lake_keeps_is_told_in_french(night: Publisher) -> None:
     """What was written without `keep` would be quoted in English."""
     lake = night.lake

@@ -46,6 +46,7 @@ def test_a_large_restatement_is_announced_once(site: Publisher, hook: Hook) -> N
     )
 
 
+@pytest.mark.large
 def test_a_refused_alert_is_sent_again(site: Publisher, hook: Hook) -> None:
     site.restate_election_night()
     settings = settings_of(site, hook)
@@ -58,6 +59,7 @@ def test_a_refused_alert_is_sent_again(site: Publisher, hook: Hook) -> None:
     assert len(hook.titles) == 1
 
 
+@pytest.mark.large
 def test_a_first_value_and_a_small_change_are_no_news(site: Publisher, hook: Hook) -> None:
     """5 % of 200 is 10: no more than the setting allows; a further session is."""
     site.deliver("web01.log", US=200)
@@ -74,6 +76,7 @@ def test_a_first_value_and_a_small_change_are_no_news(site: Publisher, hook: Hoo
     assert len(hook.titles) == 1
 
 
+@pytest.mark.large
 def test_a_figure_that_creeps_is_announced_when_it_has_moved_far(
     site: Publisher, hook: Hook
 ) -> None:
@@ -92,6 +95,7 @@ def test_a_figure_that_creeps_is_announced_when_it_has_moved_far(
     assert told == [0, 1, 1]
 
 
+@pytest.mark.large
 def test_a_country_of_few_sessions_raises_no_alert(site: Publisher, hook: Hook) -> None:
     """3 to 6 is 100 %, and 1.5 % of the total."""
     site.deliver("web01.log", US=200, FR=3)
@@ -104,6 +108,7 @@ def test_a_country_of_few_sessions_raises_no_alert(site: Publisher, hook: Hook) 
     assert hook.titles == []
 
 
+@pytest.mark.large
 def test_old_days_are_silent_unless_asked_for(site: Publisher, hook: Hook) -> None:
     site.restate_election_night()
     settings = settings_of(site, hook)
@@ -116,6 +121,7 @@ def test_old_days_are_silent_unless_asked_for(site: Publisher, hook: Hook) -> No
     assert len(hook.titles) == 1
 
 
+@pytest.mark.large
 def test_an_incomplete_day_is_announced_once(site: Publisher, hook: Hook) -> None:
     """Not those complete, unknown or unpublished, nor today; and with why."""
     for day in (6, 7, 8, 9, 11):
@@ -156,6 +162,7 @@ def test_hostile_names_are_escaped_in_alerts(site: Publisher, hook: Hook) -> Non
         assert "\x1b" not in said["body"]
 
 
+@pytest.mark.large
 def test_a_night_tells_all_of_it_once(site: Publisher, hook: Hook) -> None:
     """What the DAG and `run` call: surges, incomplete days, restatements."""
     site.restate_election_night()

@@ -36,6 +36,7 @@ def write_as_before(site: Publisher) -> None:
     shutil.rmtree(site.lake.ledger / "parts")
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("is_old", [False, True])
 def test_a_late_file_is_told_from_what_there_was(is_old: bool, site: Publisher) -> None:
     """By the ledger of an earlier version, too, which is then written as this one does."""
@@ -61,6 +62,7 @@ def test_nothing_stale_reads_no_record(site: Publisher, monkeypatch: pytest.Monk
     assert take_stock(site.lake, build_settings(site.settings, site.lake)).causes == {}
 
 
+@pytest.mark.large
 def test_a_day_whose_parts_are_lost_stands_until_its_files_change(site: Publisher) -> None:
     shutil.rmtree(site.lake.ledger / "parts")
     site.deliver("web02.log", US=1)

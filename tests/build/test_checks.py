@@ -60,6 +60,7 @@ def site(sound: Site, tmp_path: Path) -> Site:
     return Site(tmp_path / "site")
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("days", [(7,), (8,), (10,), (7, 9), (7, 8, 9, 10)])
 def test_a_sound_lake_passes_whichever_days_are_asked(sound: Site, days: tuple[int, ...]) -> None:
     """Sessions that cross midnights, and visits longer than a day, are no offence."""

@@ -118,6 +118,7 @@ def test_gaps_are_named_in_local_time() -> None:
     assert found[november(9)]["share"] == pytest.approx(1 - 0.21 * 165 / 1440, abs=0.005)
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize(
     ("first", "changing", "length", "said"),
     [
@@ -150,6 +151,7 @@ def test_a_source_is_expected_from_its_first_day_on() -> None:
     assert not any(row["reasons"] for row in found.values())
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize(("days", "is_retired"), [(9, False), (12, False), (13, True), (20, True)])
 def test_a_source_absent_for_a_week_is_retired_from_its_last_hit_on(
     days: int, *, is_retired: bool
@@ -303,6 +305,7 @@ def day_rows(made: Site, columns: str = "day, share, is_preliminary, reasons") -
     return {row["day"]: row for row in rows}
 
 
+@pytest.mark.large
 def test_the_commands_show_what_is_missing(built: Site) -> None:
     """`days` has the reason; `daily` the share; the late file makes the day whole."""
     row = day_rows(built)["2016-11-15"]
@@ -347,6 +350,7 @@ def test_a_wrong_name_in_the_setting_is_refused(built: Site) -> None:
     assert "'../web02' is no source" in done.err
 
 
+@pytest.mark.large
 def test_the_order_of_deliveries_does_not_show_in_the_tables(built: Site, tmp_path: Path) -> None:
     """One build after the other, the late file first or last: the same bytes."""
     built.ingest(built.write("web02-15.log", day_log(15, 20)))

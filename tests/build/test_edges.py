@@ -100,6 +100,7 @@ def test_a_log_by_chance_begins_and_ends_in_mid_day(rate: float) -> None:
     assert found["2016-11-09"][0].startswith("web01: ends at 1")
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("rate", [3, 10, 24, 100])
 def test_a_quiet_site_is_not_preliminary_for_ever(rate: float) -> None:
     """Of 20 of them, whole from midnight to midnight, over ten days, at most one edge is odd."""
@@ -245,6 +246,7 @@ def tell(site: Site, day: str, zone: str) -> str:
     return site.run("figure", "--day", day, "--country", "all", env=env).out
 
 
+@pytest.mark.large
 def test_figure_and_json_say_where_a_log_begins_and_ends(tmp_path: Path) -> None:
     """The press's paragraph, `days` and `daily`; no alert's word is "whole day"."""
     site = Site(tmp_path)

@@ -95,6 +95,7 @@ def rebuild(site: Site, settings: BuildSettings) -> None:
     build(Lake(site.lake), settings)
 
 
+@pytest.mark.large
 def test_parts_that_a_day_has_no_longer_go_with_the_same_change(site: Site) -> None:
     settings = settings_for(site)
     build(Lake(site.lake), settings)
@@ -107,6 +108,7 @@ def test_parts_that_a_day_has_no_longer_go_with_the_same_change(site: Site) -> N
     assert "nothing is off" in site.run("verify").err
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("name", ["part-01.parquet", "part-00.parquet"])
 def test_a_part_that_is_off_is_found(site: Site, name: str) -> None:
     build(Lake(site.lake), replace(settings_for(site), part_rows=PART_ROWS))
@@ -121,6 +123,7 @@ def test_a_part_that_is_off_is_found(site: Site, name: str) -> None:
     assert "part-99.parquet" in site.run("verify", code=1).out
 
 
+@pytest.mark.large
 def test_a_person_is_erased_from_each_part(site: Site) -> None:
     settings = replace(settings_for(site), part_rows=PART_ROWS)
     build(Lake(site.lake), settings)
@@ -169,6 +172,7 @@ def divided(site: Site, settings: BuildSettings, buckets: int) -> BuildSettings:
     return replace(settings, hits_at_once=hits_at_once)
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(
     ("buckets", "part_rows", "engine"),
     [
@@ -190,6 +194,7 @@ def test_bytes_are_the_same_whatever_the_number_of_buckets(
     assert max(sums) == 2**63 - 1
 
 
+@pytest.mark.large
 def test_robotlike_visitors_are_left_out_in_each_bucket(site: Site) -> None:
     log = [
         make_line(f"06/Nov/2016:{n // 60:02}:{n % 60:02}:00 -0500", client, f"GET /a{n} HTTP/1.1")
@@ -205,6 +210,7 @@ def test_robotlike_visitors_are_left_out_in_each_bucket(site: Site) -> None:
     assert site.hashes() == wanted
 
 
+@pytest.mark.large
 def test_a_bucket_with_hits_of_the_following_day_alone_is_none_of_the_day(tmp_path: Path) -> None:
     site = Site(tmp_path)
     log = [
@@ -220,6 +226,7 @@ def test_a_bucket_with_hits_of_the_following_day_alone_is_none_of_the_day(tmp_pa
     assert site.hashes() == wanted
 
 
+@pytest.mark.large
 def test_processes_build_the_bytes_of_one(site: Site, whole: dict[int, dict[str, str]]) -> None:
     said = site.run("build", "--workers", "2", env={"TIDEGAUGE_HITS_AT_ONCE": "400"}).out
     assert "built 2 days" in said
@@ -248,6 +255,7 @@ class Losing(Engine):
         yield from results
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("process", [False, True])
 @pytest.mark.parametrize("after", [1, 2])
 def test_what_is_lost_on_the_way_changes_nothing(
@@ -266,6 +274,7 @@ def test_what_is_lost_on_the_way_changes_nothing(
     assert site.hashes() == whole[1_000_000]
 
 
+@pytest.mark.large
 def test_a_process_killed_in_any_stage_is_one_sentence(
     site: Site, whole: dict[int, dict[str, str]]
 ) -> None:

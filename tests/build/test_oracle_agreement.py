@@ -58,6 +58,7 @@ def count_by_command(
     return read_lake(lake)
 
 
+@pytest.mark.large
 @pytest.mark.usefixtures("no_collection")
 def test_simulated_storm_agrees(
     warm_tidegauge: Tidegauge, geolite2_of_2016: Path, tmp_path: Path
@@ -73,6 +74,7 @@ def test_simulated_storm_agrees(
     assert not found
 
 
+@pytest.mark.large
 @pytest.mark.skipif(
     not REAL_LOGS.is_dir(), reason="the real logs are not part of the project: no ../shared/corpus"
 )
@@ -133,6 +135,7 @@ def hostile_logs(tmp_path: Path) -> list[Path]:
     return sorted(raw.iterdir())
 
 
+@pytest.mark.large
 def test_hostile_logs_agree(
     hostile_logs: list[Path], warm_tidegauge: Tidegauge, tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ def hostile_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.large
 def test_every_hostile_line_has_the_same_outcome(
     hostile_file: Path, warm_tidegauge: Tidegauge
 ) -> None:
@@ -61,6 +62,7 @@ def assert_all_kinds_occur(outcomes: list[dict[str, Any]]) -> None:
     assert blank > 20
 
 
+@pytest.mark.large
 def test_hostile_lines_count_the_same(
     hostile_file: Path, warm_tidegauge: Tidegauge, tmp_path: Path
 ) -> None:

@@ -49,6 +49,7 @@ def test_a_late_file_restates_with_its_name_as_the_reason(site: Publisher) -> No
     assert (now["sources"], now["is_preliminary"]) == (5, False)
 
 
+@pytest.mark.large
 def test_what_publish_returns_is_what_changed(site: Publisher) -> None:
     """Not the first values, nor those whose completeness alone is new."""
     site.deliver("web01.log", US=3, CA=2)
@@ -73,6 +74,7 @@ def test_publishing_again_writes_nothing(site: Publisher, monkeypatch: pytest.Mo
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
 
 
+@pytest.mark.large
 def test_a_rebuild_to_the_same_numbers_publishes_nothing(site: Publisher) -> None:
     """A late file of robots is built, and changes no figure."""
     site.deliver("web01.log", US=3)
@@ -116,11 +118,13 @@ def test_a_country_that_vanishes_is_restated_to_0(site: Publisher) -> None:
     assert values(site.rows(8, "FR"))[2:] == [(0, 4, "late files: web09.log")]
 
 
+@pytest.mark.large
 def test_a_country_that_comes_to_a_published_day_was_0(site: Publisher) -> None:
     site.restate_election_night()
     assert values(site.rows(8, "FR")) == [(0, 1, LATE)]
 
 
+@pytest.mark.large
 def test_a_day_taken_out_of_the_lake_is_restated_to_0_once(site: Publisher) -> None:
     site.deliver("web01.log", day=7, US=1)
     site.deliver("web02.log", day=8, US=3)
@@ -152,6 +156,7 @@ def test_a_day_judged_otherwise_is_published_with_the_same_number(site: Publishe
     assert [row["is_preliminary"] for row in site.rows(8, "US")] == [False, True]
 
 
+@pytest.mark.large
 def test_a_publication_that_broke_off_is_not_made_twice(site: Publisher) -> None:
     """The table was in place, the ledger did not know yet."""
     site.restate_election_night()
@@ -164,6 +169,7 @@ def test_a_publication_that_broke_off_is_not_made_twice(site: Publisher) -> None
     assert values(site.rows(8, "US")) == [(None, 250, "first published")]
 
 
+@pytest.mark.large
 def test_a_clock_set_back_changes_no_order(site: Publisher) -> None:
     """What is published later comes a second after what was published before."""
     site.deliver("web01.log", US=3)
@@ -177,6 +183,7 @@ def test_a_clock_set_back_changes_no_order(site: Publisher) -> None:
     assert second["sessions"] == 4
 
 
+@pytest.mark.large
 def test_tables_that_lag_behind_are_made_anew_first(site: Publisher) -> None:
     """Figures would stand beside the completeness of before."""
     site.deliver("web01.log", US=3)
@@ -190,6 +197,7 @@ def test_tables_that_lag_behind_are_made_anew_first(site: Publisher) -> None:
     assert site.rows(8, "US")[-1]["sources_expected"] == 2
 
 
+@pytest.mark.large
 def test_hostile_names_are_stored_escaped(site: Publisher) -> None:
     site.deliver("web01.log", US=3)
     site.build()
@@ -224,6 +232,7 @@ def test_the_command_build_publishes(site: Publisher) -> None:
     assert done.out == "country,sessions\nUS,3\nUS,4\nall,3\nall,4\n"
 
 
+@pytest.mark.large
 def test_a_sliver_of_the_next_day_is_not_published(site: Publisher) -> None:
     """By a run of the 8th, nor by a later one; what the 9th's own run publishes is its first."""
     site.deliver("web01.log", US=3)
@@ -254,6 +263,7 @@ def test_a_day_is_published_when_all_that_is_expected_of_it_is_there(site: Publi
     assert site.rows(8, "US") == []
 
 
+@pytest.mark.large
 def test_what_was_published_is_published_again_however_little_is_there(site: Publisher) -> None:
     """A run of another day says at once that a file was taken out."""
     site.deliver("web01.log", US=3)
@@ -266,6 +276,7 @@ def test_what_was_published_is_published_again_however_little_is_there(site: Pub
     assert values(site.rows(8, "US"))[1:] == [(5, 3, "files replaced or taken out: web02.log")]
 
 
+@pytest.mark.large
 def test_a_backfill_publishes_its_day_and_none_that_is_still_at_work(site: Publisher) -> None:
     """Of the 9th, half the files are there when the 8th is done; its first value is the whole."""
     site.deliver("web01-08.log", day=8, US=3)
@@ -282,6 +293,7 @@ def test_a_backfill_publishes_its_day_and_none_that_is_still_at_work(site: Publi
     assert read_restatements(site.lake) == before
 
 
+@pytest.mark.large
 def test_a_backfill_that_goes_backwards_restates_the_day_after(site: Publisher) -> None:
     """Its first session turns out to have begun the evening before."""
     late = make_line("08/Nov/2016:23:55:00 -0500", client="203.0.113.1", agent="Firefox/50.0")

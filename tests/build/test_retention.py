@@ -193,6 +193,7 @@ def test_rejects_of_files_without_a_hit_go_by_when_they_were_taken_in(site: Site
     ]
 
 
+@pytest.mark.large
 def test_views_report_and_status_work_without_any_hits(site: Site) -> None:
     """When the last hits are gone, all views open, and what is asked of figures is answered."""
     figures = {name: site.run(name).out for name in ("daily", "hourly", "expected", "surges")}

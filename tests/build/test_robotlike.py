@@ -211,6 +211,7 @@ def test_the_setting_leaves_their_sessions_visitors_and_pages_out(
     assert hours == {name: sum(row[name] for row in daily) for name in hours}
 
 
+@pytest.mark.large
 def test_both_lakes_are_proved_and_pass_their_checks(site: Site, dropping: Site) -> None:
     """`verify` finds nothing under the setting that a lake was built with."""
     for one, env in ((site, None), (dropping, DROP)):
@@ -221,6 +222,7 @@ def test_both_lakes_are_proved_and_pass_their_checks(site: Site, dropping: Site)
             assert json.loads(done.out) == []
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("damage", ["sessions", "daily", "hourly"])
 def test_verify_finds_what_the_rule_does_not_say(damage: str, site: Site, tmp_path: Path) -> None:
     """A verdict turned round, and figures with and without robot-like visitors exchanged."""
@@ -244,6 +246,7 @@ def test_verify_finds_what_the_rule_does_not_say(damage: str, site: Site, tmp_pa
     assert any(named[damage] in row["finding"] for row in rows)
 
 
+@pytest.mark.large
 def test_another_setting_waits_and_leads_back_to_the_same_bytes(site: Site, dropping: Site) -> None:
     """It is named, waits for `--also settings`, and off again gives the first bytes again."""
     lake = make_lake(site, "both-ways")
@@ -260,6 +263,7 @@ def test_another_setting_waits_and_leads_back_to_the_same_bytes(site: Site, drop
     assert lake.hashes() == before == site.hashes()
 
 
+@pytest.mark.large
 def test_compare_shows_the_setting_both_ways(site: Site, dropping: Site) -> None:
     """From either lake, the other's figures; the own ones change nothing."""
     rows, _ = compare(site, "--robotlike", "drop", "--robotlike", "keep", "--timezone", "UTC")
@@ -334,6 +338,7 @@ def test_report_says_whether_they_count(site: Site, dropping: Site) -> None:
         assert what in text
 
 
+@pytest.mark.large
 def test_days_of_an_earlier_version_are_not_judged(site: Site, tmp_path: Path) -> None:
     """Where a day's sessions lack the column it is null, and all else works."""
     lake = make_lake(site, str(tmp_path / "lake"))

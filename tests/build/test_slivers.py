@@ -9,6 +9,8 @@ import pytest
 from conftest import build_database
 from lake_fixtures import Site, make_line
 
+pytestmark = pytest.mark.large
+
 SERVERS = (1, 2, 3, 4, 5)
 
 

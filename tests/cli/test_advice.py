@@ -122,6 +122,7 @@ def test_json_of_many_lines_is_told_to_be_one_object_a_line(site: Site, content:
     assert f"jq -c '.[]' '{path}' > FILE" in said
 
 
+@pytest.mark.large
 @pytest.mark.skipif(not FILES, reason="the field cases are not in ../shared/corpus/field")
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_what_doctor_advises_of_others_files_reads_them(site: Site, path: Path) -> None:

@@ -186,6 +186,7 @@ def test_a_code_that_is_no_country_s_is_no_empty_table(built: Site) -> None:
         assert built.run(command, "--country", "FR", "--format", "json").out == "[]\n"
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("command", ["expected", "surges"])
 def test_too_little_history_is_said(command: str, site: Site, built: Site) -> None:
     """How much there is and how much is needed, on stderr; a lake with enough says nothing."""

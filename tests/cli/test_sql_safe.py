@@ -120,6 +120,7 @@ def test_all_else_is_refused(statement: str, site: Site) -> None:
     assert {path: path.stat().st_mtime_ns for path in site.folder.rglob("*")} == before
 
 
+@pytest.mark.large
 def test_a_question_too_large_fails_and_writes_nothing(site: Site) -> None:
     """Memory is the set limit, and nothing spills beside the lake."""
     large = "SELECT count(*) FROM (SELECT uuid() AS u, range FROM range(60_000_000) ORDER BY u)"

@@ -38,6 +38,7 @@ def test_the_help_of_all_commands_loads_nothing_slow() -> None:
     assert loaded_by(HELP + LIST) == "[]"
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize(
     ("command", "libraries"),
     [

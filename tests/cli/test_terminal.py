@@ -64,6 +64,7 @@ def shell(site: Site, line: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.large
 def test_reader_that_leaves_early_is_no_error(site: Site) -> None:
     """`| head -1` gets its line; the command ends with exit 0 and says nothing."""
     site.write("big.log", GOOD * 20_000)
@@ -72,6 +73,7 @@ def test_reader_that_leaves_early_is_no_error(site: Site) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.large
 def test_verbose_logs_to_stderr_without_controls_or_addresses(site: Site) -> None:
     """-v logs each step with counts and duration on stderr, stdout stays the result."""
     site.write(f"w{EVIL}.log", GOOD)
@@ -84,6 +86,7 @@ def test_verbose_logs_to_stderr_without_controls_or_addresses(site: Site) -> Non
     assert not STEERING.search(done.stdout + done.stderr)
 
 
+@pytest.mark.large
 def test_piped_stdin_and_errors_by_the_real_command(site: Site) -> None:
     """The installed command reads a pipe and ends with the exit codes and one sentence."""
     site.write("web.log", GOOD)

@@ -48,6 +48,7 @@ def test_the_site_has_what_the_comparisons_need(site: Site) -> None:
     assert len(starts) == 15  # in UTC
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("minutes", ["15", "30", "61"])
 def test_timeout_agrees_with_a_lake_built_under_it(minutes: str, site: Site) -> None:
     """Sessions and surges are exactly those of a lake with that timeout; 30 changes nothing."""
@@ -60,6 +61,7 @@ def test_timeout_agrees_with_a_lake_built_under_it(minutes: str, site: Site) -> 
     assert f"timeout {minutes}: counted in " in done.err
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize(
     "zone", ["UTC", "Asia/Kathmandu", "America/Vancouver", "Pacific/Kiritimati"]
 )
@@ -81,6 +83,7 @@ LISTS: dict[str, Any] = {
 }
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("given", [*LISTS, "rules.txt"])
 def test_robots_agree_with_a_lake_made_by_them(given: str, site: Site) -> None:
     """Other lists give the figures of a lake whose hits were told apart by them."""
@@ -105,6 +108,7 @@ def test_both_lists_are_those_of_the_lake(site: Site) -> None:
     assert_agrees(rows, site, site, DAYS)
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("by", ["file", "day"])
 def test_database_agrees_with_a_lake_located_by_it(by: str, site: Site) -> None:
     """Another database, by file or by build date, gives the figures of a lake located by it."""
@@ -119,6 +123,7 @@ def test_database_agrees_with_a_lake_located_by_it(by: str, site: Site) -> None:
     assert re.search(r"10 raw files \(\d.\d MB\) are read again into a temporary lake", done.err)
 
 
+@pytest.mark.large
 def test_several_variants_stand_side_by_side(site: Site) -> None:
     """Each value is a variant of its own, in the options' order; one given twice counts once."""
     rows, _ = compare(site, "--robots", "none", "--timeout", "60", "--timeout", "15", "--timeout",
@@ -160,6 +165,7 @@ def test_what_it_means_is_said_on_stderr(site: Site) -> None:
     assert flagged[0] in done.err
 
 
+@pytest.mark.large
 def test_the_lake_and_the_raw_files_are_not_touched(site: Site) -> None:
     """Every kind of variant leaves every byte, inode, mode and mtime as it was."""
     before = state_of(site.folder)
@@ -168,6 +174,7 @@ def test_the_lake_and_the_raw_files_are_not_touched(site: Site) -> None:
     assert state_of(site.folder) == before
 
 
+@pytest.mark.large
 def test_little_memory_changes_nothing(site: Site) -> None:
     """Counted in several parts and batches, the figures are the same."""
     every, _ = compare(site, "--timeout", "15", "--robots", "rules.txt")

@@ -122,6 +122,7 @@ def test_expression_that_cannot_be_bounded_is_refused(
     assert time.process_time() - started < 60
 
 
+@pytest.mark.large
 def test_sealed_days_are_named_and_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +166,7 @@ def test_stale_days_are_named(site: Site) -> None:
     assert "all 1 day asked are stale" in done.err
 
 
+@pytest.mark.large
 def test_timeout_set_but_not_built_yet_changes_nothing(site: Site) -> None:
     """The other settings stay as the lake was built, not as they are set by now."""
     before, _ = compare(site, "--robots", "none", "--timeout", "15")
@@ -173,6 +175,7 @@ def test_timeout_set_but_not_built_yet_changes_nothing(site: Site) -> None:
     assert rows == before
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("change", ["gone", "other", "grown"])
 def test_raw_file_that_is_not_there_as_it_was_is_named(change: str, site: Site) -> None:
     """Without a raw file its days are left out; what another file holds by now is not counted."""
@@ -189,6 +192,7 @@ def test_raw_file_that_is_not_there_as_it_was_is_named(change: str, site: Site) 
     assert "web01.log-2: its raw file is gone, or has changed since" in done.err
 
 
+@pytest.mark.large
 def test_addresses_kept_in_full_need_no_raw_file(site: Site) -> None:
     """Where hits hold addresses they are placed by them, with the figures of a lake so located."""
     full = make_lake(site, "full", addresses="full")
@@ -201,6 +205,7 @@ def test_addresses_kept_in_full_need_no_raw_file(site: Site) -> None:
     assert json.loads(truncated.out) == []
 
 
+@pytest.mark.large
 def test_raw_files_renamed_and_recompressed_are_not_needed_where_they_were(site: Site) -> None:
     """A raw file is read where the lake last saw its content, whatever its name."""
     before, _ = compare(site, *LATER)
@@ -213,6 +218,7 @@ def test_raw_files_renamed_and_recompressed_are_not_needed_where_they_were(site:
     assert "left out" not in done.err
 
 
+@pytest.mark.large
 def test_grown_files_and_overlaps_are_read_again_as_the_lake_has_them(site: Site) -> None:
     """Lines sent twice and files that grew count once, in the temporary lake as in the lake."""
     raw = site.folder / "raw"
@@ -229,6 +235,7 @@ def test_grown_files_and_overlaps_are_read_again_as_the_lake_has_them(site: Site
     assert_agrees(rows, site, other, DAYS)
 
 
+@pytest.mark.large
 def test_interrupted_reading_leaves_no_temporary_lake(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,6 +259,7 @@ def test_interrupted_reading_leaves_no_temporary_lake(
     assert state_of(site.folder) == before
 
 
+@pytest.mark.large
 def test_real_ctrl_c_in_the_middle_leaves_nothing(site: Site, tmp_path: Path) -> None:
     """The command itself, interrupted at several moments, ends by one sentence and tidies up."""
     folder = tmp_path / "tmp"
@@ -317,6 +325,7 @@ def test_temporary_folder_in_the_lake_is_refused(
     assert state_of(site.lake) == before
 
 
+@pytest.mark.large
 def test_no_text_of_logs_or_paths_steers_the_terminal(tmp_path: Path) -> None:
     """Agents, raw files' names, lists' names and values given are shown escaped."""
     site = Site(tmp_path)

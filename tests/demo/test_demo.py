@@ -13,6 +13,7 @@ from lake_fixtures import Done, Site
 pytestmark = pytest.mark.xdist_group("demo")
 
 
+@pytest.mark.large
 def test_demo_compares_five_figures_and_all_are_equal(shown: tuple[Site, Done]) -> None:
     """The table has five figures, each equal to the simulator's own rounded cells, and says so."""
     _, done = shown
@@ -23,6 +24,7 @@ def test_demo_compares_five_figures_and_all_are_equal(shown: tuple[Site, Done]) 
     assert "compared with the simulator's own rounded cells" in done.out
 
 
+@pytest.mark.large
 def test_demo_tells_the_first_figure_before_the_late_logs_came(shown: tuple[Site, Done]) -> None:
     """On the morning after, with the logs of two servers, about 40 % of the day is counted."""
     _, done = shown
@@ -36,6 +38,7 @@ def test_demo_tells_the_first_figure_before_the_late_logs_came(shown: tuple[Site
     assert told.start() == 0
 
 
+@pytest.mark.large
 def test_demo_tells_the_restatement_by_the_late_logs_names(shown: tuple[Site, Done]) -> None:
     """The first figure of 2 of 5 servers, then the final one of all and why, before the table."""
     site, done = shown
@@ -53,6 +56,7 @@ def test_demo_tells_the_restatement_by_the_late_logs_names(shown: tuple[Site, Do
     assert printed in done.out
 
 
+@pytest.mark.large
 def test_demo_shows_the_days_the_episode_and_what_is_next(shown: tuple[Site, Done]) -> None:
     """U.S. days, one episode of 8-16 November with its peak on the 9th, times, places, hints."""
     _, done = shown
@@ -66,6 +70,7 @@ def test_demo_shows_the_days_the_episode_and_what_is_next(shown: tuple[Site, Don
     assert "\x1b" not in text
 
 
+@pytest.mark.large
 def test_demo_leaves_raw_lake_and_report(shown: tuple[Site, Done]) -> None:
     """DIR has raw logs of five servers, the lake and the report; the lake answers by itself."""
     site, _ = shown
@@ -83,6 +88,7 @@ def test_demo_leaves_raw_lake_and_report(shown: tuple[Site, Done]) -> None:
     assert len(sessions) == 1 + 20
 
 
+@pytest.mark.large
 def test_hints_of_the_demo_work(shown: tuple[Site, Done]) -> None:
     """Each command that the demo proposes exits 0 in the same folder."""
     site, done = shown
@@ -93,6 +99,7 @@ def test_hints_of_the_demo_work(shown: tuple[Site, Done]) -> None:
         assert site.run(*hint[1:], env={"TIDEGAUGE_TIMEZONE": None}).out
 
 
+@pytest.mark.large
 def test_demo_writes_over_its_own_folder_alone(shown: tuple[Site, Done], tmp_path: Path) -> None:
     """A folder with anything in it that the demo did not make is refused and left alone."""
     other = Site(tmp_path)
@@ -115,6 +122,7 @@ def test_wrong_scale_exits_2(scale: str, tmp_path: Path) -> None:
     assert (tmp_path / "out" / "report.html").exists()
 
 
+@pytest.mark.large
 def test_simulate_writes_the_same_bytes_again(tmp_path: Path) -> None:
     """`simulate` writes raw logs only; the same scale gives the same bytes."""
     site = Site(tmp_path)
@@ -127,6 +135,7 @@ def test_simulate_writes_the_same_bytes_again(tmp_path: Path) -> None:
     assert contents[0]
 
 
+@pytest.mark.large
 def test_the_demos_lake_is_called_simulated_wherever_it_is_moved(
     shown: tuple[Site, Done], tmp_path: Path
 ) -> None:
@@ -140,6 +149,7 @@ def test_the_demos_lake_is_called_simulated_wherever_it_is_moved(
     assert re.search(r"^ data +simulated", site.run("status", *ask, env=unset).out, re.MULTILINE)
 
 
+@pytest.mark.large
 def test_demo_has_an_answer_to_why_which_it_calls_assumed(shown: tuple[Site, Done]) -> None:
     """The storm's pages and sites, other pages from the 14th on, and a flood from Romania."""
     site, _ = shown

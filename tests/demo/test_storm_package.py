@@ -30,6 +30,7 @@ def test_assumed_networks_are_one_for_each_first_octet(tmp_path):
     assert path.read_bytes() == NETWORKS.read_bytes()
 
 
+@pytest.mark.large
 def test_only_the_demo_and_the_airflow_to_try_import_the_simulator():
     root = Path(pipeline.__file__).parent
     modules = [path for path in root.rglob("*.py") if "storm" not in path.relative_to(root).parts]

@@ -20,6 +20,8 @@ from pipeline.demo.storm.cells import scaled_days
 from pipeline.demo.storm.damage import KINDS, break_line
 from pipeline.demo.storm.simulate import simulate, write_file
 
+pytestmark = pytest.mark.large
+
 SCALE = 0.002
 SEED = 7
 TORONTO = ZoneInfo("America/Toronto")

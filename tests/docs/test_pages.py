@@ -142,6 +142,7 @@ def test_links_between_files_lead_somewhere(path: Path) -> None:
         assert target.exists() or target in made, link
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_of_a_page_run(page: str, shell: Shell, copy: Callable[[], Site]) -> None:
     """Those of one block one after the other, in a copy of the site."""
@@ -153,6 +154,7 @@ def test_commands_of_a_page_run(page: str, shell: Shell, copy: Callable[[], Site
     assert not any(wrong), "\n\n".join(filter(None, wrong))
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("page", PAGES)
 def test_programs_of_a_page_run(page: str, copy: Callable[[], Site]) -> None:
     """Each in Python, in a copy of the site."""
@@ -163,6 +165,7 @@ def test_programs_of_a_page_run(page: str, copy: Callable[[], Site]) -> None:
             assert not (said := compare(block.text, block.output, printed.getvalue())), said
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("page", PAGES)
 def test_questions_of_a_page_are_answered(page: str, shown: tuple[Site, Done]) -> None:
     """Each in SQL, of the demo's lake."""

@@ -23,6 +23,7 @@ def test_there_are_ten() -> None:
     assert section.count("\n### ") == section.count("\n```sql\n") == 10
 
 
+@pytest.mark.large
 def test_polars_answers_as_duckdb_does(shown: tuple[Site, Done]) -> None:
     """The demo's lake, read by Polars from the Parquet as the page says, and by the views."""
     (program,) = (block.text for block in find_blocks(PAGE) if "SQLContext" in block.text)

@@ -137,6 +137,7 @@ FORGED = st.one_of(
 )
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("kind", [XFF, RFC])
 @settings(max_examples=200, deadline=None)
 @given(data=st.data(), peer=st.one_of(PROXIES, PROXIES, ADDRESSES))
@@ -150,6 +151,7 @@ def test_client_is_that_of_the_definition(kind: str, data: st.DataObject, peer: 
         assert choose(str(peer), nginx(header), kind) == expected
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("kind", [XFF, RFC])
 @settings(max_examples=100, deadline=None)
 @given(data=st.data(), forged=FORGED, peer=PROXIES)
@@ -342,6 +344,7 @@ def test_hostile_header_of_a_megabyte_is_read(kind: str, unit: str) -> None:
     assert client == "10.0.0.1"
 
 
+@pytest.mark.large
 @settings(max_examples=100, deadline=None)
 @given(
     rows=st.lists(

@@ -177,6 +177,7 @@ def random_addresses(ipv4: int, ipv6: int) -> list[str]:
     ]
 
 
+@pytest.mark.large
 def test_bulk_equals_geoip2_on_the_real_database() -> None:
     """100,000 random addresses, a fifth of them IPv6, on GeoLite2-City of 2016-11-03."""
     path = real_database()

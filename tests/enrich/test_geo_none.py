@@ -23,6 +23,7 @@ def countries(site: Site) -> set[str]:
     return {row["country"] for row in site.rows("daily")}
 
 
+@pytest.mark.large
 def test_every_command_does_without_databases_and_says_so(site: Site) -> None:
     """A night, a watch and a build anew; and the lake is the one of `--no-geo`."""
     site.run("run", "--from", DAY, "--to", DAY)

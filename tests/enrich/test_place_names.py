@@ -40,6 +40,7 @@ def names_in(site: Site) -> list[tuple]:
         return views.execute("FROM subdivisions ORDER BY ALL").fetchall()
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("days", [["20/Oct", "05/Nov"], ["05/Nov", "20/Oct"]])
 def test_names_are_the_newest_in_whatever_order_days_come(days: list[str], site: Site) -> None:
     """A name of a code that only an old database has stays; what has no name has no row."""
@@ -51,6 +52,7 @@ def test_names_are_the_newest_in_whatever_order_days_come(days: list[str], site:
     assert site.run("verify").code == 0
 
 
+@pytest.mark.large
 def test_names_are_written_once_and_guarded(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     """What brings nothing new changes no byte; a changed one is found, and ingest heals it."""
     site.run("ingest", site.write("a.log", LINES["20/Oct"] + LINES["05/Nov"]))

@@ -59,6 +59,7 @@ def addresses_in(text: str) -> Iterator[ipaddress.IPv4Address | ipaddress.IPv6Ad
                     continue
 
 
+@pytest.mark.large
 @settings(max_examples=200, deadline=None)
 @given(line=LINES, is_head=st.booleans())
 @example(line="203.0.113.9::1", is_head=False)
@@ -74,6 +75,7 @@ def test_no_part_of_a_hidden_line_is_an_address(line: str, *, is_head: bool) -> 
     assert hide_addresses(hidden, Addresses.none, is_head=is_head) == hidden
 
 
+@pytest.mark.large
 @settings(max_examples=200, deadline=None)
 @given(line=LINES)
 @example("::ffff:203.0.113.9")
@@ -337,6 +339,7 @@ def test_by_default_no_address_lies_in_lake_report_or_talk(tmp_path: Path) -> No
     assert not [row for row in site.rows("rejects") if list(addresses_in(row["line"][:500]))]
 
 
+@pytest.mark.large
 def test_addresses_can_be_kept_truncated_or_full_and_figures_are_the_same(tmp_path: Path) -> None:
     """The visitor hash, sessions and figures do not depend on the setting."""
     kept, derived, visitors = {}, {}, {}
@@ -365,6 +368,7 @@ def test_addresses_can_be_kept_truncated_or_full_and_figures_are_the_same(tmp_pa
     assert kept["full"][1][1] == f"[{SECRET[2]}]:443 - - garbage"
 
 
+@pytest.mark.large
 def test_what_was_kept_is_taken_out_when_settings_are_asked_for(tmp_path: Path) -> None:
     """`build --also settings` reads the raw files again, one without any hit too."""
     site = Site(tmp_path)

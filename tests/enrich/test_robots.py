@@ -90,6 +90,7 @@ def test_browsers_equal_the_libraries(tmp_path: Path) -> None:
     assert not Robots(tmp_path).classify(agents).any()
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("shape", ["{}", " {} ", "x{}/1.0", BROWSER + "; {}x", "{}\n"])
 def test_each_expression_equals_the_libraries(shape: str, tmp_path: Path) -> None:
     """Every expression of both lists finds, or misses, its own text as in the library."""
@@ -137,6 +138,7 @@ PART = st.one_of(
 AGENT = st.lists(PART, max_size=8).map("".join)
 
 
+@pytest.mark.large
 @settings(max_examples=50, deadline=None)
 @given(st.lists(AGENT, min_size=1, max_size=8))
 def test_any_text_equals_the_libraries(tmp_path_factory, user_agents: list[str]) -> None:
@@ -297,6 +299,7 @@ def test_two_threads_give_the_same_answers(monkeypatch, tmp_path: Path) -> None:
     assert all(answer == expected for answer in answers)
 
 
+@pytest.mark.large
 def test_several_processes_save_at_once(tmp_path: Path, caplog) -> None:
     """A reader sees one writer's whole file at any moment, and no temporary file stays."""
     program = (

@@ -92,6 +92,7 @@ def write_days(
         site.write(start.strftime(name), b"".join(lines))
 
 
+@pytest.mark.large
 def test_a_run_of_one_day_takes_every_log_of_it(site: Site) -> None:
     """Of two parallel logs of one server none is left out (02)."""
     given(site, "02-parallel-logs-one-site/raw", zone="America/Toronto")
@@ -102,6 +103,7 @@ def test_a_run_of_one_day_takes_every_log_of_it(site: Site) -> None:
     assert (row["hits"], row["visitors"]) == (96, 2)
 
 
+@pytest.mark.large
 def test_servers_with_numbers_are_told_apart(site: Site) -> None:
     """All of web-02 is missing on the 20th: the day is preliminary (02)."""
     write_days(site, "web-01-%Y%m%d.log", range(1, 25), "203.0.113")
@@ -112,6 +114,7 @@ def test_servers_with_numbers_are_told_apart(site: Site) -> None:
     assert days["2016-11-20"][0] == pytest.approx(0.5, abs=0.02)
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("name", [
     "%Y%m%d.log", "web01-%Y%m%d.log", "%y-%m-%d.log", "Access.%d-%b-%Y.log",
     "%Y-%m-%d-00-00-00-0A1B2C3D4E5F6071",
@@ -240,6 +243,7 @@ def test_the_day_on_which_clocks_go_forward(site: Site) -> None:
     assert total(site, "hits")["2016-03-13"] == 23
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize(("zone", "file", "days"), [
     ("America/Sao_Paulo", "sao.log", {"2016-10-15": 1, "2016-10-16": 2, "2016-10-17": 1}),
     ("Pacific/Apia", "apia.log", {"2011-12-29": 2, "2011-12-31": 2}),
@@ -251,6 +255,7 @@ def test_days_without_a_midnight(site: Site, zone: str, file: str, days: dict[st
     assert total(site, "hits") == days
 
 
+@pytest.mark.large
 def test_clock_outliers_change_no_other_day(site: Site) -> None:
     """One line each of 1970 and 2098 beside thirty ordinary days (52)."""
     settle(site, "America/Toronto")

@@ -271,6 +271,7 @@ def test_without_numba_lines_are_read_alone_and_it_is_said(
     assert capsys.readouterr().err.count("numba is not installed") == 1
 
 
+@pytest.mark.large
 def test_where_nothing_can_be_kept_the_loops_are_compiled_each_time(tmp_path: Path) -> None:
     """In an installation that can only be read, by a user without a home."""
     no_folder = tmp_path / "file"

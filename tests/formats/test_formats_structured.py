@@ -265,6 +265,7 @@ def ordered_headers(draw) -> tuple[str, list[str], dict[str, Any]]:
     return name, [*text.split("\n"), line], expected
 
 
+@pytest.mark.large
 @settings(max_examples=300, deadline=None)
 @given(made=ordered_headers())
 def test_every_order_of_a_header_is_read(connection, made) -> None:
@@ -322,6 +323,7 @@ def test_time_taken_is_in_the_units_of_the_software(connection) -> None:
     assert durations == [46.0, 46.0, 46_000.0, 46_000.0]
 
 
+@pytest.mark.large
 def test_many_headers_in_a_row_cost_no_more_than_their_number(connection) -> None:
     """Each looks back a few lines at most: eight times as many take no thirty times as long."""
     took = []

@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.large
+
 COUNT = """
 import pyarrow as pa
 from pipeline.formats import compiled, kernel, xxh3

@@ -95,6 +95,7 @@ def wrapped(kind: str, lines: Iterable[str] = LINES) -> list[str]:
     return [WRAP[kind][1](line) for line in lines]
 
 
+@pytest.mark.large
 def test_hits_are_those_of_the_bare_lines(site: Site) -> None:
     """The same fields; the ledger, `doctor` and `parse` name what carried them."""
     bare = read(site, LINES)
@@ -114,6 +115,7 @@ def test_hits_are_those_of_the_bare_lines(site: Site) -> None:
         assert f"its lines are carried by {name}" in site.run("doctor", path).out
 
 
+@pytest.mark.large
 def test_every_layout_is_read_in_every_wrapper() -> None:
     """Found by itself behind a prefix or in JSON, and given by its name."""
     connection = connect(threads=1)

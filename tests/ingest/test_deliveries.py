@@ -36,6 +36,8 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
 from pipeline.settings import Settings
 
+pytestmark = pytest.mark.large
+
 ZONE = ZoneInfo("America/Toronto")
 KEY = "a key for deliveries, of no value"
 LEAST = 5

@@ -125,6 +125,7 @@ def test_what_was_erased_does_not_come_back(tmp_path: Path) -> None:
     assert site.hashes() == after
 
 
+@pytest.mark.large
 def test_sessions_of_sealed_days_are_erased_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,7 @@ def test_winter_in_london_is_london_s(site: Site) -> None:
     assert "Days are counted in Europe/London" in first_ingest(site, "Europe/London", "+0000").err
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize(
     ("machine", "offset", "fits"),
     [

@@ -96,6 +96,7 @@ def test_line_over_16_mib_is_rejected_and_its_start_kept(site: Site) -> None:
     assert site.rows("rejects") == [rejected | {"file_key": None}]
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("end", [b"", b"\n", b"\n" + GOOD])
 def test_line_of_several_blocks_is_one_line(end: bytes, site: Site) -> None:
     """A line of 40 MiB is one rejected line, alone or with a good one after it."""
@@ -105,6 +106,7 @@ def test_line_of_several_blocks_is_one_line(end: bytes, site: Site) -> None:
     assert_accounted(site, content, rejected=1, **expected)
 
 
+@pytest.mark.large
 def test_file_of_several_blocks_keeps_line_order(site: Site) -> None:
     """A 34 MiB file, plain or compressed, gives the same hits, numbered without a gap."""
     lines = 18_000
@@ -207,6 +209,7 @@ def test_source_that_is_no_name_is_refused(source: str, site: Site) -> None:
     assert not site.records()
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize(
     "name", [b"w\xff.log", b"w\x1b[31m.log", b"w\n.log", "w\u202e.log".encode()]
 )

@@ -124,6 +124,7 @@ def test_lines_of_another_layout_behind_the_beginning_have_days_too(tmp_path: Pa
     assert found.days == {date(2016, 11, 8), date(2016, 11, 9)}
 
 
+@pytest.mark.large
 def test_a_damaged_file_leaves_its_days_preliminary_until_it_comes_whole(site: Site) -> None:
     site.write("web01.log", lines(7, 8))
     run_day(site, 8)
@@ -145,6 +146,7 @@ def test_a_damaged_file_leaves_its_days_preliminary_until_it_comes_whole(site: S
     assert "whole day" in figure(site, 8)
 
 
+@pytest.mark.large
 def test_a_run_of_one_day_leaves_its_neighbours_preliminary(site: Site) -> None:
     """A file reaches into the next day, whose own file is there and was left out."""
     site.write("web01-20161108.log", lines(8) + lines(9)[:200])
@@ -204,6 +206,7 @@ def test_what_was_looked_through_is_known_until_it_changes(site: Site) -> None:
     assert [note.name for note in read_notes(Lake(site.lake)).values()] == ["web01.log"]
 
 
+@pytest.mark.large
 def test_what_the_lake_has_from_elsewhere_is_not_left_out(site: Site) -> None:
     """The same content under another path, as after a move of the archive."""
     for day in range(5, 9):
@@ -224,6 +227,7 @@ def test_a_file_without_any_hit_makes_no_day_incomplete(site: Site) -> None:
     assert "its only expected source are in and cover the whole day" in figure(site, 8)
 
 
+@pytest.mark.large
 def test_a_grown_live_file_is_left_out_of_today_until_it_is_taken_in(site: Site) -> None:
     path = site.write("web01.log", lines(9)[:400])
     site.write("web02.log", lines(8))

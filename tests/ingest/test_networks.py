@@ -70,6 +70,7 @@ def test_hits_and_sessions_have_the_network_of_the_day(site: Site) -> None:
     assert site.run("verify", "--geo", "geo").err.endswith("nothing is off\n")
 
 
+@pytest.mark.large
 def test_without_a_database_all_of_it_is_null(site: Site) -> None:
     """Also of what was located nowhere, though there is a database of networks."""
     take_in(site)
@@ -84,6 +85,7 @@ def test_without_a_database_all_of_it_is_null(site: Site) -> None:
     assert "networks" not in told.out + told.err
 
 
+@pytest.mark.large
 def test_a_database_that_comes_later_is_a_reason_to_read_again(site: Site) -> None:
     """As another one of countries: said, waiting until asked; then the lake is as made of it."""
     take_in(site)
@@ -137,6 +139,7 @@ def make_older(site: Site) -> None:
     lakes.rewrite_json(site.lake / "ledger" / "built.json", by_other_models)
 
 
+@pytest.mark.large
 def test_a_lake_of_an_earlier_version_reads_on(site: Site) -> None:
     """Its rows have null beside those that came later, in views, build and verify; or all anew."""
     take_in(site)
@@ -170,6 +173,7 @@ CHANGES: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
 }
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("change", CHANGES)
 def test_another_network_is_found_by_verify(site: Site, change: str) -> None:
     fetch_networks(site)
@@ -181,6 +185,7 @@ def test_another_network_is_found_by_verify(site: Site, change: str) -> None:
     assert any(words in row["finding"] for row in rows), rows
 
 
+@pytest.mark.large
 def test_a_network_of_no_database_is_found_by_verify(site: Site) -> None:
     take_in(site)
     (path,) = (site.lake / "hits" / "day=2016-11-08").glob("web03-*.parquet")

@@ -54,6 +54,7 @@ def vary(template: FileRecord, number: int, chance: random.Random, built: list[s
     )  # fmt: skip
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("seed", range(4))
 def test_records_that_may_be_outdated_are_all_that_are(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

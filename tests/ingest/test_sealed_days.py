@@ -56,6 +56,7 @@ def site(original: Site, tmp_path: Path) -> Site:
     return Site(tmp_path / "site")
 
 
+@pytest.mark.large
 def test_night_after_night_the_last_sealed_day_is_the_first_kept(site: Site) -> None:
     """However many nights: the oldest day with hits is sealed, those after it can be rebuilt."""
     delete(site)
@@ -88,6 +89,7 @@ def test_sealed_days_are_never_rebuilt(site: Site) -> None:
     check(site)
 
 
+@pytest.mark.large
 def test_late_file_for_a_day_with_hits_counts_as_if_it_came_in_time(
     site: Site, original: Site, tmp_path: Path
 ) -> None:
@@ -110,6 +112,7 @@ def test_late_file_for_a_day_with_hits_counts_as_if_it_came_in_time(
     check(site)
 
 
+@pytest.mark.large
 def test_session_that_goes_on_after_its_day_was_sealed_is_no_offence(tmp_path: Path) -> None:
     """A late hit after midnight starts no session; nor does a client that never pauses."""
     site = Site(tmp_path)
@@ -140,6 +143,7 @@ LATE = {
 }
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("case", LATE)
 def test_late_file_is_refused_with_a_sentence(case: str, site: Site) -> None:
     """A file with any hit up to the last sealed day is refused whole, and noted as left out."""
@@ -157,6 +161,7 @@ def test_late_file_is_refused_with_a_sentence(case: str, site: Site) -> None:
     assert site.run("build").out == "built 0 days, nothing was stale\n"
 
 
+@pytest.mark.large
 def test_a_refused_file_makes_its_other_days_preliminary_until_it_is_given_without_those_lines(
     site: Site,
 ) -> None:
@@ -203,6 +208,7 @@ def test_file_that_is_known_is_not_refused(site: Site) -> None:
     assert site.hashes() == before
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("days_deleted", [0, 2])
 def test_run_that_was_interrupted_is_finished_by_the_next(
     days_deleted: int, site: Site, original: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -55,6 +55,7 @@ def test_a_file_that_was_moved_and_seen_there_is_read_again(site: Site) -> None:
     assert None not in clients_of(site)
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize(
     "content",
     [b"".join([*LINES, *LINES]), b"".join(LINES[::-1]), b"".join(LINES[:-1])],

@@ -97,6 +97,7 @@ def count_hits(site: Site) -> int:
     return len(site.rows("hits", columns=["line_no"]))
 
 
+@pytest.mark.large
 def test_a_damaged_archive_gives_way_to_the_whole_one(tmp_path: Path) -> None:
     """Damaged at several places, before and after: the lake is that of the whole one alone.
 
@@ -127,6 +128,7 @@ def test_a_damaged_archive_gives_way_to_the_whole_one(tmp_path: Path) -> None:
     assert lakes[0] == lakes[1] == lakes[2]
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_the_order_of_damaged_and_grown_files_does_not_matter(
     order: tuple[int, ...], site: Site
@@ -159,6 +161,7 @@ def say_doubts(site: Site) -> str:
     return str([row["doubts"] for row in site.rows("days")])
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("turn", [1, -1])
 def test_damage_within_the_first_line_is_told_by_what_follows(turn: int, site: Site) -> None:
     """Twenty lines that stand where the whole one has them, however many others there are."""
@@ -175,6 +178,7 @@ def test_damage_within_the_first_line_is_told_by_what_follows(turn: int, site: S
     assert "damaged" not in say_reasons(site)
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("turn", [1, -1])
 def test_a_damaged_file_of_which_no_line_is_right_is_doubted(turn: int, site: Site) -> None:
     """Nothing tells that it is the same file: the figure says that its hits may count twice."""
@@ -198,6 +202,7 @@ def test_a_damaged_file_of_which_no_line_is_right_is_doubted(turn: int, site: Si
     assert "damaged" not in say_reasons(site) + say_doubts(site)
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("turn", [1, -1])
 def test_a_file_damaged_without_a_trace_is_said(turn: int, site: Site) -> None:
     """A zst without a checksum: nobody sees it, until the whole file comes."""
@@ -231,6 +236,7 @@ def test_a_file_damaged_without_a_trace_is_said(turn: int, site: Site) -> None:
     assert say_doubts(site) == str([doubts, []])
 
 
+@pytest.mark.large
 def test_lines_that_several_copies_share_are_said_the_same_in_any_order(tmp_path: Path) -> None:
     """Three copies, each damaged elsewhere without a trace: the lakes are the same bytes."""
     lines = write_lines(100)
@@ -248,6 +254,7 @@ def test_lines_that_several_copies_share_are_said_the_same_in_any_order(tmp_path
     assert len(lakes) == 1
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("turn", [1, -1])
 def test_two_damaged_copies_are_said(turn: int, site: Site) -> None:
     """Each has what the other lacks, and the whole one does not come."""
@@ -277,6 +284,7 @@ def test_lines_that_are_repeated_are_counted_in_any_parts(monkeypatch: pytest.Mo
         assert repeats.find_repeats(overlaps.Lines(one[:1], 0), overlaps.Lines(other, 0), 1) == 0
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("turn", [1, -1])
 def test_a_copy_whose_lines_are_in_another_order_is_said(turn: int, site: Site) -> None:
     """Nothing of it stands beside what it stood beside; all of it counts twice."""
@@ -348,6 +356,7 @@ def write_checked(server: int) -> bytes:
     return b"".join(b"".join([checks[n], *own[5 * n : 5 * n + 5]]) for n in range(40))
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("write", [write_w3c, write_checked], ids=["W3C heads", "health checks"])
 @pytest.mark.parametrize("turn", [1, -1])
 def test_a_damaged_file_of_another_server_is_kept(
@@ -377,6 +386,7 @@ def damage_at_random(archive: bytes, rng: random.Random) -> bytes:
     return archive[:at] + middle[kind] + (end if kind < 2 else archive[at + 1 :])
 
 
+@pytest.mark.large
 def test_damaged_at_random_and_sent_whole_counts_once_or_is_doubted(tmp_path: Path) -> None:
     """A source each; in either order the lake is the same, and of most nothing is left."""
     rng, kinds = random.Random(3), [kind for kind in PACK if kind != "gz of many blocks"]
@@ -435,6 +445,7 @@ def test_a_damaged_file_that_has_more_is_kept(site: Site) -> None:
     assert any(record["damage"] for record in site.records().values())
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("turn", [1, -1])
 def test_pieces_of_a_file_count_once(turn: int, site: Site) -> None:
     """From its middle, one after the other or with gaps; too small ones prove nothing."""
@@ -486,6 +497,7 @@ FLOODS = {
 }
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("turn", [1, -1])
 def test_a_flood_over_a_rotation_loses_nothing(turn: int, site: Site) -> None:
     """A source each, its files one after the other."""
@@ -505,6 +517,7 @@ def test_a_flood_over_a_rotation_loses_nothing(turn: int, site: Site) -> None:
     lake_of(site)
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("turn", [1, -1])
 def test_a_file_of_a_flood_alone_is_counted_and_doubted(turn: int, site: Site) -> None:
     """It may be an earlier state of the next, or the end of what was rotated: it is said."""
@@ -519,6 +532,7 @@ def test_a_file_of_a_flood_alone_is_counted_and_doubted(turn: int, site: Site) -
     assert "`tidegauge forget` one of the two files" in said
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("turn", [1, -1])
 @pytest.mark.parametrize(
     ("one", "other"), [((26, 60), (46, 60)), ((0, 40), (26, 50)), ((0, 60), (20, 34))]
@@ -536,6 +550,7 @@ def test_fewer_lines_than_prove_an_overlap_are_doubted(
     assert records["web01-3.log"]["flood_lines"] == 0
 
 
+@pytest.mark.large
 def test_lines_that_may_be_counted_twice_are_said_where_the_figure_is(tmp_path: Path) -> None:
     """In any order, of their day alone, and until one of the two files is forgotten."""
     flood = [*write_lines(50), *[FLOOD] * 40]
@@ -595,6 +610,7 @@ def test_a_file_of_equal_lines_that_grew_otherwise_counts_once(site: Site) -> No
     assert count_hits(site) == 60
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("turn", [1, -1])
 def test_lines_sent_twice_that_hold_a_flood_count_once(turn: int, site: Site) -> None:
     """Twenty different ones prove it, however many equal ones are between them."""

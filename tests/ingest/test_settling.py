@@ -70,6 +70,7 @@ OTHER_BYTES = {
 }
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("turn", [1, -1])
 def test_the_same_lines_in_other_bytes_count_once(site: Site, turn: int) -> None:
     """A source each."""
@@ -90,6 +91,7 @@ def test_an_overlap_is_said_in_either_order(site: Site) -> None:
     assert hits(site) == 100
 
 
+@pytest.mark.large
 def test_an_earlier_state_of_a_forgotten_file_is_taken_in(site: Site) -> None:
     """In any order: what counts is the files that are there."""
     early = site.write("web01-a.log", lines(0, 60))
@@ -107,6 +109,7 @@ def test_an_earlier_state_of_a_forgotten_file_is_taken_in(site: Site) -> None:
     assert hits(site) == 100
 
 
+@pytest.mark.large
 def test_an_earlier_state_read_again_leaves_no_hits(site: Site) -> None:
     """Its cut-off last line alone did not tell it from a file of its own."""
     early = site.write("web05-a.log", lines(0, 10)[:-40])
@@ -152,6 +155,7 @@ def test_settings_can_change_after_hits_were_deleted(site: Site) -> None:
     assert hits(site) == before
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("change", ["DROP_OVERLAPS=false", "OVERLAP_LEAST_LINES=26"])
 def test_changed_overlap_settings_are_explained(site: Site, change: str) -> None:
     """Whichever was changed, until the build that is asked to; the default has nothing to say."""
@@ -172,6 +176,7 @@ def test_changed_overlap_settings_are_explained(site: Site, change: str) -> None
     site.run("build", "--also", "settings")
 
 
+@pytest.mark.large
 def test_a_file_grows_across_sealed_days(site: Site) -> None:
     path = site.write("web01-a.log", lines(0, 700, 10))
     take(site, path)
@@ -192,6 +197,7 @@ def test_hidden_parquet_is_found(tmp_path: Path) -> None:
     assert "._part.parquet" in site.run("verify", code=1).out
 
 
+@pytest.mark.large
 def test_lost_and_stray_records_are_found(tmp_path: Path) -> None:
     """A forgotten file would come back, an earlier state be read again."""
     site = Site(tmp_path)

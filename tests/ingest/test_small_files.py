@@ -129,6 +129,7 @@ def state_of(site: Site) -> tuple[dict[str, str], list[object]]:
     return site.hashes(), records
 
 
+@pytest.mark.large
 def test_together_or_one_by_one_in_any_order_is_the_same_lake(tmp_path: Path) -> None:
     found = []
     for turn in range(4):
@@ -147,6 +148,7 @@ def test_together_or_one_by_one_in_any_order_is_the_same_lake(tmp_path: Path) ->
     assert [one == found[0] for one in found] == [True] * 4
 
 
+@pytest.mark.large
 def test_what_is_read_together_is_what_is_read_alone(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +184,7 @@ def _rows(path: Path) -> list[tuple[str, bytes]]:
     return [(path.name, path.read_bytes())]
 
 
+@pytest.mark.large
 def test_most_files_are_read_together(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above compares nothing where all is left to a file's own reader."""
     alone: list[Path] = []
@@ -203,6 +206,7 @@ def test_most_files_are_read_together(site: Site, monkeypatch: pytest.MonkeyPatc
     }  # fmt: skip
 
 
+@pytest.mark.large
 def test_what_lies_where_it_was_read_is_not_read_again(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,6 +286,7 @@ def relations(one: Lines, other: Lines) -> Iterator[object]:
     yield is_earlier(one, other, LEAST) is not False
 
 
+@pytest.mark.large
 @settings(max_examples=400, deadline=None)
 @given(files=st.lists(FILE, min_size=2, max_size=5), many=st.sampled_from([1, 2, 64]))
 def test_files_that_share_anything_are_partners(files: list[Lines], many: int) -> None:

@@ -89,6 +89,7 @@ def test_the_tables_say_what_is_expected(site: Site) -> None:
     assert not any("web03" in reason for reason in day["reasons"])
 
 
+@pytest.mark.large
 def test_the_folder_raw_counts_beside_tables_only_when_set(site: Site) -> None:
     site.write("web09-20161108.log", day_of(8))
     put(site, "web01-20161108.log", day_of(8, 4))
@@ -200,6 +201,7 @@ def left_out(site: Site, day: int) -> list[str]:
     return reasons
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("at_once", [1, 2, 250_000])
 def test_a_remote_file_that_its_name_passes_over_is_said_where_it_can_have_lines(
     site: Site, web: WebServer, at_once: int, monkeypatch: pytest.MonkeyPatch
@@ -221,6 +223,7 @@ def test_a_remote_file_that_its_name_passes_over_is_said_where_it_can_have_lines
     site.run("verify")
 
 
+@pytest.mark.large
 def test_what_was_found_in_a_remote_file_is_not_guessed_again(site: Site, web: WebServer) -> None:
     """Day 9's file was looked through: nothing of it is of day 8, whatever its name allows."""
     for day in (7, 8, 9, 12):
@@ -237,6 +240,7 @@ def test_what_was_found_in_a_remote_file_is_not_guessed_again(site: Site, web: W
     assert ingested(site)["access-20161109.log"] == 6
 
 
+@pytest.mark.large
 def test_a_remote_file_that_grew_after_it_was_read_is_said(site: Site, web: WebServer) -> None:
     put(site, "access-20161108.log", day_of(8))
     put(site, "access-20161112.log", day_of(12))
@@ -251,6 +255,7 @@ def test_a_remote_file_that_grew_after_it_was_read_is_said(site: Site, web: WebS
     assert left_out(site, 8) == []
 
 
+@pytest.mark.large
 def test_a_source_rotated_by_the_week_shows_how_far_its_lines_are_from_its_names(
     site: Site, web: WebServer
 ) -> None:
@@ -312,6 +317,7 @@ def test_an_unreachable_store_is_one_sentence(site: Site, web: WebServer) -> Non
         assert PASSWORD not in done.err
 
 
+@pytest.mark.large
 def test_tls_is_read_when_the_certificate_is_known(site: Site) -> None:
     put(site, "a-20161108.log", day_of(8))
     certificate = site.folder / "server.pem"

@@ -44,6 +44,7 @@ def test_a_file_read_again_keeps_its_tables_zone_and_layout(site: Site) -> None:
     assert {row["client"] for row in site.rows("hits")} == {"192.0.2.8", "192.0.2.9", "192.0.2.1"}
 
 
+@pytest.mark.large
 def test_another_zone_in_a_table_is_a_reason_to_read_again(site: Site) -> None:
     put(site, "web01.log", IIS)
     configure(site, 'name = "web01"\nfiles = "logs/web01*"\ntimezone = "America/Toronto"')
@@ -88,6 +89,7 @@ def test_a_remote_file_is_fetched_to_be_read_again(site: Site, web: WebServer) -
     assert not [path for path in (site.lake / ".fetched").rglob("*") if path.is_file()]
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("what", ["gone", "changed"])
 def test_a_day_whose_remote_file_is_gone_keeps_its_hits(
     site: Site, web: WebServer, what: str
@@ -150,6 +152,7 @@ duration_unit = "us"
 """
 
 
+@pytest.mark.large
 def test_a_map_of_json_has_a_name_for_a_table(site: Site) -> None:
     record = {
         "@timestamp": "2016-11-08T10:00:00",

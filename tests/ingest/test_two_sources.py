@@ -37,6 +37,7 @@ def live(site: Site) -> dict[str, int]:
     return {record["source"]: record["hits"] for record in site.records().values()}
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("count", [3, 30])
 @pytest.mark.parametrize("more", [0, 5])
 def test_a_table_takes_over_what_was_named_by_its_name(site: Site, count: int, more: int) -> None:
@@ -56,6 +57,7 @@ def test_a_table_takes_over_what_was_named_by_its_name(site: Site, count: int, m
     assert site.ingest("web01").err.count("already in the lake as web01-") == 2
 
 
+@pytest.mark.large
 def test_a_run_takes_over_what_was_named_by_its_name(site: Site) -> None:
     """Also what was read of a log before it was rotated, under another name then."""
     log = site.write("access.log", lines(30))
@@ -73,6 +75,7 @@ def test_a_run_takes_over_what_was_named_by_its_name(site: Site) -> None:
     assert "files:  0 taken in" in again.out
 
 
+@pytest.mark.large
 def test_a_run_says_what_it_leaves_to_another_source(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -96,6 +99,7 @@ def test_a_run_says_what_it_leaves_to_another_source(
     assert not caplog.text
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_whatever_the_order_the_given_name_has_the_lines(site: Site, order: list[int]) -> None:
     """By its name, given, and grown as given: one set of files, one lake."""
@@ -109,6 +113,7 @@ def test_whatever_the_order_the_given_name_has_the_lines(site: Site, order: list
     site.run("verify")
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_equal_lines_of_two_sources_count_and_are_doubted(site: Site, order: list[int]) -> None:
     """At ingest, in the record and of the day, by both names; until one is forgotten."""
@@ -138,6 +143,7 @@ def test_a_few_equal_lines_of_two_servers_are_no_doubt(site: Site) -> None:
     assert total_hits(site) == 38
 
 
+@pytest.mark.large
 def test_what_a_person_was_erased_from_keeps_its_source(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:

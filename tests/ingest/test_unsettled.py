@@ -41,6 +41,7 @@ def count_among_all(lake: Lake, rules: OverlapRules) -> Counter[str]:
     return found
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("seed", range(4))
 def test_few_records_tell_which_files_rules_change(seed: int, tmp_path: Path) -> None:
     chance, site = random.Random(seed), Site(tmp_path)

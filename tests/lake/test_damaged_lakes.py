@@ -63,6 +63,7 @@ def test_one_sentence_names_the_damaged_file(
     assert "setting" not in said
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize(
     ("pattern", "damage"), [("daily/day=2016-11-07/part.parquet", lakes.append), (HITS, overwrite)]
 )
@@ -79,6 +80,7 @@ def test_a_build_names_the_damaged_file(
     assert "; `tidegauge verify` tells what else is" in said
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("damage", [overwrite, lakes.delete])
 def test_days_beside_damaged_hits_are_built(

@@ -32,6 +32,7 @@ def test_reference_holds_what_the_others_are_compared_by(lakes: Lakes) -> None:
     assert len(lakes.reference.rows("rejects")) == 2 * len(SERVERS)
 
 
+@pytest.mark.large
 def test_order_of_files_does_not_matter(lakes: Lakes) -> None:
     """Given the other way round, the files give the same bytes."""
     site = lakes.new("backwards")
@@ -40,6 +41,7 @@ def test_order_of_files_does_not_matter(lakes: Lakes) -> None:
     assert site.hashes() == lakes.wanted
 
 
+@pytest.mark.large
 def test_one_by_one_with_builds_between_is_all_at_once(lakes: Lakes) -> None:
     """Files that come late, each followed by a build, end in the same bytes."""
     site = lakes.new("one-by-one")
@@ -89,6 +91,7 @@ def test_views_are_equal_in_content(lakes: Lakes) -> None:
     assert shown == rows == [(1500 * len(SERVERS),)]
 
 
+@pytest.mark.large
 def test_day_that_lost_its_file_leaves_no_partition(lakes: Lakes) -> None:
     """When a file is taken out of the lake, its days are rebuilt as if it had never come."""
     site = lakes.new("taken-out")
@@ -103,6 +106,7 @@ def test_day_that_lost_its_file_leaves_no_partition(lakes: Lakes) -> None:
     assert not (site.lake / "daily" / "day=2016-12-20").exists()
 
 
+@pytest.mark.large
 def test_day_without_sessions_leaves_none_behind(tmp_path: Path) -> None:
     """A day of whose lines only robots' are left has daily rows and no sessions file."""
     site = Site(tmp_path)
@@ -117,6 +121,7 @@ def test_day_without_sessions_leaves_none_behind(tmp_path: Path) -> None:
     assert [(row["sessions"], row["robot_hits"]) for row in site.rows("daily")] == [(0, 1)]
 
 
+@pytest.mark.large
 def test_setting_that_changes_rebuilds_all_days(lakes: Lakes) -> None:
     """Another session timeout waits until asked for; back again gives the same bytes."""
     site = lakes.new("timeout")
@@ -137,6 +142,7 @@ def test_setting_that_changes_rebuilds_all_days(lakes: Lakes) -> None:
     assert site.hashes() == lakes.wanted
 
 
+@pytest.mark.large
 def test_partitions_are_in_order_whatever_was_built_beside_them(tmp_path: Path) -> None:
     """A few hourly rows of a day in the vector of 2,048 rows before: in order, the same bytes."""
     codes = [f"{a}{b}" for a in "ABCDE" for b in "ABCDEFGHIJKLMNOPQ"]  # 85: 2,040 rows a day

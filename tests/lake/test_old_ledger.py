@@ -156,6 +156,7 @@ def assert_new(site: Site) -> None:
     assert_nothing_abandoned(site)
 
 
+@pytest.mark.large
 def test_the_first_command_that_writes_says_so_once(
     site: Site, made: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -177,6 +178,7 @@ def test_the_first_command_that_writes_says_so_once(
     assert count == len(Lake(made.lake).all_files())
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("command", WRITING)
 def test_every_command_that_writes_does_it(command: str, site: Site, original: Site) -> None:
     """What it leaves is what it leaves of a lake made now."""
@@ -198,6 +200,7 @@ STEPS = (
 )  # fmt: skip
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_at_a_named_step_it_is_finished(
     step: str, site: Site, original: Site, made: Site

@@ -248,6 +248,7 @@ def test_lake_that_is_not_built_yet_shows_its_hits(
     assert {table for table, count in counts.items() if count} == {"files", "hits", "rejects"}
 
 
+@pytest.mark.large
 def test_reader_in_another_process_blocks_no_build(
     tidegauge: Tidegauge, geo: Path, built_lake: Path, tmp_path: Path
 ) -> None:

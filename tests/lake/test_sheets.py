@@ -204,6 +204,7 @@ def test_a_reader_of_two_sheets_sees_one_moment(
     assert lake.files()[5].day == str(FIRST)
 
 
+@pytest.mark.large
 @pytest.mark.usefixtures("few")
 def test_a_lake_of_divided_sheets_is_proved(tmp_path: Path) -> None:
     """Files of many days one by one: what was read is known, a grown one replaces, all is sound."""

@@ -21,6 +21,8 @@ from typer.testing import CliRunner
 from pipeline.cli.main import app
 from pipeline.demo.storm.address_pool import find_database
 
+pytestmark = pytest.mark.large
+
 SQL = Path(__file__).parents[2] / "sql"
 CHECKS = {path.stem: path for path in sorted(SQL.glob("checks/*.sql"))}
 DAMAGED_DAY = "2016-11-09"

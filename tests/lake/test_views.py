@@ -17,6 +17,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return site
 
 
+@pytest.mark.large
 def test_open_reader_blocks_no_build(built: Site) -> None:
     """While a reader has the views open, a build ends, and the reader still gets its answers."""
     days = "SELECT count(DISTINCT day) FROM daily"
@@ -45,6 +46,7 @@ def test_views_work_from_anywhere_and_after_a_move(
     assert by_view == by_path
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("name", ["lake/tidegauge.duckdb", "./lake/tidegauge.duckdb"])
 def test_opened_by_a_relative_path_as_duckdbs_command_keeps_it(
     name: str, built: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -83,6 +85,7 @@ def test_views_of_an_empty_lake_have_no_rows(tmp_path: Path) -> None:
             assert views.table(table).fetchall() == []
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("name", ["lake[5]", "la*ke", "it's", "la ke", "l\u00e9k"])
 def test_lake_may_have_any_name(name: str, tmp_path: Path) -> None:
     """Characters that mean something to SQL or to a search pattern are only a name here."""

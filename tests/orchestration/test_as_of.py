@@ -51,6 +51,7 @@ def run(site: Site, *args: str, code: int = 0, url: str | None = None) -> str:
     return done.out + done.err
 
 
+@pytest.mark.large
 def test_a_late_file_is_taken_by_the_run_after_it_arrived(site: Site) -> None:
     """The nights of 9 and 10 November lack the late log; that of the 11th restates the 8th."""
     said = run(site, "--as-of", "2016-11-09T06:00")
@@ -71,6 +72,7 @@ def test_a_span_is_run_as_of_a_time_as_well(site: Site) -> None:
     assert sessions(site) == {"2016-11-07": 2, "2016-11-08": 1}
 
 
+@pytest.mark.large
 def test_without_as_of_times_of_change_mean_nothing(site: Site) -> None:
     """A copy or an archive loses them; a file of tomorrow, by another clock, is there."""
     for path in (site.folder / "raw").iterdir():

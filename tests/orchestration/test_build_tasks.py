@@ -141,6 +141,7 @@ def test_nothing_stale_is_no_part_and_settings_are_heeded_all_the_same(
     assert site.hashes() == wanted
 
 
+@pytest.mark.large
 def test_a_lost_part_is_named_and_every_other_day_is_built(
     site: Site, wanted: dict[str, str]
 ) -> None:
@@ -174,6 +175,7 @@ def test_a_lost_slice_leaves_its_day_out_of_the_buckets(site: Site) -> None:
         scheduler.finish(done)
 
 
+@pytest.mark.large
 def test_a_last_task_that_is_killed_finds_all_again(site: Site, wanted: dict[str, str]) -> None:
     scheduler = Scheduler(settings_of(site))
     done = scheduler.do(scheduler.plan())
@@ -202,6 +204,7 @@ def start_part(site: Site, part: Part) -> subprocess.Popen[bytes]:
     )
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("word", ["2016-11-08", "slice 1", "bucket 1"])
 def test_a_killed_part_is_done_again(word: str, site: Site, wanted: dict[str, str]) -> None:
     """It is killed as soon as it has a folder of its own, with what it has left there."""
@@ -223,6 +226,7 @@ def test_a_killed_part_is_done_again(word: str, site: Site, wanted: dict[str, st
     assert not (site.lake / ".staging").exists()
 
 
+@pytest.mark.large
 def test_a_person_who_is_erased_meanwhile_is_in_no_day(site: Site) -> None:
     """What parts have left is removed, as their sessions may be in it; the build begins again."""
     scheduler = Scheduler(settings_of(site))
@@ -243,6 +247,7 @@ def list_stale(site: Site) -> set[str]:
     return {row["day"] for row in rows}
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("days", [(8,), (6,), (5, 6, 7, 8, 9)])
 @pytest.mark.parametrize("before", ["parts", "the last"])
 def test_files_that_come_meanwhile_are_counted(
@@ -267,6 +272,7 @@ def test_files_that_come_meanwhile_are_counted(
     assert "nothing is off" in site.run("verify").err
 
 
+@pytest.mark.large
 def test_hits_that_are_gone_are_no_failure(site: Site) -> None:
     """A file that grew takes its earlier state's place."""
     scheduler = Scheduler(settings_of(site))
@@ -280,6 +286,7 @@ def test_hits_that_are_gone_are_no_failure(site: Site) -> None:
     assert "nothing is off" in site.run("verify").err
 
 
+@pytest.mark.large
 def test_days_that_somebody_else_built_stand(site: Site, wanted: dict[str, str]) -> None:
     one, two = Scheduler(settings_of(site)), Scheduler(settings_of(site))
     parts = one.plan()
@@ -290,6 +297,7 @@ def test_days_that_somebody_else_built_stand(site: Site, wanted: dict[str, str])
     assert site.hashes() == wanted
 
 
+@pytest.mark.large
 def test_a_day_that_needs_more_memory_is_named(site: Site) -> None:
     scheduler = Scheduler(settings_of(site))
     done = scheduler.do(scheduler.plan())

@@ -65,6 +65,7 @@ def test_without_a_country_it_is_the_index(storm: Path) -> None:
     assert page.html.count(" selected") == 1, "the language alone"
 
 
+@pytest.mark.large
 def test_each_day_leads_to_its_runs_and_says_what_is_stale_or_missing(tmp_path: Path) -> None:
     """Nights have the logical date 06:00 of their day; here clocks change on the sixth."""
     lake = make_storm(tmp_path)
@@ -111,6 +112,7 @@ def test_todays_hours_are_those_of_now(storm: Path) -> None:
     ]
 
 
+@pytest.mark.large
 def test_nothing_of_the_lake_is_written(storm: Path) -> None:
     before = read_tree(storm)
     assert {ask(storm, page).status for page in ("", "days")} == {200}

@@ -50,6 +50,7 @@ def geo() -> Path:
     return find_database().parent
 
 
+@pytest.mark.large
 def test_no_hour_of_the_week_before_is_a_surge(week: Site) -> None:
     """Each day's hours as seen after its midnight; from the fourth day on some are expected."""
     for day in range(1, 8):
@@ -64,6 +65,7 @@ def settings_of(site: Site, hook: Hook) -> Settings:
     return load_settings(lake=site.lake, alert_urls=hook.url, timezone="America/Toronto")
 
 
+@pytest.mark.large
 def test_the_surge_is_announced_once_before_midnight_and_leaves_the_lake_as_a_night_does(
     week: Site, whole: Path, hook: Hook, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

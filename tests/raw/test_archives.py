@@ -203,6 +203,7 @@ def test_zst_that_needs_more_is_not_called_damaged(site: Site) -> None:
     assert site.records() == {}
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("is_size_known", [False, True])
 def test_a_zst_whose_window_fills_more_memory_than_is_set_is_refused(
     site: Site, *, is_size_known: bool

@@ -19,6 +19,7 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("kind", COMPRESS)
 @pytest.mark.parametrize("damage", ["truncated", "corrupt"])
 def test_damaged_archive_keeps_its_readable_part(kind: str, damage: str, site: Site) -> None:

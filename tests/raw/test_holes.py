@@ -24,6 +24,7 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("kind", ["plain", *COMPRESS])
 def test_hole_before_the_first_line_is_no_part_of_it(kind: str, site: Site) -> None:
     """Also 70 MiB of it, plain or compressed, though it is a thousand times its size on disk."""

@@ -56,6 +56,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.large
 def test_archives_that_hold_a_thousand_times_their_size_are_refused(site: Site) -> None:
     """Early, in less memory than one gives, with what to set; the file beside them is in."""
     archives = [site.write(f"{name}.log", make()) for name, make in BOMBS.items()]
@@ -99,6 +100,7 @@ def measured(site: Site, *args: str | Path) -> tuple[subprocess.CompletedProcess
     return done, int((site.folder / "peak").read_text()) / 1024
 
 
+@pytest.mark.large
 def test_archive_is_allowed_what_the_setting_allows(site: Site) -> None:
     """A real log of one line again and again is refused or taken as set, and then known."""
     content = GOOD * (65 * MIB // len(GOOD))
@@ -139,6 +141,7 @@ def test_file_of_more_lines_than_allowed_is_refused(site: Site) -> None:
     site.run("ingest", "--no-geo", log, env={"TIDEGAUGE_MAX_LINES": "11"})
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("kind", COMPRESS)
 def test_many_members_are_one_content_in_bounded_memory(kind: str, site: Site) -> None:
     """Thousands of members, empty ones between, are read as one; no piece is large."""
@@ -155,6 +158,7 @@ def test_many_members_are_one_content_in_bounded_memory(kind: str, site: Site) -
     assert assert_accounted(site, MANY, hits=3000)["damage"] is None
 
 
+@pytest.mark.large
 def test_half_a_million_empty_members_end(site: Site) -> None:
     """10 MB of empty gz members hold nothing, and take seconds."""
     member = gzip.compress(b"", mtime=0)
@@ -164,6 +168,7 @@ def test_half_a_million_empty_members_end(site: Site) -> None:
     assert time.process_time() - begun < 120
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize(
     ("content", "kinds"),
     [

@@ -145,6 +145,7 @@ def test_a_known_file_that_grew_or_was_packed_is_not_counted_twice(site: Site) -
     assert set(sources(site).values()) == {"20161101", "20161102", "raw"}
 
 
+@pytest.mark.large
 def test_definitions_when_asked_for_name_an_old_lakes_sources_anew(old: Site) -> None:
     """The files are read again under their own sources; the lake is the one made anew."""
     old.run("build")
@@ -166,6 +167,7 @@ def test_definitions_when_asked_for_name_an_old_lakes_sources_anew(old: Site) ->
     old.run("verify")
 
 
+@pytest.mark.large
 def test_a_file_whose_raw_file_is_gone_keeps_its_source(old: Site) -> None:
     (old.folder / "raw" / "web-01-20161101.log").unlink()
     old.run("build", "--also", "definitions")

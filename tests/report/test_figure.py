@@ -157,6 +157,7 @@ def test_a_figure_that_is_newer_than_what_was_published_says_so(site: Publisher)
     )
 
 
+@pytest.mark.large
 def test_a_day_of_which_nothing_is_left_says_what_was_published(site: Publisher) -> None:
     """Its logs were all forgotten: in the sentence as in JSON; a country that had none was 0."""
     site.deliver("web01.log", day=7, US=1)
@@ -362,6 +363,7 @@ def test_history_without_a_figure_lists_what_was_restated(night: Publisher) -> N
     assert ask("--to", "2016-11-07") == []
 
 
+@pytest.mark.large
 def test_a_hostile_reason_steers_no_terminal(site: Publisher) -> None:
     """Also one that got into the table unescaped, from elsewhere."""
     site.deliver("web01.log", US=3)

@@ -54,6 +54,7 @@ def test_a_day_without_hits_is_missing_and_not_zero(night: Publisher) -> None:
     assert "No number is expected of all countries together" in said
 
 
+@pytest.mark.large
 def test_what_is_expected_of_some_days_is_held_against_no_more_days(tmp_path: Path) -> None:
     """Four days' sessions are none of twice as many days', and a lower bound is rounded down."""
     site = Publisher(tmp_path)
@@ -173,6 +174,7 @@ def test_days_in_a_row_are_written_as_one() -> None:
     assert ENGLISH.days(days, most=1) == "1 to 3 November 2016 and 3 more days"
 
 
+@pytest.mark.large
 def test_raw_files_that_came_or_went_since_the_day_was_counted_are_said(tmp_path: Path) -> None:
     """Beside the figure, in three sentences, in JSON and on the page, until a build counts them."""
     site = Publisher(tmp_path)
@@ -238,6 +240,7 @@ def test_a_published_day_of_which_nothing_is_left_has_changed(tmp_path: Path) ->
     assert "figures of it were restated" in said
 
 
+@pytest.mark.large
 def test_a_figure_that_changed_and_changed_back_was_restated(tmp_path: Path) -> None:
     site = Publisher(tmp_path)
     site.deliver("web01-20161108.log", day=8, US=200)
@@ -274,6 +277,7 @@ def test_a_day_with_hits_that_were_not_counted_is_not_called_missing(tmp_path: P
     assert "not counted yet:</strong> 7 November 2016." in page
 
 
+@pytest.mark.large
 def test_a_file_that_a_sealed_day_refused_is_said_on_the_page_as_in_the_figure(
     tmp_path: Path,
 ) -> None:

@@ -37,6 +37,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_storm(tmp_path_factory.mktemp("storm"))
 
 
+@pytest.mark.large
 def test_the_page_and_the_index_are_french(lake: Path) -> None:
     site = Site(lake.parent)
     site.run("report", "--geo", "geo", "--lang", "fr", "--out", "fr.html")
@@ -63,6 +64,7 @@ def test_why_has_french_numbers_and_names_what_is_none(lake: Path) -> None:
     assert ",referring site,,200,20.0" in rows
 
 
+@pytest.mark.large
 def test_what_was_restated_is_french(tmp_path: Path) -> None:
     made = make_restated_storm(tmp_path)
     made.site.run("report", "--lang", "fr", "--out", "fr.html")

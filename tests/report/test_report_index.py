@@ -50,6 +50,7 @@ def test_the_index_has_every_country_the_largest_excess_first(storm: Path) -> No
         assert "index.html" in links or name == "index.html"
 
 
+@pytest.mark.large
 def test_a_page_of_all_is_the_page_of_one_with_links(storm: Path, tmp_path: Path) -> None:
     """The same facts and charts; alone it links nowhere."""
     alone = tmp_path / "CA.html"
@@ -68,6 +69,7 @@ def test_a_span_has_the_countries_of_its_days(tmp_path: Path) -> None:
     assert "2 sessions from 1 country, no surges" in text_of(pages["index.html"])
 
 
+@pytest.mark.large
 def test_files_are_named_by_codes_and_nothing_in_a_log_becomes_html(tmp_path: Path) -> None:
     """Whatever paths, sites, agents and files are called."""
     pages = write_all(make_hostile(tmp_path / "site"))

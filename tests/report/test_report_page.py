@@ -83,6 +83,7 @@ def test_a_surge_is_the_headline(report: Report, storm: Path) -> None:
     assert "at least" not in text.split("What these figures do not say")[0]
 
 
+@pytest.mark.large
 def test_a_surge_on_an_incomplete_day_is_at_least(report: Report, tmp_path: Path) -> None:
     """Without web02 on the peak day, and a tenth of its requests failing: headline, chart, list."""
     folder = tmp_path / "site"
@@ -117,6 +118,7 @@ def test_a_surge_on_an_incomplete_day_is_at_least(report: Report, tmp_path: Path
     assert Page(html).tags <= set(ALLOWED.split()) | VOID
 
 
+@pytest.mark.large
 def test_a_surge_under_a_crash_is_at_least_everywhere(report: Report, tmp_path: Path) -> None:
     """No log is missing, a tenth of the requests failed: report, figure and its JSON, verify."""
     lines = []
@@ -145,6 +147,7 @@ def test_a_surge_under_a_crash_is_at_least_everywhere(report: Report, tmp_path: 
     site.run("verify", "--geo", "geo")
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("zone", ["America/Toronto", "UTC"])
 def test_a_lake_of_one_day_claims_no_judgement_and_no_country_without_a_session(
     report: Report, tmp_path: Path, zone: str
@@ -167,6 +170,7 @@ def test_a_lake_of_one_day_claims_no_judgement_and_no_country_without_a_session(
     assert check_built(settings, NOON.date(), [])["countries"] == 1
 
 
+@pytest.mark.large
 def test_the_same_lake_gives_the_same_bytes_anywhere(
     report: Report,
     tidegauge: Tidegauge,
@@ -213,6 +217,7 @@ def test_a_span_shows_its_days_alone(report: Report, storm: Path) -> None:
     assert "UTC day lies in a local day that the lake does not have" not in text
 
 
+@pytest.mark.large
 def test_a_span_beside_a_surge_s_peak_says_where_it_was(report: Report, tmp_path: Path) -> None:
     """It is no span without a surge, though its own days are lower."""
     lines = []
@@ -318,6 +323,7 @@ def test_one_day_without_locations(report: Report, tmp_path: Path) -> None:
     assert "none: nobody was located" in text
 
 
+@pytest.mark.large
 def test_a_long_lake_shows_the_days_about_the_surge(report: Report, tmp_path: Path) -> None:
     """Those are shown one by one, six weeks before to four after; all days in a thin line."""
     first = datetime.fromisoformat("2004-01-01T16:00:00+00:00")

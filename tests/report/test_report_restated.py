@@ -56,6 +56,7 @@ def test_each_restatement_has_one_entry(storm: Publisher) -> None:
     assert "Times are those of America/Toronto" in section_of(write(storm))
 
 
+@pytest.mark.large
 def test_a_delivery_for_many_days_names_its_files_once(tmp_path: Path) -> None:
     """Also where days beside them changed; days and countries that moved less are folded."""
     site = Publisher(tmp_path)
@@ -100,6 +101,7 @@ def test_reasons_name_each_file_once() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.large
 def test_equal_totals_are_an_entry_too(tmp_path: Path) -> None:
     """One country lost what another one got: the total's row says so."""
     site = Publisher(tmp_path)
@@ -131,6 +133,7 @@ def test_a_hostile_reason_stays_text(storm: Publisher) -> None:
     assert not re.search("[\x1b\u202e]", html)
 
 
+@pytest.mark.large
 def test_a_lake_of_which_nothing_was_restated_has_no_such_place(tmp_path: Path) -> None:
     """Nor does a day that only became more complete, nor one that nobody published."""
     site = Publisher(tmp_path)
@@ -146,6 +149,7 @@ def test_a_lake_of_which_nothing_was_restated_has_no_such_place(tmp_path: Path) 
     assert len(site.rows(8, "US")) == 2
 
 
+@pytest.mark.large
 def test_older_restatements_are_folded_and_still_older_ones_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -130,6 +130,7 @@ def bench(monkeypatch: pytest.MonkeyPatch):
     return hours
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("seed", [1, 2])
 def test_no_hour_of_eighty_quiet_countries_is_a_surge(bench, seed: int) -> None:
     """From their first day on; `make bench-surges` counts the years."""

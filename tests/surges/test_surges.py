@@ -111,6 +111,7 @@ def test_slow_ramp_is_flagged_from_its_lower_days():
     assert episode.end in {211, 212}
 
 
+@pytest.mark.large
 def test_fading_surge_is_followed_into_the_noise():
     """Its last days, of half an sd to two, are held against what it would have as it fades.
 

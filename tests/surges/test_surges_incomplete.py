@@ -71,6 +71,7 @@ def test_complete_days_change_nothing() -> None:
     assert surges.to_pylist() == tables(NOVEMBER, {})[1]
 
 
+@pytest.mark.large
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 7),

@@ -66,6 +66,7 @@ def test_a_changed_gap_makes_no_surge_either(site: Site, tmp_path: Path) -> None
     assert not any(row["is_surge_then"] for row in rows)
 
 
+@pytest.mark.large
 def test_a_surge_of_another_database_says_so(tmp_path: Path) -> None:
     """Half of Canada's addresses are the States' in the database of 11 November."""
     site = Site(tmp_path)

@@ -187,6 +187,7 @@ counts_or_missing = hnp.arrays(
 )
 
 
+@pytest.mark.large
 @settings(max_examples=60, deadline=None)
 @given(counts_or_missing, st.integers(0, 6))
 def test_any_series_keeps_the_invariants(counts, weekday):
@@ -212,6 +213,7 @@ def test_any_series_keeps_the_invariants(counts, weekday):
     assert not found.is_surge[~inside].any()
 
 
+@pytest.mark.large
 @settings(max_examples=25, deadline=None)
 @given(counts_or_missing, st.integers(1, 30))
 def test_days_to_come_change_flags_only_by_dating_back(counts, cut):

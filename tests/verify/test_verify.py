@@ -136,6 +136,7 @@ GROUPS = {
 without its daily was never built, and what it was built from is said in another file."""
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_files_are_named(damage: Callable[[Path], None], group: str, site: Site) -> None:
@@ -228,6 +229,7 @@ def test_sums_of_other_records_are_named(site: Site) -> None:
     assert [row["finding"] for row in rows if "come to" in row["finding"]], rows
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("table", ["hits", "sessions", "daily", "hourly", "minutes"])
 def test_exchanged_partitions_are_named(table: str, site: Site) -> None:
     """Two files in each other's place, each sound by itself."""
@@ -281,6 +283,7 @@ HITS_CHANGES: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("source", ["web01", "web07"])
 @pytest.mark.parametrize("change", HITS_CHANGES)
 def test_change_of_hits_is_found_without_digests(change: str, source: str, site: Site) -> None:
@@ -335,6 +338,7 @@ PACKS = {
 }
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("pack", PACKS)
 @pytest.mark.parametrize("change", PACK_CHANGES)
 def test_change_of_a_pack_is_found_without_digests(change: str, pack: str, site: Site) -> None:
@@ -371,6 +375,7 @@ LINES_CHANGES: dict[str, Callable[[list[list[int] | None]], list[list[int] | Non
 }
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("change", LINES_CHANGES)
 def test_change_of_lines_is_found_without_digests(change: str, site: Site) -> None:
     """So many hashes as its record has lines, of each file."""
@@ -400,6 +405,7 @@ def test_hit_of_another_day_is_found(site: Site) -> None:
 PARTITIONS = ("sessions", "daily", "hourly", "minutes", "days", "expected")
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("table", PARTITIONS)
 def test_change_of_figures_is_found_without_digests(table: str, site: Site) -> None:
     """A row less, rows in another order, a value changed: by counting anew."""
@@ -456,6 +462,7 @@ RECORD_CHANGES: dict[str, tuple[Callable[[FileRecord], dict[str, Any]], str]] = 
 }  # fmt: skip
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("change", RECORD_CHANGES)
 def test_change_of_a_record_is_found_without_digests(change: str, site: Site) -> None:
     """A record that was written wrongly contradicts itself or the files."""
@@ -485,6 +492,7 @@ SHEET_CHANGES: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("change", SHEET_CHANGES)
 def test_change_of_a_sheet_is_found_without_digests(change: str, site: Site) -> None:
     """Records that are none, or too many, or too few, with the right digest."""
@@ -570,6 +578,7 @@ def test_stale_day_is_noted_and_not_wrong(site: Site) -> None:
     assert {"2016-11-08", "2016-11-09"} <= places_of(rows)
 
 
+@pytest.mark.large
 def test_sealed_day_is_reported_and_its_bytes_are_proved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -588,6 +597,7 @@ def test_sealed_day_is_reported_and_its_bytes_are_proved(
     assert path.relative_to(site.lake).as_posix() in places_of(verify(site, code=1))
 
 
+@pytest.mark.large
 def test_what_was_not_counted_anew_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of sealed days the bytes alone, of stale ones nothing: neither is among what was counted."""
     site = make_original(tmp_path)
@@ -625,6 +635,7 @@ def test_only_the_days_asked_for_are_proved(site: Site) -> None:
     assert "daily/day=2016-11-07/part.parquet" in places_of(rows)
 
 
+@pytest.mark.large
 def test_several_processes_find_the_same(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A large lake's days are spread over processes: the same findings."""
     lakes.flip(one_of(site, "hits/day=2016-11-07/web02-*.parquet"))
@@ -641,6 +652,7 @@ def test_several_processes_find_the_same(site: Site, monkeypatch: pytest.MonkeyP
     assert not started  # not in this process
 
 
+@pytest.mark.large
 def test_process_that_ends_early_is_a_finding(capfd: pytest.CaptureFixture[str]) -> None:
     """Its days are named as not proved."""
     day = date(2016, 11, 8)

@@ -56,6 +56,7 @@ def state_of(folder: Path) -> list[tuple[str, int]]:
     return sorted((str(path), path.stat().st_mtime_ns) for path in folder.rglob("*"))
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("locks", ["there", "never made"])
 def test_who_may_only_read_proves_the_lake(locks: str, site: Site) -> None:
     """Nothing is off, nothing is written; also where no lock was ever made, as in a copy."""
@@ -71,6 +72,7 @@ def test_who_may_only_read_proves_the_lake(locks: str, site: Site) -> None:
     set_modes(site.folder, 0o755, 0o644)
 
 
+@pytest.mark.large
 def test_damage_is_named_to_them_too(site: Site) -> None:
     """The exit code is 1 and the file is named."""
     part = site.lake / "daily" / "day=2016-11-08" / "part.parquet"
@@ -84,6 +86,7 @@ def test_damage_is_named_to_them_too(site: Site) -> None:
     assert "daily/day=2016-11-08/part.parquet" in done.stdout
 
 
+@pytest.mark.large
 def test_interrupted_change_is_one_sentence(site: Site) -> None:
     """What a dead process left half done is for who may write; a reader is told so."""
     (site.lake / ".commit").mkdir()
@@ -97,6 +100,7 @@ def test_interrupted_change_is_one_sentence(site: Site) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.large
 def test_other_reading_commands_work_too(site: Site) -> None:
     """`sql --safe` and `status` need no right to write either."""
     set_modes(site.folder, 0o555, 0o444)

@@ -103,6 +103,7 @@ SESSION_CASES = [
 """Those whose robot-like visitors are to be found in the hits, not given."""
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("case", SESSION_CASES, ids=lambda case: case.name)
 def test_sessions_of_a_case_are_those_of_the_model(
     case: Path, database: duckdb.DuckDBPyConnection
@@ -187,6 +188,7 @@ OF_25_HOURS = [date(2016, 11, 5) + n * ONE_DAY for n in range(4)]
 OF_23_HOURS = [date(2016, 3, 11) + n * ONE_DAY for n in range(4)]
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize(
     ("days", "minutes", "at_once"),
     [
@@ -270,6 +272,7 @@ def test_host_of_a_referrer(referrer: str, host: str | None) -> None:
     assert referrer_host(referrer) == host
 
 
+@pytest.mark.large
 def test_lake_of_hostile_lines_is_proved(tmp_path: Path) -> None:
     """Nothing is found in a lake of lines made to be misread."""
     site = Site(tmp_path)

@@ -14,6 +14,7 @@ SURGES = 105
 SEED = 404
 
 
+@pytest.mark.large
 def test_planted_drivers_come_first_floods_are_told_and_people_are_not_called_machines(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -9,6 +9,8 @@ from conftest import build_databases
 from lake_fixtures import Site
 from report_lakes import day_lines
 
+pytestmark = pytest.mark.large
+
 FIRST = datetime.fromisoformat("2016-11-01T16:00:00+00:00")
 SURGE = (10, 11)
 DAYS = 33

@@ -103,6 +103,7 @@ def test_what_rises_alike_is_said(site: Site) -> None:
     assert found["why"].startswith("Everything rose alike")
 
 
+@pytest.mark.large
 def test_a_surge_is_taken_apart_anew_only_when_it_is_made_of_something_else(tmp_path: Path) -> None:
     """Step by step the bytes are those of all at once; damaged, all of it is made again."""
     lines = make_lines()
@@ -143,6 +144,7 @@ NETWORKS = ("2016-10-01", "One"), ("2016-11-06", "Uno")
 """Two databases, in which one network is called otherwise."""
 
 
+@pytest.mark.large
 def test_networks_are_looked_at_where_hits_have_them(site: Site, tmp_path: Path) -> None:
     """Until then it is said what would bring them; names of others steer nothing."""
     told = site.run("why", "--country", "US").out
@@ -177,6 +179,7 @@ def test_networks_are_looked_at_where_hits_have_them(site: Site, tmp_path: Path)
     assert "<script>alert(8)" not in page
 
 
+@pytest.mark.large
 def test_a_lake_without_a_surge_says_so(tmp_path: Path) -> None:
     """Nothing points to a table that is empty."""
     quiet = Site(tmp_path)
