@@ -2,23 +2,34 @@
 
 import gzip
 import hashlib
+import threading
 import tracemalloc
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import pyarrow as pa
 import pytest
+from conftest import VISITOR_KEY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lake_fixtures import GOOD, Site, make_line
 from layout_lines import IIS, IIS_HEADER
 
+from pipeline.enrich.hits import DatabasesInForce, HitMaker
+from pipeline.enrich.robots import Robots
+from pipeline.enrich.visitors import VisitorKey
 from pipeline.formats.layouts import list_layouts
 from pipeline.formats.together import JoinedLines
 from pipeline.ingest import batches, ingest
+from pipeline.ingest.batches import stage_together
+from pipeline.ingest.deduplication import NewFile
+from pipeline.ingest.filing import Piece
 from pipeline.ingest.overlaps import (
     Lines,
     find_flood,
@@ -28,10 +39,13 @@ from pipeline.ingest.overlaps import (
 )
 from pipeline.ingest.partners import find_partners
 from pipeline.ingest.repeats import find_repeats, find_shared
+from pipeline.ingest.staging import Reading, stage_file
 from pipeline.lake.lake import Lake
 from pipeline.lake.packs import MOST_BYTES
+from pipeline.lake.table_files import complete, read_table
 from pipeline.raw.files import Origin
 from pipeline.raw.opening import DEFAULT_LIMITS
+from pipeline.tables import HITS
 
 LEAST = 3
 CLOUDFRONT = (
@@ -132,56 +146,64 @@ def state_of(site: Site) -> tuple[dict[str, str], list[object]]:
 @pytest.mark.large
 def test_together_or_one_by_one_in_any_order_is_the_same_lake(tmp_path: Path) -> None:
     found = []
-    for turn in range(4):
+    for turn in range(3):
         folder = tmp_path / str(turn)
         folder.mkdir()
         site = Site(folder)
         paths = write_all(site)
-        paths = paths if turn % 2 else paths[::-1]
-        if turn < 2:
-            site.run("ingest", "--no-geo", "--source", "s", *paths, code=None)
-        else:
-            for path in paths:
-                site.run("ingest", "--no-geo", "--source", "s", path, code=None)
+        for its in ([paths], [paths[::-1]], [[path] for path in paths[::-1]])[turn]:
+            site.run("ingest", "--no-geo", "--source", "s", *its, code=None)
         found.append(state_of(site))
-        assert site.run("verify").code == 0
-    assert [one == found[0] for one in found] == [True] * 4
+    assert [one == found[0] for one in found] == [True] * 3
+    site.run("verify")
+
+
+@pytest.fixture
+def how(site: Site) -> Iterator[Reading]:
+    """How an ingest without databases of addresses reads."""
+    places = DatabasesInForce([], None, ZoneInfo("America/Toronto"))
+    maker = HitMaker(places.zone, places, Robots(site.lake), VisitorKey(VISITOR_KEY.encode()))
+    with ThreadPoolExecutor(2) as pool:
+        yield Reading(
+            maker, DEFAULT_LIMITS, only_whole=False, on_read=lambda _: None, pool=pool,
+            stop=threading.Event(),
+        )  # fmt: skip
 
 
 @pytest.mark.large
-def test_what_is_read_together_is_what_is_read_alone(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_read_together_is_what_is_read_alone(site: Site, how: Reading) -> None:
     """Of every layout the example, given and found, beside others; records and hits are equal."""
     texts = {one.name: one.example for one in list_layouts() if getattr(one, "example", "")}
     assert len(texts) > 20
-    for name, text in texts.items():
-        site.write(f"{name}-1.log", f"{text}\n".encode())
-        site.write(f"{name}-2.log", f"{text}\n{text}\n".encode())
-    together = {}
-    for is_alone in (False, True):
-        if is_alone:
-            monkeypatch.setattr(ingest, "stage_together", lambda *_: ({}, {}))
-        for name in [None, *texts]:
-            lake = site.folder / f"lake-{is_alone}-{name}"
-            chosen = ["--log-format", name] if name else []
-            paths = sorted((site.folder / "raw").glob(f"{name or '*'}-?.log"))
-            done = site.run("ingest", "--no-geo", *chosen, *paths, "--lake", lake, code=None)
-            records = [
-                replace(record, ingested_at="", duration_ms=0, seen=())
-                for record in Lake(lake).all_files()
-            ]
-            rows = [row for path in sorted(lake.glob("hits/*/*")) for row in _rows(path)]
-            said = [line for line in done.err.splitlines() if ".log" in line]
-            if not is_alone:
-                together[name] = (records, rows, sorted(said))
-            else:
-                assert set(together[name][2]) ^ set(said) == set()
-                assert together[name] == (records, rows, sorted(said)), name
+    paths = [
+        site.write(f"{name}-{count}.log", f"{text}\n".encode() * count)
+        for name, text in texts.items()
+        for count in (1, 2)
+    ]
+    together: set[str] = set()
+    for layout in [None, *texts]:
+        origin = Origin("s", layout)
+        chosen = [path for path in paths if path.name[:-6] == layout or not layout]
+        found, _ = stage_together([(path, origin, False) for path in chosen], how, lambda _: ())
+        for path, new in found.items():
+            folder = site.folder / f"{layout}-{path.name}"
+            alone, doubt = stage_file(path, origin, how, folder, is_source_by_name=False)
+            assert (_what_of(new), None) == (_what_of(alone), doubt)
+            together.add(path.name)
+    assert len(together) > 80
 
 
-def _rows(path: Path) -> list[tuple[str, bytes]]:
-    return [(path.name, path.read_bytes())]
+def _what_of(new: NewFile) -> tuple[object, ...]:
+    """All but when it was made, and where it lies."""
+    hits = {day: _as_table(piece) for day, piece in new.hits.items()}
+    record = replace(new.record, ingested_at="", duration_ms=0)
+    lines = (new.lines.hashes.tolist(), replace(new.lines, hashes=np.zeros(0)).__repr__())
+    return record, lines, hits, new.rejects, new.raw, new.stat
+
+
+def _as_table(piece: Piece) -> pa.Table:
+    table = read_table(piece) if isinstance(piece, Path) else piece.slice
+    return complete(table, HITS).cast(HITS).drop_columns("file_key")
 
 
 @pytest.mark.large
@@ -234,8 +256,8 @@ def test_what_lies_where_it_was_read_is_not_read_again(
     digest = hashlib.sha256(new.read_bytes()).hexdigest()
     assert digest in {record.sha256 for record in Lake(site.lake).files()}
     del read[:]
-    site.run("ingest", "--no-geo", "--source", "other", site.folder / "raw", code=None)
-    assert {"plain", "iis"} <= set(read)
+    site.run("ingest", "--no-geo", "--source", "other", new, site.folder / "raw/iis.log")
+    assert {"plain", "iis"} == set(read)
     assert before != state_of(site)
 
 
@@ -265,8 +287,6 @@ def test_a_file_leaves_a_pack_and_comes_back(site: Site) -> None:
 
 
 def hashes_of(numbers: list[int], *, has_tail: bool, is_damaged: bool) -> Lines:
-    import numpy as np
-
     return Lines(
         np.array(numbers, np.uint32), int(has_tail), is_damaged=is_damaged, hits=len(numbers)
     )
