@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from pipeline.cli.caveats import find_caveats
 from pipeline.cli.options import (
     CountryOption,
     Form,
@@ -17,6 +18,7 @@ from pipeline.cli.options import (
     read_span,
 )
 from pipeline.errors import SettingsError
+from pipeline.text import say
 
 DayOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Local day.")]
 
@@ -55,6 +57,7 @@ def history(  # noqa: PLR0913 one parameter an option
         columns, rows = state.query(
             "queries/history", country=code, only_changes=not is_one, **span.bound
         )
+        caveats = find_caveats(state, settings.session_timeout_minutes, span)
         zone = ZoneInfo(state.lake.identity()["timezone"])
         if is_one and not rows:
             (known,) = state.ask(KnownDay, "report/known_day", day=span.first)
@@ -66,7 +69,11 @@ def history(  # noqa: PLR0913 one parameter an option
         rows = rows[::-1]
     if output.form == Form.table:
         columns, rows = _for_reading(columns, rows)
+    elif output.form == Form.json:
+        columns, rows = caveats.add_to(columns, rows)
     output.print(columns, rows, zone=zone)
+    for caveat in caveats.say():
+        say(caveat)
 
 
 def _for_reading(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.cli.caveats import find_caveats, say_lack_of_history
 from pipeline.cli.options import (
     CountryOption,
     Form,
@@ -17,7 +18,6 @@ from pipeline.cli.options import (
     read_country,
 )
 from pipeline.cli.output import print_rows, until_closed
-from pipeline.cli.query import say_lack_of_history, say_uncounted
 from pipeline.days import ALL_DAYS
 from pipeline.errors import SettingsError
 from pipeline.language import ENGLISH, Language
@@ -76,11 +76,12 @@ def why(  # noqa: PLR0913 one parameter an option
             chosen = [one for one in found if one.surge.start_day == surge.date()]
         else:
             chosen = find_reasons(state, code, date.min, date.max)[:1]
-        caveats = list(say_uncounted(state, settings.session_timeout_minutes, language=language))
+        caveats = find_caveats(state, settings.session_timeout_minutes)
         if not chosen:
-            caveats.append(_say_none(state))
+            caveats.of_all.append(_say_none(state))
     if output.form == Form.json:
-        output.print(*_as_objects(chosen, language, simulated=opened.is_simulated()))
+        objects = _as_objects(chosen, language, simulated=opened.is_simulated())
+        output.print(*caveats.add_to(*objects, language))
     elif output.form == Form.csv:
         rows = [row for reasons in chosen for row in _list_rows(reasons, ENGLISH)]
         output.print(_COLUMNS, rows)
@@ -90,7 +91,7 @@ def why(  # noqa: PLR0913 one parameter an option
                 print(language.gettext("Simulated data: what drives it is assumed."))
         for reasons in chosen:
             _print_reasons(reasons, language)
-    for caveat in caveats:
+    for caveat in caveats.say(language):
         say(caveat)
 
 

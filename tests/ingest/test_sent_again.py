@@ -586,7 +586,10 @@ def test_lines_that_may_be_counted_twice_are_said_where_the_figure_is(tmp_path: 
     assert "twice" not in figure(9)
     doubted = "Some lines of 8 November 2016 may be counted twice: `tidegauge figure --day`"
     for table in ("daily", "hourly"):
-        assert doubted in one.run(table, "--format", "json").err
+        done = one.run(table, "--format", "json")
+        assert doubted in done.err
+        of_days = {row["day"]: row["caveats"] for row in json.loads(done.out)}
+        assert of_days == {"2016-11-08": [f"{doubted} says which."], "2016-11-09": []}
         assert "twice" not in one.run(table, "--from", "2016-11-09").err
     one.run("report", "--out", "report.html")
     page = (one.folder / "report.html").read_text()

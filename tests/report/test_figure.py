@@ -340,13 +340,14 @@ def test_history_of_one_figure_as_a_person_reads_it(night: Publisher) -> None:
     assert "late files: web03.log" in done.out
 
 
-def test_history_as_json_has_the_table_s_columns(night: Publisher) -> None:
+def test_history_as_json_has_the_table_s_columns_and_caveats(night: Publisher) -> None:
     args = ("history", "--day", "2016-11-08", "--country", "US", "--format", "json")
     _, last = json.loads(night.site.run(*args).out)
     assert last == {
         "day": "2016-11-08", "country": "US", "published_at": "2016-11-11T11:00:00+00:00",
         "sessions": 250, "previous_sessions": 100, "change": 150, "percent": 150.0, "share": 1.0,
         "sources": 5, "sources_expected": 5, "is_preliminary": False, "reason": LATE,
+        "caveats": [],
     }  # fmt: skip
 
 

@@ -181,6 +181,7 @@ def test_raw_files_that_came_or_went_since_the_day_was_counted_are_said(tmp_path
     for day in range(5, 10):
         site.deliver(f"web01-2016110{day}.log", day=day, US=20)
     site.build(**{f"d{day}": COMPLETE for day in range(5, 10)})
+    us = ("--country", "US")
     of_day = ("--country", "US", "--day", "2016-11-08")
     of_span = ("--country", "US", "--from", "2016-11-05", "--to", "2016-11-09")
 
@@ -199,6 +200,16 @@ def test_raw_files_that_came_or_went_since_the_day_was_counted_are_said(tmp_path
         for command in ("daily", "hourly", "expected", "surges", "why"):
             beside = site.site.run(command, "--country", "US").err
             assert (f"Raw files of {of_the_span}, or of" in beside) is bool(of_the_span)
+        for command in ("daily", "hourly", "expected", "history"):
+            rows = json.loads(site.site.run(command, *us, "--format", "json").out)
+            told = {row["day"]: row["caveats"] for row in rows}
+            lacking = "No country has enough history yet: the lake has "
+            for day, caveats in told.items():
+                of_files = [one for one in caveats if not one.startswith(lacking)]
+                is_of_it = bool(of_the_span) and "2016-11-07" <= day <= "2016-11-09"
+                assert len(of_files) == is_of_it
+                assert all("Raw files of " in one and "it was counted" in one for one in of_files)
+                assert (len(caveats) > len(of_files)) is (command == "expected")
         before = site.site.run("daily", "--to", "2016-11-06", "--format", "json").err
         assert "Raw files" not in before
 
@@ -213,7 +224,9 @@ def test_raw_files_that_came_or_went_since_the_day_was_counted_are_said(tmp_path
     site.deliver("web01-20161112.log", day=12, US=5)
     for command in ("daily", "surges"):
         uncounted = "Hits of 12 November 2016 were not counted yet: `tidegauge build` counts them."
-        assert uncounted in site.site.run(command).err
+        done = site.site.run(command, "--format", "json")
+        assert uncounted in done.err
+        assert all(uncounted in row["caveats"] for row in json.loads(done.out))
     for command in ("figure", "history"):
         day = ("--day", "2016-11-12", "--country", "US")
         refused = site.site.run(command, *day, code=2).err

@@ -1,0 +1,96 @@
+"""What must be known of rows of days: said beside them, and in JSON by each row itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from pipeline.days import ALL_DAYS, Span
+from pipeline.definitions import LEAST_HISTORY_DAYS
+from pipeline.language import ENGLISH, Language
+from pipeline.report.wording import say_overtaken, say_unbuilt
+from pipeline.text import write_number_of
+
+if TYPE_CHECKING:
+    from pipeline.lake.query import State
+
+_Wording = Callable[[Sequence[date], Language], str]
+
+
+@dataclass
+class Caveats:
+    """Sentences by the days that they are about, and those about every row."""
+
+    by_days: list[tuple[_Wording, list[date]]]
+    of_all: list[str] = field(default_factory=list)
+
+    def say(self, language: Language = ENGLISH) -> Iterator[str]:
+        """Each of them once."""
+        yield from (wording(days, language) for wording, days in self.by_days)
+        yield from self.of_all
+
+    def add_to(
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        language: Language = ENGLISH,
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Rows with one value more, ``caveats``: what is to be known of the row's own days.
+
+        Days that were not counted have no rows, so each row has theirs.
+        """
+        first, last = (
+            columns.index(name if name in columns else "day") for name in ("start_day", "end_day")
+        )
+        known: dict[Span, list[str]] = {}
+        told = []
+        for row in rows:
+            span = Span(row[first], row[last])
+            if span not in known:
+                known[span] = [*self._say_of(span, language), *self.of_all]
+            told.append((*row, known[span]))
+        return [*columns, "caveats"], told
+
+    def _say_of(self, span: Span, language: Language) -> Iterator[str]:
+        for wording, days in self.by_days:
+            if its := days if wording is say_unbuilt else [day for day in days if day in span]:
+                yield wording(its, language)
+
+
+def find_caveats(state: State, timeout_minutes: int, span: Span = ALL_DAYS) -> Caveats:
+    """Days of a span that were counted of other raw files than the lake has now, or not yet.
+
+    And those that may have lines twice.
+    """
+    from pipeline.build.counted import find_uncounted
+
+    found = find_uncounted(state, timeout_minutes)
+    columns, rows = state.query("report/days", **span.bound)
+    named = (dict(zip(columns, row, strict=True)) for row in rows)
+    doubted = [row["day"] for row in named if row["doubts"]]
+    every: list[tuple[_Wording, list[date]]] = [
+        (say_overtaken, found.overtaken), (say_unbuilt, found.unbuilt), (_say_doubted, doubted),
+    ]  # fmt: skip
+    within = ((wording, [day for day in days if day in span]) for wording, days in every)
+    return Caveats([(wording, days) for wording, days in within if days])
+
+
+def _say_doubted(days: Sequence[date], language: Language) -> str:
+    return language.gettext(
+        "Some lines of {days} may be counted twice: {command} says which.",
+        days=language.days(days), command="`tidegauge figure --day`",
+    )  # fmt: skip
+
+
+def say_lack_of_history(state: State) -> str:
+    """That no day could be judged yet; nothing where one was."""
+    _, ((whole_days, judged),) = state.query("report/known_history")
+    if judged:
+        return ""
+    return (
+        "No country has enough history yet: the lake has"
+        f" {write_number_of(whole_days, 'whole day')}, and a day is judged by"
+        f" {LEAST_HISTORY_DAYS} before it at least."
+    )
