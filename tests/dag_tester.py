@@ -41,12 +41,20 @@ class Tested:
 def airflow_environment(home: Path) -> dict[str, str]:
     """Return settings of an Airflow of one's own in `home`: SQLite, our DAGs, no examples."""
     clean = {name: v for name, v in os.environ.items() if not name.startswith("AIRFLOW")}
-    return clean | {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+    waiting = {
+        f"AIRFLOW__DATABASE__SQL_ALCHEMY_{args}": f"pipeline.demo.airflow_sqlite.{args}"
+        for args in ("CONNECT_ARGS", "CONNECT_ARGS_ASYNC")
     }
+    return (
+        clean
+        | waiting
+        | {
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        }
+    )
 
 
 def settings_of(site: "Site", **changes: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import random
 import socket
 import ssl
 import subprocess
@@ -130,7 +131,7 @@ def s3_server(folder: Path) -> Iterator[str]:
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with (folder / "log").open("wb") as log:
         for number in range(5):  # it takes more ports than it is given, which others may have
-            port, master, volume, filer = (free_port(below=55_000) for _ in range(4))
+            port, master, volume, filer = (free_port() for _ in range(4))
             data = folder / str(number)
             data.mkdir()
             command = [
@@ -150,7 +151,7 @@ def s3_server(folder: Path) -> Iterator[str]:
                     return
             finally:
                 process.kill()  # its data goes with the test
-                process.wait(20)
+                process.wait()
     raise TimeoutError((folder / "log").read_text()[-2000:])
 
 
@@ -176,13 +177,17 @@ def _is_ready(address: str, process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def free_port(below: int = 65_536) -> int:
-    """Return a port that nobody listens on; the S3 server also takes those 10,000 above its own."""
+def free_port() -> int:
+    """Return a port that nobody listens on, and that the kernel gives to nobody who asks for any.
+
+    Those it gives begin at 32,768; so one that is taken late is still free, and so is the one
+    10,000 above it, which the S3 server takes too.
+    """
+    chance = random.SystemRandom()  # a test's seed would give two processes the same
     while True:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            port = int(listener.getsockname()[1])
-        if port < below:
+        port = chance.randrange(10_000, 22_000)
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
             return port
 
 

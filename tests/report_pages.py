@@ -11,12 +11,15 @@ from playwright.sync_api import Browser, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+PATIENCE_MS = 300_000
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS
+        )
         yield browser
         browser.close()
 
@@ -25,6 +28,7 @@ def open_page(browser: Browser, path: Path, width: int = 1280) -> tuple[Any, lis
     """Open a report without letting anything else load; returns the page and what went wrong."""
     events: list[str] = []
     page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_default_timeout(PATIENCE_MS)
     page.on("request", lambda request: events.append(f"request {request.url}"))
     page.on("dialog", lambda dialog: (events.append("dialog"), dialog.dismiss()))
     page.on("console", lambda message: events.append(f"console {message.text}"))

@@ -5,8 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 ENDED = {"success", "failed"}
+TIMEOUT_S = 300
+"""Of an answer; one that writes may wait a minute for SQLite, more than once."""
 PATIENCE_S = 1200
 """Where nothing changes for so long, also on a busy machine, something hangs."""
 
@@ -18,13 +22,18 @@ class Airflow:
         """Log in to the Airflow at ``url`` (without a final slash)."""
         self._url = url
         self._session = requests.Session()
+        # What only reads is asked again: a busy Airflow may have no answer at once.
+        again = Retry(5, backoff_factor=1, status_forcelist=[500, 502, 503, 504])
+        self._session.mount(url, HTTPAdapter(max_retries=again))
         login = {"username": "admin", "password": password}
-        token = self._session.post(f"{url}/auth/token", json=login, timeout=30).json()
+        token = self._session.post(f"{url}/auth/token", json=login, timeout=TIMEOUT_S).json()
         self._session.headers["Authorization"] = f"Bearer {token['access_token']}"
 
     def ask(self, method: str, path: str, **options: Any) -> Any:
         """Call the interface; returns the answer's JSON, and fails on an error."""
-        answer = self._session.request(method, f"{self._url}/api/v2/{path}", timeout=120, **options)
+        answer = self._session.request(
+            method, f"{self._url}/api/v2/{path}", timeout=TIMEOUT_S, **options
+        )
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
 

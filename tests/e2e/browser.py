@@ -18,7 +18,9 @@ PATIENCE_MS = 300_000
 def open_browser() -> Iterator[Page]:
     """A window of its own; nothing is remembered."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS
+        )
         page = browser.new_page(viewport={"width": 1280, "height": 900}, locale="en-CA")
         page.set_default_timeout(PATIENCE_MS)
         yield page

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from airflow_rest import PATIENCE_S
+
 BASE, POSTGRES, REDIS = "tidegauge-e2e-base", "tidegauge-e2e-postgres", "tidegauge-e2e-redis"
 GEOIPUPDATE = "tidegauge-e2e-geoipupdate"
 SERVICES = Path(__file__).with_name("services")
@@ -101,7 +103,7 @@ def _start_daemon(engine: Engine, folder: Path) -> Iterator[str]:
         yield host
     finally:
         daemon.terminate()
-        daemon.wait(60)
+        daemon.wait()
         if not had_bridge:
             engine.attempt("ip", "link", "delete", BRIDGE.name)
         shutil.rmtree(folder / "data", ignore_errors=True)
@@ -110,11 +112,10 @@ def _start_daemon(engine: Engine, folder: Path) -> Iterator[str]:
 def _wait_until_it_answers(
     engine: Engine, daemon: subprocess.Popen[bytes], host: str, folder: Path
 ) -> None:
-    for _ in range(120):
+    end = time.monotonic() + PATIENCE_S
+    while daemon.poll() is None and time.monotonic() < end:
         if engine.attempt("docker", "info", DOCKER_HOST=host).returncode == 0:
             return
-        if daemon.poll() is not None:
-            break
         time.sleep(0.5)
     last = (folder / "dockerd.log").read_text(errors="replace").splitlines()[-3:]
     raise EngineMissingError("no Docker engine could be started: " + " | ".join(last))

@@ -3,13 +3,14 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from remote_servers import free_port
 
 USER = "postgres"  # root's servers run as this one: PostgreSQL refuses to be root
 
@@ -42,9 +43,7 @@ def open_postgres() -> Iterator[str]:
 
 @contextmanager
 def _serve(programs: Path, prefix: list[str], folder: Path) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     data, log = folder / "data", folder / "log"
     _run(prefix, programs / "initdb", "-D", data, "-U", "airflow", "--auth=trust", "--no-sync")
     with log.open("wb") as output:
@@ -55,16 +54,14 @@ def _serve(programs: Path, prefix: list[str], folder: Path) -> Iterator[int]:
         )  # fmt: skip
     try:
         at = ("-h", "127.0.0.1", "-p", str(port), "-U", "airflow")
-        for _ in range(100):
-            if subprocess.run([programs / "pg_isready", "-q", *at], check=False).returncode == 0:
-                break
+        while subprocess.run([programs / "pg_isready", "-q", *at], check=False).returncode:
             assert server.poll() is None, log.read_text()
             time.sleep(0.2)
         _run([], programs / "createdb", *at, "airflow")
         yield port
     finally:
         server.send_signal(signal.SIGINT)  # what it calls a fast shutdown
-        server.wait(60)
+        server.wait()
 
 
 def _run(prefix: list[str], *command: str | Path) -> None:

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 from airflow_rest import Airflow, wait_until
 from docker_engine import BASE, GEOIPUPDATE, POSTGRES, REDIS, Engine
+from remote_servers import free_port
 
 CHECKOUT = Path(__file__).parents[2]
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -107,16 +107,13 @@ def read_env(path: Path) -> dict[str, str]:
 
 def new_stack(engine: Engine, folder: Path, name: str, **settings: str) -> Stack:
     """A project of its own name and port, with the images that can be had here."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     images = {"BASE_IMAGE": BASE, "POSTGRES_IMAGE": POSTGRES, "REDIS_IMAGE": REDIS}
     images["GEOIPUPDATE_IMAGE"] = GEOIPUPDATE
     certificates = {"BUILD_CA": str(CERTIFICATES)} if CERTIFICATES.exists() else {}
     own = {
         "COMPOSE_PROJECT_NAME": f"tidegauge-e2e-{name}",
         "AIRFLOW_IMAGE": "tidegauge-e2e",
-        "PORT": str(port),
+        "PORT": str(free_port()),
     }
     return Stack(engine, folder, images | certificates | own | settings)
 

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import psutil
 from airflow_rest import ENDED, PATIENCE_S, Airflow, wait_until
+from remote_servers import free_port
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -21,9 +21,7 @@ class Standalone:
 
     def __init__(self, home: Path, output: Path, **environment: str) -> None:
         """Prepare only; ``environment`` is added to one without settings of any site."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.home, self.output = home, output
         # Airflow would read the DAG files anew every half minute: a twelfth of two cores.
         rarely = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600"}

@@ -166,7 +166,7 @@ def test_readers_keep_no_writer_out(tmp_path: Path) -> None:
     come_and_go = (
         "import sys, time; from pathlib import Path; from pipeline.lake.exchange import sharing\n"
         "print('here', flush=True)\n"
-        "until = time.monotonic() + 120\n"
+        "until = time.monotonic() + 900\n"
         "while time.monotonic() < until and not Path(sys.argv[2]).exists():\n"
         "    with sharing(Path(sys.argv[1])): time.sleep(0.05)\n"
     )
