@@ -58,19 +58,16 @@ test-kernel: install-dev
 	NUMBA_DISABLE_JIT=1 $(KERNEL) -k "not costs_one_pass and not can_be_kept"
 	cache=$$(mktemp -d) && NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$$cache $(KERNEL) && rm -r $$cache
 
-# What asks what time it is, tests or commands, on a leap day and both days on which clocks change,
-# one process each. The others count days of 2016, and are given the instant where one matters.
+# What asks what time it is, on a leap day and both days on which clocks change, one process each.
+# The others count days of 2016, and are given the instant where one matters.
 # Their folder is their own: by such a clock pytest would remove those of runs beside it as old.
-CLOCKED := $(addprefix orchestration/test_,as_of.py days.py figures_due.py files_sensor.py tab.py \
-	waiting.py) $(addprefix ingest/test_,first_contact.py settling.py sources.py) \
-	cli/test_geo_commands.py
 test-clocks: install-dev
 	tests/e2e/packages.sh
 	set -e; lib=$$(ls /usr/lib/*/faketime/libfaketimeMT.so.1); folder=$$(mktemp -d -p "$(MEMORY)"); \
 	printf "@%s\n" "2028-02-29 00:30:00" "2027-03-14 05:30:00" "2027-11-07 00:30:00" \
 		| PYTEST_DEBUG_TEMPROOT=$$folder xargs -P 3 -I{} env TZ=America/Toronto LD_PRELOAD=$$lib \
 			FAKETIME={} FAKETIME_DONT_FAKE_MONOTONIC=1 $(BIN)/python -m pytest --timeout=600 \
-			$(CLOCKED:%=tests/%); \
+			-m clock $$(grep -rlF pytest.mark.clock tests --include=test_*.py); \
 	rm -r $$folder
 
 # What a change needs: lint, types, the small tests of the folders that are not as in SINCE.

@@ -15,6 +15,7 @@ from pipeline.cli.main import app
 from pipeline.enrich.geo.check import KNOWN_COUNTRIES, KNOWN_NETWORKS
 from pipeline.errors import GeoError, SettingsError
 
+pytestmark = pytest.mark.clock
 BUILT = "2016-11-03T11:31:32Z"
 
 

@@ -130,6 +130,7 @@ def test_offsets_are_found_in_what_carries_the_lines(site: Site) -> None:
         assert "Days are counted in UTC" in done.err
 
 
+@pytest.mark.clock
 def test_a_first_night_needs_no_zone_and_stores_it(site: Site) -> None:
     """What finds the files of a day writes the zone down, for the tasks that follow."""
     build_default_databases(site.folder / "geo")

@@ -127,6 +127,7 @@ def test_an_earlier_state_read_again_leaves_no_hits(site: Site) -> None:
     assert kinds == [False, True]
 
 
+@pytest.mark.clock
 def test_a_file_that_meets_sealed_hits_is_refused_alone(site: Site) -> None:
     take(site, site.write("web01-c.log", lines(20, 420, 10)))
     delete(site)
@@ -142,6 +143,7 @@ def test_a_file_that_meets_sealed_hits_is_refused_alone(site: Site) -> None:
     assert hits(site) == before + 80
 
 
+@pytest.mark.clock
 def test_settings_can_change_after_hits_were_deleted(site: Site) -> None:
     """Also when a log without hits meets the files of which nothing is left."""
     take(
@@ -176,6 +178,7 @@ def test_changed_overlap_settings_are_explained(site: Site, change: str) -> None
     site.run("build", "--also", "settings")
 
 
+@pytest.mark.clock
 @pytest.mark.large
 def test_a_file_grows_across_sealed_days(site: Site) -> None:
     path = site.write("web01-a.log", lines(0, 700, 10))

@@ -65,6 +65,7 @@ def test_a_path_that_a_table_matches_is_the_tables(site: Site, given: str) -> No
     assert [record.source for record in Lake(site.folder / "second").files()] == ["else"]
 
 
+@pytest.mark.clock
 def test_a_file_of_raw_that_a_table_has_on_another_day_is_the_tables(site: Site) -> None:
     put(site, "shop-x-20110304.log", day_of(8))
     table = 'name = "shop"\nfiles = "logs/shop-x-{day:%Y%m%d}.log"'
@@ -73,6 +74,7 @@ def test_a_file_of_raw_that_a_table_has_on_another_day_is_the_tables(site: Site)
     assert {record["source"] for record in site.records().values()} == {"shop"}
 
 
+@pytest.mark.clock
 def test_the_tables_say_what_is_expected(site: Site) -> None:
     """web02 has written nothing: the day is incomplete; web03 may be silent."""
     put(site, "web01-20161108.log", day_of(8))
@@ -127,6 +129,7 @@ def test_a_wrong_table_names_the_key_and_the_remedy(site: Site, table: str, said
         assert PASSWORD not in done.err
 
 
+@pytest.mark.clock
 def test_a_glob_leads_out_of_its_folder_only_when_it_may(site: Site) -> None:
     """Who may write into a server's log folder can't have other files read."""
     private = site.folder / "private.txt"
@@ -155,6 +158,7 @@ def test_standard_input_is_a_source(site: Site) -> None:
     assert "max_fetch_mb" in site.run(*args, stdin=big, code=1, env=env).err
 
 
+@pytest.mark.clock
 def test_a_web_server_is_read_once(site: Site, web: WebServer) -> None:
     web.password = PASSWORD
     for day in (7, 8):
@@ -317,6 +321,7 @@ def test_an_unreachable_store_is_one_sentence(site: Site, web: WebServer) -> Non
         assert PASSWORD not in done.err
 
 
+@pytest.mark.clock
 @pytest.mark.large
 def test_tls_is_read_when_the_certificate_is_known(site: Site) -> None:
     put(site, "a-20161108.log", day_of(8))

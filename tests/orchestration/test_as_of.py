@@ -72,6 +72,7 @@ def test_a_span_is_run_as_of_a_time_as_well(site: Site) -> None:
     assert sessions(site) == {"2016-11-07": 2, "2016-11-08": 1}
 
 
+@pytest.mark.clock
 @pytest.mark.large
 def test_without_as_of_times_of_change_mean_nothing(site: Site) -> None:
     """A copy or an archive loses them; a file of tomorrow, by another clock, is there."""
@@ -91,12 +92,14 @@ def test_a_file_arrives_at_its_time_of_change(tmp_path: Path) -> None:
     assert has_arrived(tmp_path / "gone.log", at)
 
 
+@pytest.mark.clock
 def test_a_day_that_has_not_ended_by_then_is_refused(site: Site) -> None:
     said = run(site, "--from", "2016-11-09", "--as-of", "2016-11-09T23:59:59", code=2)
     assert "that day has not ended" in said
     assert "2016-11-10 00:00" in said
 
 
+@pytest.mark.clock
 def test_nothing_there_yet_is_said(site: Site) -> None:
     said = run(site, "--as-of", "2016-11-08T00:01", code=1)
     assert "no raw file of 2016-11-07" in said
@@ -112,10 +115,12 @@ def test_a_time_that_is_none_is_refused_with_what_would_be(site: Site, text: str
     assert "2016-11-09T06:00 (in America/Toronto)" in said
 
 
+@pytest.mark.clock
 def test_the_future_is_refused(site: Site) -> None:
     assert "in the future" in run(site, "--as-of", "2099-01-01", code=2)
 
 
+@pytest.mark.clock
 def test_alerts_are_those_of_the_time(site: Site, hook: Hook) -> None:
     """Of a day long past nothing is said, of yesterday it is."""
     run(site, "--from", "2016-11-06", code=1, url=hook.url)

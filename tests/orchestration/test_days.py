@@ -11,6 +11,7 @@ from pipeline.days import Run, check_day, find_day, last_ended_day
 from pipeline.errors import SettingsError
 from pipeline.lake.zone import schedule_zone
 
+pytestmark = pytest.mark.clock
 TORONTO = ZoneInfo("America/Toronto")
 DAGS = Path(__file__).parents[2] / "dags"
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.clock
+
 
 def due(kind: str, start: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return the deadline of a run, by a reference as Airflow has kept it."""

@@ -11,6 +11,8 @@ import pytest
 
 from pipeline.errors import TidegaugeError
 
+pytestmark = pytest.mark.clock
+
 
 @pytest.fixture
 def sensor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:

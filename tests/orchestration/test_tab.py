@@ -99,6 +99,7 @@ def test_alerts_that_no_service_took_wait_without_their_passwords(storm: Path) -
     assert "secret" not in page.html
 
 
+@pytest.mark.clock
 def test_todays_hours_are_those_of_now(storm: Path) -> None:
     """The same rows as the command's, the last hour first."""
     order = ("now", "--as-of", "2016-11-12T15:30", "--format", "json")

@@ -14,6 +14,7 @@ from pipeline.ingest.discovery import Found
 from pipeline.orchestration.nightly import Awaited, find_all_files
 from pipeline.settings import load_settings
 
+pytestmark = pytest.mark.clock
 TORONTO = ZoneInfo("America/Toronto")
 DAY = date(2016, 11, 8)
 AT_SIX = datetime(2016, 11, 9, 11, tzinfo=UTC)
