@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from pipeline.days import ALL_DAYS, Span
 from pipeline.definitions import LEAST_HISTORY_DAYS
 from pipeline.language import ENGLISH, Language
-from pipeline.report.wording import say_overtaken, say_unbuilt
+from pipeline.report.wording import say_future, say_overtaken, say_unbuilt
 from pipeline.text import write_number_of
 
 if TYPE_CHECKING:
@@ -59,19 +60,24 @@ class Caveats:
                 yield wording(its, language)
 
 
-def find_caveats(state: State, timeout_minutes: int, span: Span = ALL_DAYS) -> Caveats:
+def find_caveats(
+    state: State, timeout_minutes: int, present: datetime, span: Span = ALL_DAYS
+) -> Caveats:
     """Days of a span that were counted of other raw files than the lake has now, or not yet.
 
-    And those that may have lines twice.
+    And those that may have lines twice, or have not begun by the clock, which says ``present``.
     """
     from pipeline.build.counted import find_uncounted
 
     found = find_uncounted(state, timeout_minutes)
     columns, rows = state.query("report/days", **span.bound)
-    named = (dict(zip(columns, row, strict=True)) for row in rows)
+    named = [dict(zip(columns, row, strict=True)) for row in rows]
+    today = present.astimezone(ZoneInfo(state.lake.identity()["timezone"])).date()
+    future = [row["day"] for row in named if row["day"] > today]
     doubted = [row["day"] for row in named if row["doubts"]]
     every: list[tuple[_Wording, list[date]]] = [
         (say_overtaken, found.overtaken), (say_unbuilt, found.unbuilt), (_say_doubted, doubted),
+        (say_future, future),
     ]  # fmt: skip
     within = ((wording, [day for day in days if day in span]) for wording, days in every)
     return Caveats([(wording, days) for wording, days in within if days])

@@ -1,6 +1,6 @@
 """The command ``history``: the values of a figure that were published, when and why."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -57,7 +57,7 @@ def history(  # noqa: PLR0913 one parameter an option
         columns, rows = state.query(
             "queries/history", country=code, only_changes=not is_one, **span.bound
         )
-        caveats = find_caveats(state, settings.session_timeout_minutes, span)
+        caveats = find_caveats(state, settings.session_timeout_minutes, datetime.now(UTC), span)
         zone = ZoneInfo(state.lake.identity()["timezone"])
         if is_one and not rows:
             (known,) = state.ask(KnownDay, "report/known_day", day=span.first)

@@ -1,6 +1,7 @@
 """The commands that print a table: daily, hourly, expected, surges."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from pipeline.cli.caveats import find_caveats, say_lack_of_history
@@ -42,7 +43,7 @@ def _make(table: str, text: str) -> Callable[..., None]:
                 from pipeline.report.figure_basis import check_country
 
                 check_country(state, chosen, set())
-            caveats = find_caveats(state, settings.session_timeout_minutes, span)
+            caveats = find_caveats(state, settings.session_timeout_minutes, datetime.now(UTC), span)
             if table in _JUDGED and (lacking := say_lack_of_history(state)):
                 caveats.of_all.append(lacking)
             zone = ZoneInfo(state.lake.identity()["timezone"])

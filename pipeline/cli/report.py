@@ -1,7 +1,7 @@
 """The commands ``report`` and ``figure``."""
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -64,7 +64,7 @@ def report_command(  # noqa: PLR0913 one parameter an option
     span = read_span(first, last)
     if of_all and country:
         raise SettingsError("--country", country, "give either --country or --all")
-    opened, how = open_lake(settings.lake), report_settings(settings)
+    opened, how = open_lake(settings.lake), report_settings(settings, datetime.now(UTC))
     if of_all:
         folder = out or Path("report")
         for name, html in make_pages(opened, how, span):
@@ -115,7 +115,7 @@ def figure_command(  # noqa: PLR0913 one parameter an option
 
     settings = site.settings(language=lang)
     code = read_country(country, may_be_all=True)
-    opened, how = open_lake(settings.lake), report_settings(settings)
+    opened, how = open_lake(settings.lake), report_settings(settings, datetime.now(UTC))
     if day:
         if first or last:
             raise SettingsError("--day", str(day.date()), "give either --day, or --from and --to")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -76,7 +76,7 @@ def why(  # noqa: PLR0913 one parameter an option
             chosen = [one for one in found if one.surge.start_day == surge.date()]
         else:
             chosen = find_reasons(state, code, date.min, date.max)[:1]
-        caveats = find_caveats(state, settings.session_timeout_minutes)
+        caveats = find_caveats(state, settings.session_timeout_minutes, datetime.now(UTC))
         if not chosen:
             caveats.of_all.append(_say_none(state))
     if output.form == Form.json:

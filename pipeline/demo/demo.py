@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from operator import attrgetter
 from pathlib import Path
 
@@ -101,7 +101,9 @@ def count_storm(scale: float, out: Path, config: Path | None) -> None:
     _print_restatement(out, config)
     comparisons = compare(_sessions(lake), scale)
     with clock.time("report"):
-        html = make_page(lake, report_settings(settings), comparisons=comparisons)
+        html = make_page(
+            lake, report_settings(settings, datetime.now(UTC)), comparisons=comparisons
+        )
         write_report(html, out / "report.html")
     _print_result(lake, comparisons, scale)
     steps = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in clock.seconds.items())

@@ -7,7 +7,7 @@ Every step can be run again, and side by side with those of other days.
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -296,7 +296,7 @@ def write_page(
     """
     lake = Lake(settings.lake)
     publish(lake, now, build_settings(settings, lake), about, alone=alone)
-    html = make_page(open_lake(settings.lake), report_settings(settings))
+    html = make_page(open_lake(settings.lake), report_settings(settings, datetime.now(UTC)))
     return str(write_report(html, settings.report))
 
 

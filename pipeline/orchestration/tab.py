@@ -8,7 +8,7 @@ is wrong becomes a page of one sentence.
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -141,7 +141,7 @@ def _link(span: Span, language: LanguageCode) -> Callable[[str], str]:
 
 
 def _make_report(lake: Lake, settings: Settings, country: str, span: Span) -> str:
-    how = replace(report_settings(settings), is_live=True)
+    how = replace(report_settings(settings, datetime.now(UTC)), is_live=True)
     if not country:
         return make_index(lake, how, _link(span, settings.language), span)
     code = find_code(country) or country.upper()
@@ -156,7 +156,7 @@ def _link_runs(day: date, zone: ZoneInfo) -> str:
 
 
 def _make_days(lake: Lake, settings: Settings, span: Span, now: datetime) -> str:
-    how = replace(report_settings(settings), is_live=True)
+    how = replace(report_settings(settings, datetime.now(UTC)), is_live=True)
     with one_state(lake) as state:
         site = read_site(state, how, span)
     zone = ZoneInfo(site.facts.zone)

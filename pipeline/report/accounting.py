@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from itertools import groupby
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pyarrow.compute as pc
 
@@ -50,6 +51,8 @@ class Accounting:
     """Days with hits of which nothing was counted yet."""
     overtaken_days: list[date]
     """Counted ones of which, or of a day beside, raw files came or went since then."""
+    future_days: list[date]
+    """Counted ones that have not begun yet."""
     unread_days: list[tuple[str, Unread]]
     """Days of whose files lines could not be read, the worst first; a few lines are not news."""
     proxied: list[str]
@@ -73,8 +76,14 @@ class ReportSettings:
     """The folder of databases; what lies there is named and credited."""
     geo_provider: str | None
     language: Language
+    present: datetime
+    """The clock, by which days have begun."""
     is_live: bool = False
     """Whether pages are asked for, one by one, with a form to choose the next by."""
+
+    def today(self, lake: Lake) -> date:
+        """The date in the site's zone."""
+        return self.present.astimezone(ZoneInfo(lake.identity()["timezone"])).date()
 
 
 def credit_provider(provider: str, language: Language) -> str | None:
@@ -114,6 +123,7 @@ def account_for(lake: Lake, how: ReportSettings, days: Sequence[Day], span: Span
         overtaken_days=[
             day for day in list_uncounted(lake, how.timeout_minutes).overtaken if str(day) in built
         ],
+        future_days=[day.day for day in days if day.day > how.today(lake)],
         unread_days=sorted(
             ((day, its) for day, its in unread if day in known and its.is_worth_saying),
             key=lambda one: (-one[1].share, one[0]),
@@ -143,13 +153,14 @@ def span_databases(days: Sequence[Day]) -> list[DatabaseSpan]:
     return spans
 
 
-def report_settings(settings: Settings) -> ReportSettings:
+def report_settings(settings: Settings, present: datetime) -> ReportSettings:
     """What reports and figures depend on besides the lake."""
     return ReportSettings(
         settings.session_timeout_minutes,
         settings.geo,
         settings.geo_provider,
         Language(settings.language),
+        present,
     )
 
 

@@ -139,7 +139,8 @@ def _find_figure(state: State, how: ReportSettings, about: Day, country: str) ->
     counted = [row for row in rows if country in (ALL, row.country)]
     files = lake.records_of({str(day)}, READ_OF_FILES)
     overtaken = list_uncounted(lake, how.timeout_minutes).overtaken
-    completeness = read_completeness(about, count_unread(files).get(str(day)), overtaken)
+    unread, today = count_unread(files).get(str(day)), how.today(lake)
+    completeness = read_completeness(about, unread, overtaken, today)
     return Figure(
         day=day,
         country=country,
@@ -246,7 +247,7 @@ def _find_expectation(
     expected = found[0].expected
     before = None if expected is not None else read_history_before(state, country, day)
     reasons = find_reasons(state, country, day, day)
-    if not reasons:
+    if not reasons or completeness.is_future:  # a clock that is ahead makes no surge
         return Expectation(expected, before=before)
     surge = reasons[0].surge
     return Expectation(

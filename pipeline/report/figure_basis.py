@@ -42,11 +42,14 @@ class Completeness:
     """Of those, lines that could not be read: they have no time."""
     is_overtaken: bool = False
     """Whether raw files of the day or of one beside it came or went since it was counted."""
+    is_future: bool = False
+    """Whether the day has not begun yet where the figure is asked for."""
 
     @property
     def is_lower_bound(self) -> bool:
         """Whether more would be counted, had nothing been lost and nobody turned away."""
-        return (bool(self.is_preliminary) or self.is_censored) and not self.doubts
+        lacks = bool(self.is_preliminary) or self.is_censored
+        return lacks and not (self.doubts or self.is_future)
 
 
 def say_doubts(lake: Lake, files: pa.Table) -> list[str]:
@@ -66,7 +69,7 @@ def check_country(state: State, country: str, of_the_days: set[str]) -> None:
 
 
 def read_completeness(
-    about: Day, unread: Unread | None, overtaken: Collection[date]
+    about: Day, unread: Unread | None, overtaken: Collection[date], today: date
 ) -> Completeness:
     """How much of a day is in, as ``read_days`` has it."""
     return Completeness(
@@ -81,6 +84,7 @@ def read_completeness(
         lines=unread.lines if unread else 0,
         rejected_lines=unread.rejected if unread else 0,
         is_overtaken=about.day in overtaken,
+        is_future=about.day > today,
     )
 
 

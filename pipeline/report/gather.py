@@ -9,6 +9,7 @@ from pipeline.definitions import NO_COUNTRY
 from pipeline.errors import SettingsError
 from pipeline.lake.left_out import list_missing
 from pipeline.lake.query import State
+from pipeline.report.accounting import ReportSettings
 from pipeline.report.facts import (
     BothDays,
     CountryTotal,
@@ -49,10 +50,10 @@ def read_days(state: State, span: Span) -> list[Day]:
     ]
 
 
-def gather_facts(state: State, span: Span, timeout_minutes: int) -> Facts:
+def gather_facts(state: State, span: Span, how: ReportSettings) -> Facts:
     """Ask the lake for what the report shows of all countries.
 
-    ``timeout_minutes``: the setting.
+    A surge on days that have not begun is none: a clock is wrong.
 
     Raises:
         SettingsError: it has days, and none of the span.
@@ -61,9 +62,10 @@ def gather_facts(state: State, span: Span, timeout_minutes: int) -> Facts:
     (known,) = state.ask(KnownDay, "report/known_day", day=span.first)
     lake_span = Span(known.first_day or span.first, known.last_day or span.last)
     if known.first_day and not days:
-        why = explain_no_days(state, span, timeout_minutes)
+        why = explain_no_days(state, span, how.timeout_minutes)
         raise SettingsError("--from and --to", str(span), why)
-    episodes = state.ask(SurgeEpisode, "queries/surges", country=None, **span.bound)
+    begun = Span(span.first, min(span.last, how.today(state.lake)))
+    episodes = state.ask(SurgeEpisode, "queries/surges", country=None, **begun.bound)
     return Facts(
         zone=state.lake.identity()["timezone"],
         span=lake_span,

@@ -126,7 +126,7 @@ class Told:
 
 def read_site(state: State, how: ReportSettings, span: Span) -> EveryPage:
     """Ask for what every page says."""
-    facts = gather_facts(state, span, how.timeout_minutes)
+    facts = gather_facts(state, span, how)
     return EveryPage(
         facts=facts,
         accounting=account_for(state.lake, how, facts.days, span),

@@ -120,6 +120,8 @@ def _say_day(figure: Figure, language: Language) -> Iterator[str]:
 def _say_completeness(figure: Figure, language: Language) -> Iterator[str]:
     about = figure.completeness
     yield _say_sources(about, language)
+    if about.is_future:
+        yield wording.say_future([figure.day], language)
     if about.is_overtaken:
         yield wording.say_overtaken([figure.day], language)
     unread = Unread(about.lines, about.rejected_lines)
@@ -186,7 +188,8 @@ def _say_sources(about: Completeness, language: Language) -> str:
         sources = language.gettext("its only expected source")
     elif about.sources == about.sources_expected:
         sources = language.ngettext("all {count} source", "all {count} sources", about.sources)
-    if about.share is None or (about.share == 1 and _hides_much(about)):
+    is_unsure = about.is_future or _hides_much(about)
+    if about.share is None or (about.share == 1 and is_unsure):
         return language.gettext("The logs of {sources} are in.", sources=sources)
     if about.share == 1:
         return language.gettext(

@@ -4,7 +4,8 @@ The second sets it beside what was expected; the third has all that would make t
 it were left out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import date
 
 from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.ingest.unread import Unread
@@ -112,6 +113,8 @@ def _list_caveats(figure: Figure, language: Language) -> Iterator[str]:
             "the figure is preliminary, as the logs of {sources} alone are whole",
             sources=wording.write_sources(about.sources, about.sources_expected, language),
         )
+    if about.is_future:
+        yield _say_future([figure.day], language)
     yield from _list_losses(about, language)
     yield from _list_source_doubts(figure, language)
     if figure.database is None and figure.country != ALL:
@@ -121,6 +124,10 @@ def _list_caveats(figure: Figure, language: Language) -> Iterator[str]:
     if figure.expectation and figure.expectation.geo_before:
         yield language.gettext("the surge begins with another database of addresses")
     yield from _list_published(figure, language)
+
+
+def _say_future(days: Sequence[date], language: Language) -> str:
+    return language.gettext("hits are dated in the future ({days})", days=language.days(days))
 
 
 def _list_published(figure: Figure, language: Language) -> Iterator[str]:
@@ -170,6 +177,8 @@ def _list_span_caveats(figure: SpanFigure, language: Language) -> Iterator[str]:
         yield language.gettext("nobody was located {when}", when=language.on(figure.unlocated_days))
     if any(one.completeness.is_preliminary is None for one in figure.days):
         yield language.gettext("how complete the logs are was not judged on each day")
+    if figure.future_days:
+        yield _say_future(figure.future_days, language)
     if figure.overtaken_days:
         yield language.gettext("raw files came or went since it was counted")
     yield from _list_span_losses(figure, language)

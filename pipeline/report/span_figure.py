@@ -1,5 +1,6 @@
 """The figures of some days in a row together, asked of the lake. Writes no sentence."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,7 +11,7 @@ from pipeline.days import ONE_DAY, Span
 from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.errors import SettingsError
 from pipeline.ingest.unheeded import list_unheeded
-from pipeline.ingest.unread import Unread, count_unread
+from pipeline.ingest.unread import count_unread
 from pipeline.lake.lake import Lake
 from pipeline.lake.query import State, one_state
 from pipeline.report.accounting import ReportSettings
@@ -90,7 +91,7 @@ class SpanFigure:
     @property
     def is_lower_bound(self) -> bool:
         """Whether more would be counted, had nothing been lost and nobody turned away."""
-        has_doubts = any(one.completeness.doubts for one in self.days)
+        has_doubts = any(d.completeness.doubts or d.completeness.is_future for d in self.days)
         lacks = bool(self.missing_days or self.unbuilt_days or self.unlocated_days)
         return (lacks or any(d.completeness.is_lower_bound for d in self.days)) and not has_doubts
 
@@ -103,6 +104,11 @@ class SpanFigure:
     def overtaken_days(self) -> list[date]:
         """Those whose raw files are not those that they were counted from."""
         return [one.day for one in self.days if one.completeness.is_overtaken]
+
+    @property
+    def future_days(self) -> list[date]:
+        """Those that have not begun yet."""
+        return [one.day for one in self.days if one.completeness.is_future]
 
     @property
     def expected(self) -> float | None:
@@ -151,6 +157,7 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
     uncounted, published = _list_other_days(span, names), _list_published(state, span, country)
     known = {day for its in lake.sums() for day in its.days}
     missing = [day for day in uncounted if str(day) not in known]
+    today, unread = how.today(lake), count_unread(files)
     overtaken = set(list_uncounted(lake, how.timeout_minutes).overtaken)
     return SpanFigure(
         first_day=span.first,
@@ -160,7 +167,13 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
         all_sessions=sum(day.sessions for day in days),
         unlocated_sessions=sum(row.sessions for row in rows if row.country == NO_COUNTRY),
         days=_list_days(
-            state, span, country, days, counted, published, overtaken, count_unread(files)
+            state,
+            span,
+            country,
+            days,
+            counted,
+            published,
+            lambda day: read_completeness(day, unread.get(str(day.day)), overtaken, today),
         ),
         missing_days=missing,
         unbuilt_days=[day for day in uncounted if str(day) in known],
@@ -195,8 +208,7 @@ def _list_days(  # noqa: PLR0913 what the parts are made of
     days: list[Day],
     counted: list[CountryDay],
     published: dict[date, list[int]],
-    overtaken: set[date],
-    unread: dict[str, Unread],
+    judge: Callable[[Day], Completeness],
 ) -> list[PartOfSpan]:
     sessions: dict[date, int] = {}
     for row in counted:
@@ -209,7 +221,7 @@ def _list_days(  # noqa: PLR0913 what the parts are made of
             sessions=sessions.get(day.day, 0),
             expected=expected.get(day.day),
             published=published.get(day.day, []),
-            completeness=read_completeness(day, unread.get(str(day.day)), overtaken),
+            completeness=judge(day),
         )
         for day in days
     ]

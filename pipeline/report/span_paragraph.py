@@ -163,8 +163,10 @@ def _say_completeness(figure: SpanFigure, language: Language) -> Iterator[str]:
             sources=wording.write_sources(about.sources, about.sources_expected, language),
             reasons=shorten("; ".join(map(language.retell, about.reasons))),
         )  # fmt: skip
-    elif not (unjudged or figure.missing_days or figure.unbuilt_days):
+    elif not (unjudged or figure.missing_days or figure.unbuilt_days or figure.future_days):
         yield language.gettext("The logs of all sources that were expected are in.")
+    if figure.future_days:
+        yield wording.say_future(figure.future_days, language)
     if figure.overtaken_days:
         yield wording.say_overtaken(figure.overtaken_days, language)
 

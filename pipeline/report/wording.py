@@ -44,6 +44,17 @@ def say_overtaken(days: Sequence[date], language: Language) -> str:
     )  # fmt: skip
 
 
+def say_future(days: Sequence[date], language: Language) -> str:
+    """That days with hits have not begun: whose clock is wrong, nobody here knows."""
+    return language.ngettext(
+        "{days} has not begun yet by the clock of this machine: a clock is wrong, this one or that"
+        " of who wrote the logs, and its hits may be of another day.",
+        "{days} have not begun yet by the clock of this machine: a clock is wrong, this one or that"
+        " of who wrote the logs, and their hits may be of other days.",
+        len(days), days=language.days(days),
+    )  # fmt: skip
+
+
 def say_unbuilt(days: Sequence[date], language: Language) -> str:
     """That days were taken in and have no figures yet."""
     return language.gettext(

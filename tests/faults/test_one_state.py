@@ -19,7 +19,7 @@ AS_OF = "2016-11-12T20:00:00-05:00"
 
 READERS = """
 import contextlib, hashlib, io, json, subprocess, sys, time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from pipeline.lake.query import State
 from pipeline.lake.zone import find_zone, open_lake
@@ -39,7 +39,7 @@ def say_history():
         history(country="all", output=RowOptions(), site=SiteOptions(lake=settings.lake))
     return out.getvalue()
 
-lake, how = open_lake(settings.lake), report_settings(settings)
+lake, how = open_lake(settings.lake), report_settings(settings, datetime.now(UTC))
 zone = find_zone(settings.timezone, lake).info
 READ = {
     "report": lambda: make_page(lake, how),

@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -73,7 +73,7 @@ def test_every_caveat_of_a_day_is_french(tmp_path: Path) -> None:
         d7=COMPLETE, d8=PRELIMINARY | {"is_censored": True, "reasons": reasons, "doubts": [doubt]}
     )
     site.publish(NINTH)
-    lake, how = open_lake(site.settings.lake), report_settings(site.settings)
+    lake, how = open_lake(site.settings.lake), report_settings(site.settings, datetime.now(UTC))
     figure = find_figure(lake, replace(how, language=FRENCH), date(2016, 11, 8), "US")
     assert figure.expectation is not None
     before = replace(figure.expectation, before=HistoryBefore(9, 0, 3, 1))

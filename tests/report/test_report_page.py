@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -52,7 +52,9 @@ def report() -> Report:
 
     def run(lake: Path, country: str | None = None, span: Span = ALL_DAYS) -> str:
         settings = load_settings(lake=lake, geo=lake.parent / "geo")
-        return make_page(open_lake(settings.lake), report_settings(settings), country, span)
+        return make_page(
+            open_lake(settings.lake), report_settings(settings, datetime.now(UTC)), country, span
+        )
 
     return run
 
@@ -382,7 +384,9 @@ def test_compared_figures_stand_side_by_side(storm: Path) -> None:
         Compared("<b>", "published", 43_877, 43_877.25, is_equal=False),
     ]
     settings = load_settings(lake=storm, geo=storm.parent / "geo")
-    html = make_page(open_lake(settings.lake), report_settings(settings), comparisons=figures)
+    html = make_page(
+        open_lake(settings.lake), report_settings(settings, datetime.now(UTC)), comparisons=figures
+    )
     cells = re.findall(r"<t[dh][^>]*>([^<]*)</t[dh]>", html.split('id="published"')[1])
     assert cells[4:12] == [
         "U.S., 9 Nov", "742,915", "742,915", "yes", "&lt;b&gt;", "43,877", "43,877.25", "no",

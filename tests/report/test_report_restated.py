@@ -1,6 +1,7 @@
 """The report's place for figures that were restated."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -23,7 +24,9 @@ def storm(tmp_path_factory: pytest.TempPathFactory) -> Publisher:
 
 
 def write(site: Publisher) -> str:
-    return make_page(open_lake(site.settings.lake), report_settings(site.settings))
+    return make_page(
+        open_lake(site.settings.lake), report_settings(site.settings, datetime.now(UTC))
+    )
 
 
 def section_of(html: str) -> str:

@@ -174,7 +174,7 @@ def test_the_style_applies_and_charts_have_words(
 @pytest.fixture(scope="module")
 def restated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = make_restated_storm(tmp_path_factory.mktemp("restated"))
-    lake, how = open_lake(site.settings.lake), report_settings(site.settings)
+    lake, how = open_lake(site.settings.lake), report_settings(site.settings, datetime.now(UTC))
     return write_report(make_page(lake, how), site.site.folder / "r.html")
 
 
