@@ -144,6 +144,7 @@ def test_an_incomplete_day_is_announced_once(site: Publisher, hook: Hook) -> Non
     assert len(hook.titles) == 1
 
 
+@pytest.mark.large
 def test_hostile_names_are_escaped_in_alerts(site: Publisher, hook: Hook) -> None:
     evil = "\x1b[31m\u202ered.log"
     site.deliver("web01.log", US=200)

@@ -208,6 +208,7 @@ def test_hostile_names_are_stored_escaped(site: Publisher) -> None:
     assert site.rows(8, "US")[1]["reason"] == "late files: web\\x1b[31mred\\u202e.log"
 
 
+@pytest.mark.large
 def test_the_reason_tells_all_that_came_since_the_last_publication(site: Publisher) -> None:
     """Built twice in between, by whom did not publish: both files are named."""
     site.deliver("web01.log", US=3)

@@ -47,6 +47,7 @@ def judge(
     return found, [[] for _ in range(first)] + own
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("a_day", QUIET_AND_BUSY)
 @pytest.mark.parametrize(("weekend", "noise"), [(1.0, 0.0), (0.3, 0.2)])
 def test_whole_sources_of_any_rate_have_no_gap(a_day: float, weekend: float, noise: float) -> None:

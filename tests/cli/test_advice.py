@@ -73,6 +73,7 @@ def assert_followed(site: Site, path: Path, said: str) -> list[Path]:
     return pasted
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("name", [one.name for one in list_layouts() if one.name != "no_requests"])
 def test_the_layout_that_doctor_names_reads_the_file_when_it_is_set(site: Site, name: str) -> None:
     """Also where a proxy has to be trusted, or where the lines may be of two layouts."""
@@ -83,6 +84,7 @@ def test_the_layout_that_doctor_names_reads_the_file_when_it_is_set(site: Site, 
     assert assert_followed(site, path, said)
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("name", JSON_LOGS)
 def test_a_map_that_doctor_writes_reads_the_lines(site: Site, name: str) -> None:
     """JSON of no known layout is read by where its fields stand, found by names and values."""

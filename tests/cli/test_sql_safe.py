@@ -29,6 +29,7 @@ def ask(site: Site, statement: str, code: int = 0) -> str:
     return done.out + done.err
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("table", VIEWS)
 def test_every_table_of_the_lake_is_read(table: str, site: Site) -> None:
     """As without --safe."""

@@ -295,6 +295,7 @@ main.run()
 """
 
 
+@pytest.mark.large
 def test_ctrl_c_before_anything_was_read_leaves_nothing(site: Site, tmp_path: Path) -> None:
     """It comes when the folder may be there already, and no handler of ours is yet."""
     done = subprocess.run(

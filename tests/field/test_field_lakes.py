@@ -234,6 +234,7 @@ def test_a_rotation_seen_twice_counts_once(site: Site) -> None:
     assert len(site.rows("hits")) == 240
 
 
+@pytest.mark.large
 def test_the_day_on_which_clocks_go_forward(site: Site) -> None:
     """13 March 2016 in Detroit has 23 hours, each with a hit (50)."""
     settle(site, "America/Detroit")
@@ -338,6 +339,7 @@ def test_hits_of_two_layouts_are_read_together(site: Site) -> None:
         assert found[2] == 5
 
 
+@pytest.mark.large
 def test_one_person_can_be_erased(site: Site) -> None:
     """What is kept of an address and agent goes, figures stand, the lake is proved (62)."""
     build(site, FIELD / "60-duckdb-columns/b.log")

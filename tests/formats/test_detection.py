@@ -36,6 +36,7 @@ def test_the_best_layout_is_one_that_meets_both_bounds(site: Site) -> None:
     assert reader.say_doubt() is None
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize(
     ("line", "client"),
     [

@@ -12,6 +12,7 @@ JSON = (
 COMMON = LINE.removesuffix(' "-" "Mozilla/5.0"')
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("line", [LINE, COMMON, VHOST, JSON, IIS], ids=lambda line: line[:9])
 @pytest.mark.parametrize("every", [1, 2], ids=["all", "half of them"])
 def test_a_space_before_a_line_is_no_part_of_it(tmp_path: Path, line: str, every: int) -> None:

@@ -100,6 +100,7 @@ def test_what_is_no_client_is_refused(tmp_path: Path) -> None:
     assert site.hashes() == before
 
 
+@pytest.mark.large
 def test_only_the_user_agents_named_are_erased(tmp_path: Path) -> None:
     """With --agent the same address with another browser stays; rejected lines with it go."""
     site = write_site(tmp_path)

@@ -67,6 +67,7 @@ def find(site: Site, day: int, *, late: bool = False, raw_files: RawFiles | None
     return discover(lake, files, places, date(2016, 11, day), where="raw", with_late=late)
 
 
+@pytest.mark.large
 def test_parallel_logs_of_a_day_are_all_taken_in(site: Site) -> None:
     """One goes on over the day in which the other begins, whatever they are called."""
     pairs = [

@@ -264,6 +264,7 @@ def test_day_that_is_sealed_while_a_file_is_read_is_refused(
     check(site)
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("table", ["hits", "sessions"])
 def test_accident_on_a_day_that_is_not_sealed_is_found(table: str, site: Site) -> None:
     """Sealing hides nothing of the other days: a partition that is gone stops the checks."""

@@ -36,6 +36,7 @@ def explain(site: Site) -> list[dict[str, str]]:
     return rows
 
 
+@pytest.mark.large
 def test_a_file_that_was_only_touched_is_read_again(site: Site) -> None:
     """By the plan that is shown, and by the build that is asked to."""
     path = take(site, b"".join(LINES))

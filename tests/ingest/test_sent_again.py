@@ -178,7 +178,7 @@ def test_damage_within_the_first_line_is_told_by_what_follows(turn: int, site: S
     assert "damaged" not in say_reasons(site)
 
 
-@pytest.mark.rest_large
+@pytest.mark.large
 @pytest.mark.parametrize("turn", [1, -1])
 def test_a_damaged_file_of_which_no_line_is_right_is_doubted(turn: int, site: Site) -> None:
     """Nothing tells that it is the same file: the figure says that its hits may count twice."""
@@ -497,7 +497,7 @@ FLOODS = {
 }
 
 
-@pytest.mark.rest_large
+@pytest.mark.large
 @pytest.mark.parametrize("turn", [1, -1])
 def test_a_flood_over_a_rotation_loses_nothing(turn: int, site: Site) -> None:
     """A source each, its files one after the other."""

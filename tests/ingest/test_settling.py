@@ -143,6 +143,7 @@ def test_a_file_that_meets_sealed_hits_is_refused_alone(site: Site) -> None:
     assert hits(site) == before + 80
 
 
+@pytest.mark.large
 @pytest.mark.clock
 def test_settings_can_change_after_hits_were_deleted(site: Site) -> None:
     """Also when a log without hits meets the files of which nothing is left."""

@@ -289,6 +289,7 @@ def test_a_pattern_that_names_each_day_says_more_than_a_name(site: Site, web: We
     assert list(ingested(site)) == ["x-08112016-v2015-01-01.log"]
 
 
+@pytest.mark.large
 def test_one_bad_remote_file_is_reported_and_the_rest_taken_in(site: Site, web: WebServer) -> None:
     for letter in "abcde":
         content = day_of(8, agent=f"Firefox/{ord(letter)}")

@@ -76,6 +76,7 @@ def test_replay_reads_as_the_table_says(site: Site) -> None:
     assert hours_of(site) == {15}
 
 
+@pytest.mark.large
 def test_a_remote_file_is_fetched_to_be_read_again(site: Site, web: WebServer) -> None:
     put(site, "a-20161108.log.gz", gzip.compress(day_of(8) + b"no access log\n"))
     configure(site, f'name = "web01"\nurl = "{web.url("*-{day:%Y%m%d}.log.gz")}"')

@@ -104,6 +104,7 @@ def contents(site: Site) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("command", READING)
 def test_reading_commands_read_both_and_change_neither(
     command: str, original: Site, old: Site
@@ -114,12 +115,14 @@ def test_reading_commands_read_both_and_change_neither(
     assert contents(old) == before
 
 
+@pytest.mark.large
 def test_verify_proves_an_old_ledger_and_leaves_it(old: Site) -> None:
     before = contents(old)
     assert lakes.verify(old, code=0) == []
     assert contents(old) == before
 
 
+@pytest.mark.large
 def test_damage_in_an_old_ledger_is_named(site: Site) -> None:
     """A record that can't be read is what is off, not the files of others; nothing is lost."""
     path = min(site.lake.glob("ledger/files/web01-*.json"))
@@ -178,7 +181,7 @@ def test_the_first_command_that_writes_says_so_once(
     assert count == len(Lake(made.lake).all_files())
 
 
-@pytest.mark.rest_large
+@pytest.mark.large
 @pytest.mark.parametrize("command", WRITING)
 def test_every_command_that_writes_does_it(command: str, site: Site, original: Site) -> None:
     """What it leaves is what it leaves of a lake made now."""

@@ -69,6 +69,7 @@ def count(connection: duckdb.DuckDBPyConnection, alias: str) -> tuple[int, int]:
     return rows, int(hits)
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("main", [":memory:", "a", "b", "other", "named"])
 def test_attached_lakes_each_show_their_own_rows(
     main: str, lakes: Path, opened: Opened, tmp_path: Path
@@ -98,6 +99,7 @@ def test_an_alias_means_nothing(alias: str, lakes: Path, opened: Opened) -> None
     assert count(connection, "b") == (6, 6)
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("folder", [".", "a", "b", "a/daily"])
 @pytest.mark.parametrize("way", ["relative", "dotted", "link to the folder", "link to the file"])
 def test_attached_by_any_path_from_anywhere(
@@ -174,6 +176,7 @@ ASKED = [
 ]
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("statement", ASKED)
 def test_attached_copy_fails_and_does_not_answer_for_the_original(
     statement: str, lakes: Path, opened: Opened, tmp_path: Path

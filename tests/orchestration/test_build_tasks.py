@@ -109,6 +109,7 @@ def named(parts: list[Part], word: str) -> list[Part]:
     return [part for part in parts if word in name_part(part)]
 
 
+@pytest.mark.large
 def test_tasks_build_the_bytes_of_one_process(site: Site, wanted: dict[str, str]) -> None:
     """Small days are a part each; the large one's parts are slices, then buckets; each twice."""
     scheduler = Scheduler(settings_of(site))
@@ -131,6 +132,7 @@ def test_tasks_build_the_bytes_of_one_process(site: Site, wanted: dict[str, str]
     assert "nothing is off" in site.run("verify").err
 
 
+@pytest.mark.large
 def test_nothing_stale_is_no_part_and_settings_are_heeded_all_the_same(
     site: Site, wanted: dict[str, str]
 ) -> None:

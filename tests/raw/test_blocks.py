@@ -78,6 +78,7 @@ def test_truncated_archive_gives_all_that_the_standard_library_can_read(
     assert raw.content.damage == "the archive is truncated"
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("kind", COMPRESS)
 @pytest.mark.parametrize("seed", range(4))
 def test_flipped_bytes_are_damage_and_what_lies_before_is_kept(

@@ -137,6 +137,7 @@ def test_day_after_a_plateau_is_quiet_unless_it_is_high():
         assert spans(detect(counts.round())) == [(100, 100, last)]
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("seed", range(10))
 def test_tiny_counts_raise_nothing(seed):
     """A country of 0-3 sessions a day has no surge at 7, one below the floor."""
@@ -159,6 +160,7 @@ def test_first_session_ever_of_a_silent_country_is_no_surge():
     assert spans(detect(counts)) == [(50, 50, 50)]
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("gap", [1, 2, 3, 7, 30, 41, 55, 60, 400])
 def test_gap_never_opens_a_surge(gap):
     """Days without logs, few or many, raise nothing when the logs come back."""

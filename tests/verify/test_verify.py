@@ -59,6 +59,7 @@ def one_of(site: Site, pattern: str) -> Path:
     return min(site.lake.glob(pattern))
 
 
+@pytest.mark.large
 def test_lake_with_surges_is_proved(tmp_path: Path) -> None:
     """Nothing is found in a lake whose days are expected, and one of them a surge."""
     site = Site(make_storm(tmp_path).parent)
