@@ -1,12 +1,10 @@
 """Lines that two raw files have in common beyond an overlap: they count twice, and are in doubt."""
 
-from dataclasses import replace
-
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.ingest.contained import Hashes
-from pipeline.ingest.overlaps import Lines, find_overlap, is_contained
+from pipeline.ingest.contained import Hashes, reach_distinct
+from pipeline.ingest.overlaps import Lines, find_overlap
 
 _PAIRS_AT_ONCE = 500_000
 _LINES_AT_ONCE = 50_000
@@ -28,17 +26,25 @@ def find_repeats(before: Lines, after: Lines, least: int) -> int:
 def find_shared(before: Lines, after: Lines, least: int) -> int:
     """Count the lines of a file when the other one, of another source, has all of them.
 
-    0 for fewer than ``least`` different ones: two servers may have the same health checks. As many
-    the other way about.
+    In any order, as in a sorted copy; but for a last line that was cut off. 0 for fewer than
+    ``least`` different ones: two servers may have the same health checks. As many the other way
+    about.
     """
     pairs = [(before, after), (after, before)]
-    found = [
-        len(part.hashes)
-        for part, whole in pairs
-        # To look for damaged lines takes long; of most archives damage leaves the beginning.
-        if is_contained(replace(part, is_damaged=False), whole, least)
-    ]
+    found = [len(part.hashes) for part, whole in pairs if _is_within(part, whole, least)]
     return max(found, default=0)
+
+
+def _is_within(part: Lines, whole: Lines, least: int) -> bool:
+    """Whether a file has all lines of another one; of most pairs a few of them tell."""
+    own, others = part.hashes[: -1 if part.tail_bytes else None], whole.hashes
+    few = 2**32 // (1 + len(others) // _LINES_AT_ONCE)
+    for most in (few, 2**32):
+        its, theirs = np.sort(own[own < most]), np.sort(others[others < most])
+        places = np.searchsorted(theirs, its)
+        if places.size and (places[-1] == len(theirs) or (theirs[places] != its).any()):
+            return False
+    return reach_distinct(own, least) is not None
 
 
 def _find_repeated(own: Hashes, others: Hashes) -> npt.NDArray[np.bool_]:

@@ -137,6 +137,20 @@ def test_equal_lines_of_two_sources_count_and_are_doubted(site: Site, order: lis
     assert doubts_of_days(site) == [[]]
 
 
+@pytest.mark.parametrize("name", ["sorted", "doubled"])
+def test_a_copy_in_another_order_under_another_name_is_doubted(site: Site, name: str) -> None:
+    """It counted twice in silence; two servers with other lines of the same hour are no doubt."""
+    log = lines(30).splitlines(keepends=True)
+    copies = {"sorted": sorted(log, reverse=True), "doubled": log[20:] + log}
+    site.ingest(site.write("a.log", b"".join(log)))
+    said = site.ingest(site.write("b.log", b"".join(copies[name]))).err
+    assert "which has another source's name: all count, twice" in said
+    site.run("build")
+    assert "another source's name" in doubts_of_days(site)[0][0]
+    other = b"".join([*log[1:], lines(1, "c")])
+    assert "which has another" not in site.ingest(site.write("c.log", other)).err
+
+
 def test_a_few_equal_lines_of_two_servers_are_no_doubt(site: Site) -> None:
     for name in ("a.log", "b.log"):
         assert "also in" not in site.ingest(site.write(name, lines(19))).err
