@@ -1,6 +1,7 @@
 """A simulated combined log for the benchmarks: seeded, 400,000+ addresses, 5,000+ user agents.
 
-Simulated data: it serves to measure time, not to be counted.
+A thousandth of the requests is odd, as in every log. Simulated data: it serves to measure time, not
+to be counted.
 """
 
 import sys
@@ -15,6 +16,8 @@ LINES_PER_BLOCK = 250_000
 ADDRESSES = 450_000
 AGENTS = 5_500
 PATHS = 40_000
+ODD = 1_000
+"""One of so many requests is odd."""
 FIRST_SECOND = 1_478_491_200
 """Midnight of a zone four hours west of UTC."""
 
@@ -58,6 +61,24 @@ def _paths(rng: np.random.Generator) -> list[str]:
     ]
 
 
+def _odd_requests(rng: np.random.Generator) -> list[str]:
+    """Nothing sent, TLS on a plain port, no method or protocol, a proxy's; and long queries."""
+    hello = [
+        "".join(rf"\x{byte:02X}" for byte in [22, 3, 1, *rng.integers(256, size=40)])
+        for _ in range(ODD)
+    ]
+    long = [
+        f"GET /search?{'&'.join(f'k{n}={rng.integers(1 << 60):x}' for n in range(99))} HTTP/1.1"
+        for _ in range(ODD)
+    ]
+    few = [
+        "-", "", "quit", "get / http/1.0", "\\n", "GET / HTTP/1.1 x", "\\x04\\x01\\x00P",
+        "CONNECT example.org:443 HTTP/1.1", "GET http://example.org/azenv HTTP/1.1",
+        "OPTIONS * HTTP/1.0", "t3 12.1.2", "GET /a b HTTP/1.1",
+    ]  # fmt: skip
+    return [*hello, *long, *(few * (ODD // len(few)))]
+
+
 def _addresses(rng: np.random.Generator) -> list[str]:
     octets = rng.integers(1, 224, (ADDRESSES, 4))
     v4 = [f"{a}.{b}.{c}.{d}" for a, b, c, d in octets[: ADDRESSES * 9 // 10]]
@@ -76,17 +97,18 @@ def write_log(target: Path, lines: int, seed: int = 7, days: int = 4) -> None:
     rng = np.random.default_rng(seed)
     addresses, agents, paths = _addresses(rng), _agents(rng), _paths(rng)
     agent_of = rng.integers(len(agents), size=ADDRESSES)
+    odd = _odd_requests(rng)
     with igzip.open(target, "wb", compresslevel=3) as out:
         for start in range(0, lines, LINES_PER_BLOCK):
             count = min(LINES_PER_BLOCK, lines - start)
-            pools = addresses, agents, paths, agent_of
+            pools = addresses, agents, paths, agent_of, odd
             out.write(_block(rng, pools, start, count, lines / days))
 
 
 def _block(
     rng: np.random.Generator, pools: tuple, start: int, count: int, lines_a_day: float
 ) -> memoryview:
-    addresses, agents, paths, agent_of = pools
+    addresses, agents, paths, agent_of, odd = pools
     visitor = np.repeat(rng.integers(ADDRESSES, size=count // 3 + 1), 3)[:count]
     visitor = visitor[np.argsort(np.arange(count) + rng.integers(0, 4000, count))]
     seconds = (np.arange(start, start + count) * (86_400 / lines_a_day)).astype(np.int64)
@@ -96,9 +118,15 @@ def _block(
     ).cast(pa.string())
     status = rng.choice([200, 200, 200, 200, 200, 304, 301, 404, 500], size=count)
     sizes = rng.integers(200, 90_000, count)
+    path = _pick(paths, rng.choice([40, PATHS], count) * rng.random(count) // 1)
+    is_odd = rng.integers(ODD, size=count) == 0
+    request = pc.if_else(
+        pa.array(is_odd),
+        _pick(odd, rng.integers(len(odd), size=count)),
+        pc.binary_join_element_wise("GET ", path, " HTTP/1.1", ""),
+    )
     text = pc.binary_join_element_wise(
-        _pick(addresses, visitor), " - - [", stamps, ' +0000] "GET ',
-        _pick(paths, rng.choice([40, PATHS], count) * rng.random(count) // 1), ' HTTP/1.1" ',
+        _pick(addresses, visitor), " - - [", stamps, ' +0000] "', request, '" ',
         pa.array(status).cast(pa.string()), " ", pa.array(sizes).cast(pa.string()),
         ' "http://www.example.org', _pick(paths, rng.integers(PATHS, size=count)), '" "',
         _pick(agents, agent_of[visitor]), '"\n', "",
