@@ -131,24 +131,24 @@ def _read_plain(
         return FIELDS.empty_table(), np.zeros(0, np.intp)
     found, kernel = compiled.take_apart(lines), compiled.kernel
     client, is_client = read_clients(found.coded(kernel.CLIENT))
-    nothing = pa.nulls(len(client), CODED)
+    odd_rows, requests = found.odd_requests()
+    odd = _split_requests(requests)
     columns = {
         "line_no": line_no[found.line_of],
         "ts": pa.array(found.seconds * 1_000_000).cast(FIELDS.field("ts").type),
         "client": client,
-        "host": nothing,
-        "method": found.coded(kernel.METHOD),
-        "path": found.coded(kernel.PATH),
-        "query": found.coded(kernel.QUERY),
-        "protocol": found.coded(kernel.PROTOCOL),
+        "host": found.coded(None, odd_rows, odd["host"]),
+        "method": found.coded(kernel.METHOD, odd_rows, odd["method"]),
+        "path": found.coded(kernel.PATH, odd_rows, odd["path"]),
+        "query": found.coded(kernel.QUERY, odd_rows, odd["query"]),
+        "protocol": found.coded(kernel.PROTOCOL, odd_rows, odd["protocol"]),
         "status": found.status,
         "bytes_sent": pa.array(found.size, mask=found.size < 0),
         "referrer": found.coded(kernel.REFERRER),
         "user_agent": found.coded(kernel.AGENT),
         "duration_ms": pa.nulls(len(client), pa.float64()),
-        "forwarded": nothing,
+        "forwarded": pa.nulls(len(client), CODED),
     }
-    _read_odd_requests(columns, found.coded(kernel.REQUEST))
     hits, rows = pa.table(columns, FIELDS), found.line_of.astype(np.intp)
     if not is_client.all():
         hits, rows = hits.filter(pa.array(is_client)), rows[is_client]
@@ -188,30 +188,11 @@ def _read_alone(
     return hits, rejects
 
 
-def _read_odd_requests(columns: dict[str, Any], requests: pa.DictionaryArray) -> None:
-    """Fill in the fields of requests that are not ``METHOD /path HTTP/x``; the others are null."""
-    if not len(requests.dictionary):
-        return
-    is_odd = requests.is_valid().to_numpy(zero_copy_only=False)
-    which = requests.indices.drop_null()
-    fields = zip(*map(split_request, requests.dictionary.to_pylist()), strict=True)
-    for name, values in zip(("method", "host", "path", "query", "protocol"), fields, strict=True):
-        columns[name] = _filled(columns[name], is_odd, pa.array(values, TEXT).take(which))
-
-
-def _filled(
-    column: pa.DictionaryArray, rows: npt.NDArray[np.bool_], texts: pa.StringArray
-) -> pa.DictionaryArray:
-    """The same with texts in some of its rows, of which it has none; few, as a rule.
-
-    Not by Arrow's ``coalesce``, which writes a dictionary of all rows anew.
-    """
-    coded = texts.dictionary_encode()
-    known = pc.index_in(coded.dictionary, column.dictionary)
-    code = known.fill_null(0).to_numpy(zero_copy_only=False).copy()
-    is_new = known.is_null().to_numpy(zero_copy_only=False)
-    code[is_new] = len(column.dictionary) + np.arange(np.count_nonzero(is_new))
-    codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).copy()
-    codes[rows] = np.append(code, -1)[coded.indices.fill_null(len(code)).to_numpy()]
-    dictionary = pa.concat_arrays([column.dictionary, coded.dictionary.filter(pa.array(is_new))])
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), dictionary)
+def _split_requests(requests: pa.DictionaryArray) -> dict[str, pa.StringArray]:
+    """The fields of n requests that are not ``METHOD /path HTTP/x``."""
+    names = ("method", "host", "path", "query", "protocol")
+    split = [split_request(text) for text in requests.dictionary.to_pylist()]
+    return {
+        name: pa.array([fields[number] for fields in split], TEXT).take(requests.indices)
+        for number, name in enumerate(names)
+    }

@@ -11,6 +11,9 @@ import pyarrow as pa
 from pipeline.formats import kernel, xxh3
 from pipeline.formats.kernel import Bytes, Hashes, Ints
 
+Rows = npt.NDArray[np.intp]
+NO_ROWS = np.zeros(0, np.intp)
+NO_TEXTS = pa.array([], pa.string())
 _A = TypeVar("_A", bound=npt.NDArray[Any])
 _KEYS = np.frombuffer(secrets.token_bytes(4 * 4096), np.uint32)
 
@@ -100,13 +103,31 @@ class PlainLines:
     size: npt.NDArray[np.int64]
     line_of: Ints
 
-    def coded(self, number: int) -> pa.DictionaryArray:
-        """One of the rows' texts, CLIENT to REQUEST."""
+    def coded(
+        self, number: int | None, rows: Rows = NO_ROWS, others: pa.StringArray = NO_TEXTS
+    ) -> pa.DictionaryArray:
+        """One of the rows' texts, CLIENT to AGENT; of ``None`` all are null.
+
+        ``others`` are put into ``rows``, in which it has none.
+        """
         texts = Texts()
-        codes = texts.number_parts(self.bytes, self.at[number], self.length[number])
+        if number is None:
+            codes = np.full(len(self.line_of), -1, np.int32)
+        else:
+            codes = texts.number_parts(self.bytes, self.at[number], self.length[number])
+        is_text = others.is_valid().to_numpy(zero_copy_only=False)
+        codes[rows[is_text]] = texts.number(others.drop_null())
+        is_null = codes < 0
         return pa.DictionaryArray.from_arrays(
-            pa.array(codes, mask=codes < 0), texts.values(), safe=False
+            pa.array(codes, mask=is_null if is_null.any() else None), texts.values(), safe=False
         )
+
+    def odd_requests(self) -> tuple[Rows, pa.DictionaryArray]:
+        """The rows whose requests do not come apart, and those; few, as a rule."""
+        rows, texts = np.flatnonzero(self.length[kernel.REQUEST] >= 0), Texts()
+        at, length = self.at[kernel.REQUEST, rows], self.length[kernel.REQUEST, rows]
+        codes = texts.number_parts(self.bytes, at, length)
+        return rows, pa.DictionaryArray.from_arrays(pa.array(codes), texts.values(), safe=False)
 
 
 def warm() -> None:

@@ -20,7 +20,7 @@ from pipeline.text import keep
 
 _PIECE_BYTES = 1024 * 1024
 """No piece is longer, but a zst's: up to 32 MiB, by the format's blocks of 128 KiB in 4 bytes."""
-_READ_BYTES = 16 * 1024
+_READ_BYTES = 64 * 1024
 _BZ2_UNIT_BYTES = 100_000
 """The digit behind ``BZh`` is a block's size in these."""
 _ZSTD_FEED_BYTES = 1024
