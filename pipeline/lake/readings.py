@@ -97,15 +97,17 @@ def _find_readings(
 ) -> pa.Table:
     """Each reading of some paths, beside columns of its record; what ``tell`` says of a sheet's."""
     names = (*columns, _SEEN)
+    none = tell(_unnest(schema_of(names).empty_table(), np.empty(0, np.int64)))
     if not paths:
-        return tell(_unnest(schema_of(names).empty_table(), np.empty(0, np.int64)))
+        return none
     first, last = min(paths), max(paths)
     few = pa.array(paths, pa.string()) if len(paths) <= _FEW else None
 
     def read(sheet: Sheet) -> pa.Table:
         span = sheet.span_of(_PATHS)
-        is_other = span and (span[0] > last or span[1] < first)
-        table = schema_of(names).empty_table() if is_other else load(sheet, names)
+        if span and (span[0] > last or span[1] < first):
+            return none
+        table = load(sheet, names)
         with shape_named(sheet.path):
             return tell(choose(table))
 

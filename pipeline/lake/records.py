@@ -177,23 +177,23 @@ def list_near(ledger: Path, first_at: str | None, last_at: str | None) -> list[F
 
     All of them where the span is None.
     """
-    found = [record for record in read_old(ledger) if record.is_live]
+    old = [record for record in read_old(ledger) if record.is_live]
+    none = SCHEMA.empty_table()
     if not (first_at and last_at):
-        return found + [one for its in settled(ledger, Sheet.read).read for one in _live(its)]
+        return old + _live(pa.concat_tables([none, *settled(ledger, Sheet.read).read]))
     first, last = (datetime.fromisoformat(at) for at in (first_at, last_at))
 
-    def read(sheet: Sheet) -> list[FileRecord]:
+    def read(sheet: Sheet) -> pa.Table:
         firsts, lasts = sheet.span_of("first_at"), sheet.span_of("last_at")
-        if firsts and lasts and (firsts[0] > last or lasts[1] < first):
-            return []
-        table = sheet.read()
-        meets = pc.and_(
-            pc.less_equal(table["first_at"], pa.scalar(last, _TIME)),
-            pc.greater_equal(table["last_at"], pa.scalar(first, _TIME)),
-        )
-        return _live(table.filter(pc.fill_null(meets, True)))
+        return none if firsts and lasts and (firsts[0] > last or lasts[1] < first) else sheet.read()
 
-    return found + [record for its in settled(ledger, read).read for record in its]
+    # All sheets' at once: each may have few.
+    table = pa.concat_tables([none, *settled(ledger, read).read])
+    meets = pc.and_(
+        pc.less_equal(table["first_at"], pa.scalar(last, _TIME)),
+        pc.greater_equal(table["last_at"], pa.scalar(first, _TIME)),
+    )
+    return old + _live(table.filter(pc.fill_null(meets, True)))
 
 
 def _live(table: pa.Table) -> list[FileRecord]:
