@@ -314,6 +314,7 @@ FILES = _table(
     ("whole_days", _SHARES, "the same before duplicates were dropped; empty when none were"),
     ("networks", pa.string(), _NETWORKS),
     ("unheeded", pa.int64(), "hits whose peer names a client in a header, and is not trusted"),
+    ("private_hits", pa.int64(), "other hits of no robot, of a client with a private address"),
 )
 
 PARTITIONED = {

@@ -214,7 +214,7 @@ def _report_ingest(result: Ingested) -> bool:
     for record in result.added:
         if record.nul_bytes:
             say(f"{record.name}: {say_hole(record.nul_bytes)}")
-    if unheeded := explain_unheeded(result.added):
+    for unheeded in explain_unheeded(result.added):
         say(unheeded)
     for path, why in result.unread:
         say(f"{shown(path)}: {why}")

@@ -51,6 +51,12 @@ _HAS_QUOTE = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|(.))", re.DOTALL | re.IGNORECASE)
 _PLAIN_FOR = "(?i)^for=(?P<last>[0-9.]{7,15})(?:;proto=https?)?$"
 _PLAIN_HOPS = 3
+_PRIVATE = (
+    r"^\[?(?:(?:::ffff:)?(?:127|10|192\.168|169\.254|172\.(?:1[6-9]|2\d|3[01])"
+    r"|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\.[\d.]+(?::\d+)?|f[cd][0-9a-f]{2}:.*|fe[89ab][0-9a-f]:.*"
+    r"|::1\]?(?::\d+)?)$"
+)
+"""``proxies.PRESETS`` as one expression: of the many clients of a block all are asked at once."""
 _NONE, _CHOSEN, _PEER_KEPT, _PROXY_KEPT = range(4)
 PEER = "peer"
 """``client_from`` where there is no header, or whoever connected is not trusted."""
@@ -117,6 +123,20 @@ def are_unheeded(
     names_one = pc.match_substring_regex(forwarded.dictionary, "[.:]")
     is_peer = pc.equal(client_from.dictionary, PEER)
     is_both = pc.and_(names_one.take(forwarded.indices), is_peer.take(client_from.indices))
+    found: npt.NDArray[np.bool_] = is_both.fill_null(False).to_numpy(zero_copy_only=False)
+    return found
+
+
+def are_private(
+    peers: pa.DictionaryArray, client_from: pa.DictionaryArray
+) -> npt.NDArray[np.bool_]:
+    """Of which of n hits the client is the peer, and that has an address of a network of its own.
+
+    No database locates it.
+    """
+    is_private = pc.match_substring_regex(peers.dictionary, _PRIVATE, ignore_case=True)
+    is_peer = pc.equal(client_from.dictionary, PEER)
+    is_both = pc.and_(is_private.take(peers.indices), is_peer.take(client_from.indices))
     found: npt.NDArray[np.bool_] = is_both.fill_null(False).to_numpy(zero_copy_only=False)
     return found
 

@@ -29,7 +29,7 @@ from pipeline.ingest.staging import (
     Counts,
     Reading,
     connection_of_thread,
-    find_unheeded,
+    find_proxied,
     make_record,
 )
 from pipeline.lake.ledger import FileRecord, key_of
@@ -241,7 +241,9 @@ def _account(
     hits, days = how.maker.make_hits(fields, smalls[0].origin.source, forwarded_kind(one.layout))
     line_no = hits["line_no"].to_numpy()
     owner = texts.owner[line_no - 1]
-    unheeded = np.bincount(owner[find_unheeded(fields, hits)], minlength=len(smalls))
+    unheeded, private = (
+        np.bincount(owner[found], minlength=len(smalls)) for found in find_proxied(fields, hits)
+    )
     hits = hits.set_column(0, "line_no", pa.array(line_no - starts[owner]))
     cells = owner << _DAY_BITS | days - _FIRST_DAY
     if (np.diff(cells) < 0).any():  # a file whose days are in no order
@@ -272,6 +274,7 @@ def _account(
         counts = Counts(
             int(starts[file + 1] - starts[file]), int(blank[file]), int(directives[file]), {},
             shares, span, None, small.tail_bytes, 0, int(unheeded[file]),
+            int(private[file]),
         )  # fmt: skip
         record = make_record(small.path, small.origin, how.maker, small.content, one.layout, counts)
         yield file, replace(record, source_by_name=small.is_source_by_name), rows

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 
 from pipeline.days import EPOCH
 from pipeline.definitions import DEFINITIONS_VERSION
-from pipeline.enrich.clients import are_unheeded
+from pipeline.enrich.clients import are_private, are_unheeded
 from pipeline.enrich.hits import HitMaker
 from pipeline.enrich.privacy import hide_addresses
 from pipeline.errors import DataError
@@ -66,6 +66,9 @@ class Reading:
     stop: threading.Event
 
 
+_Flags = npt.NDArray[np.bool_]
+
+
 @dataclass(frozen=True)
 class _BlockHits:
     hits: pa.Table
@@ -77,6 +80,7 @@ class _BlockHits:
     span_us: tuple[int, int] | None
     """The earliest and the latest hit, in microseconds since 1970."""
     unheeded: int
+    private: int
 
 
 @dataclass
@@ -88,6 +92,7 @@ class _Written:
     blank: int = 0
     directives: int = 0
     unheeded: int = 0
+    private: int = 0
     hashes: list[Hashes] = field(default_factory=lambda: [np.zeros(0, np.uint32)])
     spans_us: list[tuple[int, int]] = field(default_factory=list)
 
@@ -97,6 +102,7 @@ class _Written:
         self.blank += part.blank
         self.directives += part.directives
         self.unheeded += part.unheeded
+        self.private += part.private
         self.hashes.append(part.hashes)
         if part.span_us:
             self.spans_us.append(part.span_us)
@@ -112,7 +118,7 @@ class _Written:
         return Counts(
             whole.lines, self.blank, self.directives, self.rejects.reasons,
             {day: (rows[day], first_lines[day]) for day in rows}, span, self.hits.first_day,
-            whole.tail_bytes, whole.nul_bytes, self.unheeded,
+            whole.tail_bytes, whole.nul_bytes, self.unheeded, self.private,
         )  # fmt: skip
 
 
@@ -191,11 +197,12 @@ def _read_block(
         for number, head in block.too_long
     ]
     span = pc.min_max(hits["ts"].cast(pa.int64())).as_py() if len(hits) else None
+    unheeded, private = find_proxied(read.hits, hits)
     return _BlockHits(
         hits, days, sorted(rejects), len(read.blank), len(read.directives),
         hash_lines(block, maker.key.line_key),
         (span["min"], span["max"]) if span else None,
-        int(find_unheeded(read.hits, hits).sum()),
+        int(unheeded.sum()), int(private.sum()),
     )  # fmt: skip
 
 
@@ -216,13 +223,23 @@ class Counts:
     tail_bytes: int
     nul_bytes: int
     unheeded: int
+    private: int
 
 
-def find_unheeded(fields: pa.Table, hits: pa.Table) -> npt.NDArray[np.bool_]:
-    """``are_unheeded`` of hits made of ``fields``, in the same order."""
-    if "forwarded" not in fields.column_names or fields["forwarded"].null_count == len(fields):
-        return np.zeros(len(hits), np.bool_)
-    return are_unheeded(fields["forwarded"].combine_chunks(), hits["client_from"].combine_chunks())
+def find_proxied(fields: pa.Table, hits: pa.Table) -> tuple[_Flags, _Flags]:
+    """Which hits made of ``fields``, in the same order, may be a proxy's, by its word or address.
+
+    ``are_unheeded``; and of the others, ``are_private`` of no robot: a health check is nobody's.
+    """
+    if not len(hits):
+        return np.zeros(0, np.bool_), np.zeros(0, np.bool_)
+    client_from = hits["client_from"].combine_chunks()
+    unheeded = np.zeros(len(hits), np.bool_)
+    if "forwarded" in fields.column_names and fields["forwarded"].null_count < len(fields):
+        unheeded = are_unheeded(fields["forwarded"].combine_chunks(), client_from)
+    is_robot = hits["is_robot"].to_numpy()
+    private = are_private(fields["client"].combine_chunks(), client_from)
+    return unheeded, private & ~unheeded & ~is_robot
 
 
 def make_record(  # noqa: PLR0913 all that a file's record tells of
@@ -281,6 +298,7 @@ def make_record(  # noqa: PLR0913 all that a file's record tells of
         networks=maker.places.name_networks(counts.shares),
         nul_bytes=counts.nul_bytes,
         unheeded=counts.unheeded,
+        private_hits=counts.private,
         wrapper=wrapper,
         lies_in=stem_of(origin.source, first_at) if first_at and is_packed else file_key,
     )

@@ -1,10 +1,9 @@
-"""Sources whose requests came by proxies whose word on the client is not taken.
+"""Sources whose visitors may be proxies: nothing is missing, the figure is of something else.
 
-Visitors and countries are then those of the proxies: nothing is missing, and the figure is of
-something else.
+Their word on the client is not taken, or the log has none.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
@@ -16,25 +15,39 @@ def list_unheeded(files: pa.Table) -> list[str]:
 
     ``files``: ``source``, ``hits``, ``duplicates`` and ``unheeded`` of ``tables.FILES``.
     """
+    return _list_most(files, "unheeded")
+
+
+def list_private(files: pa.Table) -> list[str]:
+    """The sources of most of whose hits the client has a private address, by ``private_hits``."""
+    return _list_most(files, "private_hits")
+
+
+def _list_most(files: pa.Table, name: str) -> list[str]:
     by_source = files.group_by("source").aggregate(
-        [(name, "sum") for name in ("hits", "duplicates", "unheeded")]
+        [(each, "sum") for each in ("hits", "duplicates", name)]
     )
     return sorted(
         row["source"]
         for row in by_source.to_pylist()
-        if 2 * row["unheeded_sum"] > row["hits_sum"] + row["duplicates_sum"]
+        if 2 * (row[f"{name}_sum"] or 0) > row["hits_sum"] + row["duplicates_sum"]
     )
 
 
-def explain_unheeded(records: Iterable[FileRecord]) -> str | None:
-    """What is to be set, of files just taken in; None where there is nothing to say."""
-    names = ("source", "hits", "duplicates", "unheeded")
+def explain_unheeded(records: Iterable[FileRecord]) -> Iterator[str]:
+    """What is to be set, of files just taken in."""
+    names = ("source", "hits", "duplicates", "unheeded", "private_hits")
     rows = [{name: getattr(record, name) for name in names} for record in records]
-    sources = list_unheeded(pa.Table.from_pylist(rows)) if rows else []
-    if not sources:
-        return None
-    return (
-        f"most requests of {', '.join(sources)} came by proxies that name the client in a header"
-        " and are not trusted, so each proxy counts as the visitor: put their networks into"
-        " trusted_proxies, then `tidegauge build --also settings`"
-    )
+    files = pa.Table.from_pylist(rows)
+    if rows and (sources := list_unheeded(files)):
+        yield (
+            f"most requests of {', '.join(sources)} came by proxies that name the client in a"
+            " header and are not trusted, so each proxy counts as the visitor: put their networks"
+            " into trusted_proxies, then `tidegauge build --also settings`"
+        )
+    if rows and (sources := list_private(files)):
+        yield (
+            f"most requests of {', '.join(sources)} came from private addresses, which nobody can"
+            " locate: that is a network of its own, or a proxy that counts as the visitor; if so,"
+            " log the header in which it names the client, and set trusted_proxies"
+        )

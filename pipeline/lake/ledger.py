@@ -118,6 +118,7 @@ class FileRecord:
     lies_in: str | None = None
     networks: str | None = None
     unheeded: int = 0
+    private_hits: int = 0
     seen: tuple[Seen, ...] = ()
 
     @property

@@ -201,7 +201,7 @@ def take_in(
     for record in result.added:
         if record.nul_bytes:
             log.warning("%s: %s", escape(record.name), say_hole(record.nul_bytes))
-    if unheeded := explain_unheeded(result.added):
+    for unheeded in explain_unheeded(result.added):
         log.warning("%s", unheeded)
     for path, why in result.unread:
         log.warning("%s: %s", name_file(path), escape(why))

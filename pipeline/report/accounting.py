@@ -14,7 +14,7 @@ from pipeline.build.stale import list_uncounted
 from pipeline.days import Span
 from pipeline.enrich.geo.databases import list_databases, list_networks
 from pipeline.errors import GeoError
-from pipeline.ingest.unheeded import list_unheeded
+from pipeline.ingest.unheeded import list_private, list_unheeded
 from pipeline.ingest.unread import Unread, count_unread
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
@@ -22,7 +22,16 @@ from pipeline.language import Language
 from pipeline.report.facts import Day
 from pipeline.settings import Settings
 
-_READ_OF_FILES = ("source", "lines", "rejected", "days", "hits", "duplicates", "unheeded")
+_READ_OF_FILES = (
+    "source",
+    "lines",
+    "rejected",
+    "days",
+    "hits",
+    "duplicates",
+    "unheeded",
+    "private_hits",
+)
 KINDS = ("hits", "rejected", "blank", "directives", "duplicates")
 
 
@@ -57,6 +66,8 @@ class Accounting:
     """Days of whose files lines could not be read, the worst first; a few lines are not news."""
     proxied: list[str]
     """Sources most of whose requests a proxy passed on that counts as the visitor."""
+    private: list[str]
+    """Sources most of whose visitors have private addresses, which nobody can locate."""
     unread_files: list[str]
     """Files of which no line tells its day, as none could be read."""
 
@@ -129,6 +140,7 @@ def account_for(lake: Lake, how: ReportSettings, days: Sequence[Day], span: Span
             key=lambda one: (-one[1].share, one[0]),
         ),
         proxied=list_unheeded(files),
+        private=list_private(files),
         unread_files=_list_unread(lake),
     )
 

@@ -10,7 +10,7 @@ from pipeline.days import Span
 from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.errors import GeoError, SettingsError
-from pipeline.ingest.unheeded import list_unheeded
+from pipeline.ingest.unheeded import list_private, list_unheeded
 from pipeline.ingest.unread import count_unread
 from pipeline.lake.lake import Lake
 from pipeline.lake.query import State, one_state
@@ -111,6 +111,8 @@ class Figure:
     """How the names of the day's sources can be read otherwise, in sentences."""
     proxied: list[str] = field(default_factory=list)
     """Sources most of whose requests a proxy passed on that counts as the visitor."""
+    private: list[str] = field(default_factory=list)
+    """Sources most of whose visitors have private addresses, which nobody can locate."""
 
 
 def find_figure(lake: Lake, how: ReportSettings, day: date, country: str) -> Figure:
@@ -163,6 +165,7 @@ def _find_figure(state: State, how: ReportSettings, about: Day, country: str) ->
         program=f"Tidegauge {pipeline.__version__}",
         doubts=say_doubts(lake, files),
         proxied=list_unheeded(files),
+        private=list_private(files),
     )
 
 

@@ -19,7 +19,7 @@ from pipeline.report.facts import (
 
 READ_OF_FILES = (
     *("source", "robots", "definitions", "lines", "rejected", "days"),
-    *("hits", "duplicates", "unheeded"),
+    *("hits", "duplicates", "unheeded", "private_hits"),
 )
 
 

@@ -112,6 +112,16 @@ def say_proxied(sources: Sequence[str], language: Language) -> Iterator[str]:
         )  # fmt: skip
 
 
+def say_private(sources: Sequence[str], language: Language) -> Iterator[str]:
+    """Whose visitors nobody can locate, and may be proxies, if any source's are."""
+    if sources:
+        yield language.gettext(
+            "Most requests of {sources} came from private addresses, which nobody can locate: that"
+            " is a network of its own, or a proxy that counts as the visitor ({setting}).",
+            sources=language.list(sources), setting="trusted_proxies",
+        )  # fmt: skip
+
+
 def say_times(
     observed: int, expected: float | None, language: Language, *, at_least: bool
 ) -> str | None:

@@ -17,6 +17,7 @@ from pipeline.report.figure_sentences import (
     say_declared_robots,
     say_name_doubts,
     say_nationality,
+    say_private,
     say_program,
     say_proxied,
     say_robotlike,
@@ -143,6 +144,7 @@ def _say_completeness(figure: Figure, language: Language) -> Iterator[str]:
         yield _say_censored(about, language)
     yield from say_name_doubts(figure.doubts, language)
     yield from say_proxied(figure.proxied, language)
+    yield from say_private(figure.private, language)
 
 
 def _say_censored(about: Completeness, language: Language) -> str:

@@ -164,6 +164,8 @@ def _list_source_doubts(figure: Figure | SpanFigure, language: Language) -> Iter
         yield language.gettext("which server wrote what is in doubt")
     if figure.proxied:
         yield language.gettext("most visitors are proxies that are not trusted")
+    if figure.private:
+        yield language.gettext("most visitors have private addresses")
 
 
 def _list_span_caveats(figure: SpanFigure, language: Language) -> Iterator[str]:

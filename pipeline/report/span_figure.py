@@ -10,7 +10,7 @@ from pipeline.build.stale import list_uncounted
 from pipeline.days import ONE_DAY, Span
 from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.errors import SettingsError
-from pipeline.ingest.unheeded import list_unheeded
+from pipeline.ingest.unheeded import list_private, list_unheeded
 from pipeline.ingest.unread import count_unread
 from pipeline.lake.lake import Lake
 from pipeline.lake.query import State, one_state
@@ -87,6 +87,8 @@ class SpanFigure:
     """How the names of the days' sources can be read otherwise, in sentences."""
     proxied: list[str]
     """Sources most of whose requests a proxy passed on that counts as the visitor."""
+    private: list[str]
+    """Sources most of whose visitors have private addresses, which nobody can locate."""
 
     @property
     def is_lower_bound(self) -> bool:
@@ -193,6 +195,7 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
         program=f"Tidegauge {pipeline.__version__}",
         doubts=say_doubts(lake, files),
         proxied=list_unheeded(files),
+        private=list_private(files),
     )
 
 

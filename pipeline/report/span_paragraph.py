@@ -12,6 +12,7 @@ from pipeline.report.figure_sentences import (
     say_declared_robots,
     say_name_doubts,
     say_nationality,
+    say_private,
     say_program,
     say_proxied,
     say_robotlike,
@@ -197,6 +198,7 @@ def _say_doubts(figure: SpanFigure, language: Language) -> Iterator[str]:
         )  # fmt: skip
     yield from say_name_doubts(figure.doubts, language)
     yield from say_proxied(figure.proxied, language)
+    yield from say_private(figure.private, language)
 
 
 def _say_unread(figure: SpanFigure, language: Language) -> Iterator[str]:
