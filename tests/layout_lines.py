@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -10,7 +9,7 @@ from pipeline.formats.fields import ReadBlock
 from pipeline.formats.file_reader import FileReader
 from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.pattern import Pattern
-from pipeline.lake.database import connect
+from pipeline.lake.database import connect_reader
 from pipeline.raw.blocks import read_blocks
 
 TIME = "[10/Oct/2024:13:55:36 +0200]"
@@ -27,7 +26,7 @@ IIS_HEADER = (
 def find(path: Path) -> tuple[FileReader, list[dict]]:
     """A file's reader and its hits."""
     reader, hits = FileReader(), []
-    with connect(threads=1) as connection:
+    with connect_reader() as connection:
         for block in read_blocks(path):
             parts = reader.cut(connection, block.line_no, block.lines)
             hits += reader.read(connection, parts).hits.to_pylist()
@@ -36,5 +35,5 @@ def find(path: Path) -> tuple[FileReader, list[dict]]:
 
 def read(layout: Pattern | JsonLayout, *lines: str) -> ReadBlock:
     """Read lines with a layout; line numbers count from 1."""
-    with duckdb.connect() as connection:
+    with connect_reader() as connection:
         return layout.read_block(connection, np.arange(1, len(lines) + 1), pa.array(lines))

@@ -233,7 +233,6 @@ def test_the_command_build_publishes(site: Publisher) -> None:
     assert done.out == "country,sessions\nUS,3\nUS,4\nall,3\nall,4\n"
 
 
-@pytest.mark.large
 def test_a_sliver_of_the_next_day_is_not_published(site: Publisher) -> None:
     """By a run of the 8th, nor by a later one; what the 9th's own run publishes is its first."""
     site.deliver("web01.log", US=3)

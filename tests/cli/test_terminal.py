@@ -28,7 +28,6 @@ def evil_lines() -> bytes:
     )
 
 
-@pytest.mark.large
 def test_log_lines_steer_no_terminal(site: Site) -> None:
     """No command sends a control character of a line or a file's name to the terminal."""
     path = site.write(f"w{EVIL}.log", evil_lines() + b"bad\n")

@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -21,6 +20,7 @@ from pipeline.formats.fields import ReadBlock
 from pipeline.formats.file_reader import FileReader
 from pipeline.formats.layouts import COMBINED, BlockLayout
 from pipeline.formats.templates import compile_format
+from pipeline.lake.database import connect_reader
 
 CORPUS = Path(__file__).parents[3] / "shared/corpus"
 PEER_CASES = CORPUS / "peer_cases.jsonl"
@@ -70,7 +70,7 @@ DIFFERENCES = {
 
 def read_with(reader: Callable[..., Any], *lines: str) -> ReadBlock:
     """Read lines with a layout's ``read_block``; line numbers count from 1."""
-    with duckdb.connect() as connection:
+    with connect_reader() as connection:
         block: ReadBlock = reader(
             connection, np.arange(1, len(lines) + 1), pa.array(lines, pa.string())
         )
@@ -80,7 +80,7 @@ def read_with(reader: Callable[..., Any], *lines: str) -> ReadBlock:
 def read_file(layout: str, *lines: str) -> list[dict[str, Any]]:
     """Read a file of some lines whose layout is set, whatever carries them; returns its hits."""
     reader = FileReader(layout)
-    with duckdb.connect() as connection:
+    with connect_reader() as connection:
         parts = reader.cut(connection, np.arange(1, len(lines) + 1), pa.array(lines, pa.string()))
         hits: list[dict[str, Any]] = reader.read(connection, parts).hits.to_pylist()
     return hits
@@ -171,7 +171,7 @@ def test_every_suite_has_a_reader_and_few_cases_differ() -> None:
 @needs_cases
 def test_sessions_of_tcp_are_known_as_no_requests() -> None:
     lines = [case["line"] for case in CASES if suite_of(case) == "HAPROXYTCP"]
-    with duckdb.connect() as connection:
+    with connect_reader() as connection:
         reader = FileReader()
         parts = reader.cut(connection, np.arange(1, len(lines) + 1), pa.array(lines, pa.string()))
         block = reader.read(connection, parts)

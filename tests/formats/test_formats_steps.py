@@ -3,7 +3,6 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +20,7 @@ from pipeline.formats.layouts import list_layouts
 from pipeline.formats.pattern import Pattern
 from pipeline.formats.reader import Reader, read_parts
 from pipeline.formats.times import TimeFormat
+from pipeline.lake.database import connect_reader
 
 INSERTED = ('"', '" "', " ", ":", "\t", "\\", "-", "x", '\\"', "::1", " [", "")
 TWICE = (0.2, 0.5, 0.8)
@@ -44,7 +44,7 @@ PATTERNS = patterns()
 
 
 def read(layout: Any, *lines: str, zone: ZoneInfo | None = None) -> ReadBlock:
-    with duckdb.connect() as connection:
+    with connect_reader() as connection:
         reader = Reader(layout, zone)
         parts = reader.cut(np.arange(1, len(lines) + 1), pa.array(lines, pa.string()))
         return read_parts(connection, parts)

@@ -25,10 +25,7 @@ def read_table(lake: Path, table: str, columns: list[str]) -> list[Row]:
         f"SELECT {chosen} FROM read_parquet($files, filename = true, hive_partitioning = true,"
         " hive_types = {'day': DATE})"
     )
-    with duckdb.connect() as connection:
-        rows: list[Row] = connection.execute(
-            sql, {"files": f"{lake}/{table}/**/*.parquet"}
-        ).fetchall()
+    rows: list[Row] = duckdb.execute(sql, {"files": f"{lake}/{table}/**/*.parquet"}).fetchall()
     return rows
 
 
