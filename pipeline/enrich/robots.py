@@ -206,14 +206,15 @@ class Robots:
 
     def _classify_batch(self, user_agents: Sequence[str]) -> list[bool]:
         agents = [user_agent[:ROBOT_PREFIX_CHARS] for user_agent in user_agents]
-        known = self._known
-        answers = {agent: True for agent in agents if agent not in known}
+        known = [*map(self._known.get, agents)]
+        unknown = (agent for agent, is_one in zip(agents, known, strict=True) if is_one is None)
+        answers = dict.fromkeys(unknown, True)
         new = [agent for agent in answers if not is_nobodys(agent)]
         if new:
             answered = dict(zip(new, find_robots(new).tolist(), strict=True))
             answers.update(answered)
             self._remember(answered)
-        return [answers[agent] if agent in answers else known[agent] for agent in agents]
+        return [answers[a] if one is None else one for a, one in zip(agents, known, strict=True)]
 
     def _remember(self, answered: dict[str, bool]) -> None:
         with self._lock:

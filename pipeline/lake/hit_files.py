@@ -43,6 +43,7 @@ class PartitionWriter:
         folder.mkdir(parents=True)
         self._buffer: dict[int, list[pa.Table]] = {}
         self._buffered_rows = self._buffered_bytes = 0
+        self._unmeasured: list[pa.Table] = []
         self._writers: dict[int, pq.ParquetWriter] = {}
         self._parts: dict[int, list[Path]] = {}
         self.rows: dict[int, int] = {}
@@ -58,8 +59,8 @@ class PartitionWriter:
             self.rows[day] = self.rows.get(day, 0) + len(rows)
             self.first_lines.setdefault(day, rows["line_no"][0].as_py())
         self._buffered_rows += len(hits)
-        self._buffered_bytes += sum(map(_text_bytes, hits.columns))
-        if self._buffered_rows >= ROW_GROUP or self._buffered_bytes >= _BUFFERED_BYTES:
+        self._unmeasured.append(hits)
+        if self._buffered_rows >= ROW_GROUP or self._are_bytes_many():
             self._flush()
 
     def close(self) -> dict[date, Path]:
@@ -71,11 +72,21 @@ class PartitionWriter:
             for day, parts in sorted(self._parts.items())
         }
 
+    def _are_bytes_many(self) -> bool:
+        """Whether texts are as long as is buffered; measured where all that are there would be."""
+        columns = [column for table in self._unmeasured for column in table.columns]
+        if self._buffered_bytes + sum(map(_most_text_bytes, columns)) < _BUFFERED_BYTES:
+            return False
+        self._buffered_bytes += sum(map(_text_bytes, columns))
+        self._unmeasured.clear()
+        return self._buffered_bytes >= _BUFFERED_BYTES
+
     def _flush(self) -> None:
         for day, tables in sorted(self._buffer.items()):
             for rows in row_groups(pa.concat_tables(tables)):
                 self._writer(day).write_table(rows, row_group_size=2 * ROW_GROUP)
         self._buffer.clear()
+        self._unmeasured.clear()
         self._buffered_rows = self._buffered_bytes = 0
 
     def _writer(self, day: int) -> pq.ParquetWriter:
@@ -171,6 +182,12 @@ class RejectWriter:
         }
         self._writer.write_table(complete(pa.table(arrays), REJECTS))
         self._buffer, self._buffered_chars = [], 0
+
+
+def _most_text_bytes(column: pa.ChunkedArray) -> int:
+    """At least as many as ``_text_bytes``."""
+    is_coded = pa.types.is_dictionary(column.type)
+    return sum(chunk.dictionary.nbytes for chunk in column.chunks) if is_coded else 0
 
 
 def _text_bytes(column: pa.ChunkedArray) -> int:
