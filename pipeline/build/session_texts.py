@@ -51,12 +51,15 @@ def read_sessions(
     bounds = list(cut(sizes, _name_parts(ends["day"], part_rows), piece_bytes))
     numbers = connection.execute("FROM sessions").to_arrow_reader(PIECE_ROWS)
     pieces = _cut_batches(numbers, bounds), entries.read(bounds), exits.read(bounds)
-    for session, entry, leaving in zip(*pieces, strict=True):
-        columns = {name: session[name] for name in session.column_names}
-        columns |= {name: entry[of] for name, of in _OF_FIRST.items()}
-        columns["exit_path"] = leaving["path"]
-        columns["asn"] = entry["asn"].cast(pa.string()).cast(pa.int64())
-        yield pa.table({name: columns[name] for name in TABLES["sessions"].names})
+    yield from map(_put_together, *pieces)  # which holds none while the next one is made
+
+
+def _put_together(session: pa.Table, entry: pa.Table, leaving: pa.Table) -> pa.Table:
+    columns = {name: session[name] for name in session.column_names}
+    columns |= {name: entry[of] for name, of in _OF_FIRST.items()}
+    columns["exit_path"] = leaving["path"]
+    columns["asn"] = entry["asn"].cast(pa.string()).cast(pa.int64())
+    return pa.table({name: columns[name] for name in TABLES["sessions"].names})
 
 
 def _take_texts(

@@ -1,4 +1,4 @@
-"""Texts put in order in bounded memory: sorted runs, of which all but the last lie on disk.
+"""Texts put in order in bounded memory: sorted runs, which lie on disk if there are several.
 
 Rows come in any order, each with its place among all. Texts are dictionaries on their way, so that
 one which recurs is held once; on disk they are written out. The rows that are given back do not
@@ -21,8 +21,9 @@ PIECE_BYTES = 32 * 1024 * 1024
 """Of the texts in what is read back at once; reached before the rows only where they are long."""
 PART_ROWS = 1_000_000
 """Of a day's sessions in one file: what a reader may have to hold."""
-_RUN_BYTES = 64 * 1024 * 1024
-_BATCH_BYTES = 1024 * 1024
+_RUN_BYTES = 32 * 1024 * 1024
+"""Of the texts that are in memory at once; to join what waits takes several times as much."""
+_BATCH_BYTES = 256 * 1024
 
 Numbers = npt.NDArray[np.int64]
 
@@ -61,8 +62,9 @@ class SortedRuns:
     def add(self, places: Numbers, rows: pa.Table) -> None:
         """Take some rows of dictionaries, each column one chunk."""
         self._waiting.append((places, rows))
-        self._waiting_bytes += rows.nbytes
-        if max(self._waiting_bytes, 2 * rows.nbytes) >= _RUN_BYTES:
+        here = _dictionary_bytes(rows)
+        self._waiting_bytes += here
+        if max(self._waiting_bytes, 2 * here) >= _RUN_BYTES:
             self._join_waiting()
             if self._waiting_bytes >= _RUN_BYTES // 2:
                 self._end_run(is_kept=False)
@@ -71,7 +73,7 @@ class SortedRuns:
         """Say that all rows are there; returns the bytes of all texts of each."""
         if self._waiting:
             self._join_waiting()
-            self._end_run(is_kept=True)
+            self._end_run(is_kept=not self._runs)
         return self._sizes
 
     def read(self, bounds: Iterable[int]) -> Iterator[pa.Table]:
@@ -105,7 +107,7 @@ class SortedRuns:
         table = pa.concat_tables(rows for _, rows in self._waiting)
         table = table.unify_dictionaries().combine_chunks()
         self._waiting = [(places, table)]
-        self._waiting_bytes = table.nbytes
+        self._waiting_bytes = _dictionary_bytes(table)
 
     def _end_run(self, *, is_kept: bool) -> None:
         ((places, table),) = self._waiting
@@ -132,6 +134,10 @@ class SortedRuns:
 
 def _write_out(table: pa.Table) -> pa.Table:
     return table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
+
+
+def _dictionary_bytes(table: pa.Table) -> int:
+    return sum(column.chunk(0).dictionary.nbytes for column in table.columns)
 
 
 def _text_bytes(table: pa.Table) -> Numbers:

@@ -1,6 +1,7 @@
 """Files of hits and of sessions: their texts are dictionaries, as DuckDB and Arrow read them."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,8 @@ def write_sessions(pieces: Iterable[pa.Table], folder: Path, part_rows: int | No
 
     What is written is the same.
     """
-    groups = (group for piece in pieces for group in row_groups(_with_codes(piece)))
+    # No variable holds a piece while the next one is made.
+    groups = chain.from_iterable(map(row_groups, map(_with_codes, pieces)))
     write_partitions(groups, folder, part_rows, open_coded)
 
 

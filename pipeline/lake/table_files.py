@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from itertools import chain, groupby, pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -86,18 +86,21 @@ def write_partitions(
     for day, its_pieces in groupby(pieces, lambda piece: piece["day"][0].as_py()):
         target = folder / f"day={day}" / "part.parquet"
         target.parent.mkdir(parents=True)
-        first = next(its_pieces).drop_columns("day")
-        writer, rows = open_file(target, first.schema), 0
-        for piece in chain([first], its_pieces):
-            if part_rows and rows and rows % part_rows == 0:
+        writer: pq.ParquetWriter | None = None
+        rows = 0
+        for piece in its_pieces:
+            its_rows = piece.drop_columns("day")
+            if writer and part_rows and rows % part_rows == 0:
                 writer.close()
                 number = rows // part_rows
                 if number == 1:
                     target = target.replace(target.with_name("part-00.parquet"))
-                writer = open_file(target.with_name(f"part-{number:02}.parquet"), first.schema)
-            writer.write_table(piece.select(first.column_names), ROW_GROUP)
-            rows += len(piece)
-        writer.close()
+                writer = open_file(target.with_name(f"part-{number:02}.parquet"), its_rows.schema)
+            writer = writer or open_file(target, its_rows.schema)
+            writer.write_table(its_rows, ROW_GROUP)
+            rows += len(its_rows)
+        if writer:
+            writer.close()
 
 
 def split_days(table: pa.Table) -> Iterator[pa.Table]:
