@@ -65,22 +65,38 @@ def find_caveats(
 ) -> Caveats:
     """Days of a span that were counted of other raw files than the lake has now, or not yet.
 
-    And those that may have lines twice, or have not begun by the clock, which says ``present``.
+    And those that may have lines twice, have not begun by the clock, which says ``present``, or of
+    which files were left out since they were judged: rows say it of the others.
     """
     from pipeline.build.counted import find_uncounted
+    from pipeline.lake.left_out import list_missing
 
     found = find_uncounted(state, timeout_minutes)
     columns, rows = state.query("report/days", **span.bound)
     named = [dict(zip(columns, row, strict=True)) for row in rows]
     today = present.astimezone(ZoneInfo(state.lake.identity()["timezone"])).date()
     future = [row["day"] for row in named if row["day"] > today]
+    reasons = {row["day"]: row["reasons"] for row in named}
+    left_out = {
+        one.day
+        for one in list_missing(state.lake, map(str, reasons))
+        if f"{one.source}: {one.text}" not in reasons[one.day]
+    }
     doubted = [row["day"] for row in named if row["doubts"]]
     every: list[tuple[_Wording, list[date]]] = [
         (say_overtaken, found.overtaken), (say_unbuilt, found.unbuilt), (_say_doubted, doubted),
         (say_future, future),
+        (_say_left_out, sorted(left_out)),
     ]  # fmt: skip
     within = ((wording, [day for day in days if day in span]) for wording, days in every)
     return Caveats([(wording, days) for wording, days in within if days])
+
+
+def _say_left_out(days: Sequence[date], language: Language) -> str:
+    return language.gettext(
+        "Raw files of {days} were there and are not in the lake: {command} names them.",
+        days=language.days(days), command="`tidegauge status`",
+    )  # fmt: skip
 
 
 def _say_doubted(days: Sequence[date], language: Language) -> str:

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import json
 import lzma
 import re
 import shutil
@@ -246,3 +247,26 @@ def test_what_zstd_itself_writes_with_its_longest_window_is_read(site: Site) -> 
     path.write_bytes(packed)
     site.ingest(path)
     assert [record["hits"] for record in site.records().values()] == [3000]
+
+
+def test_rows_of_a_day_of_which_a_file_was_refused_since_say_so(site: Site) -> None:
+    """Until the build that judges the day anew: its figure did, its row was silent."""
+    site.ingest(site.write("web01-20161108.log", LINES))
+    site.run("build")
+    site.write("web02-20161108.log", GOOD.decode().encode("UTF-16"))
+    site.ingest("raw", code=1)
+
+    def ask() -> list[str]:
+        (row,) = json.loads(site.run("daily", "--format", "json").out)
+        caveats: list[str] = row["caveats"]
+        return caveats
+
+    said = "Raw files of 8 November 2016 were there and are not in the lake: `tidegauge status`"
+    (caveat,) = ask()
+    assert caveat.startswith(said)
+    figure = ("figure", "--day", "2016-11-08", "--country", "all")
+    assert "web02-20161108.log could not be taken in" in site.run(*figure).out
+    site.run("build")
+    assert ask() == []
+    (row,) = site.rows("days")
+    assert any("web02-20161108.log" in reason for reason in row["reasons"])
