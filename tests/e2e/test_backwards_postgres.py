@@ -20,8 +20,8 @@ from standalone import Standalone
 
 from pipeline.demo.storm.november import DAYS
 
-SIX = DAYS[4:10]
-"""5 to 10 November: the end of summer time and the storm."""
+FIVE = DAYS[5:10]
+"""6 to 10 November: the end of summer time and the storm."""
 ZONE = ZoneInfo("America/Toronto")
 
 
@@ -29,10 +29,10 @@ ZONE = ZoneInfo("America/Toronto")
 def airflow(
     raw: Path, artefacts: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Standalone]:
-    """A standalone Airflow on PostgreSQL, over the raw logs of six days."""
+    """A standalone Airflow on PostgreSQL, over the raw logs of five days."""
     home = tmp_path_factory.mktemp("postgres")
     (home / "raw").mkdir()
-    for day in SIX:
+    for day in FIVE:
         for path in raw.glob(f"*-{day:%Y%m%d}.log.gz"):
             shutil.copy(path, home / "raw")
     try:
@@ -83,7 +83,7 @@ def test_days_run_backwards_while_the_schedule_fires(
 ) -> None:
     """The last day comes first, four are at work at once, and last night's run comes between."""
     airflow.rest.backfill(
-        "tidegauge_nightly", str(SIX[0]), str(SIX[-1]), run_backwards=True, max_active_runs=4
+        "tidegauge_nightly", str(FIVE[0]), str(FIVE[-1]), run_backwards=True, max_active_runs=4
     )
     wait_until(lambda: finished(airflow) >= 2, pause_s=2)
     waiting = scheduled_run(airflow)  # for a file; a person need not
@@ -103,8 +103,8 @@ def test_days_run_backwards_while_the_schedule_fires(
     first = min(when(run, "start_date") for run in runs)
     seconds = (max(when(run, "end_date") for run in runs) - first).total_seconds()
     measure(
-        "6 days backwards, PostgreSQL, Docker beside it: seconds per day",
-        f"{seconds / len(SIX):.1f}",
+        "5 days backwards, PostgreSQL, Docker beside it: seconds per day",
+        f"{seconds / len(FIVE):.1f}",
     )
     memory = " / ".join(f"{taken / 1e6:,.0f} MB" for taken in airflow.most_memory)
     measure("most memory, PostgreSQL's own apart: sum of RSS / PSS", memory)
@@ -126,6 +126,6 @@ def most_at_once(runs: list[dict[str, str]]) -> int:
 def test_lake_is_that_of_the_command_line(airflow: Standalone, tmp_path: Path) -> None:
     """All raw files by `tidegauge ingest` and `build`: the same Parquet, byte for byte."""
     raw = list((airflow.home / "raw").iterdir())
-    assert len(raw) == 2 * len(SIX) + 1
+    assert len(raw) == 2 * len(FIVE) + 1
     reference = count_by_command(airflow.home, tmp_path / "lake", raw)
     assert hash_parquet(airflow.home / "lake") == hash_parquet(reference)

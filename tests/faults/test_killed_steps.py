@@ -17,7 +17,6 @@ from lake_fixtures import Site, make_line
 from lake_processes import (
     SERVERS,
     START,
-    STOP,
     TORONTO,
     Lakes,
     assert_ends_well,
@@ -58,15 +57,29 @@ def test_two_ingests_at_once_give_the_same_bytes(lakes: Lakes) -> None:
     assert site.hashes() == lakes.wanted
 
 
-def kill_at(site: Site, step: str, *args: str | Path) -> None:
-    """Run the command in a process that kills itself when it reaches a named step."""
-    killed = subprocess.run(
-        [sys.executable, "-c", STOP.format(step=step), *args],
-        cwd=site.folder,
-        env=site.environment(),
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL, step
+KILL = """
+import json, os, sys
+from pipeline.cli import build, ingest, main as cli
+from pipeline.lake import fault_points as steps
+for folder, step, args in json.load(sys.stdin):
+    if (process := os.fork()) == 0:
+        os.chdir(folder)
+        sys.argv = ["tidegauge", *args]
+        steps.listener = lambda reached: reached == step and os.kill(os.getpid(), 9)
+        cli.main()
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -9, step
+"""
+"""Runs commands, each in a process that kills itself when it reaches a named step."""
+
+
+def kill_each(cases: list[tuple[Site, str, tuple[str | Path, ...]]]) -> None:
+    """Do so, one after another; the program is imported once for all of them."""
+    asked = [(str(site.folder), step, [*map(str, args)]) for site, step, args in cases]
+    site, *_ = cases[0]
+    subprocess.run(
+        [sys.executable, "-c", KILL], input=json.dumps(asked).encode(), env=site.environment(),
+        check=True,
+    )  # fmt: skip
 
 
 STEPS = {
@@ -81,20 +94,33 @@ STEPS = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def killed(lakes: Lakes, first: Path) -> dict[tuple[str, str], Site]:
+    """Sites in which a command was killed, by the command and the step."""
+    ingested = lakes.new("ingested")
+    shutil.copytree(first, ingested.lake)
+    ingested.ingest(*lakes.raw)
+    found = {}
+    for command, steps in STEPS.items():
+        for step in steps:
+            site = lakes.new(f"{command}-killed-{step.replace(' ', '-').replace(':', '')}")
+            shutil.copytree(first if command == "ingest" else ingested.lake, site.lake)
+            found[command, step] = site
+    args = {"ingest": ("ingest", "--no-geo", *lakes.raw), "build": ("build",)}
+    kill_each([(site, step, args[command]) for (command, step), site in found.items()])
+    return found
+
+
 @pytest.mark.parametrize(
     ("command", "step"), [(command, step) for command, steps in STEPS.items() for step in steps]
 )
 def test_killed_at_a_named_step_the_next_run_makes_it_good(
-    lakes: Lakes, first: Path, command: str, step: str
+    lakes: Lakes, killed: dict[tuple[str, str], Site], command: str, step: str
 ) -> None:
     """After a kill at any named step the same commands end in the same lake, with nothing left."""
-    site = lakes.new(f"{command}-killed-{step.replace(' ', '-').replace(':', '')}")
-    shutil.copytree(first, site.lake)
+    site = killed[command, step]
     if command == "ingest":
-        kill_at(site, step, "ingest", "--no-geo", *lakes.raw)
-    site.ingest(*lakes.raw)
-    if command == "build":
-        kill_at(site, step, "build")
+        site.ingest(*lakes.raw)
     site.run("build")
     assert site.hashes() == lakes.wanted
     assert_nothing_abandoned(site)
@@ -105,8 +131,7 @@ def test_killed_again_and_again_in_one_lake_the_next_run_completes_it(
 ) -> None:
     """The lake is not there yet; what is written down is put in place by the next run."""
     site = Site(tmp_path)
-    for step in STEPS["ingest"][:4]:
-        kill_at(site, step, "ingest", "--no-geo", *lakes.raw)
+    kill_each([(site, step, ("ingest", "--no-geo", *lakes.raw)) for step in STEPS["ingest"][:4]])
     site.ingest(*lakes.raw)
     site.run("build")
     assert site.hashes() == lakes.wanted
@@ -178,15 +203,24 @@ STEPS_TOGETHER = (
 )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def half(many: Many, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Site]:
+    """Sites in which an ingest of many files was killed, by the step."""
+    found = {step: Site(tmp_path_factory.mktemp("half")) for step in STEPS_TOGETHER}
+    for site in found.values():
+        shutil.copytree(many.first, site.lake)
+    of_a = [path for path in many.raw if path.parent.name == "a"]
+    args = ("ingest", "--no-geo", "--source", "a", *of_a)
+    kill_each([(site, step, args) for step, site in found.items()])
+    return found
+
+
 @pytest.mark.parametrize("step", STEPS_TOGETHER)
 def test_killed_while_many_files_are_put_in_place_all_or_none_are_in(
-    many: Many, tmp_path: Path, step: str
+    many: Many, half: dict[str, Site], step: str
 ) -> None:
     """The next command finds each line once and each record with its hits; another run the rest."""
-    site = Site(tmp_path)
-    shutil.copytree(many.first, site.lake)
-    of_a = [path for path in many.raw if path.parent.name == "a"]
-    kill_at(site, step, "ingest", "--no-geo", "--source", "a", *of_a)
+    site = half[step]
     assert_each_line_once(site)
     hits = {name: digest for name, digest in site.hashes().items() if name.startswith("hits/")}
     of_a_now = {name: one for name, one in hits.items() if "/a-" in name}
