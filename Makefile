@@ -8,7 +8,7 @@ BIN := .venv/bin
 # What is compiled once is not compiled by each process again: a start of pytest 11.4 -> 5.7 CPU s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install install-dev install-airflow demo airflow check test test-large test-kernel test-clocks e2e faults faults-alone faults-beside lint messages docs bench bench-surges secrets lock clean
+.PHONY: install install-dev install-airflow demo airflow check test test-large test-kernel test-clocks e2e faults lint messages docs bench bench-surges secrets lock clean
 
 install: .venv/installed
 .venv/installed: requirements.lock pyproject.toml
@@ -101,17 +101,12 @@ e2e: install-dev $(ENGINES)/installed
 		$(LONGEST) $(filter-out $(LONGEST),$(wildcard tests/system/test_*.py))
 	cat e2e-artefacts/measured.txt
 
-# Processes killed and raced, disks full, hostile logs; minutes. What is killed at random moments
-# runs alone; of the others what is longest begins first.
-FAULTS := timeout --foreground --signal=INT --kill-after=1m 40m $(BIN)/python -m pytest
-ALONE := tests/faults/test_kills.py
-HEAVY := $(addprefix tests/faults/test_,memory.py bucket_faults.py)
-faults: faults-alone faults-beside
-faults-alone: install-dev
-	KILLS=$(KILLS) $(FAULTS) -n 0 -s $(ALONE)
-faults-beside: install-dev
-	$(FAULTS) -n 2 --dist loadfile --no-loadscope-reorder --timeout=1200 $(HEAVY) \
-		$(filter-out $(ALONE) $(HEAVY),$(wildcard tests/faults/test_*.py))
+# Processes killed and raced, disks full, hostile logs; minutes. What is longest begins first.
+LONG := $(addprefix tests/faults/test_,kills.py memory.py bucket_faults.py)
+faults: install-dev
+	KILLS=$(KILLS) timeout --foreground --signal=INT --kill-after=1m 40m $(BIN)/python -m pytest \
+		-n 2 --dist loadfile --no-loadscope-reorder --timeout=2000 $(LONG) \
+		$(filter-out $(LONG),$(wildcard tests/faults/test_*.py))
 
 lint: install-dev
 	$(BIN)/ruff check .

@@ -1,7 +1,6 @@
 """Killed at named steps, or beside another process: the next run makes it good, bytes for bytes."""
 
 import json
-import os
 import random
 import shutil
 import signal
@@ -261,7 +260,7 @@ def test_killed_at_random_while_many_files_are_taken_in_again_and_again(
     assert_ends_well(start(copy, *args))
     seconds = time.monotonic() - started
     killed = 0
-    for _ in range(int(os.environ.get("KILLS", "10"))):
+    for _ in range(10):
         process = start(site, *args)
         time.sleep(chance.uniform(0.4, 1) * seconds)
         process.kill()

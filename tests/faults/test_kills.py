@@ -172,14 +172,14 @@ def watched(storm: Storm) -> Iterator[Reader]:
 
 
 def test_killed_at_random_moments_the_next_run_makes_the_same_lake(
-    storm: Storm,
+    storm: Storm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of all kills three quarters come while a file is being written, as what is left shows."""
     kills, seed = int(os.environ.get("KILLS", "20")), int(os.environ.get("SEED", "20161108"))
     chance = random.Random(seed)
     environment = storm.site.environment()
     done, writing, looks, tries = 0, 0, 0, 0
-    os.chdir(storm.site.folder)  # a victim works where it began
+    monkeypatch.chdir(storm.site.folder)  # a victim works where it began
     victims = [Victim(environment) for _ in range(2)]
     try:
         while done < kills and tries < 3 * kills:
