@@ -32,6 +32,7 @@ def test_results_come_in_order_and_an_error_is_the_one_that_was_raised(engine: E
     assert list(engine.map(square, [])) == []
 
 
+@pytest.mark.large
 def test_a_process_that_was_ended_is_one_sentence() -> None:
     with pytest.raises(EngineError, match="fewer workers or a smaller memory_limit_mb"):
         list(Engine(2).map(end_at_once, range(3)))

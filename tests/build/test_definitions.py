@@ -129,7 +129,9 @@ def chosen(rows: list[Row], columns: list[str], wanted: list[str]) -> Iterator[t
         yield tuple(written(row[columns.index(name)], name) for name in wanted)
 
 
-@pytest.mark.parametrize("by", ["oracle", "command"])
+@pytest.mark.parametrize(
+    "by", ["oracle", "command", pytest.param("proved command", marks=pytest.mark.large)]
+)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_case_counts_as_its_note_works_out(
     case: Path, by: str, tmp_path: Path, warm_tidegauge: Tidegauge
@@ -140,6 +142,7 @@ def test_case_counts_as_its_note_works_out(
         counted = count_files(logs, zone, geo)
     else:
         counted = count_by_command(logs, zone, geo, tmp_path / "lake", warm_tidegauge)
+    if by == "proved command":
         proof = ("verify", "--lake", tmp_path / "lake", "--geo", geo, "--format", "csv")
         assert warm_tidegauge(*proof, zone=zone.key).stdout == b"what,day_or_file,finding\n"
     expectations = sorted(case.glob("expect_*.csv"))

@@ -61,7 +61,7 @@ def test_timeout_agrees_with_a_lake_built_under_it(minutes: str, site: Site) -> 
     assert f"timeout {minutes}: counted in " in done.err
 
 
-@pytest.mark.rest_large
+@pytest.mark.large
 @pytest.mark.parametrize(
     "zone", ["UTC", "Asia/Kathmandu", "America/Vancouver", "Pacific/Kiritimati"]
 )

@@ -165,6 +165,7 @@ def test_forged_left_part_changes_nothing(
         assert choose(str(peer), written(f"{forged},{header}"), kind) == expected
 
 
+@pytest.mark.large
 @settings(max_examples=300)
 @given(node=st.text("0123456789abcdefF:.[]%_x \t+-", max_size=24))
 @example("1.2.3.4:80")

@@ -83,6 +83,7 @@ def test_known_crawlers_equal_the_libraries(tmp_path: Path) -> None:
     assert_equals_libraries(instances, tmp_path)
 
 
+@pytest.mark.large
 def test_browsers_equal_the_libraries(tmp_path: Path) -> None:
     """Browsers are no robots but for few, whatever their version; the exclusions matter here."""
     agents = browsers(2000)

@@ -47,6 +47,7 @@ def test_a_file_that_was_only_touched_is_read_again(site: Site) -> None:
     assert clients_of(site) == {f"192.0.2.{number}" for number in range(40)}
 
 
+@pytest.mark.large
 def test_a_file_that_was_moved_and_seen_there_is_read_again(site: Site) -> None:
     path = take(site, b"".join(LINES))
     path.rename(path.with_name("web01.log.1"))

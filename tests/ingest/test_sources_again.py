@@ -67,6 +67,7 @@ def test_a_file_given_by_hand_is_read_as_its_sources_table_says(site: Site) -> N
     assert hours_of(site) == {15}
 
 
+@pytest.mark.large
 def test_replay_reads_as_the_table_says(site: Site) -> None:
     put(site, "web01.log", IIS + b"2016-11-08 25:00:00 192.0.2.9 GET /b - 200 Firefox/50.0\n")
     configure(site, 'name = "web01"\nfiles = "logs/web01*"\ntimezone = "America/Toronto"')

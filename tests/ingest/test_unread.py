@@ -67,6 +67,7 @@ def test_many_unread_lines_are_no_whole_day(site: Site) -> None:
     assert "Days of whose logs many lines could not be read: 8 November 2016" in text
 
 
+@pytest.mark.large
 def test_a_few_unread_lines_are_said_beside_a_whole_day(site: Site) -> None:
     """From a thousandth on, in the figure and the report; ingest and caveats have other news."""
     said = take(site, 2)
@@ -98,6 +99,7 @@ def test_a_file_without_a_readable_line_is_of_no_known_day(site: Site) -> None:
     assert "Nothing is missing" not in text
 
 
+@pytest.mark.large
 def test_a_night_warns_of_many_unread_lines(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     """In its log, where a scheduler keeps it."""
     write_day(site, 144)

@@ -155,7 +155,7 @@ def test_commands_refuse_a_lake_there(column: str, tmp_path: Path) -> None:
     assert not any((tmp_path / name).iterdir())
 
 
-@pytest.mark.rest_large
+@pytest.mark.large
 @pytest.mark.parametrize("name", ["env=prod", "a=b=c", "=", "countryXX", "a country=XX", "%="])
 def test_other_names_with_an_equals_sign_are_names(name: str, tmp_path: Path) -> None:
     """A folder that no column is called after takes no column's place, nor does it stop a lake."""
@@ -210,7 +210,7 @@ def test_the_working_directory_is_part_of_the_path(name: bytes, tmp_path: Path) 
     assert "choose another folder" in Site(folder).ingest(folder, code=2).err
 
 
-@pytest.mark.rest_large
+@pytest.mark.large
 @pytest.mark.parametrize("name", ["a~", "-lake", ":memory:", "a:b/lake", "%41", "new\nline", "#"])
 def test_odd_names_that_are_only_names(name: str, tmp_path: Path) -> None:
     """Not an option, not memory: a folder, read and written where it lies."""

@@ -162,6 +162,7 @@ def test_every_table_has_rows(built_lake: Path) -> None:
     assert min(counts.values()) >= 1
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize(
     ("folder", "name"),
     [
@@ -217,6 +218,7 @@ def test_file_is_of_the_oldest_storage_version(built_lake: Path) -> None:
         assert tags.fetchall()[0][0]["storage_version"].startswith("v1.0.0")
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("is_built", [False, True])
 def test_lake_without_any_hit_has_the_columns_too(
     is_built: bool, warm_tidegauge: Tidegauge, geo: Path, tmp_path: Path

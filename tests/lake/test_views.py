@@ -28,6 +28,7 @@ def test_open_reader_blocks_no_build(built: Site) -> None:
         assert reader.execute(days).fetchall() == [(3,)]
 
 
+@pytest.mark.large
 def test_views_work_from_anywhere_and_after_a_move(
     built: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -168,6 +168,7 @@ def test_a_lost_part_is_named_and_every_other_day_is_built(
     assert site.hashes() == wanted
 
 
+@pytest.mark.large
 def test_a_lost_slice_leaves_its_day_out_of_the_buckets(site: Site) -> None:
     scheduler = Scheduler(settings_of(site))
     parts = scheduler.plan()
@@ -316,6 +317,7 @@ def planned(site: Site) -> Scheduler:
     return scheduler
 
 
+@pytest.mark.large
 def test_other_settings_or_versions_are_refused(planned: Scheduler, site: Site) -> None:
     others = settings_of(site, session_timeout_minutes=31)
     with pytest.raises(EngineError, match="install the same everywhere"):
@@ -323,6 +325,7 @@ def test_other_settings_or_versions_are_refused(planned: Scheduler, site: Site) 
     do_part(settings_of(site, hits_at_once=10), planned.planned[0])  # the plan's stand
 
 
+@pytest.mark.large
 def test_what_was_forgotten_goes_after_two_days_and_is_missed(
     planned: Scheduler, site: Site
 ) -> None:
@@ -337,6 +340,7 @@ def test_what_was_forgotten_goes_after_two_days_and_is_missed(
         do_part(planned.settings, planned.planned[0])
 
 
+@pytest.mark.large
 def test_damaged_hits_are_a_sentence_of_their_part(planned: Scheduler, site: Site) -> None:
     for path in (site.lake / "hits" / "day=2016-11-09").iterdir():
         path.write_bytes(b"PAR1 nothing PAR1")

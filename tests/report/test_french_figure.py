@@ -43,6 +43,7 @@ ASKED = [
 ]  # fmt: skip
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("args", ASKED, ids=" ".join)
 def test_no_figure_has_an_english_sentence(args: tuple[str, ...], night: Publisher) -> None:
     assert find_english(say(night, *args)) == []

@@ -188,7 +188,7 @@ OF_25_HOURS = [date(2016, 11, 5) + n * ONE_DAY for n in range(4)]
 OF_23_HOURS = [date(2016, 3, 11) + n * ONE_DAY for n in range(4)]
 
 
-@pytest.mark.rest_large
+@pytest.mark.large
 @pytest.mark.parametrize(
     ("days", "minutes", "at_once"),
     [
