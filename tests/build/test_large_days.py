@@ -228,7 +228,7 @@ def test_a_bucket_with_hits_of_the_following_day_alone_is_none_of_the_day(tmp_pa
 
 @pytest.mark.large
 def test_processes_build_the_bytes_of_one(site: Site, whole: dict[int, dict[str, str]]) -> None:
-    said = site.run("build", "--workers", "2", env={"TIDEGAUGE_HITS_AT_ONCE": "400"}).out
+    said = site.run("build", "--workers", "2", env={"TIDEGAUGE_HITS_AT_ONCE": "450"}).out
     assert "built 2 days" in said
     assert site.hashes() == whole[1_000_000]
 
@@ -279,7 +279,7 @@ def test_a_process_killed_in_any_stage_is_one_sentence(
     site: Site, whole: dict[int, dict[str, str]]
 ) -> None:
     """Whatever it was at: nothing is changed, and the next build gives the same bytes."""
-    environment = site.environment({"TIDEGAUGE_HITS_AT_ONCE": "200"})
+    environment = site.environment({"TIDEGAUGE_HITS_AT_ONCE": "450"})
     before = site.hashes()
     for stage in ("aside/*/day=*/*.parquet", "aside/*/sessions", "merged/*/daily"):
         command = subprocess.Popen(
