@@ -63,9 +63,14 @@ def count_by_command(
 def test_simulated_storm_agrees(
     warm_tidegauge: Tidegauge, geolite2_of_2016: Path, tmp_path: Path
 ) -> None:
-    """Every hit, session, day and hour of a small simulated storm is the oracle's."""
-    warm_tidegauge("simulate", "--out", tmp_path / "raw", "--scale", "0.001")
-    logs = sorted(path for path in (tmp_path / "raw").rglob("*") if path.is_file())
+    """Every hit, session, day and hour of a small simulated storm is the oracle's.
+
+    Of six days, from that of 25 hours to what is left of the storm.
+    """
+    warm_tidegauge("simulate", "--out", tmp_path / "raw", "--scale", "0.002")
+    days = {f"201611{day:02}" for day in range(6, 12)}
+    logs = sorted(path for path in (tmp_path / "raw").iterdir() if path.name[6:14] in days)
+    assert len(logs) == 30
     zone = "America/Toronto"
     by_command = count_by_command(logs, geolite2_of_2016, tmp_path / "lake", zone, warm_tidegauge)
     by_oracle = count_files(logs, ZoneInfo(zone), geolite2_of_2016)
