@@ -16,6 +16,7 @@ WITH busy AS (
     SELECT s.day, s.visitor_id, sum(s.pages) AS pages
     FROM stretches AS s
     JOIN days AS d ON s.day = d.day AND d.is_built
+    WHERE s.pages > 0
     GROUP BY s.day, s.visitor_id
     HAVING sum(s.pages) >= $least_pages
 ),

@@ -43,10 +43,7 @@ def read_sessions(
         "FROM sessions SELECT day, first_row, last_row, strlen(country) AS country_bytes"
     ).fetchnumpy()
     entries, exits = (SortedRuns(len(ends["day"]), folder / name) for name in ("first", "last"))
-    for places, texts in _take_texts(files, ends["first_row"], _READ):
-        entries.add(places, _keep_texts(connection, texts))
-    for places, texts in _take_texts(files, ends["last_row"], ["path"]):
-        exits.add(places, texts)
+    _add_texts(connection, files, (ends["first_row"], ends["last_row"]), (entries, exits))
     sizes = entries.end() + exits.end() + ends["country_bytes"]
     bounds = list(cut(sizes, _name_parts(ends["day"], part_rows), piece_bytes))
     numbers = connection.execute("FROM sessions").to_arrow_reader(PIECE_ROWS)
@@ -62,13 +59,21 @@ def _put_together(session: pa.Table, entry: pa.Table, leaving: pa.Table) -> pa.T
     return pa.table({name: columns[name] for name in TABLES["sessions"].names})
 
 
-def _take_texts(
-    files: Sequence[Path], row_no: npt.NDArray[np.int64], columns: list[str]
-) -> Iterator[tuple[npt.NDArray[np.int64], pa.Table]]:
-    """Some columns of each session's hit ``row_no``: the sessions' places, and their rows."""
-    by_row = np.argsort(row_no)
-    for some, texts in take_rows(files, row_no[by_row], columns):
-        yield by_row[some], texts
+def _add_texts(
+    connection: duckdb.DuckDBPyConnection,
+    files: Sequence[Path],
+    ends: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    runs: tuple[SortedRuns, SortedRuns],
+) -> None:
+    """Give each run the texts of the sessions' hits ``row_no``, of first ones and of last ones."""
+    # Sessions come nearly as their hits lie: what knows stretches in order is faster.
+    by_row = [np.argsort(row_no, kind="stable") for row_no in ends]
+    rows = [row_no[order].astype(np.int64) for row_no, order in zip(ends, by_row, strict=True)]
+    done = [0, 0]
+    for first, last in take_rows(files, list(zip(rows, (_READ, ["path"]), strict=True))):
+        for n, texts in enumerate((_keep_texts(connection, first), last)):
+            runs[n].add(by_row[n][done[n] : done[n] + len(texts)], texts)
+            done[n] += len(texts)
 
 
 def _name_parts(days: npt.NDArray[Any], part_rows: int) -> npt.NDArray[np.int64]:
@@ -83,8 +88,9 @@ def _keep_texts(connection: duckdb.DuckDBPyConnection, texts: pa.Table) -> pa.Ta
     """The referrers' hosts instead of the referrers, and numbers of networks as texts."""
     referrers = texts["referrer"].chunk(0)
     connection.register("referrers", pa.table({"referrer": referrers.dictionary}))
-    hosts = connection.execute(read_model("build/referrer_hosts")).to_arrow_table()
-    host = hosts["referrer_host"].take(referrers.indices).combine_chunks().dictionary_encode()
+    hosts = connection.execute(f"FROM ({read_model('build/referrer_hosts')}) SELECT referrer_host")
+    codes = hosts.to_arrow_table()["referrer_host"].combine_chunks().dictionary_encode()
+    host = pa.DictionaryArray.from_arrays(codes.indices.take(referrers.indices), codes.dictionary)
     numbers = texts["asn"].chunk(0).dictionary_encode()
     asn = pa.DictionaryArray.from_arrays(numbers.indices, numbers.dictionary.cast(pa.string()))
     kept = {name: texts[name] for name in ("path", *_KEPT)}

@@ -58,45 +58,52 @@ def show_hits(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> N
 
 
 def take_rows(
-    paths: Sequence[Path], row_no: npt.NDArray[np.int64], columns: list[str]
-) -> Iterator[tuple[slice, pa.Table]]:
-    """Some columns of some rows of partitions of hits, row group by row group.
+    paths: Sequence[Path], wanted: Sequence[tuple[npt.NDArray[np.int64], list[str]]]
+) -> Iterator[list[pa.Table]]:
+    """Some columns of some rows of partitions of hits, each row group read once.
 
     Args:
         paths: as given to ``show_hits``.
-        row_no: ascending; any of them more than once.
-        columns: texts, which come as dictionaries, or numbers; null where a file has none such.
+        wanted: rows by ``row_no``, ascending, any of them more than once, and their columns:
+            texts, which come as dictionaries, or numbers; null where a file has none such.
 
     Yields:
-        Which of ``row_no``, and their rows, in single chunks. In memory are one row group, or as
+        For each of ``wanted`` its next rows, in single chunks. In memory are one row group, or as
         many small ones as make up a few rows.
     """
-    schema = pa.schema([HITS.field(name) for name in columns])
-    found: list[pa.Table] = []
-    first = end = n_bytes = 0
+    schemas = [pa.schema([HITS.field(name) for name in columns]) for _, columns in wanted]
+    every = pa.unify_schemas(schemas)
+    found: list[list[pa.Table]] = []
+    n_rows = n_bytes = 0
     first_rows = _first_rows(paths)
-    for number in np.unique(np.searchsorted(first_rows, row_no, "right") - 1):
+    ends = [*first_rows[1:], np.iinfo(np.int64).max]
+    holding = [np.searchsorted(its, first_rows) < np.searchsorted(its, ends) for its, _ in wanted]
+    for number in np.flatnonzero(np.logical_or.reduce(holding)).tolist():
         path, start = paths[number], int(first_rows[number])
-        with damage_named(path), _open_coded(path, schema) as file:
-            there = [name for name in columns if name in file.schema_arrow.names]
+        with damage_named(path), _open_coded(path, every) as file:
+            there = [name for name in every.names if name in file.schema_arrow.names]
             for group in range(file.num_row_groups):
-                count = file.metadata.row_group(group).num_rows
-                end = int(np.searchsorted(row_no, start + count))
-                here = first + sum(map(len, found))
-                if here < end:
-                    rows = pa.array(row_no[here:end] - start)
-                    taken = file.read_row_group(group, there).take(rows)
-                    found.append(complete(taken, schema))
-                    n_bytes += found[-1].nbytes
-                if end - first >= _ROWS_AT_ONCE or n_bytes >= _BYTES_AT_ONCE:
-                    yield slice(first, end), _join(found)
-                    if n_bytes > _LONG_ROW_BYTES * (end - first):
+                end = start + file.metadata.row_group(group).num_rows
+                rows = [its[slice(*np.searchsorted(its, (start, end)))] for its, _ in wanted]
+                if any(map(len, rows)):
+                    read = complete(file.read_row_group(group, there), every)
+                    found.append(
+                        [
+                            read.select(schema.names).take(pa.array(its - start))
+                            for its, schema in zip(rows, schemas, strict=True)
+                        ]
+                    )
+                    n_rows += sum(map(len, rows))
+                    n_bytes += sum(taken.nbytes for taken in found[-1])
+                if n_rows >= _ROWS_AT_ONCE or n_bytes >= _BYTES_AT_ONCE:
+                    yield list(map(_join, zip(*found, strict=True)))
+                    if n_bytes > _LONG_ROW_BYTES * n_rows:
                         # Long texts' pages, which it keeps for the next ones.
                         pa.default_memory_pool().release_unused()
-                    found, first, n_bytes = [], end, 0
-                start += count
+                    found, n_rows, n_bytes = [], 0, 0
+                start = end
     if found:
-        yield slice(first, end), _join(found)
+        yield list(map(_join, zip(*found, strict=True)))
 
 
 def _first_rows(paths: Iterable[Path]) -> npt.NDArray[np.int64]:
@@ -136,7 +143,7 @@ def _open_coded(path: Path, schema: pa.Schema) -> pq.ParquetFile:
     return pq.ParquetFile(path, metadata=metadata, read_dictionary=coded)
 
 
-def _join(tables: list[pa.Table]) -> pa.Table:
+def _join(tables: Sequence[pa.Table]) -> pa.Table:
     if len(tables) == 1:
         return tables[0].combine_chunks()
     return pa.concat_tables(tables).unify_dictionaries().combine_chunks()

@@ -3,14 +3,15 @@
 -- inputs: stretches (their day, visitor_id, country, started_at, ended_at, counts, first_row, last_row, is_tied), days (day, is_built)
 -- params: $timeout_seconds INTEGER, $parts UBIGINT, $part UBIGINT
 -- notes:  most sessions are one stretch, which no other one is near; the others are put together.
+--         Which these are is found by times alone, as a window takes longer the more it carries; a
+--         stretch is known by its first_row.
 --         is_tied: another hit may share the second of the first or the last one, which are named by
 --         row_no; so may one of another country, as stretches of several overlap.
 --         Visitors can be taken in $parts parts, one at a time ($part from 0), to fit into memory:
 --         sessions of different visitors know nothing of each other.
 WITH near AS (
     SELECT
-        visitor_id, day, country, started_at, ended_at, hits, pages, bytes_sent, errors,
-        first_row, last_row, is_tied,
+        first_row, day, started_at,
         lag(day) OVER visitor AS previous_day,
         lead(day) OVER visitor AS next_day,
         lead(started_at) OVER visitor AS next_at,
@@ -20,10 +21,9 @@ WITH near AS (
     WHERE visitor_id % $parts::UBIGINT = $part::UBIGINT
     WINDOW visitor AS (PARTITION BY visitor_id ORDER BY started_at)
 ),
-edges AS MATERIALIZED (
+linked AS MATERIALIZED (
     SELECT
-        visitor_id, day, country, started_at, ended_at, hits, pages, bytes_sent, errors,
-        first_row, last_row, is_tied,
+        first_row,
         left_at IS NULL
         OR epoch_us(started_at) - epoch_us(left_at) > $timeout_seconds::BIGINT * 1000000
         OR previous_day < day - 1 AS is_start,
@@ -31,23 +31,25 @@ edges AS MATERIALIZED (
         OR epoch_us(next_at) - epoch_us(reached_at) > $timeout_seconds::BIGINT * 1000000
         OR day < next_day - 1 AS is_end
     FROM near
+    WHERE NOT (is_start AND is_end)
 ),
 numbered AS (
     SELECT
-        visitor_id, day, country, started_at, ended_at, hits, pages, bytes_sent, errors,
-        first_row, last_row, is_tied,
-        last_value(CASE WHEN is_start THEN started_at END IGNORE NULLS) OVER visitor AS session_at,
-        last_value(CASE WHEN is_start THEN day END IGNORE NULLS) OVER visitor AS start_day
-    FROM edges
-    WHERE NOT (is_start AND is_end)
-    WINDOW visitor AS (PARTITION BY visitor_id ORDER BY started_at)
+        s.visitor_id, s.day, s.country, s.started_at, s.ended_at, s.hits, s.pages, s.bytes_sent,
+        s.errors, s.first_row, s.last_row, s.is_tied,
+        last_value(CASE WHEN l.is_start THEN s.started_at END IGNORE NULLS) OVER visitor AS session_at,
+        last_value(CASE WHEN l.is_start THEN s.day END IGNORE NULLS) OVER visitor AS start_day
+    FROM stretches AS s
+    JOIN linked AS l USING (first_row)
+    WINDOW visitor AS (PARTITION BY s.visitor_id ORDER BY s.started_at)
 ),
 whole AS (
     SELECT
         day, visitor_id, started_at, ended_at, hits, pages, bytes_sent, errors, country, first_row,
         last_row, is_tied
-    FROM edges
-    WHERE is_start AND is_end
+    FROM stretches
+    ANTI JOIN linked USING (first_row)
+    WHERE visitor_id % $parts::UBIGINT = $part::UBIGINT
     UNION ALL
     SELECT
         start_day AS day,
