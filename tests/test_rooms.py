@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pipeline
@@ -82,17 +83,20 @@ def imports_of(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
-def effects_of(tree: ast.AST) -> Iterator[str]:
+@cache
+def effects_of(module: str) -> set[str]:
     """What a module does, of ``MAY``."""
-    yield from (
-        _IMPORTS[name] for one in imports_of(tree) if (name := one.split(".")[0]) in _IMPORTS
+    nodes = [*ast.walk(read(module))]
+    imports = {one.split(".")[0] for one in imports_of(read(module))}
+    texts = (n.value for n in nodes if isinstance(n, ast.Constant))
+    names = {ast.unparse(n) for n in nodes if isinstance(n, ast.Name | ast.Attribute)}
+    asks = {"ask in SQL"} if any(_SQL.match(str(text)) for text in texts) else set()
+    return (
+        {_IMPORTS[n] for n in imports & {*_IMPORTS}} | {_CALLS[n] for n in names & {*_CALLS}} | asks
     )
-    texts = (n.value for n in ast.walk(tree) if isinstance(n, ast.Constant))
-    yield from ("ask in SQL" for text in texts if _SQL.match(str(text)))
-    names = (ast.unparse(n) for n in ast.walk(tree) if isinstance(n, ast.Name | ast.Attribute))
-    yield from (_CALLS[name] for name in names if name in _CALLS)
 
 
+@cache
 def read(module: str) -> ast.AST:
     return ast.parse((ROOT / module).read_text(encoding="utf-8"))
 
@@ -120,7 +124,7 @@ def test_a_folder_imports_only_what_lies_below_it() -> None:
 
 def test_only_who_may_do_it_does_it() -> None:
     for module in MODULES:
-        for effect in effects_of(read(module)):
+        for effect in effects_of(module):
             places = {module, f"{folder_of(module)}/"}
             assert places & MAY[effect], f"{module}: {effect}"
 
@@ -134,7 +138,7 @@ def test_functions_take_what_they_need_and_not_all_settings() -> None:
 def test_every_folder_has_its_floor_and_every_permission_is_used() -> None:
     folders = {path.parent.name for path in ROOT.glob("*/__init__.py")}
     assert folders == set(FLOORS)
-    done = {(effect, module) for module in MODULES for effect in effects_of(read(module))}
+    done = {(effect, module) for module in MODULES for effect in effects_of(module)}
     for effect, modules in MAY.items():
         for one in modules:
             assert any(done_by.startswith(one) for what, done_by in done if what == effect), one
