@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from pipeline.days import ALL_DAYS, Span
-from pipeline.definitions import LEAST_HISTORY_DAYS
+from pipeline.definitions import LEAST_HISTORY_DAYS, UNREAD_SHARE
 from pipeline.language import ENGLISH, Language
 from pipeline.report.wording import say_future, say_overtaken, say_unbuilt
 from pipeline.text import write_number_of
@@ -66,7 +66,8 @@ def find_caveats(
     """Days of a span that were counted of other raw files than the lake has now, or not yet.
 
     And those that may have lines twice, have not begun by the clock, which says ``present``, or of
-    which files were left out since they were judged: rows say it of the others.
+    which files were left out since they were judged (rows say it of the others), or of whose files
+    many lines are unread or most visitors may be proxies.
     """
     from pipeline.build.counted import find_uncounted
     from pipeline.lake.left_out import list_missing
@@ -82,11 +83,14 @@ def find_caveats(
         for one in list_missing(state.lake, map(str, reasons))
         if f"{one.source}: {one.text}" not in reasons[one.day]
     }
+    _, doubtful = state.query("report/doubtful_files", unread_share=UNREAD_SHARE, **span.bound)
     doubted = [row["day"] for row in named if row["doubts"]]
     every: list[tuple[_Wording, list[date]]] = [
         (say_overtaken, found.overtaken), (say_unbuilt, found.unbuilt), (_say_doubted, doubted),
         (say_future, future),
         (_say_left_out, sorted(left_out)),
+        (_say_unread, [day for day, is_unread, _ in doubtful if is_unread]),
+        (_say_proxied, [day for day, _, is_proxied in doubtful if is_proxied]),
     ]  # fmt: skip
     within = ((wording, [day for day in days if day in span]) for wording, days in every)
     return Caveats([(wording, days) for wording, days in within if days])
@@ -96,6 +100,23 @@ def _say_left_out(days: Sequence[date], language: Language) -> str:
     return language.gettext(
         "Raw files of {days} were there and are not in the lake: {command} names them.",
         days=language.days(days), command="`tidegauge status`",
+    )  # fmt: skip
+
+
+def _say_unread(days: Sequence[date], language: Language) -> str:
+    return language.gettext(
+        "{limit} or more of the lines of the files of {days} could not be read and are not"
+        " counted: {command} says how many.",
+        limit=language.limit(UNREAD_SHARE), days=language.days(days),
+        command="`tidegauge figure --day`",
+    )  # fmt: skip
+
+
+def _say_proxied(days: Sequence[date], language: Language) -> str:
+    return language.gettext(
+        "Most visitors of a source of {days} are proxies that are not trusted, or have private"
+        " addresses: {command} says of which.",
+        days=language.days(days), command="`tidegauge figure --day`",
     )  # fmt: skip
 
 

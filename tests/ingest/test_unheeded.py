@@ -94,6 +94,10 @@ def test_a_figure_of_private_addresses_says_so(
         assert ("adresses privées" in site.run(*figure, "--lang", "fr").out) is is_said
         (told,) = json.loads(site.run(*figure, "--format", "json").out)
         assert told["private"] == ["web01"] * is_said
+    (row,) = json.loads(site.run("daily", "--format", "json").out)
+    assert ["are proxies that are not trusted, or have private" in c for c in row["caveats"]] == (
+        [True] * is_said
+    )
     site.run("report", "--out", "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert ("Sources whose visitors have private addresses:</strong> web01." in page) is is_said

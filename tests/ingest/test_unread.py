@@ -105,3 +105,21 @@ def test_a_night_warns_of_many_unread_lines(site: Site, caplog: pytest.LogCaptur
     write_day(site, 144)
     site.run("run", "--from", DAY, "--to", DAY, env={"TIDEGAUGE_GEO": "none"})
     assert "144 of its 1,440 lines could not be read (time 144)" in caplog.text
+
+
+@pytest.mark.parametrize(("bad", "is_said"), [(1, False), (2, True)])
+def test_rows_say_that_many_lines_could_not_be_read(
+    bad: int, is_said: bool, tmp_path: Path
+) -> None:
+    """From a twentieth on, as figures do: share and is_preliminary call such a day whole."""
+    site = Site(tmp_path)
+    good = b"".join(make_line(client=f"192.0.2.{n}") for n in range(30))
+    site.ingest(site.write("web01.log", good + b"garbage\n" * bad))
+    site.run("build")
+    (row,) = json.loads(site.run("daily", "--format", "json").out)
+    assert ["could not be read" in caveat for caveat in row["caveats"]] == [True] * is_said
+    site.ingest(site.write("web02.log", good))
+    site.run("forget", "web01.log")
+    site.run("build")
+    (row,) = json.loads(site.run("daily", "--format", "json").out)
+    assert row["caveats"] == []
