@@ -304,6 +304,18 @@ def test_hits_that_are_gone_are_no_failure(site: Site) -> None:
 
 
 @pytest.mark.large
+def test_hits_that_are_forgotten_meanwhile_are_no_failure(site: Site) -> None:
+    """Their Parquet, of one file alone, is gone: what cannot be read is made anew."""
+    scheduler = Scheduler(settings_of(site))
+    parts = scheduler.plan()
+    site.run("forget", "web03-access.log")
+    done = scheduler.do(parts)
+    scheduler.finish(done + scheduler.do(scheduler.list_buckets(done)))
+    site.run("build")
+    assert "nothing is off" in site.run("verify").err
+
+
+@pytest.mark.large
 def test_days_that_somebody_else_built_stand(site: Site, wanted: dict[str, str]) -> None:
     one, two = Scheduler(settings_of(site)), Scheduler(settings_of(site))
     parts = one.plan()
