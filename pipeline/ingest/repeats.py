@@ -41,8 +41,9 @@ def _is_within(part: Lines, whole: Lines, least: int) -> bool:
     few = 2**32 // (1 + len(others) // _LINES_AT_ONCE)
     for most in (few, 2**32):
         its, theirs = np.sort(own[own < most]), np.sort(others[others < most])
-        places = np.searchsorted(theirs, its)
-        if places.size and (places[-1] == len(theirs) or (theirs[places] != its).any()):
+        nth = np.arange(len(its)) - np.searchsorted(its, its)  # of equal lines: as many are there
+        places = np.searchsorted(theirs, its) + nth
+        if places.max(initial=-1) >= len(theirs) or (theirs[places] != its).any():
             return False
     return reach_distinct(own, least) is not None
 
