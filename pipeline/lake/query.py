@@ -54,8 +54,20 @@ def one_state(lake: Lake) -> Iterator[State]:
     Raises:
         LakeError: it is damaged.
     """
-    with lake.reading(), tables_named(lake.store.disk), open_views(lake.views) as connection:
+    with lake.reading(), tables_named(lake.store.disk), _open_tables(lake) as connection:
         yield State(lake, connection)
+
+
+@contextmanager
+def _open_tables(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The lake's views, and the ledger of an earlier version, which no view reads."""
+    with open_views(lake.views) as connection:
+        if has_old(lake.ledger):
+            from pipeline.lake.records import read_records  # noqa: PLC0415 loads Arrow
+            from pipeline.tables import FILES  # noqa: PLC0415 it, too
+
+            connection.register("files", read_records(lake.ledger, FILES.names))
+        yield connection
 
 
 def query(
@@ -69,12 +81,7 @@ def query(
         LakeError: it is damaged.
         SettingsError: DuckDB refuses the statement.
     """
-    with open_views(lake.views) as connection:
-        if has_old(lake.ledger):  # no view reads that
-            from pipeline.lake.records import read_records  # noqa: PLC0415 loads Arrow
-            from pipeline.tables import FILES  # noqa: PLC0415 it, too
-
-            connection.register("files", read_records(lake.ledger, FILES.names))
+    with _open_tables(lake) as connection:
         if confined_to_mb is not None:
             from pipeline.lake.safe_sql import check_select, confine  # noqa: PLC0415 loads Arrow
 
