@@ -112,7 +112,9 @@ class SortedRuns:
     def _end_run(self, *, is_kept: bool) -> None:
         ((places, table),) = self._waiting
         self._waiting, self._waiting_bytes = [], 0
-        order = np.argsort(places)
+        row_of = np.full(len(self._run_of), -1)
+        row_of[places] = np.arange(len(places))
+        order = row_of[row_of >= 0]
         table = table.take(pa.array(order))
         sizes = _text_bytes(table)
         self._run_of[places] = len(self._runs)
