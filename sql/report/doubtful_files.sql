@@ -17,7 +17,7 @@ shares AS (
         unnest(days).day AS day,
         source, "lines", rejected, unheeded, private_hits, hits + duplicates AS all_hits
     FROM files
-    WHERE EXISTS (FROM suspects) AND replaced_by IS NULL AND forgotten_at IS NULL
+    WHERE EXISTS (SELECT day FROM suspects) AND replaced_by IS NULL AND forgotten_at IS NULL
 ),
 by_source AS (
     SELECT
