@@ -58,6 +58,7 @@ def sizes_of(table: pa.Table) -> np.ndarray:
     return np.array([len(path) + len(text) for path, text in zip(paths, texts, strict=True)])
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize(("runs", "part_rows"), [(1, 1_000_000), (2, 100_003), (9, 1_000_000)])
 def test_runs_are_merged_and_cut_as_one(runs: int, part_rows: int, sessions: pa.Table) -> None:
     """However rows were divided, the pieces are those of all rows: no byte tells."""

@@ -113,6 +113,7 @@ def has_several_days(case: Path) -> bool:
     return len(set(re.findall(r"\d{4}-\d\d-\d\d", (case / "hits.csv").read_text()))) > 1
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("case", [case for case in CASES if has_several_days(case)], ids=title_of)
 def test_sessions_do_not_depend_on_which_days_are_built_together(
     case: Path, database: duckdb.DuckDBPyConnection

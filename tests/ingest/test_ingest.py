@@ -53,6 +53,7 @@ LINES: dict[str, tuple[bytes, dict[str, int]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize("case", LINES)
 def test_every_line_ends_as_one_kind(case: str, site: Site) -> None:
     """The five kinds add up to the newlines counted, in the ledger and in the Parquet files."""

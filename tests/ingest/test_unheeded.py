@@ -75,6 +75,7 @@ PRIVATE = ["10.0.0.1", "172.16.9.9", "172.31.0.1", "192.168.1.1", "100.64.0.1", 
 PUBLIC = ["172.32.0.1", "192.169.1.1", "100.128.0.1", "203.0.113.9", "2001:db8::1", "10.example"]
 
 
+@pytest.mark.rest_large
 @pytest.mark.parametrize(("n_public", "is_said"), [(0, True), (6, True), (9, False)])
 def test_a_figure_of_private_addresses_says_so(
     n_public: int, is_said: bool, tmp_path: Path
