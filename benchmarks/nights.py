@@ -22,7 +22,7 @@ from statistics import median
 
 import psutil
 
-sys.path.append(str(Path(__file__).parents[1] / "tests/e2e"))
+sys.path.extend(str(Path(__file__).parents[1] / name) for name in ("tests", "tests/e2e"))
 
 from lakes import SIXTEEN, hash_parquet, make_raw, run_command
 from standalone import Standalone
