@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.demo import airflow_sqlite
+
 if TYPE_CHECKING:
     from lake_fixtures import Site
 
@@ -41,20 +43,12 @@ class Tested:
 def airflow_environment(home: Path) -> dict[str, str]:
     """Return settings of an Airflow of one's own in `home`: SQLite, our DAGs, no examples."""
     clean = {name: v for name, v in os.environ.items() if not name.startswith("AIRFLOW")}
-    waiting = {
-        f"AIRFLOW__DATABASE__SQL_ALCHEMY_{args}": f"pipeline.demo.airflow_sqlite.{args}"
-        for args in ("CONNECT_ARGS", "CONNECT_ARGS_ASYNC")
-    }
-    return (
-        clean
-        | waiting
-        | {
-            "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
-        }
-    )
+    return clean | airflow_sqlite.ENVIRONMENT | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+    }  # fmt: skip
 
 
 def settings_of(site: "Site", **changes: str) -> dict[str, str]:

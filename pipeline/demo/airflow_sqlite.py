@@ -34,3 +34,8 @@ CONNECT_ARGS_ASYNC = {"timeout": 60}
 """For Airflow's setting ``sql_alchemy_connect_args_async``: the seconds that a writer waits."""
 CONNECT_ARGS = {"factory": WholeConnection, **CONNECT_ARGS_ASYNC}
 """For Airflow's setting ``sql_alchemy_connect_args``."""
+ENVIRONMENT = {
+    f"AIRFLOW__DATABASE__SQL_ALCHEMY_{args}": f"{__name__}.{args}"
+    for args in ("CONNECT_ARGS", "CONNECT_ARGS_ASYNC")
+}
+"""What names both to Airflow."""

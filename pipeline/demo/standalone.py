@@ -24,6 +24,7 @@ import requests
 import typer
 
 from pipeline.definitions import DEMO_MARK
+from pipeline.demo import airflow_sqlite
 from pipeline.demo.process_session import Program, end_session, has_ended, start_session
 from pipeline.demo.storm.address_pool import link_databases
 from pipeline.demo.storm.november import DAYS, ZONE
@@ -179,8 +180,7 @@ def _environment(home: Home) -> dict[str, str]:
         "TIDEGAUGE_AIRFLOW_BUILD_POOL": BUILD_POOL,
     }
     if _DATABASE not in known:  # else it may be PostgreSQL
-        for args in ("CONNECT_ARGS", "CONNECT_ARGS_ASYNC"):
-            ours[f"AIRFLOW__DATABASE__SQL_ALCHEMY_{args}"] = f"pipeline.demo.airflow_sqlite.{args}"
+        ours |= airflow_sqlite.ENVIRONMENT
     last_day = {"TIDEGAUGE_LAST_DAY": str(DAYS[-1])}  # else tonight's run would find no logs
     return last_day | known | {name: str(value) for name, value in ours.items()}
 

@@ -9,17 +9,20 @@ import pyarrow as pa
 
 from pipeline.lake.ledger import FileRecord
 
+READ_OF_FILES = ("source", "hits", "duplicates", "unheeded", "private_hits")
+"""The columns of ``tables.FILES`` that tell of them."""
+
 
 def list_unheeded(files: pa.Table) -> list[str]:
     """The sources of most of whose hits a proxy that is not trusted is the client.
 
-    ``files``: ``source``, ``hits``, ``duplicates`` and ``unheeded`` of ``tables.FILES``.
+    ``files``: with ``READ_OF_FILES``.
     """
     return _list_most(files, "unheeded")
 
 
 def list_private(files: pa.Table) -> list[str]:
-    """The sources of most of whose hits the client has a private address, by ``private_hits``."""
+    """Likewise those of most of whose hits the client has a private address."""
     return _list_most(files, "private_hits")
 
 
@@ -36,8 +39,7 @@ def _list_most(files: pa.Table, name: str) -> list[str]:
 
 def explain_unheeded(records: Iterable[FileRecord]) -> Iterator[str]:
     """What is to be set, of files just taken in."""
-    names = ("source", "hits", "duplicates", "unheeded", "private_hits")
-    rows = [{name: getattr(record, name) for name in names} for record in records]
+    rows = [{name: getattr(record, name) for name in READ_OF_FILES} for record in records]
     files = pa.Table.from_pylist(rows)
     if rows and (sources := list_unheeded(files)):
         yield (

@@ -156,7 +156,7 @@ def _link_runs(day: date, zone: ZoneInfo) -> str:
 
 
 def _make_days(lake: Lake, settings: Settings, span: Span, now: datetime) -> str:
-    how = replace(report_settings(settings, datetime.now(UTC)), is_live=True)
+    how = replace(report_settings(settings, now), is_live=True)
     with one_state(lake) as state:
         site = read_site(state, how, span)
     zone = ZoneInfo(site.facts.zone)

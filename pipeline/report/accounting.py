@@ -14,7 +14,7 @@ from pipeline.build.stale import list_uncounted
 from pipeline.days import Span
 from pipeline.enrich.geo.databases import list_databases, list_networks
 from pipeline.errors import GeoError
-from pipeline.ingest.unheeded import list_private, list_unheeded
+from pipeline.ingest import unheeded
 from pipeline.ingest.unread import Unread, count_unread
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
@@ -22,16 +22,7 @@ from pipeline.language import Language
 from pipeline.report.facts import Day
 from pipeline.settings import Settings
 
-_READ_OF_FILES = (
-    "source",
-    "lines",
-    "rejected",
-    "days",
-    "hits",
-    "duplicates",
-    "unheeded",
-    "private_hits",
-)
+_READ_OF_FILES = ("lines", "rejected", "days", *unheeded.READ_OF_FILES)
 KINDS = ("hits", "rejected", "blank", "directives", "duplicates")
 
 
@@ -139,8 +130,8 @@ def account_for(lake: Lake, how: ReportSettings, days: Sequence[Day], span: Span
             ((day, its) for day, its in unread if day in known and its.is_worth_saying),
             key=lambda one: (-one[1].share, one[0]),
         ),
-        proxied=list_unheeded(files),
-        private=list_private(files),
+        proxied=unheeded.list_unheeded(files),
+        private=unheeded.list_private(files),
         unread_files=_list_unread(lake),
     )
 

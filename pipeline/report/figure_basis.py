@@ -9,6 +9,7 @@ import pytz
 
 from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.errors import SettingsError
+from pipeline.ingest import unheeded
 from pipeline.ingest.source_names import list_doubts
 from pipeline.ingest.unread import Unread
 from pipeline.lake.lake import Lake
@@ -18,8 +19,8 @@ from pipeline.report.facts import (
 )
 
 READ_OF_FILES = (
-    *("source", "robots", "definitions", "lines", "rejected", "days"),
-    *("hits", "duplicates", "unheeded", "private_hits"),
+    *("robots", "definitions", "lines", "rejected", "days"),
+    *unheeded.READ_OF_FILES,
 )
 
 

@@ -11,7 +11,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lake_fixtures import Site, make_line
 
-from pipeline.enrich.clients import CHOICES, HEADERS, MOST_CHARACTERS, MOST_HOPS, choose_clients
+from pipeline.enrich.clients import (
+    CHOICES,
+    HEADERS,
+    MOST_CHARACTERS,
+    MOST_HOPS,
+    PEER,
+    are_private,
+    choose_clients,
+)
 from pipeline.errors import SettingsError
 from pipeline.proxies import NO_PROXIES, PRESETS, TrustedProxies, number_of, read_proxies
 from pipeline.settings import load_settings
@@ -533,3 +541,18 @@ def test_setting_does_not_concern_a_layout_without_the_header(tmp_path: Path) ->
     assert site.hashes() == before
     assert {row["client_from"] for row in site.rows("hits")} == {"peer"}
     assert site.run("verify", env=PRIVATE).code == 0
+
+
+@pytest.mark.parametrize("network", [*map(ipaddress.ip_network, PRESETS["private"])], ids=str)
+def test_private_is_what_the_preset_of_that_name_has(
+    network: ipaddress.IPv4Network | ipaddress.IPv6Network,
+) -> None:
+    """The first and last address of each network, and of those beside them what others have."""
+    private = read_proxies(PRESETS["private"])
+    beside = [one for one in (int(network[0]) - 1, int(network[-1]) + 1) if one >= 0]
+    peers = [str(one) for one in (network[0], network[-1], *map(type(network[0]), beside))]
+    if network.version == 4:
+        peers += [f"::ffff:{peer}" for peer in peers]
+    found = are_private(coded(*peers), coded(*[PEER] * len(peers)))
+    assert found.tolist() == [private.has(number_of(peer)) for peer in peers]
+    assert not are_private(coded(*peers), coded(*[XFF] * len(peers))).any()
