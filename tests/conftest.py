@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 from dag_tester import DagTester
 from hooks import Hook
 from mmdb_writer import MMDBWriter
@@ -35,6 +37,20 @@ def environment_in(zone: str) -> dict[str, str]:
         "TIDEGAUGE_VISITOR_KEY": VISITOR_KEY,
         "TIDEGAUGE_ADDRESSES": "full",
     }
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--present", type=datetime.fromisoformat, help="begin the run at this time in Toronto"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Shift the clock of this process before modules are imported, which may ask it, too."""
+    if present := config.getoption("present"):
+        travel = time_machine.travel(present.replace(tzinfo=ZoneInfo("America/Toronto")))
+        travel.start()
+        config.add_cleanup(travel.stop)
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the marks by the same hook

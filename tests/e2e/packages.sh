@@ -1,14 +1,12 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the end-to-end tests and a shifted clock need and that are not
-# there: as root where apt-get is; elsewhere it names them, and the tests leave out what can't run,
-# with the reason.
+# Installs the Debian packages that the end-to-end tests need and that are not there: as root where
+# apt-get is; elsewhere it names them, and the tests leave out what can't run, with the reason.
 set -euo pipefail
 
 missing=()
 need() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
 PATH=$PATH:/usr/sbin:/sbin
 need chromium chromium
-need faketime faketime
 need dockerd docker.io
 need iptables iptables
 need ip iproute2

@@ -322,7 +322,6 @@ def test_an_unreachable_store_is_one_sentence(site: Site, web: WebServer) -> Non
         assert PASSWORD not in done.err
 
 
-@pytest.mark.clock
 @pytest.mark.large
 def test_tls_is_read_when_the_certificate_is_known(site: Site) -> None:
     put(site, "a-20161108.log", day_of(8))
