@@ -1,6 +1,7 @@
 """Finds a file's layout by trying all of them on its first lines."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import duckdb
 import numpy as np
@@ -13,8 +14,8 @@ from pipeline.formats.doubts import tell_unknown
 from pipeline.formats.fields import FIELDS, ReadBlock
 from pipeline.formats.headers import HeaderLayout
 from pipeline.formats.json_lines import JsonLayout
-from pipeline.formats.layouts import COMBINED, NO_REQUESTS, Layout, list_layouts
-from pipeline.formats.pattern import Pattern
+from pipeline.formats.layouts import COMBINED, NO_REQUESTS, Layout, list_layouts, no_requests
+from pipeline.formats.pattern import NO_LINE, Pattern
 from pipeline.formats.reader import Part, Reader, read_parts
 from pipeline.formats.unwrapping import sample_of
 
@@ -83,8 +84,8 @@ def detect(connection: duckdb.DuckDBPyConnection, lines: pa.Array) -> Detected |
     sample = sample_of(lines)
     if not len(sample):
         return None
-    if are_all_plain(sample):
-        return Detected(COMBINED, 1.0, ())
+    if combined := _find_combined(connection, sample):
+        return combined
     fitting = [one for one in rank(connection, sample) if min(one.rank[:2]) >= LEAST_SHARE]
     if not fitting:
         return None
@@ -93,18 +94,34 @@ def detect(connection: duckdb.DuckDBPyConnection, lines: pa.Array) -> Detected |
     return Detected(best.layout, best.share, tuple(rivals))
 
 
-def are_all_plain(sample: pa.Array) -> bool:
-    """Whether lines without their ends are all common or combined ones, and nothing else."""
-    return bool(pc.all(pc.match_substring_regex(sample, _PLAIN)).as_py())
+def _find_combined(connection: duckdb.DuckDBPyConnection, sample: pa.Array) -> Detected | None:
+    """Combined, where so many lines can be nothing else that no other layout comes near it."""
+    is_plain = are_plain(sample)
+    if is_plain.all():
+        return Detected(COMBINED, 1.0, ())
+    others = sample.filter(pa.array(~is_plain))
+    most = round(len(others) / len(sample), 2)
+    # A header may make a layout of lines that no layout has by itself.
+    if most >= LEAST_SHARE or _is_any(others, _headers()):
+        return None
+    found = try_layout(connection, COMBINED, sample)
+    share, addresses, _ = found.rank
+    is_it = share > most and min(share, addresses) >= LEAST_SHARE
+    return Detected(COMBINED, found.share, ()) if is_it else None
+
+
+@cache
+def _headers() -> str:
+    layouts = (one for one in list_layouts() if isinstance(one, HeaderLayout))
+    return "|".join(f"(?:{one.header})" for one in layouts)
 
 
 def are_plain(lines: pa.Array) -> npt.NDArray[np.bool_]:
-    """Which lines, with their ends, are common or combined ones and could be nothing else."""
-    bare = pc.utf8_rtrim(lines, "\r\n")
-    plain: npt.NDArray[np.bool_] = pc.match_substring_regex(bare, _PLAIN).to_numpy(
+    """Which lines, without their ends, are common or combined ones and could be nothing else."""
+    is_plain: npt.NDArray[np.bool_] = pc.match_substring_regex(lines, _PLAIN).to_numpy(
         zero_copy_only=False
     )
-    return plain
+    return is_plain
 
 
 def find_only(
@@ -166,16 +183,26 @@ def find_nearest(connection: duckdb.DuckDBPyConnection, sample: pa.Array) -> Lay
 
 def rank(connection: duckdb.DuckDBPyConnection, sample: pa.Array) -> list[Candidate]:
     """What every layout makes of some lines, the best first; of equals the likelier."""
-    tried = [layout for layout in list_layouts() if _may_know(layout, sample)]
+    has_others = _is_any(sample, no_requests().not_hits or NO_LINE)
+    tried = [layout for layout in list_layouts() if _may_know(layout, sample, has_others)]
     found = [try_layout(connection, layout, sample) for layout in tried]
     return sorted((one for one in found if one.share), key=lambda one: one.rank, reverse=True)
 
 
-def _may_know(layout: Layout, sample: pa.Array) -> bool:
-    """Whether any of some lines may be a request in a layout: to ask JSON takes long."""
-    if not isinstance(layout, JsonLayout):
-        return True
-    return bool(pc.any(pc.starts_with(sample, "{")).as_py() and layout.may_know(sample).any())
+def _may_know(layout: Layout, sample: pa.Array, has_others: bool) -> bool:
+    """Whether a layout may know any of some lines: to ask it takes long.
+
+    ``has_others``: whether any of them is what some layout knows as no request.
+    """
+    if isinstance(layout, Pattern):
+        return has_others or _is_any(sample, layout.beginning)
+    if isinstance(layout, JsonLayout):
+        return bool(pc.any(pc.starts_with(sample, "{")).as_py() and layout.may_know(sample).any())
+    return True
+
+
+def _is_any(lines: pa.Array, shape: str) -> bool:
+    return bool(pc.any(pc.match_substring_regex(lines, shape)).as_py())
 
 
 def try_layout(

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.formats.client_texts import are_addresses
-from pipeline.formats.detection import LEAST_SHARE, Detected, are_all_plain, detect, try_layout
+from pipeline.formats.detection import LEAST_SHARE, Detected, are_plain, detect, try_layout
 from pipeline.formats.doubts import Clients, count_clients
 from pipeline.formats.fields import ReadBlock, Rejected
 from pipeline.formats.layouts import COMBINED, NO_REQUESTS, Combined, Layout, find_layout
@@ -169,7 +169,7 @@ class FileReader:
         self, connection: duckdb.DuckDBPyConnection, sample: pa.Array, lines: pa.Array
     ) -> Unwrapper | None:
         """What carries a block's lines: messages that are requests, or else that are known."""
-        if not self.given and are_all_plain(sample):
+        if not self.given and are_plain(sample).all():
             return None
         found = find_unwrapper(connection, lines, self._judge(connection))
         if not found or found.channels or self.given:

@@ -113,11 +113,20 @@ def forwarded_kind(layout: Layout) -> str | None:
 @cache
 def list_layouts() -> tuple[Layout, ...]:
     """All layouts, the likelier ones first."""
+    return (*_list_requests(), no_requests())
+
+
+@cache
+def no_requests() -> Pattern:
+    """``NO_REQUESTS``, with what any layout knows as no request."""
+    known = (layout.not_hits for layout in _list_requests() if isinstance(layout, Pattern))
+    return replace(NO_REQUESTS, not_hits="|".join(dict.fromkeys(one for one in known if one)))
+
+
+@cache
+def _list_requests() -> tuple[Layout, ...]:
     families = (import_module(f"pipeline.formats.{name}").LAYOUTS for name in _FAMILIES)
-    layouts = (COMBINED, *(layout for family in families for layout in family))
-    known = (layout.not_hits for layout in layouts if isinstance(layout, Pattern))
-    not_hits = "|".join(dict.fromkeys(one for one in known if one))
-    return (*layouts, replace(NO_REQUESTS, not_hits=not_hits))
+    return (COMBINED, *(layout for family in families for layout in family))
 
 
 def find_layout(name: str, key: str = "log_format") -> Layout:

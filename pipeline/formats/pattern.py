@@ -109,6 +109,11 @@ class Pattern:
         return f"^{''.join(segment.regex for segment in self.segments)}{self.rest or '$'}"
 
     @cached_property
+    def beginning(self) -> str:
+        """The first two segments': sooner compiled than the whole, where many layouts are tried."""
+        return self._prefix(2)
+
+    @cached_property
     def steps(self) -> tuple[Step, ...]:
         """What reads plain lines: their regular expression in parts, each behind the last.
 

@@ -130,7 +130,7 @@ def _find_by_lines(
     line_no, lines = texts.of(files)
     owner = texts.owner[line_no - 1]
     is_other = np.zeros(len(texts.heads), np.bool_)
-    is_other[owner[~are_plain(lines)]] = True
+    is_other[owner[~are_plain(pc.utf8_rtrim(lines, "\r\n"))]] = True
     if plain := [file for file in files if not is_other[file]]:
         yield COMBINED, b"", plain
     rows = np.flatnonzero(is_other[owner])

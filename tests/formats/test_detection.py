@@ -2,9 +2,14 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from lake_fixtures import Site
 from layout_lines import IIS, IIS_HEADER, LINE, TIME, VHOST, find
+
+from pipeline.formats.detection import detect, rank
+from pipeline.formats.layouts import COMBINED, list_layouts
+from pipeline.lake.database import connect_reader
 
 
 @pytest.fixture
@@ -151,3 +156,18 @@ def test_doctor_names_each_layout_of_a_file_of_several(site: Site) -> None:
     assert "iis (30 hits)" in said
     assert "combined (30 hits)" in said
     assert "set log_format" not in said
+
+
+@pytest.mark.parametrize("others", [1, 4])
+def test_lines_of_another_layout_among_combined_ones_decide_as_if_all_were_asked(
+    others: int,
+) -> None:
+    """Where most lines can be nothing but combined, no other layout is tried."""
+    plain = [LINE % (n, n) for n in range(9)]
+    with connect_reader() as connection:
+        assert [one.layout for one in rank(connection, pa.array(plain))] == [COMBINED]
+        for layout in list_layouts():
+            lines = pa.array([*plain, *layout.example.splitlines()[:1] * others])
+            found, best = detect(connection, lines), rank(connection, lines)[0]
+            assert found
+            assert (found.layout, found.share) == (best.layout, best.share), layout.name
