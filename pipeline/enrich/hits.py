@@ -1,6 +1,6 @@
 """Fields become hits: the day, where it came from, who it was, and what kind of hit it is."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -22,6 +22,7 @@ from pipeline.enrich.privacy import kept_clients
 from pipeline.enrich.robots import Robots
 from pipeline.enrich.visitors import VisitorKey, Visitors
 from pipeline.formats.client_texts import recoded
+from pipeline.formats.numbers import Remembered
 from pipeline.proxies import NO_PROXIES, TrustedProxies
 from pipeline.setting_values import Addresses
 from pipeline.tables import HITS
@@ -109,6 +110,10 @@ class HitMaker:
     def _visitors(self) -> Visitors:
         return Visitors(self.key)
 
+    @cached_property
+    def _known_robots(self) -> Remembered:
+        return Remembered(lambda agents: (pa.array(self.robots.classify(agents)),))
+
     def make_hits(
         self, fields: pa.Table, source: str, forwarded_kind: str | None = None
     ) -> tuple[pa.Table, npt.NDArray[np.int32]]:
@@ -161,11 +166,13 @@ class HitMaker:
         ask: Callable[[GeoDatabase | None, pa.DictionaryArray], dict[str, pa.Array]],
     ) -> dict[str, pa.Array]:
         """The columns that the database in force on each hit's day answers with."""
-        parts = list(_by_database(days, choose))
-        if len(parts) == 1:
-            return ask(parts[0][0], clients)
-        located = [ask(database, clients.take(rows)) for database, rows in parts]
-        order = np.argsort(np.concatenate([rows.to_numpy() for _, rows in parts]), kind="stable")
+        days_of = _by_database(days, choose)
+        if len(days_of) == 1:
+            return ask(next(iter(days_of)), clients)
+        rows = [np.flatnonzero(np.isin(days, its)) for its in days_of.values()]
+        asked = zip(days_of, rows, strict=True)
+        located = [ask(database, clients.take(pa.array(its))) for database, its in asked]
+        order = np.argsort(np.concatenate(rows), kind="stable")
         return {
             name: pa.chunked_array([part[name] for part in located], HITS.field(name).type)
             .combine_chunks().take(pa.array(order))
@@ -201,7 +208,8 @@ class HitMaker:
 
     def _classify(self, column: dict[str, pa.Array]) -> dict[str, pa.Array]:
         agents, paths = column["user_agent"], column["path"]
-        is_robot = _of_each(agents, self.robots.classify(agents.dictionary))
+        (are_robots,) = self._known_robots.answer(agents.dictionary)
+        is_robot = _of_each(agents, are_robots.to_numpy(zero_copy_only=False))
         is_asset = _of_each(paths, find_assets(paths.dictionary))
         status = column["status"].fill_null(0).to_numpy()
         is_get = pc.equal(column["method"], "GET").fill_null(False).to_numpy(zero_copy_only=False)
@@ -216,13 +224,12 @@ class HitMaker:
 
 def _by_database(
     days: npt.NDArray[np.int32], choose: Callable[[int], GeoDatabase | None]
-) -> Iterator[tuple[GeoDatabase | None, pa.Array]]:
-    """Each database that is in force, and the rows of its days."""
+) -> dict[GeoDatabase | None, list[int]]:
+    """Each database that is in force, and its days of those."""
     found: dict[GeoDatabase | None, list[int]] = {}
     for day in np.unique(days).tolist():
         found.setdefault(choose(day), []).append(day)
-    for database, its_days in found.items():
-        yield database, pa.array(np.flatnonzero(np.isin(days, its_days)))
+    return found
 
 
 def _repeated(value: str, rows: int) -> pa.DictionaryArray:

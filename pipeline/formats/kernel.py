@@ -161,7 +161,8 @@ def read_lines(  # noqa: C901, PLR0912, PLR0913, PLR0915 one line's way, in its 
         text: bytes of UTF-8.
         starts: shape ``(lines + 1,)``, where each line begins, and the end of the last one.
         quotes: as ``find_quotes`` gives them.
-        at: shape ``(TEXTS, lines)``, where a row's texts begin.
+        at: shape ``(TEXTS, lines)``, where a row's texts begin; of the same one as in the row
+            before, there: what comes again and again is looked up where it is in the cache.
         length: likewise, their bytes; -1 is null.
         seconds: shape ``(lines,)``, since 1970 in UTC.
         status: shape ``(lines,)``.
@@ -260,6 +261,11 @@ def read_lines(  # noqa: C901, PLR0912, PLR0913, PLR0915 one line's way, in its 
             for part in range(METHOD, PROTOCOL + 1):
                 length[part, rows] = -1
             length[REQUEST, rows] = second - first - 1
+        for part in range(TEXTS if rows else 0):
+            before, n_bytes = at[part, rows - 1], length[part, rows]
+            is_alike = n_bytes == length[part, rows - 1] and n_bytes > 0
+            if is_alike and _is_same(text, at[part, rows], text, before, n_bytes):
+                at[part, rows] = before
         seconds[rows], status[rows], size[rows] = day * 86400 + clock, code, number
         line_of[rows] = line
         rows += 1
@@ -350,6 +356,9 @@ def number_texts(  # noqa: PLR0913 what it is, and where it goes
             size, start, hashed = length[row], at[row], hashes[row - begin]
             if size < 0:
                 codes[row] = -1
+                continue
+            if row > 0 and start == at[row - 1] and size == length[row - 1]:
+                codes[row] = codes[row - 1]
                 continue
             place = hashed & mask
             while True:

@@ -1,8 +1,11 @@
 """Values numbered as they come, by compiled loops where they are worth loading."""
 
+import gc
 import sys
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from threading import RLock
 from types import ModuleType
 from typing import Protocol
 
@@ -15,7 +18,7 @@ from pipeline.text import say
 WORTH_BYTES = 8 * 1024 * 1024
 """From so many on, read by one process, the compiled loops win back the time that loading takes."""
 _MOST_VALUES = 1_000_000
-_MOST_BYTES = 64_000_000
+_MOST_BYTES = 32_000_000
 _read_bytes = [0]
 """By this process."""
 
@@ -43,6 +46,7 @@ def load_compiled() -> ModuleType | None:
     finally:
         if is_hidden:
             sys.modules.pop("scipy.linalg", None)
+        gc.freeze()  # what is loaded stays: no collection has to go through it
 
 
 class Numbers(Protocol):
@@ -93,3 +97,35 @@ def first_rows(numbers: npt.NDArray[np.int32], begin: int, end: int) -> npt.NDAr
     first = np.zeros(end - begin, np.intp)
     first[numbers[rows] - begin] = rows  # the last one that is written stays
     return first
+
+
+class Remembered:
+    """The answers of a function of texts, which is asked once for those that come again.
+
+    May be used by several threads at once; the function is asked by one at a time.
+    """
+
+    def __init__(self, ask: Callable[[pa.StringArray], tuple[pa.Array, ...]]) -> None:
+        """``ask`` gives arrays of ``n`` answers to ``n`` different texts, also to none."""
+        self._ask, self._lock = ask, RLock()
+        self.forget()
+
+    def forget(self) -> None:
+        """Remember nothing."""
+        with self._lock:
+            self._numbers = new_numbers()
+            self._answers = self._ask(pa.array([], pa.string()))
+
+    def answer(self, texts: pa.StringArray) -> list[pa.Array]:
+        """What the function says of n texts."""
+        with self._lock:
+            # They differ after an error.
+            if are_full(self._numbers) or len(self._numbers) != len(self._answers[0]):
+                self.forget()
+            known = len(self._numbers)
+            numbers = self._numbers.number(texts)
+            if known < len(self._numbers):
+                rows = first_rows(numbers, known, len(self._numbers))
+                found = self._ask(texts.take(pa.array(rows)))
+                self._answers = tuple(map(pa.concat_arrays, zip(self._answers, found, strict=True)))
+            return [answers.take(pa.array(numbers)) for answers in self._answers]

@@ -94,8 +94,7 @@ def _in_one_chunk(column: pa.ChunkedArray) -> pa.Array:
     codes = codes_of(joined)
     first = np.full(null + 1, len(codes))  # the row that each text comes first in
     first[codes[::-1]] = np.arange(len(codes))[::-1]
-    order = np.argsort(first[:null], kind="stable")
-    order = order[: np.count_nonzero(first[:null] < len(codes))]
+    order = codes[np.sort(first[:null][first[:null] < len(codes)])]
     numbers = np.zeros(null + 1, np.int32)
     numbers[order] = np.arange(len(order))
     return pa.DictionaryArray.from_arrays(

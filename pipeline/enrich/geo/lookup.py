@@ -1,7 +1,6 @@
 """What a database says of many clients at once. One client's details are in ``single``."""
 
 from collections.abc import Sequence
-from threading import RLock
 from typing import Any, Self, TypeAlias
 
 import maxminddb
@@ -13,7 +12,7 @@ import pyarrow.compute as pc
 
 from pipeline.enrich.geo.addresses import are_ipv6, split_versions
 from pipeline.enrich.geo.databases import READ_SAFELY, GeoDatabase, Kind, damage_named
-from pipeline.formats.numbers import are_full, first_rows, new_numbers
+from pipeline.formats.numbers import Remembered
 
 Column: TypeAlias = Any
 """An Arrow array; its stubs lag behind the library."""
@@ -53,17 +52,13 @@ class Locator:
         with damage_named(database.path):
             self._reader = maxminddb_rust.open_database(database.path)
             self._strict = maxminddb.open_database(database.path, READ_SAFELY)
-        self._lock = RLock()
         self.names: dict[tuple[str, str], str] = {}
         """What the database calls the subdivisions that it answered with, by their codes."""
-        self.forget()
+        self._answers = Remembered(self._look_up)
 
     def forget(self) -> None:
         """Remember nobody who was asked for."""
-        with self._lock:
-            self._clients = new_numbers()
-            empty = self._read_answers(pa.array([], pa.int64()), [], [])
-            self._answers = tuple(map(_coded, empty))
+        self._answers.forget()
 
     def locate(self, addresses: Sequence[str] | pa.StringArray) -> tuple[Column, Column]:
         """Return country and subdivision of each canonical client, as given; texts coded.
@@ -75,16 +70,7 @@ class Locator:
         null. Raises GeoError when a record needed is damaged.
         """
         clients: Column = pa.array(addresses, pa.string()).fill_null("")
-        with self._lock:
-            # They differ after an error.
-            if are_full(self._clients) or len(self._clients) != len(self._answers[0]):
-                self.forget()
-            known = len(self._clients)
-            numbers = self._clients.number(clients)
-            rows = pa.array(first_rows(numbers, known, len(self._clients)))
-            found = map(_coded, self._look_up(clients.take(rows)))
-            self._answers = tuple(map(pa.concat_arrays, zip(self._answers, found, strict=True)))
-            first, second = (column.take(pa.array(numbers)) for column in self._answers)
+        first, second = self._answers.answer(clients)
         return first, second
 
     def _look_up(self, clients: Column) -> tuple[Column, Column]:
@@ -103,7 +89,7 @@ class Locator:
         answers = self._read_answers(rows, firsts, *(seconds or [[None] * len(asked)]))
         if self.database.kind == "City":
             self._note_names(answers, rows, asked)
-        return answers
+        return _coded(answers[0]), _coded(answers[1])
 
     def _note_names(self, codes: tuple[Column, Column], rows: Column, asked: list[str]) -> None:
         """Ask for the names of those subdivisions that are met for the first time."""
