@@ -13,9 +13,13 @@ from datetime import date
 
 from pipeline.build.built import read_built
 from pipeline.days import ONE_DAY
+from pipeline.errors import LakeError
+from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FILES_FOLDER, SUMS
 from pipeline.lake.old_ledger import has_old
 from pipeline.lake.query import State
+
+_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,30 @@ def find_uncounted(state: State, timeout_minutes: int) -> Uncounted:
     from pipeline.build.stale import list_uncounted  # noqa: PLC0415 loads Arrow
 
     return list_uncounted(state.lake, timeout_minutes)
+
+
+def list_lost(lake: Lake, days: Iterable[date]) -> list[date]:
+    """Those of days that were counted whose figures are gone, as in a copy that is not whole."""
+    return [day for day in days if not has_figures(lake, str(day))]
+
+
+def has_figures(lake: Lake, day: str) -> bool:
+    """Whether a day's figures are there; its sessions may rightly have no rows."""
+    return all(lake.part_path(model, day).exists() for model in ("daily", "hourly"))
+
+
+def refuse_lost(lake: Lake, days: Iterable[date]) -> None:
+    """Refuse days of which figures are gone: what is left would say 0.
+
+    Raises:
+        LakeError: there are some.
+    """
+    if lost := list_lost(lake, days):
+        named = ", ".join(map(str, lost[:_NAMED])) + (" ..." if len(lost) > _NAMED else "")
+        raise LakeError(
+            f"lake {lake.name}: it lacks the figures of {named}, as a copy does that is not whole:"
+            " copy it again, or `tidegauge build` counts them anew"
+        )
 
 
 def _are_all_counted(state: State) -> bool:

@@ -40,7 +40,7 @@ class Caveats:
     ) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Rows with one value more, ``caveats``: what is to be known of the row's own days.
 
-        Days that were not counted have no rows, so each row has theirs.
+        Days that were not counted, or are lost, have no rows, so each row has theirs.
         """
         first, last = (
             columns.index(name if name in columns else "day") for name in ("start_day", "end_day")
@@ -56,7 +56,8 @@ class Caveats:
 
     def _say_of(self, span: Span, language: Language) -> Iterator[str]:
         for wording, days in self.by_days:
-            if its := days if wording is say_unbuilt else [day for day in days if day in span]:
+            is_of_any = wording in (say_unbuilt, _say_lost)
+            if its := days if is_of_any else [day for day in days if day in span]:
                 yield wording(its, language)
 
 
@@ -69,7 +70,7 @@ def find_caveats(
     which files were left out since they were judged (rows say it of the others), or of whose files
     many lines are unread or most visitors may be proxies.
     """
-    from pipeline.build.counted import find_uncounted
+    from pipeline.build.counted import find_uncounted, list_lost
     from pipeline.lake.left_out import list_missing
 
     found = find_uncounted(state, timeout_minutes)
@@ -88,12 +89,21 @@ def find_caveats(
     every: list[tuple[_Wording, list[date]]] = [
         (say_overtaken, found.overtaken), (say_unbuilt, found.unbuilt), (_say_doubted, doubted),
         (say_future, future),
+        (_say_lost, list_lost(state.lake, (row["day"] for row in named))),
         (_say_left_out, sorted(left_out)),
         (_say_unread, [day for day, is_unread, _ in doubtful if is_unread]),
         (_say_proxied, [day for day, _, is_proxied in doubtful if is_proxied]),
     ]  # fmt: skip
     within = ((wording, [day for day in days if day in span]) for wording, days in every)
     return Caveats([(wording, days) for wording, days in within if days])
+
+
+def _say_lost(days: Sequence[date], language: Language) -> str:
+    return language.gettext(
+        "The lake lacks figures of {days}, as a copy does that is not whole: copy it again, or"
+        " {command} counts them anew.",
+        days=language.days(days), command="`tidegauge build`",
+    )  # fmt: skip
 
 
 def _say_left_out(days: Sequence[date], language: Language) -> str:

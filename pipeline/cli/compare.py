@@ -10,20 +10,23 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from pipeline.cli.caveats import find_caveats
 from pipeline.cli.options import (
+    Form,
     FromOption,
     RowOptions,
     SiteOptions,
     ToOption,
     day_of,
     read_country,
+    read_span,
 )
 from pipeline.definitions import MOST_TIMEOUT_MINUTES
 from pipeline.errors import SettingsError, StorageError
@@ -131,9 +134,10 @@ def compare(  # noqa: PLR0913 one parameter an option
     from pipeline.build.stale import session_rules
     from pipeline.compare.basis import read_basis
     from pipeline.compare.rows import COLUMNS, largest_countries, make_rows
-    from pipeline.compare.sentences import say_left_out
+    from pipeline.compare.sentences import tell_left_out
     from pipeline.compare.variants import Asked, make_variants
     from pipeline.ingest.maker import ingest_settings
+    from pipeline.lake.query import one_state
     from pipeline.lake.storage import storage_named
     from pipeline.lake.zone import open_lake
 
@@ -152,12 +156,25 @@ def compare(  # noqa: PLR0913 one parameter an option
             the_lake, session_rules(settings), settings.memory_limit_mb,
             day_of(first), day_of(last), workspace,
         )  # fmt: skip
-        say_left_out("all variants", left_out)
+        told = [*tell_left_out("all variants", left_out)]
+        for sentence in told:
+            say(sentence)
         outcomes = [_count(basis, variant) for variant in variants]
     chosen = countries or largest_countries(basis)
     rows = make_rows(basis, outcomes, chosen)
-    output.print(COLUMNS, rows)
+    with one_state(the_lake) as state:
+        span = read_span(first, last)
+        caveats = find_caveats(state, settings.session_timeout_minutes, datetime.now(UTC), span)
+    caveats.of_all += told
+    caveats.of_all += (s for one in outcomes for s in tell_left_out(one.label, one.left_out))
+    if output.form == Form.json:
+        output.print(*caveats.add_to(COLUMNS, rows))
+    else:
+        output.print(COLUMNS, rows)
     _conclude(basis, outcomes, rows)
+    for caveat in caveats.say():
+        if caveat not in told:
+            say(caveat)
 
 
 def _count(basis: Basis, variant: Variant) -> Outcome:
@@ -171,10 +188,9 @@ def _count(basis: Basis, variant: Variant) -> Outcome:
 
 
 def _conclude(basis: Basis, outcomes: Sequence[Outcome], rows: Sequence[tuple[Any, ...]]) -> None:
-    from pipeline.compare.sentences import say_left_out, say_totals
+    from pipeline.compare.sentences import say_totals
 
     for outcome in outcomes:
-        say_left_out(outcome.label, outcome.left_out)
         say_totals(outcome.label, [row for row in rows if row[2] == outcome.label])
     if not basis.is_all:
         say("surges then are judged from all days: leave --from and --to out to see them")

@@ -93,6 +93,8 @@ def ingest(  # noqa: PLR0913 one parameter an option
             paths = [copy if path == Path("-") else path for path in paths]
         sources = ingest_settings(settings).sources
         found = _find(the_lake, sources, paths, zone)
+        for path, why in found.tell_hidden():
+            say(f"{shown(path)}: {why}")
         if source is None:
             named = name_by_tables(sources, found.files)
             found = replace(found, origins={**named, **found.origins})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -48,9 +49,9 @@ def why(  # noqa: PLR0913 one parameter an option
 ) -> None:
     """What drove a surge, and whether it was people.
 
-    Of the largest surge, or the largest from a country; with --surge of each that begins on that
-    day, with --day of that day alone, in each surge that has it. A table shows the largest
-    elements, CSV and JSON all.
+    Of the largest surge, or the largest from a country, that is not in the future; with --surge of
+    each that begins on that day, with --day of that day alone, in each surge that has it. A table
+    shows the largest elements, CSV and JSON all.
 
     For example:
 
@@ -67,7 +68,7 @@ def why(  # noqa: PLR0913 one parameter an option
     if day and surge:
         raise SettingsError("--day", str(day.date()), "give either --day or --surge")
     code = read_country(country) if country else None
-    opened = open_lake(settings.lake)
+    opened, present = open_lake(settings.lake), datetime.now(UTC)
     with one_state(opened) as state:
         if day:
             chosen = find_reasons_of_day(state, code, day.date())
@@ -75,8 +76,10 @@ def why(  # noqa: PLR0913 one parameter an option
             found = find_reasons(state, code, surge.date(), surge.date())
             chosen = [one for one in found if one.surge.start_day == surge.date()]
         else:
-            chosen = find_reasons(state, code, date.min, date.max)[:1]
-        caveats = find_caveats(state, settings.session_timeout_minutes, datetime.now(UTC))
+            today = present.astimezone(ZoneInfo(opened.identity()["timezone"])).date()
+            chosen = find_reasons(state, code, date.min, date.max)
+            chosen = [one for one in chosen if one.surge.start_day <= today][:1]
+        caveats = find_caveats(state, settings.session_timeout_minutes, present)
         if not chosen:
             caveats.of_all.append(_say_none(state))
     if output.form == Form.json:

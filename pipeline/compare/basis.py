@@ -47,7 +47,7 @@ class Basis:
     flagged: frozenset[tuple[date, str]]
     """The days and countries that the lake has as surges."""
     completeness: pa.Table
-    """Columns ``day``, ``share`` and ``is_preliminary`` of the lake's days."""
+    """Columns ``day``, ``share``, ``is_preliminary`` and ``is_censored`` of the lake's days."""
     unlocated: frozenset[date]
     """The days on which the lake located nobody."""
     stale: frozenset[date]
@@ -144,7 +144,7 @@ def _read_figures(
             read_part(connection, lake.part_path(table)) for table in ("expected", "days")
         )
         flagged = expected.filter("is_surge").project("day, country").fetchall()
-        completeness = totals.project("day, share, is_preliminary").to_arrow_table()
+        completeness = totals.project("day, share, is_preliminary, is_censored").to_arrow_table()
         unlocated = totals.filter("geo_built IS NULL").project("day").fetchall()
         return now, frozenset(flagged), completeness, frozenset(day for (day,) in unlocated)
 

@@ -11,8 +11,9 @@ from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.surges import find_surges
 
 COLUMNS = ["day", "country", "variant", "sessions", "sessions_then", "difference", "percent",
-           "is_surge", "is_surge_then"]  # fmt: skip
+           "is_surge", "is_surge_then", "share", "is_preliminary", "is_censored"]  # fmt: skip
 _LARGEST = 5
+_UNJUDGED = (None, None, None)
 _DAILY = pa.schema([("day", pa.date32()), ("country", pa.string()), ("sessions", pa.int64())])
 
 Flags = frozenset[tuple[date, str]] | None
@@ -56,11 +57,12 @@ def make_rows(
     """Rows of ``COLUMNS`` by day, country (all of them first) and variant."""
     now, flags = _with_totals(basis.now), [flags_then(basis, outcome) for outcome in outcomes]
     then = [_with_totals(outcome.figures) for outcome in outcomes]
+    facts = {row.pop("day"): tuple(row.values()) for row in basis.completeness.to_pylist()}
     return [
         (
             day, country, outcome.label, *_compared(now.get((day, country), 0),
             figures.get((day, country), 0)),
-            *_flags_of(basis, flagged, day, country),
+            *_flags_of(basis, flagged, day, country), *facts.get(day, _UNJUDGED),
         )
         for day in basis.wanted
         for country in (ALL, *countries)

@@ -1,6 +1,6 @@
 """What a comparison comes to, as sentences for the person at the terminal."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -10,11 +10,11 @@ from pipeline.definitions import ALL
 from pipeline.text import say, write_number_of
 
 
-def say_left_out(label: str, left_out: Mapping[date, str]) -> None:
+def tell_left_out(label: str, left_out: Mapping[date, str]) -> Iterator[str]:
     """Name the days that were not compared, by the reason."""
     reasons = sorted(left_out, key=lambda day: (left_out[day], day))
     for why, days in groupby(reasons, key=left_out.__getitem__):
-        say(f"{label}: {name_spans(days)} left out: {why}")
+        yield f"{label}: {name_spans(days)} left out: {why}"
 
 
 def say_totals(label: str, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -76,6 +76,7 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
         there = Paths(path for path in there if has_arrived(path, arrived_by))
     not_yet = len(raw_files.files) - len(there)
     search = RawLogs(lake, replace(raw_files, files=there), places.zone, limits)
+    unread = (*raw_files.refused, *raw_files.tell_hidden())
     sealed = lake.sealed()
     sealed_to = max(sealed, default="")
     is_outdated = str(day) > sealed_to and day in find_outdated(lake.sums(), places, sealed)
@@ -92,7 +93,7 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
             if raw_files.unreached:
                 raise raw_files.unreached[0]
             listed = listed._replace(logs=logs)
-            raise PassingError(_nothing_of(day, where, listed, not_yet, raw_files.refused))
+            raise PassingError(_nothing_of(day, where, listed, not_yet, unread))
     logs.sort(key=lambda raw: not _is_of_day(raw, day))
     fates: dict[Fate, list[Path]] = {fate: [] for fate in Fate}
     for raw in logs:
@@ -116,7 +117,7 @@ def discover(  # noqa: PLR0913 what is looked for and when, and what may be read
     }
     return Found(
         tuple(files), tuple(refused), tuple(again), not_yet,
-        (*raw_files.refused, *others), origins, raw_files.unreached,
+        (*unread, *others), origins, raw_files.unreached,
         tuple(name for name in awaited if _lacks(name, day, logs, search)),
     )  # fmt: skip
 

@@ -151,7 +151,7 @@ def _find_rest(sources: Sources, ours: Paths) -> RawFiles:
         lasting = zip(others.texts, quote_all(others.texts), strict=True)
         others = Paths(path for path, its in lasting if its not in known)
     origins = name_by_tables(sources, others)
-    return RawFiles(others, rest.refused, origins, sources.layout)
+    return RawFiles(others, rest.refused, origins, sources.layout, hidden=rest.hidden)
 
 
 def _find_local(
@@ -176,7 +176,7 @@ def _find_local(
     its = find_files(given, follow_links=sources.follow_links)
     new = (text for text in its.files.texts if text not in taken)
     origins = dict.fromkeys(new, sources.origin_of_table(table))
-    return RawFiles(Paths(origins), (*refused, *its.refused), origins)
+    return RawFiles(Paths(origins), (*refused, *its.refused), origins, hidden=its.hidden)
 
 
 def _literal_folder(pattern: str) -> Path:

@@ -76,6 +76,8 @@ class RawFiles:
     """Of remote files size and time of change as they were listed; see ``RemoteFile.stat``."""
     passed_over: tuple[LeftOut, ...] = ()
     """Remote files that are not fetched for their names, and can have lines of the lake's days."""
+    hidden: tuple[Path, ...] = ()
+    """Files whose names begin with a dot: they are not read unless they are given themselves."""
 
     def __add__(self, other: RawFiles) -> RawFiles:
         """Both together."""
@@ -87,7 +89,14 @@ class RawFiles:
             self.unreached + other.unreached,
             {**self.stats, **other.stats},
             self.passed_over + other.passed_over,
+            self.hidden + other.hidden,
         )
+
+    def tell_hidden(self) -> Iterator[tuple[Path, str]]:
+        """The first of the hidden files, with how many there are."""
+        if self.hidden:
+            more = f"; so do {len(self.hidden) - 1:,} more" if len(self.hidden) > 1 else ""
+            yield self.hidden[0], f"its name begins with a dot, not read unless named itself{more}"
 
 
 def total_bytes(files: Iterable[Path]) -> int:
@@ -192,7 +201,7 @@ def find_files(paths: Iterable[Path | str], *, follow_links: bool = False) -> Ra
     for path in given:
         files += search.files_below(Path(path)) if path in folders else [path]
     files += map(os.fspath, search.linked_files())
-    return RawFiles(Paths(files), tuple(search.refused))
+    return RawFiles(Paths(files), tuple(search.refused), hidden=tuple(sorted(search.hidden)))
 
 
 @dataclass
@@ -203,6 +212,7 @@ class _Search:
     """The real paths of the folders whose files are read."""
     follow_links: bool
     refused: list[tuple[Path, str]] = field(default_factory=list)
+    hidden: list[Path] = field(default_factory=list)
     linked: dict[Path, Path] = field(default_factory=dict)
     """Files outside the folders, by their real paths, and the links that lead to them."""
 
@@ -237,7 +247,9 @@ class _Search:
                 kind = self._follow(parent / name) if listed_kind == stat.S_IFLNK else listed_kind
                 if kind == stat.S_IFDIR:
                     folders.append(parent / name)
-                elif kind == stat.S_IFREG and not name.startswith("."):
+                elif kind == stat.S_IFREG and name.startswith("."):
+                    self.hidden.append(parent / name)
+                elif kind == stat.S_IFREG:
                     plain.append(beginning + name)
                 elif kind and not name.startswith("."):
                     self.refused.append((parent / name, why_not(kind)))

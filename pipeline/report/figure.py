@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import pipeline
 from pipeline.build.built import read_built, session_timeout
+from pipeline.build.counted import refuse_lost
 from pipeline.build.stale import list_uncounted
 from pipeline.days import Span
 from pipeline.definitions import ALL, NO_COUNTRY
@@ -134,6 +135,7 @@ def find_figure(lake: Lake, how: ReportSettings, day: date, country: str) -> Fig
 
 def _find_figure(state: State, how: ReportSettings, about: Day, country: str) -> Figure:
     lake, day = state.lake, about.day
+    refuse_lost(lake, [day])
     rows = state.ask(CountryDay, "queries/daily", country=None, first_day=day, last_day=day)
     check_country(state, country, {row.country for row in rows})
     if about.geo_built is None and country not in (ALL, NO_COUNTRY):

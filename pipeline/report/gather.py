@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
+from pipeline.build.counted import refuse_lost
 from pipeline.days import Span
 from pipeline.definitions import NO_COUNTRY
 from pipeline.errors import SettingsError
@@ -64,6 +65,7 @@ def gather_facts(state: State, span: Span, how: ReportSettings) -> Facts:
     if known.first_day and not days:
         why = explain_no_days(state, span, how.timeout_minutes)
         raise SettingsError("--from and --to", str(span), why)
+    refuse_lost(state.lake, [day.day for day in days])
     begun = Span(span.first, min(span.last, how.today(state.lake)))
     episodes = state.ask(SurgeEpisode, "queries/surges", country=None, **begun.bound)
     return Facts(

@@ -6,6 +6,7 @@ from datetime import date
 
 import pipeline
 from pipeline.build.built import read_built, session_timeout
+from pipeline.build.counted import refuse_lost
 from pipeline.build.stale import list_uncounted
 from pipeline.days import ONE_DAY, Span
 from pipeline.definitions import ALL, NO_COUNTRY
@@ -145,6 +146,7 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
     if not days:
         why = explain_no_days(state, span, how.timeout_minutes)
         raise SettingsError("--from and --to", str(span), why)
+    refuse_lost(lake, [day.day for day in days])
     rows = state.ask(CountryDay, "queries/daily", country=None, **span.bound)
     check_country(state, country, {row.country for row in rows})
     is_placed = country not in (ALL, NO_COUNTRY)

@@ -151,12 +151,19 @@ def test_rejects_lie_on_the_day_of_the_first_hit(site: Site) -> None:
     assert days == {"day=2016-11-10", "day=1970-01-01"}
 
 
-def test_folder_is_read_with_all_files_below_it(site: Site) -> None:
-    """A folder stands for every file below it, hidden files left out."""
-    for name in ("a.log", "deep/er/b.log.gz", ".hidden"):
+def test_folder_is_read_with_all_files_below_it(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A folder stands for every file below it; hidden ones are left out, and said to be."""
+    for name in ("a.log", "deep/er/b.log.gz", ".hidden", "deep/.more"):
         path = site.write(name, GOOD if name != "deep/er/b.log.gz" else gzip.compress(GOOD))
-    site.ingest(path.parent)
+    said = site.ingest("raw").err
+    assert "raw/.hidden: its name begins with a dot, not read unless named itself; so do 1" in said
     assert {record["name"] for record in site.records().values()} == {"a.log", "b.log.gz"}
+    site.run("run", "--from", "2016-11-08", "--to", "2016-11-08")
+    assert ".hidden: its name begins with a dot" in caplog.text
+    assert "begins with a dot" not in site.ingest(path).err
+    assert len(site.records()) == 3
 
 
 def test_known_content_changes_nothing(site: Site) -> None:

@@ -53,13 +53,16 @@ def test_a_day_in_the_future_is_said_wherever_its_figure_is(tmp_path: Path) -> N
     assert SAID in said
     assert "dated in the future (" in short
     assert [one["completeness"]["is_future"] for one in facts["days"]] == [False, True]  # type: ignore[attr-defined]
-    for command in ("daily", "hourly", "expected"):
-        done = site.run(command, "--format", "json")
+    for command in (["daily"], ["hourly"], ["expected"], ["compare", "--timeout", "9"]):
+        done = site.run(*command, "--format", "json")
         assert SAID in done.err
         for row in json.loads(done.out):
             assert any(SAID in one for one in row["caveats"]) is (row["day"] == str(ahead))
     (surge,) = json.loads(site.run("surges", "--format", "json").out)
     assert any(SAID in one for one in surge["caveats"])
+    assert json.loads(site.run("why", "--format", "json").out) == []
+    (asked,) = json.loads(site.run("why", "--day", str(ahead), "--format", "json").out)
+    assert any(SAID in one for one in asked["caveats"])
     site.run("report", "--out", "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Days in the future:" in page
