@@ -132,7 +132,8 @@ def open_batch(
     ``files``: the hits; see ``list_hits``.
     """
     # A quarter is for the sessions' texts beside it.
-    connection = connect(memory_mb=settings.memory_mb * 3 // 4, spill=spill)
+    rows = sum(days[day].rows for day in near(batch, days))
+    connection = connect(rows=rows, memory_mb=settings.memory_mb * 3 // 4, spill=spill)
     # Joins are as the models write them, the small side second: how many rows of hits there are,
     # DuckDB takes from the first file.
     connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")

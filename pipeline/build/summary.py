@@ -32,6 +32,8 @@ _DOUBTED = (
     "shared_with", "damage",
 )  # fmt: skip
 _BOUND = {"censored_share": CENSORED_SHARE}
+_MINUTES = 24 * 60
+"""Of a source's day at most, but for that on which clocks are set back."""
 
 
 def add_summary(
@@ -44,9 +46,8 @@ def add_summary(
     lake = change.lake
     if is_current(lake, built, sources):
         return
-    with connect(memory_mb=memory_mb) as connection:
-        missing = list_missing(lake, built.keys() - lake.sealed())
-        made = _make_tables(connection, change, sorted(built), zone, sources, missing)
+    missing = list_missing(lake, built.keys() - lake.sealed())
+    made = _make_tables(change, sorted(built), zone, sources, missing, memory_mb)
     reasons, named = add_reasons(change, made, built, zone, memory_mb)
     for name, table in {
         "days": made.days,
@@ -97,24 +98,27 @@ def _fingerprint(
 
 
 def _make_tables(  # noqa: PLR0913 what the tables are made of
-    connection: duckdb.DuckDBPyConnection,
     change: Change,
     days: list[str],
     zone: ZoneInfo,
     sources: Sequence[str],
     missing: Sequence[Missing],
+    memory_mb: int,
 ) -> Judged:
     shares = list_source_days(change.lake.sums(), list_doubted(change.lake), set(days))
     rows = [{"day": s.day, "source": s.source, "files": s.files} for s in shares]
     schema = pa.schema([("day", pa.date32()), ("source", pa.string()), ("files", pa.int64())])
-    connection.register("shares", pa.Table.from_pylist(rows, schema))
-    for model in ("daily", "minutes"):
-        _show(connection, model, [change.find(change.lake.part_path(model, day)) for day in days])
-    minutes = connection.execute(read_model("build/minutes")).to_arrow_table()
-    completeness = judge_completeness(minutes, shares, zone, sources, missing)
-    connection.register("completeness", completeness)
-    totals = connection.execute(read_model("days"), _BOUND).to_arrow_table()
-    daily = connection.view("daily").select("day", "country", "sessions", "hits").to_arrow_table()
+    with connect(rows=_MINUTES * len(shares), memory_mb=memory_mb) as connection:
+        connection.register("shares", pa.Table.from_pylist(rows, schema))
+        for model in ("daily", "minutes"):
+            parts = [change.find(change.lake.part_path(model, day)) for day in days]
+            _show(connection, model, parts)
+        minutes = connection.execute(read_model("build/minutes")).to_arrow_table()
+        completeness = judge_completeness(minutes, shares, zone, sources, missing)
+        connection.register("completeness", completeness)
+        totals = connection.execute(read_model("days"), _BOUND).to_arrow_table()
+        columns = ("day", "country", "sessions", "hits")
+        daily = connection.view("daily").select(*columns).to_arrow_table()
     censored = totals.filter(totals["is_censored"])["day"].to_pylist()
     unlocated = totals.filter(totals["geo_built"].is_null())["day"].to_pylist()
     expected, surges = find_surges(daily, completeness, censored, unlocated)
