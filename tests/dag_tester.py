@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lake_fixtures import Site
 
 DAGS = Path(__file__).parents[1] / "dags"
+SHAPE = "TIDEGAUGE_AIRFLOW_BUILD_TASKS"
 ASKED = ("TIDEGAUGE_", "AIRFLOW_CONN_", "AIRFLOW_VAR_", "AWS_")
 
 
@@ -129,9 +130,13 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
     from airflow.dag_processing.dagbag import DagBag
 
+    before = os.environ.get(SHAPE)
     for name in [name for name in os.environ if name.startswith(ASKED)]:
         del os.environ[name]
     os.environ.update(request["settings"])
+    if os.environ.get(SHAPE) != before:  # which our modules read when they are loaded
+        for name in [name for name in sys.modules if name.startswith("pipeline.orchestration")]:
+            del sys.modules[name]
     from pipeline.orchestration import files_sensor  # its schedules' zone is of the settings
 
     files_sensor._LOOK_S, files_sensor._SETTLED_S = 0.2, 1

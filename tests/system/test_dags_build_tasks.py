@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import dag_tester
@@ -18,14 +17,6 @@ MAPPED = {"TIDEGAUGE_AIRFLOW_BUILD_TASKS": "2", "TIDEGAUGE_HITS_AT_ONCE": "1550"
 DAYS = [f"2016-11-{day:02}" for day in range(5, 10)]
 SMALL = len(DAYS) - 1
 SLICES, BUCKETS = 4, 2
-
-
-@pytest.fixture(scope="module")
-def mapping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagTester]:
-    """Run an Airflow whose DAGs are read with the setting."""
-    tester = DagTester(tmp_path_factory.mktemp("mapping"))
-    yield tester
-    tester.close()
 
 
 @pytest.fixture
@@ -54,27 +45,27 @@ def run_night(tester: DagTester, site: Site) -> dag_tester.Tested:
 
 
 def test_days_and_buckets_are_tasks_and_the_bytes_those_of_the_command(
-    mapping: DagTester, site: Site, wanted: dict[str, str]
+    tester: DagTester, site: Site, wanted: dict[str, str]
 ) -> None:
     """A night again has nothing to count, and changes nothing; no key is in Airflow's files."""
-    done = run_night(mapping, site)
+    done = run_night(tester, site)
     assert done.state == "success", sentences(done.log)
     assert done.tasks["count"] == ["success"] * (SMALL + SLICES)
     assert done.tasks["count_buckets"] == ["success"] * BUCKETS
     assert site.hashes() == wanted
     assert done.events[0]["days"] == DAYS
     assert not (site.lake / ".staging").exists()
-    again = run_night(mapping, site)
+    again = run_night(tester, site)
     assert again.state == "success", sentences(again.log)
     found = {task: states for task, states in again.tasks.items() if "success" not in states}
     assert found == {task: ["skipped"] for task in ("ingest", "count", "divide", "count_buckets")}
     assert site.hashes() == wanted
-    for path in mapping.home.rglob("*"):
+    for path in tester.home.rglob("*"):
         assert not path.is_file() or VISITOR_KEY.encode() not in path.read_bytes(), path
 
 
 def test_a_task_that_fails_leaves_its_day_out_and_is_named(
-    mapping: DagTester, site: Site, wanted: dict[str, str], tmp_path: Path
+    tester: DagTester, site: Site, wanted: dict[str, str], tmp_path: Path
 ) -> None:
     """All other days are there, and this one when its hits are whole again."""
     site.run("ingest", "raw", "--geo", "geo")
@@ -83,7 +74,7 @@ def test_a_task_that_fails_leaves_its_day_out_and_is_named(
     for path in hits.iterdir():
         content = path.read_bytes()  # whose end is whole, and says where columns lie
         path.write_bytes(content[:4] + bytes(len(content) // 2) + content[len(content) // 2 + 4 :])
-    done = run_night(mapping, site)
+    done = run_night(tester, site)
     assert failed(done.tasks) == ["build", "count"]
     assert sorted(done.tasks["count"]) == ["failed"] * 2 + ["success"] * (SMALL + SLICES - 2)
     (said,) = [line for line in sentences(done.log) if "not built" in line]
@@ -92,12 +83,12 @@ def test_a_task_that_fails_leaves_its_day_out_and_is_named(
     built = {path.name.removeprefix("day=") for path in (site.lake / "daily").iterdir()}
     assert built == {*DAYS} - {"2016-11-08", "2016-11-09"}
     shutil.copytree(tmp_path / "whole", hits, dirs_exist_ok=True)
-    assert run_night(mapping, site).state == "success"
+    assert run_night(tester, site).state == "success"
     assert site.hashes() == wanted
 
 
-def test_an_hour_counts_as_a_night_does(mapping: DagTester, site: Site) -> None:
+def test_an_hour_counts_as_a_night_does(tester: DagTester, site: Site) -> None:
     settings = settings_of(site, **MAPPED)
-    done = mapping.test("tidegauge_watch", settings, {"as_of": "2016-11-06T23:10"})
+    done = tester.test("tidegauge_watch", settings, {"as_of": "2016-11-06T23:10"})
     assert done.state == "success", sentences(done.log)
     assert "success" in done.tasks["count"]
