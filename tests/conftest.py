@@ -22,6 +22,8 @@ from netaddr import IPSet  # type: ignore[import-untyped]
 DEFAULT_CASE = Path(__file__).with_name("definitions") / "default_case.json"
 COMMAND = Path(sys.executable).with_name("tidegauge")
 VISITOR_KEY = "the tests' visitor key, of no value to anybody"
+SHORT_LIVED_JAVA = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+"""Of programs of seconds: the second compiler takes more than it gives."""
 
 Tidegauge = Callable[..., subprocess.CompletedProcess[bytes]]
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from conftest import SHORT_LIVED_JAVA
 from lake_fixtures import Done, Site
 from shown import Block, find_blocks
 
@@ -63,9 +64,11 @@ def said(shown: tuple[Site, Done]) -> Iterator[dict[str, Any]]:
     engines = {
         "PYTHONPATH": str(ENGINES),
         "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_SUBMIT_ARGS": "--master local[2] --conf spark.ui.enabled=false pyspark-shell",
+        "PYSPARK_SUBMIT_ARGS": "--master local[2] --conf spark.ui.enabled=false"
+        " --conf spark.sql.shuffle.partitions=2 pyspark-shell",
         "SPARK_LOCAL_IP": "127.0.0.1",
         "TZ": "UTC",
+        **SHORT_LIVED_JAVA,
     }
     asked = {"programs": [block.text for block in PROGRAMS], "questions": QUESTIONS}
     done = subprocess.run(

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from bucket_sites import BUCKET, Machine, serving
-from conftest import COMMAND
+from conftest import COMMAND, SHORT_LIVED_JAVA
 from lake_fixtures import Site
 from lake_processes import SERVERS
 
@@ -37,7 +37,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 
 def start(machine: Machine, *args: str | Path) -> subprocess.Popen[bytes]:
-    spark = {"PYTHONPATH": str(ENGINES), "SPARK_LOCAL_IP": "127.0.0.1"}
+    spark = {"PYTHONPATH": str(ENGINES), "SPARK_LOCAL_IP": "127.0.0.1", **SHORT_LIVED_JAVA}
     return subprocess.Popen(
         [COMMAND, *args, "--master", MASTER], cwd=machine.folder,
         env=machine.environment() | spark | DIVIDED, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
