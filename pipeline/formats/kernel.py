@@ -30,7 +30,8 @@ _MOST_DIGITS = 18
 _MARKED_AT_ONCE = 32 * 1024
 """Bytes: their marks are found in the processor's cache."""
 _AHEAD = 64
-"""So many texts are hashed before they are looked up: the table is then waited for once."""
+"""So many texts are hashed, and their slots read, before they are looked up: memory is then waited
+for once."""
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits even: 2**64 over the golden ratio
 _TIME_BYTES = 29
 """Of ``[08/Nov/2016:23:04:05 -0500] ``, which the request's quote follows."""
@@ -319,7 +320,7 @@ def _copy(text: Bytes, at: int, out: Bytes, out_at: int, length: int) -> None:
 
 
 @compiled
-def number_texts(  # noqa: PLR0913 what it is, and where it goes
+def number_texts(  # noqa: C901, PLR0913 what it is, and where it goes
     text: Bytes,
     at: Ints,
     length: Ints,
@@ -347,11 +348,13 @@ def number_texts(  # noqa: PLR0913 what it is, and where it goes
     low, mask = np.uint64(0xFFFFFFFF), np.uint64(max(len(slots) - 1, 0))
     count, used = counts[0], counts[1]
     ends[count] = used
-    hashes = np.empty(_AHEAD, np.uint64)
+    hashes, slot_of = np.empty(_AHEAD, np.uint64), np.empty(_AHEAD, np.uint64)
     for begin in range(0, len(at), _AHEAD):
         stop = min(begin + _AHEAD, len(at))
         for row in range(begin, stop):
             hashes[row - begin] = _hash(text, at[row], length[row], keys)
+        for row in range(stop - begin):
+            slot_of[row] = slots[hashes[row] & mask]
         for row in range(begin, stop):
             size, start, hashed = length[row], at[row], hashes[row - begin]
             if size < 0:
