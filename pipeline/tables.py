@@ -315,6 +315,7 @@ FILES = _table(
     ("networks", pa.string(), _NETWORKS),
     ("unheeded", pa.int64(), "hits whose peer names a client in a header, and is not trusted"),
     ("private_hits", pa.int64(), "other hits of no robot, of a client with a private address"),
+    ("is_zoneless", pa.bool_(), "its times have no offset; they are taken for UTC, as no one says"),
 )
 
 PARTITIONED = {

@@ -91,8 +91,9 @@ def find_caveats(
         (say_future, future),
         (_say_lost, list_lost(state.lake, (row["day"] for row in named))),
         (_say_left_out, sorted(left_out)),
-        (_say_unread, [day for day, is_unread, _ in doubtful if is_unread]),
-        (_say_proxied, [day for day, _, is_proxied in doubtful if is_proxied]),
+        (_say_unread, [day for day, is_unread, _, _ in doubtful if is_unread]),
+        (_say_proxied, [day for day, _, is_proxied, _ in doubtful if is_proxied]),
+        (_say_zoneless, [day for day, _, _, is_zoneless in doubtful if is_zoneless]),
     ]  # fmt: skip
     within = ((wording, [day for day in days if day in span]) for wording, days in every)
     return Caveats([(wording, days) for wording, days in within if days])
@@ -126,6 +127,14 @@ def _say_proxied(days: Sequence[date], language: Language) -> str:
     return language.gettext(
         "Most visitors of a source of {days} are proxies that are not trusted, or have private"
         " addresses: {command} says of which.",
+        days=language.days(days), command="`tidegauge figure --day`",
+    )  # fmt: skip
+
+
+def _say_zoneless(days: Sequence[date], language: Language) -> str:
+    return language.gettext(
+        "Times of a source of {days} have no offset and were taken for UTC: {command} says of"
+        " which.",
         days=language.days(days), command="`tidegauge figure --day`",
     )  # fmt: skip
 

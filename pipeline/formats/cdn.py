@@ -5,6 +5,8 @@ format); Fastly, *Log streaming* (JSON example of its endpoints); Akamai TechDoc
 *Data set parameters* and *Log format*; Amazon CloudFront Developer Guide, *Standard logging (v2)*.
 """
 
+from zoneinfo import ZoneInfo
+
 from pipeline.formats import w3c_dialects
 from pipeline.formats.escapes import form_decoded
 from pipeline.formats.json_lines import JsonLayout
@@ -109,7 +111,7 @@ CLOUDFRONT = JsonLayout(
         "duration_s": ("time-taken",),
         "forwarded": ("x-forwarded-for",),
     },
-    TimeFormat("iso_or_epoch"),
+    TimeFormat("iso_or_epoch", ZoneInfo("UTC")),
     example='{"date":"2016-11-08","time":"20:30:00","x-edge-location":"YUL62-C1","sc-bytes":"5120",'
     '"c-ip":"203.0.113.7","cs-method":"GET","cs(Host)":"d111111abcdef8.cloudfront.net",'
     '"cs-uri-stem":"/english/","sc-status":"200","cs(Referer)":"https://example.org/",'

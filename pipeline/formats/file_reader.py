@@ -15,6 +15,7 @@ from pipeline.formats.client_texts import are_addresses
 from pipeline.formats.detection import LEAST_SHARE, Detected, are_plain, detect, try_layout
 from pipeline.formats.doubts import Clients, count_clients
 from pipeline.formats.fields import ReadBlock, Rejected
+from pipeline.formats.headers import HeaderLayout
 from pipeline.formats.layouts import COMBINED, NO_REQUESTS, Combined, Layout, find_layout
 from pipeline.formats.reader import Part, Reader, join, read_parts
 from pipeline.formats.unwrapping import (
@@ -26,6 +27,7 @@ from pipeline.formats.unwrapping import (
     sample_of,
 )
 from pipeline.formats.verdicts import FINAL
+from pipeline.formats.zoneless import LOOKED_AT, find_zoneless
 from pipeline.proxies import TrustedProxies
 from pipeline.raw.blocks import NO_LINES, Block
 
@@ -68,6 +70,8 @@ class FileReader:
     """A layout's name or a format string."""
     zone: ZoneInfo | None = None
     """Of times without an offset; UTC when not given."""
+    is_zoneless: bool | None = None
+    """Whether they are taken for UTC as nothing says so; None as long as no hit tells."""
     detected: Detected | None = None
     _reader: Reader | None = None
     _is_found: bool = False
@@ -124,9 +128,22 @@ class FileReader:
     ) -> Iterator[tuple[Block, list[Part]]]:
         """Cut all blocks of a file; what is left after the last one comes with no lines."""
         for block in blocks:
-            yield block, self.cut(connection, block.line_no, block.lines)
+            parts = self.cut(connection, block.line_no, block.lines)
+            if self.is_zoneless is None and not self.zone:
+                self._look_at_times(connection, parts)
+            yield block, parts
         if left := self._finish(connection):
             yield NO_LINES, left
+
+    def _look_at_times(self, connection: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
+        """Tell by the first hit whether times have no offset and nothing says their zone."""
+        if isinstance(self.layout, HeaderLayout):
+            return
+        for part in parts:
+            rows, flags = find_zoneless(connection, part.layout, part.lines[:LOOKED_AT])
+            if len(rows):
+                self.is_zoneless = bool(flags[0])
+                return
 
     def _finish(self, connection: duckdb.DuckDBPyConnection) -> list[Part]:
         """Messages whose last part never came."""

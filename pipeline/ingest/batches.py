@@ -19,8 +19,10 @@ import pyarrow as pa
 from pipeline.days import EPOCH
 from pipeline.enrich.hits import local_days
 from pipeline.errors import DataError, TidegaugeError
+from pipeline.formats.headers import HeaderLayout
 from pipeline.formats.layouts import forwarded_kind
 from pipeline.formats.together import JoinedLines, ReadTogether, read_together
+from pipeline.formats.zoneless import find_zoneless
 from pipeline.ingest.deduplication import NewFile
 from pipeline.ingest.file_days import FileDays
 from pipeline.ingest.neighbours import with_lines
@@ -263,6 +265,7 @@ def _account(
         np.bincount(texts.owner[np.array(numbers, np.int64) - 1], minlength=len(smalls))
         for numbers in (one.read.blank, one.read.directives)
     )
+    is_zoneless = _find_zoneless(one, smalls[0].origin, texts)
     by_file = groupby(cuts, key=lambda cut: cut[0] >> _DAY_BITS)
     for (file, its), span in zip(by_file, spans, strict=True):
         shares, rows = {}, {}
@@ -277,4 +280,16 @@ def _account(
             int(private[file]),
         )  # fmt: skip
         record = make_record(small.path, small.origin, how.maker, small.content, one.layout, counts)
-        yield file, replace(record, source_by_name=small.is_source_by_name), rows
+        record = replace(
+            record, source_by_name=small.is_source_by_name, is_zoneless=file in is_zoneless
+        )
+        yield file, record, rows
+
+
+def _find_zoneless(one: ReadTogether, origin: Origin, texts: JoinedLines) -> set[int]:
+    """The files whose times are taken for UTC as nothing says their zone: by their first lines."""
+    if origin.zone or isinstance(one.layout, HeaderLayout):
+        return set()
+    firsts = np.searchsorted(texts.owner, one.files)
+    rows, flags = find_zoneless(connection_of_thread(), one.layout, texts.lines.take(firsts))
+    return {one.files[row] for row in rows[flags].tolist()}

@@ -168,7 +168,7 @@ def stage_file(
         path, origin, how.maker, whole.content, reader.layout, written.count(whole), reader.wrapper
     )
     record = replace(
-        record, source_by_name=is_source_by_name,
+        record, source_by_name=is_source_by_name, is_zoneless=bool(reader.is_zoneless),
         duration_ms=round((time.monotonic() - started) * 1000),
     )  # fmt: skip
     if not record.balances:

@@ -1,6 +1,7 @@
-"""Sources whose visitors may be proxies: nothing is missing, the figure is of something else.
+"""Sources whose figures may be of something else, though nothing is missing.
 
-Their word on the client is not taken, or the log has none.
+Their visitors may be proxies: their word on the client is not taken, or the log has none. Or their
+times may be of another zone.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,7 +10,7 @@ import pyarrow as pa
 
 from pipeline.lake.ledger import FileRecord
 
-READ_OF_FILES = ("source", "hits", "duplicates", "unheeded", "private_hits")
+READ_OF_FILES = ("source", "hits", "duplicates", "unheeded", "private_hits", "is_zoneless")
 """The columns of ``tables.FILES`` that tell of them."""
 
 
@@ -24,6 +25,12 @@ def list_unheeded(files: pa.Table) -> list[str]:
 def list_private(files: pa.Table) -> list[str]:
     """Likewise those of most of whose hits the client has a private address."""
     return _list_most(files, "private_hits")
+
+
+def list_zoneless(files: pa.Table) -> list[str]:
+    """The sources of a file whose times were taken for UTC, as nothing says their zone."""
+    is_one = files["is_zoneless"].fill_null(fill_value=False)
+    return sorted(files.filter(is_one)["source"].unique().to_pylist())
 
 
 def _list_most(files: pa.Table, name: str) -> list[str]:
@@ -52,4 +59,10 @@ def explain_unheeded(records: Iterable[FileRecord]) -> Iterator[str]:
             f"most requests of {', '.join(sources)} came from private addresses, which nobody can"
             " locate: that is a network of its own, or a proxy that counts as the visitor; if so,"
             " log the header in which it names the client, and set trusted_proxies"
+        )
+    if rows and (sources := list_zoneless(files)):
+        yield (
+            f"times of {', '.join(sources)} have no offset, and were taken for UTC: if that is not"
+            " their zone, set timezone in a table [[source]], then `tidegauge build --also"
+            " settings`"
         )

@@ -119,6 +119,7 @@ class FileRecord:
     networks: str | None = None
     unheeded: int = 0
     private_hits: int = 0
+    is_zoneless: bool = False
     seen: tuple[Seen, ...] = ()
 
     @property

@@ -59,6 +59,8 @@ class Accounting:
     """Sources most of whose requests a proxy passed on that counts as the visitor."""
     private: list[str]
     """Sources most of whose visitors have private addresses, which nobody can locate."""
+    zoneless: list[str]
+    """Sources whose times were taken for UTC, as nothing says their zone."""
     unread_files: list[str]
     """Files of which no line tells its day, as none could be read."""
 
@@ -132,6 +134,7 @@ def account_for(lake: Lake, how: ReportSettings, days: Sequence[Day], span: Span
         ),
         proxied=unheeded.list_unheeded(files),
         private=unheeded.list_private(files),
+        zoneless=unheeded.list_zoneless(files),
         unread_files=_list_unread(lake),
     )
 

@@ -11,7 +11,7 @@ from pipeline.days import Span
 from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.errors import GeoError, SettingsError
-from pipeline.ingest.unheeded import list_private, list_unheeded
+from pipeline.ingest.unheeded import list_private, list_unheeded, list_zoneless
 from pipeline.ingest.unread import count_unread
 from pipeline.lake.lake import Lake
 from pipeline.lake.query import State, one_state
@@ -114,6 +114,8 @@ class Figure:
     """Sources most of whose requests a proxy passed on that counts as the visitor."""
     private: list[str] = field(default_factory=list)
     """Sources most of whose visitors have private addresses, which nobody can locate."""
+    zoneless: list[str] = field(default_factory=list)
+    """Sources whose times were taken for UTC, as nothing says their zone."""
 
 
 def find_figure(lake: Lake, how: ReportSettings, day: date, country: str) -> Figure:
@@ -168,6 +170,7 @@ def _find_figure(state: State, how: ReportSettings, about: Day, country: str) ->
         doubts=say_doubts(lake, files),
         proxied=list_unheeded(files),
         private=list_private(files),
+        zoneless=list_zoneless(files),
     )
 
 

@@ -122,6 +122,16 @@ def say_private(sources: Sequence[str], language: Language) -> Iterator[str]:
         )  # fmt: skip
 
 
+def say_zoneless(sources: Sequence[str], language: Language) -> Iterator[str]:
+    """Whose times may be of another zone, if any source's are."""
+    if sources:
+        yield language.gettext(
+            "Times in the logs of {sources} have no offset and were taken for UTC: if that is not"
+            " their zone, hits are of other hours and days ({setting}).",
+            sources=language.list(sources), setting="[[source]] timezone",
+        )  # fmt: skip
+
+
 def say_times(
     observed: int, expected: float | None, language: Language, *, at_least: bool
 ) -> str | None:

@@ -27,6 +27,7 @@ from pipeline.report.figure_sentences import (
     say_unit,
     say_unjudged_total,
     say_unlocated,
+    say_zoneless,
     shorten,
 )
 
@@ -145,6 +146,7 @@ def _say_completeness(figure: Figure, language: Language) -> Iterator[str]:
     yield from say_name_doubts(figure.doubts, language)
     yield from say_proxied(figure.proxied, language)
     yield from say_private(figure.private, language)
+    yield from say_zoneless(figure.zoneless, language)
 
 
 def _say_censored(about: Completeness, language: Language) -> str:

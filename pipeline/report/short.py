@@ -166,6 +166,8 @@ def _list_source_doubts(figure: Figure | SpanFigure, language: Language) -> Iter
         yield language.gettext("most visitors are proxies that are not trusted")
     if figure.private:
         yield language.gettext("most visitors have private addresses")
+    if figure.zoneless:
+        yield language.gettext("times without an offset were taken for UTC")
 
 
 def _list_span_caveats(figure: SpanFigure, language: Language) -> Iterator[str]:

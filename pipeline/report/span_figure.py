@@ -11,7 +11,7 @@ from pipeline.build.stale import list_uncounted
 from pipeline.days import ONE_DAY, Span
 from pipeline.definitions import ALL, NO_COUNTRY
 from pipeline.errors import SettingsError
-from pipeline.ingest.unheeded import list_private, list_unheeded
+from pipeline.ingest.unheeded import list_private, list_unheeded, list_zoneless
 from pipeline.ingest.unread import count_unread
 from pipeline.lake.lake import Lake
 from pipeline.lake.query import State, one_state
@@ -90,6 +90,8 @@ class SpanFigure:
     """Sources most of whose requests a proxy passed on that counts as the visitor."""
     private: list[str]
     """Sources most of whose visitors have private addresses, which nobody can locate."""
+    zoneless: list[str]
+    """Sources whose times were taken for UTC, as nothing says their zone."""
 
     @property
     def is_lower_bound(self) -> bool:
@@ -198,6 +200,7 @@ def _find(state: State, how: ReportSettings, span: Span, country: str) -> SpanFi
         doubts=say_doubts(lake, files),
         proxied=list_unheeded(files),
         private=list_private(files),
+        zoneless=list_zoneless(files),
     )
 
 

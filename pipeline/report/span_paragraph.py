@@ -20,6 +20,7 @@ from pipeline.report.figure_sentences import (
     say_unit,
     say_unjudged_total,
     say_unlocated,
+    say_zoneless,
     shorten,
 )
 from pipeline.report.span_figure import PartOfSpan, SpanFigure
@@ -199,6 +200,7 @@ def _say_doubts(figure: SpanFigure, language: Language) -> Iterator[str]:
     yield from say_name_doubts(figure.doubts, language)
     yield from say_proxied(figure.proxied, language)
     yield from say_private(figure.private, language)
+    yield from say_zoneless(figure.zoneless, language)
 
 
 def _say_unread(figure: SpanFigure, language: Language) -> Iterator[str]:

@@ -1,4 +1,4 @@
--- Days of whose files many lines could not be read, or whose visitors may be proxies.
+-- Days of whose files many lines could not be read, whose visitors may be proxies, or whose times were guessed.
 -- grain:  day
 -- inputs: files
 -- params: $first_day DATE, $last_day DATE, $unread_share DOUBLE
@@ -10,12 +10,13 @@ WITH suspects AS MATERIALIZED (
     FROM files
     WHERE
         (rejected > 0 AND rejected >= $unread_share * "lines")
+        OR is_zoneless
         OR 2 * greatest(coalesce(unheeded, 0), coalesce(private_hits, 0)) > hits + duplicates
 ),
 shares AS (
     SELECT
         unnest(days).day AS day,
-        source, "lines", rejected, unheeded, private_hits, hits + duplicates AS all_hits
+        source, "lines", rejected, unheeded, private_hits, is_zoneless, hits + duplicates AS all_hits
     FROM files
     WHERE EXISTS (SELECT day FROM suspects) AND replaced_by IS NULL AND forgotten_at IS NULL
 ),
@@ -26,7 +27,8 @@ by_source AS (
         sum(rejected) AS rejected,
         sum(all_hits) AS all_hits,
         sum(coalesce(unheeded, 0)) AS unheeded,
-        sum(coalesce(private_hits, 0)) AS private_hits
+        sum(coalesce(private_hits, 0)) AS private_hits,
+        bool_or(coalesce(is_zoneless, false)) AS is_zoneless
     FROM shares
     WHERE day BETWEEN $first_day AND $last_day
     GROUP BY day, source
@@ -34,8 +36,9 @@ by_source AS (
 SELECT
     day,
     sum(rejected) > 0 AND sum(rejected) >= $unread_share * sum(all_lines) AS is_unread,
-    bool_or(2 * unheeded > all_hits OR 2 * private_hits > all_hits) AS is_proxied
+    bool_or(2 * unheeded > all_hits OR 2 * private_hits > all_hits) AS is_proxied,
+    bool_or(is_zoneless) AS is_zoneless
 FROM by_source
 GROUP BY day
-HAVING is_unread OR is_proxied
+HAVING is_unread OR is_proxied OR bool_or(is_zoneless)
 ORDER BY day
