@@ -1,6 +1,6 @@
 -- Daily: what each country did on each local day. The table that figures are taken from.
 -- grain:  day, country
--- inputs: hours (day, country, their counts), stretches (day, visitor_id, country, pages), sessions (with day), days (day, geo_is_late), left_out (day, visitor_id)
+-- inputs: hours (day, country, their counts), visitors_of_days (day, visitor_id, country, pages), sessions (with day), days (day, geo_is_late), left_out (day, visitor_id)
 -- params: none
 -- notes:  one row per country with any hit; sum(hits + robot_hits) is the number of hits; robots
 --         are excluded everywhere else, assets from visitors, pages and sessions only.
@@ -14,8 +14,8 @@ WITH started AS (
     GROUP BY day, country
 ),
 visited AS (
-    SELECT day, country, count(DISTINCT visitor_id) AS visitors, sum(pages)::BIGINT AS pages
-    FROM stretches
+    SELECT day, country, count(*) AS visitors, sum(pages)::BIGINT AS pages
+    FROM visitors_of_days
     ANTI JOIN left_out USING (day, visitor_id)
     GROUP BY day, country
 ),

@@ -1,6 +1,6 @@
 -- Hourly: what each country did in each hour.
 -- grain:  day, hour, country
--- inputs: hours (day, hours_since_1969, country, their counts), stretches (day, hours_since_1969, visitor_id, country, pages), sessions (with day), left_out (day, visitor_id)
+-- inputs: hours (day, hours_since_1969, country, their counts), visitors_of_hours (day, hours_since_1969, visitor_id, country, pages), sessions (with day), left_out (day, visitor_id)
 -- params: none
 -- notes:  `hour` is the start of the hour in UTC; a session belongs to the hour it starts. Where
 --         the site's zone is not whole hours from UTC, an hour can stand under two days.
@@ -20,9 +20,9 @@ visited AS (
         day,
         hours_since_1969,
         country,
-        count(DISTINCT visitor_id) AS visitors,
+        count(*) AS visitors,
         sum(pages)::BIGINT AS pages
-    FROM stretches
+    FROM visitors_of_hours
     ANTI JOIN left_out USING (day, visitor_id)
     GROUP BY ALL
 )

@@ -1,6 +1,6 @@
 -- Robot-like visitors: whose pages of one day look like a robot's, whatever name they give.
 -- grain:  day, visitor
--- inputs: stretches (day, visitor_id, pages), hits (with day), days (day, is_built)
+-- inputs: visitors_of_days (day, visitor_id, day_pages), hits (with day)
 -- params: $least_pages, $most_pages, $most_pages_a_minute, $shortest_agent, $longest_agent, $many_pages, $many_pages_a_path INTEGER, $asset_path VARCHAR
 -- notes:  after the rule that Wikimedia labels automated traffic by, with its thresholds
 --         (wikitech.wikimedia.org/wiki/Data_Platform/Data_Lake/Traffic/BotDetection; analytics-refinery,
@@ -13,12 +13,9 @@
 --         less than a minute is taken as one: a browser that opens its tabs again is no robot.
 --         Paths are told apart by their hashes: a hostile visitor's fill any memory.
 WITH busy AS (
-    SELECT s.day, s.visitor_id, sum(s.pages) AS pages
-    FROM stretches AS s
-    JOIN days AS d ON s.day = d.day AND d.is_built
-    WHERE s.pages > 0
-    GROUP BY s.day, s.visitor_id
-    HAVING sum(s.pages) >= $least_pages
+    SELECT DISTINCT day, visitor_id, day_pages AS pages
+    FROM visitors_of_days
+    WHERE day_pages >= $least_pages
 ),
 timed AS (
     SELECT

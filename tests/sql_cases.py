@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 from contract import IN_VIEWS, TABLES
 
+from pipeline.build.cut_sessions import cut_sessions
 from pipeline.definitions import ASSET_PATH, CENSORED_SHARE, ROBOTLIKE
 
 SQL = Path(__file__).parents[1] / "sql"
@@ -53,8 +54,13 @@ INPUTS = {
     },
     "places": {"client": "VARCHAR", "country": "VARCHAR", "subdivision": "VARCHAR"},
 }  # fmt: skip
-MADE_OF_HITS = ("stretches", "hours", "cut_sessions")
-"""What models read that others, of `sql/build/`, make of a case's hits."""
+MADE_OF_HITS = {
+    "hours": "hours", "cut_sessions": "visits", "visitors_of_hours": "visits",
+    "visitors_of_days": "visits",
+}  # fmt: skip
+"""What models read that is made of a case's hits, by the model of `sql/build/` that reads these."""
+VISITS_AT_ONCE = 2
+"""So that they come in several batches, as those of large days do."""
 LOCAL_DAY_OF = {"hits": "ts", "sessions": "started_at", "hourly": "hour", "daily": "NULL"}
 DEFAULTS: dict[str, dict[str, str]] = {
     "hits": {
@@ -122,7 +128,9 @@ def reads_of(model: str) -> list[str]:
 
 def inputs_of(model: str) -> list[str]:
     """Return a model's inputs as a case gives them, by what it reads."""
-    given = [inputs_of(f"build/{t}") if t in MADE_OF_HITS else [t] for t in reads_of(model)]
+    given = [
+        inputs_of(f"build/{MADE_OF_HITS[t]}") if t in MADE_OF_HITS else [t] for t in reads_of(model)
+    ]
     return list(dict.fromkeys(chain.from_iterable(given)))
 
 
@@ -229,15 +237,14 @@ def make_table(
     key: bytes,
 ) -> None:
     """Make a table from a model, with what it names bound to it, and before it what it reads."""
-    for made in MADE_OF_HITS:
-        if made in reads_of(model):
-            make_table(connection, made, f"build/{made}", settings, key)
+    if "hours" in reads_of(model):
+        make_table(connection, "hours", "build/hours", settings, key)
+    if "visits" in map(MADE_OF_HITS.get, reads_of(model)):
+        cut_sessions(connection, settings["timeout_minutes"], VISITS_AT_ONCE)
     statement = (SQL / f"{model}.sql").read_text()
     bound = {
         "timeout_seconds": settings["timeout_minutes"] * 60,
         "session_key": key * 16,
-        "parts": 1,
-        "part": 0,
         "censored_share": CENSORED_SHARE,
         "asset_path": ASSET_PATH,
         **ROBOTLIKE,

@@ -106,7 +106,7 @@ def _build(  # noqa: PLR0913 as above
 ) -> None:
     connection = open_batch(files, batch, days, settings, folder / "spill")
     read_hits(connection, settings)
-    cut_sessions(connection, settings, settings.key.session_key, DERIVED["sessions"])
+    make_sessions(connection, settings.key.session_key, DERIVED["sessions"])
     with ThreadPoolExecutor(1) as beside:
         part_rows = None if is_bucket else settings.part_rows
         cut_at = (_RUN_ROWS, _RUN_BYTES) if is_bucket else (settings.part_rows, PIECE_BYTES)
@@ -144,17 +144,23 @@ def open_batch(
 
 
 def read_hits(connection: duckdb.DuckDBPyConnection, settings: BuildSettings) -> None:
-    """Make what the models read of the hits: ``stretches``, ``hours``, ``robotlike``, ``left_out``.
+    """Make what the models read of the hits: see ``cut_sessions``; ``hours``, ``robotlike``.
 
-    Those left out do not count. Tables of DuckDB's own: its scan of Arrow refuses a filter by ids
-    that no int64 can hold.
+    And ``left_out``, who do not count.
     """
-    timeout = {"timeout_seconds": settings.timeout_minutes * 60}
-    connection.execute(f"CREATE TABLE stretches AS {read_model('build/stretches')}", timeout)
+    at_once = HITS_PER_MB * settings.memory_mb
+    cut_sessions(connection, settings.timeout_minutes, at_once)
     connection.execute(f"CREATE TABLE hours AS {read_model('build/hours')}")
     bound = {**ROBOTLIKE, "asset_path": ASSET_PATH}
     connection.execute(f"CREATE TABLE robotlike AS {read_model('robotlike')}", bound)
     connection.table("robotlike").filter(str(settings.drop_robotlike)).create_view("left_out")
+
+
+def make_sessions(connection: duckdb.DuckDBPyConnection, session_key: bytes, order: str) -> None:
+    """Make the table ``sessions``, in an order, with ids by a key."""
+    rows = f"FROM ({read_model('sessions')}) ORDER BY {order}"
+    connection.execute(f"CREATE TABLE sessions AS {rows}", {"session_key": session_key})
+    connection.unregister("cut_sessions")
 
 
 def _ordered(model: str) -> str:

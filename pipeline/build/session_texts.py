@@ -33,7 +33,7 @@ def read_sessions(
     """Every row of the table ``sessions`` with its texts, in order, in pieces of one day and part.
 
     Args:
-        connection: with ``sessions`` as ``cut_sessions`` makes it, in a total order, by day first.
+        connection: with ``sessions`` as ``make_sessions`` makes it, in a total order, by day first.
         files: those that the sessions' ``row_no`` point into.
         folder: for what does not fit into memory.
         part_rows: of a day in one file, or in one piece where that is less.

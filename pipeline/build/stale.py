@@ -29,7 +29,7 @@ DERIVED = {"sessions": "day, started_at, session_id", "daily": "day, country",
 """The models with one partition a day, and the total order each is written in."""
 _MODELS = (
     *DERIVED, "robotlike", "build/referrer_hosts",
-    *(f"build/{model}" for model in ("stretches", "hours", "cut_sessions")),
+    *(f"build/{model}" for model in ("visits", "hours")),
     *(f"build/sum_{model}" for model in ("daily", "hourly", "minutes")),
 )  # fmt: skip
 """What a day's partitions are made by."""

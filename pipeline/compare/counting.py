@@ -10,10 +10,10 @@ import pyarrow as pa
 from pipeline.build.batch import (
     BuildSettings,
     list_hits,
+    make_sessions,
     open_batch,
     read_hits,
 )
-from pipeline.build.cut_sessions import cut_sessions
 from pipeline.build.files_of_days import DayFiles
 from pipeline.build.making import batches
 from pipeline.build.stale import SessionRules
@@ -60,7 +60,7 @@ def count_days(  # noqa: PLR0913 what is counted, where, and how
                 connection.execute("ALTER VIEW hits RENAME TO stored_hits")
                 change(connection)
             read_hits(connection, settings)
-            cut_sessions(connection, rules, key.session_key, "day")
+            make_sessions(connection, key.session_key, "day")
             daily = connection.sql(read_model("daily")).project("day, country, sessions")
             rows = daily.fetchall()
         figures |= {(day, country): sessions for day, country, sessions in rows}

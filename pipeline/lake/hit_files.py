@@ -126,7 +126,7 @@ class BucketWriter:
 
     def add(self, hits: pa.Table) -> None:
         """Append some hits, as read from a lake's file."""
-        # Of a number that is a hash any bits will do; lower ones tell the parts of `cut_sessions`.
+        # Of a number that is a hash any bits will do.
         high = hits["visitor_id"].to_numpy() >> np.uint64(32)
         bucket = (high % np.uint64(self._buckets)).astype(np.int64)
         order = np.argsort(bucket, kind="stable")
