@@ -6,10 +6,7 @@
 WITH authorities AS (
     SELECT
         referrer,
-        CASE WHEN starts_with(lower(left(referrer, 8)), 'http://')
-            OR lower(left(referrer, 8)) = 'https://'
-        THEN split_part(split_part(split_part(referrer, '/', 3), '?', 1), '#', 1)
-        END AS authority
+        regexp_extract(referrer, '^[Hh][Tt][Tt][Pp][Ss]?://([^/?#]*)', 1) AS authority
     FROM referrers
 )
 SELECT
