@@ -138,7 +138,8 @@ def _say_unmatched(sources: Sources, its: RawFiles, names: set[str]) -> None:
     matched = {origin.source for origin in its.origins.values()}
     for table in sources.tables:
         if table.files and table.name in names - matched:
-            say(f"source {table.name}: no file matches {table.files}")
+            what = f"no file matches {table.files}, or each is an earlier table's"
+            say(f"source {table.name}: {what}")
 
 
 def _name_sources(

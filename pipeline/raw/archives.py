@@ -162,7 +162,7 @@ def say_archive(content: bytes) -> tuple[str, str] | None:
         return _TAR
     if _has_cr_alone(content):
         return _CR
-    if encoding := _find_wide(content[:LEAST_TO_TELL]):
+    if encoding := _find_wide(content):
         return f"is text in {encoding}", f"convert it first (iconv -f {encoding} -t UTF-8)"
     return next((what for mark, what in _OTHERS.items() if content.startswith(mark)), None)
 
@@ -176,12 +176,15 @@ def _has_cr_alone(beginning: bytes) -> bool:
     return is_one_line and beginning.count(b"\r", 0, -1) > _FEW_CR
 
 
-def _find_wide(beginning: bytes) -> str | None:
+def _find_wide(content: bytes) -> str | None:
     """In which encoding of two or four bytes a character most of the beginning is ASCII, if in one.
 
-    Lines of one byte a character have no such NULs, whatever hole is before them or what a visitor
-    sent is in them.
+    Of what is behind a hole, where there is one. Lines of one byte a character have no such NULs,
+    whatever hole is before them or what a visitor sent is in them.
     """
+    hole = len(content) - len(content.lstrip(b"\0"))
+    hole -= hole % 4  # the first character may begin with NULs
+    beginning = content[hole : hole + LEAST_TO_TELL]
     if b"\0" not in beginning:
         return None
     for encoding in _WIDE:

@@ -1,4 +1,4 @@
--- Days of whose files many lines could not be read, whose visitors may be proxies, or whose times were guessed.
+-- Days of whose files many lines are unread, visitors may be proxies, or times were guessed.
 -- grain:  day
 -- inputs: files
 -- params: $first_day DATE, $last_day DATE, $unread_share DOUBLE
@@ -16,7 +16,8 @@ WITH suspects AS MATERIALIZED (
 shares AS (
     SELECT
         unnest(days).day AS day,
-        source, "lines", rejected, unheeded, private_hits, is_zoneless, hits + duplicates AS all_hits
+        source, "lines", rejected, unheeded, private_hits, is_zoneless,
+        hits + duplicates AS all_hits
     FROM files
     WHERE EXISTS (SELECT day FROM suspects) AND replaced_by IS NULL AND forgotten_at IS NULL
 ),

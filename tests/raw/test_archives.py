@@ -140,7 +140,7 @@ def test_text_of_wide_characters_is_refused_with_how_to_convert_it(
     """Its lines were rejected one by one, and its NULs called a hole."""
     lines = (mark + GOOD.decode() * 3).encode(encoding)
     site.write("b.gz", gzip.compress(lines))
-    path = site.write("a.log", bytes(100) + lines)
+    path = site.write("a.log", bytes(5000 if mark else 100) + lines)
     for said in (site.ingest("raw", code=1).err, site.run("doctor", path, code=1).err):
         why = f"is text in {encoding}: nothing of it was kept; convert it first"
         assert f"a.log: {why} (iconv -f {encoding} -t UTF-8)" in said
