@@ -24,10 +24,13 @@ import psutil
 
 sys.path.extend(str(Path(__file__).parents[1] / name) for name in ("tests", "tests/e2e"))
 
-from lakes import SIXTEEN, hash_parquet, make_raw, run_command
+from lakes import hash_parquet, make_raw, run_command
 from standalone import Standalone
 
+from pipeline.demo.storm.november import DAYS
+
 NIGHTLY = "tidegauge_nightly"
+SIXTEEN = DAYS[:16]
 LIMIT_A_NIGHT, LIMIT_A_DAY = 6.0, 5.0
 """Wall seconds on a quiet machine of two cores."""
 
@@ -73,7 +76,7 @@ def time_backfill(airflow: Standalone) -> float:
     runs = airflow.wait_for_backfill()
     wall, cpu = seconds_of(*runs) / len(SIXTEEN), (cpu_seconds(airflow) - before) / len(SIXTEEN)
     print(f"a day of a backfill: {wall:.1f} s wall, {cpu:.1f} s CPU", flush=True)
-    airflow.wait_for_another_backfill()
+    airflow.rest.wait_for_another_backfill()
     return wall
 
 

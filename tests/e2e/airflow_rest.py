@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import requests
@@ -37,23 +38,44 @@ class Airflow:
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
 
+    def page(self, path: str, **params: str) -> str:
+        """A page that a plugin makes."""
+        answer = self._session.get(f"{self._url}/{path}", params=params, timeout=TIMEOUT_S)
+        assert answer.ok, f"{path}: {answer.status_code} {answer.text}"
+        return answer.text
+
     def backfill(self, dag: str, first: str, last: str, **options: Any) -> None:
         """Unpause the DAG and order its days ``first`` to ``last`` (of UTC-5)."""
+        self.wait_for_another_backfill(dag)
         self.ask("PATCH", f"dags/{dag}", json={"is_paused": False})
         days = {"from_date": f"{first}T00:00:00-05:00", "to_date": f"{last}T23:59:59-05:00"}
         self.ask("POST", "backfills", json={"dag_id": dag, **days, **options})
+
+    def wait_for_another_backfill(self, dag: str = "tidegauge_nightly") -> None:
+        """Wait until the scheduler, which looks every half minute, sees that the last one ended."""
+        path = f"backfills?dag_id={dag}"
+
+        def is_over() -> bool:
+            return all(one["completed_at"] for one in self.ask("GET", path)["backfills"])
+
+        wait_until(is_over)
 
     def run(self, dag: str, conf: dict[str, Any]) -> str:
         """Unpause the DAG and run it with parameters; returns the state in which it ended."""
         self.ask("PATCH", f"dags/{dag}", json={"is_paused": False})
         asked = {"logical_date": None, "conf": conf}
         run = self.ask("POST", f"dags/{dag}/dagRuns", json=asked)["dag_run_id"]
+        return str(self.wait_for_run(dag, run)["state"])
 
-        def ended() -> str | None:
-            state = str(self.ask("GET", f"dags/{dag}/dagRuns/{run}")["state"])
-            return state if state in ENDED else None
+    def wait_for_run(self, dag: str, run_id: str) -> dict[str, str]:
+        """Wait until a run has ended; returns it."""
 
-        return str(wait_until(ended, lambda: self.explain_run(dag, run)))
+        def ended() -> dict[str, str] | None:
+            run: dict[str, str] = self.ask("GET", f"dags/{dag}/dagRuns/{run_id}")
+            return run if run["state"] in ENDED else None
+
+        found: dict[str, str] = wait_until(ended, lambda: self.explain_run(dag, run_id))
+        return found
 
     def explain_run(self, dag: str, run: str) -> str:
         """Where a run is: the states of its tasks."""
@@ -88,12 +110,25 @@ class Airflow:
         return [tuple(str(task[key]) for key in keys) for task in open_tasks]
 
 
+def when(run: dict[str, str], what: str) -> datetime:
+    """An instant of a run or a task, such as its `start_date`."""
+    return datetime.fromisoformat(run[what])
+
+
+def most_at_once(runs: list[dict[str, str]]) -> int:
+    """How many runs that have ended were at work at the same time."""
+    return max(
+        sum(when(r, "start_date") <= when(run, "start_date") < when(r, "end_date") for r in runs)
+        for run in runs
+    )
+
+
 def wait_until(
-    look: Callable[[], Any], explain: Callable[[], str] = str, pause_s: float = 0.2
+    look: Callable[[], Any], explain: Callable[[], str] = str, pause_s: float = 1
 ) -> Any:
     """Call ``look`` until it returns something; fails when what is explained stays the same long.
 
-    So a busy machine may take its time while anything goes on.
+    So a busy machine may take its time while anything goes on. Each look costs it some of that.
     """
     said, end = explain(), time.monotonic() + PATIENCE_S
     while not (found := look()):

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, sync_playwright
-from stack import Stack
 from standalone import Standalone
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -27,7 +26,7 @@ def open_browser() -> Iterator[Page]:
         browser.close()
 
 
-def log_in(page: Page, airflow: Standalone | Stack) -> None:
+def log_in(page: Page, airflow: Standalone) -> None:
     """Log in as the administrator, and open `tidegauge_nightly`."""
     page.goto(airflow.url)
     page.get_by_label("Username").fill("admin")
@@ -37,7 +36,7 @@ def log_in(page: Page, airflow: Standalone | Stack) -> None:
     open_nightly(page, airflow)
 
 
-def open_nightly(page: Page, airflow: Standalone | Stack) -> None:
+def open_nightly(page: Page, airflow: Standalone) -> None:
     """Open the page of `tidegauge_nightly`; one must be logged in."""
     page.goto(f"{airflow.url}/dags/tidegauge_nightly")
     page.get_by_role("button", name="Trigger").wait_for()
@@ -87,4 +86,9 @@ def run_backfill(form: Locator, runs: int) -> None:
     form.get_by_text(f"{runs} runs will be triggered.").wait_for()
     form.get_by_role("button", name="Run Backfill").click()
     form.wait_for(state="hidden")
-    form.page.goto("about:blank")  # it would ask for news all the time
+    leave(form.page)
+
+
+def leave(page: Page) -> None:
+    """Leave Airflow's pages, which ask for news all the time."""
+    page.goto("about:blank")

@@ -4,7 +4,8 @@ import hashlib
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -15,7 +16,6 @@ from pipeline.demo.storm.simulate import DEFAULT_SEED, simulate
 from pipeline.lake.lake import Lake
 
 SCALE = 0.005
-SIXTEEN = DAYS[:16]
 CENTRES = {"east": range(2), "west": range(2, len(SERVERS))}
 """Five servers in two data centres: a file for each centre and day keeps the tests short."""
 COMMAND = Path(sys.executable).with_name("tidegauge")
@@ -40,24 +40,24 @@ def make_raw(out: Path) -> Path:
     return made
 
 
-def simulated_sessions() -> dict[tuple[str, str], int]:
-    """Sessions by day and country, as the simulator planned them, for 1 to 16 November."""
+def simulated_sessions(days: Sequence[date]) -> dict[tuple[str, str], int]:
+    """Sessions by day and country, as the simulator planned them."""
     countries = read_countries()
     plan = plan_sessions(countries, SCALE, DEFAULT_SEED)
     return {
-        (str(day), country.code): int(plan[index][number].sum())
-        for index, day in enumerate(SIXTEEN)
+        (str(day), country.code): int(plan[DAYS.index(day)][number].sum())
+        for day in days
         for number, country in enumerate(countries)
-        if plan[index][number].any()
+        if plan[DAYS.index(day)][number].any()
     }
 
 
-def counted_sessions(lake: Path) -> dict[tuple[str, str], int]:
-    """Sessions by day and country, as the lake has them, for 1 to 16 November."""
+def counted_sessions(lake: Path, days: Sequence[date]) -> dict[tuple[str, str], int]:
+    """Sessions by day and country, as the lake has them."""
     rows = duckdb.sql(
         "SELECT day::VARCHAR, country, sessions FROM read_parquet($files, hive_partitioning = true)"
-        " WHERE day <= DATE '2016-11-16' AND sessions > 0",
-        params={"files": f"{lake}/daily/*/*.parquet"},
+        " WHERE list_contains($days, day) AND sessions > 0",
+        params={"files": f"{lake}/daily/*/*.parquet", "days": list(days)},
     ).fetchall()
     return {(day, country): sessions for day, country, sessions in rows}
 

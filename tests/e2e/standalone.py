@@ -23,10 +23,8 @@ class Standalone:
         """Prepare only; ``environment`` is added to one without settings of any site."""
         self.port = free_port()
         self.home, self.output = home, output
-        # Airflow would read the DAG files anew every half minute: a twelfth of two cores.
-        rarely = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600"}
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("TIDEGAUGE_", "AIRFLOW"))}
-        self._environment = clean | rarely | environment
+        self._environment = clean | environment
         self._seen: set[psutil.Process] = set()
         self._weighed_at = 0.0
         self.most_memory = (0, 0)
@@ -85,24 +83,16 @@ class Standalone:
     def wait_until_idle(self) -> None:
         """Wait until no run is open: on SQLite, orders and tasks are in each other's way."""
         path = "dags/~/dagRuns?state=running&state=queued"
-        wait_until(lambda: not self.rest.ask("GET", path)["dag_runs"], pause_s=1)
+        wait_until(lambda: not self.rest.ask("GET", path)["dag_runs"])
 
     def wait_for_running_task(self) -> None:
         """Wait until a task of `tidegauge_nightly` is at work."""
         path = "dags/tidegauge_nightly/dagRuns/~/taskInstances?state=running"
-        wait_until(lambda: self.rest.ask("GET", path)["task_instances"], pause_s=0.5)
+        wait_until(lambda: self.rest.ask("GET", path)["task_instances"])
 
     def wait_for_run(self, run_id: str, dag: str = "tidegauge_nightly") -> dict[str, str]:
         """Wait until a run has ended; returns it."""
-
-        def ended() -> dict[str, str] | None:
-            run: dict[str, str] = self.rest.ask("GET", f"dags/{dag}/dagRuns/{run_id}")
-            return run if run["state"] in ENDED else None
-
-        found: dict[str, str] = wait_until(
-            ended, lambda: self.rest.explain_run(dag, run_id), pause_s=1
-        )
-        return found
+        return self.rest.wait_for_run(dag, run_id)
 
     def wait_for_backfill(self) -> list[dict[str, str]]:
         """Wait until no run of a backfill of `tidegauge_nightly` is open; returns all, by date."""
@@ -117,15 +107,6 @@ class Standalone:
             is_over, lambda: str([(run["dag_run_id"], run["state"]) for run in runs]), pause_s=2
         )
         return sorted(runs, key=lambda run: run["logical_date"])
-
-    def wait_for_another_backfill(self) -> None:
-        """Wait until the scheduler, which looks every half minute, sees that the last one ended."""
-        path = "backfills?dag_id=tidegauge_nightly"
-
-        def is_over() -> bool:
-            return all(one["completed_at"] for one in self.rest.ask("GET", path)["backfills"])
-
-        wait_until(is_over, pause_s=1)
 
 
 def weigh(processes: list[psutil.Process]) -> tuple[int, int]:
