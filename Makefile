@@ -84,7 +84,7 @@ $(ENGINES)/installed: requirements-engines.lock .venv/installed-dev
 		--no-build-isolation --target $(ENGINES) -r requirements-engines.lock
 	touch $@
 
-# Minutes: a real Airflow, a browser, PostgreSQL and Docker. Screenshots are in ./e2e-artefacts.
+# Minutes: a real Airflow, a browser and Docker. Screenshots are in ./e2e-artefacts.
 # As root on Debian it installs what it needs of the system; else it says what it leaves out.
 # First what waits much, Docker beside the others: who runs `make test` meanwhile uses their waits.
 # Then what is longest begins first.

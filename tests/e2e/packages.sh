@@ -11,7 +11,6 @@ need dockerd docker.io
 need iptables iptables
 need ip iproute2
 need mmdebstrap mmdebstrap
-ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
 [ "${#missing[@]}" -eq 0 ] && exit
 
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
