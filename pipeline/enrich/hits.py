@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.days import EPOCH, day_start
-from pipeline.definitions import NO_COUNTRY, NO_NETWORKS
+from pipeline.definitions import NO_COUNTRY, NO_NETWORKS, ROBOT_PREFIX_CHARS
 from pipeline.enrich.assets import find_assets
 from pipeline.enrich.clients import PEER, canonical_clients, choose_clients
 from pipeline.enrich.geo.databases import GeoDatabase, in_force, network_in_force
@@ -208,7 +208,9 @@ class HitMaker:
 
     def _classify(self, column: dict[str, pa.Array]) -> dict[str, pa.Array]:
         agents, paths = column["user_agent"], column["path"]
-        (are_robots,) = self._known_robots.answer(agents.dictionary)
+        # Long ones fill the memory, and nothing behind this is looked at.
+        beginnings = pc.utf8_slice_codeunits(agents.dictionary, 0, ROBOT_PREFIX_CHARS)
+        (are_robots,) = self._known_robots.answer(beginnings)
         is_robot = _of_each(agents, are_robots.to_numpy(zero_copy_only=False))
         is_asset = _of_each(paths, find_assets(paths.dictionary))
         status = column["status"].fill_null(0).to_numpy()

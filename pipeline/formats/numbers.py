@@ -106,7 +106,7 @@ class Remembered:
     """
 
     def __init__(self, ask: Callable[[pa.StringArray], tuple[pa.Array, ...]]) -> None:
-        """``ask`` gives arrays of ``n`` answers to ``n`` different texts, also to none."""
+        """``ask`` gives arrays of ``n`` answers to ``n`` texts, also to none."""
         self._ask, self._lock = ask, RLock()
         self.forget()
 
