@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -52,12 +51,13 @@ def read(names):
     return [[name, hashlib.sha256(READ[name]().encode()).hexdigest()] for name in names]
 """
 AMID = """
-name, staged, *command = sys.argv[1:]
-writers = []
+query = State.query
 
-def write_after(method):
+def read_amid(name, staged, command):
+    writers = []
+
     def asked(*args, **bound):
-        found = method(*args, **bound)
+        found = query(*args, **bound)
         if not writers:
             writers.append(subprocess.Popen(command))
             while not Path(staged).exists() and writers[0].poll() is None:
@@ -66,12 +66,19 @@ def write_after(method):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 writers[0].wait(2)
         return found
-    return asked
 
-State.query = write_after(State.query)
-found = read([name])
-assert writers[0].wait() == 0
-print(json.dumps(found))
+    State.query = asked
+    found = read([name])
+    assert writers[0].wait() == 0
+    return found
+
+print(json.dumps([read_amid(*case) for case in json.loads(sys.argv[1])]))
+"""
+"""A command of the writer's begins behind the first question of each answer."""
+AT_REST = """
+for command in json.loads(sys.argv[1]):
+    subprocess.run(command, check=True)
+    print(json.dumps(read(READ)))
 """
 WRITER = """
 import sys
@@ -132,17 +139,17 @@ def finish(process: subprocess.Popen[bytes]) -> bytes:
 
 def writing(site: Publisher, staged: Path, step: int) -> list[str]:
     """What makes the writer do a step, and the file ``staged`` before it exchanges files."""
-    return [str(site.site.folder / "raw" / "late.log"), str(staged), str(step)]
+    late = site.site.folder / "raw" / "late.log"
+    return [sys.executable, "-c", WRITER, str(late), str(staged), str(step)]
 
 
 @pytest.fixture(scope="module")
 def legal(site: Publisher, tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
     """What is answered at rest, after each of the writer's steps: its hashes by command."""
-    found, staged = set(), tmp_path_factory.mktemp("legal") / "staged"
-    for step in range(4):
-        finish(start(site, WRITER, *writing(site, staged, step)))
-        script = READERS + "print(json.dumps(read(READ)))"
-        found |= {(name, text) for name, text in json.loads(finish(start(site, script)))}
+    staged = tmp_path_factory.mktemp("legal") / "staged"
+    steps = json.dumps([writing(site, staged, step) for step in range(4)])
+    answers = map(json.loads, finish(start(site, READERS + AT_REST, steps)).splitlines())
+    found = {(name, text) for its in answers for name, text in its}
     assert len(found) > 6, "the steps change what is answered"
     return found
 
@@ -152,13 +159,14 @@ def test_each_answer_is_that_of_one_state_while_a_change_replaces_files(
 ) -> None:
     """A step of the writer's comes between the first question of an answer and the second."""
     names = ("report", "report", "figure", "figure", "now", "now", "history", "history")
-    for number, (name, step) in enumerate(zip(names, cycle(range(4)), strict=False)):
-        staged = tmp_path / str(number)
-        command = [sys.executable, "-c", WRITER, *writing(site, staged, step)]
-        reader = start(site, READERS + AMID, name, str(staged), *command)
-        found = json.loads(finish(reader))
-        assert staged.exists()
-        assert set(map(tuple, found)) <= legal, (name, step)
+    cases = [
+        (name, str(tmp_path / str(number)), writing(site, tmp_path / str(number), number % 4))
+        for number, name in enumerate(names)
+    ]
+    answers = json.loads(finish(start(site, READERS + AMID, json.dumps(cases))))
+    for number, found in enumerate(answers):
+        assert (tmp_path / str(number)).exists()
+        assert set(map(tuple, found)) <= legal, (names[number], number % 4)
 
 
 def test_readers_keep_no_writer_out(tmp_path: Path) -> None:

@@ -1,38 +1,42 @@
 """Processes that run the command when told to, and are killed while they do.
 
-As a script: imports the command, waits for a line with its arguments, runs it.
+As a script: imports the command, and for each line with arguments runs it in a fork of itself.
 """
 
 import json
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 LONGEST_S = 200.0
 
 
-class Victim:
-    """One process, warm and waiting."""
+class Victims:
+    """One process that is warm, and its forks, one at a time."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        """Start it; its imports go on while others run."""
+        """Start it."""
         self._process = subprocess.Popen(
             [sys.executable, __file__], env=dict(environment), stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
         )  # fmt: skip
 
     def start(self, args: Sequence[str | Path]) -> None:
         """Run the command from now on."""
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdout.readline()
         self._process.stdin.write(json.dumps(list(map(str, args))).encode() + b"\n")
-        self._process.stdin.flush()
+        self._victim = self._read()
+
+    def _read(self) -> int:
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
 
     def kill_at(self, lake: Path, chance: random.Random, within_s: float, *, writing: bool) -> bool:
         """Kill it at a random moment, `writing` after it has begun to write; False when it ended.
@@ -45,21 +49,23 @@ class Victim:
         time.sleep(chance.uniform(0, within_s))
         while writing and not is_writing(lake) and self._goes_on(begin):
             time.sleep(0.001)
-        was_running = self._process.poll() is None
-        self._process.send_signal(signal.SIGKILL)
-        return self.end() == -signal.SIGKILL and was_running
+        was_running = self._is_running()
+        if was_running:
+            with suppress(ProcessLookupError):
+                os.kill(self._victim, signal.SIGKILL)
+        return self._read() == -signal.SIGKILL and was_running
 
     def _goes_on(self, begin: float) -> bool:
-        return self._process.poll() is None and time.monotonic() < begin + LONGEST_S
+        return self._is_running() and time.monotonic() < begin + LONGEST_S
 
-    def end(self) -> int:
-        """Wait for its end; its exit code."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        code = self._process.wait(LONGEST_S)
-        self._process.stdin.close()
-        self._process.stdout.close()
-        return code
+    def _is_running(self) -> bool:
+        """Whether nobody has said yet how it ended."""
+        return not select.select([self._process.stdout], [], [], 0)[0]
+
+    def end(self) -> None:
+        """Start no more."""
+        with self._process as process:
+            process.kill()
 
 
 def is_writing(lake: Path) -> bool:
@@ -80,12 +86,17 @@ def leftovers(lake: Path) -> list[Path]:
 
 
 def serve() -> None:
-    """Import the command, say so, run it once with the arguments that come."""
+    """Import the command; for each line of arguments say a process, and how it ended."""
     from pipeline.cli import build, ingest, main  # noqa: F401 imported before it is told to begin
 
-    os.write(1, b"ready\n")
-    sys.argv = ["tidegauge", *json.loads(sys.stdin.readline())]
-    main.main()
+    for line in sys.stdin:
+        if (process := os.fork()) == 0:
+            sys.argv = ["tidegauge", *json.loads(line)]
+            main.main()
+            sys.exit()
+        os.write(1, b"%d\n" % process)
+        ended = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        os.write(1, b"%d\n" % ended)
 
 
 if __name__ == "__main__":
