@@ -6,6 +6,7 @@ Limits are lowered to what S3's least part allows; the server is a real one.
 import os
 import random
 import signal
+from base64 import b85encode
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from troubled_network import troubled
 from pipeline.lake import garbage, leases, objects, parts
 
 LIMIT, PART = 6 * 1024**2, 5 * 1024**2
+LINE = 10_000
+"""Bytes of chance in a line."""
 LOWERED = f"""
 from pipeline.lake import parts
 parts.ONE_REQUEST, parts.PART = {LIMIT}, {PART}
@@ -42,13 +45,13 @@ HITS = "hits/day=2016-11-08/"
 
 
 def make_large(count: int) -> bytes:
-    """Write lines that hardly compress."""
+    """Write lines that hardly compress, a few long ones: less than what compiled loops read."""
     chance = random.Random(5)
     return b"".join(
         make_line(
-            f"08/Nov/2016:{10 + number // 3600 % 12}:{number // 60 % 60:02d}:00 -0500",
-            client=f"192.0.2.{number % 200}",
-            request=f"GET /{chance.randbytes(256).hex()} HTTP/1.1",
+            f"08/Nov/2016:{10 + number // 60 % 12}:{number % 60:02d}:00 -0500",
+            client=f"192.0.2.{number % 50}",
+            request=f"GET /{b85encode(chance.randbytes(LINE)).decode()} HTTP/1.1",
         )
         for number in range(count)
     )
@@ -62,7 +65,7 @@ def raw_of(folder: Site) -> Path:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """Return a site whose lake, of a large raw file, is a folder."""
     site = Site(tmp_path_factory.mktemp("folder"))
-    site.ingest(site.write("web01.log", make_large(26_000)))
+    site.ingest(site.write("web01.log", make_large(650)))
     site.run("build")
     (hits,) = (site.lake / HITS).iterdir()
     assert LIMIT < hits.stat().st_size < 2 * PART
