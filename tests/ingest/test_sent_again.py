@@ -386,18 +386,24 @@ def damage_at_random(archive: bytes, rng: random.Random) -> bytes:
     return archive[:at] + middle[kind] + (end if kind < 2 else archive[at + 1 :])
 
 
+_LINES_LEFT = (0, 3, 5, 8, 10, 13, 15, 18, 20, 24, 25, 30, 33, 35)
+"""The draws of 40 whose damage leaves a line or more, which alone can count twice."""
+_NONE_LEFT = (2, 4)
+
+
 @pytest.mark.large
 def test_damaged_at_random_and_sent_whole_counts_once_or_is_doubted(tmp_path: Path) -> None:
     """A source each; in either order the lake is the same, and of most nothing is left."""
     rng, kinds = random.Random(3), [kind for kind in PACK if kind != "gz of many blocks"]
-    count, lakes = 40, []
-    cases = {
+    lakes = []
+    drawn = {
         f"s{n:02}": (
             content := b"".join(write_lines(150, n)),
             damage_at_random(PACK[kinds[n % len(kinds)]](content), rng),
         )
-        for n in range(count)
+        for n in range(40)
     }
+    cases = {f"s{n:02}": drawn[f"s{n:02}"] for n in _LINES_LEFT + _NONE_LEFT}
     for turn in (1, -1):
         (tmp_path / str(turn)).mkdir()
         site = Site(tmp_path / str(turn))
