@@ -41,6 +41,7 @@ from pipeline.raw.content import Content, read_content, read_whole
 from pipeline.raw.files import Origin
 from pipeline.raw.opening import ReadLimits
 from pipeline.raw.rotation import PACKED
+from pipeline.tables import HITS
 
 _BATCH_FILES = 4_000
 _BATCH_BYTES = 32 * 1024 * 1024
@@ -104,8 +105,8 @@ def group_small(files: Sequence[tuple[Path, Origin | None]]) -> Iterator[list[in
 
 
 def _are_alike(one: Origin | None, other: Origin | None) -> bool:
-    """Whether files are read in the same way; where they came from is each one's own."""
-    return bool(one and other and replace(one, url=None) == replace(other, url=None))
+    """Whether files are read in the same way; whose they are and where from is each one's own."""
+    return bool(one and other and (one.layout, one.timezone) == (other.layout, other.timezone))
 
 
 def _guess_bytes(path: Path) -> int | None:
@@ -159,7 +160,7 @@ def stage_together(
     how: Reading,
     find_known: Callable[[Iterable[str]], Container[str]],
 ) -> tuple[dict[Path, NewFile], dict[Path, tuple[Sequence[int], str]]]:
-    """Read those of some files of one source and layout that are small and leave no doubt.
+    """Read those of some files of one layout and zone that are small and leave no doubt.
 
     Args:
         files: paths, what is said of each, and whether the source is what its name says.
@@ -186,6 +187,8 @@ def stage_together(
     found: dict[Path, NewFile] = {}
     for one in read_together(connection_of_thread(), both, origin.layout, origin.zone):
         for file, record, hits in _account(one, smalls, both, starts, how):
+            if not record.balances:  # said when it is read by itself
+                continue
             its = with_lines(record, hashes[starts[file] : starts[file + 1]])
             small = smalls[file]
             found[small.path] = NewFile(record, its, hits, None, small.path, small.content.stat)
@@ -247,6 +250,9 @@ def _account(
         np.bincount(owner[found], minlength=len(smalls)) for found in find_proxied(fields, hits)
     )
     hits = hits.set_column(0, "line_no", pa.array(line_no - starts[owner]))
+    sources = pa.array([small.origin.source for small in smalls]).dictionary_encode()
+    place = hits.schema.get_field_index("source")
+    hits = hits.set_column(place, HITS.field("source"), sources.take(pa.array(owner)))
     cells = owner << _DAY_BITS | days - _FIRST_DAY
     if (np.diff(cells) < 0).any():  # a file whose days are in no order
         order = np.argsort(cells, kind="stable")

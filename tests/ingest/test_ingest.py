@@ -189,7 +189,7 @@ def test_lost_line_is_an_error_that_names_the_file(
 
     def lose_a_line(*args: Any) -> combined.ReadBlock:
         read = real(*args)
-        return replace(read, hits=read.hits.slice(1)) if len(read.hits) == 3 else read
+        return replace(read, hits=read.hits.slice(1)) if len(read.hits) >= 3 else read
 
     monkeypatch.setattr(combined, "read_block", lose_a_line)
     done = site.ingest(site.write("bad.log", GOOD * 3), site.write("good.log", GOOD), code=1)

@@ -13,7 +13,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from conftest import VISITOR_KEY
 from hypothesis import given, settings
@@ -144,7 +143,11 @@ def state_of(site: Site) -> tuple[dict[str, str], list[object]]:
 
 
 @pytest.mark.large
-def test_together_or_one_by_one_in_any_order_is_the_same_lake(tmp_path: Path) -> None:
+@pytest.mark.parametrize("given", [["--source", "s"], []])
+def test_together_or_one_by_one_in_any_order_is_the_same_lake(
+    tmp_path: Path, given: list[str]
+) -> None:
+    """Files of one source, and each of its own."""
     found = []
     for turn in range(3):
         folder = tmp_path / str(turn)
@@ -152,7 +155,7 @@ def test_together_or_one_by_one_in_any_order_is_the_same_lake(tmp_path: Path) ->
         site = Site(folder)
         paths = write_all(site)
         for its in ([paths], [paths[::-1]], [[path] for path in paths[::-1]])[turn]:
-            site.run("ingest", "--no-geo", "--source", "s", *its, code=None)
+            site.run("ingest", "--no-geo", *given, *its, code=None)
         found.append(state_of(site))
     assert [one == found[0] for one in found] == [True] * 3
     site.run("verify")
@@ -182,12 +185,12 @@ def test_what_is_read_together_is_what_is_read_alone(site: Site, how: Reading) -
     ]
     together: set[str] = set()
     for layout in [None, *texts]:
-        origin = Origin("s", layout)
         chosen = [path for path in paths if path.name[:-6] == layout or not layout]
-        found, _ = stage_together([(path, origin, False) for path in chosen], how, lambda _: ())
+        origins = {path: Origin(path.stem, layout) for path in chosen}
+        found, _ = stage_together([(*one, False) for one in origins.items()], how, lambda _: ())
         for path, new in found.items():
             folder = site.folder / f"{layout}-{path.name}"
-            alone, doubt = stage_file(path, origin, how, folder, is_source_by_name=False)
+            alone, doubt = stage_file(path, origins[path], how, folder, is_source_by_name=False)
             assert (_what_of(new), None) == (_what_of(alone), doubt)
             together.add(path.name)
     assert len(together) > 80
@@ -195,15 +198,15 @@ def test_what_is_read_together_is_what_is_read_alone(site: Site, how: Reading) -
 
 def _what_of(new: NewFile) -> tuple[object, ...]:
     """All but when it was made, and where it lies."""
-    hits = {day: _as_table(piece) for day, piece in new.hits.items()}
+    hits = {day: _rows_of(piece) for day, piece in new.hits.items()}
     record = replace(new.record, ingested_at="", duration_ms=0)
     lines = (new.lines.hashes.tolist(), replace(new.lines, hashes=np.zeros(0)).__repr__())
     return record, lines, hits, new.rejects, new.raw, new.stat
 
 
-def _as_table(piece: Piece) -> pa.Table:
+def _rows_of(piece: Piece) -> list[dict[str, Any]]:
     table = read_table(piece) if isinstance(piece, Path) else piece.slice
-    return complete(table, HITS).cast(HITS).drop_columns("file_key")
+    return complete(table, HITS).drop_columns("file_key").to_pylist()
 
 
 @pytest.mark.large
