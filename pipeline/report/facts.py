@@ -171,6 +171,8 @@ class HistoryDay:
     share: float = 1.0
     is_preliminary: bool = False
     is_censored: bool = False
+    is_future: bool = False
+    """Whether it has not begun yet: then it is no highest day and in no surge."""
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,8 @@ class Facts:
     episodes: list[SurgeEpisode]
     """Those with a day of the span, the one with the most sessions above expectation first."""
     restated: RestatedSpan
+    today: date
+    """By the clock, in the zone: later days have not begun."""
 
     @property
     def is_part(self) -> bool:

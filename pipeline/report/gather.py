@@ -75,6 +75,7 @@ def gather_facts(state: State, span: Span, how: ReportSettings) -> Facts:
         countries=state.ask(CountryTotal, "report/countries", **span.bound),
         episodes=sorted(episodes, key=lambda one: one.rank),
         restated=gather_restated(state, span),
+        today=how.today(state.lake),
     )
 
 
@@ -88,6 +89,18 @@ def choose_country(
     known = [total.country for total in countries]
     ranked = [episode.country for episode in episodes] + known
     return next((c for c in ranked if c != NO_COUNTRY), known[0] if known else None)
+
+
+def read_history(state: State, facts: Facts, country: str | None, span: Span) -> list[HistoryDay]:
+    """The days of a country, or of all; of those that have not begun none is in a surge."""
+    bound = {"country": country, "today": facts.today, **span.bound}
+    return state.ask(HistoryDay, "report/history", **bound)
+
+
+def find_highest(history: Sequence[HistoryDay]) -> HistoryDay:
+    """The day of most sessions, of those that have begun if any has."""
+    begun = [day for day in history if not day.is_future] or history
+    return max(begun, key=lambda day: day.observed)
 
 
 def focus_on(state: State, facts: Facts, wanted: str | None, span: Span) -> Focus | None:
@@ -105,14 +118,14 @@ def focus_on(state: State, facts: Facts, wanted: str | None, span: Span) -> Focu
     lacking = {day.day for day in facts.days if day.is_preliminary}
     history = [
         replace(one, is_preliminary=one.is_preliminary or one.day in lacking)
-        for one in state.ask(HistoryDay, "report/history", **of_country)
+        for one in read_history(state, facts, country or "", span)
     ]
     if not country or not history:
         return None
     own = [one for one in facts.episodes if one.country == country]
     peaks = {day.day: day for day in history}
     episode = next((one for one in own if one.peak_day in peaks), None)
-    peak = peaks[episode.peak_day] if episode else max(history, key=lambda day: day.observed)
+    peak = peaks[episode.peak_day] if episode else find_highest(history)
     beside = timedelta(DAYS_BESIDE_PEAK)
     first, last = max(peak.day - beside, history[0].day), min(peak.day + beside, history[-1].day)
     near = read_days(state, Span(first - timedelta(1), last + timedelta(1)))

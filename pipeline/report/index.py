@@ -12,6 +12,7 @@ from pipeline.lake.query import State, one_state
 from pipeline.report.accounting import ReportSettings
 from pipeline.report.charts import draw_spark
 from pipeline.report.facts import HistoryDay
+from pipeline.report.gather import find_highest, read_history
 from pipeline.report.page import EveryPage, Link, read_country, read_site, render, render_country
 
 
@@ -68,7 +69,7 @@ def _render_index(site: EveryPage, cards: list[Card], link: Link) -> str:
 
 def _read_cards(state: State, site: EveryPage, span: Span) -> list[Card]:
     """The countries, that with the largest excess first."""
-    days = state.ask(HistoryDay, "report/history", country=None, **span.bound)
+    days = read_history(state, site.facts, None, span)
     of_country = groupby(days, key=lambda day: day.country)
     cards = [_make_card(site, country, list(its)) for country, its in of_country]
     visited = [card for card in cards if card.sessions]
@@ -81,7 +82,7 @@ def _make_card(site: EveryPage, country: str, history: list[HistoryDay]) -> Card
         country=country,
         drawing=draw_spark(history, own, site.language),
         sessions=sum(day.observed for day in history),
-        highest=max(history, key=lambda day: day.observed),
+        highest=find_highest(history),
         surges=len(own),
         excess=sum(one.excess for one in own),
         is_at_least=any(one.is_at_least for one in own),

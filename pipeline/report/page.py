@@ -231,7 +231,7 @@ def _list_late_days(facts: Facts, language: Language) -> list[str]:
 def _list_weekdays(window: Sequence[HistoryDay], language: Language) -> list[Weekday]:
     rows = []
     for number in range(7):
-        days = [day for day in window if day.day.weekday() == number]
+        days = [day for day in window if day.day.weekday() == number and not day.is_future]
         if days:
             highest = max(days, key=lambda day: day.observed)
             name = language.weekday(number)

@@ -67,5 +67,11 @@ def test_a_day_in_the_future_is_said_wherever_its_figure_is(tmp_path: Path) -> N
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Days in the future:" in page
     assert ": no surge in 21 days" in page
+    row = page[page.index(f'<span class="day">{ahead}</span>') :].partition("</tr>")[0]
+    assert "in the future" in row
+    assert "in a surge" not in row
+    assert f'<span class="note day">{ahead}</span>' not in page  # its weekday's highest
+    lede = page[page.index('<p class="lede">') :].partition("</p>")[0]
+    assert "with 30 sessions" in lede
     site.run("figure", "--country", "ZZ", "--day", str(ahead), "--lang", "fr")
     site.run("verify")
