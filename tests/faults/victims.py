@@ -91,6 +91,7 @@ def serve() -> None:
 
     for line in sys.stdin:
         if (process := os.fork()) == 0:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what it says is nobody's answer
             sys.argv = ["tidegauge", *json.loads(line)]
             main.main()
             sys.exit()
