@@ -16,6 +16,7 @@ import pytest
 import time_machine
 from dag_tester import DagTester
 from hooks import Hook
+from hypothesis import HealthCheck, settings
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet  # type: ignore[import-untyped]
 
@@ -39,6 +40,14 @@ def environment_in(zone: str) -> dict[str, str]:
         "TIDEGAUGE_VISITOR_KEY": VISITOR_KEY,
         "TIDEGAUGE_ADDRESSES": "full",
     }
+
+
+# A busy machine is no fault; CI's own profile says so, too, and always takes the same examples.
+if not os.environ.get("CI"):
+    settings.register_profile(
+        "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

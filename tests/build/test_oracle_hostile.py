@@ -31,7 +31,6 @@ def hostile_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         max_examples=FILES,
         derandomize=True,
         database=None,
-        deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

@@ -147,7 +147,7 @@ FORGED = st.one_of(
 
 @pytest.mark.rest_large
 @pytest.mark.parametrize("kind", [XFF, RFC])
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data(), peer=st.one_of(PROXIES, PROXIES, ADDRESSES))
 def test_client_is_that_of_the_definition(kind: str, data: st.DataObject, peer: Address) -> None:
     """However proxies spell the addresses, and whichever log the header was written to."""
@@ -161,7 +161,7 @@ def test_client_is_that_of_the_definition(kind: str, data: st.DataObject, peer: 
 
 @pytest.mark.large
 @pytest.mark.parametrize("kind", [XFF, RFC])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data(), forged=FORGED, peer=PROXIES)
 def test_forged_left_part_changes_nothing(
     kind: str, data: st.DataObject, forged: str, peer: Address
@@ -354,7 +354,7 @@ def test_hostile_header_of_a_megabyte_is_read(kind: str, unit: str) -> None:
 
 
 @pytest.mark.large
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     rows=st.lists(
         st.tuples(

@@ -60,7 +60,7 @@ def addresses_in(text: str) -> Iterator[ipaddress.IPv4Address | ipaddress.IPv6Ad
 
 
 @pytest.mark.large
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(line=LINES, is_head=st.booleans())
 @example(line="203.0.113.9::1", is_head=False)
 @example(line="1.2.3.4567.8.9.10", is_head=False)
@@ -76,7 +76,7 @@ def test_no_part_of_a_hidden_line_is_an_address(line: str, *, is_head: bool) -> 
 
 
 @pytest.mark.large
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(line=LINES)
 @example("::ffff:203.0.113.9")
 @example("5.::ffff:203.0.113.9")
@@ -175,7 +175,7 @@ DISGUISES: dict[str, Callable[[str], str]] = {
 )
 @example(address="203.0.113.9", before="")
 @example(address="203.0.113.9", before="20161108_")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_disguised_address_is_hidden(name: str, before: str, address: str) -> None:
     """All of it, and only it; also behind a date."""
     disguised = DISGUISES[name](address)

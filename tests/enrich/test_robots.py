@@ -140,7 +140,7 @@ AGENT = st.lists(PART, max_size=8).map("".join)
 
 
 @pytest.mark.large
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(AGENT, min_size=1, max_size=8))
 def test_any_text_equals_the_libraries(tmp_path_factory, user_agents: list[str]) -> None:
     """Hostile text, in the order given and with repetitions."""

@@ -85,7 +85,6 @@ AGENTS = st.one_of(
 HITS = st.lists(st.tuples(st.sampled_from(("192.0.2.1", "::1", "h", "a\0", "")), AGENTS), min_size=1, max_size=30)  # noqa: E501  # fmt: skip
 
 
-@settings(deadline=None)
 @given(hits=HITS, secret=st.binary(min_size=1, max_size=130))
 @example(hits=[("a", None), ("a", "")], secret=b"k" * 64)
 @example(hits=[("a", "b")], secret=b"k" * 65)
@@ -178,7 +177,6 @@ ZONES = (
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(
     seconds=st.lists(st.integers(-14 * 3600, 4_102_444_800 + 14 * 3600), min_size=1, max_size=50),
     zone=st.sampled_from(ZONES),

@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from oracle.peers import client_of
 
@@ -150,7 +150,6 @@ def canonical_of(address: str) -> str:
 OCTETS = st.one_of(st.integers(0, 300).map(str), st.sampled_from(("", "00", "01", "٣", "1e", "-1")))
 
 
-@settings(deadline=None)  # it may be compiled
 @given(
     st.lists(
         st.one_of(

@@ -148,7 +148,7 @@ def one_line(text: str) -> str:
     return raw.decode("utf-8", "backslashreplace")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     lines=st.lists(HOSTILE_LINES, min_size=10, max_size=40),
     ends=st.sampled_from(("\n", "\r\n", "")),
@@ -158,7 +158,7 @@ def test_fast_and_slow_reading_are_equal(lines: list[str], ends: str) -> None:
     assert_read_alike([one_line(line) + ends for line in lines])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(line=MUTATED_LINES, end=st.sampled_from(("\n", "\r\n", "")))
 def test_block_of_one_line_is_read_alike(line: str, end: str) -> None:
     """A block of one line, plain or not, gives what that line gives."""

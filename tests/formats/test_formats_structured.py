@@ -155,7 +155,7 @@ def test_hostile_lines_are_rejected_and_the_lines_beside_them_are_read(connectio
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_damaged_example_becomes_one_thing(connection, name, data) -> None:
     """Lines cut off or with characters put in are a hit, rejected, blank or known to be none."""
@@ -266,7 +266,7 @@ def ordered_headers(draw) -> tuple[str, list[str], dict[str, Any]]:
 
 
 @pytest.mark.large
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(made=ordered_headers())
 def test_every_order_of_a_header_is_read(connection, made) -> None:
     name, lines, expected = made

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.formats import compiled, numbers
@@ -28,7 +28,6 @@ def number(known: Numbers, blocks: list[list], kind: pa.DataType) -> list[int]:
 
 
 @BOTH
-@settings(deadline=None)
 @given(blocks=st.lists(st.one_of(st.lists(TEXTS, max_size=80), st.lists(INTEGERS, max_size=80))))
 def test_the_same_value_has_one_number_in_all_blocks(
     make: Callable[[], Numbers], blocks: list[list]

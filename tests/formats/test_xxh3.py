@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import xxhash
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.formats import compiled, xxh3
@@ -26,7 +26,6 @@ def test_every_length_is_hashed_as_by_the_library(part: int) -> None:
     assert compiled.hash_lines(pa.array(texts)).tolist() == list(map(expected, texts))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=40), LENGTHS, ENDS), min_size=1, max_size=20))
 def test_lines_are_hashed_without_their_ends(made: list[tuple[str, int, str]]) -> None:
     lines = [(text * (length + 1))[:length] + end for text, length, end in made]

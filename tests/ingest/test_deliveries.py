@@ -361,7 +361,7 @@ class Deliveries(RuleBasedStateMachine):
 
 
 Deliveries.TestCase.settings = settings(
-    max_examples=10, stateful_step_count=14, deadline=None,
+    max_examples=10, stateful_step_count=14,
     suppress_health_check=list(HealthCheck), print_blob=True,
 )  # fmt: skip
 TestDeliveries = pytest.mark.filterwarnings("default")(Deliveries.TestCase)

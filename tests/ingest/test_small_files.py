@@ -310,7 +310,7 @@ def relations(one: Lines, other: Lines) -> Iterator[object]:
 
 
 @pytest.mark.large
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(files=st.lists(FILE, min_size=2, max_size=5), many=st.sampled_from([1, 2, 64]))
 def test_files_that_share_anything_are_partners(files: list[Lines], many: int) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -168,7 +168,7 @@ def contents(pieces: int) -> st.SearchStrategy[bytes]:
     return every.filter(lambda content: not say_archive(content))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(content=contents(60))
 def test_small_blocks_give_the_same_lines(
     content: bytes, tmp_path_factory: pytest.TempPathFactory
@@ -193,7 +193,7 @@ def test_small_blocks_give_the_same_lines(
     assert raw.content.content_bytes == len(content)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(content=contents(20))
 def test_lines_are_text_with_odd_bytes_written_out(
     content: bytes, tmp_path_factory: pytest.TempPathFactory

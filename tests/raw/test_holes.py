@@ -91,7 +91,7 @@ def test_nuls_beyond_the_longest_line_are_one_long_line(end: bytes, tmp_path: Pa
     assert [text for _, text in lines[1:]] == [GOOD.decode()] * bool(end)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.sampled_from([b"\0", b"\0\0\0", b"\n", b"\r", b"\r\n", b"a", b" ", b"b"])),
     st.integers(1, 7),

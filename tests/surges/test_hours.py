@@ -62,7 +62,7 @@ def test_a_country_never_seen_before_needs_more_than_a_handful(now: float, is_su
     now=st.integers(0, 1_000_000),
     more=st.integers(0, 1_000_000),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_fewer_than_expected_is_no_surge_and_more_is_no_less_of_one(
     earlier: list[int], now: int, more: int
 ) -> None:

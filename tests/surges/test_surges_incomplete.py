@@ -72,7 +72,7 @@ def test_complete_days_change_nothing() -> None:
 
 
 @pytest.mark.large
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 7),
     mean=st.sampled_from([40.0, 800.0, 43_877.0]),

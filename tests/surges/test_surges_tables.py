@@ -188,7 +188,7 @@ counts_or_missing = hnp.arrays(
 
 
 @pytest.mark.large
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(counts_or_missing, st.integers(0, 6))
 def test_any_series_keeps_the_invariants(counts, weekday):
     """Whatever the counts: no crash, no flag in the first week or a gap, tidy episodes."""
@@ -214,7 +214,7 @@ def test_any_series_keeps_the_invariants(counts, weekday):
 
 
 @pytest.mark.large
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(counts_or_missing, st.integers(1, 30))
 def test_days_to_come_change_flags_only_by_dating_back(counts, cut):
     """Without its last days a series has the same expectations, and no flag that it loses."""
