@@ -1,5 +1,6 @@
 """Counts sessions anew from hits, by the models of ``sql/``: other timeout, robots or places."""
 
+import math
 import secrets
 from collections.abc import Callable
 from datetime import date
@@ -55,17 +56,30 @@ def count_days(  # noqa: PLR0913 what is counted, where, and how
     figures: Figures = {}
     for batch in batches(days, files, settings.hits_at_once):
         hits = list_hits(lake, batch, files)
-        with open_batch(hits, batch, files, settings, basis.workspace / "spill") as connection:
-            if change:
-                connection.execute("ALTER VIEW hits RENAME TO stored_hits")
-                change(connection)
-            read_hits(connection, settings)
-            make_sessions(connection, key.session_key, "day")
-            daily = connection.sql(read_model("daily")).project("day, country, sessions")
-            rows = daily.fetchall()
-        figures |= {(day, country): sessions for day, country, sessions in rows}
+        # A day too large for the memory is counted by visitors, as many times as it needs.
+        rows = sum(files[day].rows for day in batch)
+        parts = max(1, math.ceil(rows / settings.hits_at_once))
+        for part in range(parts):
+            with open_batch(hits, batch, files, settings, basis.workspace / "spill") as connection:
+                if parts > 1:
+                    _keep_visitors(connection, part, parts)
+                if change:
+                    connection.execute("ALTER VIEW hits RENAME TO stored_hits")
+                    change(connection)
+                read_hits(connection, settings)
+                make_sessions(connection, key.session_key, "day")
+                daily = connection.sql(read_model("daily")).project("day, country, sessions")
+                for day, country, sessions in daily.fetchall():
+                    figures[day, country] = figures.get((day, country), 0) + sessions
         on_days(len(batch))
     return figures
+
+
+def _keep_visitors(connection: duckdb.DuckDBPyConnection, part: int, parts: int) -> None:
+    """Leave one of so many parts of the visitors in the view ``hits``."""
+    connection.execute("ALTER VIEW hits RENAME TO every_hit")
+    its = connection.view("every_hit").filter(f"visitor_id % {parts}::UBIGINT = {part}::UBIGINT")
+    its.create_view("hits")
 
 
 def show_hits(connection: duckdb.DuckDBPyConnection, model: str) -> None:
