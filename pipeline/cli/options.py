@@ -149,6 +149,9 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
             inspect.signature(groups[one.name]).parameters.values() if one.name in groups else [one]
         )
     ]
+    # Typer shows a line's end as one, where it is only the source's.
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    run.__doc__ = "\n\n".join(" ".join(one.split("\n")) for one in paragraphs)
     run.__signature__ = whole.replace(parameters=options)  # type: ignore[attr-defined]
     return run
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -74,6 +75,28 @@ def test_help_has_an_example(command: tuple[str, ...], flag: str, site: Site) ->
     assert "tidegauge " + " ".join(command) in done.out.split("For example")[1]
     assert "--config" in done.out
     assert done.err == ""
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_what_help_shows_can_be_typed(command: tuple[str, ...]) -> None:
+    """Each example is a command with arguments and options that there are."""
+    found: Any = typer.main.get_group(app)
+    for name in command:
+        found = found.get_command(None, name)
+    shown = re.sub(r"\$\((.*?)\)", r"\n\1\n", found.help.split("For example:")[1])
+    examples = re.findall(r"\btidegauge (.+?)(?= && | \| | > |$)", shown, re.MULTILINE)
+    tried = False
+    for example in examples:
+        words = shlex.split(example)
+        if words[: len(command)] == [*command]:  # else another's, behind it
+            found.make_context(command[-1], words[len(command) :])
+            tried = True
+    assert tried
+
+
+def test_help_breaks_lines_where_the_terminal_ends(site: Site) -> None:
+    said = site.run("why", "--help", env={"COLUMNS": "200"}).out
+    assert "with --surge of each that begins on that day" in said
 
 
 def test_no_command_shows_the_help(site: Site) -> None:
