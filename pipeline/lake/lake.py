@@ -300,7 +300,8 @@ class Lake(LakePaths):
             for path, (stat, key) in read.items():
                 seen = Seen(quoted(path), stat[0], stat[1], read_ns)
                 was = [one for one in known[key].seen if one.path == seen.path]
-                if was and was[0].stat == seen.stat and before[seen.path][-1] == (was[0], key):
+                last = before.get(seen.path, [None])[-1]  # none of a path given in two ways
+                if was and was[0].stat == seen.stat and last == (was[0], key):
                     continue  # the same there as the last time
                 known[key] = changed[key] = with_seen(known[key], seen)
             all_moves = [
