@@ -61,12 +61,12 @@ def find_uncounted(state: State, timeout_minutes: int) -> Uncounted:
 
 def list_lost(lake: Lake, days: Iterable[date]) -> list[date]:
     """Those of days that were counted whose figures are gone, as in a copy that is not whole."""
-    return [day for day in days if not has_figures(lake, str(day))]
+    return [day for day in days if list_lacking(lake, str(day))]
 
 
-def has_figures(lake: Lake, day: str) -> bool:
-    """Whether a day's figures are there; its sessions may rightly have no rows."""
-    return all(lake.part_path(model, day).exists() for model in ("daily", "hourly"))
+def list_lacking(lake: Lake, day: str) -> list[str]:
+    """The tables whose part of a day that was counted is gone; its sessions may rightly be none."""
+    return [name for name in ("daily", "hourly") if not lake.part_path(name, day).exists()]
 
 
 def refuse_lost(lake: Lake, days: Iterable[date]) -> None:

@@ -15,7 +15,7 @@ from importlib.metadata import version
 
 from pipeline.build.built import DROP_ROBOTLIKE, Built, Parts, PartsOfDays, fingerprint, read_built
 from pipeline.build.causes import Cause, FileNames, compare_parts, compare_rules
-from pipeline.build.counted import Uncounted, digest_files, has_figures
+from pipeline.build.counted import Uncounted, digest_files, list_lacking
 from pipeline.build.files_of_days import DayFiles, days_of
 from pipeline.days import ONE_DAY
 from pipeline.definitions import DEFINITIONS_VERSION
@@ -169,6 +169,6 @@ def _find_causes(lake: Lake, day: str, built: Built | None, by_rules: Parts) -> 
     if built is None:
         yield Cause("new", keep("was never built"))
         return
-    if not has_figures(lake, day):
+    if list_lacking(lake, day):
         yield Cause("missing", keep("its figures are missing from the lake"))
     yield from compare_rules(built.definitions, list(built.settings), by_rules)

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline.build.batch import BuildSettings
 from pipeline.build.build import shown_days
+from pipeline.build.counted import list_lacking
 from pipeline.build.summary import is_current
 from pipeline.days import ONE_DAY
 from pipeline.errors import LakeError
@@ -123,7 +124,7 @@ def prove_lake(
             on_days(1, len(wanted))
         findings += _prove_files(shelf, snapshot, parts, span)
         findings += _prove_rest(lake, shelf, snapshot, settings)
-        findings += _note_days(snapshot, wanted)
+        findings += _note_days(lake, snapshot, wanted)
         with lake.hold():
             findings = _without_changed(lake.root, snapshot, findings)
     files = {part.file_key for day in days if day.day in counted for part in day.files}
@@ -246,14 +247,15 @@ def _prove_rest(
     yield from prove_robots(lake)
 
 
-def _note_days(snapshot: Snapshot, wanted: frozenset[date]) -> Iterator[Finding]:
+def _note_days(lake: Lake, snapshot: Snapshot, wanted: frozenset[date]) -> Iterator[Finding]:
     for day in sorted(wanted):
         if str(day) in snapshot.sealed:
             yield Finding("sealed", str(day), "its figures stand: proved are their bytes alone")
         elif snapshot.stock and (causes := snapshot.stock.causes.get(day)):
             yield Finding("stale", str(day), "; ".join(cause.text for cause in causes))
             if any(cause.kind == "missing" for cause in causes):
-                yield Finding("daily", f"daily/day={day}/part.parquet", "is missing")
+                for name in list_lacking(lake, str(day)):
+                    yield Finding(name, f"{name}/day={day}/part.parquet", "is missing")
 
 
 def _without_changed(root: Path, snapshot: Snapshot, findings: list[Finding]) -> list[Finding]:

@@ -145,9 +145,8 @@ def test_the_numbers_behind_a_chart_are_a_file(browser: Browser, reports: dict[s
         page.get_by_role("link", name="All days as CSV").click()
     assert kept.value.suggested_filename == "US-days.csv"
     lines = kept.value.path().read_text().splitlines()
-    assert (
-        lines[0] == "country,day,observed,expected,upper,is_surge,share,is_preliminary,is_censored"
-    )
+    columns = "country,day,observed,expected,upper,is_surge"
+    assert lines[0] == f"{columns},share,is_preliminary,is_censored,is_future"
     assert len(lines) == 1 + 12
     assert lines[10].startswith("US,2016-11-10,200,20.")
     assert page.locator("a[download]").count() >= 8
