@@ -130,11 +130,12 @@ TEXTS = {kind for kind, pattern in KINDS.items() if pattern.endswith(".json")} -
 GROUPS = {
     "texts of the ledger": TEXTS,
     "daily": {"daily"},
+    "hourly": {"hourly"},
     "records": RECORDS,
-    "others": KINDS.keys() - TEXTS - RECORDS - {"daily"},
+    "others": KINDS.keys() - TEXTS - RECORDS - {"daily", "hourly"},
 }
 """Damage within one hides none of its own: nothing is counted anew by a damaged ledger, a day
-without its daily was never built, and what it was built from is said in another file."""
+without its daily or hourly is to be built, and what it was built from is said in another file."""
 
 
 @pytest.mark.rest_large
