@@ -34,7 +34,7 @@ class Stretches:
     day: npt.NDArray[np.int32]
     """Since 1970."""
     country: npt.NDArray[np.int32]
-    """Its number among ``Visits.countries``."""
+    """Its number among those that ``read_stretches`` names."""
     started_at: Ints
     """Microseconds since 1969, as ``ended_at``."""
     ended_at: Ints

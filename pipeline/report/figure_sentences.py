@@ -1,13 +1,14 @@
 """Sentences that a figure of a day, one of a span, and the short one share."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from pipeline.definitions import ALL, LEAST_HISTORY_DAYS, NO_COUNTRY
 from pipeline.language import Language
 from pipeline.report import wording
 from pipeline.report.facts import HistoryBefore
-from pipeline.report.figure import Robotlike
+from pipeline.report.figure import Figure, Robotlike
 from pipeline.report.figure_basis import Completeness
+from pipeline.report.span_figure import SpanFigure
 from pipeline.why.thresholds import REACH_DAYS
 
 _LONGEST_REASON = 600
@@ -93,42 +94,30 @@ def say_unexpected(before: HistoryBefore | None, language: Language) -> str:
     )  # fmt: skip
 
 
-def say_name_doubts(doubts: Sequence[str], language: Language) -> Iterator[str]:
-    """How the names of sources can be read otherwise, if any can."""
-    if doubts:
+def say_source_doubts(figure: Figure | SpanFigure, language: Language) -> Iterator[str]:
+    """What of the sources may be otherwise: whose lines are whose, and who and when their hits."""
+    if figure.doubts:
         yield language.gettext(
             "Which server wrote what is in doubt: {doubts}.",
-            doubts=shorten("; ".join(map(language.retell, doubts))),
+            doubts=shorten("; ".join(map(language.retell, figure.doubts))),
         )
-
-
-def say_proxied(sources: Sequence[str], language: Language) -> Iterator[str]:
-    """Whose visitors are proxies, if any source's are."""
-    if sources:
+    if figure.proxied:
         yield language.gettext(
             "Most requests of {sources} came by proxies that are not trusted: each of these counts"
             " as the visitor, and the country is the proxy's ({setting}).",
-            sources=language.list(sources), setting="trusted_proxies",
+            sources=language.list(figure.proxied), setting="trusted_proxies",
         )  # fmt: skip
-
-
-def say_private(sources: Sequence[str], language: Language) -> Iterator[str]:
-    """Whose visitors nobody can locate, and may be proxies, if any source's are."""
-    if sources:
+    if figure.private:
         yield language.gettext(
             "Most requests of {sources} came from private addresses, which nobody can locate: that"
             " is a network of its own, or a proxy that counts as the visitor ({setting}).",
-            sources=language.list(sources), setting="trusted_proxies",
+            sources=language.list(figure.private), setting="trusted_proxies",
         )  # fmt: skip
-
-
-def say_zoneless(sources: Sequence[str], language: Language) -> Iterator[str]:
-    """Whose times may be of another zone, if any source's are."""
-    if sources:
+    if figure.zoneless:
         yield language.gettext(
             "Times in the logs of {sources} have no offset and were taken for UTC: if that is not"
             " their zone, hits are of other hours and days ({setting}).",
-            sources=language.list(sources), setting="[[source]] timezone",
+            sources=language.list(figure.zoneless), setting="[[source]] timezone",
         )  # fmt: skip
 
 

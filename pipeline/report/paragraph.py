@@ -15,19 +15,16 @@ from pipeline.report.figure_basis import Completeness
 from pipeline.report.figure_sentences import (
     count_for_logs,
     say_declared_robots,
-    say_name_doubts,
     say_nationality,
-    say_private,
     say_program,
-    say_proxied,
     say_robotlike,
     say_simulated,
+    say_source_doubts,
     say_times,
     say_unexpected,
     say_unit,
     say_unjudged_total,
     say_unlocated,
-    say_zoneless,
     shorten,
 )
 
@@ -143,10 +140,7 @@ def _say_completeness(figure: Figure, language: Language) -> Iterator[str]:
         )
     if about.is_censored:
         yield _say_censored(about, language)
-    yield from say_name_doubts(figure.doubts, language)
-    yield from say_proxied(figure.proxied, language)
-    yield from say_private(figure.private, language)
-    yield from say_zoneless(figure.zoneless, language)
+    yield from say_source_doubts(figure, language)
 
 
 def _say_censored(about: Completeness, language: Language) -> str:

@@ -10,17 +10,14 @@ from pipeline.report.figure import Robotlike
 from pipeline.report.figure_sentences import (
     say_against_expected,
     say_declared_robots,
-    say_name_doubts,
     say_nationality,
-    say_private,
     say_program,
-    say_proxied,
     say_robotlike,
     say_simulated,
+    say_source_doubts,
     say_unit,
     say_unjudged_total,
     say_unlocated,
-    say_zoneless,
     shorten,
 )
 from pipeline.report.span_figure import PartOfSpan, SpanFigure
@@ -197,10 +194,7 @@ def _say_doubts(figure: SpanFigure, language: Language) -> Iterator[str]:
             len(censored), limit=language.limit(CENSORED_SHARE), day=highest.day,
             share=language.share(highest.completeness.error_share or 0),
         )  # fmt: skip
-    yield from say_name_doubts(figure.doubts, language)
-    yield from say_proxied(figure.proxied, language)
-    yield from say_private(figure.private, language)
-    yield from say_zoneless(figure.zoneless, language)
+    yield from say_source_doubts(figure, language)
 
 
 def _say_unread(figure: SpanFigure, language: Language) -> Iterator[str]:
