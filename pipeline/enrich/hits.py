@@ -229,7 +229,9 @@ def _by_database(
 ) -> dict[GeoDatabase | None, list[int]]:
     """Each database that is in force, and its days of those."""
     found: dict[GeoDatabase | None, list[int]] = {}
-    for day in np.unique(days).tolist():
+    # Neighbours first: sorted are then a few days, not all.
+    runs = days[np.flatnonzero(np.diff(days, prepend=days[0] - 1))]
+    for day in np.unique(runs).tolist():
         found.setdefault(choose(day), []).append(day)
     return found
 

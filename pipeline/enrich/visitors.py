@@ -150,24 +150,27 @@ class Visitors:
         """
         names = clients.dictionary
         agents = pa.concat_arrays([user_agents.dictionary, pa.array([""], pa.string())])
-        at_name = clients.indices.to_numpy()
         of_null = len(agents) - 1
         at_agent = user_agents.indices.fill_null(of_null).to_numpy(zero_copy_only=False)
+        pair = clients.indices.to_numpy().astype(np.int64) * len(agents) + at_agent
+        pairs = pa.array(pair).dictionary_encode()  # its table fits into the processor's cache
+        at_name, at_agent = np.divmod(pairs.dictionary.to_numpy(), len(agents))
         with self._lock:
             remembered = (self._names, self._agents, self._visitors)
             # Visitors and ids differ after an error.
             if any(map(are_full, remembered)) or len(self._visitors) != len(self._ids):
                 self._forget()
             name, agent = self._names.number(names), self._agents.number(agents)
-            pair = pa.array(name[at_name].astype(np.int64) << 32 | agent[at_agent])
-            pairs = pair.dictionary_encode()  # its table fits into the processor's cache
             known = len(self._visitors)
-            visitor = self._visitors.number(pairs.dictionary)[pairs.indices.to_numpy()]
+            visitor = self._visitors.number(
+                pa.array(name[at_name].astype(np.int64) << 32 | agent[at_agent])
+            )
             rows = first_rows(visitor, known, len(self._visitors))
             messages = pc.binary_join_element_wise(
                 names.take(pa.array(at_name[rows])), agents.take(pa.array(at_agent[rows])), "\0"
             )
             made = self._key.hash_messages(messages.to_pylist())
             self._ids = np.concatenate([self._ids, made])
-            ids: npt.NDArray[np.uint64] = self._ids[visitor]
-            return ids
+            of_pair = self._ids[visitor]
+        ids: npt.NDArray[np.uint64] = of_pair[pairs.indices.to_numpy()]
+        return ids
