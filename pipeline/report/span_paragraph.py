@@ -76,7 +76,7 @@ def _say_sum(figure: SpanFigure, language: Language) -> Iterator[str]:
     yield language.gettext(
         "Visitors are told apart day by day and not summed: who came on two days would count twice."
     )
-    highest = max(figure.days, key=lambda one: one.sessions)
+    highest = max(figure.days, key=lambda one: (not one.completeness.is_future, one.sessions))
     yield language.ngettext(
         "The highest day was {day} with {count} session.",
         "The highest day was {day} with {count} sessions.",

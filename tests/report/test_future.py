@@ -52,6 +52,7 @@ def test_a_day_in_the_future_is_said_wherever_its_figure_is(tmp_path: Path) -> N
     said, short, facts = figure("--from", str(before), "--to", str(ahead))
     assert SAID in said
     assert "dated in the future (" in short
+    assert f"The highest day was {before:%-d %B %Y} with 30 sessions." in said
     assert [one["completeness"]["is_future"] for one in facts["days"]] == [False, True]  # type: ignore[attr-defined]
     for command in (["daily"], ["hourly"], ["expected"], ["compare", "--timeout", "9"]):
         done = site.run(*command, "--format", "json")
