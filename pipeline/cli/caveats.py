@@ -27,9 +27,17 @@ class Caveats:
     by_days: list[tuple[_Wording, list[date]]]
     of_all: list[str] = field(default_factory=list)
 
-    def say(self, language: Language = ENGLISH) -> Iterator[str]:
-        """Each of them once."""
-        yield from (wording(days, language) for wording, days in self.by_days)
+    def say(
+        self, language: Language = ENGLISH, about: Sequence[Span] = (ALL_DAYS,)
+    ) -> Iterator[str]:
+        """Each of them once, of the days asked about.
+
+        Days that were not counted, or are lost, are in no row, so that every row has theirs.
+        """
+        for wording, days in self.by_days:
+            is_of_any = wording in (say_unbuilt, _say_lost)
+            if its := [day for day in days if is_of_any or any(day in span for span in about)]:
+                yield wording(its, language)
         yield from self.of_all
 
     def add_to(
@@ -38,10 +46,7 @@ class Caveats:
         rows: Sequence[Sequence[Any]],
         language: Language = ENGLISH,
     ) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Rows with one value more, ``caveats``: what is to be known of the row's own days.
-
-        Days that were not counted, or are lost, have no rows, so each row has theirs.
-        """
+        """Rows with one value more, ``caveats``: what is to be known of the row's own days."""
         first, last = (
             columns.index(name if name in columns else "day") for name in ("start_day", "end_day")
         )
@@ -50,15 +55,9 @@ class Caveats:
         for row in rows:
             span = Span(row[first], row[last])
             if span not in known:
-                known[span] = [*self._say_of(span, language), *self.of_all]
+                known[span] = [*self.say(language, [span])]
             told.append((*row, known[span]))
         return [*columns, "caveats"], told
-
-    def _say_of(self, span: Span, language: Language) -> Iterator[str]:
-        for wording, days in self.by_days:
-            is_of_any = wording in (say_unbuilt, _say_lost)
-            if its := days if is_of_any else [day for day in days if day in span]:
-                yield wording(its, language)
 
 
 def find_caveats(

@@ -19,7 +19,7 @@ from pipeline.cli.options import (
     read_country,
 )
 from pipeline.cli.output import print_rows, until_closed
-from pipeline.days import ALL_DAYS
+from pipeline.days import ALL_DAYS, Span
 from pipeline.errors import SettingsError
 from pipeline.language import ENGLISH, Language
 from pipeline.text import escape, say
@@ -94,7 +94,8 @@ def why(  # noqa: PLR0913 one parameter an option
                 print(language.gettext("Simulated data: what drives it is assumed."))
         for reasons in chosen:
             _print_reasons(reasons, language)
-    for caveat in caveats.say(language):
+    about = [Span(one.surge.start_day, one.surge.end_day) for one in chosen]
+    for caveat in caveats.say(language, about or [ALL_DAYS]):
         say(caveat)
 
 
