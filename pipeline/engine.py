@@ -11,7 +11,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pipeline.errors import EngineError, TidegaugeError
@@ -64,8 +64,20 @@ class Engine:
         if self.master is not None:
             _reach(self.master)
 
+    def __enter__(self) -> Self:
+        """Begin to map: what is mapped until ``__exit__`` is one application of Spark."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the application, if there is one: to begin it takes seconds, on each executor."""
+        if self.master is not None and "pyspark" in sys.modules:
+            from pyspark.sql import SparkSession  # noqa: PLC0415 few have a cluster
+
+            if session := SparkSession.getActiveSession():
+                session.stop()
+
     def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-        """The results of all items, in their order.
+        """The results of all items, in their order. Within ``with``.
 
         Raises:
             EngineError: the cluster can't be reached, is of other versions, or a process was ended
@@ -114,8 +126,6 @@ class Engine:
                 f"Spark at {master} gave up: {why}; nothing was changed that is not whole, run the"
                 " command again"
             ) from error
-        finally:
-            session.stop()
         for result in results:
             if isinstance(result, TidegaugeError):
                 raise result

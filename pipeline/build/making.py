@@ -77,13 +77,14 @@ def make(  # noqa: PLR0913 what is made, by whom and where
         places = out / str(day)
         return Division(lambda step: Workplace.of(lake, engine, places / step), settings, day, days)
 
-    large = [day for day in large if day not in leave]
-    if engine.is_elsewhere:
-        yield from _make_round(engine, together, [divide(day) for day in large])
-    else:
-        yield from _make_round(engine, together, [])
-        for day in large:
-            yield from _make_round(engine, [], [divide(day)])
+    divisions = (divide(day) for day in large if day not in leave)
+    with engine:
+        if engine.is_elsewhere:
+            yield from _make_round(engine, together, [*divisions])
+        else:
+            yield from _make_round(engine, together, [])
+            for its in divisions:
+                yield from _make_round(engine, [], [its])
 
 
 def _make_round(

@@ -49,9 +49,10 @@ def read_files(  # noqa: PLR0913 what is read, and how strictly
         for its in divide(paths, engine.parts)
     ]  # fmt: skip
     results = []
-    for part, result in zip(parts, engine.map(_read_part, parts), strict=True):
-        on_read(total_bytes(part.paths))
-        results.append(result)
+    with engine:
+        for part, result in zip(parts, engine.map(_read_part, parts), strict=True):
+            on_read(total_bytes(part.paths))
+            results.append(result)
     return Ingested.join(results)
 
 

@@ -16,6 +16,8 @@ from lake_fixtures import Site
 from lake_processes import SERVERS
 
 ENGINES = Path(sys.prefix, "engines")
+APPLICATIONS = ENGINES / "pyspark" / "work"
+"""Where the cluster's workers leave what executors say, a folder for each application."""
 MASTER = "local-cluster[2,1,1024]"
 DIVIDED = {"TIDEGAUGE_HITS_AT_ONCE": "1550"}
 """One of the days has more, and is divided by visitors."""
@@ -45,7 +47,7 @@ def start(machine: Machine, *args: str | Path) -> subprocess.Popen[bytes]:
 
 
 def kill_an_executor(driver: subprocess.Popen[bytes]) -> bool:
-    """Kill one as soon as it has a process of Python; those come and go."""
+    """Kill one soon after it has a process of Python; to look takes the kernel as long as 20 ms."""
     while driver.poll() is None:
         for child in psutil.Process(driver.pid).children(recursive=True):
             with suppress(psutil.Error):
@@ -53,7 +55,7 @@ def kill_an_executor(driver: subprocess.Popen[bytes]) -> bool:
                 if executor and executor.name() == "java" and "pyspark.daemon" in child.cmdline():
                     executor.kill()
                     return True
-        time.sleep(0.05)
+        time.sleep(0.3)
     return False
 
 
@@ -69,11 +71,13 @@ def test_an_executor_killed_in_each_stage_changes_no_byte(machine: Machine, tmp_
     raw = [folder.write(name, content) for name, content in SERVERS.items()]
     folder.ingest(*raw)
     folder.run("build")
+    begun = {*APPLICATIONS.glob("app-*")}
     for args in (("ingest", "--no-geo", *raw), ("build",)):
         driver = start(machine, *args)
         assert kill_an_executor(driver)
         said = finish(driver)
         assert machine.environment()["AWS_SECRET_ACCESS_KEY"] not in said
         assert machine.environment()["TIDEGAUGE_VISITOR_KEY"] not in said
+    assert len({*APPLICATIONS.glob("app-*")} - begun) == 2, "one for all rounds of a build"
     assert machine.hashes() == folder.hashes()
     assert "nothing is off" in machine.run("verify").err
