@@ -52,7 +52,7 @@ RUN apt-get update -qq \
 RUN --mount=type=secret,id=ca,target=/run/secrets/ca.crt \
     --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     if [ -s /run/secrets/ca.crt ]; then export PIP_CERT=/run/secrets/ca.crt; fi \
-    && pip install --quiet --no-cache-dir --no-deps --no-build-isolation --require-hashes \
-        -r docker/scale.txt
+    && DIST_EXTRA_CONFIG=/app/docker/spark/wheel.cfg pip install --quiet --no-cache-dir --no-deps \
+        --no-build-isolation --require-hashes -r docker/scale.txt
 ENV SPARK_CONF_DIR=/app/docker/spark
 USER airflow

@@ -8,26 +8,29 @@ BIN := .venv/bin
 # What is compiled once is not compiled by each process again: a start of pytest 11.4 -> 5.7 CPU s.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Nor is all of a package compiled, of which most is never imported: 22 CPU s of what the tests need.
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps
+
 .PHONY: install install-dev install-airflow demo airflow check test test-large test-kernel test-clocks e2e faults lint messages docs bench bench-surges secrets lock clean
 
 install: .venv/installed
 .venv/installed: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --no-build-isolation -e .
 	$(BIN)/python -c "from pipeline.formats.numbers import load_compiled as load; load() and load().warm()"
 	touch $@
 
 install-dev: .venv/installed-dev
 .venv/installed-dev: requirements-dev.lock .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
+	$(PIP) --require-hashes -r requirements-dev.lock
 	touch $@
 
 # What install-dev installs holds Airflow too.
 install-airflow: .venv/installed-airflow
 .venv/installed-airflow: requirements-airflow.lock .venv/installed
-	test .venv/installed-dev -nt requirements-airflow.lock || $(BIN)/python -m pip install --quiet \
-		--disable-pip-version-check --require-hashes --no-deps -r requirements-airflow.lock
+	test .venv/installed-dev -nt requirements-airflow.lock || \
+		$(PIP) --require-hashes -r requirements-airflow.lock
 	touch $@
 
 demo: install
@@ -80,8 +83,8 @@ check: lint
 ENGINES := .venv/engines
 $(ENGINES)/installed: requirements-engines.lock .venv/installed-dev
 	rm -rf $(ENGINES)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
-		--no-build-isolation --target $(ENGINES) -r requirements-engines.lock
+	DIST_EXTRA_CONFIG=$(CURDIR)/docker/spark/wheel.cfg $(PIP) --require-hashes --no-build-isolation \
+		--target $(ENGINES) -r requirements-engines.lock
 	touch $@
 
 # Minutes: a real Airflow, a browser and Docker. Screenshots are in ./e2e-artefacts.

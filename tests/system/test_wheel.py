@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
+from importlib.util import cache_from_source
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -79,17 +80,23 @@ class Installed:
         assert version in {None, its.version}, f"{name} {its.version} is not the lock's"
         for file in its.files or ():
             source = Path(os.path.normpath(str(its.locate_file(file))))
-            target = self.folder / "env" / source.relative_to(sys.prefix)
-            if source.suffix == ".pyc" and not source.exists():
+            if source.suffix == ".pyc":
                 continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if target.parent.name == "bin":  # its first line names the environment
-                target.write_bytes(
-                    source.read_bytes().replace(sys.prefix.encode(), bytes(self.folder / "env"))
-                )
-                target.chmod(0o755)
-            else:
-                link_or_copy(source, target)
+            self.put(source)
+            if source.suffix == ".py" and (compiled := Path(cache_from_source(source))).exists():
+                self.put(compiled)
+
+    def put(self, source: Path) -> None:
+        """Put a file of the tests' own environment at the same place."""
+        target = self.folder / "env" / source.relative_to(sys.prefix)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.parent.name == "bin":  # its first line names the environment
+            target.write_bytes(
+                source.read_bytes().replace(sys.prefix.encode(), bytes(self.folder / "env"))
+            )
+            target.chmod(0o755)
+        else:
+            link_or_copy(source, target)
 
     def link_all(self, lock: Path) -> None:
         """Put all there that a lock names for this machine, and nothing else.
@@ -100,6 +107,20 @@ class Installed:
         for wanted in map(Requirement, re.findall(r"^\w.*(?= \\)", lock.read_text(), re.MULTILINE)):
             if wanted.marker is None or wanted.marker.evaluate():
                 self.link(wanted.name, str(wanted.specifier).removeprefix("=="))
+
+    def link_compiled(self) -> None:
+        """Put the compiled loops beside the installed modules, as a first run would for 20 CPU s.
+
+        They are compiled anew where the tests' environment and the image are made.
+        """
+        (package,) = self.folder.glob("env/lib/python*/site-packages/pipeline")
+        for compiled in (CHECKOUT / "pipeline").rglob("__pycache__/*.nb[ic]"):
+            folder = compiled.parents[1]
+            module = folder / f"{compiled.name.partition('.')[0]}.py"
+            there = package / folder.relative_to(CHECKOUT / "pipeline")
+            shutil.copystat(module, there / module.name)  # by which numba knows it
+            (there / "__pycache__").mkdir(exist_ok=True)
+            link_or_copy(compiled, there / "__pycache__" / compiled.name)
 
 
 def link_or_copy(source: Path, target: Path) -> None:
@@ -155,6 +176,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     its.link("pip")
     its.link_all(CHECKOUT / "requirements.lock")
     its.pip("--no-index", wheel)
+    its.link_compiled()
     return its
 
 
