@@ -6,7 +6,7 @@ lie, and whether they are all or those of some visitors, is the caller's.
 
 import logging
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -26,7 +26,7 @@ from pipeline.definitions import ASSET_PATH, HITS_PER_MB, MEMORY_LIMIT_MB, ROBOT
 from pipeline.enrich.visitors import VisitorKey
 from pipeline.lake.coded_files import write_sessions
 from pipeline.lake.database import connect
-from pipeline.lake.day_files import show_hits
+from pipeline.lake.day_files import connect_beside, show_hits
 from pipeline.lake.lake import Lake
 from pipeline.lake.sql import read_model
 from pipeline.lake.table_files import split_days, write_partitions
@@ -35,6 +35,10 @@ log = logging.getLogger(__name__)
 
 _EVER = datetime(1900, 1, 1, tzinfo=UTC)
 _NEVER = datetime(2200, 1, 1, tzinfo=UTC)
+_AT_ONCE = 2
+"""So many threads write sessions."""
+_HITS_A_THREAD = 500_000
+"""Days of so many together, or one of more: what a thread writes at once."""
 _RUN_ROWS, _RUN_BYTES = 20_000, 2 * 1024 * 1024
 """Of a bucket's sessions in a row group: ``merged`` holds one of each bucket's."""
 
@@ -62,6 +66,26 @@ def list_hits(lake: Lake, batch: Iterable[date], days: dict[date, DayFiles]) -> 
 def near(batch: Iterable[date], days: dict[date, DayFiles]) -> list[date]:
     """Some days and their neighbours, as far as there are hits of them."""
     return sorted({day + n * ONE_DAY for day in batch for n in (-1, 0, 1)} & days.keys())
+
+
+def batches(
+    stale: list[date], days: dict[date, DayFiles], hits_at_once: int, parts: int = 1
+) -> Iterator[list[date]]:
+    """Runs of days that fit into memory together: many small ones, or one large one.
+
+    They are about so many ``parts`` at least, where there are as many days.
+    """
+    most = min(hits_at_once, sum(days[day].rows for day in stale) // parts)
+    batch: list[date] = []
+    rows = 0
+    for day in stale:
+        if batch and rows + days[day].rows > most:
+            yield batch
+            batch, rows = [], 0
+        batch.append(day)
+        rows += days[day].rows
+    if batch:
+        yield batch
 
 
 def build_batch(  # noqa: PLR0913 what is built, of what, where to
@@ -105,19 +129,37 @@ def _build(  # noqa: PLR0913 as above
     is_bucket: bool,
 ) -> None:
     connection = open_batch(files, batch, days, settings, folder / "spill")
-    read_hits(connection, settings)
-    make_sessions(connection, settings.key.session_key, DERIVED["sessions"])
-    with ThreadPoolExecutor(1) as beside:
-        part_rows = None if is_bucket else settings.part_rows
-        cut_at = (_RUN_ROWS, _RUN_BYTES) if is_bucket else (settings.part_rows, PIECE_BYTES)
-        pieces = read_sessions(connection.cursor(), files, folder / "runs", *cut_at)
-        writing = beside.submit(write_sessions, pieces, folder / "sessions", part_rows)
-        for model in ("daily", "hourly", "minutes"):
-            rows = connection.execute(_ordered(model)).to_arrow_table()
-            write_partitions(split_days(rows), folder / model)
-        writing.result()
+    part_rows = None if is_bucket else settings.part_rows
+    cut_at = (_RUN_ROWS, _RUN_BYTES) if is_bucket else (settings.part_rows, PIECE_BYTES)
+
+    def write(some: list[date]) -> None:
+        runs = folder / "runs" / str(some[0])
+        pieces = read_sessions(connection.cursor(), some, files, runs, *cut_at)
+        write_sessions(pieces, folder / "sessions", part_rows)
+        shutil.rmtree(runs, ignore_errors=True)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        counting = pool.submit(_count_hits, connect_beside(connection), folder)
+        find_sessions(connection, settings)
+        counting.result()
+        make_sessions(connection, settings.key.session_key, DERIVED["sessions"])
+        writing = [pool.submit(write, some) for some in batches(batch, days, _HITS_A_THREAD)]
+        for model in ("daily", "hourly"):
+            _write_model(connection, model, folder)
+        for its in writing:
+            its.result()
     connection.close()
-    shutil.rmtree(folder / "runs", ignore_errors=True)
+
+
+def _count_hits(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Count what needs no sessions."""
+    count_hours(connection)
+    _write_model(connection, "minutes", folder)
+
+
+def _write_model(connection: duckdb.DuckDBPyConnection, model: str, folder: Path) -> None:
+    rows = connection.execute(f"FROM ({read_model(model)}) ORDER BY {DERIVED[model]}")
+    write_partitions(split_days(rows.to_arrow_table()), folder / model)
 
 
 def open_batch(
@@ -139,18 +181,23 @@ def open_batch(
     connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
     connection.execute("SET enable_external_file_cache = false")
     show_hits(connection, files)
-    connection.register("days", _day_table(batch, days, settings))
+    known = _day_table(batch, days, settings)
+    connection.from_arrow(known).create("days")
     return connection
 
 
-def read_hits(connection: duckdb.DuckDBPyConnection, settings: BuildSettings) -> None:
-    """Make what the models read of the hits: see ``cut_sessions``; ``hours``, ``robotlike``.
+def count_hours(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the table ``hours``: what ``daily`` and ``hourly`` have of all hits."""
+    connection.execute(f"CREATE TABLE hours AS {read_model('build/hours')}")
+
+
+def find_sessions(connection: duckdb.DuckDBPyConnection, settings: BuildSettings) -> None:
+    """Make what the models read of the visits: see ``cut_sessions``; ``robotlike``.
 
     And ``left_out``, who do not count.
     """
     at_once = HITS_PER_MB * settings.memory_mb
     cut_sessions(connection, settings.timeout_minutes, at_once)
-    connection.execute(f"CREATE TABLE hours AS {read_model('build/hours')}")
     bound = {**ROBOTLIKE, "asset_path": ASSET_PATH}
     connection.execute(f"CREATE TABLE robotlike AS {read_model('robotlike')}", bound)
     connection.table("robotlike").filter(str(settings.drop_robotlike)).create_view("left_out")
@@ -161,10 +208,6 @@ def make_sessions(connection: duckdb.DuckDBPyConnection, session_key: bytes, ord
     rows = f"FROM ({read_model('sessions')}) ORDER BY {order}"
     connection.execute(f"CREATE TABLE sessions AS {rows}", {"session_key": session_key})
     connection.unregister("cut_sessions")
-
-
-def _ordered(model: str) -> str:
-    return f"FROM ({read_model(model)}) ORDER BY {DERIVED[model]}"
 
 
 def _day_table(batch: list[date], days: dict[date, DayFiles], settings: BuildSettings) -> pa.Table:

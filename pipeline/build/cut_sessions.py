@@ -1,5 +1,7 @@
 """Stretches become sessions without ids, and the visitors of hours and days: what models read."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import duckdb
 import numpy as np
 import numpy.typing as npt
@@ -7,6 +9,8 @@ import pyarrow as pa
 
 from pipeline.build.stretches import Bools, Ints, Stretches, add_up, changes, read_stretches
 
+_AT_ONCE = 2
+"""So many threads cut. NumPy has most of the time there, and lets them run side by side."""
 _CHUNK_ROWS = 122_880
 _SINCE_1969_US = 31_536_000_000_000
 
@@ -25,13 +29,19 @@ def cut_sessions(connection: duckdb.DuckDBPyConnection, timeout_minutes: int, at
         at_once: so many visits are in memory, about.
     """
     timeout_us = timeout_minutes * 60_000_000
-    stretches, names = read_stretches(connection, timeout_us, at_once)
     days = connection.execute("FROM days SELECT day - DATE '1970-01-01' WHERE is_built").fetchall()
     built = np.array([day for (day,) in days], np.int32)
-    countries = pa.array(names, pa.string())
-    tables = _count_visitors(stretches.take(np.isin(stretches.day, built)), countries)
-    tables["cut_sessions"] = _cut(stretches, timeout_us, built, countries)
-    for name, table in tables.items():
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        stretches, names = read_stretches(connection, timeout_us, at_once, pool)
+        countries = pa.array(names, pa.string())
+
+        def make(its: Stretches) -> dict[str, pa.Table]:
+            tables = _count_visitors(its.take(np.isin(its.day, built)), countries)
+            return tables | {"cut_sessions": _cut(its, timeout_us, built, countries)}
+
+        parts = list(pool.map(make, stretches))
+    for name in parts[0]:
+        table = pa.concat_tables(part[name] for part in parts)
         # In pieces, which threads take in turn.
         connection.register(
             name, pa.Table.from_batches(table.to_batches(_CHUNK_ROWS), table.schema)

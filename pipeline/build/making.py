@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from pipeline.build.apart import File, Workplace
-from pipeline.build.batch import BuildSettings, build_batch, list_hits, near
+from pipeline.build.batch import BuildSettings, batches, build_batch, list_hits, near
 from pipeline.build.buckets import Division, Merge, count_buckets
 from pipeline.build.files_of_days import DayFiles
 from pipeline.build.planned import Plan
@@ -163,26 +163,6 @@ def run(task: Task) -> object:
         return Lost(LakeError(f"{gone} is gone; `tidegauge verify` tells what else is"))
     except LakeError as error:
         return Lost(error)
-
-
-def batches(
-    stale: list[date], days: dict[date, DayFiles], hits_at_once: int, parts: int = 1
-) -> Iterator[list[date]]:
-    """Runs of days that fit into memory together: many small ones, or one large one.
-
-    They are about so many ``parts`` at least, where there are as many days.
-    """
-    most = min(hits_at_once, sum(days[day].rows for day in stale) // parts)
-    batch: list[date] = []
-    rows = 0
-    for day in stale:
-        if batch and rows + days[day].rows > most:
-            yield batch
-            batch, rows = [], 0
-        batch.append(day)
-        rows += days[day].rows
-    if batch:
-        yield batch
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Texts go through no join and no sort of DuckDB, which would hold what a hostile 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,30 +24,34 @@ _READ = ["path", "referrer", *_KEPT[:-1], "asn", "as_org"]
 _OF_FIRST = {"entry_path": "path"} | {name: name for name in ("referrer_host", *_KEPT)}
 
 
-def read_sessions(
+def read_sessions(  # noqa: PLR0913 what is read, from where, and how it is cut
     connection: duckdb.DuckDBPyConnection,
+    days: Sequence[date],
     files: Sequence[Path],
     folder: Path,
     part_rows: int,
     piece_bytes: int,
 ) -> Iterator[pa.Table]:
-    """Every row of the table ``sessions`` with its texts, in order, in pieces of one day and part.
+    """The sessions of some days with their texts, in order, in pieces of one day and part.
 
     Args:
         connection: with ``sessions`` as ``make_sessions`` makes it, in a total order, by day first.
+        days: in order; of days between there are none.
         files: those that the sessions' ``row_no`` point into.
         folder: for what does not fit into memory.
         part_rows: of a day in one file, or in one piece where that is less.
         piece_bytes: of texts in one piece.
     """
+    its, bound = "WHERE day BETWEEN $first AND $last", {"first": days[0], "last": days[-1]}
     ends = connection.execute(
-        "FROM sessions SELECT day, first_row, last_row, strlen(country) AS country_bytes"
+        f"FROM sessions SELECT day, first_row, last_row, strlen(country) AS country_bytes {its}",
+        bound,
     ).fetchnumpy()
     entries, exits = (SortedRuns(len(ends["day"]), folder / name) for name in ("first", "last"))
     _add_texts(connection, files, (ends["first_row"], ends["last_row"]), (entries, exits))
     sizes = entries.end() + exits.end() + ends["country_bytes"]
     bounds = list(cut(sizes, _name_parts(ends["day"], part_rows), piece_bytes))
-    numbers = connection.execute("FROM sessions").to_arrow_reader(PIECE_ROWS)
+    numbers = connection.execute(f"FROM sessions {its}", bound).to_arrow_reader(PIECE_ROWS)
     pieces = _cut_batches(numbers, bounds), entries.read(bounds), exits.read(bounds)
     yield from map(_put_together, *pieces)  # which holds none while the next one is made
 

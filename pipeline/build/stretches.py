@@ -6,8 +6,10 @@ In NumPy: DuckDB groups take twice the time.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, fields
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -24,11 +26,13 @@ Column = npt.NDArray[Any]
 _LARGEST = 2**63 - 1
 _HOUR_US = 3_600_000_000
 _BATCH_ROWS = 122_880
+_PARTS = 16
+"""Of the visitors, by an id's first bits: what is made of one stays near the processor."""
 
 
 @dataclass(frozen=True, eq=False)
 class Stretches:
-    """Stretches of all visitors, shape ``(n,)`` each, by visitor and start."""
+    """Stretches of some visitors, shape ``(n,)`` each, by visitor and start."""
 
     visitor_id: npt.NDArray[np.uint64]
     day: npt.NDArray[np.int32]
@@ -86,47 +90,62 @@ def add_up(values: Column, first: Ints) -> Ints:
 
 
 def read_stretches(
-    connection: duckdb.DuckDBPyConnection, timeout_us: int, at_once: int
-) -> tuple[Stretches, list[str]]:
+    connection: duckdb.DuckDBPyConnection, timeout_us: int, at_once: int, pool: Executor
+) -> tuple[list[Stretches], list[str]]:
     """The stretches of the visits of ``sql/build/visits.sql``, and the countries by their numbers.
+
+    Each of the list is of visitors of its own, in order.
 
     Args:
         connection: with ``hits`` and ``days``.
         timeout_us: the longest gap within a session, in microseconds.
         at_once: so many visits are in memory, about, and all stretches.
+        pool: its threads join the visits.
     """
     countries: dict[str, int] = {}
     bound = {"timeout_seconds": timeout_us // 1_000_000}
     result = connection.execute(read_model("build/visits"), bound)
     batches = result.to_arrow_reader(min(at_once, _BATCH_ROWS))
-    parts = [_join_visits(visits, timeout_us) for visits in _collect(batches, countries, at_once)]
+    join = partial(_join_visits, timeout_us=timeout_us)
+    rounds = [list(pool.map(join, its)) for its in _collect(batches, countries, at_once)]
+    return [_put_in_order(parts) for parts in zip(*rounds, strict=True)], [*countries]
+
+
+def _put_in_order(parts: Sequence[Stretches]) -> Stretches:
+    """The stretches of the same visitors, which were read in several rounds."""
     if len(parts) == 1:
-        return parts[0], [*countries]
+        return parts[0]
     columns = [
         np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Stretches)
     ]
-    parts.clear()
     every = Stretches(*columns)
-    return every.take(np.lexsort((every.started_at, every.visitor_id))), [*countries]
+    return every.take(np.lexsort((every.started_at, every.visitor_id)))
 
 
 def _collect(
     batches: pa.RecordBatchReader, countries: dict[str, int], at_once: int
-) -> Iterator[dict[str, list[Column]]]:
-    """The columns of so many visits, each in pieces; countries are numbered as they come."""
-    held: dict[str, list[Column]] = defaultdict(list)
+) -> Iterator[list[dict[str, list[Column]]]]:
+    """The columns of so many visits, by part of the visitors, each in pieces.
+
+    Countries are numbered as they come.
+    """
+    held: list[dict[str, list[Column]]] = [defaultdict(list) for _ in range(_PARTS)]
     count = 0
     none = pa.RecordBatch.from_pylist([], batches.schema)
     for batch in chain([none], batches):
         if count and count + len(batch) > at_once:
             yield held
-            held, count = defaultdict(list), 0
+            held, count = [defaultdict(list) for _ in range(_PARTS)], 0
+        part = (np.asarray(batch["visitor_id"]) // (2**64 // _PARTS)).astype(np.uint8)
+        order = np.argsort(part, kind="stable")
+        bounds = np.cumsum(np.bincount(part, minlength=_PARTS))[:-1]
         names = batch["country"].dictionary_encode()
         codes = [countries.setdefault(one, len(countries)) for one in names.dictionary.to_pylist()]
         for name in batch.schema.names:
             is_country = name == "country"
             values = np.array(codes, np.int32)[names.indices] if is_country else batch[name]
-            held[name].append(np.asarray(values))
+            for its, piece in zip(held, np.split(np.asarray(values)[order], bounds), strict=True):
+                its[name].append(piece)
         count += len(batch)
     yield held
 

@@ -10,13 +10,14 @@ import pyarrow as pa
 
 from pipeline.build.batch import (
     BuildSettings,
+    batches,
+    count_hours,
+    find_sessions,
     list_hits,
     make_sessions,
     open_batch,
-    read_hits,
 )
 from pipeline.build.files_of_days import DayFiles
-from pipeline.build.making import batches
 from pipeline.build.stale import SessionRules
 from pipeline.compare.basis import Basis, Figures
 from pipeline.definitions import HITS_PER_MB
@@ -66,7 +67,8 @@ def count_days(  # noqa: PLR0913 what is counted, where, and how
                 if change:
                     connection.execute("ALTER VIEW hits RENAME TO stored_hits")
                     change(connection)
-                read_hits(connection, settings)
+                count_hours(connection)
+                find_sessions(connection, settings)
                 make_sessions(connection, key.session_key, "day")
                 daily = connection.sql(read_model("daily")).project("day, country, sessions")
                 for day, country, sessions in daily.fetchall():

@@ -44,10 +44,7 @@ def show_hits(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> N
 
     Rows are numbered through all of them, in 32 bits: more do not fit into a process.
     """
-    # A relation with bound values would be read at once.
-    connection.execute("SET VARIABLE files_of_hits = $files", {"files": _patterns(paths)})
-    first = {"rows": _first_rows(paths).tolist()}
-    connection.execute("SET VARIABLE first_rows = $rows::UINTEGER[]", first)
+    _name_hits(connection, _patterns(paths), _first_rows(paths).tolist())
     connection.sql(
         "FROM read_parquet(getvariable('files_of_hits'), hive_partitioning = false,"
         " filename = true, file_row_number = true)"
@@ -55,6 +52,22 @@ def show_hits(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> N
         " getvariable('first_rows')[file_index::BIGINT + 1] + file_row_number::UINTEGER AS row_no,"
         f" {DAY_OF_PATH} AS day"
     ).create_view("hits")
+
+
+def connect_beside(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """A connection for another thread, which has the view ``hits`` of ``show_hits``, too."""
+    cursor = connection.cursor()
+    named = "VALUES (getvariable('files_of_hits'), getvariable('first_rows'))"
+    _name_hits(cursor, *connection.execute(named).fetchall()[0])
+    return cursor
+
+
+def _name_hits(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[str], first_rows: Sequence[int]
+) -> None:
+    """Set what the view reads: a relation with bound values would be read at once."""
+    connection.execute("SET VARIABLE files_of_hits = $files", {"files": files})
+    connection.execute("SET VARIABLE first_rows = $rows::UINTEGER[]", {"rows": first_rows})
 
 
 def take_rows(
@@ -81,11 +94,13 @@ def take_rows(
     for number in np.flatnonzero(np.logical_or.reduce(holding)).tolist():
         path, start = paths[number], int(first_rows[number])
         with damage_named(path), _open_coded(path, every) as file:
-            there = [name for name in every.names if name in file.schema_arrow.names]
             for group in range(file.num_row_groups):
                 end = start + file.metadata.row_group(group).num_rows
                 rows = [its[slice(*np.searchsorted(its, (start, end)))] for its, _ in wanted]
                 if any(map(len, rows)):
+                    asked = [its for its, taken in zip(schemas, rows, strict=True) if len(taken)]
+                    names = pa.unify_schemas(asked).names
+                    there = [name for name in names if name in file.schema_arrow.names]
                     read = complete(file.read_row_group(group, there), every)
                     found.append(
                         [

@@ -24,9 +24,10 @@ def make_hits(seed: int) -> list[dict[str, object]]:
     draw = random.Random(seed)
     step = draw.choice([1, 60, 600, 3000])
     visitors = draw.choice([1, 3])
+    apart = draw.choice([1, 2**60 - 1])  # all among the same visitors, or each among others
     return [
         {
-            "visitor_id": 2**64 - 1 - draw.randrange(visitors),
+            "visitor_id": 2**64 - 1 - apart * draw.randrange(visitors),
             "ts": NOON + timedelta(seconds=step * draw.randrange(-60, 60)),
             "country": draw.choice(["CA", "CA", "NA"]),
             "status": draw.choice([200, 404, 500, None]),
