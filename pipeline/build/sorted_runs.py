@@ -21,8 +21,8 @@ PIECE_BYTES = 32 * 1024 * 1024
 """Of the texts in what is read back at once; reached before the rows only where they are long."""
 PART_ROWS = 1_000_000
 """Of a day's sessions in one file: what a reader may have to hold."""
-_RUN_BYTES = 32 * 1024 * 1024
-"""Of the texts that are in memory at once; to join what waits takes several times as much."""
+_RUN_BYTES = 16 * 1024 * 1024
+"""Of the texts that a thread holds at once; to join what waits takes several times as much."""
 _BATCH_BYTES = 256 * 1024
 
 Numbers = npt.NDArray[np.int64]
