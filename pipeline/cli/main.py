@@ -1,5 +1,7 @@
 """The command ``tidegauge``: what to call for each subcommand. All work is in other modules."""
 
+import ctypes
+import gc
 import logging
 import os
 import sys
@@ -16,6 +18,10 @@ from pipeline.text import printable, say
 
 _INTERRUPTED = 130
 """The exit code of a process that Ctrl-C ends."""
+_OBJECTS_OF_MODULES = 150_000
+"""More than a command's modules have that Python looks at to find garbage."""
+_KEPT_BYTES = {-3: 32 * 1024**2, -1: 256 * 1024**2}
+"""``M_MMAP_THRESHOLD``, at most so much, and ``M_TRIM_THRESHOLD`` of glibc's ``mallopt``."""
 _COMMANDS = {
     "demo": "demo.commands.demo",
     "simulate": "demo.commands.simulate_command",
@@ -111,6 +117,7 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Arrow's own allocator gives pages back that the next block asks for again: a tenth of ingest.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    _keep_memory()
     try:
         app()
     except TidegaugeError as error:
@@ -129,8 +136,16 @@ def main() -> None:
         raise
 
 
+def _keep_memory() -> None:
+    """Have the allocator keep what a block had for the next one, where it is glibc's."""
+    if set_option := getattr(ctypes.CDLL(None), "mallopt", None):
+        for option, size in _KEPT_BYTES.items():
+            set_option(option, size)
+
+
 def run() -> None:
     """``main`` as a process of its own."""
+    gc.set_threshold(_OBJECTS_OF_MODULES)  # nothing that is loaded is garbage
     try:
         main()
     except SystemExit as end:
@@ -141,6 +156,8 @@ def run() -> None:
             sys.stderr.flush()
             os._exit(_INTERRUPTED)
         raise
+    finally:
+        gc.freeze()  # all there is ends with the process: nobody has to go through it
 
 
 if __name__ == "__main__":

@@ -88,18 +88,12 @@ def _in_one_chunk(column: pa.ChunkedArray) -> pa.Array:
     if sum(len(chunk.dictionary) for chunk in column.chunks) > len(column):
         return column.cast(pa.string()).combine_chunks().dictionary_encode()
     joined = column.combine_chunks()
-    null = len(joined.dictionary)
-    if null == (joined.null_count < len(joined)):  # none, or one that a row has
+    if len(joined.dictionary) == (joined.null_count < len(joined)):  # none, or one that a row has
         return joined
-    codes = codes_of(joined)
-    first = np.full(null + 1, len(codes))  # the row that each text comes first in
-    first[codes[::-1]] = np.arange(len(codes))[::-1]
-    order = codes[np.sort(first[:null][first[:null] < len(codes)])]
-    numbers = np.zeros(null + 1, np.int32)
-    numbers[order] = np.arange(len(order))
-    return pa.DictionaryArray.from_arrays(
-        pa.array(numbers[codes], mask=codes == null), joined.dictionary.take(pa.array(order))
-    )
+    used = joined.indices.dictionary_encode()
+    if used.dictionary.equals(pa.array(np.arange(len(joined.dictionary), dtype=np.int32))):
+        return joined
+    return pa.DictionaryArray.from_arrays(used.indices, joined.dictionary.take(used.dictionary))
 
 
 def codes_of(column: pa.DictionaryArray) -> npt.NDArray[np.int32]:
