@@ -29,7 +29,7 @@ from stack import Stack, copy_checkout, new_stack, read_env, running
 from pipeline.demo.storm.address_pool import find_database
 
 DAYS = ("2016-11-07", "2016-11-08", "2016-11-09")
-FILES = "*-2016110[6-9].log.gz"
+FILES = "east-2016110[6-9].log.gz"
 ZONE = ZoneInfo("America/Toronto")
 PARTS = {"api-server", "archive", "dag-processor", "postgres", "scheduler", "triggerer"}
 WEAK = {"ADMIN_PASSWORD": "changeme", "TIDEGAUGE_VISITOR_KEY": "password-password"}

@@ -222,11 +222,16 @@ def test_a_night_and_the_command_make_the_same_lake(
 
 
 def test_a_run_again_changes_nothing(tester: DagTester, site: Site) -> None:
+    """Nor does it write any Parquet anew."""
+
+    def written() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in site.lake.rglob("*.parquet")}
+
     tester.test("tidegauge_nightly", settings_of(site), {"day": "2016-11-08"})
-    before = site.hashes()
+    before, dates = site.hashes(), written()
     done = tester.test("tidegauge_nightly", settings_of(site), {"day": "2016-11-08"})
     assert (done.state, done.tasks["ingest"]) == ("success", ["skipped"])
-    assert site.hashes() == before
+    assert (site.hashes(), written()) == (before, dates)
 
 
 @pytest.fixture(scope="module")
