@@ -208,6 +208,7 @@ def make_sessions(connection: duckdb.DuckDBPyConnection, session_key: bytes, ord
     rows = f"FROM ({read_model('sessions')}) ORDER BY {order}"
     connection.execute(f"CREATE TABLE sessions AS {rows}", {"session_key": session_key})
     connection.unregister("cut_sessions")
+    pa.default_memory_pool().release_unused()  # what they were in
 
 
 def _day_table(batch: list[date], days: dict[date, DayFiles], settings: BuildSettings) -> pa.Table:
