@@ -3,8 +3,6 @@
 import hashlib
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 from unittest import mock
 
 import duckdb
+from forks import Fork, stop_at
 from lake_fixtures import Site
 from remote_servers import PASSWORD, s3_server
 
@@ -28,24 +27,10 @@ KEYS = {
 BUCKET = "lakes"
 LEASE_SECONDS = 1.5
 """So long others wait for a machine that was killed; half a minute where nobody tests."""
-STOPPING = f"""
-import os, sys
-from pipeline.cli import main as cli
-from pipeline.lake import fault_points, leases
+SHORT_LEASES = f"""
+from pipeline.lake import leases
 leases.SECONDS = {LEASE_SECONDS}
-wanted, number, sent = sys.argv.pop(1), int(sys.argv.pop(1)), int(sys.argv.pop(1))
-def go_on():
-    pass
-def stop(step):
-    global number
-    if step == wanted:
-        number -= 1
-        if not number:
-            os.kill(os.getpid(), sent)
-            go_on()
-fault_points.listener = stop
 """
-"""A program that a step's so-manieth time ends or stops; what it does after that is ``go_on``."""
 
 
 class Machine(Site):
@@ -75,17 +60,13 @@ class Machine(Site):
         number: int = 0,
         sent: signal.Signals = signal.SIGKILL,
         also: str = "",
-    ) -> subprocess.Popen[bytes]:
+    ) -> Fork:
         """Run a command in a process of its own, which ends or stops at a step's so-manieth time.
 
-        ``also``: what its program does first, as Python; see ``STOPPING``.
+        ``also``: what its program does first, as Python; see ``stop_at``.
         """
-        program = f"{STOPPING}{also}\ncli.main()"
-        return subprocess.Popen(
-            [sys.executable, "-c", program, step, str(number), str(int(sent)), *map(str, args)],
-            cwd=self.folder, env=self.environment(), stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )  # fmt: skip
+        first = f"{SHORT_LEASES}{stop_at(step, number, sent)}{also}"
+        return Fork(args, self.folder, self.environment(), first)
 
     def pull(self) -> None:
         """Bring the copy, and all that it has of the lake, to the last commit."""

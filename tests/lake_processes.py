@@ -2,15 +2,16 @@
 
 import os
 import random
+import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import COMMAND
+from forks import Fork, stop_at
 from lake_fixtures import Site, make_line
 
 TORONTO = ZoneInfo("America/Toronto")
@@ -36,17 +37,22 @@ def make_server(seed: int, hours: int = 100, lines: int = 1500) -> bytes:
     return b"".join([*written[:700], BAD, b"\n", *written[700:], BAD[:-1]])
 
 
-SERVERS = {f"web0{n}-access.log": make_server(n, hours) for n, hours in enumerate((100, 60, 30), 1)}
+def make_servers(*hours: int) -> dict[str, bytes]:
+    """Write the lines of servers by the names of their files; each is so many hours long."""
+    return {f"web0{n}-access.log": make_server(n, its) for n, its in enumerate(hours, 1)}
+
+
+SERVERS = make_servers(100, 60, 30)
 
 
 class Lakes:
     """Raw files of three servers, and lakes made of them in different ways."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, servers: Mapping[str, bytes] = SERVERS) -> None:
         """Write the raw files, and build the lake that all others are compared with."""
         self.folder = folder
         self.reference = self.new("reference")
-        self.raw = [self.reference.write(name, content) for name, content in SERVERS.items()]
+        self.raw = [self.reference.write(name, content) for name, content in servers.items()]
         self.reference.ingest(*self.raw)
         self.reference.run("build")
         self.wanted = self.reference.hashes()
@@ -57,18 +63,12 @@ class Lakes:
         return Site(self.folder / name)
 
 
-def start(site: Site, *args: str | Path) -> subprocess.Popen[bytes]:
-    """Start the command in a process of its own, with a hash seed of its own."""
-    return subprocess.Popen(
-        [COMMAND, *args],
-        cwd=site.folder,
-        env=site.environment({"PYTHONHASHSEED": "7"}),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+def start(site: Site, *args: str | Path, first: str = "", **settings: str) -> Fork:
+    """Start the command in a process of its own; ``first``: what it does first, as Python."""
+    return Fork(args, site.folder, site.environment(dict(settings)), first)
 
 
-def assert_ends_well(process: subprocess.Popen[bytes]) -> None:
+def assert_ends_well(process: Fork) -> None:
     _, err = process.communicate()
     assert process.returncode == 0, err.decode()
 
@@ -80,16 +80,9 @@ def assert_nothing_abandoned(site: Site) -> None:
     assert not list(site.lake.rglob("*draft*"))
 
 
-STOP = """
-import os
-from pipeline.cli import main as cli
-from pipeline.lake import fault_points as steps
-def stop(step):
-    if step == {step!r}:
-        os.kill(os.getpid(), 9)
-steps.listener = stop
-cli.main()
-"""
+def kill_at(site: Site, step: str, *args: str | Path) -> None:
+    """Run the command in a process of its own, which is killed when it reaches a named step."""
+    assert start(site, *args, first=stop_at(step)).wait() == -signal.SIGKILL, step
 
 
 @contextmanager

@@ -178,7 +178,7 @@ def test_the_lake_and_the_raw_files_are_not_touched(site: Site) -> None:
 def test_little_memory_changes_nothing(site: Site) -> None:
     """Counted in several parts and batches, the figures are the same."""
     every, _ = compare(site, "--timeout", "15", "--robots", "rules.txt")
-    with mock.patch("pipeline.compare.counting.HITS_PER_MB", 0.1):
+    with mock.patch("pipeline.compare.counting.HITS_PER_MB", 0.3):
         rows, _ = compare(site, "--timeout", "15", "--robots", "rules.txt")
     assert rows == every
     assert sessions_of(site)[DAYS[9], "all"] > 50

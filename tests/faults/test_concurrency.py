@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import COMMAND, build_default_databases
+from conftest import build_default_databases
+from forks import Fork
 from lake_fixtures import Site
-from lake_processes import TORONTO, make_server
+from lake_processes import TORONTO, make_server, start
 
 FILES = {f"web0{n}-access.log": make_server(n, hours=90) for n in (1, 2, 3)}
 LATE = make_server(4, hours=40).replace(b"/Nov/2016", b"/Dec/2016")
@@ -32,17 +32,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return site
 
 
-def start(site: Site, *args: str | Path, **settings: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [COMMAND, *args],
-        cwd=site.folder,
-        env=site.environment(dict(settings)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
-def finish(processes: list[subprocess.Popen[bytes]]) -> list[str]:
+def finish(processes: list[Fork]) -> list[str]:
     """Wait for processes that must all end well; return what they said."""
     try:
         said = [process.communicate() for process in processes]

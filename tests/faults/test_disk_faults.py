@@ -108,9 +108,9 @@ def repair(made: Made, site: Site) -> None:
 @pytest.mark.parametrize(
     ("step", "size"),
     [
-        *product(STEPS, (0, 1000, 4000)),
+        *product(STEPS, (0, 4000)),
         ("a build", 12_000),
-        *product(["a first ingest"], (12_000, 100_000)),
+        ("a first ingest", 100_000),
     ],
 )
 def test_files_that_may_not_grow(step: str, size: int, made: Made, tmp_path: Path) -> None:

@@ -3,9 +3,6 @@
 import json
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,8 +17,10 @@ from lake_processes import (
     Lakes,
     assert_ends_well,
     assert_nothing_abandoned,
+    kill_at,
     start,
 )
+from victims import kill_at_random
 
 from pipeline.lake.lake import Lake
 
@@ -56,31 +55,6 @@ def test_two_ingests_at_once_give_the_same_bytes(lakes: Lakes) -> None:
     assert site.hashes() == lakes.wanted
 
 
-KILL = """
-import json, os, sys
-from pipeline.cli import build, ingest, main as cli
-from pipeline.lake import fault_points as steps
-for folder, step, args in json.load(sys.stdin):
-    if (process := os.fork()) == 0:
-        os.chdir(folder)
-        sys.argv = ["tidegauge", *args]
-        steps.listener = lambda reached: reached == step and os.kill(os.getpid(), 9)
-        cli.main()
-    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -9, step
-"""
-"""Runs commands, each in a process that kills itself when it reaches a named step."""
-
-
-def kill_each(cases: list[tuple[Site, str, tuple[str | Path, ...]]]) -> None:
-    """Do so, one after another; the program is imported once for all of them."""
-    asked = [(str(site.folder), step, [*map(str, args)]) for site, step, args in cases]
-    site, *_ = cases[0]
-    subprocess.run(
-        [sys.executable, "-c", KILL], input=json.dumps(asked).encode(), env=site.environment(),
-        check=True,
-    )  # fmt: skip
-
-
 STEPS = {
     "ingest": (
         "ingest: block", "ingest: read", "commit: staged", "commit: written down", "commit: lines",
@@ -94,32 +68,28 @@ STEPS = {
 
 
 @pytest.fixture(scope="module")
-def killed(lakes: Lakes, first: Path) -> dict[tuple[str, str], Site]:
-    """Sites in which a command was killed, by the command and the step."""
-    ingested = lakes.new("ingested")
-    shutil.copytree(first, ingested.lake)
-    ingested.ingest(*lakes.raw)
-    found = {}
-    for command, steps in STEPS.items():
-        for step in steps:
-            site = lakes.new(f"{command}-killed-{step.replace(' ', '-').replace(':', '')}")
-            shutil.copytree(first if command == "ingest" else ingested.lake, site.lake)
-            found[command, step] = site
-    args = {"ingest": ("ingest", "--no-geo", *lakes.raw), "build": ("build",)}
-    kill_each([(site, step, args[command]) for (command, step), site in found.items()])
-    return found
+def ingested(lakes: Lakes, first: Path) -> Path:
+    """The lake of the first file, with the others taken in."""
+    site = lakes.new("ingested")
+    shutil.copytree(first, site.lake)
+    site.ingest(*lakes.raw)
+    return site.lake
 
 
 @pytest.mark.parametrize(
     ("command", "step"), [(command, step) for command, steps in STEPS.items() for step in steps]
 )
 def test_killed_at_a_named_step_the_next_run_makes_it_good(
-    lakes: Lakes, killed: dict[tuple[str, str], Site], command: str, step: str
+    lakes: Lakes, first: Path, ingested: Path, tmp_path: Path, command: str, step: str
 ) -> None:
     """After a kill at any named step the same commands end in the same lake, with nothing left."""
-    site = killed[command, step]
+    site = Site(tmp_path)
+    shutil.copytree(first if command == "ingest" else ingested, site.lake)
     if command == "ingest":
+        kill_at(site, step, "ingest", "--no-geo", *lakes.raw)
         site.ingest(*lakes.raw)
+    else:
+        kill_at(site, step, "build")
     site.run("build")
     assert site.hashes() == lakes.wanted
     assert_nothing_abandoned(site)
@@ -130,7 +100,8 @@ def test_killed_again_and_again_in_one_lake_the_next_run_completes_it(
 ) -> None:
     """The lake is not there yet; what is written down is put in place by the next run."""
     site = Site(tmp_path)
-    kill_each([(site, step, ("ingest", "--no-geo", *lakes.raw)) for step in STEPS["ingest"][:4]])
+    for step in STEPS["ingest"][:4]:
+        kill_at(site, step, "ingest", "--no-geo", *lakes.raw)
     site.ingest(*lakes.raw)
     site.run("build")
     assert site.hashes() == lakes.wanted
@@ -202,24 +173,15 @@ STEPS_TOGETHER = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def half(many: Many, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Site]:
-    """Sites in which an ingest of many files was killed, by the step."""
-    found = {step: Site(tmp_path_factory.mktemp("half")) for step in STEPS_TOGETHER}
-    for site in found.values():
-        shutil.copytree(many.first, site.lake)
-    of_a = [path for path in many.raw if path.parent.name == "a"]
-    args = ("ingest", "--no-geo", "--source", "a", *of_a)
-    kill_each([(site, step, args) for step, site in found.items()])
-    return found
-
-
 @pytest.mark.parametrize("step", STEPS_TOGETHER)
 def test_killed_while_many_files_are_put_in_place_all_or_none_are_in(
-    many: Many, half: dict[str, Site], step: str
+    many: Many, tmp_path: Path, step: str
 ) -> None:
     """The next command finds each line once and each record with its hits; another run the rest."""
-    site = half[step]
+    site = Site(tmp_path)
+    shutil.copytree(many.first, site.lake)
+    of_a = [path for path in many.raw if path.parent.name == "a"]
+    kill_at(site, step, "ingest", "--no-geo", "--source", "a", *of_a)
     assert_each_line_once(site)
     hits = {name: digest for name, digest in site.hashes().items() if name.startswith("hits/")}
     of_a_now = {name: one for name, one in hits.items() if "/a-" in name}
@@ -260,12 +222,9 @@ def test_killed_at_random_while_many_files_are_taken_in_again_and_again(
     assert_ends_well(start(copy, *args))
     seconds = time.monotonic() - started
     killed = 0
-    for _ in range(10):
-        process = start(site, *args)
-        time.sleep(chance.uniform(0.4, 1) * seconds)
-        process.kill()
-        process.communicate()
-        killed += process.returncode == -signal.SIGKILL
+    for turn in range(6):  # the first as soon as it writes, the others later
+        within_s = turn * seconds / 10
+        killed += kill_at_random(start(site, *args), site.lake, chance, within_s, writing=True)
         assert_each_line_once(site)
     assert killed
     ingest_many(site, many.raw)

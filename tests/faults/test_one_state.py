@@ -1,85 +1,50 @@
 """Readers beside a build that replaces files: each answer is that of one state of the lake."""
 
-import json
 import shutil
-import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from lake_processes import STOP, as_nobody
+from forks import Fork
+from lake_processes import as_nobody, assert_ends_well, kill_at, start
 from restated_lakes import Publisher
 
-from pipeline.lake.exchange import exchanging
-
-DAYS = range(1, 13)
-AS_OF = "2016-11-12T20:00:00-05:00"
-
-READERS = """
-import contextlib, hashlib, io, json, subprocess, sys, time
-from datetime import UTC, datetime
-from pathlib import Path
-from pipeline.lake.query import State
-from pipeline.lake.zone import find_zone, open_lake
-from pipeline.report.accounting import report_settings
 from pipeline.alerts.today import read_day_so_far
-from pipeline.cli.history import history
-from pipeline.cli.options import RowOptions, SiteOptions
+from pipeline.lake.exchange import exchanging
+from pipeline.lake.query import State
+from pipeline.lake.zone import find_zone
+from pipeline.report.accounting import report_settings
 from pipeline.report.figure import find_figure
 from pipeline.report.page import make_page
-from pipeline.settings import load_settings
 
-settings = load_settings()
-as_of = datetime.fromisoformat("2016-11-12T20:00:00-05:00")
+DAYS = range(1, 13)
+AS_OF = datetime.fromisoformat("2016-11-12T20:00:00-05:00")
 
-def say_history():
-    with contextlib.redirect_stdout(io.StringIO()) as out:
-        history(country="all", output=RowOptions(), site=SiteOptions(lake=settings.lake))
-    return out.getvalue()
 
-lake, how = open_lake(settings.lake), report_settings(settings, datetime.now(UTC))
-zone = find_zone(settings.timezone, lake).info
-READ = {
-    "report": lambda: make_page(lake, how),
-    "figure": lambda: repr(find_figure(lake, how, as_of.date().replace(day=9), "all")),
-    "now": lambda: repr(read_day_so_far(lake, zone, as_of)),
-    "history": say_history,
-}
+def read_report(site: Publisher) -> str:
+    return make_page(site.lake, report_settings(site.settings, datetime.now(UTC)))
 
-def read(names):
-    return [[name, hashlib.sha256(READ[name]().encode()).hexdigest()] for name in names]
-"""
-AMID = """
-query = State.query
 
-def read_amid(name, staged, command):
-    writers = []
+def read_figure(site: Publisher) -> str:
+    how = report_settings(site.settings, datetime.now(UTC))
+    return repr(find_figure(site.lake, how, date(2016, 11, 9), "all"))
 
-    def asked(*args, **bound):
-        found = query(*args, **bound)
-        if not writers:
-            writers.append(subprocess.Popen(command))
-            while not Path(staged).exists() and writers[0].poll() is None:
-                time.sleep(0.01)
-            # Nobody keeps it from ending but a reader's lock.
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                writers[0].wait(2)
-        return found
 
-    State.query = asked
-    found = read([name])
-    assert writers[0].wait() == 0
-    return found
+def read_now(site: Publisher) -> str:
+    zone = find_zone(site.settings.timezone, site.lake).info
+    return repr(read_day_so_far(site.lake, zone, AS_OF))
 
-print(json.dumps([read_amid(*case) for case in json.loads(sys.argv[1])]))
-"""
-"""A command of the writer's begins behind the first question of each answer."""
-AT_REST = """
-for command in json.loads(sys.argv[1]):
-    subprocess.run(command, check=True)
-    print(json.dumps(read(READ)))
-"""
+
+def read_history(site: Publisher) -> str:
+    return site.site.run("history", "--country", "all").out
+
+
+READ = {"report": read_report, "figure": read_figure, "now": read_now, "history": read_history}
 WRITER = """
 import sys
 from datetime import UTC, datetime
@@ -103,9 +68,10 @@ STEPS = (
     lambda: take_in(settings, [late], [late]),
     lambda: build(lake, made_with),
 )
-for number in map(int, sys.argv[3:]):
-    STEPS[number]()
+STEPS[int(sys.argv[3])]()
+sys.exit()
 """
+"""Does a step, and makes a file before it exchanges files."""
 
 
 @pytest.fixture(scope="module")
@@ -123,34 +89,43 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Publisher:
     return site
 
 
-def start(site: Publisher, script: str, *args: str) -> subprocess.Popen[bytes]:
+def write(site: Publisher, staged: Path, step: int) -> Fork:
+    """Do a step of the writer's, and the file ``staged`` before it exchanges files."""
     places = {f"TIDEGAUGE_{n.upper()}": str(site.site.folder / n) for n in ("lake", "geo")}
-    return subprocess.Popen(
-        [sys.executable, "-c", script, *args], env=site.site.environment(dict(places)),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-
-
-def finish(process: subprocess.Popen[bytes]) -> bytes:
-    out, err = process.communicate()
-    assert process.returncode == 0, err.decode()
-    return out
-
-
-def writing(site: Publisher, staged: Path, step: int) -> list[str]:
-    """What makes the writer do a step, and the file ``staged`` before it exchanges files."""
     late = site.site.folder / "raw" / "late.log"
-    return [sys.executable, "-c", WRITER, str(late), str(staged), str(step)]
+    return start(site.site, late, staged, str(step), first=WRITER, **places)
 
 
 @pytest.fixture(scope="module")
 def legal(site: Publisher, tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
-    """What is answered at rest, after each of the writer's steps: its hashes by command."""
-    staged = tmp_path_factory.mktemp("legal") / "staged"
-    steps = json.dumps([writing(site, staged, step) for step in range(4)])
-    answers = map(json.loads, finish(start(site, READERS + AT_REST, steps)).splitlines())
-    found = {(name, text) for its in answers for name, text in its}
+    """What is answered at rest, after each of the writer's steps, by command."""
+    staged, found = tmp_path_factory.mktemp("legal") / "staged", set()
+    for step in range(4):
+        assert_ends_well(write(site, staged, step))
+        found |= {(name, read(site)) for name, read in READ.items()}
     assert len(found) > 6, "the steps change what is answered"
+    return found
+
+
+def read_amid(site: Publisher, name: str, staged: Path, step: int) -> str:
+    """Answer; a step of the writer's begins behind the first question."""
+    writers: list[Fork] = []
+    query = State.query
+
+    def asked(*args: Any, **bound: Any) -> Any:
+        found = query(*args, **bound)
+        if not writers:
+            writers.append(write(site, staged, step))
+            while not staged.exists() and writers[0].poll() is None:
+                time.sleep(0.01)
+            with suppress(subprocess.TimeoutExpired):
+                writers[0].wait(2)  # nobody keeps it from ending but a reader's lock
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(State, "query", asked)
+        found = READ[name](site)
+    assert_ends_well(writers[0])
     return found
 
 
@@ -159,14 +134,11 @@ def test_each_answer_is_that_of_one_state_while_a_change_replaces_files(
 ) -> None:
     """A step of the writer's comes between the first question of an answer and the second."""
     names = ("report", "report", "figure", "figure", "now", "now", "history", "history")
-    cases = [
-        (name, str(tmp_path / str(number)), writing(site, tmp_path / str(number), number % 4))
-        for number, name in enumerate(names)
-    ]
-    answers = json.loads(finish(start(site, READERS + AMID, json.dumps(cases))))
-    for number, found in enumerate(answers):
-        assert (tmp_path / str(number)).exists()
-        assert set(map(tuple, found)) <= legal, (names[number], number % 4)
+    for number, name in enumerate(names):
+        staged = tmp_path / str(number)
+        found = read_amid(site, name, staged, number % 4)
+        assert staged.exists()
+        assert (name, found) in legal, (name, number % 4)
 
 
 def test_readers_keep_no_writer_out(tmp_path: Path) -> None:
@@ -187,7 +159,7 @@ def test_readers_keep_no_writer_out(tmp_path: Path) -> None:
         with exchanging(tmp_path):
             assert [reader.poll() for reader in readers] == [None] * 4
     (tmp_path / "enough").touch()
-    assert [finish(reader) for reader in readers] == [b""] * 4
+    assert [reader.communicate()[0] for reader in readers] == [b""] * 4
 
 
 def test_a_lake_that_may_only_be_read_is_in_one_state_too(site: Publisher, tmp_path: Path) -> None:
@@ -199,7 +171,7 @@ def test_a_lake_that_may_only_be_read_is_in_one_state_too(site: Publisher, tmp_p
     subprocess.run(["chmod", "-R", "a+rX,go-w,u-w", tmp_path], check=True)
     questions = (
         ["figure", "--day", "2016-11-09", "--country", "US"], ["history"], ["daily"],
-        ["now", "--as-of", AS_OF],
+        ["now", "--as-of", AS_OF.isoformat()],
     )  # fmt: skip
     wanted = [site.site.run(*q).out for q in questions]  # loads what nobody may not read
     with as_nobody(tmp_path):
@@ -212,11 +184,7 @@ def test_a_change_that_was_broken_off_is_finished_or_said(site: Publisher, tmp_p
     other = Publisher(tmp_path)
     shutil.copytree(site.site.lake, other.site.lake)
     other.deliver("web03.log", day=9, US=7)
-    killed = subprocess.run(
-        [sys.executable, "-c", STOP.format(step="commit: daily"), "build"],
-        cwd=tmp_path, env=other.site.environment(), check=False,
-    )  # fmt: skip
-    assert killed.returncode == -signal.SIGKILL
+    kill_at(other.site, "commit: daily", "build")
     question = ["figure", "--day", "2016-11-09", "--country", "US"]
     subprocess.run(["chmod", "-R", "a+rX,go-w,u-w", tmp_path], check=True)
     site.site.run(*question)  # loads what nobody may not read

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import date
 from itertools import product
@@ -11,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from alert_services import Services
+from forks import Fork
 
 from pipeline.alerts.failures import Failure, announce_failure
 from pipeline.alerts.services import alert_settings
@@ -48,6 +47,7 @@ for case in json.loads(sys.argv[1]):
         announce(*case)
         os._exit(0)
     os.waitpid(process, 0)
+sys.exit()
 """
 """Announces a failure for each case, in a process that dies at a step's so-manieth time."""
 STEPS = ["commit: staged", "commit: written down", "commit: alerts", "commit: applied",
@@ -55,8 +55,8 @@ STEPS = ["commit: staged", "commit: written down", "commit: alerts", "commit: ap
 Case = tuple[str, str, str, int]
 
 
-def start(cases: list[Case]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", KILLED, json.dumps(cases)], env=os.environ)
+def start(cases: list[Case]) -> Fork:
+    return Fork([json.dumps(cases)], Path.cwd(), os.environ, KILLED)
 
 
 def test_a_process_killed_anywhere_repeats_at_most_one_message(

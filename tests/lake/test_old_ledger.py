@@ -1,9 +1,6 @@
 """A lake whose ledger an earlier version wrote: all read it, who first writes writes it anew."""
 
 import shutil
-import signal
-import subprocess
-import sys
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -13,7 +10,7 @@ import duckdb
 import pytest
 import verify_lakes as lakes
 from lake_fixtures import GOOD, Site, make_line
-from lake_processes import STOP, assert_nothing_abandoned
+from lake_processes import assert_nothing_abandoned, kill_at
 from old_ledgers import make_old
 
 from pipeline.lake.lake import Lake
@@ -210,13 +207,7 @@ def test_killed_at_a_named_step_it_is_finished(
 ) -> None:
     """Nothing is lost, and one who reads meanwhile sees every file once."""
     path = site.write("web06.log", make_line(client="192.0.2.66"))
-    killed = subprocess.run(
-        [sys.executable, "-c", STOP.format(step=step), "ingest", "--geo", "geo", path],
-        cwd=site.folder,
-        env=site.environment(),
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL
+    kill_at(site, step, "ingest", "--geo", "geo", path)
     assert [record.file_key for record in Lake(site.lake).all_files()] == [
         record["file_key"] for record in known(original)
     ]
