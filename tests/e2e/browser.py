@@ -77,7 +77,7 @@ def fill_backfill(page: Page, first: str, last: str, reprocess: str = "Missing R
         field.press("Enter")
         page.keyboard.press("Escape")
     form.get_by_text(reprocess, exact=True).click()
-    form.locator("input[name=max_active_runs]").fill("4")
+    form.locator("input[name=max_active_runs]").fill("3")
     return form
 
 
