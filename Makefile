@@ -52,7 +52,9 @@ SMALL := -m "not large"
 test: install-dev
 	timeout --foreground --signal=INT --kill-after=1m 20m $(FAST) $(SMALL)
 test-large: install-dev
-	timeout --foreground --signal=INT --kill-after=1m 50m $(FAST) -m large
+	timeout --foreground --signal=INT --kill-after=1m 50m $(FAST) -m large $$( \
+		grep -rlE 'mark\.(rest_)?large' $$(find tests -mindepth 1 -maxdepth 1 \
+			! -name e2e ! -name faults ! -name system) --include=test_*.py)
 
 # What reads lines is the same compiled, with each place in an array checked, and uncompiled.
 KERNEL := $(BIN)/python -m pytest -n auto --timeout=600 tests/formats/test_combined.py \
