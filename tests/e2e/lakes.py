@@ -77,15 +77,6 @@ def hash_parquet(lake: Path) -> dict[str, str]:
     }
 
 
-def date_parquet(lake: Path) -> dict[str, int]:
-    """When every Parquet file of the lake was written, in nanoseconds."""
-    return {
-        str(path.relative_to(lake)): path.stat().st_mtime_ns
-        for table in TABLES
-        for path in sorted((lake / table).rglob("*.parquet"))
-    }
-
-
 def names_in(lake: Path) -> set[str]:
     """The names of the raw files that the lake has taken in."""
     return {record.name for record in Lake(lake).files()}

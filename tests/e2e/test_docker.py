@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -247,27 +247,72 @@ def test_down_leaves_nothing(local: Stack) -> None:
     assert local.left() == []
 
 
-def test_two_workers_share_a_backfill_and_one_takes_over_the_dead_ones_task(
-    site: Site, tmp_path: Path, measure: Measure
+MAPPED = "s3://tidegauge/mapped"
+"""Where Airflow's variable, which wins over the environment, says that the lake is."""
+
+
+def test_an_empty_spark_master_leaves_the_work_to_airflows_tasks(site: Site) -> None:
+    """Of the containers' environment; what tasks then do is seen below, by Airflow's variable."""
+    for given, master in (({}, "spark://spark:7077"), ({"SPARK_MASTER": ""}, "")):
+        stack = new_stack(site.engine, site.folder, "scale", LAKE=MAPPED, **given)
+        parts = json.loads(stack.compose("config", "--format=json"))["services"]
+        its = parts["scheduler"]["environment"]
+        assert (its["TIDEGAUGE_LAKE"], its["TIDEGAUGE_SPARK_MASTER"]) == (MAPPED, master)
+
+
+@pytest.fixture(scope="module")
+def scale(site: Site, measure: Measure) -> Iterator[Stack]:
+    """The stack with all that it can have: a lake in S3, Spark, and two workers of Airflow."""
+    began = time.monotonic()
+    with (site.folder / ".env").open("a") as env:
+        env.write("TIDEGAUGE_AIRFLOW_READS=settings\n")
+    own = {"LAKE": "s3://tidegauge/spark", "EXECUTOR": "CeleryExecutor"}
+    scale = new_stack(site.engine, site.folder, "scale", **own)
+    scale.compose("build")
+    with running(scale, find_database()) as stack:
+        measure("Docker: up with S3, Spark and two workers, s", f"{time.monotonic() - began:.0f}")
+        measure("Docker: memory with all of these, MiB", f"{stack.memory_mib():.0f}")
+        yield stack
+
+
+def test_a_night_runs_through_spark_on_the_lake_in_s3(
+    site: Site, scale: Stack, measure: Measure
 ) -> None:
-    celery = new_stack(site.engine, site.folder, "workers", EXECUTOR="CeleryExecutor")
-    with running(celery, find_database()) as stack:
-        workers = {one["ID"][:12]: one for one in stack.containers() if one["Service"] == "worker"}
-        assert {one["Health"] for one in workers.values()} == {"healthy"}
-        measure("Docker: memory with Redis and two workers, MiB", f"{stack.memory_mib():.0f}")
-        began, airflow = time.monotonic(), order_backfill(stack)
-        hosts = lambda: {task["hostname"] for task in airflow.tasks("tidegauge_nightly")}  # noqa: E731
-        wait_until(lambda: hosts() >= workers.keys())
-        lost = kill_a_worker_amid_its_task(site.engine, airflow)
-        states = airflow.wait_for_runs("tidegauge_nightly")
-        assert list(states.values()) == ["success"] * len(DAYS), states
-        measure("Docker: 3 days, one of two workers killed, s", f"{time.monotonic() - began:.0f}")
-        (again,) = [
-            task for task in airflow.tasks("tidegauge_nightly") if name_of(task) == name_of(lost)
-        ]
-        assert again["hostname"] in workers.keys() - {lost["hostname"]}
-        assert again["try_number"] == lost["try_number"] + 1
-        assert figures_in(stack, tmp_path) == site.figures
+    """One setting; the figures are the folder lake's, and no key is where it should not be."""
+    began, airflow = time.monotonic(), scale.airflow()
+    found = [(one["Service"], one["Health"]) for one in scale.containers()]
+    assert found.count(("spark-worker", "healthy")) == 2
+    assert {("s3", "healthy"), ("spark", "healthy")} <= {*found}
+    airflow.ask("POST", "variables", json={"key": "tidegauge", "value": "{}"})
+    assert airflow.run("tidegauge_nightly", {"day": DAYS[-1]}) == "success"
+    measure("Docker: a night of 3 days by Spark, s", f"{time.monotonic() - began:.0f}")
+    assert figures_in_s3(scale) == site.figures
+    assert_spark_did_it_and_keeps_no_key(scale)
+
+
+def test_two_workers_share_a_backfill_and_one_takes_over_the_dead_ones_task(
+    site: Site, scale: Stack, measure: Measure
+) -> None:
+    """By mapped tasks into another lake in S3, as a variable in Airflow has it."""
+    workers = {one["ID"][:12]: one for one in scale.containers() if one["Service"] == "worker"}
+    assert {one["Health"] for one in workers.values()} == {"healthy"}
+    elsewhere = json.dumps({"lake": MAPPED, "spark_master": ""})
+    variable = {"key": "tidegauge", "value": elsewhere}
+    scale.airflow().ask("PATCH", "variables/tidegauge", json=variable)
+    began, airflow = time.monotonic(), order_backfill(scale)
+    hosts = lambda: {task["hostname"] for task in airflow.tasks("tidegauge_nightly")}  # noqa: E731
+    wait_until(lambda: hosts() >= workers.keys())
+    lost = kill_a_worker_amid_its_task(site.engine, airflow)
+    states = airflow.wait_for_runs("tidegauge_nightly")
+    assert list(states.values()) == ["success"] * len(DAYS), states
+    measure("Docker: 3 days, one of two workers killed, s", f"{time.monotonic() - began:.0f}")
+    (again,) = [
+        task for task in airflow.tasks("tidegauge_nightly") if name_of(task) == name_of(lost)
+    ]
+    assert again["hostname"] in workers.keys() - {lost["hostname"]}
+    assert again["try_number"] == lost["try_number"] + 1
+    assert max(task["map_index"] for task in airflow.tasks("tidegauge_nightly")) > 0
+    assert figures_in_s3(scale, MAPPED) == site.figures
 
 
 def kill_a_worker_amid_its_task(engine: Engine, airflow: Airflow) -> dict[str, Any]:
@@ -288,11 +333,11 @@ def kill_a_worker_amid_its_task(engine: Engine, airflow: Airflow) -> dict[str, A
 
 
 LAKE_IN_S3 = """
-import json
+import json, sys
 from pipeline.lake.commit_log import CommitLog
 from pipeline.lake.objects import open_objects
 from pipeline.settings import load_settings
-objects = open_objects(str(load_settings().lake))
+objects = open_objects(sys.argv[1] if sys.argv[1:] else str(load_settings().lake))
 its = {place: one for place, one in CommitLog(objects).read_all()[1].items() if not one.is_gone}
 there = {one.place for one in objects.list("")}
 print(json.dumps({place: one.sha256 for place, one in its.items() if place in there}))
@@ -305,36 +350,9 @@ for page in ("spark:8080", "spark:8080/json", "spark-worker:8081"):
 """
 
 
-def test_a_night_runs_through_spark_and_by_mapped_tasks_on_the_lake_in_s3(
-    site: Site, measure: Measure
-) -> None:
-    """One setting; the figures are the folder lake's, and no key is where it should not be."""
-    began = time.monotonic()
-    scale = new_stack(site.engine, site.folder, "scale", LAKE="s3://tidegauge/spark")
-    scale.compose("build")
-    with running(scale, find_database()) as stack:
-        found = [(one["Service"], one["Health"]) for one in stack.containers()]
-        assert found.count(("spark-worker", "healthy")) == 2
-        assert {("s3", "healthy"), ("spark", "healthy")} <= {*found}
-        measure("Docker: up with an S3 server and Spark, s", f"{time.monotonic() - began:.0f}")
-        measure("Docker: memory with an S3 server and Spark, MiB", f"{stack.memory_mib():.0f}")
-        began = time.monotonic()
-        assert stack.airflow().run("tidegauge_nightly", {"day": DAYS[-1]}) == "success"
-        measure("Docker: a night of 3 days by Spark, s", f"{time.monotonic() - began:.0f}")
-        assert figures_in_s3(stack) == site.figures
-        assert_spark_did_it_and_keeps_no_key(stack)
-        mapped = replace(stack, settings=stack.settings | {"SPARK_MASTER": "", "LAKE": MAPPED})
-        mapped.compose("up", "--wait")
-        assert mapped.airflow().run("tidegauge_nightly", {"day": DAYS[-1]}) == "success"
-        assert figures_in_s3(mapped) == site.figures
-
-
-MAPPED = "s3://tidegauge/mapped"
-
-
-def figures_in_s3(stack: Stack) -> dict[str, str]:
-    """The SHA-256 of what lies in the store as the log has it, by place."""
-    found = stack.compose("exec", "-T", "scheduler", "python", "-c", LAKE_IN_S3)
+def figures_in_s3(stack: Stack, *lake: str) -> dict[str, str]:
+    """The SHA-256 of what lies in the store as the log has it, by place; of the stack's lake."""
+    found = stack.compose("exec", "-T", "scheduler", "python", "-c", LAKE_IN_S3, *lake)
     return {place: its for place, its in json.loads(found).items() if place.split("/")[0] in TABLES}
 
 
