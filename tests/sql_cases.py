@@ -59,8 +59,8 @@ MADE_OF_HITS = {
     "visitors_of_days": "visits",
 }  # fmt: skip
 """What models read that is made of a case's hits, by the model of `sql/build/` that reads these."""
-VISITS_AT_ONCE = 2
-"""So that they come in several batches, as those of large days do."""
+BATCHES = 8
+"""In so many visits come, or two by two, as those of large days do."""
 LOCAL_DAY_OF = {"hits": "ts", "sessions": "started_at", "hourly": "hour", "daily": "NULL"}
 DEFAULTS: dict[str, dict[str, str]] = {
     "hits": {
@@ -240,7 +240,8 @@ def make_table(
     if "hours" in reads_of(model):
         make_table(connection, "hours", "build/hours", settings, key)
     if "visits" in map(MADE_OF_HITS.get, reads_of(model)):
-        cut_sessions(connection, settings["timeout_minutes"], VISITS_AT_ONCE)
+        at_once = max(2, len(connection.table("hits")) // BATCHES)
+        cut_sessions(connection, settings["timeout_minutes"], at_once)
     statement = (SQL / f"{model}.sql").read_text()
     bound = {
         "timeout_seconds": settings["timeout_minutes"] * 60,

@@ -28,6 +28,8 @@ _HOUR_US = 3_600_000_000
 _BATCH_ROWS = 122_880
 _PARTS = 16
 """Of the visitors, by an id's first bits: what is made of one stays near the processor."""
+_FEW_VISITS = 20_000
+"""Less are not divided: sixteen parts of them take longer than one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,16 +131,15 @@ def _collect(
 
     Countries are numbered as they come.
     """
-    held: list[dict[str, list[Column]]] = [defaultdict(list) for _ in range(_PARTS)]
+    first = next(batches, pa.RecordBatch.from_pylist([], batches.schema))
+    parts = _PARTS if len(first) >= _FEW_VISITS else 1  # it is full where there are more
+    held: list[dict[str, list[Column]]] = [defaultdict(list) for _ in range(parts)]
     count = 0
-    none = pa.RecordBatch.from_pylist([], batches.schema)
-    for batch in chain([none], batches):
+    for batch in chain([first], batches):
         if count and count + len(batch) > at_once:
             yield held
-            held, count = [defaultdict(list) for _ in range(_PARTS)], 0
-        part = (np.asarray(batch["visitor_id"]) // (2**64 // _PARTS)).astype(np.uint8)
-        order = np.argsort(part, kind="stable")
-        bounds = np.cumsum(np.bincount(part, minlength=_PARTS))[:-1]
+            held, count = [defaultdict(list) for _ in range(parts)], 0
+        order, bounds = _divide(np.asarray(batch["visitor_id"]), parts)
         names = batch["country"].dictionary_encode()
         codes = [countries.setdefault(one, len(countries)) for one in names.dictionary.to_pylist()]
         for name in batch.schema.names:
@@ -148,6 +149,14 @@ def _collect(
                 its[name].append(piece)
         count += len(batch)
     yield held
+
+
+def _divide(visitor_id: Column, parts: int) -> tuple[Column | slice, Column]:
+    """Rows in the order of their visitors' parts, and where each part but the first begins."""
+    if parts == 1:
+        return slice(None), np.zeros(0, np.intp)
+    part = (visitor_id // (2**64 // parts)).astype(np.uint8)
+    return np.argsort(part, kind="stable"), np.cumsum(np.bincount(part, minlength=parts))[:-1]
 
 
 def _join_visits(visits: dict[str, list[Column]], timeout_us: int) -> Stretches:

@@ -7,6 +7,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from pipeline.build import stretches
 from pipeline.build.cut_sessions import cut_sessions
 from pipeline.tables import HITS
 
@@ -90,7 +91,9 @@ def sessions_by_hand(hits: list[dict[str, object]]) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_batches_give_what_all_visits_give(seed: int) -> None:
+def test_batches_give_what_all_visits_give(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether visitors are divided, as many are, or not."""
+    monkeypatch.setattr(stretches, "_FEW_VISITS", seed % 2 * 1_000_000)
     hits = make_hits(seed)
     whole = cut(hits, 1_000_000)
     assert [row[1:8] for row in whole["cut_sessions"]] == sessions_by_hand(hits)
