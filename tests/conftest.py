@@ -119,16 +119,16 @@ def shared_views() -> Any:
 
 OWN_VIEWS = {
     "test_views.py", "test_views_attached.py", "test_plain_duckdb.py", "test_lake.py",
-    "test_lake_places.py", "test_damaged_lakes.py", "test_old_ledger.py", "test_disk_faults.py",
+    "test_lake_places.py", "test_damaged_lakes.py", "test_old_ledger.py",
 }  # fmt: skip
-"""Modules about files of views, or about what befalls those who write them."""
+"""Modules about files of views, or about what befalls those who write them, as all of faults."""
 
 
 @pytest.fixture(autouse=True, scope="module")
 def with_shared_views(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let lakes share files of views, where tests are not about these or about whole systems."""
     folder, name = request.path.parent.name, request.path.name
-    if folder in {"system", "e2e"} or name in OWN_VIEWS:
+    if folder in {"faults", "system", "e2e"} or name in OWN_VIEWS:
         yield
         return
     with pytest.MonkeyPatch.context() as patch:

@@ -21,6 +21,7 @@ from pipeline.countries import list_countries
 from pipeline.lake.database import connect
 from pipeline.lake.day_files import DAY_OF_PATH
 from pipeline.lake.digests import digest_of, with_latest
+from pipeline.lake.fault_points import reach
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FILES_FOLDER, read_json, write_json
 from pipeline.lake.sql import read_model
@@ -101,7 +102,7 @@ def make_views(lake: Lake, draft: Path, url: str | None = None) -> None:
 
     With a ``url``: of the lake there, whoever opens it and wherever.
     """
-    draft.unlink(missing_ok=True)
+    draft.unlink(missing_ok=True)  # of one that was killed, whose log DuckDB knows for another's
     found, is_mixed, zone = _sample_files(lake), _is_mixed(lake), _zone(lake)
     # DuckDB looks into the first one that it finds.
     bring(
@@ -121,6 +122,7 @@ def make_views(lake: Lake, draft: Path, url: str | None = None) -> None:
             connection.execute(f"CREATE VIEW {name} AS {view}")
         connection.execute("; ".join(_comments()))
         connection.execute("COMMIT")
+        reach("views: written")
         connection.execute("USE memory")
         connection.execute("DETACH lake")
 

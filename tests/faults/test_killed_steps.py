@@ -62,7 +62,7 @@ STEPS = {
     ),
     "build": (
         "put: staged", "commit: staged", "commit: written down", "commit: sessions",
-        "commit: daily", "commit: ledger", "commit: days", "commit: applied",
+        "commit: daily", "commit: ledger", "commit: days", "views: written", "commit: applied",
     ),
 }  # fmt: skip
 
