@@ -9,11 +9,7 @@ from pathlib import Path
 import pipeline
 
 ROOT = Path(pipeline.__file__).parent
-FLOORS = (
-    "demo", "cli", "orchestration", "alerts", "report", "verify", "compare", "build", "ingest",
-    "enrich", "lake", "formats", "raw", "why", "surges",
-)  # fmt: skip
-"""From the top down: a folder imports only folders further down."""
+PAGE = (ROOT.parent / "docs/understand/rooms.md").read_text(encoding="utf-8")
 BELOW_SETTINGS = ("formats", "raw", "why", "surges")
 """The modules beside the folders are for all, and know none; settings alone ask whether a format is
 one, and whether a lake can lie where it is to."""
@@ -22,54 +18,42 @@ ASKED_BY_SETTINGS = {
     "pipeline.lake.place.check_bucket", "pipeline.lake.place.check_place",
 }  # fmt: skip
 
+
+def rows_of(title: str) -> Iterator[list[str]]:
+    """The cells of each row of the page's table under a title."""
+    _, _, rest = PAGE.partition(f"## {title}\n")
+    _, *rows = re.findall(r"^\| (.*) \|$", rest.partition("\n## ")[0], re.MULTILINE)
+    yield from (row.split(" | ") for row in rows)
+
+
+FLOORS = [name for first, _ in rows_of("In `pipeline/`") for name in re.findall(r"`(\w+)/`", first)]
+"""From the top down: a folder imports only folders further down."""
 MAY = {
-    "read the environment": {"settings.py", "demo/standalone.py", "cli/main.py", "engine.py",
-        "orchestration/airflow_state.py",
-    },
-    "connect to DuckDB": {"lake/database.py"},
-    "use the network": {
-        "raw/stores.py", "raw/s3_listing.py", "lake/requests.py", "enrich/geo/download.py",
-        "alerts/services.py", "demo/standalone.py",
-    },
-    "know Airflow": {
-        "orchestration/dag_run.py", "orchestration/airflow_settings.py",
-        "orchestration/files_sensor.py", "orchestration/figures_due.py",
-        "orchestration/airflow_plugin.py", "orchestration/airflow_state.py",
-        "orchestration/building.py",
-    },
-    "have options": {"cli/", "demo/commands.py", "demo/standalone.py"},
-    "print": {"cli/", "demo/commands.py", "demo/demo.py", "demo/standalone.py", "text.py"},
-    "write Parquet": {"lake/coded_files.py", "lake/hit_files.py", "lake/table_files.py",
-        "enrich/robots.py",
-    },
-    "ask in SQL": {
-        "formats/", "lake/views.py", "lake/safe_sql.py", "tables.py", "verify/side_files.py",
-    },
+    effect: {*re.findall(r"`([\w/]+(?:\.py|/))`", only)}
+    for effect, only in rows_of("Who may do what")
+}
+"""The modules, or whole folders, that may do what."""
+_EFFECTS = {
+    "os.environ": "environment", "os.environb": "environment",
+    "os.getenv": "environment", "os.putenv": "environment",
+    "pipeline.settings.Settings": "all settings", "pipeline.settings.load_settings": "all settings",
+    "os.link": "putting files in their place", "os.rename": "putting files in their place",
+    "os.replace": "putting files in their place", "shutil.move": "putting files in their place",
+    "pq.ParquetWriter": "writing Parquet", "pq.write_table": "writing Parquet",
+    "aiohttp": "network", "apprise": "network", "botocore": "network", "fsspec": "network",
+    "http": "network", "httpx": "network", "paramiko": "network", "pyspark": "network",
+    "requests": "network", "s3fs": "network", "smtplib": "network", "ssl": "network",
+    "socket.create_connection": "network", "socket.getaddrinfo": "network",
+    "socket.socket": "network", "urllib.request": "network", "urllib3": "network",
+    "airflow": "Airflow", "typer": "options",
+    "print": "printing", "typer.echo": "printing", "typer.secho": "printing",
+    "sys.stderr.write": "printing", "sys.stdout.write": "printing",
+    "rich.console": "printing", "rich.live": "printing", "rich.progress": "printing",
 }  # fmt: skip
-"""``standalone`` starts Airflow and asks it; ``text`` says what a person at the terminal is told;
-``robots`` keeps what the lists answered. Questions to the lake lie in ``sql/``: what is left takes
-lines apart, or deals with DuckDB itself."""
-_IMPORTS = {
-    "apprise": "use the network", "fsspec": "use the network", "paramiko": "use the network",
-    "requests": "use the network", "urllib3": "use the network", "aiohttp": "use the network",
-    "botocore": "use the network", "airflow": "know Airflow", "typer": "have options",
-}  # fmt: skip
-_CALLS = {
-    "os.environ": "read the environment", "os.getenv": "read the environment",
-    "duckdb.connect": "connect to DuckDB", "print": "print", "typer.echo": "print",
-    "pq.ParquetWriter": "write Parquet", "pq.write_table": "write Parquet",
-}  # fmt: skip
-
+"""By what a module imports (or what that lies in), or names in full."""
 _SQL = re.compile(r"\s*(SELECT|WITH)\s")
-
-COMPOSING = ("cli", "orchestration", "demo")
-SETTINGS_READERS = {
-    "alerts/services.py", "build/build.py", "build/retention.py", "build/stale.py",
-    "enrich/visitors.py", "enrich/geo/providers.py", "ingest/maker.py", "report/accounting.py",
-    "lake/zone.py",
-}  # fmt: skip
-"""Beside the folders that compose: each makes its room's value of the settings; ``lake/zone.py``
-reads them for the zone that schedules are in."""
+_DUCKDB = re.compile(r"duckdb\.[a-z]\w*")
+"""What is no type or error of the library's, but asks a database."""
 
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 
@@ -87,13 +71,29 @@ def imports_of(tree: ast.AST) -> Iterator[str]:
 def effects_of(module: str) -> set[str]:
     """What a module does, of ``MAY``."""
     nodes = [*ast.walk(read(module))]
-    imports = {one.split(".")[0] for one in imports_of(read(module))}
-    texts = (n.value for n in nodes if isinstance(n, ast.Constant))
-    names = {ast.unparse(n) for n in nodes if isinstance(n, ast.Name | ast.Attribute)}
-    asks = {"ask in SQL"} if any(_SQL.match(str(text)) for text in texts) else set()
-    return (
-        {_IMPORTS[n] for n in imports & {*_IMPORTS}} | {_CALLS[n] for n in names & {*_CALLS}} | asks
-    )
+    names = {ast.unparse(one) for one in nodes if isinstance(one, ast.Attribute)}
+    names |= {"print" for one in nodes if isinstance(one, ast.Name) and one.id == "print"}
+    effects = {_EFFECTS[name] for name in names & {*_EFFECTS}} | {
+        effect
+        for name in imports_of(read(module))
+        for known, effect in _EFFECTS.items()
+        if f"{name}.".startswith(f"{known}.")
+    }
+    if any(_SQL.match(str(node.value)) for node in nodes if isinstance(node, ast.Constant)):
+        effects.add("SQL outside `sql/`")
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    if any(_DUCKDB.fullmatch(ast.unparse(call.func)) for call in calls):
+        effects.add("DuckDB connections")
+    if any(moves_a_file(call) for call in calls):
+        effects.add("putting files in their place")
+    return effects
+
+
+def moves_a_file(call: ast.Call) -> bool:
+    """Whether it may be a method of a path: a text's ``replace`` takes two, a time's has names."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    one = len(call.args) == 1 and not call.keywords and not isinstance(call.args[0], ast.Starred)
+    return one and name in {"replace", "rename", "hardlink_to", "symlink_to"}
 
 
 @cache
@@ -127,12 +127,6 @@ def test_only_who_may_do_it_does_it() -> None:
         for effect in effects_of(module):
             places = {module, f"{folder_of(module)}/"}
             assert places & MAY[effect], f"{module}: {effect}"
-
-
-def test_functions_take_what_they_need_and_not_all_settings() -> None:
-    whole = {"pipeline.settings.Settings", "pipeline.settings.load_settings"}
-    below = (module for module in MODULES if folder_of(module) not in COMPOSING)
-    assert {module for module in below if whole & {*imports_of(read(module))}} == SETTINGS_READERS
 
 
 def test_every_folder_has_its_floor_and_every_permission_is_used() -> None:
