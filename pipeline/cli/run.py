@@ -136,7 +136,7 @@ def _run(settings: Settings, night: Night, today: date) -> list[TidegaugeError]:
 def _find(settings: Settings, night: Night) -> tuple[Found, list[str]]:
     """What all the days need, and a sentence for each that has nothing."""
     from pipeline.ingest.discovery import Found
-    from pipeline.orchestration.nightly import find_files
+    from pipeline.orchestration.finding import find_files
 
     files: dict[Path, None] = {}
     again: dict[Path, None] = {}

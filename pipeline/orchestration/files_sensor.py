@@ -32,8 +32,8 @@ class FilesSensor(BaseOperator):
 
     def execute(self, context: Any, event: None = None) -> list[list[dict[str, str | bool]]]:  # noqa: ARG002 as Airflow calls it
         """Find them, or defer; called again when the trigger fires."""
+        from pipeline.orchestration.finding import Awaited, find_all_files, find_files  # noqa: PLC0415
         from pipeline.orchestration.jobs import write_jobs  # noqa: PLC0415 light for parsing
-        from pipeline.orchestration.nightly import Awaited, find_all_files, find_files  # noqa: PLC0415
         from pipeline.settings import engine_of  # noqa: PLC0415
 
         if is_over(context):

@@ -23,12 +23,9 @@ from pipeline.ingest.ingested import Ingested
 from pipeline.ingest.maker import ingest_settings
 from pipeline.lake.lake import Lake
 from pipeline.lake.zone import find_zone, open_lake
+from pipeline.orchestration.finding import find_own_zone, search_files
 from pipeline.orchestration.jobs import Job, count_of, name_file, read_origins, read_paths
-from pipeline.orchestration.nightly import (
-    find_own_zone,
-    refuse_failed,
-    search_files,
-)
+from pipeline.orchestration.nightly import refuse_failed
 from pipeline.orchestration.read_files import read_files
 from pipeline.raw.content import read_content, read_whole
 from pipeline.raw.files import Origin

@@ -18,8 +18,9 @@ from pipeline.ingest import named_otherwise
 from pipeline.ingest.sources import days_around, expand
 from pipeline.lake.lake import Lake
 from pipeline.lake.left_out import read_notes
+from pipeline.orchestration.finding import find_files
 from pipeline.orchestration.jobs import write_jobs
-from pipeline.orchestration.nightly import find_files, ingest_job
+from pipeline.orchestration.nightly import ingest_job
 from pipeline.settings import load_settings
 
 

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime
 import pytest
 from lake_fixtures import Site
 from remote_servers import WebServer, free_port
-from source_sites import configure, day_of, ingested, put, run, site, web  # noqa: F401 fixtures  # noqa: F401
+from source_sites import configure, day_of, ingested, put, run, site, web  # noqa: F401 fixtures
 
 from pipeline.errors import StoreError
+from pipeline.orchestration.finding import find_files
 from pipeline.orchestration.jobs import write_jobs
-from pipeline.orchestration.nightly import find_files
 from pipeline.settings import load_settings
 
 IIS = b"""#Software: Microsoft Internet Information Services 10.0

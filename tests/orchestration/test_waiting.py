@@ -11,7 +11,7 @@ from lake_fixtures import Site, make_line
 from pipeline.days import morning_after
 from pipeline.errors import PassingError
 from pipeline.ingest.discovery import Found
-from pipeline.orchestration.nightly import Awaited, find_all_files
+from pipeline.orchestration.finding import Awaited, find_all_files
 from pipeline.settings import load_settings
 
 pytestmark = pytest.mark.clock

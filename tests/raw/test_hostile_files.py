@@ -23,7 +23,7 @@ from lake_fixtures import COMPRESS, GOOD, Site, assert_accounted, make_line
 from pipeline.errors import DataError
 from pipeline.ingest.discovery import Found
 from pipeline.lake.lake import Lake
-from pipeline.orchestration import nightly
+from pipeline.orchestration import finding
 from pipeline.raw import content as raw_content
 from pipeline.raw.content import read_content
 from pipeline.raw.files import find_files
@@ -413,14 +413,14 @@ def test_file_that_goes_between_listing_and_reading_stops_no_other(
     """It is named; a night goes on with the others, too, and says so in the end."""
     build_default_databases(site.folder / "geo")
     gone, good = site.write("gone.log", GOOD), site.write("good.log", GOOD * 2)
-    real = nightly.discover
+    real = finding.discover
 
     def discover_then_remove(*args: Any, **options: Any) -> Found:
         found = real(*args, **options)
         gone.unlink()
         return found
 
-    monkeypatch.setattr(nightly, "discover", discover_then_remove)
+    monkeypatch.setattr(finding, "discover", discover_then_remove)
     days = ("--from", "2016-11-08", "--to", "2016-11-08")
     done = site.run("run", *days, "--geo", "geo", code=1)
     assert "gone.log: " in done.err
