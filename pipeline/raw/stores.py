@@ -1,10 +1,9 @@
 """Remote stores of raw logs (S3, HTTP, SFTP) through fsspec: what is there, and one file fetched.
 
-The only module that reads raw logs over the network. What it raises, shows or returns holds no
-secret: URLs are without userinfo and query, and libraries' own words are not repeated.
+What it raises, shows or returns holds no secret: URLs are without userinfo and query, and
+libraries' own words are not repeated.
 """
 
-import base64
 import hashlib
 import os
 import re
@@ -19,12 +18,12 @@ from typing import Any
 from urllib.parse import unquote
 
 from pipeline.errors import DataError, PassingError, StoreError
+from pipeline.raw.protocols import UnknownHostError, open_http, open_s3, open_sftp
 from pipeline.raw.s3_listing import list_matching
 from pipeline.text import escape
 
 _READ_BYTES = 1024 * 1024
 _BLOCK_BYTES = 8 * 1024 * 1024
-_WAIT_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,11 +214,11 @@ def open_store(key: str, url: str) -> Store:
     root = {"s3": "s3://", "sftp": f"sftp://{host}"}.get(scheme, "")
     try:
         if scheme == "s3":
-            files = _open_s3()
+            files = open_s3()
         elif scheme == "sftp":
-            files = _open_sftp(host, user, password)
+            files = open_sftp(host, user, password)
         else:
-            files = _open_http(user, password)
+            files = open_http(user, password)
     except ImportError:
         extra = f"[{scheme}]" if scheme in {"s3", "sftp"} else ""
         what = f"a package is missing: pip install 'tidegauge{extra}'"
@@ -236,76 +235,6 @@ def without_secrets(url: str) -> str:
     if scheme in {"http", "https"}:
         path = path.partition("?")[0]
     return f"{scheme}://{netloc.rpartition('@')[2]}{slash}{path}"
-
-
-def _open_http(user: str, password: str) -> Any:
-    import aiohttp  # noqa: PLC0415 only who has such a source waits for the imports
-    import fsspec  # noqa: PLC0415
-
-    headers = {"Accept-Encoding": "identity"}
-    if user:  # left out by the library when a redirect leads to another server
-        login = base64.b64encode(f"{user}:{password}".encode()).decode()
-        headers["Authorization"] = f"Basic {login}"
-    return fsspec.filesystem(
-        "https",
-        skip_instance_cache=True,
-        use_listings_cache=False,
-        client_kwargs={
-            # Bytes as they are stored: a .gz stays one, whatever encoding the server says it is.
-            "auto_decompress": False,
-            "headers": headers,
-            "timeout": aiohttp.ClientTimeout(None, sock_connect=20, sock_read=_WAIT_SECONDS),
-            "trust_env": True,
-        },
-    )
-
-
-def _open_s3() -> Any:
-    import fsspec  # noqa: PLC0415
-
-    files = fsspec.filesystem(
-        "s3",
-        skip_instance_cache=True,
-        use_listings_cache=False,
-        config_kwargs={
-            "connect_timeout": 10,
-            "read_timeout": _WAIT_SECONDS,
-            "retries": {"max_attempts": 1},
-        },
-    )
-    files.retries = 2  # on top of the other: five would wait for a dead server for half an hour
-    return files
-
-
-def _open_sftp(host: str, user: str, password: str) -> Any:
-    import fsspec  # noqa: PLC0415
-    import paramiko  # noqa: PLC0415
-
-    class KnownHosts(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # fsspec trusts any key
-        def missing_host_key(self, _client: Any, hostname: str, key: Any) -> None:
-            known = Path("~/.ssh/known_hosts").expanduser()
-            if not known.is_file() or not paramiko.HostKeys(str(known)).check(hostname, key):
-                raise UnknownHostError
-
-    name, _, port = host.partition(":")
-    files = fsspec.filesystem(
-        "sftp",
-        skip_instance_cache=True,
-        host=name,
-        port=int(port or 22),
-        username=user or None,
-        password=password or None,
-        timeout=20,
-        banner_timeout=20,
-        auth_timeout=20,
-        host_key_policy=KnownHosts(),
-    )
-    files.ftp.get_channel().settimeout(_WAIT_SECONDS)
-    return files
-
-
-class UnknownHostError(Exception):
-    """An SFTP server's key is not the one in ``~/.ssh/known_hosts``."""
 
 
 _REASONS = {
