@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 import time_machine
 from dag_tester import DagTester
@@ -137,6 +138,17 @@ def with_shared_views(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty folder without any setting in the environment."""
+    from pipeline.settings import Settings
+
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"TIDEGAUGE_{name.upper()}", raising=False)
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def tidegauge() -> Tidegauge:
     """Run the installed command as a user would; with `ok`, an exit code other than 0 fails."""
@@ -164,6 +176,14 @@ def warm_tidegauge(tmp_path_factory: pytest.TempPathFactory) -> Tidegauge:
         return subprocess.CompletedProcess(args, done.code, done.out.encode(), done.err.encode())
 
     return run
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database in memory; each test replaces the tables it uses."""
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import hashlib
 import io
 import lzma
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -68,6 +69,10 @@ class Site:
         """Work in `folder`, which exists; the lake is its subfolder `lake`."""
         self.folder = folder
         self.lake = folder / "lake"
+
+    def copy(self, folder: Path) -> "Site":
+        """Return the same site elsewhere, to be changed."""
+        return Site(shutil.copytree(self.folder, folder, symlinks=True, dirs_exist_ok=True))
 
     def write(self, name: str, content: bytes) -> Path:
         """Write a raw file below `raw` and return its path."""

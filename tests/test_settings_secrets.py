@@ -7,7 +7,9 @@ import pytest
 from lake_fixtures import Site, make_line
 
 from pipeline.errors import SettingsError, show_value
-from pipeline.settings import Settings, load_settings
+from pipeline.settings import load_settings
+
+pytestmark = pytest.mark.usefixtures("place")
 
 IN_THE_FILE = {
     'visitor_kei = "s3cr3t"': "did you mean visitor_key?",
@@ -82,15 +84,6 @@ SHOWN = {
     "ghp_abcdefghijklmnopqrstuv": False, "d41d8cd98f00b204e9800998ecf8427e": False,
     "eyJhbGciOiJIUzI1NiIsInR5cCI6": False, "x" * 5000: False, ("web01",): False,
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in an empty folder without any setting in the environment."""
-    monkeypatch.chdir(tmp_path)
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"TIDEGAUGE_{name.upper()}", raising=False)
-    return tmp_path
 
 
 @pytest.mark.parametrize("text", IN_THE_FILE)

@@ -1,7 +1,6 @@
 """A lake with every kind of file that a lake has, and ways to damage a file of one."""
 
 import json
-import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -76,12 +75,6 @@ def take_in(site: Site) -> None:
     settings = load_settings(lake=site.lake, visitor_key=VISITOR_KEY, timezone="America/Toronto")
     made_with = build_settings(settings, Lake(site.lake))
     publish(Lake(site.lake), datetime.now(UTC), made_with, [date.fromisoformat(d) for d in DAYS])
-
-
-def copy_of(site: Site, folder: Path) -> Site:
-    """The same site elsewhere, to be damaged."""
-    shutil.copytree(site.folder, folder, dirs_exist_ok=True)
-    return Site(folder)
 
 
 def verify(site: Site, *args: str, code: int) -> list[dict[str, str]]:

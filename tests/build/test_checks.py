@@ -1,6 +1,5 @@
 """The checks that a night runs on its days: silent on every sound lake, loud on a wrong figure."""
 
-import shutil
 from datetime import date
 from pathlib import Path
 from unittest import mock
@@ -56,8 +55,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture
 def site(sound: Site, tmp_path: Path) -> Site:
     """A copy of it, to be damaged."""
-    shutil.copytree(sound.folder, tmp_path / "site")
-    return Site(tmp_path / "site")
+    return sound.copy(tmp_path / "site")
 
 
 @pytest.mark.rest_large

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -296,8 +295,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture
 def built(original: Site, tmp_path: Path) -> Site:
     """A copy of it."""
-    shutil.copytree(original.folder, tmp_path / "site")
-    return Site(tmp_path / "site")
+    return original.copy(tmp_path / "site")
 
 
 def day_rows(made: Site, columns: str = "day, share, is_preliminary, reasons") -> dict[str, Any]:

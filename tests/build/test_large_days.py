@@ -48,8 +48,7 @@ def ingested(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture
 def site(ingested: Site, tmp_path: Path) -> Site:
     """Hits of two days, each of more sessions than fit into a part, not built yet."""
-    shutil.copytree(ingested.folder, tmp_path / "site", symlinks=True)
-    return Site(tmp_path / "site")
+    return ingested.copy(tmp_path / "site")
 
 
 def sessions_of(site: Site) -> dict[str, list[pa.Table]]:
@@ -156,9 +155,7 @@ def whole(ingested: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[int,
     """The bytes of the days built whole, by the rows of a part."""
     found = {}
     for part_rows in (PART_ROWS, 1_000_000):
-        folder = tmp_path_factory.mktemp("whole") / "site"
-        shutil.copytree(ingested.folder, folder, symlinks=True)
-        built = Site(folder)
+        built = ingested.copy(tmp_path_factory.mktemp("whole") / "site")
         build(Lake(built.lake), replace(settings_for(built), part_rows=part_rows))
         found[part_rows] = built.hashes()
     return found

@@ -1,7 +1,6 @@
 """Retention: what is listed, deleted and refused; every published figure stays."""
 
 import json
-import shutil
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -56,8 +55,7 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def site(original: Site, tmp_path: Path) -> Site:
     """A copy of the original's lake and raw files."""
-    shutil.copytree(original.folder, tmp_path / "site")
-    return Site(tmp_path / "site")
+    return original.copy(tmp_path / "site")
 
 
 def test_dry_run_lists_and_deletes_nothing(site: Site) -> None:

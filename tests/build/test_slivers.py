@@ -1,7 +1,6 @@
 """A log reaches a little over its midnight: the next day's first lines are no day of their own."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +43,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture
 def site(original: Site, tmp_path: Path) -> Site:
     """A copy of it."""
-    shutil.copytree(original.folder, tmp_path / "site")
-    return Site(tmp_path / "site")
+    return original.copy(tmp_path / "site")
 
 
 def run_days(site: Site, first: int, last: int, code: int = 0) -> None:

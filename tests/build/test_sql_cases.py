@@ -1,7 +1,6 @@
 """The SQL models and ready queries on tiny inputs: one folder a case, see tests/sql/README.md."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -44,14 +43,6 @@ def title_of(case: Path) -> str:
 def ordered(rows: Rows, model: str) -> Rows:
     """Sort rows of a model that says no order; queries and `days` say theirs."""
     return rows if model.startswith("queries/") or model == "days" else sorted(rows, key=repr)
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database in memory; each case replaces the tables it uses."""
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
 
 
 @pytest.mark.parametrize("case", CASES, ids=title_of)

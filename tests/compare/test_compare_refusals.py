@@ -48,10 +48,9 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture
 def site(original: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     """A copy to damage, and a temporary folder of its own to look into."""
-    shutil.copytree(original.folder, tmp_path / "site")
+    copy = original.copy(tmp_path / "site")
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
-    copy = Site(tmp_path / "site")
     rewrite_records(copy, lambda record: replace(record, seen=()))
     copy.run("ingest", "raw")  # so that it knows where its raw files are now
     return copy

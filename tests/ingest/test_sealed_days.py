@@ -52,8 +52,7 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def site(original: Site, tmp_path: Path) -> Site:
     """A copy of the original's lake and raw files."""
-    shutil.copytree(original.folder, tmp_path / "site")
-    return Site(tmp_path / "site")
+    return original.copy(tmp_path / "site")
 
 
 @pytest.mark.large
@@ -95,8 +94,7 @@ def test_late_file_for_a_day_with_hits_counts_as_if_it_came_in_time(
 ) -> None:
     """The first unsealed days are rebuilt with the hits of the last sealed one, as ever."""
     late = site.write("web03.log", lines_of(6, 0) + lines_of(7, 50))
-    in_time = Site(tmp_path / "in-time")
-    shutil.copytree(original.folder, in_time.folder)
+    in_time = original.copy(tmp_path / "in-time")
     for each in (site, in_time):
         if each is site:
             delete(each)
@@ -238,8 +236,7 @@ def test_run_that_was_interrupted_is_finished_by_the_next(
     settings = settings_of(site, at_once=1)
     plan = retention.apply_retention(Lake(site.lake), retention_settings(settings), TODAY)
     assert [str(old.day) for old in plan] == OLD[days_deleted:]
-    whole = Site(tmp_path / "whole")
-    shutil.copytree(original.folder, whole.folder)
+    whole = original.copy(tmp_path / "whole")
     retention.apply_retention(Lake(whole.lake), retention_settings(settings_of(whole)), TODAY)
     assert site.hashes() == whole.hashes()
     assert_nothing_abandoned(site)

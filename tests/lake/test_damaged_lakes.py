@@ -23,7 +23,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture
 def site(sound: Site, tmp_path: Path) -> Site:
     """A copy of it, to be damaged."""
-    return lakes.copy_of(sound, tmp_path)
+    return sound.copy(tmp_path)
 
 
 def overwrite(path: Path) -> None:

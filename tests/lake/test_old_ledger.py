@@ -44,7 +44,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture(scope="module")
 def old(original: Site, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """The same with the ledger of an earlier version; never changed."""
-    site = lakes.copy_of(original, tmp_path_factory.mktemp("old"))
+    site = original.copy(tmp_path_factory.mktemp("old"))
     make_old(site)
     assert all(any((site.lake / "ledger" / folder).iterdir()) for folder in FOLDERS)
     return site
@@ -60,7 +60,7 @@ def write(site: Site) -> None:
 @pytest.fixture(scope="module")
 def made(original: Site, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """What that leaves of the lake of this version; never changed."""
-    site = lakes.copy_of(original, tmp_path_factory.mktemp("made"))
+    site = original.copy(tmp_path_factory.mktemp("made"))
     write(site)
     return site
 
@@ -68,7 +68,7 @@ def made(original: Site, tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture
 def site(old: Site, tmp_path: Path) -> Site:
     """A copy of it, to be written."""
-    return lakes.copy_of(old, tmp_path)
+    return old.copy(tmp_path)
 
 
 def known(site: Site) -> list[dict[str, Any]]:
@@ -182,7 +182,7 @@ def test_the_first_command_that_writes_says_so_once(
 @pytest.mark.parametrize("command", WRITING)
 def test_every_command_that_writes_does_it(command: str, site: Site, original: Site) -> None:
     """What it leaves is what it leaves of a lake made now."""
-    made = lakes.copy_of(original, site.folder / "made")
+    made = original.copy(site.folder / "made")
     for one in (site, made):
         one.run(*WRITING[command], env={"TIDEGAUGE_SESSION_TIMEOUT_MINUTES": "20"})
     assert_new(site)

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +71,7 @@ def test_damage_is_found(
     rule: str,
     rows: str,
     storm_lake: Path,
-    workshop: duckdb.DuckDBPyConnection,
+    database: duckdb.DuckDBPyConnection,
     tmp_path: Path,
 ) -> None:
     """The rule's rows name the damage."""
@@ -86,28 +85,20 @@ def test_damage_is_found(
         *(lake / check).glob(f"day={DAMAGED_DAY}/*.parquet"),
         *(lake / check).glob("*.parquet"),
     ]
-    damage(workshop, max(parts, key=lambda part: part.stat().st_size), rows)
+    damage(database, max(parts, key=lambda part: part.stat().st_size), rows)
     one_thread: dict[str, str | bool | int | float | list[str]] = {"threads": 1}
     with duckdb.connect(lake / "tidegauge.duckdb", read_only=True, config=one_thread) as connection:
         offences = connection.execute(CHECKS[check].read_text()).fetchall()
     assert rule in {offence[0] for offence in offences}
 
 
-@pytest.fixture(scope="module")
-def workshop() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database to damage files in."""
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
-
-
-def damage(workshop: duckdb.DuckDBPyConnection, part: Path, rows: str) -> None:
+def damage(database: duckdb.DuckDBPyConnection, part: Path, rows: str) -> None:
     """Replace a Parquet file by a query over its rows."""
-    sound = workshop.read_parquet(str(part), hive_partitioning=False)
+    sound = database.read_parquet(str(part), hive_partitioning=False)
     sound.create_view("part", replace=True)
-    workshop.execute(f"CREATE OR REPLACE TABLE damaged AS {rows}")
+    database.execute(f"CREATE OR REPLACE TABLE damaged AS {rows}")
     part.unlink()  # the file itself belongs to the sound lake too
-    workshop.table("damaged").write_parquet(str(part))
+    database.table("damaged").write_parquet(str(part))
 
 
 def test_us_per_day_tells_the_storm(storm_lake: Path) -> None:

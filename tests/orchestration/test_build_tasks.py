@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -45,19 +44,14 @@ def ingested(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture(scope="module")
 def wanted(ingested: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return the bytes that one process builds."""
-    site = copy_site(ingested, tmp_path_factory.mktemp("wanted"))
+    site = ingested.copy(tmp_path_factory.mktemp("wanted") / "site")
     site.run("build")
     return site.hashes()
 
 
 @pytest.fixture
 def site(ingested: Site, tmp_path: Path) -> Site:
-    return copy_site(ingested, tmp_path)
-
-
-def copy_site(site: Site, folder: Path) -> Site:
-    shutil.copytree(site.folder, folder / "site", symlinks=True)
-    return Site(folder / "site")
+    return ingested.copy(tmp_path / "site")
 
 
 def settings_of(site: Site, **changes: Any) -> Settings:
@@ -260,7 +254,7 @@ def with_late(
     """Return the bytes that one process builds where a file of some days has come, by the days."""
     found = {}
     for days in MEANWHILE:
-        site = copy_site(ingested, tmp_path_factory.mktemp("late"))
+        site = ingested.copy(tmp_path_factory.mktemp("late") / "site")
         add_file(site, "late.log", *days)
         site.run("build")
         found[days] = site.hashes()

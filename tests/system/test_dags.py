@@ -256,8 +256,7 @@ def test_bad_input_fails_the_first_task_with_a_sentence_and_the_next_run_repairs
     tester: DagTester, counted: Site, reference: dict[str, str], tmp_path: Path
 ) -> None:
     """The lake is as it was after each, and has the command's bytes in the end."""
-    shutil.copytree(counted.folder, tmp_path / "site")
-    site = Site(tmp_path / "site")
+    site = counted.copy(tmp_path / "site")
     (site.folder / "empty").mkdir()
     (site.folder / "locked").mkdir(mode=0o000)
     before = site.hashes()

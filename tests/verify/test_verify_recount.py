@@ -4,7 +4,6 @@ Sessions of the cases of `tests/sql`, drawn visits full of ties and gaps near th
 hostile logs by the command; the cases of the definitions are proved where they are counted.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,14 +40,6 @@ KEY = b"k" * 16
 ONE_DAY = timedelta(days=1)
 TORONTO = ZoneInfo("America/Toronto")
 CODE = pa.dictionary(pa.int32(), pa.string())
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database in memory; each test replaces the tables it uses."""
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
 
 
 def day_hits(hits: pa.Table, day: date) -> DayHits:

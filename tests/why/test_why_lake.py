@@ -10,7 +10,6 @@ from unittest import mock
 
 import pyarrow as pa
 import pytest
-import verify_lakes as lakes
 from conftest import build_database
 from lake_fixtures import Site, make_line
 from report_lakes import AGENT, CANADA, PATH, REFERRER, STATES, day_lines, make_lake
@@ -150,7 +149,7 @@ def test_networks_are_looked_at_where_hits_have_them(site: Site, tmp_path: Path)
     told = site.run("why", "--country", "US").out
     assert "Networks were not looked at, as its hits were read without a database of them" in told
     assert "`tidegauge geo fetch dbip-lite --kind asn` gets one" in told
-    made = lakes.copy_of(site, tmp_path)
+    made = site.copy(tmp_path)
     for built, name in NETWORKS:
         networks = {f"{STATES}.0/28": f"AS64500 {name}", f"{STATES}.32/27": f"AS64501 {EVIL}"}
         networks |= {f"{STATES}.64/26": f"AS64501 {EVIL}", f"{STATES}.128/25": f"AS64501 {EVIL}"}
