@@ -37,8 +37,7 @@ FILLERS = ("a", " ", '"', "\\", '\\"', "\t", '" "', "1 ", "[", "é")
 HEADERS = {
     "iis": "#Software: Microsoft Internet Information Services 10.0\n"
     "#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip"
-    " cs(User-Agent) cs(Referer) sc-status sc-substatus sc-win32-status sc-bytes cs-bytes"
-    " time-taken",
+    " cs(User-Agent) cs(Referer) sc-status sc-substatus sc-win32-status time-taken",
     "cloudfront": "#Version: 1.0\n#Fields: date time x-edge-location sc-bytes c-ip cs-method"
     " cs(Host) cs-uri-stem sc-status cs(Referer) cs(User-Agent) cs-uri-query cs(Cookie)"
     " x-edge-result-type x-edge-request-id x-host-header cs-protocol cs-bytes time-taken"

@@ -2,13 +2,15 @@
 
 import secrets
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.formats import kernel, xxh3
+from pipeline.formats import kernel, splitting, xxh3
+from pipeline.formats.automaton import Automaton, automaton_of
 from pipeline.formats.kernel import Bytes, Hashes, Ints
 
 Rows = npt.NDArray[np.intp]
@@ -135,6 +137,29 @@ def warm() -> None:
     take_apart(pa.array(["-"])).coded(kernel.CLIENT)
     hash_lines(pa.array(["-"]))
     find_ipv4(pa.array(["-"]))
+    if automaton := automaton_of("^(?P<all>.*)$"):
+        split(pa.array(["-"]), automaton)
+
+
+def split(
+    texts: pa.StringArray, automaton: Automaton
+) -> tuple[dict[str, pa.StringArray], npt.NDArray[np.bool_]]:
+    """The fields of n texts, and which of them the automaton takes; the others' mean nothing."""
+    text, starts = _text_of(texts)
+    at, length = np.zeros((2, len(automaton.fields), len(texts)), np.int32)
+    is_found = np.empty(len(texts), np.bool_)
+    splitting.split_texts(
+        text, starts, automaton.class_of, automaton.moves, automaton.part_of, automaton.field_of,
+        at, length, is_found,
+    )  # fmt: skip
+    taken = map(partial(_take, text), at, length)
+    return dict(zip(automaton.fields, taken, strict=True)), is_found
+
+
+def _take(text: Bytes, at: Ints, length: Ints) -> pa.StringArray:
+    ends, out = np.zeros(len(at) + 1, np.int32), np.empty(int(length.sum()), np.uint8)
+    splitting.take_texts(text, at, length, ends, out)
+    return pa.StringArray.from_buffers(len(at), pa.py_buffer(ends), pa.py_buffer(out))
 
 
 def find_ipv4(texts: pa.StringArray) -> npt.NDArray[np.bool_]:

@@ -5,7 +5,7 @@ log format", and that of Istio up to 1.8.
 """
 
 from pipeline.formats.error_logs import or_no_hit
-from pipeline.formats.pattern import ANYTHING, SHAPES, Pattern, Segment, literal
+from pipeline.formats.pattern import SHAPES, Pattern, Segment, literal
 from pipeline.formats.times import TimeFormat
 
 _ISO = TimeFormat("iso")
@@ -19,7 +19,7 @@ _BEGIN = (
 # Envoy does not escape quotes in headers: the agent takes what the headers around it leave.
 _END = (
     Segment(r"\d+", "bytes"), literal(" "), Segment(r"\d+", "duration_ms"), Segment(r' [^ ]+ "'),
-    Segment('[^"]*', "forwarded"), literal('" "'), Segment(ANYTHING, "agent", is_step=True),
+    Segment('[^"]*', "forwarded"), literal('" "'), Segment(".*", "agent", '[^"]*'),
     Segment('" "[^"]*" "'), Segment('[^"]*', "host"), Segment('" "[^"]*"'),
 )  # fmt: skip
 
@@ -40,8 +40,8 @@ ISTIO = Pattern(
         Segment(
             r' [^ ]+ (?:"[^"]*"|[^"]+) "[^"]*" \d+ ', plain=r' [^ ]+ [^ "]+ [^ "]+ "[^"]*" \d+ '
         ),
-        *_END, Segment(r" [^ ]+ [^ ]+ [^ ]+ \[?"),
-        Segment(r"[^ \[\]]+", "client", r"[^ \[\]:]+"),
+        *_END, Segment(r" [^ ]+ [^ ]+ [^ ]+ \[?", plain=r' [^ "]+ [^ "]+ [^ "]+ \[?'),
+        Segment(r"[^ \[\]]+", "client", r'[^ "\[\]:]+'),
     ),
     _ISO,
     '[2024-10-10T11:55:36.123Z] "GET /a?b=c HTTP/1.1" 200 - via_upstream - "-" 0 2326 12 11 '
@@ -49,6 +49,7 @@ ISTIO = Pattern(
     '"www.example.com" "10.0.0.1:80" inbound|80|| 127.0.0.6:40001 10.0.0.1:80 203.0.113.9:40002 '
     "outbound_.80_._.web.default.svc.cluster.local default",
     rest=r"\]?:\d+(?: |$)",
+    plain_rest=r'\]?:\d+(?: [^"]*)?$',
     not_hits=_NOT_HITS,
 )  # fmt: skip
 """Istio; the peer is ``%DOWNSTREAM_REMOTE_ADDRESS%``. Up to 1.8 Mixer's status, in quotes, stood

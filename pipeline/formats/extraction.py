@@ -1,75 +1,53 @@
-"""Reads a block's texts by regular expressions, in steps: all n at once, in linear time."""
+"""Reads a block's texts by a regular expression: all n at once, in linear time."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_MOST_PLACES = 16
-"""So many places are looked at to find the last."""
+from pipeline.formats.automaton import automaton_of
+from pipeline.formats.numbers import compiled_for
 
 
-@dataclass(frozen=True, slots=True)
-class Until:
-    """A step of ``extract_in_steps``: a field that ends where what follows it is found.
-
-    The last place counts; where there are more than a few, the step does not match.
-    """
-
-    field: str
-    following: str
-    """What follows it, as RE2 without groups."""
-
-
-Step: TypeAlias = str | Until
-
-
-def extract_in_steps(
-    texts: pa.StringArray, steps: Sequence[Step]
+def extract(
+    texts: pa.StringArray, regex: str, plain: str | None = None
 ) -> tuple[dict[str, pa.StringArray], pa.BooleanArray]:
-    """Read texts by regular expressions, each of which goes on behind the last's group ``taken``.
+    """What the groups of a regular expression of RE2 take, which begins where the texts do.
 
-    RE2 reads several times as fast with at most four groups, where each character tells how to go
-    on, as with more; and it does not look at what follows a step.
+    Where enough is read, texts that ``plain`` takes are read by its automaton, several times as
+    fast. RE2 reads the others, and all where there is no automaton of it.
+
+    Args:
+        texts: ``n``, perhaps null.
+        regex: with ``(?s)`` before it.
+        plain: takes what ``regex`` would take, of fewer texts; when not given, ``regex``.
 
     Returns:
-        each group's ``n`` texts, and which of the ``n`` all steps matched; of the others the
-        groups' texts mean nothing.
+        each group's ``n`` texts, and which of the ``n`` it takes; of the others the groups' texts
+        mean nothing.
     """
-    parts: dict[str, pa.StringArray] = {}
-    is_found = texts.is_valid()
-    for step in steps:
-        if isinstance(step, Until):
-            taken, is_one = _take_until(texts, step.following)
-            parts |= {step.field: taken, "taken": taken}
-        else:
-            found = pc.extract_regex(texts, pattern=step)
-            parts |= {group.name: pc.struct_field(found, group.name) for group in found.type}
-            is_one = found.is_valid()
-        is_found = pc.and_(is_found, is_one)
-        if "taken" in parts:
-            lengths = pc.binary_length(parts.pop("taken")).fill_null(0)
-            texts = half(texts, lengths.to_numpy(), 1)
-    return parts, is_found
+    compiled = compiled_for(texts.nbytes)
+    automaton = automaton_of(plain or regex) if compiled else None
+    if compiled is None or automaton is None:
+        return _ask_re2(texts, regex)
+    parts, is_found = compiled.split(texts, automaton)
+    is_plain = pc.and_(texts.is_valid(), pa.array(is_found))
+    is_odd = pc.and_not(texts.is_valid(), is_plain)
+    if plain is None or not pc.any(is_odd).as_py():
+        return parts, is_plain
+    odd, is_odd_found = _ask_re2(texts.filter(is_odd), regex)
+    parts = {name: pc.replace_with_mask(text, is_odd, odd[name]) for name, text in parts.items()}
+    return parts, pc.replace_with_mask(is_plain, is_odd, is_odd_found)
 
 
-def _take_until(texts: pa.StringArray, following: str) -> tuple[pa.StringArray, pa.BooleanArray]:
-    """What stands before the last place where something matches, and where there is one."""
-    ends = np.full(len(texts), -1, np.int32)
-    is_more = np.ones(len(texts), np.bool_)
-    for _ in range(_MOST_PLACES):
-        rest = half(texts, ends + 1, 1)
-        before = pc.replace_substring_regex(rest, pattern=f"(?s)(?:{following}).*", replacement="")
-        lengths = pc.binary_length(before).to_numpy()
-        is_more = lengths < pc.binary_length(rest).to_numpy()
-        ends = np.where(is_more, ends + 1 + lengths, ends)
-        if not is_more.any():
-            break
-    return half(texts, np.maximum(ends, 0), 0), pa.array((ends >= 0) & ~is_more)
+def _ask_re2(
+    texts: pa.StringArray, regex: str
+) -> tuple[dict[str, pa.StringArray], pa.BooleanArray]:
+    found = pc.extract_regex(texts, pattern=f"(?s){regex}")
+    parts = {group.name: pc.struct_field(found, group.name) for group in found.type}
+    return parts, found.is_valid()
 
 
 def half(

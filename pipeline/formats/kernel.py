@@ -313,7 +313,8 @@ def _hash(text: Bytes, at: int, length: int, keys: Keys) -> np.uint64:
 
 
 @compiled
-def _copy(text: Bytes, at: int, out: Bytes, out_at: int, length: int) -> None:
+def copy_bytes(text: Bytes, at: int, out: Bytes, out_at: int, length: int) -> None:
+    """Copy so many bytes of ``text`` from ``at`` to ``out`` from ``out_at``."""
     first, second = np.uint64(at), np.uint64(out_at)
     for i in range(np.uint64(length)):
         out[second + i] = text[first + i]
@@ -374,7 +375,7 @@ def number_texts(  # noqa: C901, PLR0913 what it is, and where it goes
                     break
                 place = (place + np.uint64(1)) & mask
             if code < 0:
-                _copy(text, start, out, used, size)
+                copy_bytes(text, start, out, used, size)
                 code, count, used = count, count + 1, used + size
                 ends[count] = used
                 slots[place] = (hashed & ~low) | np.uint64(count)

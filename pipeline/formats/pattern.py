@@ -1,6 +1,6 @@
 """Layouts that are one regular expression: what separates the fields, and what each looks like.
 
-RE2 reads a block of lines in time linear in their length, whatever a line holds.
+A block of lines is read in time linear in their length, whatever a line holds.
 """
 
 import re
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from pipeline.formats.client_texts import are_addresses, follow_a_name
 from pipeline.formats.escapes import Decoder, decode
-from pipeline.formats.extraction import Step, Until, extract_in_steps
+from pipeline.formats.extraction import extract
 from pipeline.formats.fields import (
     BLANK,
     Read,
@@ -27,8 +27,6 @@ from pipeline.formats.fields import (
 )
 from pipeline.formats.times import TimeFormat
 
-ANYTHING = ".*"
-"""A field that may hold what follows it, which is then looked for in a step of its own."""
 QUOTED = r'(?:[^"\\]|\\.)*'
 """What stands between quotes; Apache and nginx escape quotes and backslashes in it."""
 NO_LINE = r"[^\x00-\x{10FFFF}]"
@@ -39,10 +37,6 @@ DECIMAL = r"\d+(?:\.\d+)?|-(?:\d+(?:\.\d+)?)?"
 """A number, or a minus for none."""
 CLF = TimeFormat()
 _REQUEST = ("request", "method", "target", "path", "status")
-_MOST_FIELDS = 3
-"""Of a step: RE2's fast engine (OnePass) takes four groups, and one is all that it took."""
-_FIRST_CHARACTER = re.compile(r"(\\[^A-Za-z0-9]|\\t|[ \t\"/:,;-]|\[[^^\]]+\])(?![*?{|])")
-_ASCII = [chr(number) for number in range(128)]
 
 
 @dataclass(frozen=True)
@@ -55,8 +49,6 @@ class Segment:
     plain: str | None = None
     """What it looks like in nearly all lines, where that is easier to read: of the texts that
     ``shape`` could take in a line the one that is tried first."""
-    is_step: bool = False
-    """Whether it is read alone, because what follows may look like it."""
 
     @property
     def regex(self) -> str:
@@ -114,54 +106,13 @@ class Pattern:
         return self._prefix(2)
 
     @cached_property
-    def steps(self) -> tuple[Step, ...]:
-        """What reads plain lines: their regular expression in parts, each behind the last.
+    def plain_regex(self) -> str:
+        """The same of nearly all lines: of those that it takes it tells what ``regex`` would.
 
-        A regular expression prefers, from left to right, what is tried first. So where every step
-        matches, the whole one would have taken the same; where one does not, the whole decides.
+        That prefers, from left to right, what is tried first: the ``plain`` of each segment.
         """
-        steps: list[Step] = []
-        start, count = 0, len(self.segments)
-        while start < count:
-            first, (end, after) = self.segments[start], self._find_cut(start)
-            regex = "".join(segment.plain_regex for segment in self.segments[start:end])
-            if first.is_step and first.shape == ANYTHING and first.field:
-                steps.append(Until(first.field, self._shapes(end) + (self.rest or "$")))
-            elif end < count:
-                steps.append(f"(?s)^(?P<taken>{regex}){after}")
-            else:
-                steps.append(f"(?s)^{regex}{self.plain_rest or self.rest or '$'}")
-            start = end
-        return tuple(steps)
-
-    def _find_cut(self, start: int) -> tuple[int, str]:
-        """Where a step ends, and the character after it: one that the step's last field lacks."""
-        if self.segments[start].is_step:
-            return start + 1, ""
-        count = len(self.segments)
-        end = next((n for n in range(start, count) if self.segments[n].is_step), count)
-        if len(_fields_of(self.segments[start:end])) <= _MOST_FIELDS + (end == count):
-            return end, ""
-        cuts = [
-            (cut, first, len(_fields_of(self.segments[start:cut])))
-            for cut in range(start + 1, end)
-            if (first := self._first_after(cut))
-        ]
-        few = [(cut, first) for cut, first, fields in cuts if 0 < fields <= _MOST_FIELDS]
-        many = [(cut, first) for cut, first, fields in cuts if fields > _MOST_FIELDS]
-        return few[-1] if few else many[0] if many else (end, "")
-
-    def _first_after(self, end: int) -> str | None:
-        """The character that ends a segment, as RE2; None when it is not known."""
-        before, after = self.segments[end - 1 : end + 1]
-        first = _FIRST_CHARACTER.match(after.shape if after.plain is None else after.plain)
-        if after.field or not first:
-            return None
-        shape = before.shape if before.plain is None else before.plain
-        ends = [one for one in _ASCII if re.fullmatch(first[1], one)]
-        if any(re.fullmatch(shape, one, re.DOTALL) for one in ends):
-            return None
-        return first[1]
+        shapes = "".join(segment.plain_regex for segment in self.segments)
+        return f"^{shapes}{self.plain_rest or self.rest or '$'}"
 
     @cached_property
     def fields(self) -> tuple[str, ...]:
@@ -174,7 +125,7 @@ class Pattern:
         """Read a block of lines, as ``formats.combined.read_block`` does."""
         lines = without_ends(lines)
         blank = pc.equal(pc.ascii_trim(lines, BLANK), "")
-        texts, is_found = self._extract(lines)
+        texts, is_found = extract(lines, self.regex, self.plain_regex)
         is_empty = pc.and_(is_found, self._find_empty(texts))
         is_read = pc.and_not(pc.and_not(is_found, blank), is_empty)
         known = pc.or_(is_empty, self._find_not_hits(lines, pc.or_(blank, is_found)))
@@ -198,10 +149,10 @@ class Pattern:
         """Leave out lines whose client is a host's name, but not before identity and user."""
         if not len(read.hits) or IDENTITY_AND_USER not in self.segments:
             return read
-        places = np.setdiff1d(np.arange(len(rows)), list(read.wrong))
         is_hit = are_addresses(read.hits["client"].combine_chunks())
         if is_hit.all():
             return read
+        places = np.setdiff1d(np.arange(len(rows)), list(read.wrong))
         behind_client = self._prefix(self.segments.index(IDENTITY_AND_USER))
         names = lines.take(pa.array(rows[places[~is_hit]]))
         behind = pc.replace_substring_regex(names, pattern=behind_client, replacement="")
@@ -209,19 +160,6 @@ class Pattern:
         is_hit[~is_hit] = follow_a_name(betweens.field("between"))
         wrong = dict.fromkeys(places[~is_hit].tolist(), "client")
         return Read(read.hits.filter(pa.array(is_hit)), read.wrong | wrong)
-
-    def _extract(self, lines: pa.Array) -> tuple[dict[str, pa.Array], pa.Array]:
-        """The fields' texts, and which lines have them."""
-        texts, is_found = extract_in_steps(lines, self.steps)
-        is_odd = pc.invert(is_found)
-        whole = f"(?s){self.regex}"
-        if self.steps == (whole,) or not pc.any(is_odd).as_py():
-            return texts, is_found
-        odd, is_odd_found = extract_in_steps(lines.filter(is_odd), (whole,))
-        texts = {
-            name: pc.replace_with_mask(text, is_odd, odd[name]) for name, text in texts.items()
-        }
-        return texts, pc.replace_with_mask(is_found, is_odd, is_odd_found)
 
     def _find_empty(self, texts: Mapping[str, pa.Array]) -> pa.Array:
         """Of lines that were found those that are no request as they say nothing of one."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.formats.extraction import extract_in_steps
+from pipeline.formats.extraction import extract
 
 TEXT = pa.string()
 _NOTHING = ("", "-")
@@ -19,12 +19,10 @@ _ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*+)://([^/?#]*+)", re.ASCII)
 _AUTHORITY = re.compile("[^/?#*]+")
 """What ``CONNECT`` asks for, with its port."""
 _ORIGIN = r"(?:[A-Za-z][A-Za-z0-9+.-]*://(?P<host>[^/?# ]+))?"
-_PLAIN_REQUEST = (
-    rf"^(?P<taken>(?P<method>[A-Z]+) {_ORIGIN}(?P<path>/[^ ?]*))[ ?]",
-    r"^(?P<query>(?:\?[^ ]*)?) (?P<protocol>HTTP/[^ ]+)$",
-)
-_PLAIN_TARGET = (rf"^{_ORIGIN}(?P<path>/[^?]*)(?P<query>(?:\?(?s:.*))?)$",)
-"""In steps; a query with its question mark."""
+_PATH = r"(?P<path>/[^ ?]*)(?P<query>(?:\?[^ ]*)?)"
+_PLAIN_REQUEST = rf"^(?P<method>[A-Z]+) {_ORIGIN}{_PATH} (?P<protocol>HTTP/[^ ]+)$"
+_PLAIN_TARGET = rf"^{_ORIGIN}(?P<path>/[^?]*)(?P<query>(?:\?.*)?)$"
+"""A query with its question mark."""
 _REQUEST = ("method", "host", "path", "query", "protocol")
 _DEFAULT_PORTS = {":80": ("http", "ws"), ":443": ("https", "wss")}
 """The schemes whose own a port is: it says nothing (RFC 3986, section 6.2.3)."""
@@ -102,12 +100,12 @@ def read_request(texts: Mapping[str, pa.StringArray], count: int) -> dict[str, p
 
 def _split(
     text: pa.StringArray,
-    plain: Sequence[str],
+    plain: str,
     names: Sequence[str],
     split_one: Callable[[str], tuple[str | None, ...]],
 ) -> dict[str, pa.Array]:
-    """Split by regular expressions where they fit, else each distinct text by ``split_one``."""
-    parts, is_plain = extract_in_steps(text, plain)
+    """Split by a regular expression where it fits, else each distinct text by ``split_one``."""
+    parts, is_plain = extract(text, plain)
     has_query = pc.greater(pc.binary_length(parts["query"]), 0)
     query = pc.utf8_slice_codeunits(parts["query"], 1)
     parts["query"] = pc.if_else(has_query, query, pa.scalar(None, TEXT))

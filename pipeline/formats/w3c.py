@@ -150,12 +150,14 @@ _ENVELOPE = (
 """What Imperva writes above the log, up to ``|==|``."""
 
 
-def _default(dialect: Dialect, names: str, *last: Segment, rest: str = "") -> Pattern:
+def _default(
+    dialect: Dialect, names: str, *last: Segment, rest: str = "", plain_rest: str = ""
+) -> Pattern:
     """The layout of lines without a header: fields in order, and some that may follow."""
     made = _assemble(dialect, names.split(), _choose(dialect, names.split()))
     return Pattern(
         made.name, (*made.segments[:-1], *last), made.times, rest=rest,
-        not_hits=made.not_hits, decoders=made.decoders,
+        plain_rest=plain_rest, not_hits=made.not_hits, decoders=made.decoders,
     )  # fmt: skip
 
 
@@ -164,8 +166,8 @@ _IIS_DEFAULT = _default(
     "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent)"
     " cs(Referer) sc-status sc-substatus sc-win32-status".lower(),
     Segment(" "),
-    Segment(r"\d*?", "bytes"),
-    Segment(r"(?: \d+ )?"),
+    Segment(r"\d*?", "bytes", plain=""),
+    Segment(r"(?: \d+ )?", plain=""),
     Segment(r"\d+", "duration_ms"),
 )
 """What IIS 7 to 10 log unless told otherwise, and with sc-bytes and cs-bytes before time-taken."""
@@ -178,6 +180,7 @@ _CLOUDFRONT_DEFAULT = _default(
     Segment("\t?", plain="\t"),
     Segment(r"HTTP/[0-9.]+|-|", "protocol"),
     rest=r"(?:\t[^\t]*)*",
+    plain_rest=r"(?:\t[^\t]*)*$",
 )
 """The 23 and 24 fields of old, the 33 of now, and those that will be added."""
 _RTMP_DEFAULT = _default(
@@ -194,7 +197,7 @@ LAYOUTS = (
     _layout(
         IIS,
         "2016-11-08 20:30:00 192.0.2.1 GET /english/index.asp lang=en 443 - 203.0.113.7"
-        " Mozilla/5.0+(Windows+NT+10.0;+Win64;+x64) https://example.org/ 200 0 0 5120 314 46",
+        " Mozilla/5.0+(Windows+NT+10.0;+Win64;+x64) https://example.org/ 200 0 0 46",
         _IIS_DEFAULT,
     ),
     _layout(

@@ -1,4 +1,4 @@
-"""Reading in steps: the fast way gives what the whole regular expression gives, and is taken."""
+"""Plain lines: the fast way gives what the whole regular expression gives, and is taken."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.formats import combined, numbers
+from pipeline.formats.automaton import automaton_of
 from pipeline.formats.azure import FRONT_DOOR
 from pipeline.formats.envoy import ENVOY, ISTIO
-from pipeline.formats.extraction import extract_in_steps
 from pipeline.formats.fields import ReadBlock
 from pipeline.formats.headers import HeaderLayout
 from pipeline.formats.layouts import list_layouts
+from pipeline.formats.numbers import load_compiled
 from pipeline.formats.pattern import Pattern
 from pipeline.formats.reader import Reader, read_parts
 from pipeline.formats.times import TimeFormat
@@ -51,16 +52,19 @@ def read(layout: Any, *lines: str, zone: ZoneInfo | None = None) -> ReadBlock:
 
 
 @pytest.mark.parametrize("name", PATTERNS)
-def test_steps_and_the_whole_take_the_same(name: str) -> None:
+def test_plain_lines_and_the_whole_take_the_same(name: str) -> None:
     """Of a line with something put in, left out or doubled, wherever that is."""
     pattern, example = PATTERNS[name]
     places = range(len(example) + 1)
     lines = [example[:at] + text + example[at:] for at in places for text in INSERTED]
     lines += [example[:at] + text + example[at + 1 :] for at in places for text in INSERTED]
     lines += [example + example[int(len(example) * share) :] for share in TWICE]
-    texts = pa.array(lines)
+    texts, automaton, compiled = pa.array(lines), automaton_of(pattern.plain_regex), load_compiled()
+    assert automaton, "without it a layout is several times slower"
+    assert compiled
     whole = pc.extract_regex(texts, pattern=f"(?s){pattern.regex}")
-    parts, is_found = extract_in_steps(texts, pattern.steps)
+    parts, is_plain = compiled.split(texts, automaton)
+    is_found = pa.array(is_plain)
     assert pc.sum(is_found).as_py() > 100
     assert not pc.any(pc.and_not(is_found, whole.is_valid())).as_py()
     for field in pattern.fields:
@@ -68,12 +72,12 @@ def test_steps_and_the_whole_take_the_same(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PATTERNS)
-def test_an_example_is_read_in_steps_of_few_groups(name: str) -> None:
-    """RE2's fast engine takes four groups; without it a layout is several times slower."""
+def test_an_example_is_plain(name: str) -> None:
     pattern, example = PATTERNS[name]
-    _, is_found = extract_in_steps(pa.array([example]), pattern.steps)
-    assert is_found.to_pylist() == [True]
-    assert all(step.count("(?P<") <= 4 for step in pattern.steps if isinstance(step, str))
+    automaton, compiled = automaton_of(pattern.plain_regex), load_compiled()
+    assert automaton
+    assert compiled
+    assert compiled.split(pa.array([example]), automaton)[1].tolist() == [True]
 
 
 @pytest.mark.parametrize("layout", [ENVOY, ISTIO], ids=["envoy", "istio"])
