@@ -77,7 +77,7 @@ def note_restatements(how: AlertSettings, day: date, today: date, *, is_asked: b
     """Write down as due, once a day restated, which figures moved by more than the setting allows.
 
     A figure that creeps is announced when it has moved so far in all. Arguments are those of
-    ``alerts.note_surges``; returns what is due.
+    ``surges.note_surges``; returns what is due.
     """
     span = _find_span(how, day, today, is_asked=is_asked)
     if span is None:

@@ -32,3 +32,10 @@ def test_modules_that_one_lines_way_goes_through_are_there() -> None:
     named = FROM_PIPELINE.findall((ROOT / "docs/understand/line.md").read_text(encoding="utf-8"))
     assert len(named) > 50
     assert [name for name in named if not (ROOT / "pipeline" / name).is_file()] == []
+
+
+def test_the_readme_and_the_first_page_lead_to_every_page() -> None:
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")}
+    for first, before in (("README.md", "docs/"), ("docs/index.md", "")):
+        text = (ROOT / first).read_text(encoding="utf-8")
+        assert [page for page in pages - {"index.md"} if f"({before}{page})" not in text] == []

@@ -9,11 +9,14 @@ import pytest
 from report_pages import text_of
 from restated_lakes import Publisher
 
+from pipeline.build.gaps import FALSE_GAPS_A_DAY, LEAST_GAP_MINUTES
+from pipeline.build.tenures import RETIRED_AFTER_DAYS
 from pipeline.definitions import (
     ASSET_PATH,
     ASSET_SUFFIXES,
     CENSORED_SHARE,
     DEFINITIONS_VERSION,
+    HINDSIGHT_DAYS,
     KEPT_OF_LONG_LINE,
     LEAST_HISTORY_DAYS,
     MAX_LINE_BYTES,
@@ -118,8 +121,31 @@ def test_the_definitions_name_the_lists_in_use() -> None:
         assert re.search(rf"{package} {re.escape(major_and_minor)}\b", section("Robot"))
 
 
+def page_of(name: str) -> str:
+    """The text of a page of the docs, its lines joined."""
+    return " ".join((DOCS / name).read_text().split())
+
+
+def test_completeness_has_the_numbers_of_the_build() -> None:
+    page = page_of("understand/completeness.md")
+    for words in (
+        f"has not come for more than {RETIRED_AFTER_DAYS} days is taken as retired",
+        f"it lasts at least {LEAST_GAP_MINUTES} minutes and",
+        f"fewer than one false gap in {1 / FALSE_GAPS_A_DAY:,.0f} days",
+        f"{CENSORED_SHARE * 100:g} % of the requests or more ended in a 5xx",
+    ):
+        assert words in page
+
+
+def test_hindsight_and_restatements_are_told_as_they_are() -> None:
+    for name in ("definitions.md", "how-to/why.md", "understand/surges.md"):
+        assert f"over for {HINDSIGHT_DAYS} days" in page_of(name)
+    share = DEFAULTS["restatement_alert_share"].default
+    assert f"more than {share * 100:g} % (`restatement_alert_share`)" in page_of("how-to/alerts.md")
+
+
 def test_how_surges_are_found_has_the_numbers_of_the_detector() -> None:
-    page = " ".join((DOCS / "understand" / "surges.md").read_text().split())
+    page = page_of("understand/surges.md")
     for words in (
         f"the last {LEVEL_DAYS} days, with a half-life of {LEVEL_HALF_LIFE_DAYS}",
         f"At least {LEAST_HISTORY_DAYS} days are needed",
