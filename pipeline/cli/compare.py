@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
-import signal
-import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,17 +24,12 @@ from pipeline.cli.options import (
     read_span,
 )
 from pipeline.definitions import MOST_TIMEOUT_MINUTES
-from pipeline.errors import SettingsError, StorageError
 from pipeline.text import say, write_number_of
 
 if TYPE_CHECKING:
     from pipeline.compare.basis import Basis, Outcome
-    from pipeline.compare.variants import Variant
-    from pipeline.lake.lake import Lake
+    from pipeline.compare.variants import Asked, Variant
 
-_WAITS_S = (0.0, 0.1, 0.2, 0.4, 0.8)
-"""Before each try to remove the temporary folder."""
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _THEN = "nothing was changed; if a build or an ingest was at work, run compare again"
 
 
@@ -50,7 +40,10 @@ class RobotlikeChoice(StrEnum):
     drop = "drop"
 
 
-def compare(  # noqa: PLR0913 one parameter an option
+@dataclass(frozen=True)
+class VariantOptions:
+    """The options each value of which is a variant."""
+
     timeout: Annotated[
         list[int] | None,
         typer.Option(
@@ -60,11 +53,11 @@ def compare(  # noqa: PLR0913 one parameter an option
             help="Sessions that end after other minutes.",
             metavar="MINUTES",
         ),
-    ] = None,
+    ] = None
     timezone: Annotated[
         list[str] | None,
         typer.Option("--timezone", help="Days of another zone, such as UTC.", metavar="ZONE"),
-    ] = None,
+    ] = None
     robots: Annotated[
         list[str] | None,
         typer.Option(
@@ -73,20 +66,20 @@ def compare(  # noqa: PLR0913 one parameter an option
             " regular expression (RE2) a line; (?i) in front of one ignores case.",
             metavar="LIST",
         ),
-    ] = None,
+    ] = None
     robotlike: Annotated[
         list[RobotlikeChoice] | None,
         typer.Option(
             "--robotlike",
             help="Visitors whose day looks like a robot's: counted (keep) or not (drop).",
         ),
-    ] = None,
+    ] = None
     geo_database: Annotated[
         list[Path] | None,
         typer.Option(
             "--geo-database", help="Another address database, for all days.", metavar="FILE"
         ),
-    ] = None,
+    ] = None
     geo_built: Annotated[
         list[datetime] | None,
         typer.Option(
@@ -95,7 +88,21 @@ def compare(  # noqa: PLR0913 one parameter an option
             help="The one in --geo that was built that day.",
             metavar="DAY",
         ),
-    ] = None,
+    ] = None
+
+    def asked(self) -> Asked:
+        """What they ask for."""
+        from pipeline.compare.variants import Asked
+
+        return Asked(
+            self.timeout or (), self.timezone or (), self.robots or (),
+            [one is RobotlikeChoice.drop for one in self.robotlike or ()],
+            self.geo_database or (), [built.date() for built in self.geo_built or ()],
+        )  # fmt: skip
+
+
+def compare(  # noqa: PLR0913 one parameter an option
+    variants: VariantOptions,
     country: Annotated[
         list[str] | None,
         typer.Option(
@@ -135,7 +142,8 @@ def compare(  # noqa: PLR0913 one parameter an option
     from pipeline.compare.basis import read_basis
     from pipeline.compare.rows import COLUMNS, largest_countries, make_rows
     from pipeline.compare.sentences import tell_left_out
-    from pipeline.compare.variants import Asked, make_variants
+    from pipeline.compare.variants import make_variants
+    from pipeline.compare.workspace import open_workspace
     from pipeline.ingest.maker import ingest_settings
     from pipeline.lake.query import one_state
     from pipeline.lake.storage import storage_named
@@ -143,15 +151,10 @@ def compare(  # noqa: PLR0913 one parameter an option
 
     settings = site.settings()
     the_lake = open_lake(settings.lake)
-    asked = Asked(
-        timeout or (), timezone or (), robots or (),
-        [one is RobotlikeChoice.drop for one in robotlike or ()], geo_database or (),
-        [built.date() for built in geo_built or ()],
-    )  # fmt: skip
     how = ingest_settings(settings)
-    variants = make_variants(asked, settings.geo, how, settings.proxies)
+    wanted = make_variants(variants.asked(), settings.geo, how, settings.proxies)
     countries = [read_country(code) for code in dict.fromkeys(country or ())]
-    with _open_workspace(the_lake) as workspace, storage_named(the_lake.store.disk, _THEN):
+    with open_workspace(the_lake) as workspace, storage_named(the_lake.store.disk, _THEN):
         basis, left_out = read_basis(
             the_lake, session_rules(settings), settings.memory_limit_mb,
             day_of(first), day_of(last), workspace,
@@ -159,7 +162,7 @@ def compare(  # noqa: PLR0913 one parameter an option
         told = [*tell_left_out("all variants", left_out)]
         for sentence in told:
             say(sentence)
-        outcomes = [_count(basis, variant) for variant in variants]
+        outcomes = [_count(basis, variant) for variant in wanted]
     chosen = countries or largest_countries(basis)
     rows = make_rows(basis, outcomes, chosen)
     with one_state(the_lake) as state:
@@ -194,71 +197,3 @@ def _conclude(basis: Basis, outcomes: Sequence[Outcome], rows: Sequence[tuple[An
         say_totals(outcome.label, [row for row in rows if row[2] == outcome.label])
     if not basis.is_all:
         say("surges then are judged from all days: leave --from and --to out to see them")
-
-
-@contextmanager
-def _open_workspace(lake: Lake) -> Iterator[Path]:
-    """A temporary folder outside the lake, removed at the end, whatever ends the command.
-
-    Raises:
-        SettingsError: the system's temporary folder lies in the lake.
-        StorageError: there is none that can be written.
-    """
-    try:
-        parent = Path(tempfile.gettempdir()).resolve()
-    except OSError as error:
-        raise _without_folder(error) from error
-    if parent.is_relative_to(lake.root.resolve()):
-        raise SettingsError("TMPDIR", str(parent), "lies in the lake; set a folder outside it")
-    folder = parent / f"tidegauge-compare-{secrets.token_hex(8)}"
-    with _ended_by_exceptions():
-        try:  # named before it is made: whenever the end comes, it is known
-            folder.mkdir(mode=0o700)
-            yield folder
-        except OSError as error:
-            if error.filename != str(folder):
-                raise
-            raise _without_folder(error) from error
-        finally:
-            _remove(folder)
-
-
-def _without_folder(error: OSError) -> StorageError:
-    return StorageError(
-        f"no temporary folder can be made: {error.strerror}; set TMPDIR to one that can be"
-    )
-
-
-def _remove(folder: Path) -> None:
-    """Remove it, though threads that do not know of the end yet write there, or it comes twice."""
-    for wait in _WAITS_S:
-        with suppress(KeyboardInterrupt):
-            time.sleep(wait)
-            shutil.rmtree(folder, ignore_errors=True)
-            if not folder.exists():
-                return
-
-
-@contextmanager
-def _ended_by_exceptions() -> Iterator[None]:
-    """Let a request to end, and a terminal that closes, do what Ctrl-C does: tidy up.
-
-    DuckDB may lose the exception of a signal that comes at a bad moment; the end does not.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    came: list[int] = []
-
-    def end(number: int, _frame: object) -> NoReturn:
-        came.append(number)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, end) for number in _ENDING}
-    try:
-        yield
-        if came:
-            raise KeyboardInterrupt
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -146,7 +146,9 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
         option.replace(kind=one.kind)
         for one in parameters
         for option in (
-            inspect.signature(groups[one.name]).parameters.values() if one.name in groups else [one]
+            inspect.signature(groups[one.name], eval_str=True).parameters.values()
+            if one.name in groups
+            else [one]
         )
     ]
     # Typer shows a line's end as one, where it is only the source's.
