@@ -1,4 +1,4 @@
-"""Every layout's speed beside vhost_combined's, what detection costs, and lines made to be slow.
+"""Every layout's speed beside combined's, what detection costs, and lines made to be slow.
 
 Run by ``make bench``. The lines are simulated: a layout's example with other clients, times,
 targets, statuses, sizes, referrers and agents; each must become a hit. One thread reads, as each
@@ -20,16 +20,18 @@ import pyarrow as pa
 
 from pipeline.formats.detection import detect
 from pipeline.formats.fields import ReadBlock
+from pipeline.formats.json_lines import JsonLayout
 from pipeline.formats.layouts import Layout, list_layouts
+from pipeline.formats.numbers import WORTH_BYTES, compiled_for
 from pipeline.formats.pattern import Pattern
 from pipeline.formats.reader import Reader, read_parts
 from pipeline.formats.unwrapping import SAMPLE_LINES
 from pipeline.lake.database import connect
 
-BASE = "vhost_combined"
-"""The commonest that a regular expression reads; combined has loops of its own."""
-LEAST_SHARE = 1 / 3
-"""Of its lines a second."""
+BASE = "combined"
+"""The commonest, which has loops of its own."""
+LEAST_SHARE, LEAST_OF_JSON = 0.25, 0.1
+"""Of its lines a second: of layouts that an automaton reads, and of JSON."""
 MOST_DETECTION_SECONDS = 0.2
 MOST_HOSTILE_SECONDS = 0.1
 HOSTILE_BYTES = 1_000_000
@@ -201,13 +203,14 @@ def measure_case(
 ) -> bool:
     """Print a layout's row; whether it meets every aim."""
     speed, share = measure_share(connection, base, case, rounds)
+    is_json = isinstance(case.layout, JsonLayout)
     sample = case.lines[: len(case.header) + SAMPLE_LINES]
     detection = min(measure(detect, connection, sample) for _ in range(3))
     hostile, worst = measure_hostile(connection, case)
     missed = [
         aim
         for aim, is_missed in (
-            ("speed", share < LEAST_SHARE),
+            ("speed", share < (LEAST_OF_JSON if is_json else LEAST_SHARE)),
             ("detection", detection > MOST_DETECTION_SECONDS),
             (f"hostile line: {worst}", hostile > MOST_HOSTILE_SECONDS),
         )
@@ -226,13 +229,15 @@ def main() -> int:
     parser.add_argument("--layouts", nargs="*", help="only these")
     given = parser.parse_args()
     connection = connect(threads=1)
+    compiled_for(WORTH_BYTES)  # as behind the first megabytes that a process reads
     cases = make_cases(connection, given.lines)
     base = next(case for case in cases if case.name == BASE)
     print(f"| layout | lines/s | of {BASE} | detection, s | hostile line, s | misses |")
     print("|---|---|---|---|---|---|")
     chosen = [case for case in cases if not given.layouts or case.name in given.layouts]
     is_good = [measure_case(connection, base, case, given.rounds) for case in chosen]
-    print(f"aims: {LEAST_SHARE:.2f} of {BASE}, {MOST_DETECTION_SECONDS} s for a file's layout,"
+    print(f"aims: {LEAST_SHARE} of {BASE}, {LEAST_OF_JSON} if it is JSON,"
+          f" {MOST_DETECTION_SECONDS} s for a file's layout,"
           f" {MOST_HOSTILE_SECONDS} s for a line of 1 MB")  # fmt: skip
     return 0 if all(is_good) else 1
 

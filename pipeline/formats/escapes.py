@@ -42,6 +42,8 @@ def out_of_quotes(texts: pa.StringArray) -> pa.StringArray:
 
 def quotes_are_doubled(texts: pa.StringArray) -> pa.StringArray:
     """Undo what CSV (RFC 4180) does to quotes in a quoted field."""
+    if not _may_hold(texts, '"'):
+        return texts
     return pc.replace_substring(texts, pattern='""', replacement='"')
 
 
