@@ -73,12 +73,16 @@ test-clocks: install-dev
 			-m clock --present {} $$(grep -rlF pytest.mark.clock tests --include=test_*.py); \
 	rm -r $$folder
 
-# What a change needs: lint, types, the small tests of the folders that are not as in SINCE.
+# What a change needs: lint, types, the small tests of the folders that are not as in SINCE; all
+# small ones where it is in a module that stands beside the folders, which all use.
 SINCE ?= HEAD
 check: lint
-	$(FAST) $(SMALL) tests/test_rooms.py $$(ls -d $$( \
+	$(FAST) $(SMALL) $$(ls -d tests/test_rooms.py $$( \
 		(git diff --name-only $(SINCE); git ls-files --others --exclude-standard) | sed -nE \
-		's#^sql/.*#tests/build#p; s#^(docs/.*|(dags/)?README.*)#tests/docs#p; s#^(pipeline|tests)/([a-z]+)/.*#tests/\2#p; s#^pipeline/([a-z]+)\.py#tests/test_\1*.py#p' \
+		-e 's#^(tests/)?(sql|definitions)/.*#tests/build#p; s#^(docs/.*|(dags/)?README.*)#tests/docs#p; t' \
+		-e 's#^dags/.*\.py#tests/orchestration#p; s#^pipeline/languages/.*#tests/test_language.py#p; t' \
+		-e 's#^(pipeline|tests)/([a-z]+)/.*#tests/\2#p; t; /^tests\/test_/ {p; d}' \
+		-e 's#^(pipeline|tests)/[a-z_]+\.py#tests#p' \
 		| grep -vE '/(e2e|faults|system)$$' | sort -u) 2>/dev/null)
 
 # Spark and pandas, for the end-to-end tests alone, beside what all tests have.

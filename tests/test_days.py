@@ -13,7 +13,7 @@ from pipeline.lake.zone import schedule_zone
 
 pytestmark = pytest.mark.clock
 TORONTO = ZoneInfo("America/Toronto")
-DAGS = Path(__file__).parents[2] / "dags"
+DAGS = Path(__file__).parents[1] / "dags"
 
 
 def at(text: str) -> datetime:
