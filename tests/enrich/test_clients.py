@@ -430,13 +430,6 @@ WRONG = {
 }
 
 
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("TIDEGAUGE_TRUSTED_PROXIES", raising=False)
-    return tmp_path
-
-
 @pytest.mark.parametrize("value", WRONG)
 def test_wrong_network_is_named_with_its_remedy(
     value: str, place: Path, monkeypatch: pytest.MonkeyPatch

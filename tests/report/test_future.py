@@ -5,8 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
 from lake_fixtures import Site, make_line
 
+pytestmark = pytest.mark.clock
 TORONTO = ZoneInfo("America/Toronto")
 SAID = "by the clock of this machine: a clock is wrong"
 
