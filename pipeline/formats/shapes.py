@@ -7,7 +7,7 @@ address colons, a forwarding header both. So each looks like what its server wri
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 
 from pipeline.formats.directives import FORWARDED, NO_QUERY, PORT, Directive
 from pipeline.formats.pattern import QUOTED, SHAPES
@@ -19,6 +19,7 @@ _USERS = ("%u", "$remote_user", "%e", "%l")
 
 _LAZY = f"{QUOTED}?"
 """As little of what stands between quotes as the rest of the line leaves."""
+_NO_SPACES, _NO_LIST = "[^ ]*", "[^ ,]+"
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def shape_of(one: Directive, place: Place, quoted: str) -> str:
 def _free_shape(one: Directive, place: Place, quoted: str) -> str | None:
     """What may hold spaces: the shortest text that leaves the rest of the line what it must be."""
     if one.text in _USERS and place.has_free:
-        return "[^ ]*"  # with spaces a user could name another peer, and a forged header too
+        return _NO_SPACES  # with spaces a user could name another peer, and a forged header too
     if one.has_spaces and place.is_quoted and quoted == QUOTED:
         return _LAZY
     return ".*?" if one.field == "request" or one.has_spaces or one.text in _USERS else None
@@ -120,7 +121,7 @@ def _address_shape(one: Directive, place: Place) -> str | None:
         is_ended = place.after_is_literal and place.rest[0].text[:2] == ' "'
         return QUOTED if is_ended else FORWARDED
     if place.follows_list:
-        return "[^ ,]+"
+        return _NO_LIST
     if one.field in ("client", "host") and place.stop == ":":  # of version 6: to its last colon
         return f'[^ "/{re.escape(place.stop_of_next.replace(":", ""))}]*'
     return '[^ /?"]*' if one.field == "host" and not place.after_is_literal else None
@@ -165,15 +166,38 @@ def plain_of(one: Directive, shape: str, place: Place) -> str | None:
     """What it looks like in nearly all lines: a segment's ``plain``."""
     if one.times and one.times.kind == "iso" and not one.decode:
         return PLAIN_ISO
-    if place.after is None or not place.after.is_literal:
+    if not place.after_is_literal:
         return None
-    if shape in (".*?", _LAZY):
-        ends = re.escape(place.stop) + (r"\"\\" if shape == _LAZY else "")
-        return f"[^{ends}]*"
-    following = [other.field or other.shape for other in place.rest[:3]]
-    if place.stop == ":" and following[1:] == [PORT, None]:
-        return '[^ :/"]*'
-    is_first = place.is_quoted and place.after.text == " " and following[1:2] == ["protocol"]
-    if not is_first or one.field not in ("target", "path"):
+    return _plain_list(shape, place) or _plain_free(shape, place) or _plain_target(one, place)
+
+
+def _plain_list(shape: str, place: Place) -> str | None:
+    """Clients in a list, and what follows it without a sign that could make it longer."""
+    if place.follows_list and shape in (_NO_SPACES, _NO_LIST):
+        return "[^ ,;]+"
+    if shape != FORWARDED:
         return None
-    return r'[^ "\\?]*' if one.field == "path" else r'[^ "\\]*'
+    text = "".join(one.text for one in takewhile(lambda one: one.is_literal, place.rest))
+    if text == " ":
+        is_ended = place.rest[1].text in _USERS or place.rest[1].field == "client"
+    else:
+        is_ended = text[0] == " " and text[1] not in " ,;"
+    return r'[^ ,;"\\]+(?:, ?[^ ,;"\\]+)*' if is_ended else None
+
+
+def _plain_free(shape: str, place: Place) -> str | None:
+    """What may hold what follows it, and does not."""
+    if shape == _LAZY:
+        return rf'[^{re.escape(place.stop)}"\\]*'
+    if shape.endswith(".*?"):
+        return f"{shape.removesuffix('.*?')}[^{re.escape(place.stop)}]*"
+    is_before_port = [other.field or other.shape for other in place.rest[1:3]] == [PORT, None]
+    return shape.replace("[^", "[^:", 1) if place.stop == ":" and is_before_port else None
+
+
+def _plain_target(one: Directive, place: Place) -> str | None:
+    """A target without spaces, before a protocol."""
+    is_first = place.is_quoted and place.rest[0].text == " "
+    if not is_first or [other.field for other in place.rest[1:2]] != ["protocol"]:
+        return None
+    return {"path": r'[^ "\\?]*', "target": r'[^ "\\]*'}.get(one.field or "")

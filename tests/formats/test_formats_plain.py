@@ -16,19 +16,19 @@ from pipeline.formats.azure import FRONT_DOOR
 from pipeline.formats.envoy import ENVOY, ISTIO
 from pipeline.formats.fields import ReadBlock
 from pipeline.formats.headers import HeaderLayout
-from pipeline.formats.layouts import list_layouts
+from pipeline.formats.layouts import find_layout, list_layouts
 from pipeline.formats.numbers import load_compiled
 from pipeline.formats.pattern import Pattern
 from pipeline.formats.reader import Reader, read_parts
 from pipeline.formats.times import TimeFormat
 from pipeline.lake.database import connect_reader
 
-INSERTED = ('"', '" "', " ", ":", "\t", "\\", "-", "x", '\\"', "::1", " [", "")
+INSERTED = ('"', '" "', " ", ":", "\t", "\\", "-", "x", '\\"', "::1", " [", ",", " ,", ";", "é", "")
 TWICE = (0.2, 0.5, 0.8)
 """From where in a line what follows is there twice."""
 
 
-def patterns() -> dict[str, tuple[Pattern, str]]:
+def patterns() -> dict[str, tuple[Any, str]]:
     """Each layout of requests that is one regular expression, with a line of it."""
     found = {}
     for layout in list_layouts():
@@ -41,7 +41,24 @@ def patterns() -> dict[str, tuple[Pattern, str]]:
     return found
 
 
-PATTERNS = patterns()
+REQUEST = '[10/Oct/2024:13:55:36 +0200] "GET /a?b=c HTTP/1.1" 200 2326'
+FORMATS = {
+    '%{X-Forwarded-For}i %h %l %u %t "%r" %>s %b': f"203.0.113.9, 10.0.0.1 192.0.2.1 - - {REQUEST}",
+    '%{X-Forwarded-For}i %l %u %t "%r" %>s %b': f"203.0.113.9 - ann {REQUEST}",
+    '%h %{X-Forwarded-For}i %l %u %t "%r" %>s %b': f"192.0.2.1 203.0.113.9 - - {REQUEST}",
+    '$http_x_forwarded_for - $remote_user [$time_local] "$request" $status $body_bytes_sent': (
+        f"203.0.113.9, 10.0.0.1 - ann {REQUEST}"
+    ),
+    "$remote_addr:$remote_port\t[$time_local]\t$request\t$host:$server_port\t$http_x": (
+        "192.0.2.1:4444\t[10/Oct/2024:13:55:36 +0200]\tGET /a HTTP/1.1\tb.example:443\t-"
+    ),
+    '$remote_addr [$time_local] "$request_method $request_uri $server_protocol" $status': (
+        f"192.0.2.1 {REQUEST.removesuffix(' 2326')}"
+    ),
+    '%h %^[%d:%t %^] "%r" %s %b "%R" "%u"': f'192.0.2.1 - - {REQUEST} "-" "curl/8"',
+}
+"""Format strings of Apache, nginx and GoAccess, each with a line."""
+PATTERNS = patterns() | {form: (find_layout(form), line) for form, line in FORMATS.items()}
 
 
 def read(layout: Any, *lines: str, zone: ZoneInfo | None = None) -> ReadBlock:
