@@ -1,6 +1,6 @@
 """Settings: ``tidegauge.toml``, overridden by ``TIDEGAUGE_*``, overridden by options.
 
-The only module that reads the environment.
+What the program reads of the environment, it reads here.
 """
 
 import os
