@@ -21,7 +21,6 @@ from pipeline.tables import SURGES
 
 Rng = np.random.Generator
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 DAYS_BEFORE = 28
 PEOPLE = ("one page", "one referrer", "one state", "one network", "two mixed", "uniform")

@@ -155,3 +155,11 @@ def test_no_name_stands_for_two_classes() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(module)
     assert not {name: its for name, its in places.items() if len(its) > 1}
+
+
+def test_each_room_has_a_folder_of_tests_and_no_test_imports_another() -> None:
+    tests = Path(__file__).parent
+    assert {path.name for path in tests.iterdir() if path.is_dir()} >= set(FLOORS)
+    for path in tests.rglob("*.py"):
+        names = imports_of(ast.parse(path.read_text(encoding="utf-8")))
+        assert not [name for name in names if name.startswith("test_")], path

@@ -17,7 +17,6 @@ from pipeline.lake.sheets import list_sheets
 
 NETWORKS = {"192.0.2.0/25": 'AS64500 "One", <b>Inc</b>', "192.0.2.128/25": "AS64501"}
 ADDED = ["asn", "as_org"]
-OF_SESSIONS = "SELECT day, client, asn, as_org FROM hits ORDER BY day, client"
 
 
 def write_logs(site: Site) -> None:
