@@ -37,7 +37,7 @@ from pipeline.text import escape
 
 DAGS = find_data("dags")
 PRELOAD = Path(__file__).parents[1] / "orchestration" / "airflow_preload.py"
-START_TIMEOUT_S = 240
+START_TIMEOUT_S = 300
 STOP_TIMEOUT_S = 8
 """Airflow takes 6. Tasks at work can tell no more of their end: they run again after a start."""
 _PARTS = ("metadatabase", "scheduler", "dag_processor", "triggerer", "DAGs", "pool")
