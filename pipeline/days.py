@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pipeline.errors import SettingsError
 
 ONE_DAY = timedelta(days=1)
+ONE_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)

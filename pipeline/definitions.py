@@ -14,6 +14,8 @@ NO_NETWORKS = "none"
 """What a raw file's record has for the databases of networks where there was none."""
 ALL = "all"
 """The country code of a day's total; leave it out of sums over countries."""
+LEVEL_DAYS = 56
+"""Days before a day that it is judged by, and that its usual shares are taken from, at most."""
 LEAST_HISTORY_DAYS = 7
 """Days with logs before a day, at least, for it to be judged."""
 HINDSIGHT_DAYS = 21

@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.alerts.outbox import say_once
 from pipeline.alerts.services import Alert, AlertSettings, name_country
 from pipeline.alerts.today import HourRow
+from pipeline.days import ONE_HOUR
 from pipeline.language import Language
 from pipeline.surges.episodes import LONGEST_STEP_DAYS
 
@@ -77,7 +78,7 @@ def write_alert(rows: Sequence[HourRow], language: Language) -> Alert:
 
 
 def _span(row: HourRow) -> str:
-    end = row.hour + timedelta(hours=1)
+    end = row.hour + ONE_HOUR
     return f"{row.hour:%Y-%m-%d %H:%M}-{end:%H:%M}"
 
 

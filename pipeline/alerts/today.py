@@ -4,12 +4,12 @@
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from pipeline.days import ONE_DAY, day_start
+from pipeline.days import ONE_DAY, ONE_HOUR, day_start
 from pipeline.definitions import NO_COUNTRY
 from pipeline.lake.lake import Lake
 from pipeline.lake.query import State, one_state
@@ -17,7 +17,6 @@ from pipeline.report.facts import ExpectedDay
 from pipeline.surges.baseline import Floats
 from pipeline.surges.finished_hours import HISTORY_DAYS, History, judge_hours
 
-_ONE_HOUR = timedelta(hours=1)
 _LARGEST = 10
 
 
@@ -51,7 +50,7 @@ class DaySoFar:
 
 def watched_day(now: datetime, zone: ZoneInfo) -> date:
     """The local day of the whole hour that finished last before ``now``."""
-    finished = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) - _ONE_HOUR
+    finished = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) - ONE_HOUR
     return finished.astimezone(zone).date()
 
 
@@ -60,8 +59,8 @@ def hours_of(day: date, zone: ZoneInfo) -> list[datetime]:
 
     A day whose midnight comes twice (St. John's, until 2011) may be left again for an hour.
     """
-    first = day_start(day, zone).replace(minute=0) - _ONE_HOUR
-    near = (first + n * _ONE_HOUR for n in range(28))
+    first = day_start(day, zone).replace(minute=0) - ONE_HOUR
+    near = (first + n * ONE_HOUR for n in range(28))
     return [hour for hour in near if hour.astimezone(zone).date() == day]
 
 
@@ -82,7 +81,7 @@ def _read_day_so_far(state: State, zone: ZoneInfo, now: datetime) -> DaySoFar:
     day = watched_day(now, zone)
     _, reached = state.query("queries/lines_until", first_day=day - ONE_DAY, last_day=day, now=now)
     lines_until = dict(reached)
-    known_until = min(now - _ONE_HOUR, max(lines_until.values(), default=now - 2 * ONE_DAY))
+    known_until = min(now - ONE_HOUR, max(lines_until.values(), default=now - 2 * ONE_DAY))
     hours = [hour for hour in hours_of(day, zone) if hour <= known_until]
     rows = _compare(state, day, zone, hours) if hours else []
     return DaySoFar(day, rows, {name: at.astimezone(zone) for name, at in lines_until.items()})

@@ -19,7 +19,9 @@ import pyarrow.compute as pc
 from pipeline.days import EPOCH
 from pipeline.lake.ledger import Located
 
-COUNTED = ("lines", "hits", "rejected", "blank", "directives", "duplicates")
+KINDS = ("hits", "rejected", "blank", "directives", "duplicates")
+"""Of which each line is one."""
+COUNTED = ("lines", *KINDS)
 READ_BY = (
     "robots", "definitions", "addresses", "proxies", "layout", "timezone", "erasures", "networks",
 )  # fmt: skip

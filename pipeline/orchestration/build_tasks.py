@@ -23,7 +23,7 @@ from pipeline.engine import Engine, Item, Lost, Result
 from pipeline.errors import EngineError, LakeError, OvertakenError, SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.lake.storage import storage_named
-from pipeline.orchestration.jobs import Job
+from pipeline.orchestration.jobs import MOST_MAPPED, Job
 from pipeline.orchestration.nightly import build_stale, take_in_lost
 from pipeline.settings import Settings, engine_of
 
@@ -33,8 +33,6 @@ _ROUNDS = 2
 """Of maps that are tasks: days and slices of large ones, then buckets. The merge is the last's."""
 _PARTS = 100
 """So many days are a task each, if they are alike."""
-_MOST_PARTS = 1_000
-"""Airflow maps a task over 1,024 at most."""
 _OVERTAKEN = "overtaken"
 _AT_ONCE = 8
 
@@ -211,7 +209,7 @@ class _Laid:
     ) -> list[Part]:
         """The same as a scheduler keeps them."""
         names = [task.name for task in self.ask(lake, settings, engine)]
-        size = -(-len(names) // _MOST_PARTS)
+        size = -(-len(names) // MOST_MAPPED)
         groups = [names[at : at + size] for at in range(0, len(names), size or 1)]
         return [{"plan": self.name, "known": known, "names": group} for group in groups]
 

@@ -20,7 +20,7 @@ _ALONE = 100
 _MOST_FILES = 4_000
 _MOST_BYTES = 64 * 1024 * 1024
 """Of a task: about what is read in a minute, so that one that fails loses little."""
-_MOST_JOBS = 1_000
+MOST_MAPPED = 1_000
 """Airflow maps a task over 1,024 at most."""
 
 
@@ -59,7 +59,7 @@ def write_jobs(found: Found, *, together: bool = False) -> list[Job]:
     jobs = [*_group(found.files), *([path] for path in found.again)]
     if together:
         jobs = [[*found.files, *found.again]] if jobs else []
-    again, size = set(found.again), -(-len(jobs) // _MOST_JOBS)
+    again, size = set(found.again), -(-len(jobs) // MOST_MAPPED)
     joined = (chain(*jobs[at : at + size]) for at in range(0, len(jobs), size or 1))
     return [[_write_file(p, found.origins.get(p), again=p in again) for p in job] for job in joined]
 

@@ -18,12 +18,12 @@ from pipeline.ingest import unheeded
 from pipeline.ingest.unread import Unread, count_unread
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import FileRecord
+from pipeline.lake.sums import KINDS
 from pipeline.language import Language
 from pipeline.report.facts import Day
 from pipeline.settings import Settings
 
 _READ_OF_FILES = ("lines", "rejected", "days", *unheeded.READ_OF_FILES)
-KINDS = ("hits", "rejected", "blank", "directives", "duplicates")
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,11 @@
 """Local days against the hours of UTC: which hours a local day has, which UTC days are whole."""
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
+from pipeline.days import ONE_DAY, ONE_HOUR, day_start
 from pipeline.report.facts import BothDays, Hour
-
-_HOUR = timedelta(hours=1)
 
 
 def fill_hours(hours: Sequence[Hour], peak_day: date, zone: ZoneInfo) -> list[Hour]:
@@ -18,19 +17,18 @@ def fill_hours(hours: Sequence[Hour], peak_day: date, zone: ZoneInfo) -> list[Ho
     known = {hour.hour: hour for hour in hours}
     peak_start = _start(peak_day, zone)
     has_eve = any(start < peak_start for start in known)
-    start = _start(peak_day - timedelta(1), zone) if has_eve else peak_start
-    end = datetime.combine(peak_day + timedelta(1), time(), zone).astimezone(UTC)
+    start = _start(peak_day - ONE_DAY, zone) if has_eve else peak_start
+    end = day_start(peak_day + ONE_DAY, zone)
     filled = []
     while start < end:
         filled.append(known.get(start) or Hour(start, 0, 0, 0))
-        start += _HOUR
+        start += ONE_HOUR
     return filled
 
 
 def _start(day: date, zone: ZoneInfo) -> datetime:
     """The hour (UTC) in which a local day begins."""
-    begin = datetime.combine(day, time(), zone).astimezone(UTC)
-    return begin.replace(minute=0, second=0)
+    return day_start(day, zone).replace(minute=0, second=0)
 
 
 def mark_whole_days(
@@ -40,6 +38,6 @@ def mark_whole_days(
     marked = []
     for day in days:
         start = datetime.combine(day.day, time(), UTC)
-        touched = {(start + timedelta(hours=n)).astimezone(zone).date() for n in (0, 23)}
+        touched = {(start + n * ONE_HOUR).astimezone(zone).date() for n in (0, 23)}
         marked.append((day, touched <= set(built)))
     return marked

@@ -8,7 +8,7 @@ from pipeline.build.built import read_built, session_timeout
 from pipeline.build.counted import refuse_lost
 from pipeline.build.stale import list_uncounted
 from pipeline.days import Span
-from pipeline.definitions import ALL, NO_COUNTRY
+from pipeline.definitions import ALL, LEVEL_DAYS, NO_COUNTRY
 from pipeline.enrich.geo.databases import list_databases
 from pipeline.errors import GeoError, SettingsError
 from pipeline.ingest.unheeded import list_private, list_unheeded, list_zoneless
@@ -37,7 +37,6 @@ from pipeline.report.gather import read_days
 from pipeline.report.history import NOBODY_LOCATED, KnownDay, explain_unpublished
 from pipeline.report.why import find_reasons
 from pipeline.text import keep
-from pipeline.why.thresholds import REACH_DAYS
 
 NOTHING_LEFT = keep("the lake has nothing of the day any more")
 
@@ -268,6 +267,6 @@ def _find_expectation(
 
 def read_history_before(state: State, country: str, day: date) -> HistoryBefore:
     """Count the days that a country's day is judged by."""
-    span = {"first_day": day - timedelta(REACH_DAYS), "last_day": day - timedelta(1)}
+    span = {"first_day": day - timedelta(LEVEL_DAYS), "last_day": day - timedelta(1)}
     (before,) = state.ask(HistoryBefore, "report/history_before", country=country, **span)
     return before

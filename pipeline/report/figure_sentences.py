@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 
-from pipeline.definitions import ALL, LEAST_HISTORY_DAYS, NO_COUNTRY
+from pipeline.definitions import ALL, LEAST_HISTORY_DAYS, LEVEL_DAYS, NO_COUNTRY
 from pipeline.language import Language
 from pipeline.report import wording
 from pipeline.report.facts import HistoryBefore
 from pipeline.report.figure import Figure, Robotlike
 from pipeline.report.figure_basis import Completeness
 from pipeline.report.span_figure import SpanFigure
-from pipeline.why.thresholds import REACH_DAYS
 
 _LONGEST_REASON = 600
 
@@ -84,12 +83,12 @@ def say_unexpected(before: HistoryBefore | None, language: Language) -> str:
         return language.gettext(
             "No number can be expected yet: it takes {needed} earlier days, and the lake has"
             " {days} of the {reach} before this one.",
-            needed=LEAST_HISTORY_DAYS, days=before.days, reach=REACH_DAYS,
+            needed=LEAST_HISTORY_DAYS, days=before.days, reach=LEVEL_DAYS,
         )  # fmt: skip
     return language.gettext(
         "No number can be expected yet: it takes {needed} earlier days, and of the {days} that the"
         " lake has of the {reach} before this one {left_out}.",
-        needed=LEAST_HISTORY_DAYS, days=before.days, reach=REACH_DAYS,
+        needed=LEAST_HISTORY_DAYS, days=before.days, reach=LEVEL_DAYS,
         left_out=language.list(left_out),
     )  # fmt: skip
 

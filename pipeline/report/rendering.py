@@ -28,6 +28,8 @@ from pipeline.definitions import (
     CENSORED_SHARE,
     DEFINITIONS_VERSION,
     LEAST_HISTORY_DAYS,
+    LEVEL_DAYS,
+    NO_COUNTRY,
     ROBOTLIKE,
     UNREAD_SHARE,
 )
@@ -36,7 +38,6 @@ from pipeline.language import LANGUAGES, Language
 from pipeline.report import wording
 from pipeline.report.facts import CountryTotal
 from pipeline.report.gather import LEAST_SESSIONS
-from pipeline.surges.baseline import LEVEL_DAYS
 from pipeline.surges.episodes import (
     ALARM_PROBABILITY,
     ALARM_PROBABILITY_AT_FIRST,
@@ -100,6 +101,7 @@ def environment(language: Language) -> jinja2.Environment:
         "unread_from": language.limit(UNREAD_SHARE),
         "least_history_days": LEAST_HISTORY_DAYS,
         "level_days": LEVEL_DAYS,
+        "no_country": NO_COUNTRY,
         "alarm_chance": language.count(1 / ALARM_PROBABILITY),
         "alarm_chance_at_first": language.count(1 / ALARM_PROBABILITY_AT_FIRST),
         "most_quiet_days": LONGEST_STEP_DAYS - 1,

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.definitions import LEAST_HISTORY_DAYS
+from pipeline.definitions import LEAST_HISTORY_DAYS, LEVEL_DAYS
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-LEVEL_DAYS = 56
 MEDIAN_HALF_LIFE_DAYS = 10
 LEVEL_HALF_LIFE_DAYS = 20
 LEVEL_CLIP_SD = 2.5  # nearer, the level follows a real rise too slowly

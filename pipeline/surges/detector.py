@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.definitions import HINDSIGHT_DAYS, LEAST_HISTORY_DAYS
-from pipeline.surges.baseline import LEVEL_DAYS, Baseline
+from pipeline.definitions import HINDSIGHT_DAYS, LEAST_HISTORY_DAYS, LEVEL_DAYS
+from pipeline.surges.baseline import Baseline
 from pipeline.surges.episodes import (
     LEAST_EXCESS,
     LEAST_SESSIONS,

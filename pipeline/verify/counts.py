@@ -10,7 +10,7 @@ from pipeline.verify.sessions import LARGEST_BIGINT, Bools, Cut, Ints
 _OF_VISITS = ("visitors", "pages")
 _LIMB_BITS = 20
 _HOUR_US = 3_600_000_000
-_MINUTE_US = 60_000_000
+MINUTE_US = 60_000_000
 _INSTANT = pa.timestamp("us", "UTC")
 _NO_DATE = -(2**31)
 
@@ -88,7 +88,7 @@ def count_hourly(grid: Grid, hits: pa.Table, visits: Ints, sessions: pa.Table) -
 def count_minutes(hits: pa.Table) -> pa.Table:
     """The day's table ``minutes``, ordered by source and minute: hits of each, robots' too."""
     sources = sorted(pc.unique(hits["source"].cast(pa.string())).to_pylist())
-    minute = _floor(hits["ts"], _MINUTE_US)
+    minute = _floor(hits["ts"], MINUTE_US)
     earliest, minutes = _span(minute)
     cell = _codes_in(hits["source"], sources) * minutes + (minute - earliest)
     counted = np.bincount(cell, minlength=len(sources) * minutes)
@@ -96,7 +96,7 @@ def count_minutes(hits: pa.Table) -> pa.Table:
     return pa.table(
         {
             "source": pa.array(sources, pa.string()).take(pa.array(used // minutes)),
-            "minute": pa.array((earliest + used % minutes) * _MINUTE_US).cast(_INSTANT),
+            "minute": pa.array((earliest + used % minutes) * MINUTE_US).cast(_INSTANT),
             "hits": counted[used],
         }
     )

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from pipeline.build.stale import DERIVED
 from pipeline.lake.digests import name_of
 from pipeline.lake.ledger import FileRecord
+from pipeline.lake.sums import COUNTED
 from pipeline.tables import REJECTS
 from pipeline.text import write_number_of
 from pipeline.verify.findings import Finding, place_of_record
@@ -34,7 +35,6 @@ _OF_LEDGER = re.compile(
 """Every place in the ledger where something may lie."""
 _OF_REJECTS = ("line_no", "line", "reason")
 _OF_A_FILE = re.compile(r"^ledger/digests/.+-[0-9a-f]{16}\.json$")
-_KINDS = ("lines", "hits", "rejected", "blank", "directives", "duplicates")
 
 
 def check_record(record: FileRecord) -> Iterator[Finding]:
@@ -42,7 +42,7 @@ def check_record(record: FileRecord) -> Iterator[Finding]:
     place = place_of_record(record.file_key)
     wrong = [
         (not record.balances, "lines are not hits + rejected + blank + directives + duplicates"),
-        (min(getattr(record, kind) for kind in _KINDS) < 0, "a count is below zero"),
+        (min(getattr(record, kind) for kind in COUNTED) < 0, "a count is below zero"),
         (
             sum(share.hits for share in record.days.values()) != record.hits,
             "its days' hits are not its hits",

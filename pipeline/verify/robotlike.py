@@ -10,11 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.definitions import ASSET_PATH, ROBOTLIKE
+from pipeline.verify.counts import MINUTE_US
 
 Visitors = npt.NDArray[np.uint64]
 """Distinct visitor ids, in order."""
-
-_MINUTE_US = 60_000_000
 
 
 def take_assets(hits: pa.Table) -> Visitors:
@@ -50,7 +49,7 @@ def find_robotlike(visits: pa.Table, with_assets: Visitors) -> Visitors:
 
     at = pages["ts"].cast(pa.int64()).to_numpy()[rows]
     span = np.maximum.reduceat(at, start) - np.minimum.reduceat(at, start)
-    is_fast = count * _MINUTE_US >= ROBOTLIKE["most_pages_a_minute"] * np.maximum(span, _MINUTE_US)
+    is_fast = count * MINUTE_US >= ROBOTLIKE["most_pages_a_minute"] * np.maximum(span, MINUTE_US)
 
     agent = pages["user_agent"].combine_chunks().take(pa.array(rows[start]))
     length = pc.utf8_length(agent.dictionary).take(agent.indices)

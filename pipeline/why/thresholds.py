@@ -1,6 +1,8 @@
 """The numbers that the answers of ``why`` hang on, each once; docs/how-to/why.md says them all."""
 
-REACH_DAYS = 56
+from pipeline import definitions
+
+REACH_DAYS = definitions.LEVEL_DAYS
 """As far before a surge's first day as the detector looks."""
 MOST_DAYS_BEFORE = 28
 """So many of them, the last ones, say what is usual."""

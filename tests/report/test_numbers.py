@@ -19,6 +19,7 @@ from pipeline.definitions import (
     HINDSIGHT_DAYS,
     KEPT_OF_LONG_LINE,
     LEAST_HISTORY_DAYS,
+    LEVEL_DAYS,
     MAX_LINE_BYTES,
     NO_COUNTRY,
     ROBOT_PREFIX_CHARS,
@@ -32,7 +33,7 @@ from pipeline.report.accounting import report_settings
 from pipeline.report.page import make_page
 from pipeline.settings import Settings
 from pipeline.surges import finished_hours
-from pipeline.surges.baseline import LEVEL_DAYS, LEVEL_HALF_LIFE_DAYS
+from pipeline.surges.baseline import LEVEL_HALF_LIFE_DAYS
 from pipeline.surges.episodes import (
     ALARM_PROBABILITY,
     ALARM_PROBABILITY_AT_FIRST,
