@@ -122,20 +122,23 @@ class _Locator:
         self.names = [country.code for country in countries]
 
     def __call__(self, texts: list[str]) -> Ints:
-        found = self.reader.get_many_path(texts, ("country", "iso_code"))
-        return np.fromiter((self.codes.get(code, -1) for code in found), np.int64, len(texts))
+        found = pa.array(self.reader.get_many_path(texts, ("country", "iso_code")), pa.string())
+        coded = found.dictionary_encode("encode")
+        codes = [self.codes.get(code, -1) for code in coded.dictionary.to_pylist()]
+        located: Ints = np.array(codes, np.int64)[coded.indices.to_numpy()]
+        return located
 
 
 def _draw_ipv4(
     locate: _Locator, fewest: Ints, candidates: int, rng: np.random.Generator
 ) -> list[npt.NDArray[np.uint32]]:
     """Distinct IPv4 numbers for each country: random ones, and neighbours where these are few."""
-    drawn = np.unique(_draw_public(candidates, rng))
+    drawn = _distinct(_draw_public(candidates, rng))
     located = _locate_numbers(locate, drawn)
     for _ in range(20):
         if len(np.unique(located[located >= 0])) == len(fewest):
             break
-        more = np.setdiff1d(_draw_public(LOOKUPS_AT_ONCE, rng), drawn)
+        more = _without(_draw_public(LOOKUPS_AT_ONCE, rng), drawn)
         drawn = np.concatenate([drawn, more])
         located = np.concatenate([located, _locate_numbers(locate, more)])
     return [
@@ -157,10 +160,25 @@ def _add_neighbours(
         tries = min(2 * (fewest - len(known)) + 100, LOOKUPS_AT_ONCE)
         seeds = known[rng.integers(0, len(known), tries)]
         near = (seeds & ~np.uint32(255)) | rng.integers(1, 255, tries, dtype=np.uint32)
-        near = np.setdiff1d(near, known)
+        near = _without(near, known)
         near = near[_locate_numbers(locate, near) == country]
-        known = np.unique(np.concatenate([known, near]))
+        known = _distinct(np.concatenate([known, near]))
     return known
+
+
+def _distinct(numbers: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """The different numbers, rising: ``np.unique`` hashes them, a tenth of the speed of sorting."""
+    rising = np.sort(numbers)
+    is_first = np.ones(len(rising), np.bool_)
+    is_first[1:] = rising[1:] != rising[:-1]
+    return rising[is_first]
+
+
+def _without(
+    numbers: npt.NDArray[np.uint32], known: npt.NDArray[np.uint32]
+) -> npt.NDArray[np.uint32]:
+    """Those of some numbers, rising, that are not among others, which are all different."""
+    return np.setdiff1d(_distinct(numbers), known, assume_unique=True)
 
 
 def _locate_numbers(locate: _Locator, numbers: npt.NDArray[np.uint32]) -> Ints:

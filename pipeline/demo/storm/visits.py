@@ -146,8 +146,9 @@ def _let_regulars_come(  # noqa: PLR0913 who comes, and where to
     clients = lowest[who] + (at[regular] * width[who]).astype(np.int64)
     agents = browser[regular]
     many = len(world.agents.line_ends)
-    fresh = ~np.isin(clients * many + agents, client * many + agent)
-    fresh[_repeats(clients * many + agents)] = False
+    keys = clients * many + agents
+    fresh = ~_are_among(keys, client * many + agent)
+    fresh[_repeats(keys)] = False
     client[who[fresh]], agent[who[fresh]] = clients[fresh], agents[fresh]
 
 
@@ -183,6 +184,13 @@ def _draw_visitors(  # noqa: PLR0913 who they are
         fresh = rng.integers(0, len(world.agents.browsers), len(twice))
         agent[twice] = np.where(is_cut[twice], agent[twice], fresh)
     return client, agent
+
+
+def _are_among(keys: Ints, others: Ints) -> Mask:
+    """Which keys are among others: ``np.isin`` hashes them, several times slower than sorting."""
+    rising = np.append(np.sort(others), -1)
+    found: Mask = rising[np.searchsorted(rising[:-1], keys)] == keys
+    return found
 
 
 def _repeats(keys: Ints) -> Ints:
