@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,11 @@ _LEAST_EXCESS_VARIANCE = 1e-6  # times the mean: nearer to a Poisson law the siz
 _LEAST_PROBABILITY = 1e-300
 _MOST_STEPS = 12
 _TOLERANCE = 1e-6
+
+
+def load_tail() -> None:
+    """Import what the functions here take, beside other work, as it takes a while."""
+    import_module("scipy.special")
 
 
 def upper_tail(counts: Floats, mean: Floats, variance: Floats) -> Floats:
