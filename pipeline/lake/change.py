@@ -77,17 +77,14 @@ class Change:
         if not self._staged:
             write_views(self.lake)
             return
-        self._make_durable()
+        # Before the lock, under which it is soon done again.
+        make_durable([staged for staged in self._staged.values() if staged])
         reach("put: staged")
         with self.lake.lock():
             self.put_locked()
 
     def put_locked(self) -> None:
         """Do what ``put`` does with files, for one who holds ``commit``, too."""
-        self._make_durable()
         moves = [Move(staged, target) for target, staged in self._staged.items()]
         self.lake.exchange(moves, lambda: write_views(self.lake))
         self._staged.clear()
-
-    def _make_durable(self) -> None:
-        make_durable([staged for staged in self._staged.values() if staged])
