@@ -27,11 +27,10 @@ from pipeline.report.facts import (
 )
 from pipeline.report.history import KnownDay, explain_no_days
 from pipeline.report.restated import gather_restated, gather_restatements
+from pipeline.why.thresholds import LEAST_OF_AN_ELEMENT
 
 DAYS_BESIDE_PEAK = 3
 """Days shown on each side of the peak where local and UTC days are set side by side."""
-LEAST_SESSIONS = 5
-"""A page or referrer with fewer sessions is not shown: a path seen once may name a person."""
 
 
 def read_days(state: State, span: Span) -> list[Day]:
@@ -136,7 +135,7 @@ def focus_on(state: State, facts: Facts, wanted: str | None, span: Span) -> Focu
     named = {
         "country": country,
         "day": peak.day,
-        "least": LEAST_SESSIONS,
+        "least": LEAST_OF_AN_ELEMENT,
         "with_robotlike": not any(r.is_left_out for r in robotlike if r.day == peak.day),
     }
     return Focus(

@@ -37,7 +37,6 @@ from pipeline.errors import SettingsError, StorageError
 from pipeline.language import LANGUAGES, Language
 from pipeline.report import wording
 from pipeline.report.facts import CountryTotal
-from pipeline.report.gather import LEAST_SESSIONS
 from pipeline.surges.episodes import (
     ALARM_PROBABILITY,
     ALARM_PROBABILITY_AT_FIRST,
@@ -47,6 +46,7 @@ from pipeline.text import escape
 from pipeline.why.explain import name_dimension, name_element
 from pipeline.why.people import name_signal
 from pipeline.why.signal_names import SHARES
+from pipeline.why.thresholds import LEAST_OF_AN_ELEMENT
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -105,7 +105,7 @@ def environment(language: Language) -> jinja2.Environment:
         "alarm_chance": language.count(1 / ALARM_PROBABILITY),
         "alarm_chance_at_first": language.count(1 / ALARM_PROBABILITY_AT_FIRST),
         "most_quiet_days": LONGEST_STEP_DAYS - 1,
-        "least_sessions": LEAST_SESSIONS,
+        "least_sessions": LEAST_OF_AN_ELEMENT,
         "times_expected": partial(wording.compare_with_expected, language=language),
         "countries": partial(_count_countries, language),
         "sources": partial(wording.write_sources, language=language),

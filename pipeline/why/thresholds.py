@@ -12,7 +12,7 @@ LEAST_SESSIONS_BEFORE = 20
 MOST_ELEMENTS = 20
 """Named of a dimension."""
 LEAST_OF_AN_ELEMENT = 5
-"""Sessions, as in the report: fewer may name a person."""
+"""Sessions, here and in the report: a path seen once may name a person."""
 ALIKE_SESSIONS = 50.0
 """With so many sessions on days of its kind, a share is half that kind's and half all days'."""
 
