@@ -153,13 +153,14 @@ class _Expression:
 
     def _read_repeated(self) -> _Part:
         """A part, and how often it is there."""
-        begin = self._at
+        begin, parts = self._at, len(self._names)
         one = self._read_one()
-        end = self._at
-        found = _REPEATED.match(self._regex, end)
+        found = _REPEATED.match(self._regex, self._at)
         if not found:
             return one
         sign, least, comma, most = found.groups()
+        if sign != "?" and len(self._names) > parts:
+            raise UnfitError(self._regex)  # a group that may be there several times
         if sign:
             one = self._repeat(one, 0 if sign in "*?" else 1, 1 if sign == "?" else None)
         else:

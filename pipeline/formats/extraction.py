@@ -1,9 +1,5 @@
 """Reads a block's texts by a regular expression: all n at once, in linear time."""
 
-from typing import Literal
-
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -48,16 +44,3 @@ def _ask_re2(
     found = pc.extract_regex(texts, pattern=f"(?s){regex}")
     parts = {group.name: pc.struct_field(found, group.name) for group in found.type}
     return parts, found.is_valid()
-
-
-def half(
-    texts: pa.StringArray, lengths: npt.NDArray[np.int32], number: Literal[0, 1]
-) -> pa.StringArray:
-    """The first so many bytes of each text (0), or what follows them (1)."""
-    count = len(texts)
-    offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: count + 1]
-    bounds = np.empty(2 * count + 1, np.int32)
-    bounds[::2] = offsets
-    bounds[1::2] = np.minimum(offsets[:-1] + lengths, offsets[1:])
-    halves = pa.StringArray.from_buffers(2 * count, pa.py_buffer(bounds), texts.buffers()[2])
-    return halves.take(pa.array(np.arange(number, 2 * count, 2)))

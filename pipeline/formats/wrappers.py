@@ -14,10 +14,10 @@ from typing import Protocol
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.formats.extraction import half
 from pipeline.formats.targets import TEXT
 from pipeline.formats.times import Flags
 
@@ -99,13 +99,23 @@ class Prefix:
         if "(?P<part>" in self.whole:
             is_part = pc.equal(pc.struct_field(found, "part"), "P").fill_null(False)
             goes_on = is_part.to_numpy(zero_copy_only=False)
-        texts = half(lines, pc.binary_length(heads).fill_null(0).to_numpy(), 1)
+        texts = _behind(lines, pc.binary_length(heads).fill_null(0).to_numpy())
         texts = pc.if_else(heads.is_valid(), texts, pa.scalar(None, TEXT))
         return Messages(texts, pc.struct_field(found, "channel"), goes_on)
 
 
 def _extract(lines: pa.StringArray, regex: str) -> pa.StructArray:
     return pc.extract_regex(lines, pattern=f"(?s)^(?P<head>{regex})")
+
+
+def _behind(texts: pa.StringArray, lengths: npt.NDArray[np.int32]) -> pa.StringArray:
+    """What follows the first so many bytes of each of n texts."""
+    count = len(texts)
+    starts = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: count + 1]
+    bounds = np.empty(2 * count + 1, np.int32)
+    bounds[::2], bounds[1::2] = starts, starts[:-1] + lengths
+    halves = pa.StringArray.from_buffers(2 * count, pa.py_buffer(bounds), texts.buffers()[2])
+    return halves.take(pa.array(np.arange(1, 2 * count, 2)))
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ def test_what_it_takes_re2_takes_with_the_same_groups(regex: str, texts: list[st
         r"^(?P<a>x*)(?P<b>x)$",  # told by what comes behind
         r"^(?P<a>x*)",
         r"^(?P<a>a(?P<b>b)c)$",
+        r"^(?P<a>x)*$", r"^(?:(?P<a>x)y)+$", r"^(?:(?P<a>x)){2}$",
         r"^\bx$", r"^(?i:x)$", r"^[[:alpha:]]$", r"^\x{41}$", r"^x{0,2}$", r"^é$", r"^(x$",
     ],
 )  # fmt: skip
