@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.enrich.geo.addresses import ipv4_numbers, split_versions
-from pipeline.formats.client_texts import read_client, recoded
+from pipeline.formats.client_texts import are_plain_ipv6, read_client, recoded
 from pipeline.proxies import TrustedProxies, number_of
 
 _SINGLE = (
@@ -306,9 +306,10 @@ def _canonical_scoped(client: str) -> str:
 
 def canonical_clients(clients: pa.StringArray) -> pa.StringArray:
     """``canonical`` of n distinct clients; only what holds a colon can need a change."""
-    has_colon = pc.find_substring(clients, ":").to_numpy() >= 0
-    if not has_colon.any():
+    is_changed = pc.find_substring(clients, ":").to_numpy() >= 0
+    is_changed[is_changed] = ~are_plain_ipv6(clients.filter(pa.array(is_changed)))
+    if not is_changed.any():
         return clients
-    mask = pa.array(has_colon)
+    mask = pa.array(is_changed)
     changed = [canonical(client) for client in clients.filter(mask).to_pylist()]
     return pc.replace_with_mask(clients, mask, pa.array(changed, pa.string()))

@@ -20,6 +20,17 @@ _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 IPV4 = rf"^(?:{_OCTET}\.){{3}}{_OCTET}$"
 """An address of version 4, to Python and to RE2."""
 
+_GROUP = "[1-9a-f][0-9a-f]{0,3}"
+_GROUPS_BEHIND = [f"{_GROUP}(?::{_GROUP}){{0,{5 - before}}}" for before in range(1, 6)]
+"""What may follow ``::`` behind so many groups, which then stands for two zeros or more."""
+_PLAIN_IPV6 = "|".join(
+    [
+        f"(?:{_GROUP}:){{7}}{_GROUP}", f"(?:{_GROUP}:){{6}}:",
+        *(f"(?:{_GROUP}:){{{n}}}:(?:{behind})?" for n, behind in enumerate(_GROUPS_BEHIND, 1)),
+    ]
+)  # fmt: skip
+"""An address of version 6 as RFC 5952 writes it, one without other zeros."""
+
 _LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 # The last label of a name is not all digits, or it could not be told from an address.
 _NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}")
@@ -77,7 +88,9 @@ def read_clients(coded: pa.DictionaryArray) -> tuple[pa.DictionaryArray, npt.NDA
     Of the others the text stays as it was.
     """
     values = coded.dictionary
-    is_other = pa.array(~are_ipv4(values))
+    is_other = ~are_ipv4(values)
+    is_other[is_other] = ~are_plain_ipv6(values.filter(pa.array(is_other)))
+    is_other = pa.array(is_other)
     others = values.filter(is_other)
     if not len(others):
         return coded, np.ones(len(coded), np.bool_)
@@ -110,6 +123,13 @@ def are_ipv4(texts: pa.StringArray) -> npt.NDArray[np.bool_]:
         flags = compiled.find_ipv4(texts)
         if texts.null_count:
             flags &= texts.is_valid().to_numpy(zero_copy_only=False)
+    return flags
+
+
+def are_plain_ipv6(texts: pa.StringArray) -> npt.NDArray[np.bool_]:
+    """Which of n texts are addresses of version 6 that are canonical: nearly all that are one."""
+    is_one = pc.match_substring_regex(texts, f"^(?:{_PLAIN_IPV6})$").fill_null(False)
+    flags: npt.NDArray[np.bool_] = is_one.to_numpy(zero_copy_only=False)
     return flags
 
 

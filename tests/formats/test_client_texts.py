@@ -1,5 +1,6 @@
 """What a client's text is, by one table: in every layout, and in the headers of proxies."""
 
+import ipaddress
 import json
 import re
 from collections.abc import Iterable
@@ -13,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracle.peers import client_of
 
-from pipeline.enrich.clients import choose_clients
+from pipeline.enrich.clients import canonical, choose_clients
 from pipeline.formats import compiled
 from pipeline.formats.client_texts import (
     IPV4,
     are_addresses,
+    are_plain_ipv6,
     is_address,
     read_client,
     read_clients,
@@ -166,3 +168,22 @@ def test_compiled_loops_know_addresses_of_version_4_as_the_expression_does(
     known = [re.fullmatch(IPV4[1:-1], text) is not None for text in texts]
     assert compiled.find_ipv4(pa.array(texts, pa.string())).tolist() == known
     assert compiled.find_ipv4(pa.array(["x", *texts], pa.string())[1:]).tolist() == known
+
+
+IPV6 = st.lists(st.one_of(st.just(0), st.integers(0, 2**16 - 1)), min_size=8, max_size=8)
+
+
+@given(groups=IPV6, cut=st.integers(0, 45), text=st.sampled_from(("", "0", ":", "::", "F", "g")))
+def test_a_plain_address_of_version_6_is_read_as_it_is(
+    groups: list[int], cut: int, text: str
+) -> None:
+    """Also one with something put in; one without single zeros is plain."""
+    number = sum(group << 16 * place for place, group in enumerate(groups))
+    spelled = str(ipaddress.IPv6Address(number))
+    texts = [spelled, ipaddress.IPv6Address(number).exploded, spelled[:cut] + text + spelled[cut:]]
+    plain = are_plain_ipv6(pa.array(texts)).tolist()
+    if groups[-1] and len(re.findall("(?<![0-9a-f])0(?![0-9a-f])", spelled)) == 0:
+        assert plain[0]
+    for one, is_plain in zip(texts, plain, strict=True):
+        if is_plain:
+            assert (read_client(one), is_address(one), canonical(one)) == (one, True, one)
