@@ -51,7 +51,7 @@ def build(
 ) -> list[date]:
     """Rebuild the stale days' sessions, daily and hourly, and the tables over all days, as one.
 
-    Days that are stale for causes that wait (``stale.ASKED``) are rebuilt when ``also`` names them.
+    Days stale for causes that wait (``definitions.ASKED``) are rebuilt when ``also`` names them.
     Readers see the lake before or after; where it takes long, a few states between, each of whole
     days and of the tables that belong to them.
 

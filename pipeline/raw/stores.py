@@ -38,7 +38,7 @@ class RemoteFile:
 
     @property
     def stat(self) -> list[int] | None:
-        """As ``lake.stat_of`` once it is fetched: while it is the same, so is the content."""
+        """As ``ledger.stat_of`` once it is fetched: while it is the same, so is the content."""
         is_told = self.size is not None and self.changed_ns is not None
         return [self.size, self.changed_ns] if is_told else None  # type: ignore[list-item]
 

@@ -54,7 +54,7 @@ def fetch(
     options: Options = NO_OPTIONS,
     effects: Effects = PLAIN_EFFECTS,
 ) -> Fetched:
-    """Fetch ``source`` (see ``sources.candidates``) into ``folder`` under its type and build date.
+    """Fetch ``source`` (see ``providers.candidates``) into ``folder`` under type and build date.
 
     ``now`` is aware; it picks the month and bounds the build date. The file appears by rename after
     it passed the checks. Raises GeoError, or SettingsError when the account is missing; no database
