@@ -90,6 +90,6 @@ def show_hits(connection: duckdb.DuckDBPyConnection, model: str) -> None:
 
 
 def distinct(connection: duckdb.DuckDBPyConnection, column: str) -> pa.RecordBatchReader:
-    """The distinct values of a text column of the stored hits, without null, in batches."""
-    known = connection.view("stored_hits").filter(f"{column} IS NOT NULL")
-    return known.project(f"{column}::VARCHAR AS {column}").distinct().to_arrow_reader(_AT_ONCE)
+    """The distinct values of a text column of the stored hits, in batches."""
+    hits = connection.view("stored_hits")
+    return hits.project(f"{column}::VARCHAR AS {column}").distinct().to_arrow_reader(_AT_ONCE)

@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import duckdb
 import numpy as np
@@ -48,11 +47,11 @@ class RobotRules:
         show_hits(connection, "hits_by_robots")
 
     def _robots_of(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        agents = cast("list[str]", batch.column(0).to_pylist())
-        prefixes = [agent[:ROBOT_PREFIX_CHARS] for agent in agents]
+        agents = batch.column(0).drop_null()
+        prefixes = [agent[:ROBOT_PREFIX_CHARS] for agent in agents.to_pylist()]
         is_no_visitors = np.array([is_nobodys(prefix) for prefix in prefixes], dtype=np.bool_)
         is_robot = self.matches(prefixes) | is_no_visitors
-        return pa.record_batch([batch.column(0).filter(pa.array(is_robot))], schema=_AGENTS)
+        return pa.record_batch([agents.filter(pa.array(is_robot))], schema=_AGENTS)
 
 
 def read_rules(given: str) -> RobotRules:

@@ -10,15 +10,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.definitions import NO_COUNTRY
 from pipeline.enrich.geo.addresses import are_ipv6, split_versions
 from pipeline.enrich.geo.databases import READ_SAFELY, GeoDatabase, Kind, damage_named
 from pipeline.formats.numbers import Remembered
 
 Column: TypeAlias = Any
 """An Arrow array; its stubs lag behind the library."""
-
-NOWHERE = "ZZ"
-"""The country of a client that is no address, or that the database has no country for."""
 
 NO_NETWORK = 0
 """The number of a client that no network is known of: that of no system, by RFC 7607."""
@@ -163,4 +161,4 @@ def as_codes(answers: Column) -> Column:
     """What a database says of countries as codes: two letters, in capitals; else ``ZZ``."""
     capitals = pc.ascii_upper(answers)
     is_code = pc.match_substring_regex(capitals, _CODE).fill_null(False)
-    return pc.if_else(is_code, capitals, NOWHERE)
+    return pc.if_else(is_code, capitals, NO_COUNTRY)

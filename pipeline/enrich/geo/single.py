@@ -12,6 +12,7 @@ import maxminddb
 import pyarrow as pa
 from geoip2.errors import AddressNotFoundError
 
+from pipeline.definitions import NO_COUNTRY
 from pipeline.enrich.geo.databases import (
     READ_SAFELY,
     GeoDatabase,
@@ -20,7 +21,7 @@ from pipeline.enrich.geo.databases import (
     in_force,
     network_in_force,
 )
-from pipeline.enrich.geo.lookup import NOWHERE, Locator, as_codes
+from pipeline.enrich.geo.lookup import Locator, as_codes
 from pipeline.errors import GeoError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -83,7 +84,7 @@ def parse_address(address: str) -> Address:
 def locate_one(address: Address, database: GeoDatabase) -> tuple[str, str | None, str | None]:
     """Return country, subdivision and city (its English name) of ``address``."""
     if address.version > database.ip_version or getattr(address, "scope_id", None):
-        return NOWHERE, None, None
+        return NO_COUNTRY, None, None
     with damage_named(database.path):
         if database.kind in _FLAT:
             return _ask_maxminddb(address, database), None, None
@@ -109,7 +110,7 @@ def _ask_geoip2(address: Address, database: GeoDatabase) -> tuple[str, str | Non
         try:
             found = ask(address)
         except AddressNotFoundError:
-            return NOWHERE, None, None
+            return NO_COUNTRY, None, None
     country = _as_code(found.country.iso_code)
     if not isinstance(found, geoip2.models.City):
         return country, None, None
