@@ -7,6 +7,8 @@ and why.
 """
 
 import re
+from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -103,17 +105,21 @@ def read_block(line_no: npt.NDArray[np.int64], lines: pa.Array) -> ReadBlock:
     """
     if _are_blank(lines):
         return ReadBlock(FIELDS.empty_table(), [], line_no.tolist())
-    plain, rows = _read_plain(line_no, lines)
-    if len(rows) == len(lines):
-        return ReadBlock(plain, [], [])
-    others = np.setdiff1d(np.arange(len(lines)), rows, assume_unique=True)
-    rest = lines.take(pa.array(others))
-    is_blank = pc.equal(pc.ascii_trim(rest, BLANK), "").to_numpy(zero_copy_only=False)
-    unread = rest.filter(pa.array(~is_blank)).to_pylist()
-    alone, rejects = _read_alone(line_no[others[~is_blank]].tolist(), unread)
-    hits = pa.concat_tables([plain, pa.Table.from_pylist(alone, FIELDS)])
-    hits = hits.sort_by("line_no") if len(plain) else hits
-    return ReadBlock(hits, rejects, line_no[others[is_blank]].tolist())
+    compiled = compiled_for(lines.nbytes)
+    if compiled is None:
+        return _read_alone(line_no, lines, np.arange(len(lines)))
+    found = compiled.take_apart(lines)
+    is_odd = np.ones(len(lines), np.bool_)
+    is_odd[found.line_of] = False
+    odd = _read_alone(line_no, lines, np.flatnonzero(is_odd))
+    hits, left = _complete(line_no, lines, compiled, found, odd.hits)
+    if not len(left):
+        return replace(odd, hits=hits)
+    rest = _read_alone(line_no, lines, left)
+    return ReadBlock(
+        pa.concat_tables([hits, rest.hits]).sort_by("line_no"),
+        sorted([*odd.rejects, *rest.rejects], key=lambda one: one[0]), odd.blank,
+    )  # fmt: skip
 
 
 def _are_blank(lines: pa.Array) -> bool:
@@ -122,70 +128,70 @@ def _are_blank(lines: pa.Array) -> bool:
     return longest <= 2 and pc.all(pc.equal(pc.ascii_trim(lines, BLANK), "")).as_py() is not False
 
 
-def _read_plain(
-    line_no: npt.NDArray[np.int64], lines: pa.Array
+def _complete(
+    line_no: npt.NDArray[np.int64], lines: pa.Array, compiled: ModuleType, found: Any, odd: pa.Table
 ) -> tuple[pa.Table, npt.NDArray[np.intp]]:
-    """The hits of plain lines, and which of the n lines they are."""
-    compiled = compiled_for(lines.nbytes)
-    if compiled is None:
-        return FIELDS.empty_table(), np.zeros(0, np.intp)
-    found, kernel = compiled.take_apart(lines), compiled.kernel
-    client, is_client = read_clients(found.coded(kernel.CLIENT))
-    odd_rows, requests = found.odd_requests()
-    odd = _split_requests(requests)
+    """The hits of plain lines and odd ones, and which plain lines are to be read alone after all.
+
+    The odd ones' texts are numbered with the others': to join two numberings takes far longer.
+    """
+    kernel, count = compiled.kernel, len(found.line_of)
+    behind = {name: odd[name].combine_chunks() for name in FIELDS.names}
+    texts = {name: its.cast(TEXT) for name, its in behind.items() if its.type == CODED}
+    rows, requests = found.odd_requests()
+    parts = {name: (texts[name], rows, its) for name, its in _split_requests(requests).items()}
+    client, is_kept = read_clients(found.coded(kernel.CLIENT, texts["client"]))
+    size = np.append(found.size, behind["bytes_sent"].fill_null(-1))
     columns = {
-        "line_no": line_no[found.line_of],
-        "ts": pa.array(found.seconds * 1_000_000).cast(FIELDS.field("ts").type),
+        "line_no": np.append(line_no[found.line_of], behind["line_no"]),
+        "ts": pa.array(np.append(found.seconds * 1_000_000, behind["ts"].cast(pa.int64()))),
         "client": client,
-        "host": found.coded(None, odd_rows, odd["host"]),
-        "method": found.coded(kernel.METHOD, odd_rows, odd["method"]),
-        "path": found.coded(kernel.PATH, odd_rows, odd["path"]),
-        "query": found.coded(kernel.QUERY, odd_rows, odd["query"]),
-        "protocol": found.coded(kernel.PROTOCOL, odd_rows, odd["protocol"]),
-        "status": found.status,
-        "bytes_sent": pa.array(found.size, mask=found.size < 0),
-        "referrer": found.coded(kernel.REFERRER),
-        "user_agent": found.coded(kernel.AGENT),
+        "host": found.coded(None, *parts["host"]),
+        "method": found.coded(kernel.METHOD, *parts["method"]),
+        "path": found.coded(kernel.PATH, *parts["path"]),
+        "query": found.coded(kernel.QUERY, *parts["query"]),
+        "protocol": found.coded(kernel.PROTOCOL, *parts["protocol"]),
+        "status": np.append(found.status, behind["status"]),
+        "bytes_sent": pa.array(size, mask=size < 0),
+        "referrer": found.coded(kernel.REFERRER, texts["referrer"]),
+        "user_agent": found.coded(kernel.AGENT, texts["user_agent"]),
         "duration_ms": pa.nulls(len(client), pa.float64()),
         "forwarded": pa.nulls(len(client), CODED),
     }
-    hits, rows = pa.table(columns, FIELDS), found.line_of.astype(np.intp)
-    if not is_client.all():
-        hits, rows = hits.filter(pa.array(is_client)), rows[is_client]
-    return _without_sentences(hits, lines, rows)
+    columns["ts"] = columns["ts"].cast(FIELDS.field("ts").type)
+    hits = pa.table(columns, FIELDS)
+    row = np.append(found.line_of, np.searchsorted(line_no, behind["line_no"])).astype(np.intp)
+    is_named = is_kept & ~are_addresses(client)
+    is_named[count:], is_kept[count:] = False, True  # they were read by ``read_line``
+    if is_named.any():
+        is_kept[is_named] = _are_no_sentences(lines.take(pa.array(row[is_named])))
+    if is_kept.all() and not len(odd):
+        return hits, row[:0]
+    kept = np.flatnonzero(is_kept)
+    return hits.take(pa.array(kept[np.argsort(row[kept], kind="stable")])), row[~is_kept]
 
 
-def _without_sentences(
-    hits: pa.Table, lines: pa.Array, rows: npt.NDArray[np.intp]
-) -> tuple[pa.Table, npt.NDArray[np.intp]]:
-    """Leave out lines whose first word is a host's name and no client.
-
-    Args:
-        hits: of some of the lines.
-        lines: all lines.
-        rows: which of them each hit is of.
-    """
-    is_hit = are_addresses(hits["client"].combine_chunks())
-    if is_hit.all():
-        return hits, rows
-    names = lines.take(pa.array(rows[~is_hit]))
-    is_hit[~is_hit] = follow_a_name(pc.extract_regex(names, _TWO_WORDS).field("between"))
-    return hits.filter(pa.array(is_hit)), rows[is_hit]
+def _are_no_sentences(lines: pa.Array) -> npt.NDArray[np.bool_]:
+    """Of which of n plain lines the first word, which is no address, is a client's name."""
+    return follow_a_name(pc.extract_regex(lines, _TWO_WORDS).field("between"))
 
 
 def _read_alone(
-    line_no: list[int], lines: list[str]
-) -> tuple[list[dict[str, Any]], list[tuple[int, str, Rejected]]]:
-    """Read the lines that did not come apart by splitting, one by one."""
+    line_no: npt.NDArray[np.int64], lines: pa.Array, rows: npt.NDArray[np.intp]
+) -> ReadBlock:
+    """Read some of the lines one by one."""
+    chosen = lines.take(pa.array(rows))
+    blank = pc.equal(pc.ascii_trim(chosen, BLANK), "").to_numpy(zero_copy_only=False)
     hits, rejects = [], []
-    for number, ended in zip(line_no, lines, strict=True):
+    unread = chosen.filter(pa.array(~blank)).to_pylist()
+    for number, ended in zip(line_no[rows[~blank]].tolist(), unread, strict=True):
         line = ended.removesuffix("\n").removesuffix("\r")
         read = read_line(line)
         if isinstance(read, Rejected):
             rejects.append((number, line, read))
         else:
             hits.append({"line_no": number, **read})
-    return hits, rejects
+    return ReadBlock(pa.Table.from_pylist(hits, FIELDS), rejects, line_no[rows[blank]].tolist())
 
 
 def _split_requests(requests: pa.DictionaryArray) -> dict[str, pa.StringArray]:

@@ -106,19 +106,25 @@ class PlainLines:
     line_of: Ints
 
     def coded(
-        self, number: int | None, rows: Rows = NO_ROWS, others: pa.StringArray = NO_TEXTS
+        self,
+        number: int | None,
+        behind: pa.StringArray = NO_TEXTS,
+        rows: Rows = NO_ROWS,
+        others: pa.StringArray = NO_TEXTS,
     ) -> pa.DictionaryArray:
-        """One of the rows' texts, CLIENT to AGENT; of ``None`` all are null.
+        """One of the rows' texts, CLIENT to AGENT, and some behind them; of ``None`` all are null.
 
         ``others`` are put into ``rows``, in which it has none.
         """
-        texts = Texts()
+        texts, count = Texts(), len(self.line_of)
         if number is None:
-            codes = np.full(len(self.line_of), -1, np.int32)
+            codes = np.full(count, -1, np.int32)
         else:
             codes = texts.number_parts(self.bytes, self.at[number], self.length[number])
-        is_text = others.is_valid().to_numpy(zero_copy_only=False)
-        codes[rows[is_text]] = texts.number(others.drop_null())
+        codes = np.append(codes, np.full(len(behind), -1, np.int32)) if len(behind) else codes
+        for at, its in ((rows, others), (np.arange(count, len(codes)), behind)):
+            is_text = its.is_valid().to_numpy(zero_copy_only=False)
+            codes[at[is_text]] = texts.number(its.drop_null())
         is_null = codes < 0
         return pa.DictionaryArray.from_arrays(
             pa.array(codes, mask=is_null if is_null.any() else None), texts.values(), safe=False
