@@ -10,7 +10,7 @@ is in them: each task has the settings.
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,17 +37,22 @@ _OVERTAKEN = "overtaken"
 _AT_ONCE = 8
 
 
-@dataclass(frozen=True)
 class Tasks(Engine):
-    """Parts are done by tasks of a scheduler, before or after this process."""
+    """Parts are done by tasks of a scheduler, before or after this process; it maps for one build.
 
-    known: Mapping[str, Any] = field(default_factory=dict)
-    """What those that were done have left, by name."""
-    rounds: int = 0
-    """So many maps are over; what is not known of them was lost."""
-    is_last: bool = False
-    """Whether further parts are done here, or asked for."""
-    _maps: list[int] = field(default_factory=list)
+    Args:
+        known: what those that were done have left, by name.
+        rounds: so many maps are over; what is not known of them was lost.
+        is_last: whether further parts are done here, or asked for.
+    """
+
+    def __init__(
+        self, known: Mapping[str, Any] | None = None, rounds: int = 0, *, is_last: bool = False
+    ) -> None:
+        """Begin with no map."""
+        super().__init__()
+        self._known, self._rounds, self._is_last = known or {}, rounds, is_last
+        self._begun = 0
 
     @property
     def is_elsewhere(self) -> bool:
@@ -63,19 +68,19 @@ class Tasks(Engine):
         """The results of all items, in their order; ``Lost`` where one is not known."""
         if not items:
             return
-        self._maps.append(len(items))
-        if len(self._maps) > self.rounds and not self.is_last:
+        self._begun += 1
+        if self._begun > self._rounds and not self._is_last:
             raise _AskedError(items)
-        if len(self._maps) > self.rounds:
+        if self._begun > self._rounds:
             yield from map(function, items)
             return
         for item in items:
             yield self._find(cast("Task", item).name)
 
     def _find(self, name: str) -> Any:
-        if name not in self.known:
+        if name not in self._known:
             return Lost(EngineError(f"the task of {name} failed, as its log says"))
-        left = self.known[name]
+        left = self._known[name]
         if left == _OVERTAKEN:
             return Lost(OvertakenError(f"{name}: its files are others by now"))
         return left and {key: find_named(file) for key, file in left}
