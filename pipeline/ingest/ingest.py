@@ -14,6 +14,7 @@ from types import MappingProxyType
 from pipeline.enrich.hits import HitMaker
 from pipeline.enrich.place_names import save_names
 from pipeline.errors import PassingError, StorageError, TidegaugeError
+from pipeline.formats.numbers import WORTH_BYTES, load_compiled
 from pipeline.ingest.batches import group_small, stage_together
 from pipeline.ingest.committing import Job, commit, commit_together, find_all_known, find_known
 from pipeline.ingest.deduplication import OverlapRules
@@ -27,7 +28,7 @@ from pipeline.lake.left_out import OF_A_SEALED_DAY, note_file, write_notes
 from pipeline.lake.records import read_records
 from pipeline.lake.storage import storage_named
 from pipeline.raw.content import read_content, read_whole
-from pipeline.raw.files import Origin, is_file
+from pipeline.raw.files import Origin, is_file, total_bytes
 from pipeline.raw.naming import day_in_name
 from pipeline.raw.opening import DEFAULT_LIMITS, ReadLimits
 from pipeline.text import keep_clause, shown
@@ -74,6 +75,8 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
         lake.staging() as staging,
     ):
         how = Reading(maker, limits, only_whole, on_read, blocks, stop)
+        if total_bytes(paths) >= WORTH_BYTES:
+            blocks.submit(load_compiled)  # beside the first block's reading
         jobs = []
         for number, path in enumerate(paths):
             name = names.of(path)
