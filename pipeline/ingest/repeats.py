@@ -62,10 +62,23 @@ def _find_repeated(own: Hashes, others: Hashes) -> npt.NDArray[np.bool_]:
         if len(begins) and len(wanted):
             wanted.sort()
             pairs = _pair(own, begins)
-            places = np.minimum(np.searchsorted(wanted, pairs), len(wanted) - 1)
-            begins = begins[wanted[places] == pairs]
+            # Of sorted ones each is looked for near the last; those that are found are few.
+            rising = np.sort(pairs)
+            common = rising[_are_in(rising, wanted)]
+            begins = begins[_are_in(pairs, common)]
             is_repeated[begins] = is_repeated[begins + 1] = True
     return is_repeated
+
+
+def _are_in(
+    values: npt.NDArray[np.uint64], rising: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.bool_]:
+    """Which values are among others."""
+    if not len(rising):
+        return np.zeros(len(values), np.bool_)
+    places = np.minimum(np.searchsorted(rising, values), len(rising) - 1)
+    found: npt.NDArray[np.bool_] = rising[places] == values
+    return found
 
 
 def _count_common(own: Hashes, others: Hashes) -> int:

@@ -24,6 +24,7 @@ BLOCK_BYTES = 16 * 1024 * 1024
 BLOCK_LINES = 250_000
 _COMPARED_AT_ONCE = 1024 * 1024
 """Bytes: what they become lies in the processor's cache."""
+_NO_ASCII = 0x80
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -189,9 +190,30 @@ def _to_text(data: bytes, starts: npt.NDArray[np.int32]) -> pa.Array:
     kind = pa.string() if data.isascii() else pa.binary()  # ASCII is UTF-8, and sooner told
     try:
         return pa.Array.from_buffers(kind, len(starts) - 1, buffers).cast(pa.string())
-    except pa.ArrowInvalid:  # bytes that are not UTF-8
-        text = _readable(data[int(starts[0]) : int(starts[-1])]).encode()
-        return _to_text(text, _line_starts(text, len(text)))
+    except pa.ArrowInvalid:
+        return _to_text(*_readable_lines(data, starts))
+
+
+def _readable_lines(
+    data: bytes, starts: npt.NDArray[np.int32]
+) -> tuple[bytes, npt.NDArray[np.int32]]:
+    """The same lines, and where they begin, without bytes that are not UTF-8: few have some."""
+    first, last = int(starts[0]), int(starts[-1])
+    others = np.flatnonzero(np.frombuffer(data, np.uint8)[first:last] >= _NO_ASCII) + first
+    lines = np.searchsorted(starts, others, "right") - 1
+    lines = lines[np.flatnonzero(np.diff(lines, prepend=-1))]
+    if 4 * len(lines) > len(starts):  # then all at once is sooner
+        whole = _readable(data[first:last]).encode()
+        return whole, _line_starts(whole, len(whole))
+    lengths, pieces, kept = np.diff(starts, prepend=first), [], first
+    for line in lines.tolist():
+        begin, end = starts[line : line + 2].tolist()
+        text = _readable(data[begin:end]).encode()
+        if len(text) > end - begin:
+            pieces += [data[kept:begin], text]
+            lengths[line + 1], kept = len(text), end
+    pieces.append(data[kept:last])
+    return b"".join(pieces), np.cumsum(lengths, dtype=np.int32)
 
 
 def _readable(data: bytes) -> str:
