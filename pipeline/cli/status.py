@@ -144,18 +144,17 @@ def _describe(its: list[Sums]) -> str:
 
 
 def _list_outdated(settings: Settings, lake: Lake, every: list[Sums]) -> list[str]:
-    from pipeline.enrich.geo.databases import list_databases, list_networks
+    from pipeline.enrich.geo.databases import list_databases
 
     try:
-        databases, networks = list_databases(settings.geo), list_networks(settings.geo)
-        if not databases:  # nothing is located otherwise, then
+        if not list_databases(settings.geo):  # nothing is located otherwise, then
             return []
         from pipeline.enrich.hits import DatabasesInForce
         from pipeline.ingest.outdated import find_outdated
         from pipeline.lake.zone import find_zone
 
         zone = find_zone(settings.timezone, lake).info
-        places = DatabasesInForce(databases, settings.geo_provider, zone, networks)
+        places = DatabasesInForce.of(settings.geo, settings.geo_provider, zone)
         return [str(day) for day in find_outdated(every, places, lake.sealed())]
     except GeoError:  # said in the row before
         return []

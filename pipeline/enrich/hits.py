@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
+from typing import Self
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -16,7 +18,7 @@ from pipeline.days import EPOCH, day_start
 from pipeline.definitions import NO_COUNTRY, NO_NETWORKS, ROBOT_PREFIX_CHARS
 from pipeline.enrich.assets import find_assets
 from pipeline.enrich.clients import PEER, canonical_clients, choose_clients
-from pipeline.enrich.geo.databases import GeoDatabase, in_force, network_in_force
+from pipeline.enrich.geo.databases import GeoDatabase, in_force, list_known, network_in_force
 from pipeline.enrich.geo.lookup import Locator
 from pipeline.enrich.privacy import kept_clients
 from pipeline.enrich.robots import Robots
@@ -55,6 +57,13 @@ class DatabasesInForce:
     _chosen: dict[int, tuple[GeoDatabase, bool] | None] = field(default_factory=dict)
     _chosen_networks: dict[int, GeoDatabase | None] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
+
+    @classmethod
+    def of(cls, geo: Path | None, provider: str | None, zone: ZoneInfo) -> Self:
+        """Those of a folder; raises as ``list_known``."""
+        known = list_known(geo)
+        databases = [one for one in known if one.knows_countries]
+        return cls(databases, provider, zone, [one for one in known if not one.knows_countries])
 
     def in_force(self, day: int) -> tuple[GeoDatabase, bool] | None:
         """The database for a day (days since 1970) and whether it is late; None without any."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pipeline.enrich.geo.databases import GeoDatabase, list_databases, list_networks, none_in
+from pipeline.enrich.geo.databases import list_databases, none_in
 from pipeline.enrich.hits import DatabasesInForce, HitMaker
 from pipeline.enrich.robots import Robots
 from pipeline.enrich.visitors import VisitorKey, load_key
@@ -98,17 +98,16 @@ def open_maker(settings: Settings, zone: Zone, *, with_geo: bool) -> HitMaker:
         LakeError: the lake is another zone's or key's.
         SettingsError: there is no such layout.
     """
-    databases = list_databases(settings.geo) if with_geo else []
-    if with_geo and settings.geo and not databases:
-        raise none_in(settings.geo)
+    geo = settings.geo if with_geo else None
+    if geo and not list_databases(geo):
+        raise none_in(geo)
     if settings.log_format:
         find_layout(settings.log_format)
     key, lake = load_key(settings), Lake(settings.lake)
     if zone.is_assumed:  # another process may have made the lake meanwhile
         zone = replace(zone, info=ZoneInfo(lake.identity().get("timezone", zone.info.key)))
     lake.claim(zone.info.key, key.fingerprint)
-    networks = list_networks(settings.geo) if with_geo else []
-    return _make(settings, zone.info, databases, networks, key)
+    return _make(settings, zone.info, geo, key)
 
 
 def ingest_settings(settings: Settings) -> IngestSettings:
@@ -130,21 +129,14 @@ def ingest_settings(settings: Settings) -> IngestSettings:
 
 def current_maker(settings: Settings, lake: Lake) -> HitMaker:
     """What hits would be made by now, also where there is no database of addresses."""
-    zone = find_zone(settings.timezone, lake).info
+    zone, key = find_zone(settings.timezone, lake).info, load_key(settings)
     try:
-        databases, networks = list_databases(settings.geo), list_networks(settings.geo)
+        return _make(settings, zone, settings.geo, key)
     except GeoError:
-        databases, networks = [], []
-    return _make(settings, zone, databases, networks, load_key(settings))
+        return _make(settings, zone, None, key)
 
 
-def _make(
-    settings: Settings,
-    zone: ZoneInfo,
-    databases: list[GeoDatabase],
-    networks: list[GeoDatabase],
-    key: VisitorKey,
-) -> HitMaker:
-    places = DatabasesInForce(databases, settings.geo_provider, zone, networks)
+def _make(settings: Settings, zone: ZoneInfo, geo: Path | None, key: VisitorKey) -> HitMaker:
+    places = DatabasesInForce.of(geo, settings.geo_provider, zone)
     robots = Robots(Lake(settings.lake).root)
     return HitMaker(zone, places, robots, key, settings.addresses, settings.proxies)

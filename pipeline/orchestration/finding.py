@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from pipeline.build.build import build_settings
 from pipeline.build.completeness import list_expected
 from pipeline.days import check_day, morning_after
-from pipeline.enrich.geo.databases import list_databases, list_networks, none_in
+from pipeline.enrich.geo.databases import none_in
 from pipeline.enrich.hits import DatabasesInForce
 from pipeline.enrich.visitors import load_key
 from pipeline.errors import PassingError, StoreError
@@ -130,16 +130,13 @@ def search_files(  # noqa: PLR0913 likewise
     how = ingest_settings(settings)
     raw_files = find_raw_files(lake, how.sources, days_around(day, with_late=with_late))
     zone = choose_zone(zone, raw_files.files)
-    databases = list_databases(settings.geo)
-    places = DatabasesInForce(
-        databases, settings.geo_provider, zone.info, list_networks(settings.geo)
-    )
+    places = DatabasesInForce.of(settings.geo, settings.geo_provider, zone.info)
     found = discover(
         lake, raw_files, places, day,
         where=str(how.sources), with_late=with_late, arrived_by=arrived_by,
         limits=how.limits, may_be_empty=may_be_empty, awaited=awaited,
     )  # fmt: skip
-    if found.files and settings.geo and not databases:
+    if found.files and settings.geo and not places.databases:
         raise none_in(settings.geo)
     if zone.is_new and found.files:  # for the tasks that follow
         lake.claim(zone.info.key, load_key(settings).fingerprint)

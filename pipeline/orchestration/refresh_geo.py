@@ -3,7 +3,7 @@
 import logging
 from datetime import datetime
 
-from pipeline.enrich.geo.databases import list_databases, list_networks
+from pipeline.enrich.geo.databases import list_networks
 from pipeline.enrich.geo.fetch import Options, fetch
 from pipeline.enrich.geo.providers import FetchedKind, folder_of, services_of
 from pipeline.enrich.hits import DatabasesInForce
@@ -42,8 +42,7 @@ def offer_days(settings: Settings) -> list[str]:
     """The days whose database in force has changed since they were located; rebuilds nothing."""
     lake = Lake(settings.lake)
     zone = find_zone(settings.timezone, lake).info
-    databases, networks = list_databases(settings.geo), list_networks(settings.geo)
-    places = DatabasesInForce(databases, settings.geo_provider, zone, networks)
+    places = DatabasesInForce.of(settings.geo, settings.geo_provider, zone)
     days = [str(day) for day in find_outdated(lake.sums(), places, lake.sealed())]
     if days:
         log.warning(

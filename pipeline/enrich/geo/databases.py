@@ -80,24 +80,25 @@ def no_database(what: str) -> GeoError:
     return GeoError(f"{what}: {_REMEDY}", options=_OPTIONS)
 
 
-def list_databases(folder: Path | None) -> list[GeoDatabase]:
-    """Return the databases of ``folder`` that know countries, sorted by build time, then name.
+def list_known(folder: Path | None) -> list[GeoDatabase]:
+    """Return the databases of ``folder``, sorted by build time, then name.
 
     None has none: nobody is to be located. Other files, and sound databases of other things
     (domains), are left out. A missing folder holds none. Raises GeoError naming the file when a
     ``.mmdb`` file is damaged.
     """
-    return [one for one in _by_built(folder) if one.knows_countries]
+    known = [one for one in look_into(folder) if isinstance(one, GeoDatabase)]
+    return sorted(known, key=lambda database: (database.built, database.path.name))
+
+
+def list_databases(folder: Path | None) -> list[GeoDatabase]:
+    """Return those of ``list_known`` that know countries."""
+    return [one for one in list_known(folder) if one.knows_countries]
 
 
 def list_networks(folder: Path | None) -> list[GeoDatabase]:
-    """Return the databases of networks in the same way."""
-    return [one for one in _by_built(folder) if not one.knows_countries]
-
-
-def _by_built(folder: Path | None) -> list[GeoDatabase]:
-    known = [one for one in look_into(folder) if isinstance(one, GeoDatabase)]
-    return sorted(known, key=lambda database: (database.built, database.path.name))
+    """Return those of networks."""
+    return [one for one in list_known(folder) if not one.knows_countries]
 
 
 def list_left_out(folder: Path | None) -> list[OtherDatabase]:
@@ -106,7 +107,7 @@ def list_left_out(folder: Path | None) -> list[OtherDatabase]:
 
 
 def look_into(folder: Path | None) -> list[GeoDatabase | OtherDatabase]:
-    """Return all databases of ``folder``, by name; raises as ``list_databases``."""
+    """Return all databases of ``folder``, by name; raises as ``list_known``."""
     if folder is None:
         return []
     if folder.exists() and not folder.is_dir():
