@@ -51,7 +51,11 @@ _EFFECTS = {
     "rich.console": "printing", "rich.live": "printing", "rich.progress": "printing",
 }  # fmt: skip
 """By what a module imports (or what that lies in), or names in full."""
-_SQL = re.compile(r"\s*(SELECT|WITH)\s")
+_SQL = re.compile(
+    r"([\s)]*|.* AS )(SELECT|WITH|FROM|JOIN|WHERE|VALUES|UNION|INSERT|UPDATE|DELETE|COPY)\s(?!\($)"
+)
+"""What asks tables: not what makes one of a model, in an order maybe (``CREATE TABLE a AS FROM (``,
+and behind it ``) ORDER BY``), nor what deals with DuckDB itself (SET, ALTER, ATTACH)."""
 _DUCKDB = re.compile(r"duckdb\.[a-z]\w*")
 """What is no type or error of the library's, but asks a database."""
 

@@ -16,7 +16,7 @@ from pipeline.build.summary import is_current
 from pipeline.days import ONE_DAY
 from pipeline.errors import DataError
 from pipeline.lake.database import connect
-from pipeline.lake.day_files import read_days, read_part
+from pipeline.lake.day_files import add_grown, read_days, read_part
 from pipeline.lake.lake import Lake
 from pipeline.lake.sql import read_model
 from pipeline.lake.storage import tables_named
@@ -95,28 +95,22 @@ def _show_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, stock: Stock
 def _show(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) -> None:
     """Make a view of those of the files that are there; of no rows when none is."""
     files = [path for path in paths if path.exists()]
-    is_grown = name in GROWN
-    selects = []
-    if files:
-        is_of_days = name in PARTITIONED
-        parts = (
-            read_days(connection, files, union_by_name=is_grown)
-            if is_of_days
-            else read_part(connection, *files)
-        )
-        if name == "days":
-            parts = parts.project(_NAMED)
-        parts.create_view(f"{name}_parts")
-        selects.append(f"FROM {name}_parts")
-    if is_grown or not files:
-        nothing = select_nothing(name)
-        selects.insert(0, f"FROM ({nothing}) SELECT {_NAMED}" if name == "days" else nothing)
-    connection.execute(f"CREATE OR REPLACE VIEW {name} AS {' UNION ALL BY NAME '.join(selects)}")
+    if not files:
+        rows = connection.sql(select_nothing(name))
+    elif name in PARTITIONED:
+        rows = read_days(connection, files, union_by_name=name in GROWN)
+    else:
+        rows = read_part(connection, *files)
+    if name in GROWN:
+        rows = add_grown(rows, name)
+    if name == "days":
+        rows = rows.project(_NAMED)
+    rows.create_view(name)
 
 
 def _run(connection: duckdb.DuckDBPyConnection, models: Iterable[str], days: list[date]) -> None:
     for model in models:
-        found = connection.execute(f"FROM ({read_model(f'checks/{model}')})").fetchall()
+        found = connection.execute(read_model(f"checks/{model}")).fetchall()
         offences = [row for row in found if not days or row[1] in days]
         if offences:
             listed = "; ".join(", ".join(map(str, row)) for row in offences[:_SHOWN_OFFENCES])

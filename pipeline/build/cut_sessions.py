@@ -29,8 +29,8 @@ def cut_sessions(connection: duckdb.DuckDBPyConnection, timeout_minutes: int, at
         at_once: so many visits are in memory, about.
     """
     timeout_us = timeout_minutes * 60_000_000
-    days = connection.execute("FROM days SELECT day - DATE '1970-01-01' WHERE is_built").fetchall()
-    built = np.array([day for (day,) in days], np.int32)
+    days = connection.table("days").filter("is_built").select("day").to_arrow_table()["day"]
+    built = days.cast(pa.int32()).to_numpy()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         stretches, names = read_stretches(connection, timeout_us, at_once, pool)
         countries = pa.array(names, pa.string())

@@ -13,6 +13,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from duckdb import ColumnExpression, ConstantExpression
 
 from pipeline.build.sorted_runs import PIECE_ROWS, SortedRuns, cut
 from pipeline.lake.day_files import take_rows
@@ -42,17 +43,15 @@ def read_sessions(  # noqa: PLR0913 what is read, from where, and how it is cut
         part_rows: of a day in one file, or in one piece where that is less.
         piece_bytes: of texts in one piece.
     """
-    its, bound = "WHERE day BETWEEN $first AND $last", {"first": days[0], "last": days[-1]}
-    ends = connection.execute(
-        f"FROM sessions SELECT day, first_row, last_row, strlen(country) AS country_bytes {its}",
-        bound,
-    ).fetchnumpy()
+    bounds = map(ConstantExpression, (days[0], days[-1]))
+    its = connection.table("sessions").filter(ColumnExpression("day").between(*bounds))
+    ends = its.project("day, first_row, last_row, strlen(country) AS country_bytes").fetchnumpy()
     entries, exits = (SortedRuns(len(ends["day"]), folder / name) for name in ("first", "last"))
     _add_texts(connection, files, (ends["first_row"], ends["last_row"]), (entries, exits))
     sizes = entries.end() + exits.end() + ends["country_bytes"]
-    bounds = list(cut(sizes, _name_parts(ends["day"], part_rows), piece_bytes))
-    numbers = connection.execute(f"FROM sessions {its}", bound).to_arrow_reader(PIECE_ROWS)
-    pieces = _cut_batches(numbers, bounds), entries.read(bounds), exits.read(bounds)
+    cuts = list(cut(sizes, _name_parts(ends["day"], part_rows), piece_bytes))
+    numbers = its.to_arrow_reader(PIECE_ROWS)
+    pieces = _cut_batches(numbers, cuts), entries.read(cuts), exits.read(cuts)
     yield from map(_put_together, *pieces)  # which holds none while the next one is made
 
 
@@ -93,7 +92,7 @@ def _keep_texts(connection: duckdb.DuckDBPyConnection, texts: pa.Table) -> pa.Ta
     """The referrers' hosts instead of the referrers, and numbers of networks as texts."""
     referrers = texts["referrer"].chunk(0)
     connection.register("referrers", pa.table({"referrer": referrers.dictionary}))
-    hosts = connection.execute(f"FROM ({read_model('build/referrer_hosts')}) SELECT referrer_host")
+    hosts = connection.sql(read_model("build/referrer_hosts")).select("referrer_host")
     codes = hosts.to_arrow_table()["referrer_host"].combine_chunks().dictionary_encode()
     host = pa.DictionaryArray.from_arrays(codes.indices.take(referrers.indices), codes.dictionary)
     numbers = texts["asn"].chunk(0).dictionary_encode()

@@ -19,10 +19,10 @@ import pipeline
 from pipeline.errors import LakeError
 from pipeline.lake.change import Change
 from pipeline.lake.database import connect
-from pipeline.lake.day_files import read_days
+from pipeline.lake.day_files import add_grown, read_days
 from pipeline.lake.sql import read_model
 from pipeline.lake.table_files import read_table
-from pipeline.tables import TABLES, select_nothing
+from pipeline.tables import TABLES
 from pipeline.why import thresholds
 from pipeline.why.drivers import find_drivers
 from pipeline.why.signals import find_signals
@@ -126,11 +126,7 @@ def _take_apart(
     days = pc.unique(spans["day"]).to_pylist()
     paths = [path for day in days for path in change.parts("sessions", str(day))]
     parts = read_days(connection, paths, union_by_name=True)
-    parts.create_view("parts")
-    # Days built by an earlier version lack columns.
-    connection.execute(
-        f"CREATE VIEW sessions AS {select_nothing('sessions')} UNION ALL BY NAME FROM parts"
-    )
+    add_grown(parts, "sessions").create_view("sessions")
     return count_surges(connection, surges, spans, zone)
 
 

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from pipeline.lake.stand_ins import bring
 from pipeline.lake.storage import damage_named
 from pipeline.lake.table_files import complete
-from pipeline.tables import HITS
+from pipeline.tables import DUCKDB_TYPES, HITS, TABLES
 
 DAY_OF_PATH = "TRY_CAST(regexp_extract(filename, '/day=([^/]*)/[^/]*$', 1) AS DATE)"
 """The day of a partition's ``filename``; a filter by it is one of files, as TRY_CAST can't fail."""
@@ -37,6 +37,13 @@ def read_days(
         files, hive_partitioning=False, filename=True, union_by_name=union_by_name
     )
     return rows.project(f"* EXCLUDE (filename), {DAY_OF_PATH} AS day")
+
+
+def add_grown(rows: duckdb.DuckDBPyRelation, table: str) -> duckdb.DuckDBPyRelation:
+    """The rows of a table with the columns that those of an earlier version lack."""
+    lacking = (field for field in TABLES[table] if field.name not in rows.columns)
+    nulls = (f"NULL::{DUCKDB_TYPES[field.type]} AS {field.name}" for field in lacking)
+    return rows.project(", ".join(["*", *nulls]))
 
 
 def show_hits(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> None:
