@@ -16,11 +16,11 @@ from pipeline.build.summary import is_current
 from pipeline.days import ONE_DAY
 from pipeline.errors import DataError
 from pipeline.lake.database import connect
-from pipeline.lake.day_files import add_grown, read_days, read_part
+from pipeline.lake.day_files import add_grown, read_part, read_partitions
 from pipeline.lake.lake import Lake
 from pipeline.lake.sql import read_model
 from pipeline.lake.storage import tables_named
-from pipeline.tables import GROWN, PARTITIONED, select_nothing
+from pipeline.tables import PARTITIONED
 from pipeline.text import write_number_of
 
 _DAYS_AT_ONCE = 8
@@ -95,14 +95,10 @@ def _show_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, stock: Stock
 def _show(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) -> None:
     """Make a view of those of the files that are there; of no rows when none is."""
     files = [path for path in paths if path.exists()]
-    if not files:
-        rows = connection.sql(select_nothing(name))
-    elif name in PARTITIONED:
-        rows = read_days(connection, files, union_by_name=name in GROWN)
+    if files and name not in PARTITIONED:
+        rows = add_grown(read_part(connection, *files), name)
     else:
-        rows = read_part(connection, *files)
-    if name in GROWN:
-        rows = add_grown(rows, name)
+        rows = read_partitions(connection, name, files)
     if name == "days":
         rows = rows.project(_NAMED)
     rows.create_view(name)

@@ -28,13 +28,13 @@ from pipeline.build.causes import FileNames, compare_parts
 from pipeline.days import day_start
 from pipeline.lake.change import Change
 from pipeline.lake.database import connect_reader
-from pipeline.lake.day_files import read_days
+from pipeline.lake.day_files import read_partitions
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
 from pipeline.lake.sql import read_model
 from pipeline.lake.storage import storage_named
 from pipeline.lake.table_files import read_table, write_table
-from pipeline.tables import RESTATEMENTS, select_nothing
+from pipeline.tables import RESTATEMENTS
 from pipeline.text import keep
 
 log = logging.getLogger(__name__)
@@ -223,8 +223,7 @@ def _add_rows(
     days = pa.array([date.fromisoformat(day) for day in reasons], pa.date32())
     connection.register("changed", pa.table({"day": days, "reason": list(reasons.values())}))
     parts = [lake.part_path("daily", day) for day in counted]
-    daily = read_days(connection, parts) if parts else connection.sql(select_nothing("daily"))
-    connection.register("daily", daily.to_arrow_table())
+    connection.register("daily", read_partitions(connection, "daily", parts).to_arrow_table())
     bound = {"now": now.replace(microsecond=0)}
     added = (
         connection.execute(read_model("restatements"), bound).to_arrow_table().cast(RESTATEMENTS)

@@ -2,11 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,14 +15,13 @@ from pipeline.build.take_apart import REASONS, Judged, add_reasons, name_models
 from pipeline.definitions import CENSORED_SHARE
 from pipeline.lake.change import Change
 from pipeline.lake.database import connect
-from pipeline.lake.day_files import read_days
+from pipeline.lake.day_files import read_partitions
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_json
 from pipeline.lake.left_out import Missing, list_missing
 from pipeline.lake.sql import read_model
 from pipeline.lake.table_files import write_table
 from pipeline.surges import find_surges
-from pipeline.tables import select_nothing
 
 _TABLES = ("days", "expected", "surges", *REASONS)
 _DOUBTED = (
@@ -112,7 +109,8 @@ def _make_tables(  # noqa: PLR0913 what the tables are made of
         connection.register("shares", pa.Table.from_pylist(rows, schema))
         for model in ("daily", "minutes"):
             parts = [change.find(change.lake.part_path(model, day)) for day in days]
-            _show(connection, model, parts)
+            files = [path for path in parts if path]  # a day sealed long ago may have no minutes
+            read_partitions(connection, model, files).create_view(model)
         minutes = connection.execute(read_model("build/minutes")).to_arrow_table()
         completeness = judge_completeness(minutes, shares, zone, sources, missing)
         connection.register("completeness", completeness)
@@ -123,12 +121,3 @@ def _make_tables(  # noqa: PLR0913 what the tables are made of
     unlocated = totals.filter(totals["geo_built"].is_null())["day"].to_pylist()
     expected, surges = find_surges(daily, completeness, censored, unlocated)
     return Judged(totals, expected, surges, daily)
-
-
-def _show(connection: duckdb.DuckDBPyConnection, model: str, paths: Iterable[Path | None]) -> None:
-    """Make a view of the partitions that are there (a day sealed long ago may have no minutes)."""
-    files = [path for path in paths if path]
-    if files:
-        read_days(connection, files).create_view(model)
-    else:
-        connection.execute(f"CREATE VIEW {model} AS {select_nothing(model)}")

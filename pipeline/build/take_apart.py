@@ -19,7 +19,7 @@ import pipeline
 from pipeline.errors import LakeError
 from pipeline.lake.change import Change
 from pipeline.lake.database import connect
-from pipeline.lake.day_files import add_grown, read_days
+from pipeline.lake.day_files import read_partitions
 from pipeline.lake.sql import read_model
 from pipeline.lake.table_files import read_table
 from pipeline.tables import TABLES
@@ -125,8 +125,7 @@ def _take_apart(
     """The rows of some surges, counted from the sessions of their days."""
     days = pc.unique(spans["day"]).to_pylist()
     paths = [path for day in days for path in change.parts("sessions", str(day))]
-    parts = read_days(connection, paths, union_by_name=True)
-    add_grown(parts, "sessions").create_view("sessions")
+    read_partitions(connection, "sessions", paths).create_view("sessions")
     return count_surges(connection, surges, spans, zone)
 
 

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from pipeline.lake.stand_ins import bring
 from pipeline.lake.storage import damage_named
 from pipeline.lake.table_files import complete
-from pipeline.tables import DUCKDB_TYPES, HITS, TABLES
+from pipeline.tables import DUCKDB_TYPES, GROWN, HITS, TABLES, select_nothing
 
 DAY_OF_PATH = "TRY_CAST(regexp_extract(filename, '/day=([^/]*)/[^/]*$', 1) AS DATE)"
 """The day of a partition's ``filename``; a filter by it is one of files, as TRY_CAST can't fail."""
@@ -39,8 +39,19 @@ def read_days(
     return rows.project(f"* EXCLUDE (filename), {DAY_OF_PATH} AS day")
 
 
+def read_partitions(
+    connection: duckdb.DuckDBPyConnection, table: str, paths: Sequence[Path]
+) -> duckdb.DuckDBPyRelation:
+    """The rows of some of a table's partitions, or of none, as ``read_days`` and ``add_grown``."""
+    if not paths:
+        return connection.sql(select_nothing(table))
+    return add_grown(read_days(connection, paths, union_by_name=table in GROWN), table)
+
+
 def add_grown(rows: duckdb.DuckDBPyRelation, table: str) -> duckdb.DuckDBPyRelation:
     """The rows of a table with the columns that those of an earlier version lack."""
+    if table not in GROWN:
+        return rows
     lacking = (field for field in TABLES[table] if field.name not in rows.columns)
     nulls = (f"NULL::{DUCKDB_TYPES[field.type]} AS {field.name}" for field in lacking)
     return rows.project(", ".join(["*", *nulls]))
