@@ -18,8 +18,8 @@ from pipeline.text import printable, say
 
 _INTERRUPTED = 130
 """The exit code of a process that Ctrl-C ends."""
-_OBJECTS_OF_MODULES = 300_000
-"""More than a command's modules have that Python looks at to find garbage."""
+_OBJECTS_OF_MODULES = 600_000
+"""More than a command's modules and caches have that Python looks at to find garbage."""
 _KEPT_BYTES = {-3: 32 * 1024**2, -1: 256 * 1024**2}
 """``M_MMAP_THRESHOLD``, at most so much, and ``M_TRIM_THRESHOLD`` of glibc's ``mallopt``."""
 _COMMANDS = {
