@@ -252,9 +252,14 @@ def _name_some(names: Sequence[str]) -> str:
 
 def sample_of(lines: pa.StringArray) -> pa.StringArray:
     """The first lines that are not blank, without their ends; none that stand for others."""
-    is_text = pc.not_equal(pc.ascii_trim(lines, BLANK), "")
-    is_text = pc.and_not(is_text, pa.array(find_repeated(lines)))
-    return without_ends(lines.filter(is_text)[:SAMPLE_LINES])
+    sample = lines[:0]
+    for count in (4 * SAMPLE_LINES, len(lines)):  # of most blocks, all but the first are not needed
+        if len(sample) < SAMPLE_LINES:
+            first = lines[:count]
+            is_text = pc.not_equal(pc.ascii_trim(first, BLANK), "")
+            is_text = pc.and_not(is_text, pa.array(find_repeated(first)))
+            sample = first.filter(is_text)[:SAMPLE_LINES]
+    return without_ends(sample)
 
 
 def find_unwrapper(
