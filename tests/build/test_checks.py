@@ -104,3 +104,11 @@ def test_lost_sessions_are_found(site: Site) -> None:
     (site.lake / "sessions" / "day=2016-11-08" / "part.parquet").unlink()
     with pytest.raises(DataError, match="every visit is in one session, 2016-11-08"):
         check(site, 8)
+
+
+def test_sessions_of_an_earlier_version_are_no_offence(site: Site) -> None:
+    """Columns that they lack are null, beside days that have them or alone."""
+    for day in (7, 8, 9, 10):
+        path = site.lake / f"sessions/day=2016-11-{day:02}/part.parquet"
+        pq.write_table(pq.ParquetFile(path).read().drop_columns(["is_robotlike", "asn"]), path)
+        assert check(site, 7, 8, 9, 10) == november(7, 8, 9, 10)
