@@ -249,10 +249,9 @@ def _from_files(name: str, *, is_mixed: bool, url: str | None) -> str:
         place = f"CASE WHEN {_IS_MADE} THEN {_OPENED} ELSE {_quoted(url)} END"
         one, two = _quoted("'"), _quoted("''")
         root = f"concat({one}, replace({place}, {one}, {two}), {one})"
-        return f"SELECT * FROM query(replace({text}, '{{root}}', {root}))"  # noqa: S608 our own
-    root = (
-        f"CASE WHEN {_MAY_BE_OPENED} THEN {_quoted(_ROOT_WHEN_OPENED)} ELSE {_quoted(_WRITTEN)} END"
-    )
+    else:
+        opened, written = _quoted(_ROOT_WHEN_OPENED), _quoted(_WRITTEN)
+        root = f"CASE WHEN {_MAY_BE_OPENED} THEN {opened} ELSE {written} END"
     return f"SELECT * FROM query(replace({text}, '{{root}}', {root}))"  # noqa: S608 our own
 
 
