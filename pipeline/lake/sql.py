@@ -1,7 +1,7 @@
 """The SQL models: read from ``sql/`` by name, bound by name, never pasted together.
 
-Whatever is asked of tables is one. SQL in Python is what deals with DuckDB itself (settings, views,
-ATTACH) and the parsers of ``formats/``.
+Whatever is asked of tables is one, or a relation that picks rows and columns. SQL in Python is what
+deals with DuckDB itself (settings, views, ATTACH) and the parsers of ``formats/``.
 """
 
 from functools import cache
