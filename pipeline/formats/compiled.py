@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.formats import kernel, sha256, splitting, xxh3
+from pipeline.formats import kernel, splitting, xxh3
 from pipeline.formats.automaton import Automaton, automaton_of
 from pipeline.formats.kernel import Bytes, Hashes, Ints
 
@@ -143,7 +143,6 @@ def warm() -> None:
     take_apart(pa.array(["-"])).coded(kernel.CLIENT)
     hash_lines(pa.array(["-"]))
     find_ipv4(pa.array(["-"]))
-    hmac_sha256(bytes(64), bytes(64), pa.array(["-"]))
     if automaton := automaton_of("^(?P<all>.*)$"):
         split(pa.array(["-"]), automaton)
 
@@ -184,33 +183,6 @@ def hash_lines(lines: pa.StringArray) -> Hashes:
     with np.errstate(over="ignore"):  # meant; said only where nothing is compiled
         xxh3.hash_lines(text, starts, hashes)
     return hashes
-
-
-def hash_sha256(texts: pa.Array, beginning: bytes = b"") -> npt.NDArray[np.uint32]:
-    """SHA-256 of n texts, each behind a beginning of whole blocks; shape ``(n, 8)``."""
-    state, text = sha256.START.copy(), _read_only(np.frombuffer(beginning, np.uint8))
-    digests = np.empty((len(texts), 8), np.uint32)
-    with np.errstate(over="ignore"):  # meant; said only where nothing is compiled
-        sha256.state_after(text, sha256.CONSTANTS, state)
-        if len(texts):
-            sha256.hash_texts(
-                *_text_of(texts), state, len(beginning), sha256.CONSTANTS, digests
-            )  # fmt: skip
-    return digests
-
-
-def hmac_sha256(inner: bytes, outer: bytes, messages: pa.Array) -> npt.NDArray[np.uint32]:
-    """HMAC of n messages (RFC 2104), with the blocks of a key; shape ``(n, 8)``."""
-    digests = pa.py_buffer(hash_sha256(messages, inner).byteswap())
-    ends = pa.py_buffer(32 * np.arange(len(messages) + 1, dtype=np.int32))
-    return hash_sha256(
-        pa.Array.from_buffers(pa.binary(), len(messages), [None, ends, digests]), outer
-    )
-
-
-def first_64_bits(digests: npt.NDArray[np.uint32]) -> Hashes:
-    """Of n digests, as a big-endian number each."""
-    return digests[:, 0].astype(np.uint64) << np.uint64(32) | digests[:, 1]
 
 
 def take_apart(lines: pa.StringArray) -> PlainLines:

@@ -43,8 +43,7 @@ class Person:
         wanted = [agent or "" for agent in agents.to_pylist()]
         if self.agents:
             wanted = [agent for agent in wanted if agent in self.agents]
-        client = canonical(self.client)
-        return key.hash_messages(pa.array([f"{client}\0{agent}" for agent in wanted], pa.string()))
+        return key.hash_messages(f"{canonical(self.client)}\0{agent}" for agent in wanted)
 
 
 @dataclass(frozen=True)

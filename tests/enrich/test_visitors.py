@@ -19,7 +19,7 @@ from lake_fixtures import GOOD, Site
 
 from pipeline.enrich.clients import canonical, canonical_clients
 from pipeline.enrich.hits import day_start, local_days
-from pipeline.enrich.visitors import VisitorKey, Visitors, hash_sessions, load_key
+from pipeline.enrich.visitors import VisitorKey, Visitors, load_key
 from pipeline.errors import SettingsError
 from pipeline.formats import numbers
 from pipeline.settings import Settings
@@ -88,16 +88,10 @@ HITS = st.lists(st.tuples(st.sampled_from(("192.0.2.1", "::1", "h", "a\0", "")),
 @given(hits=HITS, secret=st.binary(min_size=1, max_size=130))
 @example(hits=[("a", None), ("a", "")], secret=b"k" * 64)
 @example(hits=[("a", "b")], secret=b"k" * 65)
-@pytest.mark.parametrize("worth", [0, 2**60], ids=["compiled", "not"])
 def test_visitor_is_the_hmac_of_client_and_agent(
-    hits: list[tuple[str, str | None]], secret: bytes, worth: int
+    hits: list[tuple[str, str | None]], secret: bytes
 ) -> None:
     """The id is the first 64 bits of HMAC-SHA256, whatever the key's length; null is empty."""
-    with patch.object(numbers, "WORTH_BYTES", worth):
-        check_visitors(hits, secret)
-
-
-def check_visitors(hits: list[tuple[str, str | None]], secret: bytes) -> None:
     clients, agents = (pa.array(column, pa.string()).dictionary_encode() for column in zip(*hits, strict=True))  # noqa: E501  # fmt: skip
     visitors, forgetful = Visitors(VisitorKey(secret)), Visitors(VisitorKey(secret))
     ids = visitors.identify(clients, agents)
@@ -111,19 +105,6 @@ def check_visitors(hits: list[tuple[str, str | None]], secret: bytes) -> None:
         for row in range(len(hits)):
             one = slice(row, row + 1)
             assert forgetful.identify(clients[one], agents[one]).tolist() == ids[one].tolist()
-
-
-@given(sessions=st.lists(st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 2**53)), max_size=40))
-def test_a_session_s_id_is_the_same_by_either_way(sessions: list[tuple[int, int]]) -> None:
-    """The first 64 bits of SHA-256 over key, visitor and start."""
-    visitor_id = np.array([visitor for visitor, _ in sessions], np.uint64)
-    started_at = np.array([start for _, start in sessions], np.int64)
-    key = KEY.session_key
-    expected = [hashlib.sha256(key + f"{v}-{at}".encode()).digest()[:8] for v, at in sessions]
-    for worth in (0, 2**60):
-        with patch.object(numbers, "WORTH_BYTES", worth):
-            ids = hash_sessions(key, visitor_id, started_at)
-        assert ids.tolist() == [int.from_bytes(digest) for digest in expected]
 
 
 def test_fingerprint_and_session_key_do_not_give_the_key_away() -> None:
