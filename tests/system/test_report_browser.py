@@ -107,7 +107,7 @@ def test_no_element_is_wider_than_a_phone_a_desk_or_paper(
         ".filter(box => box.width).map(box => box.height)"
     )
     assert len(sizes) > 20 or name in ("index", "days")
-    assert min(sizes, default=10) >= 10
+    assert round(min(sizes, default=10), 2) >= 10  # what Chromium computes is 9.99997 at times
     page.close()
 
 

@@ -34,7 +34,7 @@ def simulate(
     """Write ``OUT/web01-20161101.log.gz`` and 99 more, simulated, calibrated to published totals.
 
     Each file's time of change is when it would have arrived (``november.arrival``).
-    ``progress`` gets a label, sessions done and sessions in all after each file. The bytes depend
+    ``progress`` gets a label, sessions done and sessions in all after each file. The lines depend
     on scale and seed, not on ``workers`` (by default one a core, at most 8).
     Raises SettingsError for a wrong scale, GeoError without the database of November 2016.
     """
