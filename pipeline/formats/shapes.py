@@ -177,11 +177,12 @@ def _plain_list(shape: str, place: Place) -> str | None:
         return "[^ ,;]+"
     if shape != FORWARDED:
         return None
-    text = "".join(one.text for one in takewhile(lambda one: one.is_literal, place.rest))
-    if text == " ":
-        is_ended = place.rest[1].text in _USERS or place.rest[1].field == "client"
+    literals = [*takewhile(lambda one: one.is_literal, place.rest)]
+    text, behind = "".join(one.text for one in literals), place.rest[len(literals) :]
+    if text == " " and behind:
+        is_ended = behind[0].text in _USERS or behind[0].field == "client"
     else:
-        is_ended = text[0] == " " and text[1] not in " ,;"
+        is_ended = text[0] == " " and text[1:2] not in (" ", ",", ";")
     return r'[^ ,;"\\]+(?:, ?[^ ,;"\\]+)*' if is_ended else None
 
 

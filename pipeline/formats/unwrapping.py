@@ -252,13 +252,12 @@ def _name_some(names: Sequence[str]) -> str:
 
 def sample_of(lines: pa.StringArray) -> pa.StringArray:
     """The first lines that are not blank, without their ends; none that stand for others."""
-    sample = lines[:0]
-    for count in (4 * SAMPLE_LINES, len(lines)):  # of most blocks, all but the first are not needed
-        if len(sample) < SAMPLE_LINES:
-            first = lines[:count]
-            is_text = pc.not_equal(pc.ascii_trim(first, BLANK), "")
-            is_text = pc.and_not(is_text, pa.array(find_repeated(first)))
-            sample = first.filter(is_text)[:SAMPLE_LINES]
+    for count in sorted({min(4 * SAMPLE_LINES, len(lines)), len(lines)}):  # mostly the few do
+        first = lines[:count]
+        is_text = pc.not_equal(pc.ascii_trim(first, BLANK), "")
+        sample = first.filter(pc.and_not(is_text, pa.array(find_repeated(first))))[:SAMPLE_LINES]
+        if len(sample) == SAMPLE_LINES:
+            break
     return without_ends(sample)
 
 

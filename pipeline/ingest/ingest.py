@@ -8,6 +8,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from types import MappingProxyType
 
@@ -75,7 +76,8 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
         lake.staging() as staging,
     ):
         how = Reading(maker, limits, only_whole, on_read, blocks, stop)
-        if total_bytes(paths) >= WORTH_BYTES:
+        sizes_so_far = accumulate(total_bytes([path]) for path in paths)
+        if any(size >= WORTH_BYTES for size in sizes_so_far):  # of many files, the first ones tell
             blocks.submit(load_compiled)  # beside the first block's reading
         jobs = []
         for number, path in enumerate(paths):

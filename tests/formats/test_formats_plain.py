@@ -49,6 +49,7 @@ FORMATS = {
     '$http_x_forwarded_for - $remote_user [$time_local] "$request" $status $body_bytes_sent': (
         f"203.0.113.9, 10.0.0.1 - ann {REQUEST}"
     ),
+    '%h %t "%r" %>s %b %{X-Forwarded-For}i ': f"192.0.2.1 {REQUEST} 203.0.113.9, 10.0.0.1 ",
     "$remote_addr:$remote_port\t[$time_local]\t$request\t$host:$server_port\t$http_x": (
         "192.0.2.1:4444\t[10/Oct/2024:13:55:36 +0200]\tGET /a HTTP/1.1\tb.example:443\t-"
     ),
