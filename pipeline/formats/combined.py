@@ -141,10 +141,11 @@ def _complete(
     rows, requests = found.odd_requests()
     parts = {name: (texts[name], rows, its) for name, its in _split_requests(requests).items()}
     client, is_kept = read_clients(found.coded(kernel.CLIENT, texts["client"]))
-    size = np.append(found.size, behind["bytes_sent"].fill_null(-1))
+    at, size = behind["ts"].cast(pa.int64()), behind["bytes_sent"].fill_null(-1)
+    size = np.append(found.size, size)
     columns = {
         "line_no": np.append(line_no[found.line_of], behind["line_no"]),
-        "ts": pa.array(np.append(found.seconds * 1_000_000, behind["ts"].cast(pa.int64()))),
+        "ts": pa.array(np.append(found.seconds * 1_000_000, at)).cast(FIELDS.field("ts").type),
         "client": client,
         "host": found.coded(None, *parts["host"]),
         "method": found.coded(kernel.METHOD, *parts["method"]),
@@ -158,7 +159,6 @@ def _complete(
         "duration_ms": pa.nulls(len(client), pa.float64()),
         "forwarded": pa.nulls(len(client), CODED),
     }
-    columns["ts"] = columns["ts"].cast(FIELDS.field("ts").type)
     hits = pa.table(columns, FIELDS)
     row = np.append(found.line_of, np.searchsorted(line_no, behind["line_no"])).astype(np.intp)
     is_named = is_kept & ~are_addresses(client)
