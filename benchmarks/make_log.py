@@ -92,8 +92,13 @@ def _pick(values: list[str], index: np.ndarray) -> pa.Array:
     return pa.array(values, pa.string()).take(pa.array(index.astype(np.int64)))
 
 
-def write_log(target: Path, lines: int, seed: int = 7, days: int = 4) -> None:
-    """Write ``lines`` combined lines over some days as gz, about 230 bytes each, in time order."""
+def write_log(
+    target: Path, lines: int, seed: int = 7, days: int = 4, *, is_each_new: bool = False
+) -> None:
+    """Write ``lines`` combined lines over some days as gz, about 230 bytes each, in time order.
+
+    If each is new, no query comes twice.
+    """
     rng = np.random.default_rng(seed)
     addresses, agents, paths = _addresses(rng), _agents(rng), _paths(rng)
     agent_of = rng.integers(len(agents), size=ADDRESSES)
@@ -102,12 +107,13 @@ def write_log(target: Path, lines: int, seed: int = 7, days: int = 4) -> None:
         for start in range(0, lines, LINES_PER_BLOCK):
             count = min(LINES_PER_BLOCK, lines - start)
             pools = addresses, agents, paths, agent_of, odd
-            out.write(_block(rng, pools, start, count, lines / days))
+            out.write(_block(rng, pools, start, count, lines / days, is_each_new=is_each_new))
 
 
-def _block(
-    rng: np.random.Generator, pools: tuple, start: int, count: int, lines_a_day: float
-) -> memoryview:
+def _block(  # noqa: PLR0913 what the whole log has, and where this block is
+    rng: np.random.Generator, pools: tuple, start: int, count: int, lines_a_day: float,
+    *, is_each_new: bool,
+) -> memoryview:  # fmt: skip
     addresses, agents, paths, agent_of, odd = pools
     visitor = np.repeat(rng.integers(ADDRESSES, size=count // 3 + 1), 3)[:count]
     visitor = visitor[np.argsort(np.arange(count) + rng.integers(0, 4000, count))]
@@ -119,6 +125,10 @@ def _block(
     status = rng.choice([200, 200, 200, 200, 200, 304, 301, 404, 500], size=count)
     sizes = rng.integers(200, 90_000, count)
     path = _pick(paths, rng.choice([40, PATHS], count) * rng.random(count) // 1)
+    if is_each_new:
+        new = pa.array(rng.integers(1 << 60, size=count)).cast(pa.string())
+        mark = pc.if_else(pc.match_substring(path, "?"), "&q=", "?q=")
+        path = pc.binary_join_element_wise(path, mark, new, "")
     is_odd = rng.integers(ODD, size=count) == 0
     request = pc.if_else(
         pa.array(is_odd),
@@ -135,4 +145,4 @@ def _block(
 
 
 if __name__ == "__main__":
-    write_log(Path(sys.argv[1]), int(sys.argv[2]))
+    write_log(Path(sys.argv[1]), int(sys.argv[2]), is_each_new=sys.argv[3:] == ["queries"])
