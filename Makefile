@@ -63,14 +63,14 @@ test-kernel: install-dev
 	NUMBA_DISABLE_JIT=1 $(KERNEL) -k "not costs_one_pass and not can_be_kept"
 	cache=$$(mktemp -d) && NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$$cache $(KERNEL) && rm -r $$cache
 
-# What asks what time it is, on a leap day and both days on which clocks change, one process each.
-# The others count days of 2016, and are given the instant where one matters.
+# Every small test on a leap day or on one of two days on which clocks change, a process each; what
+# asks what time it is on all three.
 # Their folder is their own: by such a clock pytest would remove those of runs beside it as old.
 test-clocks: install-dev
 	set -e; folder=$$(mktemp -d -p "$(MEMORY)"); \
-	printf "%s\n" "2028-02-29 00:30" "2027-03-14 05:30" "2027-11-07 00:30" \
-		| PYTEST_DEBUG_TEMPROOT=$$folder xargs -P 3 -I{} $(BIN)/python -m pytest --timeout=600 \
-			-m clock --present {} $$(grep -rlF pytest.mark.clock tests --include=test_*.py); \
+	printf "%s\n" "2028-02-29T00:30 --third 0" "2027-03-14T05:30 --third 1" "2027-11-07T00:30 --third 2" \
+		| PYTEST_DEBUG_TEMPROOT=$$folder xargs -P 3 -L 1 $(BIN)/python -m pytest --timeout=600 \
+			-o tmp_path_retention_policy=failed $(SMALL) --present; \
 	rm -r $$folder
 
 # What a change needs: lint, types, the small tests of the folders that are not as in SINCE; all

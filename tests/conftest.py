@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -55,6 +56,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--present", type=datetime.fromisoformat, help="begin the run at this time in Toronto"
     )
+    parser.addoption(
+        "--third",
+        type=int,
+        help="run a third of the modules, 0 to 2, and of the others what is marked `clock`",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -66,11 +72,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the marks by the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run a module's tests in one process, where they share what is made once for the module.
 
     Of a test marked `rest_large` the first case is small.
     """
+    third = config.getoption("third")
+    if third is not None:
+        items[:] = [
+            item for item in items
+            if item.get_closest_marker("clock") or crc32(item.location[0].encode()) % 3 == third
+        ]  # fmt: skip
     begun = set()
     for item in items:
         if not item.get_closest_marker("xdist_group"):
