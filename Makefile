@@ -41,10 +41,12 @@ airflow: install-airflow
 	$(BIN)/python -m pipeline.demo.standalone --port $(PORT)
 
 # Lakes of tests lie in memory where 4 GB of it are free: of thousands each waits 0.2 s for a disk.
-# Those of whole systems and of faults lie on the disk.
+# Those of whole systems and of faults lie on the disk. One process more than processors: each waits
+# at times, for a thread or a child.
 MEMORY := $(shell df -k --output=avail /dev/shm 2>/dev/null | awk 'NR > 1 && $$1 > 4e6 {print "/dev/shm"}')
-FAST := env PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest -n auto --dist loadgroup \
-	--timeout=600 -o tmp_path_retention_policy=failed
+FAST := env PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest \
+	-n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadgroup --timeout=600 \
+	-o tmp_path_retention_policy=failed
 
 # Every rule, on small lakes; then those on large or many. No test takes minutes: one that hangs
 # fails with its stack, and the others go on.
@@ -63,14 +65,13 @@ test-kernel: install-dev
 	NUMBA_DISABLE_JIT=1 $(KERNEL) -k "not costs_one_pass and not can_be_kept"
 	cache=$$(mktemp -d) && NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$$cache $(KERNEL) && rm -r $$cache
 
-# Every small test on a leap day or on one of two days on which clocks change, a process each; what
-# asks what time it is on all three.
+# What asks what time it is, now and on a leap day and both days on which clocks change, a process each.
 # Their folder is their own: by such a clock pytest would remove those of runs beside it as old.
 test-clocks: install-dev
 	set -e; folder=$$(mktemp -d -p "$(MEMORY)"); \
-	printf "%s\n" "2028-02-29T00:30 --third 0" "2027-03-14T05:30 --third 1" "2027-11-07T00:30 --third 2" \
-		| PYTEST_DEBUG_TEMPROOT=$$folder xargs -P 3 -L 1 $(BIN)/python -m pytest --timeout=600 \
-			-o tmp_path_retention_policy=failed $(SMALL) --present; \
+	printf "%s\n" "2028-02-29 00:30" "2027-03-14 05:30" "2027-11-07 00:30" "$$(TZ=America/Toronto date "+%F %H:%M")" \
+		| PYTEST_DEBUG_TEMPROOT=$$folder xargs -P 4 -I{} $(BIN)/python -m pytest --timeout=600 \
+			-m clock --present {} $$(grep -rlF pytest.mark.clock tests --include=test_*.py); \
 	rm -r $$folder
 
 # What a change needs: lint, types, the small tests of the folders that are not as in SINCE; all

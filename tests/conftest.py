@@ -28,6 +28,8 @@ VISITOR_KEY = "the tests' visitor key, of no value to anybody"
 SHORT_LIVED_JAVA = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 """Of programs of seconds: the second compiler takes more than it gives."""
 
+TORONTO = ZoneInfo("America/Toronto")
+
 Tidegauge = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
@@ -57,32 +59,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--present", type=datetime.fromisoformat, help="begin the run at this time in Toronto"
     )
     parser.addoption(
-        "--third",
-        type=int,
-        help="run a third of the modules, 0 to 2, and of the others what is marked `clock`",
+        "--odd-days", action="store_true", help="begin each module on one of three odd days"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Shift the clock of this process before modules are imported, which may ask it, too."""
     if present := config.getoption("present"):
-        travel = time_machine.travel(present.replace(tzinfo=ZoneInfo("America/Toronto")))
+        travel = time_machine.travel(present.replace(tzinfo=TORONTO))
         travel.start()
         config.add_cleanup(travel.stop)
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the marks by the same hook
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run a module's tests in one process, where they share what is made once for the module.
 
     Of a test marked `rest_large` the first case is small.
     """
-    third = config.getoption("third")
-    if third is not None:
-        items[:] = [
-            item for item in items
-            if item.get_closest_marker("clock") or crc32(item.location[0].encode()) % 3 == third
-        ]  # fmt: skip
     begun = set()
     for item in items:
         if not item.get_closest_marker("xdist_group"):
@@ -135,6 +129,28 @@ OWN_VIEWS = {
     "test_lake_places.py", "test_damaged_lakes.py", "test_old_ledger.py",
 }  # fmt: skip
 """Modules about files of views, or about what befalls those who write them, as all of faults."""
+
+
+ODD_DAYS = (
+    datetime(2028, 2, 29, 0, 30, tzinfo=TORONTO),
+    datetime(2027, 3, 14, 5, 30, tzinfo=TORONTO),
+    datetime(2027, 11, 7, 0, 30, tzinfo=TORONTO),
+)
+"""A leap day, and those on which clocks change; `make test-clocks` has the same."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def on_an_odd_day(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Shift the clock of this process, where asked to, always to the same day for a module.
+
+    Modules are imported before: what is marked `clock` may not be among its tests.
+    """
+    if not request.config.getoption("odd_days"):
+        yield
+        return
+    module = request.path.relative_to(request.config.rootpath)
+    with time_machine.travel(ODD_DAYS[crc32(module.as_posix().encode()) % 3]):
+        yield
 
 
 @pytest.fixture(autouse=True, scope="module")
