@@ -249,9 +249,10 @@ def shown_days(lake: Lake, built: dict[str, Built], change: Change | None = None
 
 def _take_over(change: Change, made: dict[str, File], days: Collection[date]) -> None:
     """Have what was built of some days where the change looks for it."""
+    folders = {f"day={day}" for day in days}
     for place, file in made.items():
         target = change.staging / place
-        if not any(f"/day={day}/" in place for day in days):
+        if folders.isdisjoint(place.split("/")):
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(file, StandIn):
