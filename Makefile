@@ -88,7 +88,7 @@ check: lint
 
 # Spark and pandas, for the end-to-end tests alone, beside what all tests have.
 ENGINES := .venv/engines
-$(ENGINES)/installed: requirements-engines.lock .venv/installed-dev
+$(ENGINES)/installed: requirements-engines.lock .venv/installed
 	rm -rf $(ENGINES)
 	DIST_EXTRA_CONFIG=$(CURDIR)/docker/spark/wheel.cfg $(PIP) --require-hashes --no-build-isolation \
 		--target $(ENGINES) -r requirements-engines.lock
