@@ -43,7 +43,6 @@ class Run:
 
     seconds: float
     peak_mb: float
-    cpu_seconds: float
 
 
 def measure(command: list[str]) -> Run:
@@ -56,7 +55,7 @@ def measure(command: list[str]) -> Run:
     seconds = time.perf_counter() - started
     if status:
         raise SystemExit(f"{command} failed with status {status}")
-    return Run(seconds, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime)
+    return Run(seconds, usage.ru_maxrss / 1024)
 
 
 def tidegauge(log: Path, folder: Path) -> list[list[str]]:
@@ -115,11 +114,7 @@ def gzip(log: Path, _folder: Path) -> list[list[str]]:
 def run_once(program: Callable[[Path, Path], list[list[str]]], log: Path) -> Run:
     """Run a program's commands in an empty folder, which is removed; the sum of their times."""
     each = run_each(program, log)
-    return Run(
-        sum(run.seconds for run in each),
-        max(run.peak_mb for run in each),
-        sum(run.cpu_seconds for run in each),
-    )
+    return Run(sum(run.seconds for run in each), max(run.peak_mb for run in each))
 
 
 def run_each(program: Callable[[Path, Path], list[list[str]]], log: Path) -> list[Run]:

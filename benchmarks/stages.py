@@ -22,7 +22,6 @@ from pipeline.cli.main import run
 STAGES = {
     "ingest": {
         "read, unpacked, SHA-256, cut into lines": ["raw.blocks:read_blocks"],
-        "loops loaded": ["formats.numbers:load_compiled", "formats.compiled:Texts.__init__"],
         "taken apart": ["formats.compiled:take_apart"],
         "texts numbered": ["formats.compiled:Texts.number_parts", "formats.compiled:Texts.number"],
         "rest of reading": ["formats.file_reader:FileReader.read"],
@@ -111,7 +110,7 @@ def main() -> None:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
         run()
     whole, threads = time.process_time(), sum(seconds.values())
-    print(f"| {command}: Python and modules | {loaded:.2f} |")
+    print(f"| {command}: Python, modules | {loaded:.2f} |")
     for stage in STAGES[command]:
         print(f"| {stage} | {seconds[stage]:.2f} |")
     print(f"| all else, and threads of DuckDB's and Arrow's own | {whole - loaded - threads:.2f} |")

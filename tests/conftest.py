@@ -30,6 +30,13 @@ SHORT_LIVED_JAVA = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerial
 
 TORONTO = ZoneInfo("America/Toronto")
 
+ODD_DAYS = (
+    datetime(2028, 2, 29, 0, 30, tzinfo=TORONTO),
+    datetime(2027, 3, 14, 5, 30, tzinfo=TORONTO),
+    datetime(2027, 11, 7, 0, 30, tzinfo=TORONTO),
+)
+"""A leap day, and those on which clocks change."""
+
 Tidegauge = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
@@ -56,7 +63,7 @@ if not os.environ.get("CI"):
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--present", type=datetime.fromisoformat, help="begin the run at this time in Toronto"
+        "--odd-day", type=int, choices=range(3), help="begin the run on this one of three odd days"
     )
     parser.addoption(
         "--odd-days", action="store_true", help="begin each module on one of three odd days"
@@ -65,8 +72,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Shift the clock of this process before modules are imported, which may ask it, too."""
-    if present := config.getoption("present"):
-        travel = time_machine.travel(present.replace(tzinfo=TORONTO))
+    if (day := config.getoption("odd_day")) is not None:
+        travel = time_machine.travel(ODD_DAYS[day])
         travel.start()
         config.add_cleanup(travel.stop)
 
@@ -129,14 +136,6 @@ OWN_VIEWS = {
     "test_lake_places.py", "test_damaged_lakes.py", "test_old_ledger.py",
 }  # fmt: skip
 """Modules about files of views, or about what befalls those who write them, as all of faults."""
-
-
-ODD_DAYS = (
-    datetime(2028, 2, 29, 0, 30, tzinfo=TORONTO),
-    datetime(2027, 3, 14, 5, 30, tzinfo=TORONTO),
-    datetime(2027, 11, 7, 0, 30, tzinfo=TORONTO),
-)
-"""A leap day, and those on which clocks change; `make test-clocks` has the same."""
 
 
 @pytest.fixture(autouse=True, scope="module")
