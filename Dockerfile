@@ -13,13 +13,13 @@ RUN groupadd --gid 50000 airflow \
 # uv installs the lock in a fifth of pip's time, and compiles it: the image's user may not write
 # beside the modules. Two optional secrets leave no trace: `ca`, the certificates of a network that
 # has its own, and `pip_conf`, for an index that is not the public one.
-COPY docker/uv.txt requirements-airflow.lock /tmp/
+COPY requirements-uv.lock requirements-airflow.lock /tmp/
 RUN --mount=type=secret,id=ca,target=/run/secrets/ca.crt \
     --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     if [ -s /run/secrets/ca.crt ]; then \
         export PIP_CERT=/run/secrets/ca.crt SSL_CERT_FILE=/run/secrets/ca.crt; fi \
     && python3 -m venv /opt/tidegauge && cd /opt/tidegauge/bin \
-    && ./pip install --quiet --no-cache-dir --require-hashes -r /tmp/uv.txt \
+    && ./pip install --quiet --no-cache-dir --require-hashes -r /tmp/requirements-uv.lock \
     && index=$(./pip config get global.index-url 2>/dev/null || true) \
     && ./uv pip install --quiet --no-cache --python ./python ${index:+--default-index "$index"} \
         --compile-bytecode --no-deps --require-hashes -r /tmp/requirements-airflow.lock \

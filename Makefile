@@ -8,29 +8,35 @@ BIN := .venv/bin
 # What is compiled once is not compiled by each process again: a start of pytest 11.4 -> 5.7 CPU s.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Nor is all of a package compiled, of which most is never imported: 22 CPU s of what the tests need.
+# What a lock names, by uv in a seventh of pip's time; by pip where a network is made for that alone.
+# Not all of a package is compiled, of which most is never imported: 22 CPU s of what the tests need.
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps
+index = $${PIP_INDEX_URL:-$$($(BIN)/pip config get global.index-url 2>/dev/null)}
+define locked
+	@UV_SYSTEM_CERTS=1 UV_DEFAULT_INDEX="$(index)" \
+		$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r $(1) || \
+		$(PIP) --require-hashes -r $(1)
+endef
 
 .PHONY: install install-dev install-airflow demo airflow check test test-large test-kernel test-clocks e2e faults lint messages docs bench bench-surges secrets lock clean
 
 install: .venv/installed
 .venv/installed: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --require-hashes -r requirements-uv.lock
+	$(call locked,requirements.lock)
 	$(PIP) --no-build-isolation -e .
 	$(BIN)/python -c "from pipeline.formats.numbers import load_compiled as load; load() and load().warm()"
 	touch $@
 
 install-dev: .venv/installed-dev
 .venv/installed-dev: requirements-dev.lock .venv/installed
-	$(PIP) --require-hashes -r requirements-dev.lock
+	$(call locked,requirements-dev.lock)
 	touch $@
 
-# What install-dev installs holds Airflow too.
 install-airflow: .venv/installed-airflow
 .venv/installed-airflow: requirements-airflow.lock .venv/installed
-	test .venv/installed-dev -nt requirements-airflow.lock || \
-		$(PIP) --require-hashes -r requirements-airflow.lock
+	$(call locked,requirements-airflow.lock)
 	touch $@
 
 demo: install
@@ -159,20 +165,18 @@ bench-surges: install-dev
 secrets:
 	$(PYTHON) docker/env.py
 
-# The locks name no index and no host; uv must be on PATH.
-LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra demo --group build
-lock:
+# The locks name no index and no host.
+UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
+LOCK := $(UV) --extra demo --group build
+lock: install
 	$(LOCK) --extra airflow --group services --group dev pyproject.toml -o requirements-dev.lock
 	$(LOCK) --extra airflow --group services --extra s3 --extra sftp -c requirements-dev.lock pyproject.toml \
 		-o requirements-airflow.lock
 	$(LOCK) -c requirements-dev.lock pyproject.toml -o requirements.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header --no-annotate -c requirements-dev.lock --group engines -o requirements-engines.lock
-	echo uv | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --no-annotate - -o docker/uv.txt
-	printf 'pyspark\nseaweedfs-bin\n' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --no-annotate -c requirements-dev.lock -c requirements-engines.lock \
+	$(UV) -c requirements-dev.lock --group engines -o requirements-engines.lock
+	echo uv | $(UV) - -o requirements-uv.lock
+	printf 'pyspark\nseaweedfs-bin\n' | $(UV) -c requirements-dev.lock -c requirements-engines.lock \
 		- -o docker/scale.txt
 
 clean:

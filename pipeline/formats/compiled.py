@@ -59,7 +59,7 @@ class Texts:
 
     def _number(self, text: Bytes, at: Ints, length: Ints) -> Ints:
         codes = np.empty(len(at), np.int32)
-        with np.errstate(over="ignore"):  # meant; said only where nothing is compiled
+        with np.errstate(over="ignore"):  # likewise
             kernel.number_texts(
                 _read_only(text), at, length, _KEYS, self._slots, codes, self._counts, self._ends,
                 self._bytes,
@@ -192,9 +192,8 @@ def take_apart(lines: pa.StringArray) -> PlainLines:
     at, length = np.empty(shape, np.int32), np.empty(shape, np.int32)
     seconds, size = np.empty(len(lines), np.int64), np.empty(len(lines), np.int64)
     status, line_of = np.empty(len(lines), np.int16), np.empty(len(lines), np.int32)
-    rows = kernel.read_lines(
-        text, starts, kernel.find_quotes(text), at, length, seconds, status, size, line_of
-    )
+    with np.errstate(over="ignore"):  # meant; said only where nothing is compiled
+        rows = kernel.read_lines(text, starts, at, length, seconds, status, size, line_of)
     return PlainLines(
         text, at[:, :rows], length[:, :rows], seconds[:rows], status[:rows], size[:rows],
         line_of[:rows],

@@ -6,6 +6,7 @@ fast has no early end: only then several bytes are compared at once.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import numba
@@ -27,53 +28,41 @@ BAD = -(1 << 40)
 _MONTHS = np.frombuffer(b"JanFebMarAprMayJunJulAugSepOctNovDec", np.uint8)
 _HTTP = np.frombuffer(b"HTTP/", np.uint8)
 _MOST_DIGITS = 18
-_MARKED_AT_ONCE = 32 * 1024
-"""Bytes: their marks are found in the processor's cache."""
+_ONES, _TOPS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+_PLACES = np.uint64(0x0001020304050607)
+"""Times a word of one bit, the lowest of a byte: which byte, from 0, in the uppermost one."""
 _AHEAD = 64
 """So many texts are hashed, and their slots read, before they are looked up: memory is then waited
 for once."""
+_LOW = np.uint64(0xFFFFFFFF)
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits even: 2**64 over the golden ratio
 _TIME_BYTES = 29
 """Of ``[08/Nov/2016:23:04:05 -0500] ``, which the request's quote follows."""
 
 
-def compiled(function: _F) -> _F:
+def compiled(function: _F, *, forceinline: bool = False) -> _F:
     """Compile when it is first called, and keep that on disk where there is a place for it."""
     try:
-        return cast("_F", numba.njit(nogil=True, cache=True)(function))
+        kept = numba.njit(nogil=True, cache=True, forceinline=forceinline)
+        return cast("_F", kept(function))
     except RuntimeError:  # neither the module's folder nor the user's can be written
-        return cast("_F", numba.njit(nogil=True)(function))
+        return cast("_F", numba.njit(nogil=True, forceinline=forceinline)(function))
 
 
-@compiled
-def find_quotes(text: Bytes) -> Ints:
-    """The places of quotes that no backslash escapes, and the end."""
-    count = 0
-    for i in range(len(text)):
-        count += text[i] == QUOTE
-    quotes = np.empty(count + 1, np.int32)
-    count = 0
-    is_one = np.zeros(_MARKED_AT_ONCE, np.uint8)
-    eights = is_one.view(np.uint64)
-    for begin in range(0, len(text), _MARKED_AT_ONCE):
-        part = text[begin : begin + _MARKED_AT_ONCE]
-        is_one[len(part) :] = 0
-        for i in range(len(part)):
-            is_one[i] = part[i] == QUOTE
-        for eight in range(len(eights)):
-            if eights[eight]:
-                for i in range(8 * eight, 8 * eight + 8):
-                    if is_one[i]:
-                        place = before = begin + i
-                        while before > 0 and text[before - 1] == BACKSLASH:
-                            before -= 1
-                        quotes[count] = place
-                        count += 1 - (place - before) % 2
-    quotes[count] = len(text)
-    return quotes[: count + 1]
+inlined = partial(compiled, forceinline=True)
+"""A part of such functions, which becomes a part of each: a call takes as long as a text."""
 
 
-@compiled
+@inlined
+def read_word(text: Bytes, at: int | np.uint64) -> np.uint64:
+    """Eight bytes as a number; LLVM makes one load of it."""
+    place, number = np.uint64(at), np.uint64(0)
+    for i in range(8):
+        number |= np.uint64(text[place + np.uint64(i)]) << np.uint64(8 * i)
+    return number
+
+
+@inlined
 def _two_digits(text: Bytes, at: int) -> int:
     """The number that two digits make; far below zero when they are none."""
     tens, ones = int(text[at]) - 48, int(text[at + 1]) - 48
@@ -125,22 +114,54 @@ def read_clock(text: Bytes, at: int) -> int:
 
 
 # Ints without a sign where bytes are many: of others each is looked at whether it is below zero,
-# as a place from the end.
-@compiled
-def _find(text: Bytes, at: int, end: int, byte: int) -> int:
-    """The place of the next such byte, or ``end``."""
+# as a place from the end. With a sign again what they are added to: both together make a float.
+@inlined
+def _find(text: Bytes, at: int, end: int, byte: int, other: int) -> int:
+    """The place of the next of two bytes, or ``end``."""
     place, last = np.uint64(at), np.uint64(end)
-    while place < last and text[place] != byte:
+    one, two = np.uint64(byte) * _ONES, np.uint64(other) * _ONES
+    while place + np.uint64(8) <= last:
+        word = read_word(text, place)
+        first, second = word ^ one, word ^ two  # a byte that is found is 0
+        found = (((first - _ONES) & ~first) | ((second - _ONES) & ~second)) & _TOPS
+        if found:
+            lowest = (found & (~found + np.uint64(1))) >> np.uint64(7)
+            return int(np.int64(place + ((lowest * _PLACES) >> np.uint64(56))))
+        place += np.uint64(8)
+    while place < last and text[place] != byte and text[place] != other:
         place += np.uint64(1)
-    return int(place)
+    return int(np.int64(min(place, last)))
 
 
-@compiled
+@inlined
+def _find_quote(text: Bytes, at: int, end: int) -> int:
+    """The place of the next quote that no backslash escapes, or ``end``."""
+    place = _find(text, at, end, QUOTE, QUOTE)
+    while place < end:
+        before = place
+        while before > at and text[before - 1] == BACKSLASH:
+            before -= 1
+        if (place - before) % 2 == 0:
+            break
+        place = _find(text, place + 1, end, QUOTE, QUOTE)
+    return place
+
+
+@inlined
 def _is_same(one: Bytes, one_at: int, other: Bytes, other_at: int, length: int) -> bool:
     """Whether two texts of one length are the same."""
-    differs, first, second = np.uint8(0), np.uint64(one_at), np.uint64(other_at)
-    for i in range(np.uint64(length)):
-        differs |= one[first + i] ^ other[second + i]
+    first, second, count = np.uint64(one_at), np.uint64(other_at), np.uint64(length)
+    differs, place = np.uint64(0), np.uint64(0)
+    while place + np.uint64(8) < count:
+        differs |= read_word(one, first + place) ^ read_word(other, second + place)
+        place += np.uint64(8)
+    if count >= np.uint64(8):
+        place = count - np.uint64(8)
+        differs |= read_word(one, first + place) ^ read_word(other, second + place)
+        place = count
+    while place < count:
+        differs |= np.uint64(one[first + place] ^ other[second + place])
+        place += np.uint64(1)
     return bool(differs == 0)
 
 
@@ -148,7 +169,6 @@ def _is_same(one: Bytes, one_at: int, other: Bytes, other_at: int, length: int) 
 def read_lines(  # noqa: C901, PLR0912, PLR0913, PLR0915 one line's way, in its order
     text: Bytes,
     starts: Ints,
-    quotes: Ints,
     at: Ints,
     length: Ints,
     seconds: npt.NDArray[np.int64],
@@ -161,7 +181,6 @@ def read_lines(  # noqa: C901, PLR0912, PLR0913, PLR0915 one line's way, in its 
     Args:
         text: bytes of UTF-8.
         starts: shape ``(lines + 1,)``, where each line begins, and the end of the last one.
-        quotes: as ``find_quotes`` gives them.
         at: shape ``(TEXTS, lines)``, where a row's texts begin; of the same one as in the row
             before, there: what comes again and again is looked up where it is in the cache.
         length: likewise, their bytes; -1 is null.
@@ -170,32 +189,27 @@ def read_lines(  # noqa: C901, PLR0912, PLR0913, PLR0915 one line's way, in its 
         size: shape ``(lines,)``, the bytes sent; -1 is null.
         line_of: shape ``(lines,)``, which line a row is of, from 0.
     """
-    rows = q = 0
+    rows = 0
     day, day_at = BAD, -1  # the last date, and where it stands
     for line in range(len(starts) - 1):
         start, end = starts[line], starts[line + 1]
-        q0 = q
-        while quotes[q] < end:
-            q += 1
-        count = q - q0
         if end > start and text[end - 1] == NEWLINE:
             end -= 1
         if end > start and text[end - 1] == RETURN:
             end -= 1
-        if count != 2 and count < 6:
-            continue
         # client identity user [08/Nov/2016:23:04:05 -0500] "
-        first, second = quotes[q0], quotes[q0 + 1]
-        time = first - _TIME_BYTES
-        client_end = _find(text, start, first, SPACE)
-        identity_end = _find(text, client_end + 1, first, SPACE)
-        user_end = _find(text, identity_end + 1, first, SPACE)
-        if user_end != time - 1 or text[time] != OPEN:
+        client_end = _find(text, start, end, SPACE, QUOTE)
+        identity_end = _find(text, client_end + 1, end, SPACE, QUOTE)
+        user_end = _find(text, identity_end + 1, end, SPACE, QUOTE)
+        time = user_end + 1
+        first = time + _TIME_BYTES
+        if first >= end or text[user_end] != SPACE or text[time] != OPEN or text[first] != QUOTE:
             continue
-        if client_end == start or identity_end == client_end + 1 or user_end == identity_end + 1:
+        if client_end == start or identity_end == client_end + 1 or time == identity_end + 2:
             continue
-        if _find(text, start, client_end, QUOTE) != client_end:
+        if text[client_end] != SPACE or text[identity_end] != SPACE:
             continue
+        second = _find_quote(text, first + 1, end)
         if day_at < 0 or not _is_same(text, time + 1, text, day_at, 11):
             day, day_at = read_day(text, time + 1), time + 1
         clock = read_clock(text, time + 12)
@@ -219,27 +233,27 @@ def read_lines(  # noqa: C901, PLR0912, PLR0913, PLR0915 one line's way, in its 
         if p == digits or p - digits > _MOST_DIGITS:
             continue
         #  "referrer" "agent" and anything
+        is_common = p == end
         referrer = referrer_end = agent = agent_end = p
-        if count == 2:
-            if p != end:
+        if not is_common:
+            if end - p < 7 or text[p] != SPACE or text[p + 1] != QUOTE:
                 continue
-        else:
-            referrer, referrer_end = quotes[q0 + 2] + 1, quotes[q0 + 3]
-            agent, agent_end = quotes[q0 + 4] + 1, quotes[q0 + 5]
-            if text[p] != SPACE or referrer != p + 2:
+            referrer = p + 2
+            referrer_end = _find_quote(text, referrer, end)
+            agent = referrer_end + 3
+            if agent >= end or text[agent - 2] != SPACE or text[agent - 1] != QUOTE:
                 continue
-            if agent != referrer_end + 3 or text[referrer_end + 1] != SPACE:
+            agent_end = _find_quote(text, agent, end)
+            if agent_end == end:
                 continue
-        is_null = count == 2 or (referrer_end == referrer + 1 and text[referrer] == MINUS)
+        is_null = is_common or (referrer_end == referrer + 1 and text[referrer] == MINUS)
         # GET /path?query HTTP/1.1
         method_end = first + 1
         while 65 <= text[method_end] <= 90:
             method_end += 1
         path = min(method_end + 1, second)
-        path_end = path
-        while path_end < second and text[path_end] != SPACE and text[path_end] != QUESTION:
-            path_end += 1
-        target_end = _find(text, path_end, second, SPACE)
+        path_end = _find(text, path, second, SPACE, QUESTION)
+        target_end = _find(text, path_end, second, SPACE, SPACE)
         protocol = min(target_end + 1, second)
         is_simple = (
             method_end > first + 1
@@ -247,7 +261,7 @@ def read_lines(  # noqa: C901, PLR0912, PLR0913, PLR0915 one line's way, in its 
             and text[path] == SLASH
             and second - protocol >= 5
             and _is_same(text, protocol, _HTTP, 0, 5)
-            and _find(text, protocol, second, SPACE) == second
+            and _find(text, protocol, second, SPACE, SPACE) == second
         )
         at[CLIENT, rows], length[CLIENT, rows] = start, client_end - start
         at[METHOD, rows], length[METHOD, rows] = first + 1, method_end - first - 1
@@ -256,7 +270,7 @@ def read_lines(  # noqa: C901, PLR0912, PLR0913, PLR0915 one line's way, in its 
         at[PROTOCOL, rows], length[PROTOCOL, rows] = protocol, second - protocol
         at[REFERRER, rows] = referrer
         length[REFERRER, rows] = -1 if is_null else referrer_end - referrer
-        at[AGENT, rows], length[AGENT, rows] = agent, -1 if count == 2 else agent_end - agent
+        at[AGENT, rows], length[AGENT, rows] = agent, -1 if is_common else agent_end - agent
         at[REQUEST, rows], length[REQUEST, rows] = first + 1, -1
         if not is_simple:
             for part in range(METHOD, PROTOCOL + 1):
@@ -298,7 +312,7 @@ def find_ipv4(text: Bytes, starts: Ints, is_ipv4: npt.NDArray[np.bool_]) -> None
         is_ipv4[row] = is_one and dots == 3 and digits > 0
 
 
-@compiled
+@inlined
 def _hash(text: Bytes, at: int, length: int, keys: Keys) -> np.uint64:
     """A text's number under secret keys: multilinear, so that no log is made to collide in it."""
     total = rest = np.uint64(max(length, 0))
@@ -312,7 +326,7 @@ def _hash(text: Bytes, at: int, length: int, keys: Keys) -> np.uint64:
     return total ^ (total >> np.uint64(32))
 
 
-@compiled
+@inlined
 def copy_bytes(text: Bytes, at: int, out: Bytes, out_at: int, length: int) -> None:
     """Copy so many bytes of ``text`` from ``at`` to ``out`` from ``out_at``."""
     first, second = np.uint64(at), np.uint64(out_at)
@@ -338,7 +352,7 @@ def number_texts(  # noqa: C901, PLR0913 what it is, and where it goes
         text: what they are in.
         at: shape ``(n,)``, where each begins.
         length: shape ``(n,)``; -1 is null.
-        keys: secret numbers, one for each byte that is hashed at once.
+        keys: secret numbers, two for each word that is hashed at once.
         slots: a table with open addressing, each slot the upper half of a hash above the number +
             1, at first 0; a power of two of at least twice as many as there can be texts.
         codes: shape ``(n,)``, filled with each text's number; null's is -1.
@@ -346,7 +360,7 @@ def number_texts(  # noqa: C901, PLR0913 what it is, and where it goes
         ends: where each different text ends in ``out``, from 0; with room for all.
         out: the different texts, one behind the other; with room for all.
     """
-    low, mask = np.uint64(0xFFFFFFFF), np.uint64(max(len(slots) - 1, 0))
+    mask = np.uint64(max(len(slots) - 1, 0))
     count, used = counts[0], counts[1]
     ends[count] = used
     hashes, slot_of = np.empty(_AHEAD, np.uint64), np.empty(_AHEAD, np.uint64)
@@ -367,10 +381,10 @@ def number_texts(  # noqa: C901, PLR0913 what it is, and where it goes
             place = hashed & mask
             while True:
                 slot = slots[place]
-                code = int(slot & low) - 1
+                code = int(slot & _LOW) - 1
                 if code < 0:
                     break
-                is_alike = (slot ^ hashed) <= low and ends[code + 1] - ends[code] == size
+                is_alike = (slot ^ hashed) <= _LOW and ends[code + 1] - ends[code] == size
                 if is_alike and _is_same(text, start, out, ends[code], size):
                     break
                 place = (place + np.uint64(1)) & mask
@@ -378,6 +392,6 @@ def number_texts(  # noqa: C901, PLR0913 what it is, and where it goes
                 copy_bytes(text, start, out, used, size)
                 code, count, used = count, count + 1, used + size
                 ends[count] = used
-                slots[place] = (hashed & ~low) | np.uint64(count)
+                slots[place] = (hashed & ~_LOW) | np.uint64(count)
             codes[row] = code
     counts[0], counts[1] = count, used

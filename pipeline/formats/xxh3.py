@@ -7,7 +7,16 @@ no layout has, are left out.
 
 import numpy as np
 
-from pipeline.formats.kernel import NEWLINE, RETURN, Bytes, Hashes, Ints, compiled
+from pipeline.formats.kernel import (
+    NEWLINE,
+    RETURN,
+    Bytes,
+    Hashes,
+    Ints,
+    compiled,
+    inlined,
+    read_word,
+)
 
 SHORTEST = 16
 _LONGEST_WHOLE = 240
@@ -34,16 +43,7 @@ _FIRST = np.array([_32_3, _64_1, _64_2, _64_3, _64_4, _32_2, _64_5, _32_1], np.u
 _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
-@compiled
-def _read(text: Bytes, at: int) -> np.uint64:
-    """Eight bytes as a number; LLVM makes one load of it."""
-    place, number = np.uint64(at), np.uint64(0)
-    for i in range(8):
-        number |= np.uint64(text[place + np.uint64(i)]) << np.uint64(8 * i)
-    return number
-
-
-@compiled
+@inlined
 def _fold(one: np.uint64, other: np.uint64) -> np.uint64:
     """The two halves of a product of 128 bits, by exclusive or."""
     low_low, high_high = (one & _LOW) * (other & _LOW), (one >> _HALF) * (other >> _HALF)
@@ -53,12 +53,12 @@ def _fold(one: np.uint64, other: np.uint64) -> np.uint64:
     return high ^ (one * other)
 
 
-@compiled
+@inlined
 def _mix(text: Bytes, at: int, key: int) -> np.uint64:
-    return _fold(_read(text, at) ^ _KEYS[key], _read(text, at + 8) ^ _KEYS[key + 8])
+    return _fold(read_word(text, at) ^ _KEYS[key], read_word(text, at + 8) ^ _KEYS[key + 8])
 
 
-@compiled
+@inlined
 def _avalanche(number: np.uint64) -> np.uint64:
     number = (number ^ (number >> np.uint64(37))) * _MIX
     return number ^ (number >> _HALF)
@@ -81,10 +81,10 @@ def _hash_whole(text: Bytes, at: int, length: int) -> np.uint64:
     return _avalanche(total + _mix(text, at + length - 16, 119))
 
 
-@compiled
+@inlined
 def _add_stripe(totals: Hashes, text: Bytes, at: int, key: int) -> None:
     for lane in range(0, 8, 2):
-        one, other = _read(text, at + 8 * lane), _read(text, at + 8 * lane + 8)
+        one, other = read_word(text, at + 8 * lane), read_word(text, at + 8 * lane + 8)
         first, second = one ^ _KEYS[key + 8 * lane], other ^ _KEYS[key + 8 * lane + 8]
         totals[lane] += other + (first & _LOW) * (first >> _HALF)
         totals[lane + 1] += one + (second & _LOW) * (second >> _HALF)
