@@ -66,7 +66,8 @@ test-large: install-dev
 
 # What reads lines is the same compiled, with each place in an array checked, and uncompiled.
 KERNEL := $(BIN)/python -m pytest -n auto --timeout=600 tests/formats/test_combined.py \
-	tests/formats/test_automaton.py tests/formats/test_conformance.py tests/formats/test_numbering.py
+	tests/formats/test_automaton.py tests/formats/test_conformance.py tests/formats/test_numbering.py \
+	tests/formats/test_sha256.py
 test-kernel: install-dev
 	NUMBA_DISABLE_JIT=1 $(KERNEL) -k "not costs_one_pass and not can_be_kept"
 	cache=$$(mktemp -d) && NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$$cache $(KERNEL) && rm -r $$cache

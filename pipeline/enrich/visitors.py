@@ -10,7 +10,6 @@ import os
 import secrets
 import stat
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +20,7 @@ import pyarrow.compute as pc
 
 from pipeline.definitions import LEAST_KEY_LENGTH
 from pipeline.errors import SettingsError
-from pipeline.formats.numbers import are_full, first_rows, new_numbers
+from pipeline.formats.numbers import are_full, compiled_for, first_rows, new_numbers
 from pipeline.settings import Settings
 
 _BLOCK = 64  # SHA-256's, in bytes
@@ -48,22 +47,23 @@ class VisitorKey:
         """The 16 bytes that key the hashes of raw lines, derived from the secret."""
         return hmac.digest(self.secret, b"tidegauge lines", "sha256")[:16]
 
-    def hash_messages(self, messages: Iterable[str]) -> npt.NDArray[np.uint64]:
-        """The first 64 bits of each message's HMAC-SHA256 (RFC 2104), as big-endian numbers.
-
-        The two keyed states are copied for each message: 0.4 of ``hmac.digest``'s time.
-        """
+    def hash_messages(self, messages: pa.StringArray) -> npt.NDArray[np.uint64]:
+        """The first 64 bits of each message's HMAC-SHA256 (RFC 2104), as big-endian numbers."""
         key = self.secret if len(self.secret) <= _BLOCK else hashlib.sha256(self.secret).digest()
         key = key.ljust(_BLOCK, b"\0")
-        start_inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key)).copy
-        start_outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key)).copy
+        inner, outer = (bytes(byte ^ pad for byte in key) for pad in (0x36, 0x5C))
+        if compiled := compiled_for():
+            numbers: npt.NDArray[np.uint64] = compiled.hash_messages(messages, (inner, outer))
+            return numbers
+        # The two keyed states are copied for each message: 0.4 of ``hmac.digest``'s time.
+        start_inner, start_outer = hashlib.sha256(inner).copy, hashlib.sha256(outer).copy
         digests = bytearray()
-        for message in messages:
-            inner = start_inner()
-            inner.update(message.encode())
-            outer = start_outer()
-            outer.update(inner.digest())
-            digests += outer.digest()[:8]
+        for message in messages.cast(pa.binary()).to_pylist():
+            within = start_inner()
+            within.update(message)
+            around = start_outer()
+            around.update(within.digest())
+            digests += around.digest()[:8]
         return np.frombuffer(digests, ">u8").astype(np.uint64)
 
 
@@ -72,9 +72,12 @@ def hash_sessions(
 ) -> npt.NDArray[np.uint64]:
     """The ids of n sessions, as ``sql/sessions.sql`` has them; ``started_at`` in microseconds.
 
-    The first 64 bits of SHA-256 over key, visitor, ``-`` and start. Arrow writes the numbers: a
-    fifth of the time less than Python.
+    The first 64 bits of SHA-256 over key, visitor, ``-`` and start.
     """
+    if compiled := compiled_for(visitor_id.nbytes + started_at.nbytes):
+        ids: npt.NDArray[np.uint64] = compiled.hash_sessions(session_key, visitor_id, started_at)
+        return ids
+    # Arrow writes the numbers: a fifth of the time less than Python.
     visitors, starts = (
         pa.array(numbers).cast(pa.string()).cast(pa.binary())
         for numbers in (visitor_id, started_at)
@@ -169,7 +172,7 @@ class Visitors:
             messages = pc.binary_join_element_wise(
                 names.take(pa.array(at_name[rows])), agents.take(pa.array(at_agent[rows])), "\0"
             )
-            made = self._key.hash_messages(messages.to_pylist())
+            made = self._key.hash_messages(messages)
             self._ids = np.concatenate([self._ids, made])
             of_pair = self._ids[visitor]
         ids: npt.NDArray[np.uint64] = of_pair[pairs.indices.to_numpy()]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.formats import kernel, splitting, xxh3
+from pipeline.formats import kernel, sha256, splitting, xxh3
 from pipeline.formats.automaton import Automaton, automaton_of
 from pipeline.formats.kernel import Bytes, Hashes, Ints
 
@@ -142,6 +142,8 @@ def warm() -> None:
     """Compile everything, so that no run has to wait for it: arrays are of one kind each."""
     take_apart(pa.array(["-"])).coded(kernel.CLIENT)
     hash_lines(pa.array(["-"]))
+    hash_messages(pa.array(["-"]), (bytes(sha256.BLOCK), bytes(sha256.BLOCK)))
+    hash_sessions(b"-", np.ones(1, np.uint64), np.ones(1, np.int64))
     find_ipv4(pa.array(["-"]))
     if automaton := automaton_of("^(?P<all>.*)$"):
         split(pa.array(["-"]), automaton)
@@ -183,6 +185,46 @@ def hash_lines(lines: pa.StringArray) -> Hashes:
     with np.errstate(over="ignore"):  # meant; said only where nothing is compiled
         xxh3.hash_lines(text, starts, hashes)
     return hashes
+
+
+def hash_messages(messages: pa.StringArray, blocks: tuple[bytes, bytes]) -> Hashes:
+    """The first 64 bits of the HMAC-SHA256 (RFC 2104) of n messages, as big-endian numbers.
+
+    ``blocks``: the key's inner and outer one.
+    """
+    text, starts = _text_of(messages)
+    with np.errstate(over="ignore"):  # meant; said only where nothing is compiled
+        inner, outer = (sha256.begin_with(np.frombuffer(one, np.uint8)) for one in blocks)
+    digests = _digest(text, starts, inner, sha256.BLOCK).astype(">u4").view(np.uint8)
+    ends = np.arange(0, digests.size + 1, digests.shape[1], dtype=np.int32)
+    return _numbers_of(_digest(digests.reshape(-1), ends, outer, sha256.BLOCK))
+
+
+def hash_sessions(key: bytes, visitor_id: Hashes, started_at: npt.NDArray[np.int64]) -> Hashes:
+    """The ids of n sessions; see ``enrich.visitors``."""
+    text = np.empty((len(key) + 41) * len(visitor_id), np.uint8)
+    starts = np.empty(len(visitor_id) + 1, np.int32)
+    sha256.write_sessions(
+        np.frombuffer(key, np.uint8), np.ascontiguousarray(visitor_id),
+        np.ascontiguousarray(started_at), text, starts,
+    )  # fmt: skip
+    return _numbers_of(_digest(text, starts, sha256.START, 0))
+
+
+def _digest(
+    text: Bytes, starts: Ints, begin: npt.NDArray[np.uint32], before: int
+) -> npt.NDArray[np.uint32]:
+    """The digests of n messages, shape ``(n, 8)``; see ``sha256.digest``."""
+    digests = np.empty((len(starts) - 1, 8), np.uint32)
+    order = np.argsort(np.diff(starts), kind="stable")
+    with np.errstate(over="ignore"):  # meant; said only where nothing is compiled
+        sha256.digest(_read_only(text), starts, order, begin, before, digests)
+    return digests
+
+
+def _numbers_of(digests: npt.NDArray[np.uint32]) -> Hashes:
+    high, low = digests[:, 0].astype(np.uint64), digests[:, 1].astype(np.uint64)
+    return (high << np.uint64(32)) | low
 
 
 def take_apart(lines: pa.StringArray) -> PlainLines:

@@ -43,7 +43,8 @@ class Person:
         wanted = [agent or "" for agent in agents.to_pylist()]
         if self.agents:
             wanted = [agent for agent in wanted if agent in self.agents]
-        return key.hash_messages(f"{canonical(self.client)}\0{agent}" for agent in wanted)
+        messages = [f"{canonical(self.client)}\0{agent}" for agent in wanted]
+        return key.hash_messages(pa.array(messages, pa.string()))
 
 
 @dataclass(frozen=True)
