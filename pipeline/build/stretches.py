@@ -5,9 +5,8 @@ is made of them fits into memory: sessions, and the visitors of hours and days (
 In NumPy: DuckDB groups take twice the time.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, fields
 from functools import partial
 from itertools import chain
@@ -102,14 +101,14 @@ def read_stretches(
         connection: with ``hits`` and ``days``.
         timeout_us: the longest gap within a session, in microseconds.
         at_once: so many visits are in memory, about, and all stretches.
-        pool: its threads join the visits.
+        pool: its threads divide the visits, and join them.
     """
     countries: dict[str, int] = {}
     bound = {"timeout_seconds": timeout_us // 1_000_000}
     result = connection.execute(read_model("build/visits"), bound)
     batches = result.to_arrow_reader(min(at_once, _BATCH_ROWS))
     join = partial(_join_visits, timeout_us=timeout_us)
-    rounds = [list(pool.map(join, its)) for its in _collect(batches, countries, at_once)]
+    rounds = [list(pool.map(join, its)) for its in _collect(batches, countries, at_once, pool)]
     return [_put_in_order(parts) for parts in zip(*rounds, strict=True)], [*countries]
 
 
@@ -125,38 +124,47 @@ def _put_in_order(parts: Sequence[Stretches]) -> Stretches:
 
 
 def _collect(
-    batches: pa.RecordBatchReader, countries: dict[str, int], at_once: int
+    batches: pa.RecordBatchReader, countries: dict[str, int], at_once: int, pool: Executor
 ) -> Iterator[list[dict[str, list[Column]]]]:
     """The columns of so many visits, by part of the visitors, each in pieces.
 
-    Countries are numbered as they come.
+    Countries are numbered as they come; ``pool`` divides one batch while the next one is read.
     """
     first = next(batches, pa.RecordBatch.from_pylist([], batches.schema))
     parts = _PARTS if len(first) >= _FEW_VISITS else 1  # it is full where there are more
-    held: list[dict[str, list[Column]]] = [defaultdict(list) for _ in range(parts)]
+    dividing: list[Future[dict[str, list[Column]]]] = []
     count = 0
     for batch in chain([first], batches):
         if count and count + len(batch) > at_once:
-            yield held
-            held, count = [defaultdict(list) for _ in range(parts)], 0
-        order, bounds = _divide(np.asarray(batch["visitor_id"]), parts)
+            yield _put_by_part(dividing, parts)
+            dividing, count = [], 0
         names = batch["country"].dictionary_encode()
         codes = [countries.setdefault(one, len(countries)) for one in names.dictionary.to_pylist()]
-        for name in batch.schema.names:
-            is_country = name == "country"
-            values = np.array(codes, np.int32)[names.indices] if is_country else batch[name]
-            for its, piece in zip(held, np.split(np.asarray(values)[order], bounds), strict=True):
-                its[name].append(piece)
+        numbers = np.array(codes, np.int32)[names.indices]
+        dividing.append(pool.submit(_divide, batch, numbers, parts))
         count += len(batch)
-    yield held
+    yield _put_by_part(dividing, parts)
 
 
-def _divide(visitor_id: Column, parts: int) -> tuple[Column | slice, Column]:
-    """Rows in the order of their visitors' parts, and where each part but the first begins."""
+def _put_by_part(
+    divided: Sequence[Future[dict[str, list[Column]]]], parts: int
+) -> list[dict[str, list[Column]]]:
+    columns = [one.result() for one in divided]
+    return [{name: [its[name][n] for its in columns] for name in columns[0]} for n in range(parts)]
+
+
+def _divide(
+    batch: pa.RecordBatch, countries: npt.NDArray[np.int32], parts: int
+) -> dict[str, list[Column]]:
+    """Each column by part of the visitors; ``countries`` in place of their names."""
+    columns = {name: np.asarray(batch[name]) for name in batch.schema.names if name != "country"}
+    columns["country"] = countries
     if parts == 1:
-        return slice(None), np.zeros(0, np.intp)
-    part = (visitor_id // (2**64 // parts)).astype(np.uint8)
-    return np.argsort(part, kind="stable"), np.cumsum(np.bincount(part, minlength=parts))[:-1]
+        return {name: [column] for name, column in columns.items()}
+    part = (columns["visitor_id"] // (2**64 // parts)).astype(np.uint8)
+    order = np.argsort(part, kind="stable")
+    bounds = np.cumsum(np.bincount(part, minlength=parts))[:-1]
+    return {name: np.split(column[order], bounds) for name, column in columns.items()}
 
 
 def _join_visits(visits: dict[str, list[Column]], timeout_us: int) -> Stretches:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -45,8 +46,9 @@ from pipeline.raw.opening import ReadLimits
 from pipeline.text import printable
 
 WORKERS = 2
-_IN_FLIGHT = WORKERS + 1
-"""Blocks of one file that may be waiting or at work: bounds the memory."""
+_LINES_IN_FLIGHT, _HITS_IN_FLIGHT = WORKERS, WORKERS + 3
+"""Blocks of one file that may be under way, as lines and until they are written: bounds the memory.
+Hits may wait longer, as now and then it takes as long to write some as to make several blocks'."""
 
 _thread = threading.local()
 
@@ -146,13 +148,13 @@ def stage_file(
     def write(blocks: Iterator[Block]) -> None:
         read = partial(_read_block, reader, how.maker, origin.source)
         with ThreadPoolExecutor(1, "write") as writing:
-            waiting = deque[Future[None]]()
+            lines, hits = deque[Future[_BlockHits]](), deque[Future[None]]()
             for block in reader.cut_all(connection_of_thread(), blocks):
-                waiting.append(writing.submit(take_in, how.pool.submit(read, block)))
-                if len(waiting) >= _IN_FLIGHT:
-                    waiting.popleft().result()
-            while waiting:
-                waiting.popleft().result()
+                lines.append(how.pool.submit(read, block))
+                hits.append(writing.submit(take_in, lines[-1]))
+                _end_all_but(_LINES_IN_FLIGHT, lines)
+                _end_all_but(_HITS_IN_FLIGHT, hits)
+            _end_all_but(0, hits)
 
     _, whole = read_whole(read_blocks(path, how.limits, how.on_read), write)
     kept = how.maker.addresses
@@ -179,6 +181,12 @@ def stage_file(
     doubt = reader.say_doubt()
     new = NewFile(record, lines, hits, staged_rejects, path, whole.content.stat)
     return new, hide_addresses(doubt, kept) if doubt else None
+
+
+def _end_all_but(most: int, begun: deque[Future[Any]]) -> None:
+    """Wait for the first ones; raises what ended one."""
+    while len(begun) > most:
+        begun.popleft().result()
 
 
 def _read_block(

@@ -90,9 +90,12 @@ def _in_one_chunk(column: pa.ChunkedArray) -> pa.Array:
     joined = column.combine_chunks()
     if len(joined.dictionary) == (joined.null_count < len(joined)):  # none, or one that a row has
         return joined
-    used = joined.indices.dictionary_encode()
-    if used.dictionary.equals(pa.array(np.arange(len(joined.dictionary), dtype=np.int32))):
+    # Whether each text comes first behind the one before it: sooner told than by numbering anew.
+    codes = joined.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    most = np.maximum.accumulate(codes)
+    if most[-1] == len(joined.dictionary) - 1 and (np.diff(most, prepend=-1) <= 1).all():
         return joined
+    used = joined.indices.dictionary_encode()
     return pa.DictionaryArray.from_arrays(used.indices, joined.dictionary.take(used.dictionary))
 
 
