@@ -61,8 +61,8 @@ def find_robotlike(visits: pa.Table, with_assets: Visitors) -> Visitors:
 
     path = pages["path"].combine_chunks().indices.fill_null(-1).to_numpy()[rows]
     owner = np.repeat(np.arange(len(ids)), count)
-    kinds = np.unique(np.stack([owner, path]), axis=1)[0]
-    distinct = np.bincount(kinds, minlength=len(ids))
+    kinds = np.unique(owner << 32 | path + 1)
+    distinct = np.bincount(kinds >> 32, minlength=len(ids))
     is_monotonous = (
         (count > ROBOTLIKE["many_pages"])
         & (distinct * ROBOTLIKE["many_pages_a_path"] < count)
