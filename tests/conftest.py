@@ -243,11 +243,11 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="session")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A site in which the demo has run once, and what it printed; tests of it only read.
+    """A site in which `make demo` has run once, and what it printed; tests of it only read.
 
     They share the xdist group `demo`.
     """
-    from lake_fixtures import Site
+    from lake_fixtures import Done, Site
 
     from pipeline.demo.storm.address_pool import find_database
     from pipeline.errors import GeoError
@@ -259,8 +259,14 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Any:
     site = Site(tmp_path_factory.mktemp("demo"))
     for name in (".tidegauge-demo", "raw/web09-leftover.gz"):  # as if an earlier demo had been here
         site.write(f"../demo/{name}", b"")
-    # Neither the site's own zone nor its key matter to the demo.
-    return site, site.run("demo", "--scale", DEMO_SCALE, env={"TIDEGAUGE_TIMEZONE": "UTC"})
+    done = subprocess.run(
+        ["make", "-s", "--no-print-directory", "demo", f"SCALE={DEMO_SCALE}",
+         f"OUT={site.folder / 'demo'}"],
+        cwd=Path(__file__).parents[1], env=site.environment({"TIDEGAUGE_TIMEZONE": "UTC"}),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return site, Done(0, done.stdout, done.stderr)
 
 
 @pytest.fixture
