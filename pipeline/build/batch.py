@@ -146,6 +146,8 @@ def _build(  # noqa: PLR0913 as above
         writing = [pool.submit(write, some) for some in batches(batch, days, _HITS_A_THREAD)]
         for model in ("daily", "hourly"):
             _write_model(connection, model, folder)
+        for done in ("visitors_of_hours", "visitors_of_days"):  # nobody asks for them any more
+            connection.unregister(done)
         for its in writing:
             its.result()
     connection.close()

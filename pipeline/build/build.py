@@ -14,6 +14,8 @@ from datetime import date
 from pathlib import Path
 from threading import Thread
 
+import pyarrow as pa
+
 from pipeline.build.apart import File
 from pipeline.build.batch import BuildSettings
 from pipeline.build.built import Built, Parts, put_built, read_built
@@ -63,6 +65,7 @@ def build(
         SettingsError: names the days that need more memory than set; likewise.
         StorageError: the disk is full or can't be written; the next build goes on from there.
     """
+    pa.default_memory_pool().release_unused()  # what this process read files in before
     with _building(lake) as staging:
         stock = take_stock(lake, settings)
         plan = Plan.of(lake, settings, stock, stock.stale_for(also), settings.hits_at_once)

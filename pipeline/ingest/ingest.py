@@ -75,7 +75,8 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
         ThreadPoolExecutor(limits.files_at_once, "file") as files,
         lake.staging() as staging,
     ):
-        how = Reading(maker, limits, only_whole, on_read, blocks, stop)
+        at_once = max(1, min(limits.files_at_once, len(paths)))
+        how = Reading(maker, limits, only_whole, on_read, blocks, stop, at_once)
         sizes_so_far = accumulate(total_bytes([path]) for path in paths)
         if any(size >= WORTH_BYTES for size in sizes_so_far):  # of many files, the first ones tell
             blocks.submit(load_compiled)  # beside the first block's reading

@@ -46,9 +46,11 @@ from pipeline.raw.opening import ReadLimits
 from pipeline.text import printable
 
 WORKERS = 2
-_LINES_IN_FLIGHT, _HITS_IN_FLIGHT = WORKERS, WORKERS + 3
-"""Blocks of one file that may be under way, as lines and until they are written: bounds the memory.
-Hits may wait longer, as now and then it takes as long to write some as to make several blocks'."""
+_LINES_IN_FLIGHT = WORKERS
+"""Blocks of one file that may be waiting or at work, as lines: bounds the memory."""
+_HITS_IN_FLIGHT = {1: WORKERS + 3, 2: WORKERS + 1}
+"""Likewise until they are written, by how many files are read at once. Of one alone it is more, as
+now and then it takes as long to write some as to make several blocks'."""
 
 _thread = threading.local()
 
@@ -66,6 +68,7 @@ class Reading:
     pool: ThreadPoolExecutor
     """Of the threads that make hits of blocks."""
     stop: threading.Event
+    files_at_once: int = 1
 
 
 _Flags = npt.NDArray[np.bool_]
@@ -153,7 +156,7 @@ def stage_file(
                 lines.append(how.pool.submit(read, block))
                 hits.append(writing.submit(take_in, lines[-1]))
                 _end_all_but(_LINES_IN_FLIGHT, lines)
-                _end_all_but(_HITS_IN_FLIGHT, hits)
+                _end_all_but(_HITS_IN_FLIGHT[how.files_at_once], hits)
             _end_all_but(0, hits)
 
     _, whole = read_whole(read_blocks(path, how.limits, how.on_read), write)
