@@ -45,9 +45,7 @@ def ask_lists(agents: Sequence[str], lists: Collection[str] = LISTS) -> npt.NDAr
 WAYS: dict[str, Callable[[], AbstractContextManager[object]]] = {
     AS_IT_IS: nullcontext,
     NOWHERE: nullcontext,
-    "the robot lists' own": partial(
-        patch, "pipeline.enrich.robots.match_lists", ask_lists
-    ),
+    "the robot lists' own": partial(patch, "pipeline.enrich.robots.match_lists", ask_lists),
     "hashlib": partial(patch, "pipeline.enrich.visitors.compiled_for", lambda: None),
 }
 

@@ -92,6 +92,11 @@ class DatabasesInForce:
         """The databases that were asked."""
         return list(self._locators.values())
 
+    def forget(self) -> None:
+        """Remember nobody who was asked for."""
+        for its in self._locators.values():
+            its.forget()
+
     def locator(self, database: GeoDatabase) -> Locator:
         """The open database."""
         with self._lock:
@@ -121,7 +126,8 @@ class HitMaker:
 
     @cached_property
     def _known_robots(self) -> Remembered:
-        return Remembered(lambda agents: (pa.array(self.robots.classify(agents)),))
+        classify = self.robots.classify  # a reference to the maker would keep both for ever
+        return Remembered(lambda agents: (pa.array(classify(agents)),))
 
     def make_hits(
         self, fields: pa.Table, source: str, forwarded_kind: str | None = None

@@ -104,6 +104,7 @@ def ingest_files(  # noqa: PLR0913 what is read, by what, and how strictly
     _note_failed(lake, how, jobs, result.failed)
     maker.robots.save()
     save_names(lake, maker.places.opened())
+    maker.places.forget()
     return result
 
 
