@@ -3,8 +3,8 @@
 Run by ``make bench``. The same log is taken into empty lakes in turn, best of some: as it is, with
 nobody located, with the robot lists' own functions in place of ``robots.match_lists``, and with
 visitors' ids by ``hashlib`` in place of ``formats.sha256``. What is written by hand where a library
-would do has to save a tenth of one of the logs. Processor time tells on a busy
-machine, too. Of a small log most is what opening costs.
+would do has to save a tenth of one of the logs. Processor time tells on a busy machine, too. Of a
+small log most is what opening costs.
 """
 
 import argparse

@@ -19,6 +19,9 @@ NO_TEXTS = pa.array([], pa.string())
 _A = TypeVar("_A", bound=npt.NDArray[Any])
 _KEYS = np.frombuffer(secrets.token_bytes(4 * 4096), np.uint32)
 
+_wrapping = partial(np.errstate, over="ignore")
+"""What goes round does so on purpose; NumPy says it only where nothing is compiled."""
+
 
 class Texts:
     """Different texts, numbered from 0 as they come."""
@@ -59,7 +62,7 @@ class Texts:
 
     def _number(self, text: Bytes, at: Ints, length: Ints) -> Ints:
         codes = np.empty(len(at), np.int32)
-        with np.errstate(over="ignore"):  # likewise
+        with _wrapping():
             kernel.number_texts(
                 _read_only(text), at, length, _KEYS, self._slots, codes, self._counts, self._ends,
                 self._bytes,
@@ -80,9 +83,9 @@ class Texts:
             self._number(known, ends[:-1], np.diff(ends))
 
 
-def _read_only(text: Bytes) -> Bytes:
+def _read_only(array: _A) -> _A:
     """The same bytes: of Arrow's some may be written, and each kind is compiled for itself."""
-    view = text.view()
+    view = array.view()
     view.flags.writeable = False
     return view
 
@@ -182,7 +185,7 @@ def hash_lines(lines: pa.StringArray) -> Hashes:
     """The XXH3-64 of n lines without their ends; zero where a line is too short, see ``xxh3``."""
     text, starts = _text_of(lines)
     hashes = np.empty(len(lines), np.uint64)
-    with np.errstate(over="ignore"):  # meant; said only where nothing is compiled
+    with _wrapping():
         xxh3.hash_lines(text, starts, hashes)
     return hashes
 
@@ -193,7 +196,7 @@ def hash_messages(messages: pa.StringArray, blocks: tuple[bytes, bytes]) -> Hash
     ``blocks``: the key's inner and outer one.
     """
     text, starts = _text_of(messages)
-    with np.errstate(over="ignore"):  # meant; said only where nothing is compiled
+    with _wrapping():
         inner, outer = (sha256.begin_with(np.frombuffer(one, np.uint8)) for one in blocks)
     digests = _digest(text, starts, inner, sha256.BLOCK).astype(">u4").view(np.uint8)
     ends = np.arange(0, digests.size + 1, digests.shape[1], dtype=np.int32)
@@ -205,8 +208,8 @@ def hash_sessions(key: bytes, visitor_id: Hashes, started_at: npt.NDArray[np.int
     text = np.empty((len(key) + 41) * len(visitor_id), np.uint8)
     starts = np.empty(len(visitor_id) + 1, np.int32)
     sha256.write_sessions(
-        np.frombuffer(key, np.uint8), np.ascontiguousarray(visitor_id),
-        np.ascontiguousarray(started_at), text, starts,
+        np.frombuffer(key, np.uint8), _read_only(np.ascontiguousarray(visitor_id)),
+        _read_only(np.ascontiguousarray(started_at)), text, starts,
     )  # fmt: skip
     return _numbers_of(_digest(text, starts, sha256.START, 0))
 
@@ -217,7 +220,7 @@ def _digest(
     """The digests of n messages, shape ``(n, 8)``; see ``sha256.digest``."""
     digests = np.empty((len(starts) - 1, 8), np.uint32)
     order = np.argsort(np.diff(starts), kind="stable")
-    with np.errstate(over="ignore"):  # meant; said only where nothing is compiled
+    with _wrapping():
         sha256.digest(_read_only(text), starts, order, begin, before, digests)
     return digests
 
@@ -234,7 +237,7 @@ def take_apart(lines: pa.StringArray) -> PlainLines:
     at, length = np.empty(shape, np.int32), np.empty(shape, np.int32)
     seconds, size = np.empty(len(lines), np.int64), np.empty(len(lines), np.int64)
     status, line_of = np.empty(len(lines), np.int16), np.empty(len(lines), np.int32)
-    with np.errstate(over="ignore"):  # meant; said only where nothing is compiled
+    with _wrapping():
         rows = kernel.read_lines(text, starts, at, length, seconds, status, size, line_of)
     return PlainLines(
         text, at[:, :rows], length[:, :rows], seconds[:rows], status[:rows], size[:rows],

@@ -1,7 +1,7 @@
 """SHA-256 of many short messages by compiled loops: the digests that ``hashlib`` gives one by one.
 
 After FIPS 180-4. Sixty-four messages go through its rounds side by side, a step of each in turn,
-which processors do of several at once: a fifth of the time, and the interpreter is free meanwhile.
+which processors do of several at once: a third of the time, and the interpreter is free meanwhile.
 """
 
 import numpy as np
@@ -83,6 +83,13 @@ def _read_words(text: Bytes, at: int, end: int, words: Words, lane: int) -> None
         words[n, lane] = word
 
 
+@inlined
+def _count_blocks(starts: Ints, number: int) -> int:
+    """Of a message with what stands behind it."""
+    length = int(starts[number + 1]) - int(starts[number])
+    return (length + _PADDING + BLOCK - 1) // BLOCK
+
+
 @compiled
 def digest(  # noqa: PLR0913 what it is, and where it goes
     text: Bytes, starts: Ints, order: Order, begin: Words, before: int, digests: Words
@@ -102,21 +109,19 @@ def digest(  # noqa: PLR0913 what it is, and where it goes
         these = order[first : first + _LANES]
         blocks = 0
         for number in these:
-            length = starts[number + 1] - starts[number]
-            blocks = max(blocks, (length + _PADDING + BLOCK - 1) // BLOCK)
+            blocks = max(blocks, _count_blocks(starts, number))
         for row in range(8):
             state[row] = begin[row]
         for block in range(blocks):
             for lane in range(len(these)):
                 at, end = starts[these[lane]], starts[these[lane] + 1]
                 _read_words(text, at + BLOCK * block, end, words, lane)
-                if (end - at + _PADDING + BLOCK - 1) // BLOCK == block + 1:
+                if block + 1 == _count_blocks(starts, these[lane]):
                     bits = np.uint64(8 * (before + end - at))
                     words[14, lane], words[15, lane] = bits >> np.uint64(32), bits
             _mix(state, words)
             for lane in range(len(these)):
-                length = starts[these[lane] + 1] - starts[these[lane]]
-                if (length + _PADDING + BLOCK - 1) // BLOCK == block + 1:
+                if block + 1 == _count_blocks(starts, these[lane]):
                     for row in range(8):
                         digests[these[lane], row] = state[row, lane]
 
