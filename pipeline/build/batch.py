@@ -26,7 +26,7 @@ from pipeline.definitions import ASSET_PATH, HITS_PER_MB, MEMORY_LIMIT_MB, ROBOT
 from pipeline.enrich.visitors import VisitorKey
 from pipeline.lake.coded_files import write_sessions
 from pipeline.lake.database import connect
-from pipeline.lake.day_files import connect_beside, show_hits
+from pipeline.lake.day_files import HitFiles, connect_beside, show_hits
 from pipeline.lake.lake import Lake
 from pipeline.lake.sql import read_model
 from pipeline.lake.table_files import split_days, write_partitions
@@ -128,18 +128,19 @@ def _build(  # noqa: PLR0913 as above
     *,
     is_bucket: bool,
 ) -> None:
-    connection = open_batch(files, batch, days, settings, folder / "spill")
+    hits = HitFiles(files)
+    connection = open_batch(hits, batch, days, settings, folder / "spill")
     part_rows = None if is_bucket else settings.part_rows
     cut_at = (_RUN_ROWS, _RUN_BYTES) if is_bucket else (settings.part_rows, PIECE_BYTES)
 
     def write(some: list[date]) -> None:
         runs = folder / "runs" / str(some[0])
-        pieces = read_sessions(connection.cursor(), some, files, runs, *cut_at)
+        pieces = read_sessions(connection.cursor(), some, hits, runs, *cut_at)
         write_sessions(pieces, folder / "sessions", part_rows)
         shutil.rmtree(runs, ignore_errors=True)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        counting = pool.submit(_count_hits, connect_beside(connection), folder)
+        counting = pool.submit(_count_hits, connect_beside(connection, hits), folder)
         find_sessions(connection, settings)
         counting.result()
         make_sessions(connection, settings.key.session_key, DERIVED["sessions"])
@@ -165,7 +166,7 @@ def _write_model(connection: duckdb.DuckDBPyConnection, model: str, folder: Path
 
 
 def open_batch(
-    files: Sequence[Path],
+    files: HitFiles,
     batch: list[date],
     days: dict[date, DayFiles],
     settings: BuildSettings,

@@ -237,7 +237,7 @@ def shown_days(lake: Lake, built: dict[str, Built], change: Change | None = None
     """
     sealed = lake.sealed() - built.keys()
     days = sorted(built.keys() | sealed)
-    is_there = change.find if change else Path.exists
+    is_there = (change or lake).has_part
     sessions: dict[str, str] = defaultdict(str)
     if sealed:
         for place, digest in sorted(read_json(lake.digests_path("built")).items()):
@@ -246,7 +246,7 @@ def shown_days(lake: Lake, built: dict[str, Built], change: Change | None = None
     return {
         day: built[day].parts if day in built else sessions[f"day={day}"]
         for day in days
-        if is_there(lake.part_path("daily", day))
+        if is_there("daily", day)
     }
 
 

@@ -66,7 +66,7 @@ def list_lost(lake: Lake, days: Iterable[date]) -> list[date]:
 
 def list_lacking(lake: Lake, day: str) -> list[str]:
     """The tables whose part of a day that was counted is gone; its sessions may rightly be none."""
-    return [name for name in ("daily", "hourly") if not lake.part_path(name, day).exists()]
+    return [name for name in ("daily", "hourly") if not lake.has_part(name, day)]
 
 
 def refuse_lost(lake: Lake, days: Iterable[date]) -> None:

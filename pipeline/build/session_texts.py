@@ -16,7 +16,7 @@ import pyarrow as pa
 from duckdb import ColumnExpression, ConstantExpression
 
 from pipeline.build.sorted_runs import PIECE_ROWS, SortedRuns, cut
-from pipeline.lake.day_files import take_rows
+from pipeline.lake.day_files import HitFiles, take_rows
 from pipeline.lake.sql import read_model
 from pipeline.tables import TABLES
 
@@ -28,7 +28,7 @@ _OF_FIRST = {"entry_path": "path"} | {name: name for name in ("referrer_host", *
 def read_sessions(  # noqa: PLR0913 what is read, from where, and how it is cut
     connection: duckdb.DuckDBPyConnection,
     days: Sequence[date],
-    files: Sequence[Path],
+    files: HitFiles,
     folder: Path,
     part_rows: int,
     piece_bytes: int,
@@ -65,7 +65,7 @@ def _put_together(session: pa.Table, entry: pa.Table, leaving: pa.Table) -> pa.T
 
 def _add_texts(
     connection: duckdb.DuckDBPyConnection,
-    files: Sequence[Path],
+    files: HitFiles,
     ends: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
     runs: tuple[SortedRuns, SortedRuns],
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import ExitStack
 from dataclasses import replace
@@ -23,7 +24,7 @@ from pipeline.errors import SettingsError
 from pipeline.text import say, shown, write_number_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pipeline.ingest.ingested import Ingested
     from pipeline.ingest.source_names import Sources
@@ -34,8 +35,10 @@ if TYPE_CHECKING:
     from pipeline.raw.files import Origin, RawFiles
     from pipeline.settings import Settings
 
+log = logging.getLogger(__name__)
+
 _NAMED = 100
-"""Files that were skipped; of more only their number is said."""
+"""Files of which the same is said; of more only their number."""
 
 
 def ingest(  # noqa: PLR0913 one parameter an option
@@ -198,29 +201,34 @@ def _say_unchanged(known: Unchanged) -> None:
         say(f"{shown(path)}: already in the lake as {key}, skipped")
 
 
+def _say_each(sentences: Iterable[str]) -> None:
+    """Say one sentence a file; of very many the first ones, and how many more there are."""
+    its = list(sentences)
+    most = len(its) if log.isEnabledFor(logging.INFO) else _NAMED
+    for sentence in its[:most]:
+        say(sentence)
+    if more := len(its[most:]):
+        say(f"{more:,} more files likewise: `tidegauge --verbose ingest --again` names them")
+
+
 def _report_ingest(result: Ingested) -> bool:
     """Say on stderr what was known, damaged, unread or failed; False for damaged and failed."""
     from pipeline.ingest.ingested import explain_overlap
     from pipeline.ingest.unheeded import explain_unheeded
     from pipeline.raw.holes import say_hole
 
-    for path, record in result.known:
-        say(f"{shown(path)}: {_say_known(record)}")
-    for record in result.overlapping:
-        say(f"{record.name}: {explain_overlap(record)}")
-    for path, doubt in result.ambiguous:
-        say(f"{shown(path)}: {doubt}")
     damaged = [record for record in result.records if record.damage]
-    for record in damaged:
-        lines = write_number_of(record.lines, "line")
-        say(f"{record.name}: {record.damage}; kept the readable part, {lines}")
-    for record in result.added:
-        if record.nul_bytes:
-            say(f"{record.name}: {say_hole(record.nul_bytes)}")
-    for unheeded in explain_unheeded(result.added):
-        say(unheeded)
-    for path, why in result.unread:
-        say(f"{shown(path)}: {why}")
+    _say_each(f"{shown(path)}: {_say_known(record)}" for path, record in result.known)
+    _say_each(f"{record.name}: {explain_overlap(record)}" for record in result.overlapping)
+    _say_each(f"{shown(path)}: {doubt}" for path, doubt in result.ambiguous)
+    _say_each(
+        f"{one.name}: {one.damage}; kept the readable part, {write_number_of(one.lines, 'line')}"
+        for one in damaged
+    )
+    holed = (record for record in result.added if record.nul_bytes)
+    _say_each(f"{record.name}: {say_hole(record.nul_bytes)}" for record in holed)
+    _say_each(explain_unheeded(result.added))
+    _say_each(f"{shown(path)}: {why}" for path, why in result.unread)
     for one in result.failed:
         is_named = shown(one.path) in one.why or str(one.path) in one.why
         say(one.why if is_named else f"{shown(one.path)}: {one.why}")

@@ -22,6 +22,7 @@ from pipeline.build.stale import SessionRules
 from pipeline.compare.basis import Basis, Figures
 from pipeline.definitions import HITS_PER_MB
 from pipeline.enrich.visitors import VisitorKey
+from pipeline.lake.day_files import HitFiles
 from pipeline.lake.lake import Lake
 from pipeline.lake.sql import read_model
 
@@ -56,7 +57,7 @@ def count_days(  # noqa: PLR0913 what is counted, where, and how
     )
     figures: Figures = {}
     for batch in batches(days, files, settings.hits_at_once):
-        hits = list_hits(lake, batch, files)
+        hits = HitFiles(list_hits(lake, batch, files))
         # A day too large for the memory is counted by visitors, as many times as it needs.
         rows = sum(files[day].rows for day in batch)
         parts = max(1, math.ceil(rows / settings.hits_at_once))

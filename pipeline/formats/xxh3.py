@@ -92,7 +92,8 @@ def _add_stripe(totals: Hashes, text: Bytes, at: int, key: int) -> None:
 
 @compiled
 def _hash_long(text: Bytes, at: int, length: int, totals: Hashes) -> np.uint64:
-    totals[:] = _FIRST
+    for lane in range(8):  # as one assignment it takes 2 s to compile
+        totals[lane] = _FIRST[lane]
     for begin in range(0, length - 1, _BLOCK):
         stripes = min(_BLOCK, length - 1 - begin) // _STRIPE
         for stripe in range(stripes):

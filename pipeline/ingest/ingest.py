@@ -11,6 +11,7 @@ from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 from pipeline.enrich.hits import HitMaker
 from pipeline.enrich.place_names import save_names
@@ -18,7 +19,7 @@ from pipeline.errors import PassingError, StorageError, TidegaugeError
 from pipeline.formats.numbers import WORTH_BYTES, load_compiled
 from pipeline.ingest.batches import group_small, stage_together
 from pipeline.ingest.committing import Job, commit, commit_together, find_all_known, find_known
-from pipeline.ingest.deduplication import OverlapRules
+from pipeline.ingest.deduplication import NewFile, OverlapRules
 from pipeline.ingest.file_days import look_through
 from pipeline.ingest.ingested import Failed, Ingested, explain_unread
 from pipeline.ingest.source_names import Namer
@@ -34,6 +35,9 @@ from pipeline.raw.naming import day_in_name
 from pipeline.raw.opening import DEFAULT_LIMITS, ReadLimits
 from pipeline.text import keep_clause, shown
 
+_ODD_AT_ONCE = 100
+"""So many small files are put in place in one change: all that a kill loses is their reading."""
+_Done = TypeVar("_Done")
 _FAILED = keep_clause("{files} could not be taken in")
 
 
@@ -131,26 +135,60 @@ def _take(
     lake: Lake, jobs: list[Job], how: Reading, rules: OverlapRules, sizes: _Sizes
 ) -> Ingested:
     """Take some files in, together as far as each of them leaves no doubt."""
-    done: list[Ingested] = []
-    if len(jobs) > 1:
-        asked = [(job.path, job.origin, job.is_source_by_name) for job in jobs]
-        again = any(job.again for job in jobs)
-        new, known = stage_together(
-            asked, how, lambda keys: {} if again else find_all_known(lake, keys)
-        )
-        if how.stop.is_set():
-            return Ingested()
-        there = known | {path: (one.stat, one.record.file_key) for path, one in new.items()}
-        its = [job for job in jobs if job.path in there]
-        try:
-            taken, left = commit_together(lake, its, new, there, rules)
-        except StorageError:
-            raise
-        except TidegaugeError:  # a file of the lake is damaged: not all of them need it
-            taken, left = [], its
-        done = [_with_unread(lake, job, one) for job, one in taken]
-        jobs = [*(job for job in jobs if job.path not in there), *left]
-    return Ingested.join([*done, *(_take_one(lake, job, how, rules, sizes) for job in jobs)])
+    if len(jobs) == 1:
+        return _take_one(lake, jobs[0], how, rules, sizes)
+    asked = [(job.path, job.origin, job.is_source_by_name) for job in jobs]
+    again = any(job.again for job in jobs)
+    new, known = stage_together(
+        asked, how, lambda keys: {} if again else find_all_known(lake, keys)
+    )
+    if how.stop.is_set():
+        return Ingested()
+    done, left = _put_together(lake, jobs, new, known, rules)
+    done += [_take_one(lake, job, how, rules, sizes) for job in left]
+    odd = [job for job in jobs if job.path not in new.keys() | known.keys()]
+    for first in range(0, len(odd), _ODD_AT_ONCE):
+        done += _take_odd(lake, odd[first : first + _ODD_AT_ONCE], how, rules, sizes)
+    return Ingested.join(done)
+
+
+def _take_odd(
+    lake: Lake, jobs: Sequence[Job], how: Reading, rules: OverlapRules, sizes: _Sizes
+) -> list[Ingested]:
+    """Take small files in that have something odd: each is read alone, all are put in together."""
+    read = [(job, _read_one(lake, job, how, sizes)) for job in jobs]
+    done = [one for _, one in read if isinstance(one, Ingested)]
+    staged = {job.path: (job, *one) for job, one in read if not isinstance(one, Ingested)}
+    # Whether the lake has what is left of a damaged archive is found out for it alone.
+    sound = {path: new for path, (_, new, _) in staged.items() if not new.record.damage}
+    put, left = _put_together(lake, [staged[path][0] for path in sound], sound, {}, rules)
+    alone = {job.path for job in left} | staged.keys() - sound.keys()
+    done += [_put_one(lake, *its, rules) for path, its in staged.items() if path in alone]
+    doubts = [(path, why) for path, (_, _, why) in staged.items() if why and path not in alone]
+    return [*done, *put, Ingested(ambiguous=tuple(doubts))]
+
+
+def _put_together(
+    lake: Lake,
+    jobs: Sequence[Job],
+    new: Mapping[Path, NewFile],
+    known: Mapping[Path, tuple[Sequence[int], str]],
+    rules: OverlapRules,
+) -> tuple[list[Ingested], list[Job]]:
+    """Put files in place that were read, or found ``known`` (stat and key), in one change.
+
+    Returns:
+        What became of them; and those that are to be taken in by themselves.
+    """
+    there = {**known, **{path: (one.stat, one.record.file_key) for path, one in new.items()}}
+    its = [job for job in jobs if job.path in there]
+    try:
+        taken, left = commit_together(lake, its, new, there, rules)
+    except StorageError:
+        raise
+    except TidegaugeError:  # a file of the lake is damaged: not all of them need it
+        taken, left = [], its
+    return [_with_unread(lake, job, one) for job, one in taken], left
 
 
 def _note_failed(lake: Lake, how: Reading, jobs: Sequence[Job], failed: Sequence[Failed]) -> None:
@@ -172,24 +210,50 @@ def _note_failed(lake: Lake, how: Reading, jobs: Sequence[Job], failed: Sequence
 
 
 def _take_one(lake: Lake, job: Job, how: Reading, rules: OverlapRules, sizes: _Sizes) -> Ingested:
-    """Take one file in, and tell what became of it; only one of a known size can be known."""
-    try:
+    """Take one file in, and tell what became of it."""
+    read = _read_one(lake, job, how, sizes)
+    return read if isinstance(read, Ingested) else _put_one(lake, job, *read, rules)
+
+
+def _read_one(
+    lake: Lake, job: Job, how: Reading, sizes: _Sizes
+) -> Ingested | tuple[NewFile, str | None]:
+    """Read a file, as ``stage_file``, but one that is known; only one of a known size can be."""
+
+    def read() -> Ingested | tuple[NewFile, str | None]:
         may_be_known = not job.again and job.path.stat().st_size in sizes
         if may_be_known and (known := _recall(lake, job, how)):
             return _with_unread(lake, job, Ingested(known=((job.path, known),)))
-        new, doubt = stage_file(
-            job.path, job.origin, how, job.folder, is_source_by_name=job.is_source_by_name
-        )
+        by_name = job.is_source_by_name
+        return stage_file(job.path, job.origin, how, job.folder, is_source_by_name=by_name)
+
+    return _or_failed(job.path, read)
+
+
+def _put_one(
+    lake: Lake, job: Job, new: NewFile, doubt: str | None, rules: OverlapRules
+) -> Ingested:
+    """Put one file in place that was read, and tell what became of it."""
+
+    def put() -> Ingested:
         done = _with_unread(lake, job, commit(lake, job, new, rules))
         return replace(done, ambiguous=((job.path, doubt),)) if doubt else done
+
+    return _or_failed(job.path, put)
+
+
+def _or_failed(path: Path, do: Callable[[], _Done]) -> _Done | Ingested:
+    """Do something with a file; what is wrong with it stops no other one."""
+    try:
+        return do()
     except StorageError:
         raise
     except TidegaugeError as error:
-        return _failed(job.path, str(error), is_passing=isinstance(error, PassingError))
+        return _failed(path, str(error), is_passing=isinstance(error, PassingError))
     except OSError as error:
-        if error.filename != str(job.path):
+        if error.filename != str(path):
             raise  # the lake's disk: no other file would fare better
-        return _failed(job.path, f"cannot be read: {error.strerror}")
+        return _failed(path, f"cannot be read: {error.strerror}")
 
 
 def _with_unread(lake: Lake, job: Job, done: Ingested) -> Ingested:

@@ -29,6 +29,12 @@ class Change:
         path = self._staged.get(target, target)
         return path if path and path.exists() else None
 
+    def has_part(self, model: str, day: str) -> bool:
+        """Whether a day's derived partition will have its one file."""
+        if not self._staged:
+            return self.lake.has_part(model, day)
+        return self.find(self.lake.part_path(model, day)) is not None
+
     def parts(self, model: str, day: str) -> list[Path]:
         """Where the files of a day's derived partition that it will have lie now."""
         folder = self.lake.part_path(model, day).parent

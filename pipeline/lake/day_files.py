@@ -5,7 +5,9 @@ folders that the lake lies in, and of the working directory.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from glob import escape
 from pathlib import Path
 
@@ -57,12 +59,29 @@ def add_grown(rows: duckdb.DuckDBPyRelation, table: str) -> duckdb.DuckDBPyRelat
     return rows.project(", ".join(["*", *nulls]))
 
 
-def show_hits(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> None:
-    """Make the view ``hits`` of partitions, with ``day`` and ``row_no``; see ``take_rows``.
+@dataclass(frozen=True)
+class HitFiles:
+    """Partitions of hits whose rows are numbered through all of them.
 
-    Rows are numbered through all of them, in 32 bits: more do not fit into a process.
+    In 32 bits: more do not fit into a process.
     """
-    _name_hits(connection, _patterns(paths), _first_rows(paths).tolist())
+
+    paths: Sequence[Path]
+
+    @cached_property
+    def first_rows(self) -> npt.NDArray[np.int64]:
+        """The number of each file's first row. To look into all of many small ones takes long."""
+        counts = [0]
+        for path in self.paths:
+            bring([path])
+            with damage_named(path):
+                counts.append(pq.read_metadata(path).num_rows)
+        return np.cumsum(counts)[:-1]
+
+
+def show_hits(connection: duckdb.DuckDBPyConnection, files: HitFiles) -> None:
+    """Make the view ``hits`` of partitions, with ``day`` and ``row_no``; see ``take_rows``."""
+    _name_hits(connection, files)
     connection.sql(
         "FROM read_parquet(getvariable('files_of_hits'), hive_partitioning = false,"
         " filename = true, file_row_number = true)"
@@ -72,29 +91,29 @@ def show_hits(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> N
     ).create_view("hits")
 
 
-def connect_beside(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+def connect_beside(
+    connection: duckdb.DuckDBPyConnection, files: HitFiles
+) -> duckdb.DuckDBPyConnection:
     """A connection for another thread, which has the view ``hits`` of ``show_hits``, too."""
     cursor = connection.cursor()
-    named = "VALUES (getvariable('files_of_hits'), getvariable('first_rows'))"
-    _name_hits(cursor, *connection.execute(named).fetchall()[0])
+    _name_hits(cursor, files)
     return cursor
 
 
-def _name_hits(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[str], first_rows: Sequence[int]
-) -> None:
+def _name_hits(connection: duckdb.DuckDBPyConnection, files: HitFiles) -> None:
     """Set what the view reads: a relation with bound values would be read at once."""
-    connection.execute("SET VARIABLE files_of_hits = $files", {"files": files})
-    connection.execute("SET VARIABLE first_rows = $rows::UINTEGER[]", {"rows": first_rows})
+    names, rows = _patterns(files.paths), files.first_rows.tolist()
+    connection.execute("SET VARIABLE files_of_hits = $files", {"files": names})
+    connection.execute("SET VARIABLE first_rows = $rows::UINTEGER[]", {"rows": rows})
 
 
 def take_rows(
-    paths: Sequence[Path], wanted: Sequence[tuple[npt.NDArray[np.int64], list[str]]]
+    files: HitFiles, wanted: Sequence[tuple[npt.NDArray[np.int64], list[str]]]
 ) -> Iterator[list[pa.Table]]:
     """Some columns of some rows of partitions of hits, each row group read once.
 
     Args:
-        paths: as given to ``show_hits``.
+        files: as given to ``show_hits``.
         wanted: rows by ``row_no``, ascending, any of them more than once, and their columns:
             texts, which come as dictionaries, or numbers; null where a file has none such.
 
@@ -106,11 +125,11 @@ def take_rows(
     every = pa.unify_schemas(schemas)
     found: list[list[pa.Table]] = []
     n_rows = n_bytes = 0
-    first_rows = _first_rows(paths)
+    first_rows = files.first_rows
     ends = [*first_rows[1:], np.iinfo(np.int64).max]
     holding = [np.searchsorted(its, first_rows) < np.searchsorted(its, ends) for its, _ in wanted]
     for number in np.flatnonzero(np.logical_or.reduce(holding)).tolist():
-        path, start = paths[number], int(first_rows[number])
+        path, start = files.paths[number], int(first_rows[number])
         with damage_named(path), _open_coded(path, every) as file:
             for group in range(file.num_row_groups):
                 end = start + file.metadata.row_group(group).num_rows
@@ -137,16 +156,6 @@ def take_rows(
                 start = end
     if found:
         yield list(map(_join, zip(*found, strict=True)))
-
-
-def _first_rows(paths: Iterable[Path]) -> npt.NDArray[np.int64]:
-    """The number of each file's first row."""
-    counts = [0]
-    for path in paths:
-        bring([path])
-        with damage_named(path):
-            counts.append(pq.read_metadata(path).num_rows)
-    return np.cumsum(counts)[:-1]
 
 
 def read_row_groups(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,10 @@ class LakePaths(ABC):
     def part_path(self, model: str, day: str | None = None) -> Path:
         """The one file of a derived partition, or of an unpartitioned table."""
         return self.root.joinpath(model, *([f"day={day}"] if day else []), "part.parquet")
+
+    def has_part(self, model: str, day: str) -> bool:
+        """Whether a derived partition has it; asked of each of thousands of days."""
+        return os.path.exists(f"{self.root}/{model}/day={day}/part.parquet")  # noqa: PTH110 a tenth of a path's time
 
     def parts(self, model: str, day: str) -> list[Path]:
         """The files of a day's derived partition that are there, in the order of their rows.

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -147,8 +148,11 @@ def _sample_files(lake: Lake) -> dict[str, Path | None]:
 
 
 def _list_below(table: Path, *, last_first: bool) -> Iterator[Path]:
-    for day in sorted(table.glob("day=*"), reverse=last_first):
-        yield from sorted(day.glob("*.parquet"))
+    with suppress(FileNotFoundError):
+        # Names, as a lake may have thousands of days: to sort paths takes twenty times as long.
+        for name in sorted(os.listdir(table), reverse=last_first):  # noqa: PTH208
+            if name.startswith("day="):
+                yield from sorted((table / name).glob("*.parquet"))
 
 
 def _name_inputs(lake: Lake) -> str:

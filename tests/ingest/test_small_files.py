@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import logging
 import threading
 import tracemalloc
 from collections.abc import Iterator
@@ -262,6 +263,31 @@ def test_what_lies_where_it_was_read_is_not_read_again(
     site.run("ingest", "--no-geo", "--source", "other", new, site.folder / "raw/iis.log")
     assert {"plain", "iis"} == set(read)
     assert before != state_of(site)
+
+
+def test_odd_ones_are_put_in_place_together(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each is read alone; 250 come in three changes, what is left of a damaged one in its own."""
+    odd = [site.write(f"{number}.log", log(4 * number, 4) + b"nonsense\n") for number in range(250)]
+    damaged = site.write("damaged.log.gz", gzip.compress(log(2000, 9))[:-6])
+    changes: list[int] = []
+    commit = Lake.commit
+
+    def count(lake: Lake, moves: Any, records: Any = (), read: Any = ()) -> None:
+        changes.append(len(records))
+        commit(lake, moves, records, read)
+
+    monkeypatch.setattr(Lake, "commit", count)
+    said = site.run("ingest", "--no-geo", "--source", "s", damaged, *odd, code=None).err
+    assert said.count("could not be read") == 100
+    assert "150 more files likewise: `tidegauge --verbose ingest --again` names them" in said
+    assert sorted(changes) == [1, 51, 99, 100]
+    its = [(one.hits, one.rejected, bool(one.damage)) for one in Lake(site.lake).files()]
+    assert sorted(its) == [(4, 1, False)] * 250 + [(9, 0, True)]
+    caplog.set_level(logging.INFO)  # as --verbose sets it in a process of its own
+    more = site.run("ingest", "--again", "--no-geo", "--source", "s", *odd).err
+    assert more.count("could not be read") == 250
 
 
 def test_a_source_has_one_file_of_hits_a_quarter_of_a_day(site: Site) -> None:
