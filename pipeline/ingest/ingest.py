@@ -122,8 +122,8 @@ class _Sizes:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
 
-    def __contains__(self, size: int) -> bool:
-        return size <= _SMALL or size in self._known
+    def __contains__(self, size: object) -> bool:
+        return isinstance(size, int) and (size <= _SMALL or size in self._known)
 
     @cached_property
     def _known(self) -> frozenset[int]:
@@ -148,15 +148,16 @@ def _take(
     done += [_take_one(lake, job, how, rules, sizes) for job in left]
     odd = [job for job in jobs if job.path not in new.keys() | known.keys()]
     for first in range(0, len(odd), _ODD_AT_ONCE):
-        done += _take_odd(lake, odd[first : first + _ODD_AT_ONCE], how, rules, sizes)
+        done += _take_odd(lake, odd[first : first + _ODD_AT_ONCE], how, rules)
     return Ingested.join(done)
 
 
-def _take_odd(
-    lake: Lake, jobs: Sequence[Job], how: Reading, rules: OverlapRules, sizes: _Sizes
-) -> list[Ingested]:
-    """Take small files in that have something odd: each is read alone, all are put in together."""
-    read = [(job, _read_one(lake, job, how, sizes)) for job in jobs]
+def _take_odd(lake: Lake, jobs: Sequence[Job], how: Reading, rules: OverlapRules) -> list[Ingested]:
+    """Take small files in that have something odd: each is read alone, all are put in together.
+
+    Most are known to be new, and the lake is asked for all at once.
+    """
+    read = [(job, _read_one(lake, job, how, sizes=())) for job in jobs]
     done = [one for _, one in read if isinstance(one, Ingested)]
     staged = {job.path: (job, *one) for job, one in read if not isinstance(one, Ingested)}
     # Whether the lake has what is left of a damaged archive is found out for it alone.
@@ -216,7 +217,7 @@ def _take_one(lake: Lake, job: Job, how: Reading, rules: OverlapRules, sizes: _S
 
 
 def _read_one(
-    lake: Lake, job: Job, how: Reading, sizes: _Sizes
+    lake: Lake, job: Job, how: Reading, sizes: Container[int]
 ) -> Ingested | tuple[NewFile, str | None]:
     """Read a file, as ``stage_file``, but one that is known; only one of a known size can be."""
 
