@@ -187,7 +187,7 @@ def _put_together(
         taken, left = commit_together(lake, its, new, there, rules)
     except StorageError:
         raise
-    except TidegaugeError:  # a file of the lake is damaged: not all of them need it
+    except (TidegaugeError, OSError):  # of a file of the lake, or a raw one: not all need it
         taken, left = [], its
     return [_with_unread(lake, job, one) for job, one in taken], left
 

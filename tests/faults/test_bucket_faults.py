@@ -25,7 +25,7 @@ from pipeline.lake import leases
 from pipeline.lake.objects import open_objects
 
 STEPS = [
-    ("store: staged", 1), ("store: staged", 2), ("store: committed", 1), ("store: committed", 3),
+    ("store: staged", 1), ("store: staged", 2), ("store: committed", 1), ("store: committed", 2),
     ("store: before a copy", 1), ("store: before a copy", 9), ("commit: written down", 2),
     ("commit: applied", 2),
 ]  # fmt: skip
