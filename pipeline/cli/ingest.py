@@ -202,13 +202,16 @@ def _say_unchanged(known: Unchanged) -> None:
 
 
 def _say_each(sentences: Iterable[str]) -> None:
-    """Say one sentence a file; of very many the first ones, and how many more there are."""
+    """Say sentences of one kind; of very many the first ones, and how many more there are."""
     its = list(sentences)
     most = len(its) if log.isEnabledFor(logging.INFO) else _NAMED
     for sentence in its[:most]:
         say(sentence)
     if more := len(its[most:]):
-        say(f"{more:,} more files likewise: `tidegauge --verbose ingest --again` names them")
+        say(
+            f"{more:,} more likewise: `tidegauge --verbose ingest` names all, with --again also of"
+            " files that are in the lake by now"
+        )
 
 
 def _report_ingest(result: Ingested) -> bool:

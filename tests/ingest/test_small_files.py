@@ -281,7 +281,7 @@ def test_odd_ones_are_put_in_place_together(
     monkeypatch.setattr(Lake, "commit", count)
     said = site.run("ingest", "--no-geo", "--source", "s", damaged, *odd, code=None).err
     assert said.count("could not be read") == 100
-    assert "150 more files likewise: `tidegauge --verbose ingest --again` names them" in said
+    assert "150 more likewise: `tidegauge --verbose ingest` names all, with --again also of" in said
     assert sorted(changes) == [1, 51, 99, 100]
     its = [(one.hits, one.rejected, bool(one.damage)) for one in Lake(site.lake).files()]
     assert sorted(its) == [(4, 1, False)] * 250 + [(9, 0, True)]
