@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from threading import Thread
 
 import pyarrow as pa
 
@@ -34,7 +33,6 @@ from pipeline.lake.stand_ins import StandIn, write_stand_in
 from pipeline.lake.storage import storage_named
 from pipeline.lake.zone import find_zone
 from pipeline.settings import Settings
-from pipeline.surges.tail import load_tail
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +67,6 @@ def build(
     with _building(lake) as staging:
         stock = take_stock(lake, settings)
         plan = Plan.of(lake, settings, stock, stock.stale_for(also), settings.hits_at_once)
-        if plan.days:  # whose tables will ask for it, when nothing else is left to do
-            Thread(target=load_tail).start()
         making = make(plan, lake, engine, settings, staging / "built")
         each = ((batch, made, plan) for batch, made in making)
         _put_all(Change(lake, staging), settings, stock, each, lambda n: on_days(n, len(plan.days)))

@@ -62,11 +62,8 @@ def build_command(  # noqa: PLR0913 one parameter an option
     kinds = [kind.value for kind in also or []]
     kept = _read_again(settings, the_lake, kinds) if kinds else {}
     made_with = build_settings(settings, the_lake)
-    with show_steps("building", None) as (progress, task):
-        days = build(
-            the_lake, made_with, lambda done, of: progress.update(task, advance=done, total=of),
-            kinds, engine_of(settings),
-        )  # fmt: skip
+    with show_steps("building", None) as bar:
+        days = build(the_lake, made_with, bar.advance, kinds, engine_of(settings))
     publish(the_lake, datetime.now(UTC), made_with)
     print(f"built {write_days([*map(str, days)], ': ')}{'' if days else ', nothing was stale'}")
     for day, names in kept.items():
@@ -84,10 +81,10 @@ def _read_again(settings: Settings, lake: Lake, kinds: list[str]) -> dict[str, l
     how, maker = ingest_settings(settings), current_maker(settings, lake)
     zone = find_zone(settings.timezone, lake)
     total = plan_reread(lake, how.sources, maker, kinds).raw_bytes
-    with show_bytes("reading again", total) as (progress, task):
+    with show_bytes("reading again", total) as bar:
         plan = reread(
             lake, how, maker, lambda with_geo: open_maker(settings, zone, with_geo=with_geo), kinds,
-            lambda count: progress.update(task, advance=count),
+            bar.advance,
         )  # fmt: skip
     write_views(lake)
     return plan.kept

@@ -48,11 +48,8 @@ def erase_person(
     the_lake = open_lake(settings.lake)
     person = Person(_read_client(client), tuple(agent or ()))
     rules = build_settings(settings, the_lake)  # by another key than the lake's nobody is found
-    with show_steps("looking", count_files(the_lake)) as (progress, task):
-        traces = erase(
-            the_lake, rules.key, person,
-            is_asked=delete, on_file=lambda: progress.advance(task),
-        )  # fmt: skip
+    with show_steps("looking", count_files(the_lake)) as bar:
+        traces = erase(the_lake, rules.key, person, is_asked=delete, on_file=bar.advance)
     if traces and delete:
         build(the_lake, rules)
     rows = [(t.day, t.table, t.rows, t.names) for t in traces]

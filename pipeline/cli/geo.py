@@ -180,10 +180,8 @@ def fetch_command(  # noqa: PLR0913 - one parameter an option
         services=services_of(settings),
         waivers=Waivers(allow_older=allow_older, allow_size=allow_size),
     )
-    with show_bytes("fetching", None) as (progress, task):
-        effects = Effects(
-            on_progress=lambda done, total: progress.update(task, completed=done, total=total)
-        )
+    with show_bytes("fetching", None) as bar:
+        effects = Effects(on_progress=bar.reach)
         fetched = fetch(source, folder_of(settings.geo), datetime.now(UTC), options, effects)
     typer.echo(_told(fetched))
 

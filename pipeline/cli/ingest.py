@@ -182,11 +182,11 @@ def _ingest(  # noqa: PLR0913 what is read, and how
     from pipeline.raw.files import total_bytes
 
     zone, files = choose_zone(zone, found.files), tuple(found.files)
-    with show_bytes("ingesting", total_bytes(files)) as (progress, task):
+    with show_bytes("ingesting", total_bytes(files)) as bar:
         result = read_files(
             settings, zone, files,
             origins=origins, again=files if again else (), with_geo=with_geo,
-            only_whole=False, on_read=lambda count: progress.update(task, advance=count),
+            only_whole=False, on_read=bar.advance,
         )  # fmt: skip
     refused = tuple(Failed(path, why) for path, why in found.refused)
     return replace(result, failed=(*result.failed, *refused))

@@ -44,14 +44,11 @@ def replay(
     total = sum(record.raw_bytes for record in records)
     how = ingest_settings(settings)
     with raw_again(the_lake, how.sources, records, the_lake.fetched) as raws:
-        with show_bytes("reading rejected lines", total) as (bar, task):
+        with show_bytes("reading rejected lines", total) as bar:
             found = [
-                try_again(
-                    the_lake, how.sources, record, raws.get(record.file_key),
-                    lambda count: bar.update(task, advance=count),
-                )
+                try_again(the_lake, how.sources, record, raws.get(record.file_key), bar.advance)
                 for record in records
-            ]  # fmt: skip
+            ]
         if not dry_run:
             zone = find_zone(settings.timezone, the_lake)
             opened = lambda with_geo: open_maker(settings, zone, with_geo=with_geo)  # noqa: E731

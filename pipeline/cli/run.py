@@ -108,14 +108,8 @@ def _run(settings: Settings, night: Night, today: date) -> list[TidegaugeError]:
     days, now = night.days, night.now
     found, missing = _find(settings, night)
     paths = found.files + found.again
-    with show_bytes("ingesting", total_bytes(paths)) as (bar, task):
-        result = take_in(
-            settings,
-            paths,
-            found.again,
-            lambda count: bar.update(task, advance=count),
-            found.origins,
-        )
+    with show_bytes("ingesting", total_bytes(paths)) as bar:
+        result = take_in(settings, paths, found.again, bar.advance, found.origins)
     rebuilt = build_stale(settings)
     told = [check_built(settings, day, rebuilt if day == days[-1] else ()) for day in days]
     page = write_page(settings, now, days)

@@ -45,13 +45,13 @@ def verify(
 
     settings = site.settings()
     the_lake = Lake(settings.lake)
-    with show_steps("verifying", None) as (progress, task):
+    with show_steps("verifying", None) as bar:
         proof = prove_lake(
             the_lake,
             _rules_of(settings, the_lake),
             AskedDays(day_of(start), day_of(end)),
             processes,
-            lambda done, of: progress.update(task, advance=done, total=of),
+            bar.advance,
         )
     output.print(COLUMNS, [finding.row for finding in proof.findings])
     print(escape(conclude(proof)), file=sys.stderr)

@@ -107,10 +107,8 @@ def _watch(settings: Settings, now: datetime, *, is_replay: bool) -> list[StoreE
     from pipeline.raw.files import total_bytes
 
     found = find_so_far(settings, now, is_replay=is_replay)
-    with show_bytes("ingesting", total_bytes(found.files)) as (bar, task):
-        result = take_in_so_far(
-            settings, found.files, lambda count: bar.update(task, advance=count), found.origins
-        )
+    with show_bytes("ingesting", total_bytes(found.files)) as bar:
+        result = take_in_so_far(settings, found.files, bar.advance, found.origins)
     rebuilt = build_stale(settings)
     alarms = find_alarms(settings, now)
     titles = note_alarms(settings, alarms, now)

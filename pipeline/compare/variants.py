@@ -106,10 +106,10 @@ def _count_hits(
     left_out = without_hits(basis)
     days = [day for day in basis.wanted if day not in left_out]
     files = {day: files for day, files in basis.files.items() if has_hits(basis, day)}
-    with show_steps(label, len(days)) as (progress, task):
+    with show_steps(label, len(days)) as bar:
         figures = count_days(
             basis, days, lake=basis.lake, files=files,
-            rules=rules, change=change, on_days=lambda done: progress.update(task, advance=done),
+            rules=rules, change=change, on_days=bar.advance,
         )  # fmt: skip
     return Outcome(label, figures, left_out)
 
@@ -122,10 +122,8 @@ def _zone(name: str) -> Variant:
     label = f"timezone {name}"
 
     def count(basis: Basis) -> Outcome:
-        with show_steps(label, len(basis.wanted)) as (progress, task):
-            return count_other_days(
-                basis, ZoneInfo(name), label, lambda done: progress.update(task, advance=done)
-            )
+        with show_steps(label, len(basis.wanted)) as bar:
+            return count_other_days(basis, ZoneInfo(name), label, bar.advance)
 
     return Variant(label, count)
 
@@ -144,10 +142,9 @@ def _places(database: GeoDatabase, how: IngestSettings, proxies: TrustedProxies)
                 f" {_megabytes(rereading.needed_bytes)} in {basis.workspace}"
                 f" ({_megabytes(free)} free)"
             )
-            with show_bytes(label, rereading.raw_bytes) as (progress, task):
+            with show_bytes(label, rereading.raw_bytes) as bar:
                 return count_other_places(
-                    basis, database, rereading, label, how, proxies,
-                    on_read=lambda count: progress.update(task, advance=count),
+                    basis, database, rereading, label, how, proxies, on_read=bar.advance
                 )  # fmt: skip
 
     return Variant(label, count)

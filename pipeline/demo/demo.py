@@ -125,20 +125,15 @@ def _clear(out: Path) -> None:
 
 def write_logs(out: Path, scale: float) -> list[Path]:
     """Simulate the raw logs at ``scale`` into the folder ``out``; returns them."""
-    with show_steps("simulating", None) as (progress, task):
-        return simulate(
-            out, scale,
-            progress=lambda _, done, of: progress.update(task, completed=done, total=of),
-        )  # fmt: skip
+    with show_steps("simulating", None) as bar:
+        return simulate(out, scale, on_sessions=bar.reach)
 
 
 def _ingest(lake: Lake, settings: Settings, files: list[Path]) -> int:
     maker = open_maker(settings, find_zone(settings.timezone, lake), with_geo=True)
     total = sum(file.stat().st_size for file in files)
-    with show_bytes("ingesting", total) as (progress, task):
-        result = ingest_files(
-            lake, maker, files, on_read=lambda count: progress.update(task, advance=count)
-        )
+    with show_bytes("ingesting", total) as bar:
+        result = ingest_files(lake, maker, files, on_read=bar.advance)
     if result.failed:
         raise DataError("; ".join(one.why for one in result.failed))
     return sum(record.lines for record in result.added)
@@ -184,8 +179,8 @@ def _print_restatement(out: Path, config: Path | None) -> None:
 
 
 def _build(lake: Lake, made_with: BuildSettings) -> None:
-    with show_steps("building", None) as (progress, task):
-        build(lake, made_with, lambda done, of: progress.update(task, advance=done, total=of))
+    with show_steps("building", None) as bar:
+        build(lake, made_with, bar.advance)
 
 
 def _sessions(lake: Lake) -> dict[tuple[date, str], int]:

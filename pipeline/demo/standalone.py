@@ -22,6 +22,7 @@ from typing import Annotated
 
 import requests
 import typer
+from rich.console import Console
 
 from pipeline.definitions import DEMO_MARK
 from pipeline.demo import airflow_sqlite
@@ -32,7 +33,7 @@ from pipeline.demo.storm.simulate import simulate
 from pipeline.errors import SettingsError, TidegaugeError
 from pipeline.installed import find_data
 from pipeline.orchestration.names import BUILD_POOL, NIGHTLY
-from pipeline.progress import progress_console, show_steps
+from pipeline.progress import show_steps
 from pipeline.text import escape
 
 DAGS = find_data("dags")
@@ -117,11 +118,8 @@ def prepare(home: Path, scale: float) -> None:
     if raw.exists():
         return
     shutil.rmtree(unfinished, ignore_errors=True)
-    with show_steps("simulating", None) as (progress, task):
-        simulate(
-            unfinished, scale,
-            progress=lambda _, done, of: progress.update(task, completed=done, total=of),
-        )  # fmt: skip
+    with show_steps("simulating", None) as bar:
+        simulate(unfinished, scale, on_sessions=bar.reach)
     unfinished.rename(raw)
 
 
@@ -137,7 +135,7 @@ def serve(home: Home) -> None:
         _environment(home), home.path, home.log,
     )  # fmt: skip
     try:
-        with progress_console.status("about half a minute"):
+        with Console(stderr=True).status("about half a minute"):
             _wait_until_ready(home, airflow)
         _welcome(home)
         while not has_ended(airflow):

@@ -202,11 +202,10 @@ def fetch_files(lake: Lake, wanted: Sequence[Wanted], most_bytes: int) -> None:
     _remove_abandoned(lake)
     total = sum(one.remote.size or 0 for one in wanted)
     started, done, count = time.monotonic(), 0, 0
-    with show_bytes("fetching", total) as (bar, task), storage_named(lake.store.disk, _THEN):
-        advance: Callable[[int], None] = lambda size: bar.update(task, advance=size)  # noqa: E731
+    with show_bytes("fetching", total) as bar, storage_named(lake.store.disk, _THEN):
         for one in wanted:
             try:
-                count += one.store.fetch(one.remote.url, one.path, most_bytes, advance)
+                count += one.store.fetch(one.remote.url, one.path, most_bytes, bar.advance)
                 done += 1
             except DataError as error:
                 log.warning("%s", error)

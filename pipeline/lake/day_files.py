@@ -101,10 +101,15 @@ def connect_beside(
 
 
 def _name_hits(connection: duckdb.DuckDBPyConnection, files: HitFiles) -> None:
-    """Set what the view reads: a relation with bound values would be read at once."""
-    names, rows = _patterns(files.paths), files.first_rows.tolist()
-    connection.execute("SET VARIABLE files_of_hits = $files", {"files": names})
-    connection.execute("SET VARIABLE first_rows = $rows::UINTEGER[]", {"rows": rows})
+    """Set what the view reads: a relation with bound values would be read at once.
+
+    They come as a table: of each bound value of a list DuckDB looks anew whether pandas is there.
+    """
+    lists = {"files": [_patterns(files.paths)], "rows": [files.first_rows]}
+    connection.register("named", pa.table(lists))
+    connection.execute("SET VARIABLE files_of_hits = (SELECT files FROM named)")
+    connection.execute("SET VARIABLE first_rows = (SELECT rows::UINTEGER[] FROM named)")
+    connection.unregister("named")
 
 
 def take_rows(

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
+from functools import cache
 from importlib import import_module
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +20,20 @@ _MOST_STEPS = 12
 _TOLERANCE = 1e-6
 
 
-def load_tail() -> None:
-    """Import what the functions here take, beside other work, as it takes a while."""
-    import_module("scipy.special")
+@cache
+def _scipy() -> Any:
+    """SciPy's compiled functions, without what its package is besides: that takes 0.2 s."""
+    name = "scipy.special"
+    if name not in sys.modules:
+        package = ModuleType(name)
+        package.__path__ = [f"{folder}/special" for folder in import_module("scipy").__path__]
+        sys.modules[name] = package
+        with suppress(ImportError):  # by a SciPy that has them elsewhere
+            try:
+                return import_module(f"{name}._ufuncs")
+            finally:
+                del sys.modules[name]
+    return import_module(name)
 
 
 def upper_tail(counts: Floats, mean: Floats, variance: Floats) -> Floats:
@@ -28,25 +44,21 @@ def upper_tail(counts: Floats, mean: Floats, variance: Floats) -> Floats:
     it is the regularised incomplete beta function I(mean / (mean + size); counts, size)
     (Abramowitz and Stegun 26.5.24).
     """
-    from scipy.special import betainc  # noqa: PLC0415 - 0.3 s that other commands need not wait
-
     size = mean**2 / np.maximum(variance - mean, _LEAST_EXCESS_VARIANCE * mean)
-    tail = betainc(np.maximum(counts, 1e-9), size, mean / (mean + size))
+    tail = _scipy().betainc(np.maximum(counts, 1e-9), size, mean / (mean + size))
     return np.asarray(np.where(counts > 0, tail, 1.0), dtype=np.float64)
 
 
 def deviate(probability: Floats) -> Floats:
     """Return the standard normal deviate that is exceeded with this ``probability``."""
-    from scipy.special import ndtri  # noqa: PLC0415 - as above
-
-    return np.asarray(-ndtri(np.clip(probability, _LEAST_PROBABILITY, 1 - 1e-9)), dtype=np.float64)
+    return np.asarray(
+        -_scipy().ndtri(np.clip(probability, _LEAST_PROBABILITY, 1 - 1e-9)), dtype=np.float64
+    )
 
 
 def chance_of(deviate: Floats) -> Floats:
     """Return the probability that a standard normal value exceeds ``deviate``."""
-    from scipy.special import ndtr  # noqa: PLC0415 - as above
-
-    return np.asarray(ndtr(-deviate), dtype=np.float64)
+    return np.asarray(_scipy().ndtr(-deviate), dtype=np.float64)
 
 
 def upper_quantile(probability: Floats, mean: Floats, variance: Floats, least: Floats) -> Floats:

@@ -330,7 +330,7 @@ def test_the_same_seed_gives_the_same_lines_in_any_number_of_processes(tmp_path)
     )
     assert texts == others
     assert len(done) == 100
-    assert done[-1][1] == done[-1][2]
+    assert done[-1][0] == done[-1][1]
     assert [path.stat().st_mtime for path in alone] == [path.stat().st_mtime for path in both]
 
 

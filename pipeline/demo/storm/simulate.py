@@ -17,8 +17,6 @@ from pipeline.demo.storm.render import write_lines
 from pipeline.demo.storm.visits import VisitPart, draw_visits
 from pipeline.demo.storm.world import World, make_world
 
-Progress = Callable[[str, int, int], None]
-
 DEFAULT_SEED = 20161108
 ALONE_BELOW = 0.01  # a process of its own costs more than files of this scale
 
@@ -27,15 +25,15 @@ def simulate(
     out: Path,
     scale: float = 1.0,
     seed: int = DEFAULT_SEED,
-    progress: Progress | None = None,
+    on_sessions: Callable[[int, int], None] = lambda _done, _all: None,
     *,
     workers: int | None = None,
 ) -> list[Path]:
     """Write ``OUT/web01-20161101.log.gz`` and 99 more, simulated, calibrated to published totals.
 
     Each file's time of change is when it would have arrived (``november.arrival``).
-    ``progress`` gets a label, sessions done and sessions in all after each file. The lines depend
-    on scale and seed, not on ``workers`` (by default one a core, at most 8).
+    ``on_sessions`` gets sessions done and sessions in all after each file. The lines depend on
+    scale and seed, not on ``workers`` (by default one a core, at most 8).
     Raises SettingsError for a wrong scale, GeoError without the database of November 2016.
     """
     check_scale(scale)
@@ -49,8 +47,7 @@ def simulate(
     for path, day in _run(out, scale, seed, tasks, workers or _count_workers(scale)):
         paths.append(path)
         done += sizes[day]
-        if progress is not None:
-            progress("simulate", done // len(SERVERS), sum(sizes))
+        on_sessions(done // len(SERVERS), sum(sizes))
     return sorted(paths)
 
 
