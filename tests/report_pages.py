@@ -7,21 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
-
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-PATIENCE_MS = 300_000
+from chromium import PATIENCE_MS, open_chromium
+from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS
-        )
+    with open_chromium() as browser:
         yield browser
-        browser.close()
 
 
 def open_page(browser: Browser, path: Path, width: int = 1280) -> tuple[Any, list[str]]:

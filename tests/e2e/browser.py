@@ -3,27 +3,19 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from playwright.sync_api import Locator, Page, sync_playwright
+from chromium import PATIENCE_MS, open_chromium
+from playwright.sync_api import Locator, Page
 from standalone import Standalone
-
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-PATIENCE_MS = 300_000
 
 
 @contextmanager
 def open_browser() -> Iterator[Page]:
     """A window of its own; nothing is remembered."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS
-        )
+    with open_chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900}, locale="en-CA")
         page.set_default_timeout(PATIENCE_MS)
         yield page
-        browser.close()
 
 
 def log_in(page: Page, airflow: Standalone) -> None:

@@ -6,7 +6,7 @@ set -euo pipefail
 missing=()
 need() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
 PATH=$PATH:/usr/sbin:/sbin
-need chromium chromium
+need chromium-headless-shell chromium-headless-shell
 need dockerd docker.io
 need iptables iptables
 need ip iproute2

@@ -16,7 +16,6 @@ import pytest
 import requests
 from airflow_rest import most_at_once, wait_until
 from browser import (
-    CHROMIUM,
     choose_time_zone,
     fill_backfill,
     leave,
@@ -26,6 +25,7 @@ from browser import (
     run_backfill,
     show_grid_alone,
 )
+from chromium import CHROMIUM
 from lakes import (
     count_restated,
     counted_sessions,
@@ -53,7 +53,7 @@ def airflow(
 ) -> Iterator[Standalone]:
     """A standalone Airflow, ready, over the logs of two data centres."""
     if not CHROMIUM.exists():
-        leave_out("the browser", f"there is no {CHROMIUM} (Debian: chromium)")
+        leave_out("the browser", f"there is no {CHROMIUM} (Debian: {CHROMIUM.name})")
     home = tmp_path_factory.mktemp("standalone")
     shutil.copytree(raw, home / "raw")
     airflow = Standalone(home, artefacts / "standalone.txt")

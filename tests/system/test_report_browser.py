@@ -10,11 +10,11 @@ from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from chromium import CHROMIUM
 from lake_fixtures import Site
 from playwright.sync_api import Browser
 from report_lakes import PATH, make_hostile, make_storm
 from report_pages import (
-    CHROMIUM,
     browser,  # noqa: F401 a fixture
     open_page,
 )
