@@ -1,4 +1,4 @@
-"""Layouts of one JSON object a line, by a map of fields to places in it; DuckDB reads the JSON.
+"""Layouts of one JSON object a line, by a map of fields to places in it.
 
 Caddy, Traefik, Google Cloud's load balancer, Azure, Cloudflare, Fastly and Akamai write such
 lines, and nginx with ``escape=json``.
@@ -20,15 +20,9 @@ import pyarrow.compute as pc
 from pipeline.formats.escapes import Decoder, decode, decode_each, decode_where
 from pipeline.formats.fields import BLANK, ReadBlock, Rejected, read_fields
 from pipeline.formats.json_repair import make_json
+from pipeline.formats.json_texts import read_texts
 from pipeline.formats.times import Flags, TimeFormat
 
-# Parsed once: what begins with a brace, behind JSON's spaces (RFC 8259, section 2), and is JSON is
-# an object. The places are one text: DuckDB looks for pandas at each of a list.
-_EXTRACT = r"""
-SELECT CASE WHEN starts_with(ltrim(line, E' \t\r\n'), '{')
-    THEN try(json_extract_string(line, from_json($places, '["VARCHAR"]'))) END AS texts
-FROM block
-"""
 _REQUEST = ("request", "method", "target", "path", "status")
 """Fields of which a request has at least one; an object without is something else's record."""
 
@@ -111,32 +105,15 @@ class JsonLayout:
         """Which lines are objects, and the texts at each place."""
         asked = (*chain.from_iterable(self.places.values()), *self.marks, *self.only)
         places = list(dict.fromkeys(asked))
-        texts = _ask(connection, lines, places)
-        is_broken = pc.and_(texts.is_null(), pc.starts_with(pc.ascii_ltrim(lines, BLANK), "{"))
+        pointers = [pointer_of(place) for place in places]
+        is_object, texts = read_texts(connection, lines, pointers)
+        is_broken = pc.and_(pa.array(~is_object), pc.starts_with(pc.ascii_ltrim(lines, BLANK), "{"))
         if pc.any(is_broken).as_py():
             repaired = pa.array(map(make_json, lines.filter(is_broken).to_pylist()), pa.string())
-            texts = _replace(texts, is_broken, _ask(connection, repaired, places))
-        is_object: Flags = texts.is_valid().to_numpy(zero_copy_only=False)
-        if not is_object.any():
-            return is_object, dict.fromkeys(places, pa.nulls(len(lines), pa.string()))
-        values, starts = texts.flatten(), (np.cumsum(is_object) - 1) * len(places)
-        return is_object, {
-            place: values.take(pa.array(starts + number, mask=~is_object))
-            for number, place in enumerate(places)
-        }
-
-
-def _ask(connection: duckdb.DuckDBPyConnection, lines: pa.Array, places: list[str]) -> pa.ListArray:
-    """Each line's texts at the places; null of what is no object."""
-    connection.register("block", pa.table({"line": lines}))
-    given = {"places": json.dumps([pointer_of(place) for place in places])}
-    return connection.execute(_EXTRACT, given).to_arrow_table()["texts"].combine_chunks()
-
-
-def _replace(lists: pa.ListArray, mask: pa.BooleanArray, others: pa.ListArray) -> pa.ListArray:
-    flags = mask.to_numpy(zero_copy_only=False)
-    rows = np.where(flags, len(lists) + np.cumsum(flags) - 1, np.arange(len(lists)))
-    return pa.concat_arrays([lists, others]).take(pa.array(rows))
+            is_repaired, others = read_texts(connection, repaired, pointers)
+            is_object[is_broken.to_numpy(zero_copy_only=False)] = is_repaired
+            texts = {p: pc.replace_with_mask(its, is_broken, others[p]) for p, its in texts.items()}
+        return is_object, dict(zip(places, map(texts.__getitem__, pointers), strict=True))
 
 
 def _join_lists(texts: pa.StringArray) -> pa.StringArray:

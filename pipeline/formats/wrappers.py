@@ -8,7 +8,6 @@ systemd's Journal JSON Format.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.formats.json_texts import read_texts
 from pipeline.formats.targets import TEXT
 from pipeline.formats.times import Flags
 
@@ -133,7 +133,8 @@ class DockerJson:
 
     def unwrap(self, connection: duckdb.DuckDBPyConnection, lines: pa.StringArray) -> Messages:
         """See ``Wrapper``."""
-        texts, streams = _read_json(connection, lines, ["/log", "/stream"])
+        _, columns = read_texts(connection, lines, ["/log", "/stream"])
+        texts, streams = columns["/log"], columns["/stream"]
         is_whole = pc.and_(texts.is_valid(), streams.is_valid())
         texts, streams = (_only(column, is_whole) for column in (texts, streams))
         goes_on = pc.invert(pc.ends_with(texts, "\n")).fill_null(False)
@@ -151,7 +152,8 @@ class JournaldJson:
     def unwrap(self, connection: duckdb.DuckDBPyConnection, lines: pa.StringArray) -> Messages:
         """See ``Wrapper``."""
         places = ["/MESSAGE", "/SYSLOG_IDENTIFIER", "/_COMM", "/_TRANSPORT"]
-        texts, *names = _read_json(connection, lines, places)
+        _, columns = read_texts(connection, lines, places)
+        texts, *names = columns.values()
         is_bytes = pc.match_substring_regex(lines, r'"MESSAGE" ?: ?\[').fill_null(False)
         is_bytes = pc.and_(is_bytes, texts.is_valid())
         if pc.any(is_bytes).as_py():
@@ -170,27 +172,6 @@ def _from_bytes(text: str) -> str | None:
         return bytes(json.loads(text)).decode("utf-8", "backslashreplace")
     except (ValueError, TypeError):
         return None
-
-
-def _read_json(
-    connection: duckdb.DuckDBPyConnection, lines: pa.StringArray, places: Sequence[str]
-) -> list[pa.StringArray]:
-    """The texts at some places; null where a line is no object or lacks one."""
-    connection.register("wrapped", pa.table({"line": lines}))
-    query = """
-        SELECT CASE WHEN starts_with(ltrim(line), '{')
-            THEN try(json_extract_string(line, from_json($places, '["VARCHAR"]'))) END AS texts
-        FROM wrapped
-    """
-    given = {"places": json.dumps(list(places))}
-    texts = connection.execute(query, given).to_arrow_table()["texts"].combine_chunks()
-    is_object = texts.is_valid().to_numpy(zero_copy_only=False)
-    values, starts = texts.flatten(), (np.cumsum(is_object) - 1) * len(places)
-    if not is_object.any():
-        return [pa.nulls(len(lines), TEXT)] * len(places)
-    return [
-        values.take(pa.array(starts + number, mask=~is_object)) for number in range(len(places))
-    ]
 
 
 SYSLOG = Prefix(
