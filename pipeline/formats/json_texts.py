@@ -45,15 +45,13 @@ _SHAPES = {
 """What a value looks like that nobody asks for."""
 _ASKED = {
     "string": ('"', f"{_PLAIN}*"),
+    "whole": ("", r"0|-?[1-9]\d*"),
     "number": ("", _SHAPES["number"]),
     "word": ("", "true|false"),
 }
 """What stands around one that is asked for, and what it looks like."""
 _TEXTS = rf'\[(?:"{_PLAIN}*"(?:,"{_PLAIN}*")*)?\]'
 """A list of texts as DuckDB writes it."""
-_REWRITTEN = "[.eE]|^-0$"
-"""Numbers that DuckDB writes in its own way."""
-
 Texts = dict[str, pa.StringArray]
 
 
@@ -118,14 +116,11 @@ def _read_alike(  # noqa: PLR0913 what is read, and how
     parts, is_alike = compiled.split(lines, automaton)
     nothing = pa.nulls(len(lines), pa.string())
     texts = {one: parts.get(shape.groups.get(one), nothing) for one in pointers}
-    for pointer in shape.numbers:
-        is_rewritten = pc.match_substring_regex(texts[pointer], _REWRITTEN)
-        mask = pc.and_(is_rewritten, pa.array(is_alike))
-        numbers = texts[pointer].filter(mask)
-        if len(numbers):
-            alone = pc.binary_join_element_wise('{"a":', numbers, "}", "")
-            written = _ask(connection, alone, ["/a"])[1]["/a"]
-            texts[pointer] = pc.replace_with_mask(texts[pointer], mask, written)
+    if shape.numbers:
+        members = [part for n, one in enumerate(shape.numbers) for part in (f',"{n}":', texts[one])]
+        alone = pc.binary_join_element_wise('{"":0', *members, "}", "")
+        _, written = _ask(connection, alone, [f"/{n}" for n in range(len(shape.numbers))])
+        texts |= zip(shape.numbers, written.values(), strict=True)
     return texts, is_alike
 
 
@@ -136,8 +131,8 @@ class _Shape:
     regex: str
     groups: Mapping[str, str]
     """The group of each pointer that has a text; there is nothing at the others."""
-    numbers: frozenset[str]
-    """Those of numbers."""
+    numbers: tuple[str, ...]
+    """Those of numbers that DuckDB may write in its own way: all but whole ones."""
 
 
 def _find_shape(lines: pa.StringArray, pointers: Sequence[str]) -> _Shape | None:
@@ -168,14 +163,14 @@ class _Writing:
         self._line, self._at = line, 0
         self._asked = {pointer: f"t{number}" for number, pointer in enumerate(pointers)}
         self._groups: dict[str, str] = {}
-        self._numbers: set[str] = set()
+        self._numbers: list[str] = []
         self._pieces: list[str] = []
 
     def shape(self) -> _Shape:
         """The whole line's."""
         self._read_value("", self._next())
         regex = f"^{''.join(self._pieces)}[ \t\r\n]*$"
-        return _Shape(regex, self._groups, frozenset(self._numbers))
+        return _Shape(regex, self._groups, tuple(self._numbers))
 
     def _next(self) -> re.Match[str]:
         """The next token; the space before it, and a sign that only separates, is of the shape."""
@@ -202,8 +197,10 @@ class _Writing:
             self._add("null")
         else:
             self._groups[pointer] = group
-            if kind == "number":
-                self._numbers.add(pointer)
+            if kind == "number" and re.fullmatch(_ASKED["whole"][1], token["number"]):
+                kind = "whole"
+            elif kind == "number":
+                self._numbers.append(pointer)
             quote, shape = _ASKED[kind]
             self._pieces.append(f"{quote}(?P<{group}>{shape}){quote}")
 
