@@ -29,6 +29,8 @@ _CLASS = re.compile(r"\[(?P<is_not>\^?)(?P<items>\]?(?:\\.|[^\\\]])*)\]", re.DOT
 _ITEM = re.compile(r"(\\.|[^\\])(?:-(\\.|[^\\]))?", re.DOTALL)
 _REPEATED = re.compile(r"(?:([*+?])|\{(\d+)(?:(,)(\d*))?\})\??")
 _MOST_TIMES = 64
+_LEAST_RUN = 4
+"""Bytes that are sooner compared than looked up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +48,15 @@ class Automaton:
     """Likewise: which part of the expression that byte is of, rising; their number is of none."""
     field_of: npt.NDArray[np.int8]
     """Shape ``(parts,)``: which field a part is, or -1."""
+    run_of: npt.NDArray[np.uint16]
+    """As ``moves``, where those of a state begin: the number of the run that must come there, from
+    1; 0 where there is a choice."""
+    run_to: npt.NDArray[np.uint16]
+    """Shape ``(runs + 1,)``: the state behind each run."""
+    run_at: npt.NDArray[np.int32]
+    """Shape ``(runs + 2,)``: where the bytes of each begin in ``run_bytes``."""
+    run_bytes: npt.NDArray[np.uint8]
+    """The bytes of all runs, all of the part that the state is of."""
 
 
 class UnfitError(ValueError):
@@ -110,10 +121,34 @@ class _Expression:
         to = np.array(moves).ravel()
         fields = tuple(name for name in self._names if name)
         field_of = [fields.index(name) if name else -1 for name in self._names]
+        alone = self._find_alone(queue, moves, class_of, parts)
         return Automaton(
             fields, class_of, (to * len(symbols)).astype(np.uint16), parts[to],
-            np.array(field_of, np.int8),
+            np.array(field_of, np.int8), *_join_runs(alone, len(symbols), to.size),
         )  # fmt: skip
+
+    def _find_alone(
+        self,
+        states: list[frozenset[int]],
+        moves: list[list[int]],
+        class_of: npt.NDArray[np.uint8],
+        parts: npt.NDArray[np.uint8],
+    ) -> dict[int, tuple[int, int]]:
+        """States out of which one byte alone leads, to another one of the same part: these."""
+        counts = np.bincount(class_of)
+        ignored = class_of[_FOLLOWING[0]]  # none comes behind a character of one byte
+        alone: dict[int, tuple[int, int]] = {}
+        for state, places in enumerate(states):
+            if any(place >= 0 and self._symbols[place] >> 128 for place in places):
+                continue
+            there = [(of, to) for of, to in enumerate(moves[state]) if to != _FAILED]
+            there = [(of, to) for of, to in there if of != ignored]
+            if len(there) == 1 and counts[there[0][0]] == 1:
+                ((of, to),) = there
+                byte = int(np.argmax(class_of == of))
+                if byte != END and to != state and parts[to] == parts[state]:
+                    alone[state] = byte, to
+        return alone
 
     def _follow(self, places: frozenset[int]) -> set[int]:
         return set().union(*(self._following[place] for place in places))
@@ -260,3 +295,25 @@ class _Expression:
             for place in one.last:
                 self._following[place] |= one.first
         return one._replace(may_be_empty=one.may_be_empty or not least)
+
+
+def _join_runs(
+    alone: dict[int, tuple[int, int]], n_classes: int, n_moves: int
+) -> tuple[
+    npt.NDArray[np.uint16], npt.NDArray[np.uint16], npt.NDArray[np.int32], npt.NDArray[np.uint8]
+]:
+    """The runs of states out of which one byte leads, to the next one: see ``Automaton``."""
+    run_of = np.zeros(n_moves, np.uint16)
+    ends, texts = [0], [b""]
+    for first in alone.keys() - {to for _, to in alone.values()}:
+        state, text = first, bytearray()
+        while state in alone and len(text) <= len(alone):
+            byte, state = alone[state]
+            text.append(byte)
+        if len(text) >= _LEAST_RUN:
+            run_of[first * n_classes] = len(texts)
+            ends.append(state * n_classes)
+            texts.append(bytes(text))
+    at = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+    run_bytes = np.frombuffer(b"".join(texts) or b"\0", np.uint8)
+    return run_of, np.array(ends, np.uint16), at, run_bytes

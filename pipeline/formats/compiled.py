@@ -161,6 +161,7 @@ def split(
     is_found = np.empty(len(texts), np.bool_)
     splitting.split_texts(
         text, starts, automaton.class_of, automaton.moves, automaton.part_of, automaton.field_of,
+        automaton.run_of, automaton.run_to, automaton.run_at, automaton.run_bytes,
         at, length, is_found,
     )  # fmt: skip
     taken = map(partial(_take, text), at, length)

@@ -1,15 +1,33 @@
 """An automaton takes what RE2 takes, and tells the same of it."""
 
+from collections.abc import Iterator
+
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.formats import numbers
+from pipeline.formats import automaton, numbers
 from pipeline.formats.automaton import automaton_of
 from pipeline.formats.extraction import extract
 
-ATOMS = ("a", "b", " ", r"\d", "[ab]", "[^a]", "[^b ]", r"[0-9.-]", ".", r"\.", '"', "é", "[^é]")
+ATOMS = (
+    "a",
+    "b",
+    "ab 0",
+    "aab",
+    " ",
+    r"\d",
+    "[ab]",
+    "[^a]",
+    "[^b ]",
+    r"[0-9.-]",
+    ".",
+    r"\.",
+    '"',
+    "é",
+    "[^é]",
+)
 TIMES = ("", "", "", "*", "+", "?", "*?", "+?", "{2}", "{1,3}")
 PARTS = st.recursive(
     st.builds(str.__add__, st.sampled_from(ATOMS), st.sampled_from(TIMES)),
@@ -21,6 +39,16 @@ PARTS = st.recursive(
     max_leaves=6,
 )
 ENDS = st.sampled_from(("$", "", "(?: |$)", " "))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def runs_of_two_bytes() -> Iterator[None]:
+    """Short ones are runs, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(automaton, "_LEAST_RUN", 2)
+        automaton_of.cache_clear()
+        yield
+    automaton_of.cache_clear()
 
 
 @st.composite
@@ -40,15 +68,15 @@ def ask_re2(texts: pa.StringArray, regex: str) -> tuple[dict[str, pa.StringArray
 @given(regex=regexes(), texts=st.lists(st.text('aab 01."é\n', max_size=12), max_size=20))
 def test_what_it_takes_re2_takes_with_the_same_groups(regex: str, texts: list[str]) -> None:
     """Where there is one."""
-    automaton = automaton_of(regex)
+    made = automaton_of(regex)
     compiled = numbers.load_compiled()
-    if automaton is None or not automaton.fields or compiled is None:
+    if made is None or not made.fields or compiled is None:
         return
     array = pa.array(texts, pa.string())
     whole, is_match = ask_re2(array, regex)
-    parts, is_found = compiled.split(array, automaton)
+    parts, is_found = compiled.split(array, made)
     assert is_found.tolist() == is_match
-    for name in automaton.fields:
+    for name in made.fields:
         mask = pa.array(is_found)
         assert parts[name].filter(mask).equals(whole[name].filter(mask))
 
