@@ -30,7 +30,7 @@ from pipeline.lake.database import connect
 
 BASE = "combined"
 """The commonest, which has loops of its own."""
-LEAST_SHARE, LEAST_OF_JSON = 0.25, 0.1
+LEAST_SHARE, LEAST_OF_JSON = 0.25, 0.15
 """Of its lines a second: of layouts that an automaton reads, and of JSON."""
 MOST_DETECTION_SECONDS = 0.2
 MOST_HOSTILE_SECONDS = 0.1

@@ -28,7 +28,7 @@ SELECT CASE WHEN starts_with(ltrim(line, E' \t\r\n'), '{')
     THEN try(json_extract_string(line, from_json($places, '["VARCHAR"]'))) END AS texts
 FROM block
 """
-_LEAST_LINES, _SAMPLE, _LEAST_ALIKE, _LONGEST = 1000, 16, 4, 4_096
+_LEAST_LINES, _SAMPLE, _LEAST_ALIKE, _LONGEST = 1000, 8, 2, 4_096
 """Lines that are worth an automaton; so many are looked at, none longer, for so many alike."""
 _MOST_SHAPES = 3
 _TOKEN = re.compile(
