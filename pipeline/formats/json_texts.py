@@ -28,8 +28,10 @@ SELECT CASE WHEN starts_with(ltrim(line, E' \t\r\n'), '{')
     THEN try(json_extract_string(line, from_json($places, '["VARCHAR"]'))) END AS texts
 FROM block
 """
-_LEAST_LINES, _SAMPLE, _LEAST_ALIKE, _LONGEST = 1000, 8, 2, 4_096
-"""Lines that are worth an automaton; so many are looked at, none longer, for so many alike."""
+_LEAST_LINES = 1000
+"""So many are worth an automaton."""
+_SAMPLE, _LEAST_ALIKE, _LONGEST = 8, 2, 4096
+"""So many lines are looked at, of which so many must be alike; none of more characters is."""
 _MOST_SHAPES = 3
 _TOKEN = re.compile(
     r'[ \t\r\n]*(?:(?P<string>"(?:[^"\\]|\\.)*")|(?P<number>-?\d[-+.eE\d]*)'
@@ -43,13 +45,8 @@ _SHAPES = {
     "word": "(?:true|false|null)",
 }
 """What a value looks like that nobody asks for."""
-_ASKED = {
-    "string": ('"', f"{_PLAIN}*"),
-    "whole": ("", r"0|-?[1-9]\d*"),
-    "number": ("", _SHAPES["number"]),
-    "word": ("", "true|false"),
-}
-"""What stands around one that is asked for, and what it looks like."""
+_ASKED = _SHAPES | {"string": f"{_PLAIN}*", "whole": r"0|-?[1-9]\d*", "word": "true|false"}
+"""What one that is asked for looks like, a text between its quotes."""
 _TEXTS = rf'\[(?:"{_PLAIN}*"(?:,"{_PLAIN}*")*)?\]'
 """A list of texts as DuckDB writes it."""
 Texts = dict[str, pa.StringArray]
@@ -156,6 +153,13 @@ def _shape_of(line: str, pointers: Sequence[str]) -> _Shape | None:
         return None
 
 
+def _fitting(shape: str, text: str) -> str:
+    """A shape, of which a text must be."""
+    if not re.fullmatch(shape, text):
+        raise ValueError(text)  # an escape
+    return shape
+
+
 class _Writing:
     """A line of JSON, walked through from its beginning to its end."""
 
@@ -191,18 +195,22 @@ class _Writing:
             self._read_texts(pointer, group)
         elif kind == "sign":
             self._read_members(pointer, token["sign"])
-        elif not group:
-            self._pieces.append(_SHAPES[kind])
-        elif token["word"] == "null":
+        elif group and token["word"] == "null":
             self._add("null")
+        elif group:
+            self._read_asked(pointer, group, kind, token[kind])
         else:
-            self._groups[pointer] = group
-            if kind == "number" and re.fullmatch(_ASKED["whole"][1], token["number"]):
-                kind = "whole"
-            elif kind == "number":
-                self._numbers.append(pointer)
-            quote, shape = _ASKED[kind]
-            self._pieces.append(f"{quote}(?P<{group}>{shape}){quote}")
+            self._pieces.append(_fitting(_SHAPES[kind], token[kind]))
+
+    def _read_asked(self, pointer: str, group: str, kind: str, text: str) -> None:
+        if kind == "number" and re.fullmatch(_ASKED["whole"], text):
+            kind = "whole"
+        elif kind == "number":
+            self._numbers.append(pointer)
+        self._groups[pointer] = group
+        quote = '"' * (kind == "string")
+        shape = _fitting(_ASKED[kind], text.strip('"'))
+        self._pieces.append(f"{quote}(?P<{group}>{shape}){quote}")
 
     def _read_texts(self, pointer: str, group: str) -> None:
         """A list of texts that is asked for as JSON; that of anything else is written anew."""

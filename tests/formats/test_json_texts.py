@@ -104,7 +104,8 @@ def test_every_place_of_a_line_is_found() -> None:
 @pytest.mark.parametrize("line", [
     '{"a": 1, "a": 2}', '{"\\u0061": 1, "a": 2}', '{"a": {"b": 1}}', '{"a": NaN}', "[]", '{"a"',
     '{"a": ' + "[" * 5000 + "]" * 5000 + "}", '{"b": "' + "x" * 5000 + '", "a": 1}',
-    '{"é": 1, "a": 1}', '{"a": [1]}', '{"a": ["b", "c"]}', "1", "",
+    '{"é": 1, "a": 1}', '{"a": "b\\n"}', '{"b": "\\u0041", "a": 1}', '{"a": [1]}',
+    '{"a": ["b", "c"]}', "1", "",
 ])  # fmt: skip
 def test_what_has_no_shape_is_duckdbs(line: str) -> None:
     """A name twice or in escapes, what is asked for as JSON, what is no object, or too long."""
