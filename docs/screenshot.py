@@ -2,7 +2,7 @@
 
     python docs/screenshot.py demo/report.html docs/images/report.png
 
-Needs Chromium and the development tools (`make install-dev`).
+Needs Chromium (Debian: chromium-headless-shell) and the development tools (`make install-dev`).
 """
 
 import sys
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = "/usr/bin/chromium-headless-shell"
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 WIDTH, MARGIN = 1280, 24
 THE_REST = "header :not(h1, h1 *), main > section:not(:first-of-type), figure ~ *"
