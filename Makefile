@@ -49,10 +49,9 @@ airflow: install-airflow
 # Lakes of tests lie in memory where 4 GB of it are free: of thousands each waits 0.2 s for a disk.
 # Those of whole systems and of faults lie on the disk. One process more than processors: each waits
 # at times, for a thread or a child.
-WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 MEMORY := $(shell df -k --output=avail /dev/shm 2>/dev/null | awk 'NR > 1 && $$1 > 4e6 {print "/dev/shm"}')
 FAST := env PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest \
-	-n $(WORKERS) --dist loadgroup --timeout=600 \
+	-n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadgroup --timeout=600 \
 	-o tmp_path_retention_policy=failed
 
 # Every rule, on small lakes; then those on large or many. No test takes minutes: one that hangs
@@ -119,10 +118,9 @@ e2e: install-dev $(ENGINES)/installed
 
 # Processes killed and raced, disks full, hostile logs; minutes. What is longest begins first.
 LONG := $(addprefix tests/faults/test_,kills.py memory.py bucket_faults.py)
-faults: WORKERS = 2
 faults: install-dev
 	KILLS=$(KILLS) timeout --foreground --signal=INT --kill-after=1m 40m $(BIN)/python -m pytest \
-		-n $(WORKERS) --dist loadfile --no-loadscope-reorder --timeout=2000 $(LONG) \
+		-n 2 --dist loadfile --no-loadscope-reorder --timeout=2000 $(LONG) \
 		$(filter-out $(LONG),$(wildcard tests/faults/test_*.py))
 
 lint: install-dev
