@@ -6,6 +6,7 @@ import sys
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
+from threading import Lock
 from types import ModuleType
 from typing import Any
 
@@ -18,22 +19,25 @@ _LEAST_EXCESS_VARIANCE = 1e-6  # times the mean: nearer to a Poisson law the siz
 _LEAST_PROBABILITY = 1e-300
 _MOST_STEPS = 12
 _TOLERANCE = 1e-6
+_loading = Lock()
+"""No thread may take for the package what stands in its place meanwhile."""
 
 
 @cache
 def _scipy() -> Any:
     """SciPy's compiled functions, without what its package is besides: that takes 0.2 s."""
     name = "scipy.special"
-    if name not in sys.modules:
-        package = ModuleType(name)
-        package.__path__ = [f"{folder}/special" for folder in import_module("scipy").__path__]
-        sys.modules[name] = package
-        with suppress(ImportError):  # by a SciPy that has them elsewhere
-            try:
-                return import_module(f"{name}._ufuncs")
-            finally:
-                del sys.modules[name]
-    return import_module(name)
+    with _loading:
+        if name not in sys.modules:
+            package = ModuleType(name)
+            package.__path__ = [f"{folder}/special" for folder in import_module("scipy").__path__]
+            sys.modules[name] = package
+            with suppress(ImportError):  # by a SciPy that has them elsewhere
+                try:
+                    return import_module(f"{name}._ufuncs")
+                finally:
+                    del sys.modules[name]
+        return import_module(name)
 
 
 def upper_tail(counts: Floats, mean: Floats, variance: Floats) -> Floats:

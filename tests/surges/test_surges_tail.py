@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -70,3 +72,27 @@ def test_deviate_is_the_normal_quantile():
     from scipy.stats import norm
 
     np.testing.assert_allclose(deviate(np.array([1e-4, 0.5])), [norm.isf(1e-4), 0], atol=1e-9)
+
+
+def test_threads_that_ask_first_at_once_are_all_answered():
+    """In a process of their own; the whole package can be imported there afterwards."""
+    script = """
+import sys, threading
+import numpy as np
+from pipeline.surges.tail import upper_tail
+sys.setswitchinterval(1e-6)
+begin, found = threading.Barrier(8), []
+def ask():
+    begin.wait()
+    found.append(round(float(upper_tail(np.ones(1), np.ones(1), np.full(1, 2.0))[0]), 6))
+threads = [threading.Thread(target=ask) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+import scipy.special
+print(found == [0.5] * 8, scipy.special.betainc(1, 2, 0.5))
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("True 0.75\n", "")
